@@ -1,0 +1,259 @@
+"""The errors of Parsimony.
+
+Every error that a user can cause is of this tree, so it can be caught at three levels::
+
+    ParsimonyError
+    ├── UsageError              the call is wrong (exit 2)
+    │   ├── UnknownParameter        no such parameter or choice
+    │   ├── InvalidParameter        a value outside its range or type
+    │   └── MissingExtra            an optional part is not installed
+    ├── DataError               the input is wrong (exit 2)
+    │   ├── MissingFile             nothing at that path
+    │   ├── NotAFile                a folder, a socket or a link to itself where a file should be
+    │   ├── FormatError             a row or file that cannot be read as what it should be
+    │   ├── EncodingError           not UTF-8
+    │   ├── EmptySplit              a split without triples
+    │   ├── UnknownEntity           a name outside the entity vocabulary
+    │   ├── UnknownRelation         a name outside the relation vocabulary
+    │   ├── UnknownDataset          neither a registered name nor a path
+    │   ├── ChecksumMismatch        bytes differ from those promised
+    │   ├── CorruptArchive          truncated, damaged or unsafe archive
+    │   └── DownloadError           a mirror did not answer
+    ├── RunError                the run folder is wrong (exit 2)
+    │   ├── RunExists               a non-empty folder without ``--resume``
+    │   ├── MissingRun              no run there
+    │   ├── CorruptRun              a file of the run is damaged or was changed
+    │   └── RunVersionError         written by another version of the run format
+    └── TrainingDiverged        the loss is no longer finite (exit 1)
+
+A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar, Self
+
+__all__ = [
+    "ChecksumMismatch",
+    "CorruptArchive",
+    "CorruptRun",
+    "DataError",
+    "DownloadError",
+    "EmptySplit",
+    "EncodingError",
+    "FormatError",
+    "InvalidParameter",
+    "MissingExtra",
+    "MissingFile",
+    "MissingRun",
+    "NotAFile",
+    "ParsimonyError",
+    "RunError",
+    "RunExists",
+    "RunVersionError",
+    "TrainingDiverged",
+    "UnknownDataset",
+    "UnknownEntity",
+    "UnknownParameter",
+    "UnknownRelation",
+    "UsageError",
+    "suggest",
+]
+
+# Beyond this many names a fuzzy search costs seconds; only names that share a prefix are compared.
+_FUZZY_LIMIT = 20_000
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ``"did you mean 'x'?"`` for the closest known name, or ``""``.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    known : iterable of str
+        What would have been accepted.
+    """
+    names = [known_name for known_name in known if isinstance(known_name, str)]
+    folded = name.casefold()
+    for candidate in names:
+        if candidate.casefold() == folded and candidate != name:
+            return f"did you mean {candidate!r}?"
+    if len(names) > _FUZZY_LIMIT:
+        names = [candidate for candidate in names if candidate[:2] == name[:2]][:_FUZZY_LIMIT]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close and close[0] != name else ""
+
+
+class ParsimonyError(Exception):
+    """Base of all errors that Parsimony raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what was expected.
+    remedy : str
+        What the user can do about it.
+    where : str, optional
+        ``file`` or ``file:line`` of the offending input.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, remedy: str = "", where: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.where = where
+
+    def __str__(self) -> str:
+        """``where: message; remedy`` without the absent parts."""
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the keyword-only parts when an error crosses a process boundary."""
+        state = {"remedy": self.remedy, "where": self.where}
+        return (type(self), (self.message,), state)
+
+    def to_dict(self) -> dict[str, str]:
+        """Return ``{"type", "message", "remedy", "where"?}`` as printed under ``--json``."""
+        parts = {"type": type(self).__name__, "message": self.message, "remedy": self.remedy}
+        if self.where is not None:
+            parts["where"] = self.where
+        return parts
+
+
+class UsageError(ParsimonyError):
+    """The call is wrong: an unknown or invalid parameter, or a part that is not installed."""
+
+    exit_code = 2
+
+
+class UnknownParameter(UsageError):
+    """No parameter, method, or choice of that name."""
+
+
+class InvalidParameter(UsageError):
+    """A parameter's value has the wrong type or lies outside its range."""
+
+
+class MissingExtra(UsageError):
+    """An optional dependency is needed; the remedy names the exact install command."""
+
+
+class DataError(ParsimonyError):
+    """The input data are wrong; ``where`` names the file and line."""
+
+    exit_code = 2
+
+
+class MissingFile(DataError):
+    """Nothing stands at the given path."""
+
+
+class NotAFile(DataError):
+    """A folder, a device or a link to itself stands where a regular file is needed."""
+
+
+class FormatError(DataError):
+    """A file or row cannot be read as what it should be."""
+
+
+class EncodingError(DataError):
+    """A text file is not UTF-8."""
+
+
+class EmptySplit(DataError):
+    """A split (train, valid or test) holds no triples."""
+
+
+class _UnknownName(DataError):
+    """An error about one name outside a vocabulary."""
+
+    noun: ClassVar[str] = "name"
+    plural: ClassVar[str] = "names"
+
+    @classmethod
+    def of(cls, name: str, known: Iterable[str], *, where: str | None = None) -> Self:
+        """Build the error with a suggestion and the number of known names.
+
+        Parameters
+        ----------
+        name : str
+            The unknown name.
+        known : iterable of str
+            The vocabulary it was looked up in.
+        where : str, optional
+            ``file:line`` where the name was read.
+        """
+        names = list(known)
+        hint = suggest(name, names) or f"use one of the known {cls.plural}"
+        return cls(
+            f"unknown {cls.noun} {name!r}",
+            remedy=f"{hint} ({len(names):,} {cls.plural} known)",
+            where=where,
+        )
+
+
+class UnknownEntity(_UnknownName):
+    """An entity name outside the vocabulary."""
+
+    noun = "entity"
+    plural = "entities"
+
+
+class UnknownRelation(_UnknownName):
+    """A relation name outside the vocabulary."""
+
+    noun = "relation"
+    plural = "relations"
+
+
+class UnknownDataset(_UnknownName):
+    """Neither a registered dataset name nor an existing path."""
+
+    noun = "dataset"
+    plural = "datasets"
+
+
+class ChecksumMismatch(DataError):
+    """A file's bytes differ from the checksum promised for it."""
+
+
+class CorruptArchive(DataError):
+    """An archive is truncated, damaged, or holds members that point outside it."""
+
+
+class DownloadError(DataError):
+    """A mirror did not answer, or answered with an error."""
+
+
+class RunError(ParsimonyError):
+    """A run folder is missing, occupied, damaged or of another version."""
+
+    exit_code = 2
+
+
+class RunExists(RunError):
+    """The output folder is not empty and ``--resume`` was not given."""
+
+
+class MissingRun(RunError):
+    """No run folder at that path, or one without what the verb needs."""
+
+
+class CorruptRun(RunError):
+    """A file of a run folder is damaged or was changed after it was sealed."""
+
+
+class RunVersionError(RunError):
+    """A run folder written by another version of the format."""
+
+
+class TrainingDiverged(ParsimonyError):
+    """The training loss is no longer finite."""
+
+    exit_code = 1
