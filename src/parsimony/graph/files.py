@@ -1,0 +1,113 @@
+"""Checks on paths before anything is read, so that every failure is one of our errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from parsimony.errors import EncodingError, MissingFile, NotAFile, suggest
+
+__all__ = ["check_file", "check_folder", "read_text"]
+
+
+def _stat(path: Path, noun: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise MissingFile(
+                f"a link to {os.readlink(path)!r}, which does not exist; expected a {noun}",
+                remedy="restore the target or remove the link",
+                where=str(path),
+            ) from None
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise MissingFile(
+            f"no such {noun}",
+            remedy=suggest(path.name, siblings) or "check the path",
+            where=str(path),
+        ) from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+            raise NotAFile(
+                f"a link that leads back to itself; expected a {noun}",
+                remedy="remove the link and put the file in its place",
+                where=str(path),
+            ) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MissingFile(
+            f"cannot be opened ({reason}); expected a {noun}",
+            remedy="check the path and its permissions",
+            where=str(path),
+        ) from None
+
+
+def check_file(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` if a readable regular file stands there.
+
+    Raises
+    ------
+    MissingFile
+        Nothing stands there, or it may not be read; similar names are suggested.
+    NotAFile
+        A folder, a device or a link to itself.
+    """
+    path = Path(path)
+    mode = _stat(path, "file").st_mode
+    if stat.S_ISDIR(mode):
+        raise NotAFile(
+            "a folder where a file is expected",
+            remedy="name the file inside it, or remove the folder",
+            where=str(path),
+        )
+    if not stat.S_ISREG(mode):
+        raise NotAFile(
+            "not a regular file (a device, pipe or socket)",
+            remedy="write its content to a file first",
+            where=str(path),
+        )
+    if not os.access(path, os.R_OK):
+        raise MissingFile(
+            "cannot be opened (permission denied)",
+            remedy="grant read permission",
+            where=str(path),
+        )
+    return path
+
+
+def check_folder(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` if a folder stands there.
+
+    Raises
+    ------
+    MissingFile
+        Nothing stands there.
+    NotAFile
+        A file or a link to itself.
+    """
+    path = Path(path)
+    if not stat.S_ISDIR(_stat(path, "folder").st_mode):
+        raise NotAFile("a file where a folder is expected", remedy="name a folder", where=str(path))
+    return path
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Return a small text file as a string.
+
+    Raises
+    ------
+    EncodingError
+        The file is not UTF-8; ``where`` names the line.
+    """
+    path = check_file(path)
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise EncodingError(
+            f"byte 0x{data[error.start]:02x} is not UTF-8",
+            remedy="convert the file, e.g. iconv -f latin1 -t utf-8",
+            where=f"{path}:{line}",
+        ) from None

@@ -1,0 +1,160 @@
+"""Names and their ids."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from parsimony.errors import FormatError, UnknownEntity, UnknownRelation
+from parsimony.graph.files import read_text
+
+__all__ = ["Vocabulary"]
+
+Kind = Literal["entity", "relation"]
+
+
+def _needs_quotes(name: str) -> bool:
+    return not name or name[0] == '"' or any(ord(c) < 32 or ord(c) == 127 for c in name)
+
+
+class Vocabulary:
+    """An immutable list of unique names; a name's id is its position.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Unique names, in the order of their ids.
+    kind : {"entity", "relation"}
+        What the names stand for; decides which error an unknown name raises.
+
+    Raises
+    ------
+    FormatError
+        A name occurs twice.
+    """
+
+    __slots__ = ("__dict__", "_names", "kind")
+
+    def __init__(self, names: Sequence[str], kind: Kind = "entity") -> None:
+        self._names = tuple(names)
+        self.kind: Kind = kind
+        if len(set(self._names)) != len(self._names):
+            seen: dict[str, int] = {}
+            for i, name in enumerate(self._names):
+                if name in seen:
+                    raise FormatError(
+                        f"{kind} {name!r} occurs twice, as ids {seen[name]} and {i}",
+                        remedy="remove one of them",
+                    )
+                seen[name] = i
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in the order of their ids."""
+        return self._names
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        # Built at the first look-up by name: reading and training need only the list.
+        return {name: i for i, name in enumerate(self._names)}
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names in the order of their ids."""
+        return iter(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        """Say whether ``name`` is known."""
+        return name in self._index
+
+    def __eq__(self, other: object) -> bool:
+        """Compare kind and names in order."""
+        if not isinstance(other, Vocabulary):
+            return NotImplemented
+        return self.kind == other.kind and self._names == other._names
+
+    def __hash__(self) -> int:
+        """Hash kind and names."""
+        return hash((self.kind, self._names))
+
+    def __repr__(self) -> str:
+        """Show the kind, the number of names and the first few."""
+        head = ", ".join(map(repr, self._names[:3])) + (", …" if len(self) > 3 else "")
+        return f"Vocabulary({self.kind}, {len(self):,} names: {head})"
+
+    def index(self, name: str, *, where: str | None = None) -> int:
+        """Return the id of ``name``.
+
+        Raises
+        ------
+        UnknownEntity, UnknownRelation
+            No such name; the closest one is suggested.
+        """
+        try:
+            return self._index[name]
+        except (KeyError, TypeError):
+            error = UnknownEntity if self.kind == "entity" else UnknownRelation
+            raise error.of(str(name), self._names, where=where) from None
+
+    def name(self, i: int) -> str:
+        """Return the name of id ``i`` (``0 ≤ i < len(self)``)."""
+        if i < 0:
+            raise IndexError(f"{self.kind} id {i} is negative")
+        return self._names[i]
+
+    def as_array(self) -> np.ndarray:
+        """Return the names as an object array of shape ``(len(self),)``."""
+        return np.array(self._names, dtype=object)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 over kind and names, in hexadecimal."""
+        digest = hashlib.sha256(self.kind.encode())
+        digest.update(self._text().encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    def _text(self) -> str:
+        return "".join(
+            (json.dumps(name, ensure_ascii=False) if _needs_quotes(name) else name) + "\n"
+            for name in self._names
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one name per line; names with control characters are JSON-quoted."""
+        Path(path).write_text(self._text(), encoding="utf-8", newline="\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], kind: Kind = "entity") -> Vocabulary:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        MissingFile, NotAFile, EncodingError, FormatError
+            The file cannot be read; ``where`` names it.
+        """
+        lines = read_text(path).split("\n")
+        if lines and not lines[-1]:
+            lines.pop()
+        names = []
+        for number, line in enumerate(lines, start=1):
+            if line.startswith('"'):
+                try:
+                    line = json.loads(line)
+                except ValueError:
+                    raise FormatError(
+                        f"expected a JSON string, found {line[:60]!r}",
+                        remedy="restore the file",
+                        where=f"{path}:{number}",
+                    ) from None
+            names.append(line)
+        return cls(names, kind)
