@@ -1,0 +1,236 @@
+"""Reading triples from TSV, space-separated, CSV, Parquet and N-Triples files.
+
+Every reader parses in Polars, without a Python loop per line, straight into dictionary codes:
+a triple costs twelve bytes plus one copy of each distinct name. When a row is wrong the file is
+read once more, slowly, to name its line (:mod:`parsimony.graph.rescan`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import polars as pl
+
+from parsimony.errors import FormatError, InvalidParameter, suggest
+from parsimony.graph.files import check_file
+from parsimony.graph.rescan import (
+    MAX_LINE,
+    CsvLines,
+    Lines,
+    TextLines,
+    explain_failure,
+    find_long_line,
+    first_line,
+    shorten,
+)
+
+__all__ = ["COLUMNS", "Names", "line_reader", "read_triples"]
+
+COLUMNS = ("head", "relation", "tail")
+
+# Header names that need no mapping.
+_KNOWN_HEADERS = (
+    COLUMNS,
+    ("subject", "predicate", "object"),
+    ("source", "relation", "target"),
+    ("h", "r", "t"),
+    ("s", "p", "o"),
+)
+
+_N_TRIPLES = {".nt", ".ntriples"}
+_PARQUET = {".parquet", ".pq"}
+
+
+class Names(NamedTuple):
+    """The dictionaries that files of one dataset share, so that their codes agree."""
+
+    entities: pl.Categories
+    relations: pl.Categories
+
+    @classmethod
+    def new(cls) -> Self:
+        """Return empty dictionaries of their own, unlike Polars' global one."""
+        return cls(pl.Categories.random(), pl.Categories.random())
+
+    def schema(self, columns: tuple[str, str, str] = COLUMNS) -> dict[str, pl.DataType]:
+        """Return the column types of head, relation and tail."""
+        entity, relation = pl.Categorical(self.entities), pl.Categorical(self.relations)
+        return dict(zip(columns, (entity, relation, entity), strict=True))
+
+
+def read_triples(
+    path: str | os.PathLike[str],
+    columns: tuple[str, str, str] | None = None,
+    *,
+    names: Names | None = None,
+) -> pl.DataFrame:
+    """Read a file of triples; the format follows from the suffix.
+
+    Parameters
+    ----------
+    path : path
+        ``.csv``, ``.parquet``, ``.nt``; anything else is text with tabs if its first line has
+        one, else single spaces.
+    columns : tuple of str, optional
+        Header names of head, relation and tail. Without it a header such as
+        ``head,relation,tail`` or ``subject,predicate,object`` is recognised in CSV and Parquet,
+        else the file must have exactly three columns; text files have no header unless
+        ``columns`` is given.
+    names : Names, optional
+        Dictionaries shared with other files.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns ``head``, ``relation``, ``tail``, categorical (strings to every reader); one row
+        a triple, in file order, duplicates kept. Triples of an N-Triples file whose object is a
+        literal are left out, because literals are no entities.
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError, FormatError
+        ``where`` names the file and line.
+    """
+    path = check_file(path)
+    names = names or Names.new()
+    suffix = path.suffix.lower()
+    if columns is not None and len(set(columns)) != 3:
+        raise InvalidParameter(
+            f"columns {tuple(columns)} must be three different names: head, relation, tail"
+        )
+    if suffix in _PARQUET:
+        return _read_parquet(path, columns, names)
+    if find_long_line(path):
+        # Before parsing: such a line would be copied several times on its way to an error.
+        raise explain_failure(line_reader(path, columns), f"a line longer than {MAX_LINE:,} bytes")
+    if suffix in _N_TRIPLES:
+        from parsimony.graph.ntriples import read_ntriples
+
+        return read_ntriples(path, names)
+    return _read_delimited(path, columns, names)
+
+
+def _match_header(
+    path: Path, header: list[str], columns: tuple[str, str, str] | None
+) -> tuple[str, str, str] | None:
+    """Return the header names of head, relation and tail, or None if it is no header."""
+    if columns is not None:
+        for name in columns:
+            if name not in header:
+                raise FormatError(
+                    f"no column {name!r}; the header has {', '.join(map(shorten, header[:12]))}",
+                    remedy=suggest(name, header) or "map the columns of head, relation and tail",
+                    where=f"{path}:1",
+                )
+        return columns
+    lowered = [name.strip().lower() for name in header]
+    for known in _KNOWN_HEADERS:
+        if all(lowered.count(name) == 1 for name in known):
+            first, second, third = (header[lowered.index(name)] for name in known)
+            return first, second, third
+    return None
+
+
+def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Lines:
+    """Return the slow reader of a text file: separator, header and column positions resolved."""
+    if path.suffix.lower() in _N_TRIPLES:
+        from parsimony.graph.ntriples import NTriplesLines
+
+        return NTriplesLines(path)
+    start = first_line(path)
+    if path.suffix.lower() == ".csv":
+        header = next(CsvLines.split(start), [])
+        matched = _match_header(path, header, columns)
+        if matched is None and len(header) != 3:
+            return CsvLines(path, None, 3, False)
+        positions = None if matched is None else [header.index(name) for name in matched]
+        return CsvLines(path, positions, len(header), matched is not None)
+    separator = "\t" if "\t" in start else " "
+    header = start.split(separator)
+    if columns is None:
+        return TextLines(path, separator, None, 3, False)
+    matched = _match_header(path, header, columns)
+    assert matched is not None
+    return TextLines(path, separator, [header.index(m) for m in matched], len(header), True)
+
+
+def _read_delimited(
+    path: Path, columns: tuple[str, str, str] | None, names: Names
+) -> pl.DataFrame:
+    if not first_line(path):
+        return pl.DataFrame(schema=names.schema())
+    lines = line_reader(path, columns)
+    if lines.positions is None and isinstance(lines, CsvLines):
+        start = next(CsvLines.split(first_line(path)), [])
+        if start and len(start) != 3:
+            raise FormatError(
+                f"a header of {len(start)} columns without head, relation and tail: "
+                f"{', '.join(map(shorten, start[:12]))}",
+                remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
+                where=f"{path}:1",
+            )
+    positions = lines.positions or [0, 1, 2]
+    width = lines.width
+    # Columns that are not asked for are read as text and dropped by the projection.
+    schema: dict[str, pl.DataType] = {f"column_{i + 1}": pl.String() for i in range(width)}
+    wanted = tuple(f"column_{i + 1}" for i in positions)
+    schema.update(names.schema(wanted))  # type: ignore[arg-type]
+    try:
+        frame = (
+            pl.scan_csv(
+                path,
+                separator=lines.separator,
+                quote_char='"' if isinstance(lines, CsvLines) else None,
+                has_header=False,
+                skip_rows=1 if lines.has_header else 0,
+                schema=schema,
+                raise_if_empty=False,
+            )
+            .select(**{name: pl.col(c) for name, c in zip(COLUMNS, wanted, strict=True)})
+            .collect()
+        )
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise explain_failure(lines, str(error).split("\n")[0]) from None
+    if sum(frame.null_count().row(0)):
+        # Blank lines are harmless; any other null is a missing field.
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        if sum(frame.null_count().row(0)):
+            raise explain_failure(lines, "a row with an empty field")
+    return frame
+
+
+def _read_parquet(
+    path: Path, columns: tuple[str, str, str] | None, names: Names
+) -> pl.DataFrame:
+    try:
+        header = list(pl.read_parquet_schema(path))
+        matched = _match_header(path, header, columns)
+        if matched is None:
+            if len(header) != 3:
+                raise FormatError(
+                    f"columns {', '.join(map(shorten, header[:12]))} without head, relation "
+                    "and tail",
+                    remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
+                    where=str(path),
+                )
+            matched = (header[0], header[1], header[2])
+        frame = pl.read_parquet(path, columns=list(matched))
+        text = frame.select(**dict(zip(COLUMNS, matched, strict=True))).cast(pl.String)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise FormatError(
+            f"not a readable Parquet file ({str(error).splitlines()[0][:200]})",
+            remedy="write it again, or give TSV or CSV",
+            where=str(path),
+        ) from None
+    nulls = text.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).arg_max())
+    if len(text) and text.select(
+        pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).any()
+    ).item():
+        raise FormatError(
+            "an empty field; expected head, relation and tail in every row",
+            remedy="drop or complete the row",
+            where=f"{path}:{nulls.item() + 1}",
+        )
+    return text.cast(names.schema())  # type: ignore[arg-type]
