@@ -158,9 +158,7 @@ def _refuse_test_only(frames: dict[str, pl.DataFrame], paths: dict[str, Path]) -
             )
 
 
-def describe(
-    ids: dict[str, np.ndarray], entities: Vocabulary, relations: Vocabulary
-) -> list[str]:
+def describe(ids: dict[str, np.ndarray], entities: Vocabulary, relations: Vocabulary) -> list[str]:
     """Return notes on what valid and test hold and train does not."""
     notes = []
     seen = np.zeros(len(entities), dtype=bool)

@@ -13,6 +13,7 @@ from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["build_vocabularies", "encode"]
 
+
 def _distinct(series: Sequence[pl.Series]) -> pl.DataFrame:
     """Return the distinct names of categorical columns with their codes."""
     values = pl.concat([s.unique() for s in series]).unique()

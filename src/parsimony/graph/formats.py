@@ -156,9 +156,7 @@ def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Line
     return TextLines(path, separator, [header.index(m) for m in matched], len(header), True)
 
 
-def _read_delimited(
-    path: Path, columns: tuple[str, str, str] | None, names: Names
-) -> pl.DataFrame:
+def _read_delimited(path: Path, columns: tuple[str, str, str] | None, names: Names) -> pl.DataFrame:
     if not first_line(path):
         return pl.DataFrame(schema=names.schema())
     lines = line_reader(path, columns)
@@ -201,9 +199,7 @@ def _read_delimited(
     return frame
 
 
-def _read_parquet(
-    path: Path, columns: tuple[str, str, str] | None, names: Names
-) -> pl.DataFrame:
+def _read_parquet(path: Path, columns: tuple[str, str, str] | None, names: Names) -> pl.DataFrame:
     try:
         header = list(pl.read_parquet_schema(path))
         matched = _match_header(path, header, columns)
@@ -225,9 +221,10 @@ def _read_parquet(
             where=str(path),
         ) from None
     nulls = text.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).arg_max())
-    if len(text) and text.select(
-        pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).any()
-    ).item():
+    if (
+        len(text)
+        and text.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).any()).item()
+    ):
         raise FormatError(
             "an empty field; expected head, relation and tail in every row",
             remedy="drop or complete the row",

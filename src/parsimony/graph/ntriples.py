@@ -100,9 +100,7 @@ def read_ntriples(path: Path, names: Names) -> pl.DataFrame:
         raise explain_failure(NTriplesLines(path), str(error).split("\n")[0]) from None
     if frame["head"].null_count():
         raise explain_failure(NTriplesLines(path), "a line that is no statement")
-    stripped = frame.filter(node).with_columns(
-        pl.all().str.strip_prefix("<").str.strip_suffix(">")
-    )
+    stripped = frame.filter(node).with_columns(pl.all().str.strip_prefix("<").str.strip_suffix(">"))
     if stripped.select(pl.any_horizontal(pl.all().str.contains("\\", literal=True).any())).item():
         # Escapes are rare in IRIs; only the distinct names that hold one are decoded.
         for column in stripped.columns:

@@ -1,0 +1,209 @@
+"""Archives: checksums verified, unpacked once into the cache, atomically and safely."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError
+from parsimony.graph.files import check_file
+
+__all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
+
+RECORD = ".parsimony.json"
+_CHUNK = 1 << 20
+# An archive of text shrinks some tenfold; one that grows a thousandfold is an attack or damage.
+_MAX_GROWTH = 1000
+
+
+def cache_folder() -> Path:
+    """Return ``PARSIMONY_CACHE``, else ``parsimony`` in the user's cache folder."""
+    if path := os.environ.get("PARSIMONY_CACHE"):
+        return Path(path).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "parsimony"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def verify(path: Path, sha256: str, n_bytes: int | None = None) -> None:
+    """Compare a file with its promised checksum.
+
+    Raises
+    ------
+    ChecksumMismatch
+    """
+    size = check_file(path).stat().st_size
+    if n_bytes is not None and size != n_bytes:
+        short = " (truncated?)" if size < n_bytes else ""
+        raise ChecksumMismatch(
+            f"{size:,} bytes{short}, expected {n_bytes:,} by the manifest",
+            remedy="fetch the archive again",
+            where=str(path),
+        )
+    if (found := sha256_of(path)) != sha256:
+        raise ChecksumMismatch(
+            f"sha256 {found[:16]}…, expected {sha256[:16]}… by the manifest",
+            remedy="fetch the archive again",
+            where=str(path),
+        )
+
+
+def _unpacked_name(file: str, sha256: str) -> str:
+    stem = file.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
+    return f"{stem}-{sha256[:16]}"
+
+
+def find_unpacked(file: str, sha256: str | None = None) -> Path | None:
+    """Return where an archive lies unpacked in the cache, if it does.
+
+    Parameters
+    ----------
+    file : str
+        The archive's name.
+    sha256 : str, optional
+        Accept these bytes alone; without it the most recently unpacked ones.
+    """
+    root = cache_folder() / "datasets"
+    if sha256 is not None:
+        folder = root / _unpacked_name(file, sha256)
+        return folder if (folder / RECORD).is_file() else None
+    found = []
+    for record in root.glob(f"*/{RECORD}"):
+        try:
+            if json.loads(record.read_text(encoding="utf-8"))["file"] == file:
+                found.append((record.stat().st_mtime, record.parent))
+        except (OSError, ValueError, KeyError):
+            continue
+    return max(found)[1] if found else None
+
+
+def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Path:
+    """Unpack a verified archive into the cache and return the folder.
+
+    The members go into a temporary folder that is renamed when complete, so that neither a
+    crash nor a bad archive leaves half a dataset behind.
+
+    Parameters
+    ----------
+    archive : Path
+        The ``.tar.gz`` file.
+    file : str
+        The archive's name in its manifest.
+    sha256 : str
+        Its checksum, part of the folder's name.
+    record : dict
+        What to remember about it: mirror, licence.
+
+    Raises
+    ------
+    CorruptArchive
+        Truncated, damaged, or with members that are links or point outside.
+    DownloadError
+        The cache cannot be written.
+    """
+    target = cache_folder() / "datasets" / _unpacked_name(file, sha256)
+    if (target / RECORD).is_file():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+    except OSError as error:
+        raise DownloadError(
+            f"the cache cannot be written ({error.strerror})",
+            remedy="set PARSIMONY_CACHE to a writable folder",
+            where=str(target.parent),
+        ) from None
+    try:
+        extract(archive, temporary)
+        text = json.dumps({"file": file, "sha256": sha256, **record}, indent=1)
+        (temporary / RECORD).write_text(text + "\n", encoding="utf-8")
+        if target.exists() and not (target / RECORD).is_file():
+            shutil.rmtree(target)
+        try:
+            temporary.rename(target)
+        except OSError:
+            # Another process has unpacked the same bytes meanwhile.
+            if not (target / RECORD).is_file():
+                raise
+    except OSError as error:
+        raise DownloadError(
+            f"the cache cannot be written ({error.strerror or error})",
+            remedy="free space, or set PARSIMONY_CACHE to another folder",
+            where=str(target.parent),
+        ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Extract the regular files of a ``.tar.gz`` into ``folder``.
+
+    Raises
+    ------
+    CorruptArchive
+    """
+    limit = max(check_file(archive).stat().st_size * _MAX_GROWTH, 1 << 26)
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            total = 0
+            for member in tar:
+                _check_member(member, archive)
+                total += member.size
+                if total > limit:
+                    raise CorruptArchive(
+                        f"unpacks to more than {limit:,} bytes",
+                        remedy="fetch the archive from a source you trust",
+                        where=str(archive),
+                    )
+                path = folder / member.name
+                if member.isdir():
+                    path.mkdir(parents=True, exist_ok=True)
+                    continue
+                path.parent.mkdir(parents=True, exist_ok=True)
+                source = tar.extractfile(member)
+                assert source is not None
+                with source, path.open("wb") as out:
+                    shutil.copyfileobj(source, out, _CHUNK)
+    except (tarfile.TarError, EOFError, zlib.error, UnicodeError) as error:
+        raise _damaged(archive, error) from None
+    except OSError as error:
+        # gzip reports a bad header or checksum as a plain OSError without an errno.
+        if error.errno is not None:
+            raise
+        raise _damaged(archive, error) from None
+
+
+def _damaged(archive: Path, error: Exception) -> CorruptArchive:
+    return CorruptArchive(
+        f"a damaged or truncated archive ({error}); expected a .tar.gz",
+        remedy="fetch it again",
+        where=str(archive),
+    )
+
+
+def _check_member(member: tarfile.TarInfo, archive: Path) -> None:
+    path = PurePosixPath(member.name)
+    unsafe = path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name
+    if unsafe or not (member.isreg() or member.isdir()):
+        what = "points outside the archive" if unsafe else "is a link or a device"
+        raise CorruptArchive(
+            f"member {member.name[:80]!r} {what}; expected plain files and folders",
+            remedy="fetch the archive from a source you trust",
+            where=str(archive),
+        )

@@ -1,0 +1,82 @@
+"""A single file of triples, split by seed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from parsimony.datasets.link_data import SPLITS, LinkData
+from parsimony.errors import EmptySplit
+from parsimony.graph.encoding import build_vocabularies, encode
+from parsimony.graph.formats import read_triples
+from parsimony.graph.splits import split_triples
+
+__all__ = ["load_file"]
+
+
+def load_file(
+    path: str | os.PathLike[str],
+    *,
+    columns: tuple[str, str, str] | None = None,
+    seed: int = 0,
+) -> LinkData:
+    """Read a TSV, CSV, Parquet or N-Triples file and split it 80/10/10.
+
+    Every entity and relation stays in train. Repeated rows are dropped first: a copy in train
+    would give a test fact away. :meth:`LinkData.save` stores the split.
+
+    Parameters
+    ----------
+    path : path
+    columns : tuple of str, optional
+        Header names of head, relation and tail.
+    seed : int
+
+    Returns
+    -------
+    LinkData
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError, FormatError, EmptySplit
+    """
+    path = Path(path)
+    frame = read_triples(path, columns)
+    if not len(frame):
+        raise EmptySplit(
+            "no triples, expected at least one row of head, relation, tail",
+            remedy="complete the file",
+            where=str(path),
+        )
+    entities, relations = build_vocabularies([frame])
+    triples = encode(frame, entities, relations)
+    unique = drop_repeats(triples, len(entities), len(relations))
+    try:
+        parts = split_triples(unique, seed)
+    except EmptySplit as error:
+        raise EmptySplit(error.message, remedy=error.remedy, where=str(path)) from None
+    notes = [f"split 80/10/10 with seed {seed}, every entity and relation kept in train"]
+    if len(unique) < len(triples):
+        notes.append(f"{len(triples) - len(unique):,} repeated rows dropped before the split")
+    return LinkData(
+        name=path.stem,
+        entities=entities,
+        relations=relations,
+        **dict(zip(SPLITS, parts, strict=True)),
+        notes=tuple(notes),
+        source=str(path),
+    )
+
+
+def drop_repeats(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray:
+    """Return the triples without repetitions, in the order of their first occurrence."""
+    head, relation, tail = triples.T.astype(np.int64)
+    # One integer a triple sorts faster than rows; it fits while n_entities² n_relations < 2⁶³.
+    if n_entities * n_entities * n_relations < 1 << 62:
+        key = (head * n_relations + relation) * n_entities + tail
+        _, first = np.unique(key, return_index=True)
+    else:
+        _, first = np.unique(triples, axis=0, return_index=True)
+    return triples[np.sort(first)]
