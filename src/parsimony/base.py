@@ -1,0 +1,139 @@
+"""What every method shares: the estimator contract and the register of methods.
+
+An estimator's constructor stores typed, validated parameters; ``fit(task)`` learns attributes that
+end in ``_`` and returns self; then ``score``, ``predict``, ``evaluate``, ``explain``,
+``knowledge``, ``save``, ``load``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from parsimony.errors import InvalidParameter, UnknownParameter, UsageError
+
+#: method → the class that implements it; imported when first asked for.
+_HOMES = {
+    "redgnn": "parsimony.reason.redgnn:RedGNN",
+    "adaprop": "parsimony.reason.adaprop:AdaProp",
+    "rules": "parsimony.reason.rules:RuleReasoner",
+}
+
+
+class Parameters(BaseModel):
+    """Declared parameters: types, limits, defaults and help in one place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Estimator(ABC):
+    """A method for one task.
+
+    Parameters
+    ----------
+    **parameters
+        Fields of the class's ``Parameters``; those left out come from the preset of a registered
+        dataset, else from the default.
+
+    Raises
+    ------
+    UnknownParameter
+        A name that ``Parameters`` does not declare, with the nearest one that it does.
+    InvalidParameter
+        A value outside the declared limits.
+    """
+
+    method: ClassVar[str]
+    Parameters: ClassVar[type[Parameters]]
+
+    def __init__(self, **parameters: Any) -> None:
+        self.parameters = self._validate(parameters)
+
+    @classmethod
+    def _validate(cls, values: dict[str, Any]) -> Any:
+        fields = cls.Parameters.model_fields
+        for name in values:
+            if name not in fields:
+                near = difflib.get_close_matches(name, fields, 1)
+                raise UnknownParameter(
+                    f"{cls.__name__} has no parameter {name!r}",
+                    remedy=(f"did you mean {near[0]!r}? " if near else "")
+                    + f"parameters: {', '.join(fields)}",
+                )
+        try:
+            return cls.Parameters(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "?"
+            raise InvalidParameter(
+                f"the {name!r} parameter of {cls.__name__} is not valid: {first['msg']}. "
+                f"Got {first['input']!r}",
+                remedy=fields[name].description or "" if name in fields else "",
+            ) from None
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "task_"):
+            raise UsageError(
+                f"this {type(self).__name__} is not fitted",
+                remedy="call fit(task), or load a run with parsimony.load_run",
+            )
+
+    @abstractmethod
+    def fit(self, task: Any, **options: Any) -> Estimator:
+        """Learn from a task."""
+
+    @abstractmethod
+    def evaluate(self, split: str = "test") -> dict[str, Any]:
+        """Measure on a split."""
+
+    @abstractmethod
+    def save(self, path: Path | str) -> None:
+        """Write a run folder."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, path: Path | str) -> Estimator:
+        """Read a run folder."""
+
+
+def resolve(method: str) -> type[Estimator]:
+    """Return the estimator class of a method name.
+
+    Raises
+    ------
+    UnknownParameter
+        No such method; names the nearest.
+    """
+    if method not in _HOMES:
+        near = difflib.get_close_matches(method, _HOMES, 1)
+        raise UnknownParameter(
+            f"unknown method {method!r}",
+            remedy=(f"did you mean {near[0]!r}? " if near else "")
+            + f"methods: {', '.join(_HOMES)}",
+        )
+    module, name = _HOMES[method].split(":")
+    cls: type[Estimator] = getattr(import_module(module), name)
+    return cls
+
+
+def estimators() -> dict[str, type[Estimator]]:
+    """All registered methods."""
+    return {method: resolve(method) for method in _HOMES}
+
+
+def load_run(path: Path | str) -> Estimator:
+    """Read any run folder: the method stands in its config.toml.
+
+    Raises
+    ------
+    MissingRun, CorruptRun, RunVersionError
+        Not a run folder, a damaged one, or one of another version.
+    """
+    from parsimony.run.folder import RunFolder
+
+    return resolve(str(RunFolder.open(path).config["method"])).load(path)

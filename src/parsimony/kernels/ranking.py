@@ -1,0 +1,86 @@
+"""Filtered rank counts from the reached nodes alone, without dense masks.
+
+For an answer with score s: how many other candidates score higher, and how many exactly s, with
+all other known answers left out. Unreached entities all share one score (0, or −inf with
+``unreached=below``), so they are counted, not listed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.kernels.numerics import kernel
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.int64]
+
+
+@kernel
+def filtered_counts(  # type: ignore[no-untyped-def]
+    ptr, node, row, score, n_entities, unreached, known_ptr, known, answer_ptr, answer,
+    stamp, position, tick, greater, equal,
+):  # fmt: skip
+    """Rank counts of every answer.
+
+    IN  ptr, node, row: the last frontier; score (n_rows,); unreached: the score of the others
+        known_ptr (n_queries + 1,) known: distinct known answers to leave out
+        answer_ptr (n_queries + 1,) answer: entities to rank
+        stamp, position, tick: scratch over the entities
+    OUT greater, equal (n_answers,)
+    """
+    for b in range(ptr.shape[0] - 1):
+        tick[0] += 1
+        now = tick[0]
+        n_reached = ptr[b + 1] - ptr[b]
+        for i in range(ptr[b], ptr[b + 1]):
+            stamp[node[i]] = now
+            position[node[i]] = i
+        for j in range(answer_ptr[b], answer_ptr[b + 1]):
+            v = answer[j]
+            s = unreached
+            if stamp[v] == now:
+                s = np.float64(score[row[position[v]]])
+            above = 0
+            same = 0
+            if unreached > s:
+                above = n_entities - n_reached
+            elif unreached == s:
+                same = n_entities - n_reached
+            for i in range(ptr[b], ptr[b + 1]):
+                x = np.float64(score[row[i]])
+                if x > s:
+                    above += 1
+                elif x == s:
+                    same += 1
+            same -= 1  # the answer itself
+            for k in range(known_ptr[b], known_ptr[b + 1]):
+                o = known[k]
+                if o == v:
+                    continue
+                x = unreached
+                if stamp[o] == now:
+                    x = np.float64(score[row[position[o]]])
+                if x > s:
+                    above -= 1
+                elif x == s:
+                    same -= 1
+            greater[j] = above
+            equal[j] = same
+
+
+def filtered_counts_reference(
+    scores: FloatArray, known: list[list[int]], answers: list[list[int]]
+) -> tuple[IntArray, IntArray]:
+    """The readable twin over dense scores (n_queries, n_entities)."""
+    greater, equal = [], []
+    for query, leave_out, truths in zip(scores, known, answers, strict=True):
+        for v in truths:
+            candidate = np.ones(len(query), bool)
+            candidate[leave_out] = False
+            candidate[v] = False
+            greater.append(int((query[candidate] > query[v]).sum()))
+            equal.append(int((query[candidate] == query[v]).sum()))
+    return np.array(greater, np.int64), np.array(equal, np.int64)

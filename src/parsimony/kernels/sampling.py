@@ -1,0 +1,146 @@
+"""AdaProp's top-K over the nodes that a step has newly reached.
+
+Every node kept before stays; among a query's new nodes the K with the largest logits stay
+(methods/04 b, AdaProp §4.2). In training Gumbel noise is added to the logits (τ = 1). The
+straight-through factor (1 − stopgrad(p) + p), p = softmax over the new nodes, is 1 in value; its
+gradient reaches the sampler through ``top_k_backward``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.kernels.numerics import kernel
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+@kernel
+def top_k_new(before_ptr, ptr, row, logit, noise, k, keep):  # type: ignore[no-untyped-def]
+    """Mark the nodes that stay.
+
+    IN  before_ptr, ptr (n_queries + 1,) frontier before and after the step; row (n_nodes,)
+        logit (n_rows,); noise (n_nodes,) added to the logits, or empty; k
+    OUT keep (n_nodes,) uint8. Ties at the threshold: the earlier node stays.
+    """
+    kept = 0
+    for b in range(ptr.shape[0] - 1):
+        first_new = ptr[b] + before_ptr[b + 1] - before_ptr[b]
+        for i in range(ptr[b], first_new):
+            keep[i] = 1
+        kept += first_new - ptr[b]
+        n_new = ptr[b + 1] - first_new
+        if n_new <= k:
+            for i in range(first_new, ptr[b + 1]):
+                keep[i] = 1
+            kept += n_new
+            continue
+        value = np.empty(n_new, logit.dtype)
+        for i in range(n_new):
+            value[i] = logit[row[first_new + i]]
+            if noise.size:
+                value[i] += noise[first_new + i]
+        threshold = np.partition(value, n_new - k)[n_new - k]
+        left = k
+        for i in range(n_new):
+            keep[first_new + i] = value[i] > threshold
+            left -= value[i] > threshold
+        for i in range(n_new):
+            if left and value[i] == threshold:
+                keep[first_new + i] = 1
+                left -= 1
+        kept += k
+    return kept
+
+
+@kernel
+def top_k_backward(before_ptr, ptr, row, logit, noise, keep, share, d_logit):  # type: ignore[no-untyped-def]
+    """Gradient of the straight-through factors with respect to the logits.
+
+    IN  as above; share (n_rows,) ∂L/∂p of one kept new node of the row: ⟨∂L/∂ĥ, ĥ⟩ of the row
+        divided by the number of its kept new nodes (equal states cannot be told apart)
+    OUT d_logit (n_rows,) is added to: p_u (share_u [kept] − Σ_v kept p_v share_v)
+    """
+    for b in range(ptr.shape[0] - 1):
+        first_new = ptr[b] + before_ptr[b + 1] - before_ptr[b]
+        top = -np.inf
+        for i in range(first_new, ptr[b + 1]):
+            x = np.float64(logit[row[i]])
+            if noise.size:
+                x += noise[i]
+            top = max(top, x)
+        z = 0.0
+        mean = 0.0
+        for i in range(first_new, ptr[b + 1]):
+            x = np.float64(logit[row[i]])
+            if noise.size:
+                x += noise[i]
+            p = np.exp(x - top)
+            z += p
+            if keep[i]:
+                mean += p * share[row[i]]
+        if z == 0:
+            continue
+        mean /= z
+        for i in range(first_new, ptr[b + 1]):
+            x = np.float64(logit[row[i]])
+            if noise.size:
+                x += noise[i]
+            p = np.exp(x - top) / z
+            d_logit[row[i]] += p * ((share[row[i]] if keep[i] else 0.0) - mean)
+
+
+@kernel
+def prune(before_ptr, ptr, node, row, keep, n_old_rows, n_rows, n_kept):  # type: ignore[no-untyped-def]
+    """Drop the nodes that do not stay, and the rows that no node refers to any more.
+
+    OUT the frontier (ptr, node, row) in new row numbers, the kept rows (old rows first, all of
+    them), and how many kept new nodes each kept row has.
+    """
+    n_queries = ptr.shape[0] - 1
+    out_ptr = np.zeros(n_queries + 1, np.int64)
+    out_node = np.empty(n_kept, np.int32)
+    out_row = np.empty(n_kept, np.int32)
+    number = np.full(n_rows, -1, np.int32)
+    kept_rows = np.empty(n_rows, np.int32)
+    members = np.zeros(n_rows, np.int32)
+    for c in range(n_old_rows):
+        number[c] = c
+        kept_rows[c] = c
+    n_kept_rows = n_old_rows
+    to = 0
+    for b in range(n_queries):
+        first_new = ptr[b] + before_ptr[b + 1] - before_ptr[b]
+        for i in range(ptr[b], ptr[b + 1]):
+            if keep[i]:
+                c = row[i]
+                if number[c] < 0:
+                    number[c] = n_kept_rows
+                    kept_rows[n_kept_rows] = c
+                    n_kept_rows += 1
+                if i >= first_new:
+                    members[c] += 1
+                out_node[to] = node[i]
+                out_row[to] = number[c]
+                to += 1
+        out_ptr[b + 1] = to
+    return out_ptr, out_node, out_row, kept_rows[:n_kept_rows].copy(), members
+
+
+def top_k_reference(
+    before_ptr: npt.NDArray[np.int64],
+    ptr: npt.NDArray[np.int64],
+    value: FloatArray,
+    k: int,
+) -> npt.NDArray[np.bool_]:
+    """The readable twin, over one value a node: stable sort of every query's new nodes."""
+    keep = np.zeros(len(value), bool)
+    for b in range(len(ptr) - 1):
+        first_new = ptr[b] + before_ptr[b + 1] - before_ptr[b]
+        keep[ptr[b] : first_new] = True
+        order = np.argsort(-value[first_new : ptr[b + 1]], kind="stable")[:k]
+        keep[first_new + order] = True
+    return keep

@@ -1,0 +1,104 @@
+"""All weights of a reasoner in one flat vector, with a named view for every symbol of the paper.
+
+One vector makes the optimiser one operation, the gradient of a shard one array, and a sum over
+shards one addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+def layout(
+    n_relations: int, dim: int, attention_dim: int, n_layers: int, *, sampler: bool
+) -> dict[str, tuple[int, ...]]:
+    """Name → shape of every parameter (methods/04 b).
+
+    L [(2R+1) d + 3 d a + 2 a + 1 + d²] + 6 d² + 6 d + d weights, and L d more with AdaProp's
+    sampler.
+    """
+    d, a = dim, attention_dim
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in range(n_layers):
+        of_layer: dict[str, tuple[int, ...]] = {
+            "relation": (2 * n_relations + 1, d),
+            "W_s": (a, d),
+            "W_r": (a, d),
+            "W_q": (a, d),
+            "b_q": (a,),
+            "w_alpha": (a,),
+            "b_alpha": (1,),
+            "W_h": (d, d),
+        }
+        if sampler:
+            of_layer["w_sample"] = (d,)
+        shapes |= {f"layer{layer}.{name}": shape for name, shape in of_layer.items()}
+    shapes |= {
+        "gru.W_ih": (3 * d, d),
+        "gru.W_hh": (3 * d, d),
+        "gru.b_ih": (3 * d,),
+        "gru.b_hh": (3 * d,),
+        "readout.w": (d,),
+    }
+    return shapes
+
+
+class Weights(Mapping[str, FloatArray]):
+    """Named views into one flat vector.
+
+    Parameters
+    ----------
+    shapes
+        Name → shape, in storage order.
+    flat
+        The vector, (n,); zeros if left out.
+    dtype
+        Its type where ``flat`` is left out.
+    """
+
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        flat: FloatArray | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.shapes = dict(shapes)
+        size = sum(int(np.prod(shape)) for shape in shapes.values())
+        self.flat: FloatArray = np.zeros(size, dtype) if flat is None else flat
+        self._view: dict[str, FloatArray] = {}
+        offset = 0
+        for name, shape in shapes.items():
+            n = int(np.prod(shape))
+            self._view[name] = self.flat[offset : offset + n].reshape(shape)
+            offset += n
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self._view[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._view)
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def initialise(self, rng: np.random.Generator) -> Weights:
+        """Draw initial values: N(0, 1) relation tables, uniform ±1/√fan_in elsewhere."""
+        for name, view in self._view.items():
+            if name.endswith(".relation"):
+                view[...] = rng.standard_normal(view.shape)
+                continue
+            layer = name.split(".")[0]
+            if name.endswith("b_q") or name.startswith("gru."):
+                bound = 1 / np.sqrt(self._view["readout.w"].shape[0])
+            elif name.endswith("b_alpha"):
+                bound = 1 / np.sqrt(self._view[f"{layer}.w_alpha"].shape[0])
+            else:
+                bound = 1 / np.sqrt(view.shape[-1])
+            view[...] = rng.uniform(-bound, bound, view.shape)
+        return self

@@ -1,0 +1,434 @@
+"""Forward and backward pass of RED-GNN and AdaProp over the rows of a batch (fused form).
+
+One object a thread: it owns the scratch arrays and the buffers, which keep their pages from batch
+to batch (fresh large arrays cost more than the arithmetic on them). The plain twin, with torch's
+autograd, is :mod:`parsimony.reason.plain`.
+
+    a = W_s h + W_q e_q + b_q,  p = W_r e      per row, per relation
+    m = Σ α (h_s + e_r)                        kernels/attention.py
+    ĥ = act(W_h m), dropout                    → AdaProp: logits w_s · ĥ, top-K new nodes
+    h' = GRU(ĥ, h of the step before or 0)     kernels/gru.py
+    f = w · h^L
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from parsimony.graph import Adjacency
+from parsimony.kernels.attention import attention_kernels
+from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, start
+from parsimony.kernels.gru import (
+    activate,
+    activate_backward,
+    dropout,
+    gru_kernels,
+)
+from parsimony.kernels.partition import log_loss
+from parsimony.kernels.sampling import prune, top_k_backward, top_k_new
+from parsimony.reason.parameters import Weights
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.int32]
+ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a forward pass needs to know besides the weights."""
+
+    n_relations: int
+    dim: int
+    attention_dim: int
+    n_layers: int
+    activation: str = "relu"
+    dropout: float = 0.0
+    top_k: int | None = None  # AdaProp's K; None keeps every node (RED-GNN)
+
+
+@dataclass
+class Counts:
+    """What a pass did, for the bill and the benchmarks."""
+
+    flops: float = 0.0
+    rows: int = 0
+    nodes: int = 0
+    edges: int = 0
+    edges_visited: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Layer:
+    """What the backward pass of one layer reads."""
+
+    step: Step
+    hidden: FloatArray  # (n_sources, d) h of the step before
+    alpha: FloatArray
+    a: FloatArray
+    p: FloatArray
+    m: FloatArray
+    x: FloatArray  # act(W_h m) before dropout, all rows
+    mask: FloatArray | None
+    x_kept: FloatArray  # input of the GRU
+    kept_rows: IntArray | None
+    gates: FloatArray
+    y: FloatArray
+    old: FloatArray
+    out: FloatArray
+    sampling: tuple[Any, ...] | None
+
+
+def _mm(a: FloatArray, b: FloatArray, out: FloatArray, *, add: bool = False) -> FloatArray:
+    """Out = a @ b (or += where ``add``), by torch's sgemm without the GIL."""
+    target = torch.from_numpy(out)
+    if add:
+        target.addmm_(torch.from_numpy(a), torch.from_numpy(b))
+    else:
+        torch.mm(torch.from_numpy(a), torch.from_numpy(b), out=target)
+    return out
+
+
+class Propagation:
+    """Scores of batches of queries and their gradients, on one thread.
+
+    Parameters
+    ----------
+    digraph
+        Both directions of every fact: ``KnowledgeGraph.digraph``.
+    n_entities
+        Number of entities N.
+    architecture
+        Dimensions and options.
+    dtype
+        float32, or float64 for the oracle tests.
+    collapse
+        Compute equal states once (exact; see :mod:`parsimony.kernels.frontier`).
+    """
+
+    def __init__(
+        self,
+        digraph: Adjacency,
+        n_entities: int,
+        architecture: Architecture,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+        collapse: bool = True,
+        profile: bool = False,
+    ) -> None:
+        self.digraph = digraph
+        self.n_entities = n_entities
+        self.architecture = architecture
+        self.dtype = np.dtype(dtype)
+        self.collapse = collapse
+        self.profile = profile
+        self.scratch = Scratch(n_entities)
+        self.kernels = attention_kernels(architecture.dim, architecture.attention_dim)
+        self.gru = gru_kernels(architecture.dim)
+        self.counts = Counts()
+        self._buffer: dict[str, FloatArray] = {}
+        self._layers: list[_Layer] = []
+
+    # ---- buffers and the profile -------------------------------------------------------------
+
+    def _array(self, name: str, *shape: int, zero: bool = False) -> FloatArray:
+        """A view of the named buffer, grown by half where it is too small."""
+        size = int(np.prod(shape))
+        buffer = self._buffer.get(name)
+        if buffer is None or buffer.size < size:
+            buffer = np.empty(max(size + size // 2, 64), self.dtype)
+            self._buffer[name] = buffer
+        view = buffer[:size].reshape(shape)
+        if zero:
+            view.fill(0)
+        return view
+
+    def _lap(self, part: str, since: float) -> float:
+        now = time.perf_counter()
+        if self.profile:
+            seconds = self.counts.seconds
+            seconds[part] = seconds.get(part, 0.0) + now - since
+        return now
+
+    # ---- forward -----------------------------------------------------------------------------
+
+    def forward(
+        self,
+        weights: Weights,
+        heads: IntArray,
+        relations: IntArray,
+        active: npt.NDArray[np.uint8],
+        *,
+        train_seed: int | None = None,
+    ) -> tuple[Frontier, FloatArray]:
+        """Score the reached entities of every query.
+
+        Parameters
+        ----------
+        heads, relations
+            (n_queries,) entity and relation ids; r + R asks for heads.
+        active
+            (n_facts,) 1 where a fact may be walked.
+        train_seed
+            None in evaluation; else the seed of dropout and Gumbel noise.
+
+        Returns
+        -------
+        frontier, scores
+            The last frontier and (n_rows,) scores; unreached entities score 0.
+        """
+        arch = self.architecture
+        d, train = arch.dim, train_seed is not None
+        # Sampling noise is drawn a node, so equal states of different queries part company.
+        share = self.collapse and not (train and arch.top_k is not None)
+        frontier, q_relation = start(heads, relations, share=share)
+        row_query = np.arange(len(q_relation), dtype=np.int32)
+        self._q_relation = q_relation
+        self._layers = []
+        hidden = self._array("h0", len(q_relation), d, zero=True)
+        for layer in range(arch.n_layers):
+            begin = time.perf_counter()
+            step = expand(
+                self.digraph, arch.n_relations, active, frontier, row_query, self.scratch,
+                collapse=self.collapse,
+            )  # fmt: skip
+            self._lap("expansion", begin)
+            seed = None if train_seed is None else train_seed * 64 + layer
+            frontier, row_query, hidden = self._layer(
+                weights, layer, frontier, step, row_query, hidden, q_relation, seed
+            )
+        begin = time.perf_counter()
+        scores = self._array("score", len(hidden), 1)
+        _mm(hidden, weights["readout.w"].reshape(d, 1), scores)
+        self._lap("dense", begin)
+        return frontier, scores[:, 0]
+
+    def _layer(
+        self,
+        weights: Weights,
+        layer: int,
+        before: Frontier,
+        step: Step,
+        row_query: IntArray,
+        hidden: FloatArray,
+        q_relation: IntArray,
+        seed: int | None,
+    ) -> tuple[Frontier, IntArray, FloatArray]:
+        arch = self.architecture
+        d, a_dim = arch.dim, arch.attention_dim
+        w = {name: weights[f"layer{layer}.{name}"] for name in
+             ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
+        n_rows, n_old, n_sources = len(step.indptr) - 1, len(step.previous), len(hidden)
+
+        begin = time.perf_counter()
+        of_query = _mm(w["relation"][q_relation], w["W_q"].T, self._array("pq", len(q_relation), a_dim))
+        of_query += w["b_q"]
+        a = _mm(hidden, w["W_s"].T, self._array(f"a{layer}", n_sources, a_dim))
+        a += of_query[row_query]
+        p = _mm(w["relation"], w["W_r"].T, self._array(f"p{layer}", len(w["relation"]), a_dim))
+        begin = self._lap("dense", begin)
+
+        alpha = self._array(f"alpha{layer}", len(step.source))
+        m = self._array(f"m{layer}", n_rows, d)
+        self.kernels.forward(
+            step.indptr, step.source, step.relation, a, p, w["w_alpha"], w["b_alpha"],
+            hidden, w["relation"], alpha, m,
+        )  # fmt: skip
+        begin = self._lap("edges", begin)
+
+        x = _mm(m, w["W_h"].T, self._array(f"x{layer}", n_rows, d))
+        activate(x, ACTIVATIONS[arch.activation])
+        x_kept, mask, kept_rows, sampling = x, None, None, None
+        frontier, next_query = step.frontier, step.query
+        if arch.top_k is not None:
+            begin = self._lap("dense", begin)
+            frontier, kept_rows, sampling = self._sample(weights, layer, before, step, x, seed)
+            next_query = step.query[kept_rows]
+            x_kept = self._array(f"xk{layer}", len(kept_rows), d)
+            np.take(x, kept_rows, axis=0, out=x_kept, mode="clip")
+            begin = self._lap("sampling", begin)
+        if seed is not None and arch.dropout > 0:
+            if x_kept is x:
+                x_kept = self._array(f"xk{layer}", n_rows, d)
+                x_kept[...] = x
+            mask = self._array(f"mask{layer}", *x_kept.shape)
+            dropout(x_kept, mask, arch.dropout, seed & 0x7FFFFFFFFFFFFFFF)
+
+        n_kept = len(x_kept)
+        gates = _mm(x_kept, weights["gru.W_ih"].T, self._array(f"g{layer}", n_kept, 3 * d))
+        gates += weights["gru.b_ih"]
+        old = self._array(f"old{layer}", n_old, d)
+        np.take(hidden, step.previous, axis=0, out=old, mode="clip")
+        y = _mm(old, weights["gru.W_hh"].T, self._array(f"y{layer}", n_old, 3 * d))
+        y += weights["gru.b_hh"]
+        out = self._array(f"h{layer + 1}", n_kept, d)
+        self.gru.forward(gates, y, weights["gru.b_hh"], old, out)
+        self._lap("dense", begin)
+
+        self._layers.append(
+            _Layer(step, hidden, alpha, a, p, m, x, mask, x_kept, kept_rows, gates, y, old, out, sampling)
+        )
+        counts = self.counts
+        counts.rows += n_rows
+        counts.nodes += len(step.frontier.node)
+        counts.edges += len(step.source)
+        counts.edges_visited += step.edges_visited
+        dense = n_sources * d * a_dim + n_rows * d * d + n_kept * 3 * d * d + n_old * 3 * d * d
+        counts.flops += (1 if seed is None else 3) * 2 * (dense + len(step.source) * (2 * d + a_dim))
+        return frontier, next_query, out
+
+    def _sample(
+        self, weights: Weights, layer: int, before: Frontier, step: Step, x: FloatArray,
+        seed: int | None,
+    ) -> tuple[Frontier, IntArray, tuple[Any, ...]]:  # fmt: skip
+        """Keep AdaProp's top-K newly reached nodes of every query."""
+        assert self.architecture.top_k is not None
+        after = step.frontier
+        logit = x @ weights[f"layer{layer}.w_sample"]
+        noise = np.empty(0, self.dtype)
+        if seed is not None:
+            rng = np.random.default_rng([seed, 1])
+            noise = rng.standard_exponential(len(after.node), dtype=self.dtype.type)
+            np.log(noise, out=noise)
+            np.negative(noise, out=noise)  # −log E is a standard Gumbel variable
+        keep = np.zeros(len(after.node), np.uint8)
+        n_kept = top_k_new(
+            before.ptr, after.ptr, after.row, logit, noise, self.architecture.top_k, keep
+        )
+        ptr, node, row, kept_rows, members = prune(
+            before.ptr, after.ptr, after.node, after.row, keep, len(step.previous), len(x), n_kept
+        )
+        return Frontier(ptr, node, row), kept_rows, (before.ptr, logit, noise, keep, members)
+
+    # ---- backward ----------------------------------------------------------------------------
+
+    def loss_and_gradient(
+        self,
+        weights: Weights,
+        heads: IntArray,
+        relations: IntArray,
+        answer_ptr: npt.NDArray[np.int64],
+        answers: IntArray,
+        active: npt.NDArray[np.uint8],
+        gradient: Weights,
+        *,
+        train_seed: int,
+    ) -> float:
+        """Sum of the log-losses of a batch; its gradient is added to ``gradient``."""
+        frontier, scores = self.forward(weights, heads, relations, active, train_seed=train_seed)
+        begin = time.perf_counter()
+        d_score = self._array("d_score", len(scores), zero=True)
+        loss = log_loss(
+            frontier.ptr, frontier.node, frontier.row, scores, self.n_entities, answer_ptr,
+            answers, d_score,
+        )  # fmt: skip
+        last = self._layers[-1].out
+        gradient["readout.w"][...] += d_score @ last
+        d_hidden = self._array("dh_a", *last.shape)
+        np.multiply(d_score[:, None], weights["readout.w"][None, :], out=d_hidden)
+        self._lap("loss", begin)
+        for layer in reversed(range(len(self._layers))):
+            name = "dh_b" if (len(self._layers) - layer) % 2 else "dh_a"
+            d_hidden = self._layer_backward(weights, gradient, layer, d_hidden, name)
+        return float(loss)
+
+    def _layer_backward(
+        self, weights: Weights, gradient: Weights, layer: int, d_out: FloatArray, name: str
+    ) -> FloatArray:
+        arch, saved = self.architecture, self._layers[layer]
+        d = arch.dim
+        step, old = saved.step, saved.old
+        w = {n: weights[f"layer{layer}.{n}"] for n in ("relation", "W_s", "W_r", "W_q", "w_alpha", "W_h")}
+        g = {n: gradient[f"layer{layer}.{n}"] for n in
+             ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
+
+        begin = time.perf_counter()
+        d_old = self._array("d_old", *old.shape)
+        self.gru.backward(
+            saved.gates, saved.y, weights["gru.b_hh"], old, d_out, d_old,
+            gradient["gru.b_ih"], gradient["gru.b_hh"],
+        )  # fmt: skip
+        d_gates, d_y = saved.gates, saved.y
+        _mm(d_gates.T, saved.x_kept, gradient["gru.W_ih"], add=True)
+        if len(old):
+            _mm(d_y.T, old, gradient["gru.W_hh"], add=True)
+            _mm(d_y, weights["gru.W_hh"], d_old, add=True)
+        d_kept = _mm(d_gates, weights["gru.W_ih"], self._array("d_kept", len(d_gates), d))
+        if saved.mask is not None:
+            d_kept *= saved.mask
+        d_x = d_kept
+        if saved.kept_rows is not None:
+            begin = self._lap("dense", begin)
+            d_x = self._sampler_backward(weights, gradient, layer, d_kept)
+            begin = self._lap("sampling", begin)
+        activate_backward(saved.x, d_x, ACTIVATIONS[arch.activation])
+        _mm(d_x.T, saved.m, g["W_h"], add=True)
+        d_m = _mm(d_x, w["W_h"], self._array("d_m", len(d_x), d))
+        begin = self._lap("dense", begin)
+
+        n_sources = len(saved.hidden)
+        d_hidden = self._array(name, n_sources, d, zero=True)
+        d_a = self._array("d_a", n_sources, arch.attention_dim, zero=True)
+        d_p = self._array("d_p", *saved.p.shape, zero=True)
+        self.kernels.backward(
+            step.indptr, step.source, step.relation, saved.a, saved.p, w["w_alpha"],
+            saved.hidden, w["relation"], saved.alpha, d_m,
+            d_a, d_p, g["w_alpha"], g["b_alpha"], d_hidden, g["relation"],
+        )  # fmt: skip
+        begin = self._lap("edges", begin)
+
+        _mm(d_p.T, w["relation"], g["W_r"], add=True)
+        _mm(d_p, w["W_r"], g["relation"], add=True)
+        _mm(d_a.T, saved.hidden, g["W_s"], add=True)
+        _mm(d_a, w["W_s"], d_hidden, add=True)
+        # the query part of a: rows → query relations
+        q_relation = self._q_relation
+        row_query = (
+            np.arange(len(q_relation)) if layer == 0 else self._row_query(layer - 1)
+        )
+        d_q = np.zeros((len(q_relation), arch.attention_dim), self.dtype)
+        _add_rows(d_q, row_query, d_a)
+        g["b_q"][...] += d_q.sum(0)
+        g["W_q"][...] += d_q.T @ w["relation"][q_relation]
+        np.add.at(g["relation"], q_relation, d_q @ w["W_q"])
+        if len(old):
+            _add_rows(d_hidden, step.previous, d_old)
+        self._lap("dense", begin)
+        return d_hidden
+
+    def _row_query(self, layer: int) -> IntArray:
+        saved = self._layers[layer]
+        query = saved.step.query
+        return query if saved.kept_rows is None else query[saved.kept_rows]
+
+    def _sampler_backward(
+        self, weights: Weights, gradient: Weights, layer: int, d_kept: FloatArray
+    ) -> FloatArray:
+        """Add the straight-through factors' gradient, and undo the selection of rows."""
+        saved = self._layers[layer]
+        assert saved.kept_rows is not None and saved.sampling is not None
+        before_ptr, logit, noise, keep, members = saved.sampling
+        after = saved.step.frontier
+        n_rows = len(saved.x)
+        d_x = self._array("d_x", *saved.x.shape, zero=True)
+        d_x[saved.kept_rows] = d_kept
+        share = np.zeros(n_rows, self.dtype)
+        new = members > 0
+        share[new] = np.einsum("ij,ij->i", d_x[new], saved.x[new]) / members[new]
+        d_logit = np.zeros(n_rows, np.float64)
+        top_k_backward(before_ptr, after.ptr, after.row, logit, noise, keep, share, d_logit)
+        d_logit = d_logit.astype(self.dtype)
+        gradient[f"layer{layer}.w_sample"][...] += d_logit @ saved.x
+        d_x += d_logit[:, None] * weights[f"layer{layer}.w_sample"]
+        return d_x
+
+
+def _add_rows(target: FloatArray, index: npt.NDArray[Any], rows: FloatArray) -> None:
+    """target[index] += rows, duplicates included."""
+    torch.from_numpy(target).index_add_(0, torch.from_numpy(np.ascontiguousarray(index)), torch.from_numpy(rows))
