@@ -48,7 +48,12 @@ def read_people(path: Path) -> dict[str, Person]:
     for row in rows:
         spouses = tuple(filter(None, row["spouses"].split(";")))
         person = Person(
-            row["id"], row["name"], row["sex"], int(row["born"]), row["father"], row["mother"],
+            row["id"],
+            row["name"],
+            row["sex"],
+            int(row["born"]),
+            row["father"],
+            row["mother"],
             spouses,
         )
         if person.id in people:

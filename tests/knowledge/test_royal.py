@@ -54,8 +54,18 @@ def test_known_history(facts):
 
 
 def test_relations_are_consistent(people, facts):
-    sex = {"father": "M", "mother": "F", "husband": "M", "wife": "F", "brother": "M",
-           "sister": "F", "uncle": "M", "aunt": "F", "grandfather": "M", "grandmother": "F"}
+    sex = {
+        "father": "M",
+        "mother": "F",
+        "husband": "M",
+        "wife": "F",
+        "brother": "M",
+        "sister": "F",
+        "uncle": "M",
+        "aunt": "F",
+        "grandfather": "M",
+        "grandmother": "F",
+    }
     for relation, expected in sex.items():
         assert {people[x].sex for x, _ in facts[relation]} == {expected}, relation
     assert facts["wife"] == {(y, x) for x, y in facts["husband"]}

@@ -1,0 +1,71 @@
+"""What is true beyond single facts, as text: rules, and the explanation that all models give."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parsimony.knowledge.explanation import (
+        EvidenceEdge,
+        Explanation,
+        Faithfulness,
+        Path,
+        Step,
+    )
+    from parsimony.knowledge.rule_counts import body_pairs, count_rules
+    from parsimony.knowledge.rule_formats import rules_from_text, rules_to_text
+    from parsimony.knowledge.rule_mining import mine_rules
+    from parsimony.knowledge.rules import (
+        Atom,
+        Rule,
+        format_rules,
+        parse_rule,
+        parse_rules,
+        read_rules,
+    )
+
+__all__ = [
+    "Atom",
+    "EvidenceEdge",
+    "Explanation",
+    "Faithfulness",
+    "Path",
+    "Rule",
+    "Step",
+    "body_pairs",
+    "count_rules",
+    "format_rules",
+    "mine_rules",
+    "parse_rule",
+    "parse_rules",
+    "read_rules",
+    "rules_from_text",
+    "rules_to_text",
+]
+
+_HOME = {
+    "Atom": "rules",
+    "EvidenceEdge": "explanation",
+    "Explanation": "explanation",
+    "Faithfulness": "explanation",
+    "Path": "explanation",
+    "Rule": "rules",
+    "Step": "explanation",
+    "body_pairs": "rule_counts",
+    "count_rules": "rule_counts",
+    "format_rules": "rules",
+    "mine_rules": "rule_mining",
+    "parse_rule": "rules",
+    "parse_rules": "rules",
+    "read_rules": "rules",
+    "rules_from_text": "rule_formats",
+    "rules_to_text": "rule_formats",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: counting and mining import NumPy and Numba.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

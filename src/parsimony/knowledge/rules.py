@@ -1,0 +1,384 @@
+"""Horn rules as objects and as text.
+
+One rule a line, evidence in front::
+
+    0.93  412/443  uncle(X,Y) <- brother(X,A), father(A,Y)
+
+reads "of the 443 pairs (X, Y) that the body joins, 412 are facts of the head". The evidence may be
+missing (a line written by hand) or be the confidence alone; ``#`` begins a comment. Relation
+names outside ``[\\w./:-]`` are JSON strings. Arguments are variables: a capital letter first.
+
+Where the confidence equals support / body count it is printed with two decimals and read back as
+the ratio; any other confidence, such as one that a person edited, is kept as written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
+from parsimony.graph.files import read_text
+
+__all__ = ["Atom", "Rule", "format_rules", "parse_rule", "parse_rules", "read_rules"]
+
+EXAMPLE = "0.93  412/443  uncle(X,Y) <- brother(X,A), father(A,Y)"
+
+_PLAIN = re.compile(r"[\w./:-]+")
+_VARIABLE = re.compile(r"[A-Z]\w*")
+# A number followed by an opening parenthesis is a relation's name, not evidence.
+_EVIDENCE = re.compile(
+    r"\s*(?:(?P<confidence>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s+(?![(\s]))?"
+    r"(?:(?P<support>[0-9]{1,18})/(?P<body_count>[0-9]{1,18})\s+(?![(\s]))?"
+)
+_TOKEN = re.compile(r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<name>[\w./:-]+)|(?P<sign><-|[(),]))')
+_SHOWN = 60  # characters of a wrong line that a message repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """``relation(subject, object)``: the subject is the relation of the object (head and tail).
+
+    Parameters
+    ----------
+    relation : str
+        Any name.
+    subject, object : str
+        Variables: a capital letter, then letters, digits or underscores.
+
+    Raises
+    ------
+    InvalidParameter
+        An argument is not a variable.
+    """
+
+    relation: str
+    subject: str
+    object: str
+
+    def __post_init__(self) -> None:
+        """Refuse constants: rules here join variables only."""
+        for term in (self.subject, self.object):
+            if not _VARIABLE.fullmatch(term):
+                raise InvalidParameter(
+                    f"argument {term[:_SHOWN]!r} is not a variable",
+                    remedy="write variables with a capital letter first, such as X, Y, A, B",
+                )
+
+    def __str__(self) -> str:
+        """Print as ``relation(X,Y)``, the name quoted where it must be."""
+        name = self.relation
+        if not _PLAIN.fullmatch(name):
+            name = json.dumps(name, ensure_ascii=False)
+        return f"{name}({self.subject},{self.object})"
+
+    def renamed(self, names: dict[str, str]) -> Atom:
+        """Return the atom with its variables replaced."""
+        return Atom(self.relation, names[self.subject], names[self.object])
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``head <- body`` with its evidence.
+
+    Parameters
+    ----------
+    head : Atom
+    body : tuple of Atom
+        At least one.
+    support : int
+        Distinct pairs for which body and head hold.
+    body_count : int
+        Distinct pairs for which the body holds; 0 when not counted.
+    confidence : float
+        In [0, 1]; ``support / body_count`` unless somebody set it.
+
+    Raises
+    ------
+    InvalidParameter
+        No body, a support above the body count, or a confidence outside [0, 1].
+    """
+
+    head: Atom
+    body: tuple[Atom, ...]
+    support: int = 0
+    body_count: int = 0
+    confidence: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges that every reader relies on."""
+        if not self.body:
+            raise InvalidParameter(
+                f"the rule for {str(self.head)[:_SHOWN]} has no body",
+                remedy="write at least one atom behind '<-'",
+            )
+        if not 0 <= self.support <= self.body_count:
+            raise InvalidParameter(
+                f"support {self.support} of {self.body_count}",
+                remedy="write support/body count, the support being the smaller number",
+            )
+        if not 0.0 <= self.confidence <= 1.0:  # refuses nan as well
+            raise InvalidParameter(
+                f"confidence {self.confidence} is outside [0, 1]",
+                remedy="write a fraction such as 0.93",
+            )
+
+    @classmethod
+    def from_path(cls, relation: str, steps: Sequence[tuple[str, bool]]) -> Rule:
+        """Build ``relation(X,Y) <- …`` from the walk X ⇝ Y that is its body.
+
+        Parameters
+        ----------
+        relation : str
+            The head's relation.
+        steps : sequence of (str, bool)
+            Relation of each step and whether it is walked from object to subject.
+        """
+        stops = ["X", *_fresh(len(steps) - 1), "Y"]
+        body = tuple(
+            Atom(name, after, before) if inverse else Atom(name, before, after)
+            for (name, inverse), before, after in zip(steps, stops[:-1], stops[1:], strict=True)
+        )
+        return cls(Atom(relation, "X", "Y"), body)
+
+    @property
+    def steps(self) -> tuple[tuple[str, bool], ...]:
+        """The body as a walk from the head's subject to its object: (relation, inverse).
+
+        The atoms may stand in any order.
+
+        Raises
+        ------
+        InvalidParameter
+            The body is not a path between the head's two variables.
+        """
+        left = list(self.body)
+        here, goal = self.head.subject, self.head.object
+        walked: list[tuple[str, bool]] = []
+        while left and here != goal:
+            touching = [atom for atom in left if here in (atom.subject, atom.object)]
+            if len(touching) != 1 or touching[0].subject == touching[0].object:
+                break
+            left.remove(touching[0])
+            inverse = touching[0].object == here
+            here = touching[0].subject if inverse else touching[0].object
+            walked.append((touching[0].relation, inverse))
+        if left or here != goal or not walked:
+            raise InvalidParameter(
+                f"the body of {self.clause[: 2 * _SHOWN]} is not a path from "
+                f"{self.head.subject} to {self.head.object}",
+                remedy="join the head's two variables by a chain, as in "
+                "uncle(X,Y) <- brother(X,A), father(A,Y)",
+            )
+        return tuple(walked)
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether the head stands in the body, as in ``r(X,Y) <- r(X,Y)``."""
+        return self.head in self.body
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether support and body count are known."""
+        return self.body_count > 0
+
+    def canonical(self) -> Rule:
+        """Rename the variables: head X and Y, then A, B, … in the order in which they appear."""
+        names = {self.head.subject: "X"}
+        names.setdefault(self.head.object, "Y")
+        inner = dict.fromkeys(term for atom in self.body for term in (atom.subject, atom.object))
+        free = [term for term in inner if term not in names]
+        names.update(zip(free, _fresh(len(free)), strict=True))
+        body = tuple(atom.renamed(names) for atom in self.body)
+        return replace(self, head=self.head.renamed(names), body=body)
+
+    def with_counts(self, support: int, body_count: int) -> Rule:
+        """Return the rule with counts and the confidence that follows from them."""
+        confidence = support / body_count if body_count else 0.0
+        return replace(self, support=support, body_count=body_count, confidence=confidence)
+
+    @property
+    def clause(self) -> str:
+        """The rule without its evidence."""
+        return f"{self.head} <- {', '.join(map(str, self.body))}"
+
+    @property
+    def evidence(self) -> str:
+        """The text in front of the clause: ``0.93  412/443``, a confidence alone, or nothing."""
+        if not self.is_counted:
+            return repr(float(self.confidence)) if self.confidence else ""
+        ratio = self.support / self.body_count
+        shown = f"{ratio:.2f}"
+        if self.confidence != ratio:
+            edited = repr(float(self.confidence))
+            # The ratio's own two decimals would be read back as the ratio.
+            shown = edited + "0" if edited == shown else edited
+        return f"{shown}  {self.support}/{self.body_count}"
+
+    def __str__(self) -> str:
+        """Print the line that :func:`parse_rule` reads back as an equal rule."""
+        return f"{self.evidence}  {self.clause}".lstrip()
+
+
+def _fresh(n: int) -> list[str]:
+    """Return ``n`` names of variables besides X and Y: A … W, then A1 … W1 and so on."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVW"
+    names = (letter + (str(lap) if lap else "") for lap in count() for letter in letters)
+    return [next(names) for _ in range(n)]
+
+
+def match_evidence(text: str) -> tuple[int, int, float, int]:
+    """Read the evidence in front of a clause: support, body count, confidence, where it ends.
+
+    Raises
+    ------
+    InvalidParameter
+        The support is larger than the body count.
+    """
+    match = _EVIDENCE.match(text)
+    assert match is not None  # every part of the pattern is optional
+    support, body_count = int(match["support"] or 0), int(match["body_count"] or 0)
+    written = match["confidence"]
+    if support > body_count:
+        raise InvalidParameter(
+            f"support {support} of {body_count}",
+            remedy="write support/body count, the support being the smaller number",
+        )
+    ratio = support / body_count if body_count else 0.0
+    as_ratio = written is None or (body_count and written == f"{ratio:.2f}")
+    return support, body_count, ratio if as_ratio else float(written), match.end()
+
+
+def _tokens(text: str, start: int) -> Iterator[tuple[str, str, int]]:
+    """Yield (kind, value, position); the last one has the kind ``end``."""
+    position = start
+    while match := _TOKEN.match(text, position):
+        kind = match.lastgroup or ""
+        yield kind, match[kind], match.start(kind)
+        position = match.end()
+    rest = text[position:].lstrip()
+    if rest and not rest.startswith("#"):
+        raise InvalidParameter(
+            f"cannot read {rest[:_SHOWN]!r}", remedy=f"expected a line such as {EXAMPLE}"
+        )
+    yield "end", "", len(text)
+
+
+class _Reader:
+    """Recursive descent over the tokens of one clause."""
+
+    def __init__(self, text: str, start: int) -> None:
+        self.tokens = _tokens(text, start)
+
+    def take(self, *wanted: str, what: str) -> str:
+        kind, value, position = next(self.tokens)
+        if (value if kind == "sign" else kind) not in wanted:
+            found = repr(value[:_SHOWN]) if value else "the end of the line"
+            raise InvalidParameter(
+                f"expected {what} at column {position + 1}, found {found}",
+                remedy=f"write rules as in {EXAMPLE}",
+            )
+        if kind != "quoted":
+            return value
+        try:
+            return str(json.loads(value, strict=False))
+        except ValueError:
+            raise InvalidParameter(
+                f"{value[:_SHOWN]} is not a JSON string", remedy="escape it as JSON does"
+            ) from None
+
+    def atom(self) -> Atom:
+        relation = self.take("name", "quoted", what="a relation's name")
+        self.take("(", what="'('")
+        subject = self.take("name", what="a variable")
+        self.take(",", what="','")
+        object_ = self.take("name", what="a variable")
+        self.take(")", what="')'")
+        return Atom(relation, subject, object_)
+
+    def rule(self) -> tuple[Atom, tuple[Atom, ...]]:
+        head = self.atom()
+        self.take("<-", what="'<-'")
+        body = [self.atom()]
+        while self.take(",", "end", what="',' or the end of the line"):
+            body.append(self.atom())
+        return head, tuple(body)
+
+
+def parse_rule(line: str, *, where: str | None = None) -> Rule:
+    """Read one line.
+
+    Parameters
+    ----------
+    line : str
+        With or without evidence; a trailing ``# comment`` is allowed.
+    where : str, optional
+        ``file:line`` for the error.
+
+    Raises
+    ------
+    FormatError
+        The line is not a rule; the message says what was expected and at which column.
+    """
+    try:
+        support, body_count, confidence, end = match_evidence(line)
+        head, body = _Reader(line, end).rule()
+        return Rule(head, body, support, body_count, confidence)
+    except InvalidParameter as error:
+        raise FormatError(error.message, remedy=error.remedy, where=where) from None
+
+
+def parse_rules(
+    text: str, *, where: str | None = None, relations: Iterable[str] | None = None
+) -> list[Rule]:
+    """Read a text of rules, one a line; blank lines and ``#`` comments are skipped.
+
+    Parameters
+    ----------
+    text : str
+    where : str, optional
+        The file's name, for errors.
+    relations : iterable of str, optional
+        The relations of the graph; a rule that names another one is an error.
+
+    Raises
+    ------
+    FormatError, UnknownRelation
+        ``where`` of the error is ``file:line``.
+    """
+    known = None if relations is None else dict.fromkeys(relations)
+    rules = []
+    # Not splitlines(): a quoted name may hold a character that only Unicode calls a line end.
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        place = f"{where}:{number}" if where else f"line {number}"
+        rule = parse_rule(stripped, where=place)
+        if known is not None:
+            for atom in (rule.head, *rule.body):
+                if atom.relation not in known:
+                    raise UnknownRelation.of(atom.relation, known, where=place)
+        rules.append(rule)
+    return rules
+
+
+def read_rules(
+    path: str | os.PathLike[str], *, relations: Iterable[str] | None = None
+) -> list[Rule]:
+    """Read a file of rules; see :func:`parse_rules`.
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError, FormatError, UnknownRelation
+    """
+    return parse_rules(read_text(path), where=os.fspath(path), relations=relations)
+
+
+def format_rules(rules: Iterable[Rule]) -> str:
+    """Print rules, one a line, in the format that :func:`parse_rules` reads."""
+    return "".join(f"{rule}\n" for rule in rules)
