@@ -114,8 +114,8 @@ class Mirror(ABC):
         finally:
             self._release(path)
 
-    def _release(self, path: Path) -> None:
-        """Drop what :meth:`_fetch` made, if anything."""
+    def _release(self, path: Path) -> None:  # noqa: B027
+        """Drop what :meth:`_fetch` made; a folder's own archive stays."""
 
 
 class FolderMirror(Mirror):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parsimony.datasets.link_data import SPLITS, LinkData
+from parsimony.datasets.link_data import LinkData
 from parsimony.errors import EmptySplit
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import read_triples
@@ -54,7 +54,7 @@ def load_file(
     triples = encode(frame, entities, relations)
     unique = drop_repeats(triples, len(entities), len(relations))
     try:
-        parts = split_triples(unique, seed)
+        train, valid, test = split_triples(unique, seed)
     except EmptySplit as error:
         raise EmptySplit(error.message, remedy=error.remedy, where=str(path)) from None
     notes = [f"split 80/10/10 with seed {seed}, every entity and relation kept in train"]
@@ -64,7 +64,9 @@ def load_file(
         name=path.stem,
         entities=entities,
         relations=relations,
-        **dict(zip(SPLITS, parts, strict=True)),
+        train=train,
+        valid=valid,
+        test=test,
         notes=tuple(notes),
         source=str(path),
     )

@@ -139,35 +139,37 @@ def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Line
         from parsimony.graph.ntriples import NTriplesLines
 
         return NTriplesLines(path)
-    start = first_line(path)
+    number, start = first_line(path)
     if path.suffix.lower() == ".csv":
         header = next(CsvLines.split(start), [])
         matched = _match_header(path, header, columns)
         if matched is None and len(header) != 3:
-            return CsvLines(path, None, 3, False)
+            return CsvLines(path, None, 3, 0)
         positions = None if matched is None else [header.index(name) for name in matched]
-        return CsvLines(path, positions, len(header), matched is not None)
+        return CsvLines(path, positions, len(header), 0 if matched is None else number)
     separator = "\t" if "\t" in start else " "
     header = start.split(separator)
     if columns is None:
-        return TextLines(path, separator, None, 3, False)
+        return TextLines(path, separator, None, 3, 0)
     matched = _match_header(path, header, columns)
     assert matched is not None
-    return TextLines(path, separator, [header.index(m) for m in matched], len(header), True)
+    positions = [header.index(name) for name in matched]
+    return TextLines(path, separator, positions, len(header), number)
 
 
 def _read_delimited(path: Path, columns: tuple[str, str, str] | None, names: Names) -> pl.DataFrame:
-    if not first_line(path):
+    number, start = first_line(path)
+    if not number:
         return pl.DataFrame(schema=names.schema())
     lines = line_reader(path, columns)
     if lines.positions is None and isinstance(lines, CsvLines):
-        start = next(CsvLines.split(first_line(path)), [])
-        if start and len(start) != 3:
+        fields = next(CsvLines.split(start), [])
+        if len(fields) != 3:
             raise FormatError(
-                f"a header of {len(start)} columns without head, relation and tail: "
-                f"{', '.join(map(shorten, start[:12]))}",
+                f"{len(fields)} columns without a header of head, relation and tail: "
+                f"{', '.join(map(shorten, fields[:12]))}",
                 remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
-                where=f"{path}:1",
+                where=f"{path}:{number}",
             )
     positions = lines.positions or [0, 1, 2]
     width = lines.width
@@ -182,8 +184,9 @@ def _read_delimited(path: Path, columns: tuple[str, str, str] | None, names: Nam
                 separator=lines.separator,
                 quote_char='"' if isinstance(lines, CsvLines) else None,
                 has_header=False,
-                skip_rows=1 if lines.has_header else 0,
+                skip_rows=lines.header_line,
                 schema=schema,
+                missing_columns="insert",
                 raise_if_empty=False,
             )
             .select(**{name: pl.col(c) for name, c in zip(COLUMNS, wanted, strict=True)})

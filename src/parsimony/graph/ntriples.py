@@ -33,7 +33,7 @@ class NTriplesLines(Lines):
     expected = "<subject> <predicate> <object> ."
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, None, 3, False)
+        super().__init__(path, None, 3, 0)
         self._statement = re.compile(_STATEMENT)
         self._blank = re.compile(_BLANK)
 

@@ -33,14 +33,16 @@ def shorten(text: str, limit: int = 60) -> str:
     return repr(text) if len(text) <= limit else f"{text[:limit]!r}… ({len(text):,} characters)"
 
 
-def first_line(path: Path) -> str:
-    """Return the first line that is not blank, at most ``MAX_LINE`` bytes, without its end."""
+def first_line(path: Path) -> tuple[int, str]:
+    """Return number and text of the first line that is not blank; (0, "") if there is none."""
     with path.open("rb") as stream:
+        number = 0
         while line := stream.readline(MAX_LINE):
+            number += 1
             text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
             if text:
-                return text
-    return ""
+                return number, text
+    return 0, ""
 
 
 def find_long_line(path: Path) -> bool:
@@ -65,19 +67,20 @@ class Lines(ABC):
         Columns of head, relation and tail; None for the first three.
     width : int
         Columns a row must have.
-    has_header : bool
+    header_line : int
+        The number of the header's line; 0 without a header.
     """
 
     separator = "\t"
     expected = "head, relation and tail"
 
     def __init__(
-        self, path: Path, positions: list[int] | None, width: int, has_header: bool
+        self, path: Path, positions: list[int] | None, width: int, header_line: int
     ) -> None:
         self.path = path
         self.positions = positions
         self.width = width
-        self.has_header = has_header
+        self.header_line = header_line
 
     @abstractmethod
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -149,15 +152,15 @@ class TextLines(Lines):
         separator: str,
         positions: list[int] | None,
         width: int,
-        has_header: bool,
+        header_line: int,
     ) -> None:
-        super().__init__(path, positions, width, has_header)
+        super().__init__(path, positions, width, header_line)
         self.separator = separator
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield line numbers and fields."""
         for number, text in self.decoded():
-            if number > 1 or not self.has_header:
+            if number > self.header_line:
                 yield number, text.split(self.separator) if text else []
 
 
@@ -177,7 +180,7 @@ class CsvLines(Lines):
         start = 1
         try:
             for fields in reader:
-                if start > 1 or not self.has_header:
+                if start > self.header_line:
                     yield start, fields
                 start = reader.line_num + 1
         except csv.Error as error:
