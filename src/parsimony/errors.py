@@ -193,7 +193,7 @@ class _UnknownName(DataError):
         hint = suggest(name, names) or f"use one of the known {cls.plural}"
         return cls(
             f"unknown {cls.noun} {name!r}",
-            remedy=f"{hint} ({len(names):,} {cls.plural} known)",
+            remedy=f"{hint} ({len(names):,} {cls.noun if len(names) == 1 else cls.plural} known)",
             where=where,
         )
 

@@ -106,7 +106,7 @@ def _load_one(folder: Path, name: str, source: str, relations: Vocabulary | None
     entities = found_entities
     if entity_file.exists() or entity_file.is_symlink():
         entities = read_names(entity_file, "entity")
-    home = str(relation_file)
+    home = relation_file.name
     if relations is not None:
         # The relations of a trained model are those of the training graph, and no others.
         home = "the relations of the training graph"
@@ -121,7 +121,7 @@ def _load_one(folder: Path, name: str, source: str, relations: Vocabulary | None
             entities,
             relations,
             lines=line_reader(paths[split]),
-            listed_in=(str(entity_file), home),
+            listed_in=(entity_file.name, home),
         )
         for split, frame in frames.items()
     }
@@ -155,7 +155,7 @@ def _refuse_test_only(frames: dict[str, pl.DataFrame], paths: dict[str, Path]) -
                 f"relation {name!r} has no fact in train.txt",
                 remedy=(f"{hint} Or " if hint else "")
                 + "list all relations in relations.txt to allow it "
-                f"({len(known):,} relations known)",
+                f"({len(known):,} in train)",
                 where=where,
             )
 

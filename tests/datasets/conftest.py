@@ -1,0 +1,32 @@
+"""A cache of its own for every test, and the real data where there are any."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    """Keep the user's cache and settings out of the tests."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("PARSIMONY_CACHE", str(folder))
+    monkeypatch.delenv("PARSIMONY_DATA", raising=False)
+    monkeypatch.delenv("PARSIMONY_MIRROR", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of benchmark archives, or skip."""
+    root = Path(__file__).parents[2]
+    places = os.environ.get("PARSIMONY_DATA", "").split(os.pathsep)
+    for place in [*filter(None, places), str(root.parent / "shared" / "data")]:
+        if (Path(place) / "manifest.json").is_file():
+            return Path(place)
+    pytest.skip("benchmark archives not found: set PARSIMONY_DATA to their folder")

@@ -1,0 +1,208 @@
+"""Names from mirrors: local folders and a web server, verified, unpacked once, atomically."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import threading
+
+import pytest
+from dataset_files import folder_members, tar_bytes, write_folder, write_mirror
+
+from parsimony import datasets
+from parsimony.errors import (
+    ChecksumMismatch,
+    CorruptArchive,
+    DownloadError,
+    FormatError,
+    InvalidParameter,
+    MissingFile,
+    UnknownDataset,
+)
+
+UMLS = {"kg_umls.tar.gz": tar_bytes(folder_members("umls"))}
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.server.seen.append(self.path)
+        super().do_GET()
+
+
+@pytest.fixture
+def web(tmp_path):
+    """Serve ``tmp_path / "www"`` on a free local port."""
+    (tmp_path / "www").mkdir()
+    handler = functools.partial(Handler, directory=str(tmp_path / "www"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.seen = []
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def leftovers(cache):
+    return [p for p in cache.rglob("*") if p.name.startswith(".") and p.name != ".parsimony.json"]
+
+
+def test_a_folder_mirror_is_unpacked_once(tmp_path, cache):
+    mirror = write_mirror(tmp_path / "mirror", UMLS)
+    data = datasets.load("umls", mirror=mirror)
+    assert data.name == "umls"
+    assert "licence" in data.source
+    (unpacked,) = (cache / "datasets").iterdir()
+    record = json.loads((unpacked / ".parsimony.json").read_text())
+    assert record["file"] == "kg_umls.tar.gz"
+    assert record["licence"] == "CC0"
+    (mirror / "kg_umls.tar.gz").unlink()
+    assert datasets.load("umls", mirror=mirror).content_hash == data.content_hash
+    # Without any mirror the cache serves.
+    assert datasets.load("umls").content_hash == data.content_hash
+    assert not leftovers(cache)
+
+
+def test_parsimony_data_holds_folders_and_archives(tmp_path, monkeypatch, cache):
+    write_mirror(tmp_path / "one", UMLS)
+    write_folder(tmp_path / "two" / "family", train=[("a", "knows", "b"), ("a", "likes", "c")])
+    write_folder(tmp_path / "two" / "mine")
+    monkeypatch.setenv("PARSIMONY_DATA", f"{tmp_path / 'one'}:{tmp_path / 'two'}")
+    assert datasets.load("umls").n_entities == 3
+    assert len(datasets.load("family").train) == 2
+    assert datasets.load("mine").name == "mine"
+    assert datasets.info("family")["available"] == str(tmp_path / "two" / "family")
+    assert datasets.info("umls")["available"].endswith("kg_umls.tar.gz")
+    assert datasets.info("wn18rr")["available"] is None
+    monkeypatch.setenv("PARSIMONY_DATA", str(tmp_path / "none"))
+    with pytest.raises(MissingFile, match="none: no such folder"):
+        datasets.load("umls")
+
+
+def test_an_unregistered_name_of_a_manifest(tmp_path):
+    mirror = write_mirror(
+        tmp_path / "mirror", {"kg_ours.tar.gz": tar_bytes(folder_members("deep/inside"))}
+    )
+    assert datasets.load("ours", mirror=mirror).n_entities == 3
+
+
+def test_over_http(web, tmp_path, cache):
+    write_mirror(tmp_path / "www", UMLS)
+    steps = []
+    got = datasets.get("umls", mirror=web.address, progress=lambda *step: steps.append(step))
+    size = len(UMLS["kg_umls.tar.gz"])
+    assert steps[-1] == (size, size)
+    assert got["name"] == "umls"
+    assert got["licence"]
+    assert datasets.load("umls", mirror=web.address + "/").n_entities == 3
+    assert web.seen.count("/kg_umls.tar.gz") == 1
+    assert not list((cache / "downloads").iterdir())
+    assert not leftovers(cache)
+
+
+def test_the_address_may_come_from_the_environment(web, tmp_path, monkeypatch):
+    write_mirror(tmp_path / "www", UMLS)
+    monkeypatch.setenv("PARSIMONY_MIRROR", web.address)
+    assert datasets.load("umls").n_entities == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"sha256": "0" * 64}, ChecksumMismatch, "expected 0000000000000000"),
+        ({"bytes": 10}, DownloadError, "more than the 10 bytes"),
+        ({"bytes": 10**6}, ChecksumMismatch, "truncated"),
+        ({"file": "../kg_umls.tar.gz"}, FormatError, "expected a plain name"),
+        ({"file": "kg_umls.tar.gz", "sha256": "xyz"}, FormatError, "64 hexadecimal digits"),
+    ],
+)
+def test_a_mirror_that_lies(web, tmp_path, cache, change, error, message):
+    write_mirror(tmp_path / "www", UMLS, **change)
+    with pytest.raises(error, match=message) as caught:
+        datasets.load("umls", mirror=web.address)
+    assert caught.value.remedy
+    assert caught.value.where
+    assert not (cache / "datasets").exists() or not list((cache / "datasets").iterdir())
+    assert not (cache / "downloads").exists() or not list((cache / "downloads").iterdir())
+
+
+def test_a_mirror_without_what_is_asked(web, tmp_path):
+    with pytest.raises(DownloadError, match=r"manifest\.json: the mirror answered 404"):
+        datasets.load("umls", mirror=web.address)
+    write_mirror(tmp_path / "www", UMLS)
+    with pytest.raises(MissingFile, match="none of the places searched holds it"):
+        datasets.load("wn18rr", mirror=web.address)
+    (tmp_path / "www" / "kg_umls.tar.gz").unlink()
+    with pytest.raises(DownloadError, match=r"kg_umls\.tar\.gz: the mirror answered 404"):
+        datasets.load("umls", mirror=web.address)
+
+
+def test_nobody_answers():
+    with pytest.raises(DownloadError, match="did not answer"):
+        datasets.load("umls", mirror="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"datasets": [1]}', "no json"])
+def test_a_manifest_of_another_shape(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(FormatError, match=r"manifest\.json: expected a JSON object"):
+        datasets.load("umls", mirror=tmp_path)
+
+
+def test_a_bad_archive_leaves_nothing_behind(tmp_path, cache):
+    whole = UMLS["kg_umls.tar.gz"]
+    mirror = write_mirror(tmp_path / "mirror", {"kg_umls.tar.gz": whole[: len(whole) // 2]})
+    with pytest.raises(CorruptArchive, match="damaged or truncated"):
+        datasets.load("umls", mirror=mirror)
+    assert list((cache / "datasets").iterdir()) == []
+    write_mirror(tmp_path / "mirror", UMLS)
+    assert datasets.load("umls", mirror=mirror).n_entities == 3
+
+
+def test_an_interrupted_unpacking_is_no_dataset(tmp_path, cache):
+    mirror = write_mirror(tmp_path / "mirror", UMLS)
+    datasets.load("umls", mirror=mirror)
+    (unpacked,) = (cache / "datasets").iterdir()
+    (unpacked / ".parsimony.json").unlink()
+    (unpacked / "umls" / "train.txt").unlink()
+    assert datasets.load("umls", mirror=mirror).n_entities == 3
+
+
+def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PARSIMONY_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DownloadError, match="cache cannot be written") as caught:
+        datasets.load("umls", mirror=write_mirror(tmp_path / "mirror", UMLS))
+    assert "PARSIMONY_CACHE" in caught.value.remedy
+
+
+def test_names_and_kinds(tmp_path, monkeypatch):
+    names = datasets.names()
+    assert {"royal", "family", "countries_S3", "nell_v4", "drugbank-ddi", "lastfm"} <= set(names)
+    for name in names:
+        info = datasets.info(name)
+        assert info["licence"]
+        assert info["summary"]
+        assert info["archive"] is None or len(info["sha256"]) == 64
+    with pytest.raises(InvalidParameter, match="'hetionet' is a graph dataset"):
+        datasets.load("hetionet")
+    with pytest.raises(UnknownDataset, match="did you mean 'family'"):
+        datasets.load("famly")
+    with pytest.raises(UnknownDataset):
+        datasets.info("famly")
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "nations")
+    assert datasets.load("nations").source == "nations"
+
+
+def test_the_embedded_graph():
+    data = datasets.load("royal")
+    assert data.n_entities > 150
+    assert "embedded" in data.source
+    assert datasets.info("royal")["available"] == "embedded"
