@@ -57,6 +57,7 @@ def test_a_folder_mirror_is_unpacked_once(tmp_path, cache):
     mirror = write_mirror(tmp_path / "mirror", UMLS)
     data = datasets.load("umls", mirror=mirror)
     assert data.name == "umls"
+    assert "another edition than the registered one" in data.source
     assert "licence" in data.source
     (unpacked,) = (cache / "datasets").iterdir()
     record = json.loads((unpacked / ".parsimony.json").read_text())

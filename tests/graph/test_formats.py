@@ -65,7 +65,7 @@ def test_columns_by_name(tmp_path):
     path.write_text("id\tto\tby\tfrom\n1\tb\tr\ta\n")
     frame = read_triples(path, ("from", "by", "to"))
     assert frame.cast(pl.String).rows() == [("a", "r", "b")]
-    with pytest.raises(FormatError, match="no column 'form'.*did you mean 'from'"):
+    with pytest.raises(FormatError, match=r"no column 'form'.*did you mean 'from'"):
         read_triples(path, ("form", "by", "to"))
     with pytest.raises(InvalidParameter, match="different"):
         read_triples(path, ("from", "from", "to"))

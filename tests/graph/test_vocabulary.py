@@ -67,5 +67,5 @@ def test_hash_tells_kind_and_order_apart():
 def test_a_damaged_quote_is_named(tmp_path):
     path = tmp_path / "entities.txt"
     path.write_text('fine\n"torn\n')
-    with pytest.raises(FormatError, match="entities.txt:2"):
+    with pytest.raises(FormatError, match=r"entities\.txt:2"):
         Vocabulary.load(path)

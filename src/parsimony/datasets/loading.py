@@ -212,7 +212,10 @@ def _find(
         promise = place.find(name, file)
         if promise is not None:
             folder = _inside(place.obtain(promise, progress), name, item)
-            return folder, f"{promise.file} from {place.address}"
+            # Published figures of this project hold for the registered bytes.
+            other = item is not None and promise.sha256 != item.sha256
+            edition = " (another edition than the registered one)" if other else ""
+            return folder, f"{promise.file}{edition} from {place.address}"
     if item is None:
         return None
     if item.embedded:

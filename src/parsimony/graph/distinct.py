@@ -1,0 +1,42 @@
+"""Distinct triples by one integer key a triple, which sorts some ten times faster than rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["distinct_triples", "first_occurrences", "triple_keys"]
+
+
+def triple_keys(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray | None:
+    """Return one int64 a triple, ordered as (head, relation, tail); None where it would overflow.
+
+    Parameters
+    ----------
+    triples : integer array, shape (n, 3)
+    n_entities, n_relations : int
+        All ids are smaller.
+    """
+    if n_entities * n_entities * n_relations >= 1 << 62:
+        return None
+    head, relation, tail = triples.T.astype(np.int64)
+    keys: np.ndarray = (head * n_relations + relation) * n_entities + tail
+    return keys
+
+
+def first_occurrences(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray:
+    """Return the rows at which each distinct triple stands first, in the triples' sort order."""
+    keys = triple_keys(triples, n_entities, n_relations)
+    if keys is None:
+        return np.unique(triples, axis=0, return_index=True)[1]
+    return np.unique(keys, return_index=True)[1]
+
+
+def distinct_triples(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray:
+    """Return the distinct triples, sorted by head, relation, tail.
+
+    Returns
+    -------
+    array of the dtype of ``triples``, shape (n_distinct, 3)
+    """
+    distinct: np.ndarray = triples[first_occurrences(triples, n_entities, n_relations)]
+    return distinct
