@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parsimony.errors import FormatError, InvalidParameter, MissingFile, UnknownRelation
@@ -53,6 +53,7 @@ def test_the_line_of_the_design():
     )
 
 
+@settings(deadline=None)
 @given(rules())
 def test_round_trip(rule):
     line = str(rule)
@@ -61,6 +62,7 @@ def test_round_trip(rule):
     assert str(parse_rule(line)) == line
 
 
+@settings(deadline=None)
 @given(st.lists(rules(), max_size=5))
 def test_round_trip_of_a_text(several):
     assert parse_rules("# a comment\n\n" + format_rules(several)) == several
@@ -77,6 +79,7 @@ def test_lines_written_by_hand():
     assert str(edited).startswith("0.5  412/443  uncle")
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(names, st.booleans()), min_size=1, max_size=5), st.randoms())
 def test_steps_are_found_in_any_order(steps, random):
     rule = Rule.from_path("r", steps)

@@ -50,10 +50,10 @@ _DATALOG_ATOM = re.compile(r"\s*([A-Za-z_]\w*)\s*\(\s*([A-Z]\w*)\s*,\s*([A-Z]\w*
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Soufflé's own words, which cannot name a relation.
 _RESERVED = frozenset(
-    "as autoinc band bnot bor bshl bshr bshru bxor brie btree cat choice count eqrel false float "
-    "functor inline input land lnot lor lxor magic match max mean min nil no_inline no_magic number "
-    "ord output override plan printsize range strlen substr sum symbol to_float to_number to_string "
-    "to_unsigned true type unsigned".split()
+    "as autoinc band bnot bor bshl bshr bshru bxor brie btree cat choice count eqrel false "
+    "float functor inline input land lnot lor lxor magic match max mean min nil no_inline "
+    "no_magic number ord output override plan printsize range strlen substr sum symbol "
+    "to_float to_number to_string to_unsigned true type unsigned".split()
 )
 
 

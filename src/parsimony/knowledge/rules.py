@@ -1,4 +1,4 @@
-"""Horn rules as objects and as text.
+r"""Horn rules as objects and as text.
 
 One rule a line, evidence in front::
 
@@ -6,7 +6,7 @@ One rule a line, evidence in front::
 
 reads "of the 443 pairs (X, Y) that the body joins, 412 are facts of the head". The evidence may be
 missing (a line written by hand) or be the confidence alone; ``#`` begins a comment. Relation
-names outside ``[\\w./:-]`` are JSON strings. Arguments are variables: a capital letter first.
+names outside ``[\w./:-]`` are JSON strings. Arguments are variables: a capital letter first.
 
 Where the confidence equals support / body count it is printed with two decimals and read back as
 the ratio; any other confidence, such as one that a person edited, is kept as written.

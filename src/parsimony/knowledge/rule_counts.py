@@ -1,0 +1,157 @@
+"""Exact evidence for rules: how many pairs the body joins, how many of them are facts.
+
+For ``r(X,Y) <- body`` over a graph, pairs (X, Y) are distinct, duplicate facts count once, and
+variables may stand for the same entity. A fact is no evidence for itself: of a pair (x, y) that is
+a fact of r, only walks of the body that do not use the fact (x, r, y) count. So
+
+    support    = pairs that are facts of r and that the body joins without that fact
+    body count = support + pairs that the body joins and that are no facts of r
+    confidence = support / body count
+
+which is how often the rule is right about a fact that it has not been told. ``r(X,Y) <- r(X,Y)``
+has 0/0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import InvalidParameter, UnknownRelation
+from parsimony.graph.knowledge_graph import KnowledgeGraph
+from parsimony.knowledge.rule_walks import (
+    WalkIndex,
+    build_trie,
+    build_walk_index,
+    count_levels,
+    count_other_walks,
+    pairs_of_block,
+)
+from parsimony.knowledge.rules import Rule
+
+__all__ = ["body_pairs", "count_paths", "count_rules", "encode_rule", "relation_names"]
+
+MAX_LENGTH = 8
+_BLOCK = 1 << 20  # pairs that body_pairs yields at a time, at least one X's
+Longs = npt.NDArray[np.int64]
+
+
+def relation_names(graph: KnowledgeGraph) -> tuple[str, ...]:
+    """Names of the relations, their ids where the graph has no names."""
+    if graph.relations is not None:
+        return graph.relations.names
+    return tuple(map(str, range(graph.n_relations)))
+
+
+def encode_rule(rule: Rule, ids: dict[str, int]) -> tuple[int, tuple[int, ...]]:
+    """Return the head's relation id and the body's steps (``r + R`` for an inverse one).
+
+    Raises
+    ------
+    UnknownRelation
+        The graph has no such relation.
+    InvalidParameter
+        The body is no path, or one of more than eight steps.
+    """
+    if len(rule.body) > MAX_LENGTH:
+        raise InvalidParameter(
+            f"{len(rule.body)} body atoms in {rule.clause[:120]}",
+            remedy=f"use at most {MAX_LENGTH}",
+        )
+    for atom in (rule.head, *rule.body):
+        if atom.relation not in ids:
+            raise UnknownRelation.of(atom.relation, ids)
+    path = tuple(ids[name] + len(ids) * inverse for name, inverse in rule.steps)
+    return ids[rule.head.relation], path
+
+
+def count_paths(
+    index: WalkIndex, heads: Sequence[int], paths: Sequence[tuple[int, ...]]
+) -> tuple[Longs, Longs]:
+    """Count ``heads[i] <- paths[i]`` for all i, walking shared beginnings once.
+
+    Parameters
+    ----------
+    index : WalkIndex
+    heads : sequence of int
+        Relation ids.
+    paths : sequence of tuple of int
+        Steps.
+
+    Returns
+    -------
+    support, body_count : int64 arrays, shape (len(heads),)
+    """
+    trie, node_of = build_trie(paths)
+    order = np.argsort(node_of, kind="stable")
+    head_ptr = np.zeros(len(trie.step) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(node_of, minlength=len(trie.step)), out=head_ptr[1:])
+    pairs = np.zeros(len(trie.step), dtype=np.int64)
+    grouped = np.zeros(len(paths), dtype=np.int64)
+    asked = np.array(heads, dtype=np.int32)[order]
+    count_levels(*index[:3], *trie, head_ptr, asked, pairs, grouped)
+    support, body = np.empty_like(grouped), pairs[node_of]
+    support[order] = grouped
+    for k, (head, path) in enumerate(zip(heads, paths, strict=True)):
+        # Only a body that mentions the head's relation can use the head's own fact.
+        if support[k] and any(step % index.n_relations == head for step in path):
+            other = count_other_walks(*index, np.array(path, dtype=np.int32), head)
+            body[k] -= support[k] - other
+            support[k] = other
+    return support, body
+
+
+def count_rules(rules: Iterable[Rule], graph: KnowledgeGraph) -> list[Rule]:
+    """Return the rules with support, body count and confidence counted on ``graph``.
+
+    Parameters
+    ----------
+    rules : iterable of Rule
+        Path rules of up to eight body atoms.
+    graph : KnowledgeGraph
+
+    Raises
+    ------
+    UnknownRelation, InvalidParameter
+        A relation that the graph does not have; a body that is not a path.
+    """
+    rules = list(rules)
+    if not rules:
+        return []
+    ids = {name: i for i, name in enumerate(relation_names(graph))}
+    heads, paths = zip(*(encode_rule(rule, ids) for rule in rules), strict=True)
+    support, body = count_paths(build_walk_index(graph), heads, paths)
+    counts = zip(support.tolist(), body.tolist(), strict=True)
+    return [rule.with_counts(*pair) for rule, pair in zip(rules, counts, strict=True)]
+
+
+def body_pairs(rule: Rule, graph: KnowledgeGraph) -> Iterator[npt.NDArray[np.int32]]:
+    """Yield the distinct pairs (X, Y) that a rule's body joins, in blocks of bounded size.
+
+    Facts of the head are among them, whether or not the body needs the fact itself.
+
+    Yields
+    ------
+    int32 array, shape (n, 2)
+        Sorted by X; a block holds about a million pairs, and at least those of one X.
+    """
+    ids = {name: i for i, name in enumerate(relation_names(graph))}
+    path = np.array(encode_rule(rule, ids)[1], dtype=np.int32)
+    index = build_walk_index(graph)
+    first, n = 0, graph.n_entities
+    width = max(1, min(n, _BLOCK // max(n, 1)))
+    out = np.empty(max(_BLOCK, n), dtype=np.int32)
+    while first < n:
+        last = min(n, first + width)
+        sizes = np.zeros(last - first, dtype=np.int64)
+        total = pairs_of_block(*index[:3], path, first, last, sizes, out)
+        if total > len(out):  # denser than guessed: fewer rows fit
+            width = max(1, width // 2)
+            continue
+        if total:
+            x = np.repeat(np.arange(first, last, dtype=np.int32), sizes)
+            yield np.stack([x, out[:total]], axis=1)
+        first = last
+        width = width * 2 if total < len(out) // 4 else width

@@ -1,0 +1,260 @@
+"""Typed walks: the index and the compiled loops behind counting, mining and scoring rules.
+
+A step is a relation id: ``r`` walks a fact of relation r from head to tail, ``r + R`` from tail to
+head (R relations). A rule's body is a path of steps from X to Y; many paths share their beginnings,
+so they are kept as a trie, and from each X every shared beginning is walked once. A level is the
+*set* of entities reached: memory is a few arrays of n_entities, whatever the number of walks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.graph.knowledge_graph import KnowledgeGraph
+from parsimony.kernels.numerics import kernel
+
+__all__ = ["PathTrie", "WalkIndex", "build_trie", "build_walk_index"]
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+
+
+class WalkIndex(NamedTuple):
+    """Distinct facts in both directions, grouped by node and sorted by (relation, neighbour).
+
+    ``relation`` runs to ``2 * n_relations``: the row of v holds (r, t) for facts (v, r, t) and
+    (r + R, h) for facts (h, r, v).
+    """
+
+    indptr: Longs
+    relation: Ints
+    neighbour: Ints
+    n_relations: int
+
+    @property
+    def n_entities(self) -> int:
+        """The number of rows."""
+        return len(self.indptr) - 1
+
+    def inverse(self, step: int) -> int:
+        """Return the step that walks the same facts the other way."""
+        return step - self.n_relations if step >= self.n_relations else step + self.n_relations
+
+
+def build_walk_index(graph: KnowledgeGraph) -> WalkIndex:
+    """Sort the distinct facts of a graph in both directions, O(n log n)."""
+    triples = np.unique(graph.triples, axis=0) if len(graph) else graph.triples
+    head, relation, tail = np.ascontiguousarray(triples.T)
+    node = np.concatenate([head, tail])
+    step = np.concatenate([relation, relation + np.int32(graph.n_relations)])
+    neighbour = np.concatenate([tail, head])
+    order = np.lexsort((neighbour, step, node))
+    indptr = np.zeros(graph.n_entities + 1, dtype=np.int64)
+    np.cumsum(np.bincount(node, minlength=graph.n_entities), out=indptr[1:])
+    return WalkIndex(indptr, step[order], neighbour[order], graph.n_relations)
+
+
+class PathTrie(NamedTuple):
+    """Paths that share beginnings, in preorder.
+
+    Node i stands for the path down to it: ``step[i]`` is its last step, ``depth[i]`` its length,
+    and its descendants are ``i + 1 … end[i] - 1``.
+    """
+
+    step: Ints
+    depth: Ints
+    end: Ints
+
+
+def build_trie(paths: Sequence[Sequence[int]]) -> tuple[PathTrie, Ints]:
+    """Merge paths into a trie; also return the node at which each path ends, (len(paths),)."""
+    step: list[int] = []
+    depth: list[int] = []
+    end: list[int] = []
+    open_nodes: list[int] = []
+    last: tuple[int, ...] = ()
+    node_of = np.zeros(len(paths), dtype=np.int32)
+    for i in sorted(range(len(paths)), key=lambda i: tuple(paths[i])):
+        path = tuple(paths[i])
+        shared = 0
+        while shared < min(len(path), len(last)) and path[shared] == last[shared]:
+            shared += 1
+        while len(open_nodes) > shared:
+            end[open_nodes.pop()] = len(step)
+        for d in range(shared, len(path)):
+            open_nodes.append(len(step))
+            step.append(path[d])
+            depth.append(d + 1)
+            end.append(0)
+        node_of[i] = open_nodes[-1]
+        last = path
+    while open_nodes:
+        end[open_nodes.pop()] = len(step)
+    as_int32 = (np.array(values, dtype=np.int32) for values in (step, depth, end))
+    return PathTrie(*as_int32), node_of
+
+
+@kernel
+def first_at_least(relation, neighbour, low, high, step, node):  # type: ignore[no-untyped-def]
+    """Return the first position in ``low … high - 1`` whose (relation, neighbour) ≥ (step, node)."""
+    while low < high:
+        middle = (low + high) >> 1
+        if relation[middle] < step or (relation[middle] == step and neighbour[middle] < node):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def expand(indptr, relation, neighbour, level, size, step, stamp, mark, out):  # type: ignore[no-untyped-def]
+    """Collect {v : some u in level[:size] has the edge (step, v)} in ``out``; return its size.
+
+    IN  indptr relation neighbour  the WalkIndex;  level (size,) distinct;  step, mark
+    OUT out (returned size,) distinct, stamp[v] = mark for exactly those v
+    """
+    n = 0
+    for i in range(size):
+        row_end = indptr[level[i] + 1]
+        at = first_at_least(relation, neighbour, indptr[level[i]], row_end, step, 0)
+        while at < row_end and relation[at] == step:
+            v = neighbour[at]
+            if stamp[v] != mark:
+                stamp[v] = mark
+                out[n] = v
+                n += 1
+            at += 1
+    return n
+
+
+@kernel
+def count_levels(indptr, relation, neighbour, step, depth, end, head_ptr, head, body, support):  # type: ignore[no-untyped-def]
+    """Count the pairs of every path in a trie, and those that are facts of the asked heads.
+
+    IN  the WalkIndex; the trie's step, depth, end (n_nodes,)
+        head_ptr (n_nodes + 1,) head (n_rules,): the head relations asked for at each node
+    OUT body (n_nodes,) += pairs of the path;  support (n_rules,) += pairs that are facts
+    """
+    n_entities = len(indptr) - 1
+    deepest = 0
+    for i in range(len(depth)):
+        deepest = max(deepest, depth[i])
+    levels = np.empty((deepest + 1, n_entities), np.int32)
+    sizes = np.zeros(deepest + 1, np.int64)
+    stamp = np.zeros(n_entities, np.int64)
+    mark = np.int64(0)
+    sizes[0] = 1
+    for x in range(n_entities):
+        if indptr[x] == indptr[x + 1]:
+            continue
+        levels[0, 0] = x
+        i = 0
+        while i < len(step):
+            d = depth[i]
+            mark += 1
+            sizes[d] = expand(
+                indptr, relation, neighbour,
+                levels[d - 1], sizes[d - 1], step[i], stamp, mark, levels[d],
+            )
+            if sizes[d] == 0:
+                i = end[i]
+                continue
+            body[i] += sizes[d]
+            for k in range(head_ptr[i], head_ptr[i + 1]):
+                r = head[k]
+                at = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], r, 0)
+                while at < indptr[x + 1] and relation[at] == r:
+                    if stamp[neighbour[at]] == mark:
+                        support[k] += 1
+                    at += 1
+            i += 1
+
+
+@kernel
+def is_own(u, step, v, x, r, y, n_relations):  # type: ignore[no-untyped-def]
+    """Say whether the edge u -step-> v is the fact (x, r, y), walked either way."""
+    return (step == r and u == x and v == y) or (step == r + n_relations and u == y and v == x)
+
+
+@kernel
+def has_other_walk(indptr, relation, neighbour, n_relations, path, x, r, y):  # type: ignore[no-untyped-def]
+    """Say whether a walk along ``path`` leads from x to y without the fact (x, r, y) itself."""
+    length = len(path)
+    node = np.empty(length, np.int32)  # node[d]: where the walk stands after d steps
+    at = np.empty(length, np.int64)
+    node[0] = x
+    at[0] = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], path[0], 0)
+    d = 0
+    while d >= 0:
+        u = node[d]
+        row_end = indptr[u + 1]
+        if d == length - 1:
+            last = first_at_least(relation, neighbour, indptr[u], row_end, path[d], y)
+            if (
+                last < row_end
+                and relation[last] == path[d]
+                and neighbour[last] == y
+                and not is_own(u, path[d], y, x, r, y, n_relations)
+            ):
+                return True
+            d -= 1
+            continue
+        if at[d] >= row_end or relation[at[d]] != path[d]:
+            d -= 1
+            continue
+        v = neighbour[at[d]]
+        at[d] += 1
+        if is_own(u, path[d], v, x, r, y, n_relations):
+            continue
+        d += 1
+        node[d] = v
+        at[d] = first_at_least(relation, neighbour, indptr[v], indptr[v + 1], path[d], 0)
+    return False
+
+
+@kernel
+def count_other_walks(indptr, relation, neighbour, n_relations, path, r):  # type: ignore[no-untyped-def]
+    """Count the facts of relation r that a walk along ``path`` joins without the fact itself."""
+    found = 0
+    for x in range(len(indptr) - 1):
+        at = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], r, 0)
+        while at < indptr[x + 1] and relation[at] == r:
+            if has_other_walk(
+                indptr, relation, neighbour, n_relations, path, x, r, neighbour[at]
+            ):
+                found += 1
+            at += 1
+    return found
+
+
+@kernel
+def pairs_of_block(indptr, relation, neighbour, path, first, last, sizes, out):  # type: ignore[no-untyped-def]
+    """Collect the entities that ``path`` reaches from each x in first … last - 1, one row after another.
+
+    IN  path (length,)
+    OUT sizes (last - first,);  out: the reached entities while they fit; returns how many there are
+    """
+    n_entities = len(indptr) - 1
+    levels = np.empty((2, n_entities), np.int32)
+    stamp = np.zeros(n_entities, np.int64)
+    mark = np.int64(0)
+    total = 0
+    for x in range(first, last):
+        levels[0, 0] = x
+        size = np.int64(1)
+        for d in range(len(path)):
+            mark += 1
+            size = expand(
+                indptr, relation, neighbour,
+                levels[d % 2], size, path[d], stamp, mark, levels[(d + 1) % 2],
+            )
+        sizes[x - first] = size
+        for j in range(size):
+            if total + j < len(out):
+                out[total + j] = levels[len(path) % 2, j]
+        total += size
+    return total

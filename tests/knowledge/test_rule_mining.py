@@ -1,0 +1,110 @@
+"""Mining finds every rule that the definition admits, with its exact evidence."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parsimony.errors import InvalidParameter
+from parsimony.graph import KnowledgeGraph
+from parsimony.knowledge import rule_mining
+from parsimony.knowledge.rule_counts import count_rules
+from parsimony.knowledge.rule_mining import affordable_length, mine_paths, mine_rules
+from parsimony.knowledge.rule_walks import build_walk_index
+from tests.knowledge.rule_oracle import count, graphs
+
+
+def is_detour(path, head, n_relations, evidence):
+    """A step out and back before or behind the body of a rule that is at least as good."""
+    if len(path) < 3:
+        return False
+    own = evidence[head, path]
+    for there, back, rest in ((path[0], path[1], path[2]), (path[1], path[2], path[0])):
+        short = evidence.get((head, (rest,)))
+        undone = (there + n_relations) % (2 * n_relations) == back
+        if undone and rest != head and short and short[0] * own[1] >= own[0] * short[1]:
+            return True
+    return False
+
+
+@settings(deadline=None, max_examples=60)
+@given(graphs(max_entities=5, max_relations=2, max_facts=14), st.integers(1, 3), st.integers(1, 2))
+def test_all_rules_are_found(graph, longest, min_support):
+    mined = mine_paths(
+        build_walk_index(graph), max_length=longest, min_support=min_support, min_confidence=0.3
+    )
+    counts = zip(mined.support.tolist(), mined.body_count.tolist(), strict=True)
+    found = dict(zip(zip(mined.heads, mined.paths, strict=True), counts, strict=True))
+    evidence = {}
+    for length in range(1, longest + 1):
+        for path in product(range(2 * graph.n_relations), repeat=length):
+            for head in range(graph.n_relations):
+                support, body = count(graph, head, path)
+                if support >= min_support:
+                    evidence[head, path] = support, body
+    expected = {
+        rule: pair
+        for rule, pair in evidence.items()
+        if pair[0] / pair[1] >= 0.3 and not is_detour(rule[1], rule[0], graph.n_relations, evidence)
+    }
+    assert found == expected
+
+
+@settings(deadline=None)
+@given(graphs())
+def test_mined_evidence_is_the_counted_one(graph):
+    rules = mine_rules(graph, min_support=1)
+    assert count_rules(rules, graph) == rules
+    assert not any(rule.is_trivial for rule in rules)
+    keys = [(-rule.confidence, -rule.support) for rule in rules]
+    assert keys == sorted(keys)
+
+
+def test_rediscovers_a_rule_and_keeps_the_best():
+    # 20 families: x brother of a, a father of y, x uncle of y; every fourth uncle is not told.
+    facts = []
+    for family in range(20):
+        x, a, y = 3 * family, 3 * family + 1, 3 * family + 2
+        facts += [(x, 0, a), (a, 1, y)] + ([(x, 2, y)] if family % 4 else [])
+    graph = KnowledgeGraph(np.array(facts, dtype=np.int32), 60, 3)
+    rules = [str(rule) for rule in mine_rules(graph, min_confidence=0.5)]
+    assert "0.75  15/20  2(X,Y) <- 0(X,A), 1(A,Y)" in rules
+    assert [str(rule) for rule in mine_rules(graph, top=2)] == rules[:2]
+    best = mine_rules(graph, per_relation=1)
+    assert sorted(rule.head.relation for rule in best) == ["0", "1", "2"]
+
+
+def test_small_tables_grow(monkeypatch):
+    rng = np.random.default_rng(0)
+    facts = np.stack([rng.integers(0, n, 400) for n in (9, 12, 9)], axis=1).astype(np.int32)
+    graph = KnowledgeGraph(facts, 9, 12)
+    index = build_walk_index(graph)
+    mined = mine_paths(index, max_length=3, min_support=1, min_confidence=0, per_relation=10**6)
+    assert len(mined.heads) > 5 * (1 << 12)  # more than a table begins with
+    some = mine_rules(graph, max_length=3, min_support=1, top=300)
+    assert count_rules(some, graph) == some
+    monkeypatch.setattr(rule_mining, "_SLOTS", 1 << 12)
+    assert len(mine_paths(index, max_length=3, min_support=1, min_confidence=0).heads) > 0
+
+
+def test_length_follows_the_budget():
+    rng = np.random.default_rng(0)
+    facts = np.stack([rng.integers(0, n, 300) for n in (30, 2, 30)], axis=1).astype(np.int32)
+    index = build_walk_index(KnowledgeGraph(facts, 30, 2))
+    lengths = [affordable_length(index, budget) for budget in (0, 3e4, 1e9)]
+    assert lengths == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"max_length": 4}, {"min_support": 0}, {"min_confidence": 1.5}, {"top": 0}],
+)
+def test_parameters_out_of_range(parameters):
+    graph = KnowledgeGraph(np.zeros((0, 3), dtype=np.int32), 2, 1)
+    with pytest.raises(InvalidParameter, match=next(iter(parameters))):
+        mine_rules(graph, **parameters)
+    assert mine_rules(graph) == []
