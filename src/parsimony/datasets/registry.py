@@ -68,8 +68,8 @@ def _entries() -> Iterator[Entry]:
     yield Entry(
         "royal",
         "link",
-        "a royal family: some 200 people, kinship to be inferred (embedded, for the demo)",
-        "CC0-1.0 (public historical facts, compiled for this project)",
+        "a royal family of 237 people, kinship to be inferred (embedded, for the demo)",
+        "Apache-2.0 (public historical facts, compiled for this project)",
         "",
         "royal",
         "",
