@@ -78,23 +78,54 @@ _NEW = np.int32(1 << 30)  # marks rows without a previous state until their fina
 
 
 @kernel
+def restrict(indptr, neighbour, relation, fact, active):  # type: ignore[no-untyped-def]
+    """Drop the edges of inactive facts from an adjacency, once an epoch instead of once a visit.
+
+    IN  indptr (n + 1,) neighbour, relation, fact (m,) active (n_facts,)
+    OUT indptr (n + 1,) and the remaining neighbours and relations
+    """
+    out_ptr = np.zeros(indptr.shape[0], np.int64)
+    out_neighbour = np.empty(neighbour.shape[0], np.int32)
+    out_relation = np.empty(neighbour.shape[0], np.int32)
+    to = 0
+    for v in range(indptr.shape[0] - 1):
+        for e in range(indptr[v], indptr[v + 1]):
+            if active[fact[e]]:
+                out_neighbour[to] = neighbour[e]
+                out_relation[to] = relation[e]
+                to += 1
+        out_ptr[v + 1] = to
+    return out_ptr, out_neighbour[:to].copy(), out_relation[:to].copy()
+
+
+@kernel
 def _expand(  # type: ignore[no-untyped-def]
-    indptr, neighbour, relation, fact, active, n_relations,
+    indptr, neighbour, relation, n_relations,
     ptr, node, row, row_query, collapse, stamp, position, tick,
 ):  # fmt: skip
     n_queries = ptr.shape[0] - 1
     n_entities = stamp.shape[0]
     identity = np.int32(2 * n_relations)
     bound = 0
+    most_edges = 1
+    most_nodes = 1
     for b in range(n_queries):
         reach = ptr[b + 1] - ptr[b]
         for i in range(ptr[b], ptr[b + 1]):
             reach += indptr[node[i] + 1] - indptr[node[i]]
         bound += min(reach, n_entities)
+        most_edges = max(most_edges, reach)
+        most_nodes = max(most_nodes, min(reach, n_entities))
     out_ptr = np.zeros(n_queries + 1, np.int64)
     out_node = np.empty(bound, np.int32)
     out_row = np.empty(bound, np.int32)
-    key = np.empty(bound, np.uint64)
+    # of one query: the keys and in-degrees of its nodes, its edges in the order of the walk
+    key = np.empty(most_nodes, np.uint64)
+    degree = np.empty(most_nodes, np.int32)
+    offset = np.empty(most_nodes, np.int64)
+    walked_target = np.empty(most_edges, np.int32)
+    walked_source = np.empty(most_edges, np.int32)
+    walked_relation = np.empty(most_edges, np.int32)
 
     slots = 1024
     while slots < 2 * bound and slots < 65536:
@@ -120,42 +151,53 @@ def _expand(  # type: ignore[no-untyped-def]
         now = tick[0]
         start = total
         n_before = ptr[b + 1] - ptr[b]
+        n_walked = 0
         for i in range(n_before):
             v = node[ptr[b] + i]
+            state = row[ptr[b] + i]
             stamp[v] = now
             position[v] = i
             out_node[start + i] = v
-            key[start + i] = _mix(row[ptr[b] + i], identity)
+            key[i] = _mix(state, identity)
+            degree[i] = 1
+            walked_target[n_walked] = i
+            walked_source[n_walked] = state
+            walked_relation[n_walked] = identity
+            n_walked += 1
         n_after = n_before
-        # push: reach new nodes, and sum the keys of every node's in-edges
+        # walk: reach new nodes, and sum the keys of every node's in-edges
         for i in range(n_before):
             s = node[ptr[b] + i]
             state = row[ptr[b] + i]
             for e in range(indptr[s], indptr[s + 1]):
-                if not active[fact[e]]:
-                    continue
                 o = neighbour[e]
-                visited += 1
                 if stamp[o] != now:
                     stamp[o] = now
                     position[o] = n_after
                     out_node[start + n_after] = o
-                    key[start + n_after] = _mix(state, relation[e])
+                    key[n_after] = 0
+                    degree[n_after] = 0
                     n_after += 1
-                else:
-                    key[start + position[o]] += _mix(state, relation[e])
-        visited += n_before
+                to = position[o]
+                key[to] += _mix(state, relation[e])
+                degree[to] += 1
+                walked_target[n_walked] = to
+                walked_source[n_walked] = state
+                walked_relation[n_walked] = relation[e]
+                n_walked += 1
+        visited += n_walked
         total = start + n_after
         out_ptr[b + 1] = total
-        # rows: look every node's key up; pull the in-edges of a row's first node
+        # rows: look every node's key up; a row's first node lends it its in-edges
         for i in range(n_after):
-            k = key[start + i]
+            k = key[i]
             if not collapse:
                 k = np.uint64(start + i)
             slot = np.int64((k * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & (slots - 1)
             while table[slot] >= 0 and row_key[table[slot]] != k:
                 slot = (slot + 1) & (slots - 1)
             c = table[slot]
+            offset[i] = -1
             if c < 0:
                 if n_found == capacity:
                     capacity *= 2
@@ -177,24 +219,8 @@ def _expand(  # type: ignore[no-untyped-def]
                     row_previous[c] = -1
                     n_new_rows += 1
                 row_of_query[c] = row_query[row[ptr[b]]]
-                o = out_node[start + i]
-                degree = indptr[o + 1] - indptr[o] + 1
-                while n_edges + degree > edge_capacity:
-                    edge_source = np.append(edge_source, np.empty(edge_capacity, np.int32))
-                    edge_relation = np.append(edge_relation, np.empty(edge_capacity, np.int32))
-                    edge_capacity *= 2
-                if i < n_before:
-                    edge_source[n_edges] = row[ptr[b] + i]
-                    edge_relation[n_edges] = identity
-                    n_edges += 1
-                # in-edges of o = its out-edges, turned round
-                for e in range(indptr[o], indptr[o + 1]):
-                    s = neighbour[e]
-                    if active[fact[e]] and stamp[s] == now and position[s] < n_before:
-                        r = relation[e]
-                        edge_source[n_edges] = row[ptr[b] + position[s]]
-                        edge_relation[n_edges] = r + n_relations if r < n_relations else r - n_relations
-                        n_edges += 1
+                offset[i] = n_edges
+                n_edges += degree[i]
                 row_ptr[c + 1] = n_edges
                 if 2 * n_found > slots:  # keep the table at most half full
                     slots *= 2
@@ -206,6 +232,16 @@ def _expand(  # type: ignore[no-untyped-def]
                             t = (t + 1) & (slots - 1)
                         table[t] = j
             out_row[start + i] = row_code[c]
+        while n_edges > edge_capacity:
+            edge_source = np.append(edge_source, np.empty(edge_capacity, np.int32))
+            edge_relation = np.append(edge_relation, np.empty(edge_capacity, np.int32))
+            edge_capacity *= 2
+        for e in range(n_walked):
+            to = offset[walked_target[e]]
+            if to >= 0:
+                edge_source[to] = walked_source[e]
+                edge_relation[to] = walked_relation[e]
+                offset[walked_target[e]] = to + 1
 
     # renumber: rows that continue a state first
     final_ptr = np.zeros(n_found + 1, np.int64)
@@ -260,23 +296,22 @@ def start(heads: IntArray, relations: IntArray, *, share: bool) -> tuple[Frontie
 
 
 def expand(
-    digraph: tuple[npt.NDArray[np.int64], IntArray, IntArray, IntArray],
+    digraph: tuple[npt.NDArray[np.int64], IntArray, IntArray],
     n_relations: int,
-    active: npt.NDArray[np.uint8],
     frontier: Frontier,
     row_query: IntArray,
     scratch: Scratch,
     *,
     collapse: bool = True,
 ) -> Step:
-    """Expand a frontier by one step along all active edges, inverses and identities.
+    """Expand a frontier by one step along all edges, inverses and identities.
 
-    IN  digraph: (indptr, neighbour, relation, fact) of ``KnowledgeGraph.digraph``
-        active (n_facts,) 1 where a fact may be used; row_query (n_rows,) of ``frontier``'s rows
+    IN  digraph: (indptr, neighbour, relation) of ``KnowledgeGraph.digraph`` or a restriction
+        row_query (n_rows,) of ``frontier``'s rows
     OUT the step: rows with in-edges, and the new frontier
     """
     out = _expand(
-        digraph[0], digraph[1], digraph[2], digraph[3], active, n_relations,
+        digraph[0], digraph[1], digraph[2], n_relations,
         frontier.ptr, frontier.node, frontier.row, row_query, collapse,
         scratch.stamp, scratch.position, scratch.tick,
     )  # fmt: skip

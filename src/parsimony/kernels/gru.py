@@ -31,10 +31,10 @@ class GRUKernels(NamedTuple):
 def gru_kernels(dim: int) -> GRUKernels:
     """Compile the gates for ``dim``.
 
-    ``forward(x, y, b_hh, old, out)``
+    ``forward(x, y, b_ih, b_hh, old, out)`` with x = W_ih ĥ and y = W_hh h, without biases
 
-    IN    y (n_old, 3 dim) b_hh (3 dim,) old (n_old, dim) states of the rows that have one
-    INOUT x (n_rows, 3 dim) pre-activations, becomes (r, z, n)
+    IN    b_ih, b_hh (3 dim,) old (n_old, dim) states of the rows that have one
+    INOUT x (n_rows, 3 dim) becomes (r, z, n); y (n_old, 3 dim) the last third gets its bias
     OUT   out (n_rows, dim)
 
     ``backward(gate, y, b_hh, old, d_out, d_old, d_b_ih, d_b_hh)``
@@ -46,7 +46,7 @@ def gru_kernels(dim: int) -> GRUKernels:
     d = dim
 
     @kernel
-    def forward(x, y, b_hh, old, out):  # type: ignore[no-untyped-def]
+    def forward(x, y, b_ih, b_hh, old, out):  # type: ignore[no-untyped-def]
         n_old = old.shape[0]
         one = b_hh[0] * 0 + 1
         for i in range(out.shape[0]):
@@ -56,18 +56,20 @@ def gru_kernels(dim: int) -> GRUKernels:
                 other = y[i]
                 state = old[i]
                 for k in range(d):
-                    r = sigmoid(gate[k] + other[k])
-                    z = sigmoid(gate[d + k] + other[d + k])
-                    n = tanh(gate[2 * d + k] + r * other[2 * d + k])
+                    r = sigmoid(gate[k] + b_ih[k] + other[k] + b_hh[k])
+                    z = sigmoid(gate[d + k] + b_ih[d + k] + other[d + k] + b_hh[d + k])
+                    y_n = other[2 * d + k] + b_hh[2 * d + k]
+                    n = tanh(gate[2 * d + k] + b_ih[2 * d + k] + r * y_n)
+                    other[2 * d + k] = y_n
                     gate[k] = r
                     gate[d + k] = z
                     gate[2 * d + k] = n
                     h[k] = (one - z) * n + z * state[k]
             else:
                 for k in range(d):
-                    r = sigmoid(gate[k] + b_hh[k])
-                    z = sigmoid(gate[d + k] + b_hh[d + k])
-                    n = tanh(gate[2 * d + k] + r * b_hh[2 * d + k])
+                    r = sigmoid(gate[k] + b_ih[k] + b_hh[k])
+                    z = sigmoid(gate[d + k] + b_ih[d + k] + b_hh[d + k])
+                    n = tanh(gate[2 * d + k] + b_ih[2 * d + k] + r * b_hh[2 * d + k])
                     gate[k] = r
                     gate[d + k] = z
                     gate[2 * d + k] = n

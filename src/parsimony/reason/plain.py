@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from parsimony.graph import Adjacency
-from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, start
+from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, restrict, start
 from parsimony.kernels.sampling import prune, top_k_new
 from parsimony.reason.propagation import Architecture
 
@@ -71,6 +71,7 @@ def plain_forward(
     train = train_seed is not None
     if share is None:
         share = collapse and not (train and arch.top_k is not None)
+    walkable = restrict(*digraph, active)
     frontier, q_relation = start(heads, relations, share=share)
     row_query = np.arange(len(q_relation), dtype=np.int32)
     q = index(q_relation)
@@ -85,7 +86,7 @@ def plain_forward(
         }
         before = frontier
         step = expand(
-            digraph, arch.n_relations, active, frontier, row_query, scratch, collapse=collapse
+            walkable, arch.n_relations, frontier, row_query, scratch, collapse=collapse
         )
         source, relation = index(step.source), index(step.relation)
         target = index(np.repeat(np.arange(len(step.indptr) - 1), np.diff(step.indptr)))

@@ -23,7 +23,7 @@ import torch
 
 from parsimony.graph import Adjacency
 from parsimony.kernels.attention import attention_kernels
-from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, start
+from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, restrict, start
 from parsimony.kernels.gru import (
     activate,
     activate_backward,
@@ -37,6 +37,7 @@ from parsimony.reason.parameters import Weights
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int32]
 ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
+BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ class _Layer:
     old: FloatArray
     out: FloatArray
     sampling: tuple[Any, ...] | None
+
+
+def _blocks(n: int) -> list[slice]:
+    """Row blocks whose gates stay in the cache between product and gate kernel."""
+    return [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
 
 
 def _mm(a: FloatArray, b: FloatArray, out: FloatArray, *, add: bool = False) -> FloatArray:
@@ -134,6 +140,7 @@ class Propagation:
         self.counts = Counts()
         self._buffer: dict[str, FloatArray] = {}
         self._layers: list[_Layer] = []
+        self._walkable: tuple[Any, Any] | None = None
 
     # ---- buffers and the profile -------------------------------------------------------------
 
@@ -155,6 +162,13 @@ class Propagation:
             seconds = self.counts.seconds
             seconds[part] = seconds.get(part, 0.0) + now - since
         return now
+
+    def walkable(self, active: npt.NDArray[np.uint8]) -> tuple[Any, ...]:
+        """The digraph without inactive facts; kept while the same bitmap is asked for."""
+        if self._walkable is None or self._walkable[0] is not active:
+            self._walkable = (active, restrict(*self.digraph, active))
+        walkable: tuple[Any, ...] = self._walkable[1]
+        return walkable
 
     # ---- forward -----------------------------------------------------------------------------
 
@@ -185,6 +199,7 @@ class Propagation:
         """
         arch = self.architecture
         d, train = arch.dim, train_seed is not None
+        walkable = self.walkable(active)
         # Sampling noise is drawn a node, so equal states of different queries part company.
         share = self.collapse and not (train and arch.top_k is not None)
         frontier, q_relation = start(heads, relations, share=share)
@@ -195,7 +210,7 @@ class Propagation:
         for layer in range(arch.n_layers):
             begin = time.perf_counter()
             step = expand(
-                self.digraph, arch.n_relations, active, frontier, row_query, self.scratch,
+                walkable, arch.n_relations, frontier, row_query, self.scratch,
                 collapse=self.collapse,
             )  # fmt: skip
             self._lap("expansion", begin)
@@ -261,14 +276,21 @@ class Propagation:
             dropout(x_kept, mask, arch.dropout, seed & 0x7FFFFFFFFFFFFFFF)
 
         n_kept = len(x_kept)
-        gates = _mm(x_kept, weights["gru.W_ih"].T, self._array(f"g{layer}", n_kept, 3 * d))
-        gates += weights["gru.b_ih"]
+        gates = self._array(f"g{layer}", n_kept, 3 * d)
+        y = self._array(f"y{layer}", n_old, 3 * d)
         old = self._array(f"old{layer}", n_old, d)
-        np.take(hidden, step.previous, axis=0, out=old, mode="clip")
-        y = _mm(old, weights["gru.W_hh"].T, self._array(f"y{layer}", n_old, 3 * d))
-        y += weights["gru.b_hh"]
         out = self._array(f"h{layer + 1}", n_kept, d)
-        self.gru.forward(gates, y, weights["gru.b_hh"], old, out)
+        if n_old:
+            np.take(hidden, step.previous, axis=0, out=old, mode="clip")
+        w_ih, w_hh = weights["gru.W_ih"].T, weights["gru.W_hh"].T
+        for block in _blocks(n_kept):
+            _mm(x_kept[block], w_ih, gates[block])
+            if len(y[block]):
+                _mm(old[block], w_hh, y[block])
+            self.gru.forward(
+                gates[block], y[block], weights["gru.b_ih"], weights["gru.b_hh"], old[block],
+                out[block],
+            )  # fmt: skip
         self._lap("dense", begin)
 
         self._layers.append(
@@ -350,16 +372,18 @@ class Propagation:
 
         begin = time.perf_counter()
         d_old = self._array("d_old", *old.shape)
-        self.gru.backward(
-            saved.gates, saved.y, weights["gru.b_hh"], old, d_out, d_old,
-            gradient["gru.b_ih"], gradient["gru.b_hh"],
-        )  # fmt: skip
         d_gates, d_y = saved.gates, saved.y
-        _mm(d_gates.T, saved.x_kept, gradient["gru.W_ih"], add=True)
-        if len(old):
-            _mm(d_y.T, old, gradient["gru.W_hh"], add=True)
-            _mm(d_y, weights["gru.W_hh"], d_old, add=True)
-        d_kept = _mm(d_gates, weights["gru.W_ih"], self._array("d_kept", len(d_gates), d))
+        d_kept = self._array("d_kept", len(d_gates), d)
+        for block in _blocks(len(d_gates)):
+            self.gru.backward(
+                d_gates[block], d_y[block], weights["gru.b_hh"], old[block], d_out[block],
+                d_old[block], gradient["gru.b_ih"], gradient["gru.b_hh"],
+            )  # fmt: skip
+            _mm(d_gates[block].T, saved.x_kept[block], gradient["gru.W_ih"], add=True)
+            _mm(d_gates[block], weights["gru.W_ih"], d_kept[block])
+            if len(old[block]):
+                _mm(d_y[block].T, old[block], gradient["gru.W_hh"], add=True)
+                _mm(d_y[block], weights["gru.W_hh"], d_old[block], add=True)
         if saved.mask is not None:
             d_kept *= saved.mask
         d_x = d_kept

@@ -38,10 +38,10 @@ def choose_layers(graph: KnowledgeGraph, seed: int, *, most_edges: int = 5000) -
         np.sort(rng(seed, "layers").choice(len(graph), min(64, len(graph)), replace=False)), 0
     ]
     frontier, row_query = start(heads, np.zeros_like(heads), share=False)
-    active, scratch = np.ones(len(graph), np.uint8), Scratch(graph.n_entities)
+    scratch = Scratch(graph.n_entities)
     for layer in range(1, 6):
         step = expand(
-            graph.digraph, graph.n_relations, active, frontier, row_query, scratch, collapse=False
+            graph.digraph[:3], graph.n_relations, frontier, row_query, scratch, collapse=False
         )
         if step.edges_visited > most_edges * len(heads):
             return max(layer - 1, 2)
@@ -86,6 +86,11 @@ class Reasoner(LinkEstimator):
         )  # fmt: skip
         self.parameters_count_ = sum(int(np.prod(s)) for s in self.shapes_.values())
         self._engines: dict[str, Engine] = {}
+
+    def prepare(self, task: LinkTask, *, epochs: int | None = None) -> dict[str, Any]:
+        """Resolve the parameters for a task; returns what config.toml will hold."""
+        self._setup(task, self.resolve_parameters(task, epochs=epochs), "cpu")
+        return self.config()
 
     def fit(
         self,

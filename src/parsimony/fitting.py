@@ -1,0 +1,120 @@
+"""From a dataset's name to a finished run folder: what ``parsimony fit`` does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from parsimony.base import Estimator, load_run, resolve
+from parsimony.datasets import LinkData, load
+from parsimony.errors import EmptySplit, UsageError
+from parsimony.run.folder import RunFolder
+from parsimony.tasks.link import LinkTask
+
+
+def fit(
+    data: str | LinkData,
+    method: str = "redgnn",
+    *,
+    out: Path | str | None = None,
+    parameters: dict[str, Any] | None = None,
+    epochs: int | None = None,
+    time_budget: float | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+    mirror: str | None = None,
+    columns: tuple[str, str, str] | None = None,
+    seed: int | None = None,
+    quiet: bool = True,
+) -> tuple[Estimator, dict[str, Any]]:
+    """Train a method on a dataset and write the run folder.
+
+    Parameters
+    ----------
+    data
+        A registered name, a dataset folder, a file, or loaded data.
+    method
+        A registered method.
+    out
+        Run folder; nothing is written where it is left out.
+    parameters
+        Of the method (``--set``).
+    epochs, time_budget
+        Limits; the budget in wall seconds over all resumed parts.
+    resume
+        Go on from the folder's last checkpoint; a finished run is returned as it is.
+    seed
+        Of the method and of a single file's split.
+
+    Returns
+    -------
+    estimator, summary
+        The fitted estimator and ``run, method, parameters, epochs, best_epoch, valid, seconds``.
+    """
+    begin = time.perf_counter()
+    values = dict(parameters or {})
+    if seed is not None:
+        values.setdefault("seed", seed)
+    loaded = (
+        data
+        if isinstance(data, LinkData)
+        else load(data, mirror=mirror, columns=columns, seed=seed or 0)
+    )
+    estimator: Any = resolve(method)(**values)
+    task = LinkTask(loaded, str(values.get("protocol", "redgnn")))
+    config = estimator.prepare(task, epochs=epochs)
+    if out is None:
+        estimator.fit(task, epochs=epochs, time_budget=time_budget, device=device, quiet=quiet)
+        return estimator, _summary(estimator, None, _valid(estimator), time.perf_counter() - begin)
+    if resume and (Path(out) / "checksums.json").exists():
+        run = RunFolder.open(out)
+        if run.config != {"version": run.config["version"], **config}:
+            raise UsageError(
+                "this run has ended, with another configuration",
+                remedy="choose another --out",
+                where=str(out),
+            )
+        return load_run(out), run.read_json("summary.json")
+    with RunFolder.create(out, config, resume=resume) as run:
+        estimator.fit(
+            task, run=run, epochs=epochs, time_budget=time_budget, device=device, quiet=quiet
+        )
+        estimator.write(run)
+        metrics = {}
+        for split in ("valid", "test"):
+            try:
+                result = estimator.evaluate(split, quiet=quiet)
+            except EmptySplit:
+                continue
+            metrics[split] = {
+                k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
+            }
+        run.write_json("metrics.json", metrics)
+        run.write_json("ledger.json", estimator.ledger_.as_dict())
+        valid = metrics.get("valid", {}).get("metrics", {})
+        summary = _summary(estimator, str(out), valid, estimator.seconds_)
+        run.write_json("summary.json", summary)
+    return estimator, summary
+
+
+def _valid(estimator: Any) -> dict[str, float]:
+    try:
+        valid: dict[str, float] = estimator.evaluate("valid")["metrics"]
+    except EmptySplit:
+        return {}
+    return valid
+
+
+def _summary(
+    estimator: Any, run: str | None, valid: dict[str, float], seconds: float
+) -> dict[str, Any]:
+    return {
+        "run": run,
+        "method": estimator.method,
+        "parameters": estimator.parameters_count_,
+        "epochs": len(estimator.history_),
+        "best_epoch": estimator.best_epoch_,
+        "valid": valid,
+        "seconds": seconds,
+    }

@@ -1,0 +1,70 @@
+"""Progress of long steps on stderr: rate and remaining time; silent when piped."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+
+class Progress:
+    """Context manager around a long step.
+
+    Parameters
+    ----------
+    total
+        Number of items.
+    label
+        What is done.
+    quiet
+        Show nothing, even on a terminal.
+    """
+
+    def __init__(self, total: int, label: str, *, quiet: bool = False) -> None:
+        self.total, self.label = total, label
+        self.shown = not quiet and sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        """Show the bar."""
+        if self.shown:
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._bar.__enter__()
+            self._task = self._bar.add_task(self.label, total=self.total, rate="", note="")
+        return self
+
+    def advance(self, n: int = 1, **fields: float) -> None:
+        """Count ``n`` more items; ``fields`` (loss=…) are shown beside the bar."""
+        if self._bar is not None:
+            speed = self._bar.tasks[self._task].speed
+            self._bar.update(
+                self._task,
+                advance=n,
+                rate=f"{speed:,.0f}/s" if speed else "",
+                note=" ".join(f"{k} {v:.4g}" for k, v in fields.items()),
+            )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.__exit__(kind, error, trace)
