@@ -8,7 +8,7 @@ so they are kept as a trie, and from each X every shared beginning is walked onc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 
-__all__ = ["PathTrie", "WalkIndex", "build_trie", "build_walk_index"]
+__all__ = ["PathTrie", "WalkIndex", "build_trie", "build_walk_index", "without_facts"]
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -56,6 +56,25 @@ def build_walk_index(graph: KnowledgeGraph) -> WalkIndex:
     indptr = np.zeros(graph.n_entities + 1, dtype=np.int64)
     np.cumsum(np.bincount(node, minlength=graph.n_entities), out=indptr[1:])
     return WalkIndex(indptr, step[order], neighbour[order], graph.n_relations)
+
+
+def without_facts(index: WalkIndex, facts: Iterable[tuple[int, int, int]]) -> WalkIndex:
+    """Return the index without some facts (head, relation, tail); absent ones are ignored."""
+    removed = np.zeros(len(index.neighbour), dtype=bool)
+    for h, r, t in facts:
+        for u, step, v in ((h, r, t), (t, r + index.n_relations, h)):
+            last = index.indptr[u + 1]
+            at = first_at_least(index.relation, index.neighbour, index.indptr[u], last, step, v)
+            if at < last and index.relation[at] == step and index.neighbour[at] == v:
+                removed[at] = True
+    before = np.concatenate([[0], np.cumsum(removed)])
+    keep = ~removed
+    return WalkIndex(
+        index.indptr - before[index.indptr],
+        index.relation[keep],
+        index.neighbour[keep],
+        index.n_relations,
+    )
 
 
 class PathTrie(NamedTuple):

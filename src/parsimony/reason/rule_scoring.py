@@ -1,0 +1,372 @@
+"""Answering queries by rules alone.
+
+For a query (x, r, ?) every rule ``r(X,Y) <- body`` walks its body from X = x; whatever it reaches
+is an answer with the rule's confidence. A query for heads, relation ``r + R``, walks the bodies
+from Y. The confidences of the rules that reach the same answer are combined:
+
+    noisy-or   score = -Σ log(1 - confidence), so that the probability that at least one rule
+               is right, taken as independent, is 1 - exp(-score)
+    max        score = 0.999 · best + 0.001 · second best confidence: ties are broken by the next
+
+Smoothing adds s pairs for which the rule was wrong: support / (body count + s), so that 2/2 does
+not beat 90/100. It touches only confidences that are the ratio of their counts, not edited ones.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import InvalidParameter
+from parsimony.graph.knowledge_graph import KnowledgeGraph
+from parsimony.kernels.numerics import kernel
+from parsimony.kernels.ranking import filtered_counts
+from parsimony.knowledge.rule_counts import count_rules, encode_rule, relation_names
+from parsimony.knowledge.rule_walks import (
+    PathTrie,
+    WalkIndex,
+    build_trie,
+    build_walk_index,
+    expand,
+    first_at_least,
+    has_other_walk,
+    is_own,
+)
+from parsimony.knowledge.rules import Rule
+
+__all__ = ["Aggregation", "Grounding", "RuleScorer", "apply_rules"]
+
+Aggregation = Literal["noisy-or", "max"]
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+
+SURE = 1 - 1e-6  # a confidence of 1 counts as this in a noisy-or, else all else would be ties
+SECOND = 1e-3
+
+
+class Grounding(NamedTuple):
+    """A rule that supports an answer, and walks of its body that do.
+
+    ``walks`` holds edges (head, relation, tail, inverse): a fact in its stored order, and whether
+    it is walked from tail to head. They lead from the query's entity to the answer.
+    """
+
+    rule: Rule
+    confidence: float
+    walks: tuple[tuple[tuple[int, int, int, bool], ...], ...]
+
+
+class _Body(NamedTuple):
+    """All rules for one query relation."""
+
+    trie: PathTrie
+    weight: npt.NDArray[np.float64]  # per trie node, 0 where no rule ends
+
+
+@kernel
+def _score(  # type: ignore[no-untyped-def]
+    indptr, relation, neighbour, step, depth, end, weight, x, additive,
+    levels, stamp, mark, best, second, nodes, scores,
+):  # fmt: skip
+    """Scores of everything that the rules reach from x.
+
+    IN  the WalkIndex; a trie with weight (n_nodes,); additive: sum the weights, else the best two
+        levels (depth + 1, n_entities), stamp, mark (1,), best, second (n_entities,): scratch
+    OUT nodes, scores (returned size,)
+    """
+    sizes = np.zeros(levels.shape[0], np.int64)
+    sizes[0] = 1
+    levels[0, 0] = x
+    n = 0
+    i = 0
+    while i < len(step):
+        d = depth[i]
+        mark[0] += 1
+        sizes[d] = expand(
+            indptr, relation, neighbour,
+            levels[d - 1], sizes[d - 1], step[i], stamp, mark[0], levels[d],
+        )  # fmt: skip
+        if sizes[d] == 0:
+            i = end[i]
+            continue
+        w = weight[i]
+        if w > 0:
+            for j in range(sizes[d]):
+                v = levels[d, j]
+                if best[v] == 0:
+                    nodes[n] = v
+                    n += 1
+                if additive:
+                    best[v] += w
+                elif w > best[v]:
+                    second[v] = best[v]
+                    best[v] = w
+                elif w > second[v]:
+                    second[v] = w
+        i += 1
+    for j in range(n):
+        v = nodes[j]
+        scores[j] = best[v] if additive else (1 - SECOND) * best[v] + SECOND * second[v]
+        best[v] = 0
+        second[v] = 0
+    return n
+
+
+class RuleScorer:
+    """Rules ready to answer queries on a graph.
+
+    Parameters
+    ----------
+    rules : iterable of Rule
+        Path rules; those without any evidence are counted on ``graph`` first. Of rules that are
+        equal but for their evidence the most confident counts.
+    graph : KnowledgeGraph
+        The facts to walk.
+    aggregation : {"noisy-or", "max"}
+    smoothing : float
+        Wrong pairs added to every counted rule, ≥ 0.
+
+    Raises
+    ------
+    UnknownRelation, InvalidParameter
+        A relation that the graph does not have; a body that is no path; a parameter out of range.
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        graph: KnowledgeGraph,
+        *,
+        aggregation: Aggregation = "noisy-or",
+        smoothing: float = 0.0,
+        index: WalkIndex | None = None,
+    ) -> None:
+        if aggregation not in ("noisy-or", "max"):
+            raise InvalidParameter(
+                f"unknown aggregation {aggregation!r}", remedy="use 'noisy-or' or 'max'"
+            )
+        if not smoothing >= 0:
+            raise InvalidParameter(f"smoothing is {smoothing}", remedy="use 0 or more")
+        self.graph, self.aggregation, self.smoothing = graph, aggregation, smoothing
+        self.index = build_walk_index(graph) if index is None else index
+        self.rules = _with_evidence(list(rules), graph)
+        ids = {name: i for i, name in enumerate(relation_names(graph))}
+        self._of_relation: dict[int, dict[tuple[int, ...], Rule]] = {}
+        for rule in self.rules:
+            head, path = encode_rule(rule, ids)
+            of_head = self._of_relation.setdefault(head, {})
+            rival = of_head.get(path)
+            if rival is None or self.confidence(rule) > self.confidence(rival):
+                of_head[path] = rule
+        self._bodies: dict[int, _Body | None] = {}
+        n = graph.n_entities
+        self._stamp, self._mark = np.zeros(n, np.int64), np.zeros(1, np.int64)
+        self._best, self._second = np.zeros(n), np.zeros(n)
+        self._nodes, self._scores = np.empty(n, np.int32), np.empty(n, np.float32)
+        self._levels = np.empty((1, n), np.int32)
+
+    def confidence(self, rule: Rule) -> float:
+        """Return the confidence that a rule is used with."""
+        if rule.is_counted and rule.confidence == rule.support / rule.body_count:
+            return rule.support / (rule.body_count + self.smoothing)
+        return rule.confidence
+
+    def on(self, index: WalkIndex) -> RuleScorer:
+        """Return the same rules on other facts about the same entities."""
+        other = copy.copy(self)
+        other.index = index
+        return other
+
+    def _body(self, relation: int) -> _Body | None:
+        """Return the trie of a query relation, bodies walked from Y for ``r + R``."""
+        if relation not in self._bodies:
+            n = self.index.n_relations
+            rules = self._of_relation.get(relation % n, {})
+            weighted = [(path, self.confidence(rule)) for path, rule in rules.items()]
+            weighted = [(path, weight) for path, weight in weighted if weight > 0]
+            body = None
+            if weighted:
+                paths = [path for path, _ in weighted]
+                if relation >= n:
+                    paths = [tuple(map(self.index.inverse, reversed(path))) for path in paths]
+                trie, node_of = build_trie(paths)
+                weight = np.zeros(len(trie.step))
+                confidence = np.array([weight for _, weight in weighted])
+                if self.aggregation == "noisy-or":
+                    confidence = -np.log1p(-np.minimum(confidence, SURE))
+                weight[node_of] = confidence
+                body = _Body(trie, weight)
+                deepest = int(trie.depth.max())
+                if len(self._levels) <= deepest:
+                    self._levels = np.empty((deepest + 1, self.graph.n_entities), np.int32)
+            self._bodies[relation] = body
+        return self._bodies[relation]
+
+    def reached(self, entity: int, relation: int) -> tuple[Ints, Floats]:
+        """Answer one query: the entities that some rule reaches, and their scores above 0.
+
+        The arrays are overwritten by the next call.
+        """
+        body = self._body(relation)
+        if body is None:
+            return self._nodes[:0], self._scores[:0]
+        n = _score(
+            *self.index[:3], *body.trie, body.weight, entity, self.aggregation == "noisy-or",
+            self._levels, self._stamp, self._mark, self._best, self._second,
+            self._nodes, self._scores,
+        )  # fmt: skip
+        return self._nodes[:n], self._scores[:n]
+
+    def score(self, entity: npt.ArrayLike, relation: npt.ArrayLike) -> Floats:
+        """Score all entities, (n_queries, n_entities); 0 where no rule leads."""
+        entities, relations = np.atleast_1d(entity), np.atleast_1d(relation)
+        out = np.zeros((len(entities), self.graph.n_entities), np.float32)
+        for row, x, r in zip(out, entities.tolist(), relations.tolist(), strict=True):
+            nodes, scores = self.reached(x, r)
+            row[nodes] = scores
+        return out
+
+    def rank(
+        self, queries: Any, *, unreached: float = 0.0, progress: Any = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Count, for every answer of a ``QuerySet``, the candidates above it and beside it."""
+        greater = np.zeros(len(queries.answer), np.int64)
+        equal = np.zeros(len(queries.answer), np.int64)
+        stamp = np.zeros(self.graph.n_entities, np.int64)
+        position, tick = np.zeros(self.graph.n_entities, np.int64), np.zeros(1, np.int64)
+        rows = np.arange(self.graph.n_entities)
+        for i in range(len(queries)):
+            nodes, scores = self.reached(int(queries.head[i]), int(queries.relation[i]))
+            known = slice(queries.known_ptr[i], queries.known_ptr[i + 1])
+            answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
+            filtered_counts(
+                np.array([0, len(nodes)]), nodes, rows, scores, self.graph.n_entities, unreached,
+                np.array([0, known.stop - known.start]), queries.known[known],
+                np.array([0, answers.stop - answers.start]), queries.answer[answers],
+                stamp, position, tick, greater[answers], equal[answers],
+            )  # fmt: skip
+            if progress is not None:
+                progress.advance(1)
+        return greater, equal
+
+    def groundings(
+        self, head: int, relation: int, tail: int, *, n_rules: int = 5, n_walks: int = 1
+    ) -> list[Grounding]:
+        """Say why: the most confident rules that lead from head to tail, with their walks.
+
+        Walks that use the fact (head, relation, tail) itself are left out.
+
+        Parameters
+        ----------
+        head, relation, tail : int
+            ``relation`` below n_relations.
+        n_rules, n_walks : int
+            Most rules, and most walks of each.
+        """
+        rules = self._of_relation.get(relation, {})
+        found: list[Grounding] = []
+        for path, rule in sorted(
+            rules.items(), key=lambda item: (-self.confidence(item[1]), len(item[0]), item[0])
+        ):
+            confidence = self.confidence(rule)
+            if len(found) == n_rules or confidence == 0:
+                break
+            steps = np.array(path, dtype=np.int32)
+            if has_other_walk(*self.index, steps, head, relation, tail):
+                walks = self._walks(path, head, relation, tail, n_walks)
+                found.append(Grounding(rule, confidence, tuple(walks)))
+        return found
+
+    def walked_facts(self, head: int, relation: int) -> set[tuple[int, int, int]]:
+        """Return all facts that some rule walks in answering (head, relation, ?)."""
+        body = self._body(relation)
+        n = self.index.n_relations
+        facts: set[tuple[int, int, int]] = set()
+        levels: list[set[int]] = [{head}]
+        for step, depth in zip(body.trie.step, body.trie.depth, strict=True) if body else ():
+            del levels[depth:]
+            levels.append(set())
+            for u in levels[depth - 1]:
+                for v in map(int, self._neighbours(u, step)):
+                    levels[depth].add(v)
+                    facts.add((v, int(step) - n, u) if step >= n else (u, int(step), v))
+        return facts
+
+    def _walks(
+        self, path: tuple[int, ...], x: int, r: int, y: int, n_walks: int
+    ) -> list[tuple[tuple[int, int, int, bool], ...]]:
+        """List walks along a path from x to y, without the fact (x, r, y)."""
+        indptr, relation, neighbour, n = self.index
+        # Sets of entities from which the rest of the path reaches y prune the search.
+        reach = [{y}]
+        for step in reversed(path[1:]):
+            back = self.index.inverse(step)
+            reach.append({int(v) for u in reach[-1] for v in self._neighbours(u, back)})
+        reach.reverse()
+        found: list[tuple[tuple[int, int, int, bool], ...]] = []
+
+        def walk(u: int, d: int, edges: tuple[tuple[int, int, int, bool], ...]) -> None:
+            if d == len(path):
+                found.append(edges)
+                return
+            for v in map(int, self._neighbours(u, path[d])):
+                if len(found) >= n_walks:
+                    return
+                if v in reach[d] and not is_own(u, path[d], v, x, r, y, n):
+                    inverse = path[d] >= n
+                    fact = (v, path[d] - n, u, True) if inverse else (u, path[d], v, False)
+                    walk(v, d + 1, (*edges, fact))
+
+        walk(x, 0, ())
+        return found
+
+    def _neighbours(self, u: int, step: int) -> Ints:
+        indptr, relation, neighbour, _ = self.index
+        low, high = indptr[u], indptr[u + 1]
+        first = first_at_least(relation, neighbour, low, high, step, 0)
+        last = first_at_least(relation, neighbour, low, high, step + 1, 0)
+        return neighbour[first:last]
+
+
+def _with_evidence(rules: list[Rule], graph: KnowledgeGraph) -> list[Rule]:
+    bare = [i for i, rule in enumerate(rules) if not rule.is_counted and rule.confidence == 0]
+    for i, counted in zip(bare, count_rules([rules[i] for i in bare], graph), strict=True):
+        rules[i] = counted
+    return rules
+
+
+def apply_rules(
+    rules: Iterable[Rule],
+    graph: KnowledgeGraph,
+    queries: npt.ArrayLike,
+    *,
+    aggregation: Aggregation = "noisy-or",
+    smoothing: float = 0.0,
+    block: int = 256,
+) -> Iterator[Floats]:
+    """Score queries by rules alone, block by block.
+
+    Parameters
+    ----------
+    rules : iterable of Rule
+    graph : KnowledgeGraph
+    queries : integer array, shape (n, 2)
+        Entity and relation; relation r + n_relations asks for heads.
+    aggregation : {"noisy-or", "max"}
+    smoothing : float
+    block : int
+        Queries a block.
+
+    Yields
+    ------
+    float32 array, shape (≤ block, n_entities)
+        0 where no rule leads.
+    """
+    pairs = np.asarray(queries, dtype=np.int32).reshape(-1, 2)
+    scorer = RuleScorer(rules, graph, aggregation=aggregation, smoothing=smoothing)
+    for start in range(0, len(pairs), block):
+        yield scorer.score(pairs[start : start + block, 0], pairs[start : start + block, 1])
