@@ -37,6 +37,7 @@ class Person(NamedTuple):
 
     @property
     def parents(self) -> list[str]:
+        """Return the listed parents."""
         return [parent for parent in (self.father, self.mother) if parent]
 
 

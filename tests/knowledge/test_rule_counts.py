@@ -47,9 +47,7 @@ def test_body_pairs(data, block):
     assert len(set(pairs)) == len(pairs)
     assert [x for x, _ in pairs] == sorted(x for x, _ in pairs)
     assert set(pairs) == {
-        (x, y)
-        for x in range(graph.n_entities)
-        for y in reached(facts, graph.n_relations, path, x)
+        (x, y) for x in range(graph.n_entities) for y in reached(facts, graph.n_relations, path, x)
     }
     assert all(len(rows) <= max(block, graph.n_entities) for rows in blocks)
 

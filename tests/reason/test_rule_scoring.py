@@ -135,8 +135,7 @@ def test_groundings_are_walks_of_the_body(case, data):
         (rule.head, rule.steps)
         for rule in rules
         if rule.head.relation == str(r)
-        and y
-        in reached(without, n, [int(name) + n * inverse for name, inverse in rule.steps], x)
+        and y in reached(without, n, [int(name) + n * inverse for name, inverse in rule.steps], x)
     }
     assert {(g.rule.head, g.rule.steps) for g in found} == supported
 

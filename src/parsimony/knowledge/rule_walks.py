@@ -119,7 +119,7 @@ def build_trie(paths: Sequence[Sequence[int]]) -> tuple[PathTrie, Ints]:
 
 @kernel
 def first_at_least(relation, neighbour, low, high, step, node):  # type: ignore[no-untyped-def]
-    """Return the first position in ``low … high - 1`` whose (relation, neighbour) ≥ (step, node)."""
+    """Return the first position from low to high with (relation, neighbour) ≥ (step, node)."""
     while low < high:
         middle = (low + high) >> 1
         if relation[middle] < step or (relation[middle] == step and neighbour[middle] < node):
@@ -176,8 +176,15 @@ def count_levels(indptr, relation, neighbour, step, depth, end, head_ptr, head, 
             d = depth[i]
             mark += 1
             sizes[d] = expand(
-                indptr, relation, neighbour,
-                levels[d - 1], sizes[d - 1], step[i], stamp, mark, levels[d],
+                indptr,
+                relation,
+                neighbour,
+                levels[d - 1],
+                sizes[d - 1],
+                step[i],
+                stamp,
+                mark,
+                levels[d],
             )
             if sizes[d] == 0:
                 i = end[i]
@@ -242,9 +249,7 @@ def count_other_walks(indptr, relation, neighbour, n_relations, path, r):  # typ
     for x in range(len(indptr) - 1):
         at = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], r, 0)
         while at < indptr[x + 1] and relation[at] == r:
-            if has_other_walk(
-                indptr, relation, neighbour, n_relations, path, x, r, neighbour[at]
-            ):
+            if has_other_walk(indptr, relation, neighbour, n_relations, path, x, r, neighbour[at]):
                 found += 1
             at += 1
     return found
@@ -252,7 +257,7 @@ def count_other_walks(indptr, relation, neighbour, n_relations, path, r):  # typ
 
 @kernel
 def pairs_of_block(indptr, relation, neighbour, path, first, last, sizes, out):  # type: ignore[no-untyped-def]
-    """Collect the entities that ``path`` reaches from each x in first … last - 1, one row after another.
+    """Collect the entities that ``path`` reaches from each x in first … last - 1, row by row.
 
     IN  path (length,)
     OUT sizes (last - first,);  out: the reached entities while they fit; returns how many there are
@@ -261,15 +266,22 @@ def pairs_of_block(indptr, relation, neighbour, path, first, last, sizes, out): 
     levels = np.empty((2, n_entities), np.int32)
     stamp = np.zeros(n_entities, np.int64)
     mark = np.int64(0)
-    total = 0
+    total = np.int64(0)
     for x in range(first, last):
         levels[0, 0] = x
         size = np.int64(1)
         for d in range(len(path)):
             mark += 1
             size = expand(
-                indptr, relation, neighbour,
-                levels[d % 2], size, path[d], stamp, mark, levels[(d + 1) % 2],
+                indptr,
+                relation,
+                neighbour,
+                levels[d % 2],
+                size,
+                path[d],
+                stamp,
+                mark,
+                levels[(d + 1) % 2],
             )
         sizes[x - first] = size
         for j in range(size):

@@ -300,7 +300,7 @@ class RuleScorer:
         self, path: tuple[int, ...], x: int, r: int, y: int, n_walks: int
     ) -> list[tuple[tuple[int, int, int, bool], ...]]:
         """List walks along a path from x to y, without the fact (x, r, y)."""
-        indptr, relation, neighbour, n = self.index
+        n = self.index.n_relations
         # Sets of entities from which the rest of the path reaches y prune the search.
         reach = [{y}]
         for step in reversed(path[1:]):

@@ -26,6 +26,7 @@ from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.measure import Ledger, Ranks
 from parsimony.reason.link_estimator import LinkEstimator
 from parsimony.reason.rule_scoring import Grounding, RuleScorer, apply_rules
+from parsimony.run.atomic import write_atomic
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -270,7 +271,8 @@ class RuleReasoner(LinkEstimator):
         from parsimony.knowledge.explanation import EvidenceEdge, Path, Step
 
         entities, relations = self.task_.test_data.entities, self.task_.test_data.relations
-        paths, attention = [], {}
+        paths: list[Path] = []
+        attention: dict[tuple[int, Step], float] = {}
         for grounding in groundings:
             for walk in grounding.walks:
                 steps = tuple(
@@ -296,7 +298,7 @@ class RuleReasoner(LinkEstimator):
     def write(self, run: RunFolder) -> None:
         """Write model, data and the rules as text into an open run folder."""
         super().write(run)
-        (run.path / "rules.txt").write_text(format_rules(self.rules_), encoding="utf-8")
+        write_atomic(run.path / "rules.txt", format_rules(self.rules_))
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Heads, padded bodies (steps, -1 behind the last) and evidence, one row a rule."""
