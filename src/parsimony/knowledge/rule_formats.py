@@ -49,11 +49,11 @@ _DATALOG_DECLARATION = re.compile(r'\.decl\s+(\w+)\s*\([^)]*\)\s*(?://\s*("(?:[^
 _DATALOG_ATOM = re.compile(r"\s*([A-Za-z_]\w*)\s*\(\s*([A-Z]\w*)\s*,\s*([A-Z]\w*)\s*\)\s*(?:,|$)")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Soufflé's own words, which cannot name a relation.
-_RESERVED = frozenset(
+_RESERVED = (
     "as autoinc band bnot bor bshl bshr bshru bxor brie btree cat choice count eqrel false "
     "float functor inline input land lnot lor lxor magic match max mean min nil no_inline "
     "no_magic number ord output override plan printsize range strlen substr sum symbol "
-    "to_float to_number to_string to_unsigned true type unsigned".split()  # noqa: SIM905 (fifty lines otherwise)
+    "to_float to_number to_string to_unsigned true type unsigned"
 )
 
 
@@ -233,7 +233,7 @@ def to_datalog(rules: Iterable[Rule]) -> str:
     rules = [rule.canonical() for rule in rules]
     heads = dict.fromkeys(rule.head.relation for rule in rules)
     relations = heads | dict.fromkeys(atom.relation for rule in rules for atom in rule.body)
-    plain = {name for name in relations if _IDENTIFIER.fullmatch(name)} - _RESERVED
+    plain = {name for name in relations if _IDENTIFIER.fullmatch(name)} - set(_RESERVED.split())
     taken, identifier = set(plain), {name: name for name in plain}
     for name in relations:
         if name not in plain:
