@@ -1,0 +1,85 @@
+"""An explanation as plain text."""
+
+from __future__ import annotations
+
+from parsimony.knowledge.explanation import Explanation, Path
+
+__all__ = ["answer_sentence", "explanation_text", "faithfulness_sentence", "number", "path_text"]
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Print a number with so many significant digits, a small one without a long tail."""
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+
+
+def answer_sentence(explanation: Explanation) -> str:
+    """Score, probability and rank of the answer, and whether the data state it, in one line."""
+    parts = [f"score {number(explanation.score)}"]
+    if explanation.probability is not None:
+        parts.append(f"probability {number(explanation.probability)}")
+    if explanation.rank is not None:
+        parts.append(f"rank {explanation.rank:g}")
+    if explanation.model:
+        parts.append(f"by {explanation.model}")
+    if explanation.known is not None:
+        parts.append("a known fact" if explanation.known else "not among the known facts")
+    return ", ".join(parts)
+
+
+def path_text(explanation: Explanation, path: Path) -> str:
+    """A path as ``A —brother→ B ←father— C``: the arrow points as the stored fact does."""
+    if not path.steps:
+        return explanation.label(explanation.query[0])
+    words = [explanation.label(path.steps[0].source)]
+    for step in path.steps:
+        relation = explanation.label(step.relation)
+        words.append(f"—{relation}→" if step.direction == "forward" else f"←{relation}—")
+        words.append(explanation.label(step.target))
+    return " ".join(words)
+
+
+def faithfulness_sentence(explanation: Explanation) -> str:
+    """What deleting the named evidence does to the score, in one sentence; empty if unmeasured."""
+    measured = explanation.faithfulness
+    if measured is None:
+        return ""
+    facts = "the named fact" if measured.n_deleted == 1 else f"the {measured.n_deleted} named facts"
+    as_many = "one random edge" if measured.n_deleted == 1 else "as many random edges"
+    if measured.n_deleted < 1:
+        facts, as_many = "the named facts", "as many random edges"
+    draws = f" (mean of {measured.draws} draws)" if measured.draws else ""
+    if measured.deleted_drop <= 0:
+        return (
+            f"Deleting {facts} does not lower the score (change "
+            f"{number(-measured.deleted_drop)}): do not read these paths as its cause."
+        )
+    named = f"Deleting {facts} lowers the score by {number(measured.deleted_drop)}"
+    if measured.ratio is None:
+        return f"{named}; deleting {as_many} of the same evidence does not lower it{draws}."
+    return (
+        f"{named}, {number(measured.ratio)} times as much as deleting {as_many} of the same "
+        f"evidence, which lowers it by {number(measured.random_drop)}{draws}."
+    )
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """Render the answer, the paths, the rules and the faithfulness.
+
+    Returns
+    -------
+    str
+        Lines that end in a newline.
+    """
+    head, relation, tail = map(explanation.label, explanation.query)
+    lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation), ""]
+    lines.append("Paths (weight, walk; ←r— walks the fact r backwards)")
+    lines += [
+        f"  {number(path.weight):>8}  {path_text(explanation, path)}" for path in explanation.paths
+    ] or ["  none: no path of the graph joins the two within the model's reach"]
+    if explanation.rules:
+        lines += ["", "Rules (confidence, support, clause)"]
+        lines += [f"  {rule}" for rule in explanation.rules]
+    sentence = faithfulness_sentence(explanation)
+    if sentence:
+        lines += ["", sentence]
+    return "".join(f"{line}\n" for line in lines)
