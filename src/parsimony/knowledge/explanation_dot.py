@@ -1,0 +1,59 @@
+"""An explanation in the language of graphviz."""
+
+from __future__ import annotations
+
+import re
+
+from parsimony.knowledge.explanation import Explanation
+from parsimony.knowledge.explanation_graph import layered_graph
+from parsimony.knowledge.explanation_text import number
+
+__all__ = ["explanation_dot"]
+
+
+def explanation_dot(explanation: Explanation, *, limit: int = 60) -> str:
+    """Render the layered sub-digraph: columns from left to right, pen width by attention.
+
+    An arrow points as its fact does; a fact that is walked backwards is dashed, and its arrow
+    points back to the left.
+    """
+    graph = layered_graph(explanation, limit=limit)
+    head, relation, tail = map(explanation.label, explanation.query)
+    strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0
+    font = 'fontname="Helvetica"'
+    box = 'shape=box, style="rounded,filled", fillcolor="#f4f4f2", color="#b9b9b4"'
+    lines = [
+        "digraph explanation {",
+        "  rankdir=LR; nodesep=0.25; ranksep=1.1;",
+        f"  label={_quoted(f'{relation}({head}, {tail})   {graph.caption}')}; labelloc=b;",
+        f"  {font}; fontsize=11;",
+        f"  node [{box}, {font}, fontsize=11];",
+        f'  edge [color="#6b6b6b", {font}, fontsize=9, arrowsize=0.7];',
+    ]
+    fill = {"head": "#dbe7f6", "answer": "#fbe3c8"}
+    for column in range(graph.n_columns):
+        lines.append("  { rank=same;")
+        for node in graph.nodes:
+            if node.column == column:
+                colour = f', fillcolor="{fill[node.role]}"' if node.role in fill else ""
+                lines.append(f"    {node.id} [label={_quoted(node.label)}{colour}];")
+        lines.append("  }")
+    for edge in graph.edges:
+        if edge.idle:
+            lines.append(f"  {edge.source} -> {edge.target} [style=dotted, arrowhead=none];")
+            continue
+        style = "dashed, dir=back" if edge.inverse else "solid"
+        width = 0.6 + 3.4 * max(edge.attention, 0.0) / strongest
+        tip = f"{' '.join(map(explanation.label, edge.fact))}: {number(edge.attention)}"
+        lines.append(
+            f"  {edge.source} -> {edge.target} [label={_quoted(edge.label)}, style={style}, "
+            f"penwidth={width:.2f}, tooltip={_quoted(tip)}];"
+        )
+    return "\n".join([*lines, "}", ""])
+
+
+def _quoted(text: str) -> str:
+    """A string of the DOT language: no escapes, no HTML entities, no control characters."""
+    plain = re.sub(r"[\x00-\x1f\x7f]", " ", text)
+    plain = plain.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{plain}"'
