@@ -1,0 +1,36 @@
+# The commands of this project. `make setup` first; each target shows what it runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test check bench bench-queue docs clean
+
+setup: $(BIN)/parsimony          ## a virtual environment with everything for development
+
+$(BIN)/parsimony: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup                      ## the main job on embedded data; writes runs/demo/report.html
+	$(BIN)/parsimony demo
+
+test: setup                      ## the test-suite
+	$(BIN)/python -m pytest -q
+
+check: setup                     ## style, types, public API
+	$(BIN)/ruff check src tests examples benchmarks scripts
+	$(BIN)/ruff format --check src/parsimony/cli examples
+	$(BIN)/mypy
+
+bench: setup                     ## speed, as ratios measured in one run
+	$(BIN)/python -m benchmarks.speed
+
+bench-queue: setup               ## the long runs of benchmarks/runs.toml, one after another
+	$(BIN)/python -m benchmarks.queue
+
+docs: setup                      ## checks the links and examples of README and docs/
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+clean:                           ## what the targets made, not your runs
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

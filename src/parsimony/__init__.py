@@ -1,0 +1,95 @@
+"""Parsimony: from a graph to answers with reasons.
+
+>>> import parsimony
+>>> model, summary = parsimony.fit("royal", "redgnn", epochs=3)  # doctest: +SKIP
+>>> print(model.explain("elizabeth_ii", "aunt", "beatrice").text())  # doctest: +SKIP
+
+Every name below is imported when it is first used, so that ``import parsimony`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parsimony import datasets, errors
+    from parsimony.base import Estimator, estimators, load_run, resolve
+    from parsimony.datasets import LinkData
+    from parsimony.errors import ParsimonyError
+    from parsimony.fitting import fit
+    from parsimony.graph import KnowledgeGraph, Vocabulary
+    from parsimony.knowledge import Explanation, Rule, format_rules, mine_rules, read_rules
+    from parsimony.reason.adaprop import AdaProp
+    from parsimony.reason.redgnn import RedGNN
+    from parsimony.reason.rules import RuleReasoner, apply_rules
+    from parsimony.tasks.audit import audit
+    from parsimony.tasks.link import LinkTask
+
+__version__ = "0.1.0"
+
+#: public name → the module that defines it ("" for a module of the package)
+_HOME = {
+    "AdaProp": "reason.adaprop",
+    "Estimator": "base",
+    "Explanation": "knowledge",
+    "KnowledgeGraph": "graph",
+    "LinkData": "datasets",
+    "LinkTask": "tasks.link",
+    "ParsimonyError": "errors",
+    "RedGNN": "reason.redgnn",
+    "Rule": "knowledge",
+    "RuleReasoner": "reason.rules",
+    "Vocabulary": "graph",
+    "apply_rules": "reason.rules",
+    "audit": "tasks.audit",
+    "datasets": "",
+    "errors": "",
+    "estimators": "base",
+    "fit": "fitting",
+    "format_rules": "knowledge",
+    "load_run": "base",
+    "mine_rules": "knowledge",
+    "read_rules": "knowledge",
+    "resolve": "base",
+}
+
+__all__ = [
+    "AdaProp",
+    "Estimator",
+    "Explanation",
+    "KnowledgeGraph",
+    "LinkData",
+    "LinkTask",
+    "ParsimonyError",
+    "RedGNN",
+    "Rule",
+    "RuleReasoner",
+    "Vocabulary",
+    "__version__",
+    "apply_rules",
+    "audit",
+    "datasets",
+    "errors",
+    "estimators",
+    "fit",
+    "format_rules",
+    "load_run",
+    "mine_rules",
+    "read_rules",
+    "resolve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: torch, Numba and Polars together take seconds to import.
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not home:
+        return import_module(f"{__name__}.{name}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
