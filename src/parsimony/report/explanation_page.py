@@ -1,0 +1,127 @@
+"""An explanation as a page: interactive layered graph, tables, faithfulness in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parsimony.knowledge.explanation import Explanation
+from parsimony.knowledge.explanation_graph import layered_graph
+from parsimony.knowledge.explanation_text import faithfulness_sentence, number
+from parsimony.report.templating import environment
+
+__all__ = ["explanation_page", "explanation_view"]
+
+_ROWS = 200  # evidence edges in the table; beyond, a page helps nobody
+
+
+def explanation_page(explanation: Explanation, *, limit: int = 40) -> str:
+    """Return one self-contained HTML file.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    limit : int
+        Most edges drawn; the page says how many of all these are.
+    """
+    from parsimony import __version__
+
+    view = explanation_view(explanation, limit=limit)
+    return environment().get_template("explanation.html.j2").render(x=view, version=__version__)
+
+
+def explanation_view(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
+    """What the templates show of an explanation: plain values, readable names."""
+    label = explanation.label
+    head, relation, tail = explanation.query
+    heaviest = max((path.weight for path in explanation.paths), default=0.0)
+    edges = sorted(explanation.subgraph, key=lambda edge: -edge.attention)[:_ROWS]
+    return {
+        "head": label(head),
+        "relation": label(relation),
+        "tail": label(tail),
+        "facts": _facts(explanation),
+        "faithfulness": faithfulness_sentence(explanation),
+        "drops": _drops(explanation),
+        "graph": graph_data(explanation, limit=limit),
+        "paths": [
+            {
+                "weight": path.weight,
+                "share": 100 * path.weight / heaviest if heaviest > 0 else 0.0,
+                "start": label(path.steps[0].source) if path.steps else label(head),
+                "steps": [
+                    {
+                        "relation": label(step.relation),
+                        "target": label(step.target),
+                        "inverse": step.direction == "inverse",
+                    }
+                    for step in path.steps
+                ],
+            }
+            for path in explanation.paths
+        ],
+        "rules": list(explanation.rules),
+        "edges": [
+            {
+                "layer": edge.layer,
+                "head": label(edge.head),
+                "relation": label(edge.relation),
+                "tail": label(edge.tail),
+                "inverse": edge.direction == "inverse",
+                "attention": edge.attention,
+            }
+            for edge in sorted(edges, key=lambda edge: (edge.layer, -edge.attention))
+        ],
+        "n_edges": len(explanation.subgraph),
+    }
+
+
+def graph_data(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
+    """Nodes with column and row, edges and caption, as the script of the page draws them."""
+    graph = layered_graph(explanation, limit=limit)
+    strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0
+    return {
+        "caption": graph.caption,
+        "columns": graph.n_columns,
+        "nodes": [
+            {"id": n.id, "label": n.label, "column": n.column, "row": n.row, "role": n.role}
+            for n in graph.nodes
+        ],
+        "edges": [
+            {
+                "source": edge.source,
+                "target": edge.target,
+                "label": edge.label,
+                "fact": " ".join(explanation.label(name) for name in edge.fact),
+                "inverse": edge.inverse,
+                "idle": edge.idle,
+                "paths": list(edge.paths),
+                "attention": number(edge.attention),
+                "share": max(edge.attention, 0.0) / strongest,
+            }
+            for edge in graph.edges
+        ],
+    }
+
+
+def _facts(explanation: Explanation) -> list[tuple[str, str]]:
+    """Small figures under the title."""
+    facts = [("score", number(explanation.score))]
+    if explanation.probability is not None:
+        facts.append(("probability", number(explanation.probability)))
+    if explanation.rank is not None:
+        facts.append(("rank", f"{explanation.rank:g}"))
+    if explanation.model:
+        facts.append(("model", explanation.model))
+    if explanation.known is not None:
+        facts.append(("in the data", "yes" if explanation.known else "no"))
+    return facts
+
+
+def _drops(explanation: Explanation) -> list[tuple[str, float, float]]:
+    """Name, value and share of the two bars of faithfulness."""
+    measured = explanation.faithfulness
+    if measured is None or not measured.deleted_drop > 0:
+        return []
+    drops = (("named evidence", measured.deleted_drop), ("random edges", measured.random_drop))
+    longest = max(value for _, value in drops)
+    return [(name, value, max(0.0, 100 * value / longest)) for name, value in drops]

@@ -1,0 +1,61 @@
+"""What the report of a run is told: plain dicts, every key optional.
+
+The values are those that a run folder holds (``metrics.json``, ``ledger.json``, ``config.toml``,
+``log.jsonl``), so that the page can be written again from the folder alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from parsimony.knowledge.explanation import Explanation
+from parsimony.knowledge.rules import Rule
+
+__all__ = ["DataInfo", "Epoch", "RunInfo"]
+
+
+class Epoch(TypedDict, total=False):
+    """One point of the learning curve; other keys are ignored."""
+
+    epoch: int
+    loss: float
+    valid_mrr: float
+
+
+class DataInfo(TypedDict, total=False):
+    """The dataset: counts of triples by split, names, hash."""
+
+    name: str
+    source: str
+    hash: str
+    n_entities: int
+    n_relations: int
+    train: int
+    valid: int
+    test: int
+    notes: Sequence[str]
+
+
+class RunInfo(TypedDict, total=False):
+    """The input of :func:`parsimony.report.run_report`.
+
+    ``metrics`` maps a split to what ``evaluate`` returned, with ``per_relation``;
+    ``popularity`` is the audit's entry of that name, or metrics alone; ``explanations`` are
+    objects or ``to_dict(full=True)``; ``rules`` are objects or ``{"text", …}``; ``notes`` are
+    sentences printed under the title.
+    """
+
+    title: str
+    method: str
+    config: Mapping[str, Any]
+    data: DataInfo
+    metrics: Mapping[str, Mapping[str, Any]]
+    popularity: Mapping[str, Any] | None
+    ledger: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    best_epoch: int | None
+    rules: Sequence[Rule | Mapping[str, Any]]
+    explanations: Sequence[Explanation | Mapping[str, Any]]
+    notes: Sequence[str]
+    version: str

@@ -1,0 +1,103 @@
+"use strict";
+(() => {
+  const ROW = 54, MARGIN = 24, FONT = 12;
+  const measure = document.createElement("canvas").getContext("2d");
+  const family = getComputedStyle(document.body).fontFamily;
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function box(label, limit) { // width and height of a name wrapped at the limit
+    measure.font = `${FONT}px ${family}`;
+    const full = measure.measureText(label).width;
+    const lines = Math.min(3, Math.ceil(full / (limit * 0.92)));
+    return { w: Math.min(full, limit) + 18, h: lines * FONT * 1.3 + 12 };
+  }
+
+  function palette() {
+    const edge = css("--edge"), accent = css("--accent"), ink = css("--ink");
+    return [
+      { selector: "node", style: {
+        label: "data(label)", shape: "round-rectangle", width: "data(w)", height: "data(h)",
+        "background-color": css("--node"), "border-color": css("--node-rule"), "border-width": 1,
+        color: ink, "font-size": FONT, "font-family": family, "text-valign": "center",
+        "text-wrap": "wrap", "text-max-width": "data(limit)", "text-overflow-wrap": "anywhere" } },
+      { selector: "node[role='head']", style: { "background-color": css("--accent-soft"), "border-color": accent } },
+      { selector: "node[role='answer']", style: { "background-color": css("--answer-soft"), "border-color": css("--answer") } },
+      { selector: "edge", style: {
+        width: "data(width)", "curve-style": "bezier", "control-point-step-size": 26, "arrow-scale": 0.8,
+        "line-color": edge, "target-arrow-color": edge, "source-arrow-color": edge,
+        "target-arrow-shape": "triangle", "font-size": 10.5, "font-family": family, color: css("--muted"),
+        "text-background-color": css("--card"), "text-background-opacity": 0.9, "text-background-padding": 1.5 } },
+      { selector: "edge[?named]", style: { "line-color": accent, "target-arrow-color": accent, "source-arrow-color": accent, color: accent, "z-index": 5 } },
+      { selector: "edge[?shown]", style: { label: "data(label)" } },
+      { selector: "edge[?inverse]", style: { "line-style": "dashed", "line-dash-pattern": [7, 4], "target-arrow-shape": "none", "source-arrow-shape": "triangle" } },
+      { selector: "edge[?idle]", style: { "line-style": "dotted", "target-arrow-shape": "none", width: 1.2 } },
+      { selector: ".faint", style: { opacity: 0.16 } },
+      { selector: ".chosen", style: { "z-index": 9 } },
+      { selector: "edge.chosen", style: { label: "data(label)" } },
+    ];
+  }
+
+  function draw(root) {
+    const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+    const holder = root.querySelector(".graph"), note = root.querySelector(".note");
+    const hint = note.textContent;
+    const rows = Math.max(...data.nodes.map((n) => Math.abs(n.row))) * 2 + 1;
+    holder.style.minWidth = `${data.columns * 165}px`;
+    holder.style.height = `${Math.max(200, rows * ROW + 2 * MARGIN)}px`;
+    const room = holder.clientWidth;
+    const limit = Math.max(90, Math.min(170, room / data.columns * 0.62));
+    const sizes = new Map(data.nodes.map((n) => [n.id, box(n.label, limit)]));
+    const edgeOf = (column) => Math.max(...data.nodes.filter((n) => n.column === column).map((n) => sizes.get(n.id).w)) / 2;
+    const left = MARGIN + edgeOf(0), right = room - MARGIN - edgeOf(data.columns - 1);
+    const gap = data.columns > 1 ? (right - left) / (data.columns - 1) : 0;
+    const middle = Math.max(200, rows * ROW + 2 * MARGIN) / 2;
+    const crowded = data.edges.length > 24;
+    const elements = [
+      ...data.nodes.map((n) => ({
+        data: { ...n, ...sizes.get(n.id), limit },
+        position: { x: left + gap * n.column, y: middle + n.row * ROW } })),
+      ...data.edges.map((e, i) => ({
+        data: { ...e, id: `e${i}`, named: e.paths.length > 0, shown: !e.idle && (!crowded || e.paths.length > 0), width: 0.9 + 4.6 * e.share } })),
+    ];
+    const cy = cytoscape({
+      container: holder, elements, layout: { name: "preset" }, style: palette(), autoungrabify: false,
+      userZoomingEnabled: false, boxSelectionEnabled: false, minZoom: 0.3, maxZoom: 3 });
+    const repaint = () => cy.style(palette());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    addEventListener("beforeprint", repaint); addEventListener("afterprint", repaint);
+
+    const clear = () => {
+      cy.elements().removeClass("faint chosen"); note.textContent = hint;
+      root.querySelectorAll("tr.chosen").forEach((row) => row.classList.remove("chosen"));
+    };
+    const choose = (some, text) => {
+      clear(); cy.elements().addClass("faint"); some.removeClass("faint").addClass("chosen");
+      some.connectedNodes().removeClass("faint"); some.filter("node").removeClass("faint"); note.textContent = text;
+    };
+    cy.on("tap", (event) => { if (event.target === cy) clear(); });
+    cy.on("tap", "node", (event) => {
+      const node = event.target, edges = node.connectedEdges(), n = edges.filter((e) => !e.data("idle")).length;
+      choose(edges.union(node), `${node.data("label")}: ${n} evidence edge${n === 1 ? "" : "s"} drawn`);
+    });
+    cy.on("tap", "edge", (event) => {
+      const e = event.target.data();
+      choose(event.target, e.idle ? "No fact: the walk waits here for a layer." :
+        `Fact: ${e.fact}. Weight ${e.attention}.${e.inverse ? " Walked backwards." : ""}` +
+        (e.paths.length ? ` On path ${e.paths.map((i) => i + 1).join(", ")}.` : ""));
+    });
+    root.querySelectorAll("tr[data-path]").forEach((row) => {
+      const pick = () => {
+        const i = Number(row.dataset.path);
+        choose(cy.edges().filter((e) => e.data("paths").includes(i)), `Path ${i + 1}`);
+        row.classList.add("chosen");
+      };
+      row.addEventListener("click", pick);
+      row.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); pick(); } });
+    });
+    const zoom = (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: holder.clientWidth / 2, y: holder.clientHeight / 2 } });
+    const tools = { in: () => zoom(1.25), out: () => zoom(0.8), fit: () => { clear(); cy.zoom(1); cy.pan({ x: 0, y: 0 }); } };
+    root.querySelectorAll(".tools button").forEach((b) => b.addEventListener("click", tools[b.dataset.do]));
+  }
+
+  document.querySelectorAll("[data-explanation]").forEach(draw);
+})();
