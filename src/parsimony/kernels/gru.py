@@ -45,35 +45,39 @@ def gru_kernels(dim: int) -> GRUKernels:
     """
     d = dim
 
+    # Several short loops over few arrays each: LLVM vectorises a loop only while the run-time
+    # checks that its arrays do not overlap stay few.
     @kernel
     def forward(x, y, b_ih, b_hh, old, out):  # type: ignore[no-untyped-def]
         n_old = old.shape[0]
-        one = b_hh[0] * 0 + 1
+        both = b_ih + b_hh
+        b_n = b_hh[2 * d :]
         for i in range(out.shape[0]):
-            gate = x[i]
+            rz = x[i, : 2 * d]
+            n = x[i, 2 * d :]
+            z = x[i, d : 2 * d]
             h = out[i]
             if i < n_old:
                 other = y[i]
+                y_n = y[i, 2 * d :]
                 state = old[i]
+                for k in range(2 * d):
+                    rz[k] = sigmoid(rz[k] + other[k] + both[k])
                 for k in range(d):
-                    r = sigmoid(gate[k] + b_ih[k] + other[k] + b_hh[k])
-                    z = sigmoid(gate[d + k] + b_ih[d + k] + other[d + k] + b_hh[d + k])
-                    y_n = other[2 * d + k] + b_hh[2 * d + k]
-                    n = tanh(gate[2 * d + k] + b_ih[2 * d + k] + r * y_n)
-                    other[2 * d + k] = y_n
-                    gate[k] = r
-                    gate[d + k] = z
-                    gate[2 * d + k] = n
-                    h[k] = (one - z) * n + z * state[k]
+                    y_n[k] += b_n[k]
+                for k in range(d):
+                    n[k] += rz[k] * y_n[k]
+                for k in range(d):
+                    n[k] = tanh(n[k] + b_ih[2 * d + k])
+                for k in range(d):
+                    h[k] = n[k] + z[k] * (state[k] - n[k])
             else:
+                for k in range(2 * d):
+                    rz[k] = sigmoid(rz[k] + both[k])
                 for k in range(d):
-                    r = sigmoid(gate[k] + b_ih[k] + b_hh[k])
-                    z = sigmoid(gate[d + k] + b_ih[d + k] + b_hh[d + k])
-                    n = tanh(gate[2 * d + k] + b_ih[2 * d + k] + r * b_hh[2 * d + k])
-                    gate[k] = r
-                    gate[d + k] = z
-                    gate[2 * d + k] = n
-                    h[k] = (one - z) * n
+                    n[k] = tanh(n[k] + b_ih[2 * d + k] + rz[k] * b_n[k])
+                for k in range(d):
+                    h[k] = n[k] - z[k] * n[k]
 
     @kernel
     def backward(gate, y, b_hh, old, d_out, d_old, d_b_ih, d_b_hh):  # type: ignore[no-untyped-def]

@@ -78,15 +78,33 @@ def _overload_exp(x):  # type: ignore[no-untyped-def]
     return exp64
 
 
-@njit(inline="always", fastmath=FASTMATH, error_model="numpy")
-def sigmoid(x):  # type: ignore[no-untyped-def]
+def sigmoid(x: float) -> float:
     """1 / (1 + e^-x)."""
-    one = x * 0 + 1
-    return one / (one + exp(-x))
+    return 1 / (1 + math.exp(-x))
 
 
-@njit(inline="always", fastmath=FASTMATH, error_model="numpy")
-def tanh(x):  # type: ignore[no-untyped-def]
+def tanh(x: float) -> float:
     """2 σ(2x) − 1: absolute error of the order of the machine's rounding."""
-    one = x * 0 + 1
-    return (one + one) / (one + exp(-(x + x))) - one
+    return math.tanh(x)
+
+
+# Constants of x's own type: an integer 1 would carry a float32 loop into double precision.
+@overload(sigmoid, inline="always")
+def _overload_sigmoid(x):  # type: ignore[no-untyped-def]
+    one = np.float32(1) if x == types.float32 else np.float64(1)
+
+    def implementation(x):  # type: ignore[no-untyped-def]
+        return one / (one + exp(-x))
+
+    return implementation
+
+
+@overload(tanh, inline="always")
+def _overload_tanh(x):  # type: ignore[no-untyped-def]
+    one = np.float32(1) if x == types.float32 else np.float64(1)
+    two = np.float32(2) if x == types.float32 else np.float64(2)
+
+    def implementation(x):  # type: ignore[no-untyped-def]
+        return two / (one + exp(-two * x)) - one
+
+    return implementation

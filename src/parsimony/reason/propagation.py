@@ -251,18 +251,19 @@ class Propagation:
 
         alpha = self._array(f"alpha{layer}", len(step.source))
         m = self._array(f"m{layer}", n_rows, d)
-        self.kernels.forward(
-            step.indptr, step.source, step.relation, a, p, w["w_alpha"], w["b_alpha"],
-            hidden, w["relation"], alpha, m,
-        )  # fmt: skip
-        begin = self._lap("edges", begin)
-
-        x = _mm(m, w["W_h"].T, self._array(f"x{layer}", n_rows, d))
-        activate(x, ACTIVATIONS[arch.activation])
+        x = self._array(f"x{layer}", n_rows, d)
+        for block in _blocks(n_rows):
+            self.kernels.forward(
+                step.indptr[block.start : block.stop + 1], step.source, step.relation, a, p,
+                w["w_alpha"], w["b_alpha"], hidden, w["relation"], alpha, m[block],
+            )  # fmt: skip
+            begin = self._lap("edges", begin)
+            _mm(m[block], w["W_h"].T, x[block])
+            activate(x[block], ACTIVATIONS[arch.activation])
+            begin = self._lap("dense", begin)
         x_kept, mask, kept_rows, sampling = x, None, None, None
         frontier, next_query = step.frontier, step.query
         if arch.top_k is not None:
-            begin = self._lap("dense", begin)
             frontier, kept_rows, sampling = self._sample(weights, layer, before, step, x, seed)
             next_query = step.query[kept_rows]
             x_kept = self._array(f"xk{layer}", len(kept_rows), d)
@@ -273,19 +274,18 @@ class Propagation:
                 x_kept = self._array(f"xk{layer}", n_rows, d)
                 x_kept[...] = x
             mask = self._array(f"mask{layer}", *x_kept.shape)
-            dropout(x_kept, mask, arch.dropout, seed & 0x7FFFFFFFFFFFFFFF)
+            dropout(x_kept, mask, arch.dropout, seed)
 
         n_kept = len(x_kept)
         gates = self._array(f"g{layer}", n_kept, 3 * d)
         y = self._array(f"y{layer}", n_old, 3 * d)
         old = self._array(f"old{layer}", n_old, d)
         out = self._array(f"h{layer + 1}", n_kept, d)
-        if n_old:
-            np.take(hidden, step.previous, axis=0, out=old, mode="clip")
         w_ih, w_hh = weights["gru.W_ih"].T, weights["gru.W_hh"].T
         for block in _blocks(n_kept):
             _mm(x_kept[block], w_ih, gates[block])
-            if len(y[block]):
+            if len(old[block]):
+                np.take(hidden, step.previous[block], axis=0, out=old[block], mode="clip")
                 _mm(old[block], w_hh, y[block])
             self.gru.forward(
                 gates[block], y[block], weights["gru.b_ih"], weights["gru.b_hh"], old[block],
@@ -391,21 +391,22 @@ class Propagation:
             begin = self._lap("dense", begin)
             d_x = self._sampler_backward(weights, gradient, layer, d_kept)
             begin = self._lap("sampling", begin)
-        activate_backward(saved.x, d_x, ACTIVATIONS[arch.activation])
-        _mm(d_x.T, saved.m, g["W_h"], add=True)
-        d_m = _mm(d_x, w["W_h"], self._array("d_m", len(d_x), d))
-        begin = self._lap("dense", begin)
-
         n_sources = len(saved.hidden)
         d_hidden = self._array(name, n_sources, d, zero=True)
         d_a = self._array("d_a", n_sources, arch.attention_dim, zero=True)
         d_p = self._array("d_p", *saved.p.shape, zero=True)
-        self.kernels.backward(
-            step.indptr, step.source, step.relation, saved.a, saved.p, w["w_alpha"],
-            saved.hidden, w["relation"], saved.alpha, d_m,
-            d_a, d_p, g["w_alpha"], g["b_alpha"], d_hidden, g["relation"],
-        )  # fmt: skip
-        begin = self._lap("edges", begin)
+        d_m = self._array("d_m", min(BLOCK, len(d_x)), d)
+        for block in _blocks(len(d_x)):
+            activate_backward(saved.x[block], d_x[block], ACTIVATIONS[arch.activation])
+            _mm(d_x[block].T, saved.m[block], g["W_h"], add=True)
+            d_block = _mm(d_x[block], w["W_h"], d_m[: block.stop - block.start])
+            begin = self._lap("dense", begin)
+            self.kernels.backward(
+                step.indptr[block.start : block.stop + 1], step.source, step.relation, saved.a,
+                saved.p, w["w_alpha"], saved.hidden, w["relation"], saved.alpha, d_block,
+                d_a, d_p, g["w_alpha"], g["b_alpha"], d_hidden, g["relation"],
+            )  # fmt: skip
+            begin = self._lap("edges", begin)
 
         _mm(d_p.T, w["relation"], g["W_r"], add=True)
         _mm(d_p, w["W_r"], g["relation"], add=True)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.base import Estimator
-from parsimony.datasets import LinkData
-from parsimony.errors import CorruptRun, UsageError
+from parsimony.errors import CorruptRun
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.frontier import Scratch, expand, start
+from parsimony.knowledge import Explanation, Rule
 from parsimony.measure import Ledger
 from parsimony.reason.link_estimator import LinkEstimator
 from parsimony.reason.parameters import Weights, layout
@@ -211,3 +207,21 @@ class Reasoner(LinkEstimator):
                     remedy="train again, or restore the run folder",
                 )
             view[...] = tensors[name]
+
+    # ---- reasons -----------------------------------------------------------------------------
+
+    def explain(
+        self, head: str, relation: str, tail: str, *, n_paths: int = 5, draws: int = 20
+    ) -> Explanation:
+        """Why (head, relation, tail) gets its score; see :mod:`parsimony.reason.explaining`."""
+        from parsimony.reason.explaining import explain_answer
+
+        self._require_fitted()
+        return explain_answer(self, head, relation, tail, n_paths=n_paths, draws=draws)
+
+    def knowledge(self, top: int = 100) -> list[Rule]:
+        """Path rules read out of the model, counted on the training graph."""
+        from parsimony.reason.explaining import read_rules_out
+
+        self._require_fitted()
+        return read_rules_out(self, top=top)
