@@ -94,6 +94,44 @@ def top_k_backward(before_ptr, ptr, row, logit, noise, keep, share, d_logit):  #
 
 
 @kernel
+def scatter_kept(kept_rows, members, x, d_kept, d_x, share):  # type: ignore[no-untyped-def]
+    """Undo the selection of rows, and make the factors' cotangents.
+
+    IN  kept_rows (n_kept,) members (n_rows,) kept new nodes a row; x (n_rows, dim) ĥ
+        d_kept (n_kept, dim) gradient of the kept rows
+    OUT d_x (n_rows, dim) d_kept at the kept rows, 0 elsewhere; share (n_rows,) ⟨d_x, x⟩ a member
+    """
+    zero = x[0, 0] * 0
+    for i in range(d_x.shape[0]):
+        row = d_x[i]
+        for k in range(row.shape[0]):
+            row[k] = zero
+        share[i] = zero
+    for j in range(kept_rows.shape[0]):
+        i = kept_rows[j]
+        row = d_x[i]
+        gradient = d_kept[j]
+        value = x[i]
+        dot = zero
+        for k in range(row.shape[0]):
+            row[k] = gradient[k]
+            dot += gradient[k] * value[k]
+        if members[i]:
+            share[i] = dot / members[i]
+
+
+@kernel
+def add_outer(d_logit, w, d_x):  # type: ignore[no-untyped-def]
+    """d_x[i] += d_logit[i] · w, rows with a zero left alone."""
+    for i in range(d_x.shape[0]):
+        if d_logit[i] != 0:
+            row = d_x[i]
+            g = d_logit[i]
+            for k in range(row.shape[0]):
+                row[k] += g * w[k]
+
+
+@kernel
 def prune(before_ptr, ptr, node, row, keep, n_old_rows, n_rows, n_kept):  # type: ignore[no-untyped-def]
     """Drop the nodes that do not stay, and the rows that no node refers to any more.
 

@@ -31,7 +31,13 @@ from parsimony.kernels.gru import (
     gru_kernels,
 )
 from parsimony.kernels.partition import log_loss
-from parsimony.kernels.sampling import prune, top_k_backward, top_k_new
+from parsimony.kernels.sampling import (
+    add_outer,
+    prune,
+    scatter_kept,
+    top_k_backward,
+    top_k_new,
+)
 from parsimony.reason.parameters import Weights
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -441,16 +447,14 @@ class Propagation:
         before_ptr, logit, noise, keep, members = saved.sampling
         after = saved.step.frontier
         n_rows = len(saved.x)
-        d_x = self._array("d_x", *saved.x.shape, zero=True)
-        d_x[saved.kept_rows] = d_kept
-        share = np.zeros(n_rows, self.dtype)
-        new = members > 0
-        share[new] = np.einsum("ij,ij->i", d_x[new], saved.x[new]) / members[new]
+        d_x = self._array("d_x", *saved.x.shape)
+        share = self._array("share", n_rows)
+        scatter_kept(saved.kept_rows, members, saved.x, d_kept, d_x, share)
         d_logit = np.zeros(n_rows, np.float64)
         top_k_backward(before_ptr, after.ptr, after.row, logit, noise, keep, share, d_logit)
         d_logit = d_logit.astype(self.dtype)
         gradient[f"layer{layer}.w_sample"][...] += d_logit @ saved.x
-        d_x += d_logit[:, None] * weights[f"layer{layer}.w_sample"]
+        add_outer(d_logit, weights[f"layer{layer}.w_sample"], d_x)
         return d_x
 
 
