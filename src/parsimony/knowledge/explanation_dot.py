@@ -42,18 +42,18 @@ def explanation_dot(explanation: Explanation, *, limit: int = 60) -> str:
         if edge.idle:
             lines.append(f"  {edge.source} -> {edge.target} [style=dotted, arrowhead=none];")
             continue
-        style = "dashed, dir=back" if edge.inverse else "solid"
+        way = "style=dashed, dir=back" if edge.inverse else "style=solid"
         width = 0.6 + 3.4 * max(edge.attention, 0.0) / strongest
         tip = f"{' '.join(map(explanation.label, edge.fact))}: {number(edge.attention)}"
         lines.append(
-            f"  {edge.source} -> {edge.target} [label={_quoted(edge.label)}, style={style}, "
+            f"  {edge.source} -> {edge.target} [label={_quoted(edge.label)}, {way}, "
             f"penwidth={width:.2f}, tooltip={_quoted(tip)}];"
         )
     return "\n".join([*lines, "}", ""])
 
 
 def _quoted(text: str) -> str:
-    """A string of the DOT language: no escapes, no HTML entities, no control characters."""
+    """Quote as a string of the DOT language, without escapes, entities or control characters."""
     plain = re.sub(r"[\x00-\x1f\x7f]", " ", text)
     plain = plain.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{plain}"'

@@ -17,6 +17,7 @@ __all__ = ["DrawnEdge", "DrawnNode", "LayeredGraph", "layered_graph"]
 
 Place = tuple[int, str]  # layer, entity
 Arc = tuple[Place, Place, EvidenceEdge]
+Spot = tuple[int, float]  # column, row
 _FLOOR = 1e-30  # an attention of exactly 0 still joins its ends
 _SWEEPS = 8
 
@@ -37,7 +38,8 @@ class DrawnNode:
 class DrawnEdge:
     """An edge between two nodes, in walking order; an idle one has no relation.
 
-    ``paths`` are the positions of the explanation's paths that walk its fact.
+    ``paths`` are the positions of the explanation's paths that walk its fact; ``via`` are the
+    (column, row) that an edge over several columns passes, so that it crosses no name.
     """
 
     source: str
@@ -49,6 +51,7 @@ class DrawnEdge:
     attention: float
     paths: tuple[int, ...]
     fact: tuple[str, str, str]
+    via: tuple[Spot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class LayeredGraph:
     def caption(self) -> str:
         """How much of the evidence is drawn, in one sentence."""
         edges = "edge" if self.n_edges == 1 else "edges"
+        if self.n_edges == self.n_shown == 1:
+            return "The only evidence edge."
         if self.n_shown == self.n_edges:
             return f"All {self.n_edges:,} evidence {edges}."
         return f"The strongest {self.n_shown:,} of {self.n_edges:,} evidence {edges}."
@@ -95,20 +100,12 @@ def layered_graph(explanation: Explanation, *, limit: int = 40) -> LayeredGraph:
     ends = {place for a, b, _ in kept for place in (a, b)} | {(0, head), (last, tail)}
     idle = _needed_idling(kept, ends, (0, head), (last, tail))
     columns = {layer: i for i, layer in enumerate(sorted({layer for layer, _ in ends}))}
-    arcs = [(a, b) for a, b, _ in kept] + idle
-    order = _ordered(ends, arcs, columns)
-    ids = {place: f"n{i}" for i, place in enumerate(place for rows in order for place in rows)}
+    spots, chains = _ordered(ends, [(a, b) for a, b, _ in kept] + idle, columns)
+    ids = {place: f"n{i}" for i, place in enumerate(place for place in spots if place in ends)}
+    roles = {(0, head): "head", (last, tail): "answer"}
     nodes = tuple(
-        DrawnNode(
-            ids[place],
-            place[1],
-            explanation.label(place[1]),
-            columns[place[0]],
-            row - (len(rows) - 1) / 2,
-            {(0, head): "head", (last, tail): "answer"}.get(place, "other"),
-        )
-        for rows in order
-        for row, place in enumerate(rows)
+        DrawnNode(ids[p], p[1], explanation.label(p[1]), *spots[p], roles.get(p, "other"))
+        for p in ids
     )
     walked: dict[Step, list[int]] = {}
     for i, path in enumerate(explanation.paths):
@@ -125,17 +122,19 @@ def layered_graph(explanation: Explanation, *, limit: int = 40) -> LayeredGraph:
             edge.attention,
             tuple(walked.get(edge.step, ())),
             (edge.head, edge.relation, edge.tail),
+            chains[a, b],
         )
         for a, b, edge in kept
     ]
     edges += [
-        DrawnEdge(ids[a], ids[b], "", "", False, True, 0.0, (), (a[1], "", b[1])) for a, b in idle
+        DrawnEdge(ids[a], ids[b], "", "", False, True, 0.0, (), (a[1], "", b[1]), chains[a, b])
+        for a, b in idle
     ]
     return LayeredGraph(nodes, tuple(edges), len(columns), len(evidence))
 
 
 def _of_paths(explanation: Explanation) -> tuple[EvidenceEdge, ...]:
-    """The paths' own edges, for an explanation that names no sub-digraph."""
+    """Return the paths' own edges, for an explanation that names no sub-digraph."""
     edges: dict[tuple[int, str, str, str, str], EvidenceEdge] = {}
     for path in explanation.paths:
         for layer, s in enumerate(path.steps, start=1):
@@ -145,7 +144,7 @@ def _of_paths(explanation: Explanation) -> tuple[EvidenceEdge, ...]:
 
 
 def _placed(evidence: Sequence[EvidenceEdge], head: str, tail: str, last: int) -> list[Arc]:
-    """Edges between places; a walk that starts late or ends early touches head and answer."""
+    """Put edges between places; a walk that starts late or ends early touches head and answer."""
     entered = {(edge.layer, edge.step.target) for edge in evidence}
     left = {(edge.layer - 1, edge.step.source) for edge in evidence}
     placed = []
@@ -168,7 +167,7 @@ def _idling(places: Iterable[Place]) -> list[tuple[Place, Place]]:
 
 
 def _strengths(placed: Sequence[Arc], start: Place, goal: Place) -> list[float]:
-    """Log weight of the best route through each arc, -inf on none (max-product program)."""
+    """Return the log weight of the best route through each arc, -inf where there is none."""
     places = {place for a, b, _ in placed for place in (a, b)} | {start, goal}
     weights = [log(max(edge.attention, _FLOOR)) for _, _, edge in placed]
     arcs = [(a, b, weight) for (a, b, _), weight in zip(placed, weights, strict=True)]
@@ -203,27 +202,44 @@ def _strongest(placed: Sequence[Arc], start: Place, goal: Place, limit: int) -> 
 def _needed_idling(
     kept: list[Arc], ends: set[Place], start: Place, goal: Place
 ) -> list[tuple[Place, Place]]:
-    """Idle moves without which a place would have no way in or no way on."""
+    """Return the idle moves without which a place would have no way in or no way on."""
     has_in = {b for _, b, _ in kept} | {start}
     has_out = {a for a, _, _ in kept} | {goal}
     return [(a, b) for a, b in _idling(ends) if a not in has_out or b not in has_in or b == goal]
 
 
 def _ordered(
-    places: set[Place], arcs: list[tuple[Place, Place]], columns: dict[int, int]
-) -> list[list[Place]]:
-    """Order every column by the mean position of the neighbours, sweeping to and fro."""
+    places: set[Place], arcs: Sequence[tuple[Place, Place]], columns: dict[int, int]
+) -> tuple[dict[Place, Spot], dict[tuple[Place, Place], tuple[Spot, ...]]]:
+    """Place all names, ordering columns by the mean position of neighbours, sweeping to and fro.
+
+    An arc over several columns takes a slot in each that it passes.
+
+    Returns
+    -------
+    spots, chains
+        Column and row of every place, and the slots that every arc passes.
+    """
     order: list[list[Place]] = [[] for _ in columns]
+    near: dict[Place, list[Place]] = {place: [] for place in places}
     for place in sorted(places):
         order[columns[place[0]]].append(place)
-    near: dict[Place, list[Place]] = {place: [] for place in places}
-    for a, b in arcs:
-        near[a].append(b)
-        near[b].append(a)
-    at = {p: i - (len(rows) - 1) / 2 for rows in order for i, p in enumerate(rows)}
+    passed: dict[tuple[Place, Place], list[Place]] = {}
+    for number, (a, b) in enumerate(dict.fromkeys(arcs), start=1):
+        # Slots have negative layers: no name can be mistaken for one.
+        between = range(columns[a[0]] + 1, columns[b[0]])
+        passed[a, b] = [(-number, str(column)) for column in between]
+        for column, slot in zip(between, passed[a, b], strict=True):
+            order[column].append(slot)
+            near[slot] = []
+        for p, q in pairwise([a, *passed[a, b], b]):
+            near[p].append(q)
+            near[q].append(p)
+    row = {p: i - (len(rows) - 1) / 2 for rows in order for i, p in enumerate(rows)}
     for sweep in range(_SWEEPS):
         for rows in order if sweep % 2 == 0 else reversed(order):
-            wish = {p: sum(at[q] for q in near[p]) / len(near[p]) if near[p] else 0 for p in rows}
-            rows.sort(key=lambda p: wish[p])
-            at |= {p: i - (len(rows) - 1) / 2 for i, p in enumerate(rows)}
-    return order
+            wish = {p: sum(row[q] for q in near[p]) / len(near[p]) if near[p] else 0 for p in rows}
+            rows.sort(key=wish.__getitem__)
+            row |= {p: i - (len(rows) - 1) / 2 for i, p in enumerate(rows)}
+    spots = {p: (column, row[p]) for column, rows in enumerate(order) for p in rows}
+    return spots, {arc: tuple(spots[slot] for slot in slots) for arc, slots in passed.items()}

@@ -13,7 +13,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def answer_sentence(explanation: Explanation) -> str:
-    """Score, probability and rank of the answer, and whether the data state it, in one line."""
+    """Print score, probability and rank of the answer, and whether the data state it."""
     parts = [f"score {number(explanation.score)}"]
     if explanation.probability is not None:
         parts.append(f"probability {number(explanation.probability)}")
@@ -27,7 +27,7 @@ def answer_sentence(explanation: Explanation) -> str:
 
 
 def path_text(explanation: Explanation, path: Path) -> str:
-    """A path as ``A —brother→ B ←father— C``: the arrow points as the stored fact does."""
+    """Print a path as ``A —brother→ B ←father— C``: the arrow points as the stored fact does."""
     if not path.steps:
         return explanation.label(explanation.query[0])
     words = [explanation.label(path.steps[0].source)]
@@ -39,7 +39,7 @@ def path_text(explanation: Explanation, path: Path) -> str:
 
 
 def faithfulness_sentence(explanation: Explanation) -> str:
-    """What deleting the named evidence does to the score, in one sentence; empty if unmeasured."""
+    """Say in one sentence what deleting the named evidence does to the score; "" if unmeasured."""
     measured = explanation.faithfulness
     if measured is None:
         return ""

@@ -30,7 +30,7 @@ def explanation_page(explanation: Explanation, *, limit: int = 40) -> str:
 
 
 def explanation_view(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
-    """What the templates show of an explanation: plain values, readable names."""
+    """Collect what the templates show of an explanation: plain values, readable names."""
     label = explanation.label
     head, relation, tail = explanation.query
     heaviest = max((path.weight for path in explanation.paths), default=0.0)
@@ -76,7 +76,7 @@ def explanation_view(explanation: Explanation, *, limit: int = 40) -> dict[str, 
 
 
 def graph_data(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
-    """Nodes with column and row, edges and caption, as the script of the page draws them."""
+    """Return nodes with column and row, edges and caption, as the script of the page draws them."""
     graph = layered_graph(explanation, limit=limit)
     strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0
     return {
@@ -95,6 +95,7 @@ def graph_data(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
                 "inverse": edge.inverse,
                 "idle": edge.idle,
                 "paths": list(edge.paths),
+                "via": [list(spot) for spot in edge.via],
                 "attention": number(edge.attention),
                 "share": max(edge.attention, 0.0) / strongest,
             }
@@ -104,7 +105,7 @@ def graph_data(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
 
 
 def _facts(explanation: Explanation) -> list[tuple[str, str]]:
-    """Small figures under the title."""
+    """Return the small figures under the title."""
     facts = [("score", number(explanation.score))]
     if explanation.probability is not None:
         facts.append(("probability", number(explanation.probability)))
@@ -118,7 +119,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
 
 
 def _drops(explanation: Explanation) -> list[tuple[str, float, float]]:
-    """Name, value and share of the two bars of faithfulness."""
+    """Return name, value and share of the two bars of faithfulness."""
     measured = explanation.faithfulness
     if measured is None or not measured.deleted_drop > 0:
         return []

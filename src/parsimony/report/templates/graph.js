@@ -5,21 +5,31 @@
   const family = getComputedStyle(document.body).fontFamily;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function box(label, limit) { // width and height of a name wrapped at the limit
+  function box(label, limit) { // a name in lines no wider than the limit, at most four
     measure.font = `${FONT}px ${family}`;
-    const full = measure.measureText(label).width;
-    const lines = Math.min(3, Math.ceil(full / (limit * 0.92)));
-    return { w: Math.min(full, limit) + 18, h: lines * FONT * 1.3 + 12 };
+    const wide = (text) => measure.measureText(text).width;
+    const lines = [""];
+    for (let word of label.split(/(?<=[\s_\-/])/u)) {
+      if (lines.at(-1) && wide(lines.at(-1) + word.trimEnd()) > limit) lines.push("");
+      while (wide(word) > limit) { // one long word: break it where it must break
+        let n = word.length - 1;
+        while (n > 1 && wide(word.slice(0, n)) > limit) n--;
+        lines[lines.length - 1] += word.slice(0, n); lines.push(""); word = word.slice(n);
+      }
+      lines[lines.length - 1] += word;
+    }
+    if (lines.length > 4) lines.splice(4, Infinity, "…");
+    return { text: lines.map((line) => line.trim()).join("\n"), w: Math.max(...lines.map((line) => wide(line.trim()))) + 18, h: lines.length * FONT * 1.3 + 11 };
   }
 
   function palette() {
     const edge = css("--edge"), accent = css("--accent"), ink = css("--ink");
     return [
       { selector: "node", style: {
-        label: "data(label)", shape: "round-rectangle", width: "data(w)", height: "data(h)",
+        label: "data(text)", shape: "round-rectangle", width: "data(w)", height: "data(h)",
         "background-color": css("--node"), "border-color": css("--node-rule"), "border-width": 1,
         color: ink, "font-size": FONT, "font-family": family, "text-valign": "center",
-        "text-wrap": "wrap", "text-max-width": "data(limit)", "text-overflow-wrap": "anywhere" } },
+        "text-wrap": "wrap", "text-max-width": 1000, "line-height": 1.15 } },
       { selector: "node[role='head']", style: { "background-color": css("--accent-soft"), "border-color": accent } },
       { selector: "node[role='answer']", style: { "background-color": css("--answer-soft"), "border-color": css("--answer") } },
       { selector: "edge", style: {
@@ -30,7 +40,10 @@
       { selector: "edge[?named]", style: { "line-color": accent, "target-arrow-color": accent, "source-arrow-color": accent, color: accent, "z-index": 5 } },
       { selector: "edge[?shown]", style: { label: "data(label)" } },
       { selector: "edge[?inverse]", style: { "line-style": "dashed", "line-dash-pattern": [7, 4], "target-arrow-shape": "none", "source-arrow-shape": "triangle" } },
-      { selector: "edge[?idle]", style: { "line-style": "dotted", "target-arrow-shape": "none", width: 1.2 } },
+      { selector: "edge[?idle]", style: { "line-style": "dotted", "target-arrow-shape": "none", width: 1.6 } },
+      { selector: "edge[bends]", style: {
+        "curve-style": "round-segments", "edge-distances": "node-position", "segment-radii": 40,
+        "segment-weights": "data(bends)", "segment-distances": "data(offsets)" } },
       { selector: ".faint", style: { opacity: 0.16 } },
       { selector: ".chosen", style: { "z-index": 9 } },
       { selector: "edge.chosen", style: { label: "data(label)" } },
@@ -41,7 +54,8 @@
     const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
     const holder = root.querySelector(".graph"), note = root.querySelector(".note");
     const hint = note.textContent;
-    const rows = Math.max(...data.nodes.map((n) => Math.abs(n.row))) * 2 + 1;
+    const spots = [...data.nodes.map((n) => n.row), ...data.edges.flatMap((e) => e.via.map((v) => v[1]))];
+    const rows = Math.max(...spots.map(Math.abs)) * 2 + 1;
     holder.style.minWidth = `${data.columns * 165}px`;
     holder.style.height = `${Math.max(200, rows * ROW + 2 * MARGIN)}px`;
     const room = holder.clientWidth;
@@ -52,12 +66,23 @@
     const gap = data.columns > 1 ? (right - left) / (data.columns - 1) : 0;
     const middle = Math.max(200, rows * ROW + 2 * MARGIN) / 2;
     const crowded = data.edges.length > 24;
+    const spot = (column, row) => ({ x: left + gap * column, y: middle + row * ROW });
+    const at = new Map(data.nodes.map((n) => [n.id, spot(n.column, n.row)]));
+    const lanes = new Map();
+    const bend = (e) => { // the slots that a long edge passes, relative to the line between its ends
+      if (!e.via.length) return {};
+      const s = at.get(e.source), t = at.get(e.target), dx = t.x - s.x, dy = t.y - s.y, length = Math.hypot(dx, dy);
+      const key = `${e.source} ${e.target}`, lane = lanes.get(key) ?? 0;
+      lanes.set(key, lane + 1);
+      const points = e.via.map(([column, row]) => spot(column, row)).map((p) => ({ x: p.x - s.x, y: p.y - s.y + 11 * lane }));
+      return {
+        bends: points.map((p) => (p.x * dx + p.y * dy) / length ** 2),
+        offsets: points.map((p) => (p.y * dx - p.x * dy) / length) };
+    };
     const elements = [
-      ...data.nodes.map((n) => ({
-        data: { ...n, ...sizes.get(n.id), limit },
-        position: { x: left + gap * n.column, y: middle + n.row * ROW } })),
+      ...data.nodes.map((n) => ({ data: { ...n, ...sizes.get(n.id) }, position: at.get(n.id) })),
       ...data.edges.map((e, i) => ({
-        data: { ...e, id: `e${i}`, named: e.paths.length > 0, shown: !e.idle && (!crowded || e.paths.length > 0), width: 0.9 + 4.6 * e.share } })),
+        data: { ...e, ...bend(e), id: `e${i}`, named: e.paths.length > 0, shown: !e.idle && (!crowded || e.paths.length > 0), width: 0.9 + 4.6 * e.share } })),
     ];
     const cy = cytoscape({
       container: holder, elements, layout: { name: "preset" }, style: palette(), autoungrabify: false,

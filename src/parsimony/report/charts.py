@@ -1,0 +1,88 @@
+"""Small line charts as SVG inside the page: no script, colours from the style sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["line_chart", "series"]
+
+_WIDTH, _HEIGHT = 480, 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 30
+
+
+def series(history: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
+    """Return (epoch, value) of the epochs that have a finite value of that name."""
+    points = []
+    for i, epoch in enumerate(history, start=1):
+        value = epoch.get(key)
+        if isinstance(value, int | float) and math.isfinite(value):
+            points.append((float(epoch.get("epoch", i)), float(value)))
+    return points
+
+
+def ticks(low: float, high: float, n: int = 4) -> list[float]:
+    """Return round numbers inside [low, high], about ``n`` of them."""
+    if not high > low:
+        return [low]
+    raw = (high - low) / n
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = power * next((m for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= raw), 10.0)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def line_chart(
+    points: Sequence[tuple[float, float]], *, title: str, best: float | None = None
+) -> str:
+    """Draw one line over epochs.
+
+    Parameters
+    ----------
+    points : sequence of (float, float)
+        Epoch and value, at least one.
+    title : str
+        Read out in place of the picture.
+    best : float, optional
+        Epoch to mark.
+    """
+    from markupsafe import escape
+
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    low, high = min(ys), max(ys)
+    pad = (high - low) * 0.06 or abs(high) * 0.05 or 0.5
+    low, high = low - pad, high + pad
+    left, right = min(xs), max(xs)
+    width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across = (x - left) / (right - left) if right > left else 0.5
+        return _LEFT + across * width, _TOP + (high - y) / (high - low) * height
+
+    out = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">']
+    for tick in ticks(low, high):
+        y = at(left, tick)[1]
+        out.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        out.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:.4g}</text>')
+    for tick in ticks(left, right, 6):
+        if tick == int(tick):
+            x = at(tick, low)[0]
+            out.append(
+                f'<text x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{tick:.0f}</text>'
+            )
+    line = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in points)
+    out.append(f'<polyline class="line" points="{line}"/>')
+    marked = [(x, y) for x, y in points if x == best]
+    for x, y in marked or (points if len(points) == 1 else []):
+        cx, cy = at(x, y)
+        anchor, shift = ("end", -8) if cx > _WIDTH / 2 else ("start", 8)
+        below = cy + 18 if cy < _TOP + 24 else cy - 8
+        out.append(f'<circle class="best" cx="{cx:.1f}" cy="{cy:.1f}" r="4"/>')
+        out.append(
+            f'<text class="value" x="{cx + shift:.1f}" y="{below:.1f}" text-anchor="{anchor}">'
+            f"{y:.4g}</text>"
+        )
+    return "".join([*out, "</svg>"])
