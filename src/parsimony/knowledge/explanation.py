@@ -275,7 +275,7 @@ class Explanation:
             Most edges drawn; the strongest stay and the page says how many were left out.
         """
         # The report stands a floor above; only this method looks up, and only when called.
-        from parsimony.report.explanation_page import explanation_page
+        from parsimony.report.page_of_explanation import explanation_page
 
         return explanation_page(self, limit=limit)
 

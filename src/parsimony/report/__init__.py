@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parsimony.report.explanation_page import explanation_page
     from parsimony.report.figures import explanation_figure, learning_curve
+    from parsimony.report.page_of_explanation import explanation_page
+    from parsimony.report.page_of_run import run_page, run_report
     from parsimony.report.run_info import DataInfo, Epoch, RunInfo
-    from parsimony.report.run_page import run_page, run_report
 
 __all__ = [
     "DataInfo",
@@ -27,10 +27,10 @@ _HOME = {
     "Epoch": "run_info",
     "RunInfo": "run_info",
     "explanation_figure": "figures",
-    "explanation_page": "explanation_page",
+    "explanation_page": "page_of_explanation",
     "learning_curve": "figures",
-    "run_page": "run_page",
-    "run_report": "run_page",
+    "run_page": "page_of_run",
+    "run_report": "page_of_run",
 }
 
 

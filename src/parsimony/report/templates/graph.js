@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const ROW = 54, MARGIN = 24, FONT = 12;
+  const MARGIN = 24, FONT = 12;
   const measure = document.createElement("canvas").getContext("2d");
   const family = getComputedStyle(document.body).fontFamily;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -54,17 +54,17 @@
     const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
     const holder = root.querySelector(".graph"), note = root.querySelector(".note");
     const hint = note.textContent;
-    const spots = [...data.nodes.map((n) => n.row), ...data.edges.flatMap((e) => e.via.map((v) => v[1]))];
-    const rows = Math.max(...spots.map(Math.abs)) * 2 + 1;
     holder.style.minWidth = `${data.columns * 165}px`;
-    holder.style.height = `${Math.max(200, rows * ROW + 2 * MARGIN)}px`;
     const room = holder.clientWidth;
     const limit = Math.max(90, Math.min(170, room / data.columns * 0.62));
     const sizes = new Map(data.nodes.map((n) => [n.id, box(n.label, limit)]));
+    const ROW = Math.max(54, ...[...sizes.values()].map((size) => size.h + 14));
+    const rows = Math.max(...[...data.nodes.map((n) => n.row), ...data.edges.flatMap((e) => e.via.map((v) => v[1]))].map(Math.abs)) * 2 + 1;
+    const height = Math.max(200, rows * ROW + 2 * MARGIN), middle = height / 2;
+    holder.style.height = `${height}px`;
     const edgeOf = (column) => Math.max(...data.nodes.filter((n) => n.column === column).map((n) => sizes.get(n.id).w)) / 2;
     const left = MARGIN + edgeOf(0), right = room - MARGIN - edgeOf(data.columns - 1);
     const gap = data.columns > 1 ? (right - left) / (data.columns - 1) : 0;
-    const middle = Math.max(200, rows * ROW + 2 * MARGIN) / 2;
     const crowded = data.edges.length > 24;
     const spot = (column, row) => ({ x: left + gap * column, y: middle + row * ROW });
     const at = new Map(data.nodes.map((n) => [n.id, spot(n.column, n.row)]));

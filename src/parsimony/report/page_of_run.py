@@ -10,7 +10,7 @@ from typing import Any
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.report.charts import line_chart, series
-from parsimony.report.explanation_page import explanation_view
+from parsimony.report.page_of_explanation import explanation_view
 from parsimony.report.run_info import RunInfo
 from parsimony.report.templating import amount, duration, environment, memory
 from parsimony.run.atomic import write_atomic
@@ -144,7 +144,7 @@ def _curves(history: Any, best: int | None) -> list[tuple[str, str]]:
     """Draw one chart a series that the history holds."""
     from markupsafe import Markup
 
-    curves = []
+    curves: list[tuple[str, str]] = []
     for key, title in (("valid_mrr", "Validation MRR"), ("loss", "Training loss")):
         points = series(history, key)
         if not points:

@@ -1,0 +1,153 @@
+"""What the report of a run tells, gathered from the run folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parsimony.base import load_run
+from parsimony.errors import EmptySplit
+from parsimony.knowledge.explanation import Explanation
+from parsimony.knowledge.rules import Rule
+from parsimony.report.run_info import RunInfo
+from parsimony.run.folder import RunFolder
+from parsimony.run.seeds import rng
+from parsimony.tasks.link import LinkTask
+from parsimony.tasks.popularity import popularity_metrics
+
+__all__ = ["explain_correct_answers", "run_info"]
+
+
+def run_info(
+    path: Path | str,
+    *,
+    estimator: Any = None,
+    rules: Sequence[Rule] | None = None,
+    explanations: Sequence[Explanation] | None = None,
+    popularity: dict[str, Any] | None = None,
+    top: int = 40,
+    n_explanations: int = 3,
+    seed: int = 0,
+) -> RunInfo:
+    """Gather what :func:`parsimony.report.run_report` draws; what is not given is computed.
+
+    Parameters
+    ----------
+    path
+        A finished run.
+    estimator
+        The run's estimator where it is loaded already.
+    rules, explanations, popularity
+        Where they are known already.
+    top
+        Most rules read out.
+    n_explanations
+        Answers explained, each of another relation.
+    seed
+        Of the choice of answers.
+
+    Raises
+    ------
+    MissingRun, CorruptRun, RunVersionError
+        Not a run folder, a damaged one, or one of another version.
+    """
+    run = RunFolder.open(path)
+    if estimator is None:
+        estimator = load_run(path)
+    if rules is None:
+        rules = estimator.knowledge(top=top)
+    if explanations is None:
+        explanations = list(explain_correct_answers(estimator, n_explanations, seed))
+    if popularity is None:
+        popularity = popularity_of(estimator.task_)
+    data, summary = estimator.task_.data, run.read_json("summary.json") or {}
+    return {
+        "method": estimator.method,
+        "config": run.config,
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "hash": data.content_hash,
+            "n_entities": data.n_entities,
+            "n_relations": data.n_relations,
+            "train": len(data.train),
+            "valid": len(data.valid),
+            "test": len(data.test),
+            "notes": data.notes,
+        },
+        "metrics": run.read_json("metrics.json") or {},
+        "popularity": popularity,
+        "ledger": run.read_json("ledger.json") or {},
+        "history": list(_history(run.path / "log.jsonl")),
+        "best_epoch": summary.get("best_epoch"),
+        "rules": rules,
+        "explanations": explanations,
+    }
+
+
+def popularity_of(task: LinkTask) -> dict[str, Any] | None:
+    """Return what mere popularity scores on the test queries; None where there are none."""
+    try:
+        return popularity_metrics(task.queries("test"))
+    except EmptySplit:
+        return None
+
+
+def _history(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the epochs of a log; after a resume the later line of an epoch counts."""
+    epochs: dict[int, dict[str, Any]] = {}
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # a line cut by a kill
+            if isinstance(entry, dict) and isinstance(entry.get("epoch"), int):
+                epochs[entry["epoch"]] = entry
+    yield from (epochs[number] for number in sorted(epochs))
+
+
+def explain_correct_answers(
+    estimator: Any, most: int = 3, seed: int = 0, *, tries: int = 30
+) -> Iterator[Explanation]:
+    """Explain test facts that the model ranks first, each of another relation.
+
+    Parameters
+    ----------
+    estimator
+        Fitted.
+    most
+        How many.
+    seed
+        Of the order in which test facts are tried.
+    tries
+        Test facts looked at.
+    """
+    task = estimator.task_
+    data, triples = task.test_data, task.test_data.test
+    order = rng(seed, "examples").permutation(len(triples))[:tries]
+    done: set[int] = set()
+    for head, relation, tail in triples[order].tolist():
+        if len(done) == most:
+            return
+        if relation in done or not _ranked_first(estimator, head, relation, tail):
+            continue
+        done.add(relation)
+        yield estimator.explain(
+            data.entities.name(head), data.relations.name(relation), data.entities.name(tail)
+        )
+
+
+def _ranked_first(estimator: Any, head: int, relation: int, tail: int) -> bool:
+    """Whether no entity but known answers scores as high as the tail."""
+    task = estimator.task_
+    row = estimator.score(np.array([[head, relation]]))[0]
+    known = task.filters(not task.inductive)(np.array([head]), np.array([relation]))[1]
+    rivals = np.ones(len(row), bool)
+    rivals[known] = False
+    rivals[tail] = False
+    return bool((row[rivals] < row[tail]).all())

@@ -1,0 +1,182 @@
+"""Explanation: text, JSON, layers, DOT."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parsimony.knowledge import EvidenceEdge, Explanation, Faithfulness, Path, Step, parse_rule
+from parsimony.knowledge.explanation_graph import layered_graph
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+
+
+def uncle(**changes) -> Explanation:
+    """Edward is an uncle of William through his sister, or through his mother's daughter."""
+    content = {
+        "query": ("edward", "uncle", "william"),
+        "score": 8.31,
+        "paths": (
+            Path(0.6, (Step("edward", "brother", "vicky"), Step("vicky", "mother", "william"))),
+            Path(
+                0.1,
+                (
+                    Step("victoria", "mother", "edward", "inverse"),
+                    Step("victoria", "mother", "vicky"),
+                    Step("vicky", "mother", "william"),
+                ),
+            ),
+        ),
+        "rules": (parse_rule("0.93  412/443  uncle(X,Y) <- brother(X,A), mother(A,Y)"),),
+        "subgraph": (
+            EvidenceEdge(1, "edward", "brother", "vicky", "forward", 0.9),
+            EvidenceEdge(1, "victoria", "mother", "edward", "inverse", 0.3),
+            EvidenceEdge(2, "victoria", "mother", "vicky", "forward", 0.4),
+            EvidenceEdge(2, "vicky", "mother", "william", "forward", 0.8),
+            EvidenceEdge(3, "vicky", "mother", "william", "forward", 0.7),
+        ),
+        "faithfulness": Faithfulness(6.0, 0.5, 4, 20),
+        "probability": 0.97,
+        "rank": 1.0,
+        "labels": {"edward": "Edward VII", "vicky": "Victoria, Princess Royal"},
+        "model": "redgnn",
+        "known": False,
+    }
+    return Explanation(**{**content, **changes})
+
+
+def test_text_names_paths_rules_and_faithfulness():
+    text = uncle().text()
+    assert "Edward VII —brother→ Victoria, Princess Royal —mother→ william" in text
+    assert "Edward VII ←mother— victoria —mother→" in text
+    assert "0.93  412/443  uncle(X,Y) <- brother(X,A), mother(A,Y)" in text
+    assert "lowers the score by 6, 12 times as much" in text
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        (Faithfulness(6.0, 0.0, 4, 20), "random edges of the same evidence does not lower it"),
+        (Faithfulness(-0.5, 0.1, 4, 20), "do not read these paths as its cause"),
+        (Faithfulness(1.0, 0.5, 1, 20), "the named fact lowers"),
+    ],
+)
+def test_faithfulness_is_said_as_it_is(measured, said):
+    assert said in uncle(faithfulness=measured).text()
+
+
+def test_no_path_is_said():
+    assert "no path" in uncle(paths=(), rules=(), subgraph=()).text()
+
+
+def test_json_is_the_documented_schema():
+    content = json.loads(uncle().to_json())
+    assert list(content) == ["query", "score", "paths", "rules", "faithfulness"]
+    assert content["query"] == {"head": "edward", "relation": "uncle", "tail": "william"}
+    assert content["paths"][1]["steps"][0] == ["victoria", "mother", "edward", "inverse"]
+    assert content["faithfulness"] == {"deleted_drop": 6.0, "random_drop": 0.5}
+    assert content["rules"][0]["support"] == 412
+
+
+@pytest.mark.parametrize("changes", [{}, {"faithfulness": None, "probability": None, "rank": None}])
+def test_full_dict_round_trips(changes):
+    explanation = uncle(**changes)
+    assert Explanation.from_dict(json.loads(explanation.to_json(full=True))) == explanation
+
+
+def test_numbers_that_json_lacks_become_null():
+    content = json.loads(uncle(score=math.nan, faithfulness=Faithfulness(math.inf, 0)).to_json())
+    assert content["score"] is None
+    assert content["faithfulness"]["deleted_drop"] is None
+
+
+def test_layers_run_from_head_to_answer():
+    graph = layered_graph(uncle())
+    (head,) = [n for n in graph.nodes if n.role == "head"]
+    (answer,) = [n for n in graph.nodes if n.role == "answer"]
+    assert (head.column, answer.column, graph.n_columns) == (0, 3, 4)
+    column = {node.id: node.column for node in graph.nodes}
+    assert all(column[edge.source] < column[edge.target] for edge in graph.edges)
+    # The walk of two steps ends early: its last edge reaches the answer past one column.
+    (long,) = [edge for edge in graph.edges if edge.via]
+    assert long.fact == ("vicky", "mother", "william")
+    assert not any(edge.idle for edge in graph.edges)
+    assert graph.caption == "All 5 evidence edges."
+
+
+def test_pruning_keeps_whole_routes_and_counts():
+    graph = layered_graph(uncle(), limit=2)
+    assert {edge.fact for edge in graph.edges} == {
+        ("edward", "brother", "vicky"),
+        ("vicky", "mother", "william"),
+    }
+    assert graph.caption == "The strongest 2 of 5 evidence edges."
+    assert all(edge.paths for edge in graph.edges)
+
+
+def test_waiting_for_a_layer_is_drawn_where_a_route_needs_it():
+    edges = (
+        EvidenceEdge(1, "edward", "brother", "vicky", "forward", 0.9),
+        EvidenceEdge(3, "vicky", "mother", "william", "forward", 0.8),
+    )
+    graph = layered_graph(uncle(subgraph=edges))
+    assert [edge.idle for edge in graph.edges] == [False, False, True]
+    assert graph.n_shown == graph.n_edges == 2
+
+
+def test_edges_on_no_route_are_left_out():
+    stray = EvidenceEdge(2, "x", "mother", "y", "forward", 1.0)
+    graph = layered_graph(uncle(subgraph=(*uncle().subgraph, stray)))
+    assert graph.caption == "The strongest 5 of 6 evidence edges."
+
+
+def test_paths_are_drawn_where_there_is_no_subgraph():
+    assert layered_graph(uncle(subgraph=())).n_edges == 5
+    empty = layered_graph(uncle(subgraph=(), paths=()))
+    assert len(empty.nodes) == 2 and not empty.edges
+
+
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+EDGES = st.builds(
+    EvidenceEdge,
+    st.integers(1, 4),
+    NAMES,
+    st.sampled_from(["r", "s"]),
+    NAMES,
+    st.sampled_from(["forward", "inverse"]),
+    st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+)
+
+
+@given(st.lists(EDGES, max_size=20, unique=True), st.integers(1, 12))
+def test_any_subgraph_can_be_laid_out(edges, limit):
+    graph = layered_graph(Explanation(("a", "r", "d"), 1.0, subgraph=tuple(edges)), limit=limit)
+    column = {node.id: node.column for node in graph.nodes}
+    assert graph.n_shown <= limit
+    assert len({(node.column, node.row) for node in graph.nodes}) == len(graph.nodes)
+    for edge in graph.edges:
+        passed = [spot[0] for spot in edge.via]
+        assert passed == list(range(column[edge.source] + 1, column[edge.target]))
+    assert sum(node.role == "head" for node in graph.nodes) == 1
+    assert sum(node.role == "answer" for node in graph.nodes) == 1
+
+
+@pytest.mark.parametrize("name", [EVIL, 'quo"te\\', "tab\there\nand & <b>", "\\N \\G \x00", "日本"])
+def test_dot_holds_any_name(name):
+    edge = EvidenceEdge(1, name, name, "b", "forward", 0.5)
+    text = Explanation((name, "r", "b"), 1.0, subgraph=(edge,)).dot()
+    assert text.count("\n") == len(text.splitlines())
+    assert "->" in text and "\x00" not in text
+    if shutil.which("dot"):
+        subprocess.run(["dot", "-Tsvg"], input=text.encode(), check=True, capture_output=True)
+
+
+def test_dot_marks_inverse_steps():
+    lines = [line for line in uncle().dot().splitlines() if "dir=back" in line]
+    assert len(lines) == 1 and "dashed" in lines[0]

@@ -1,0 +1,59 @@
+"""Figures by Matplotlib: files that open, names that cannot break them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+from parsimony.errors import InvalidParameter
+from parsimony.knowledge import EvidenceEdge, Explanation
+from parsimony.report import explanation_figure, learning_curve
+
+HISTORY = [{"epoch": i, "loss": 4.0 / i, "valid_mrr": 0.2 * i} for i in (1, 2, 3)]
+
+
+def explanation(name: str = "a") -> Explanation:
+    edges = (
+        EvidenceEdge(1, name, "r", "b", "forward", 0.9),
+        EvidenceEdge(1, name, "s", "b", "forward", 0.5),
+        EvidenceEdge(2, "d", "r", "b", "inverse", 0.8),
+        EvidenceEdge(1, name, "t", "c", "forward", 0.2),
+        EvidenceEdge(3, "c", "t", "d", "forward", 0.2),
+    )
+    return Explanation((name, "r", "d"), 1.0, subgraph=edges)
+
+
+def test_png(tmp_path):
+    path = explanation_figure(explanation(), tmp_path / "why.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert learning_curve(HISTORY, tmp_path / "curve.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", ["a", "$\\frac{1$ <b>&", "a" * 200])
+def test_svg_is_well_formed_and_reproducible(name, tmp_path):
+    first = explanation_figure(explanation(name), tmp_path / "one.svg").read_bytes()
+    assert first == explanation_figure(explanation(name), tmp_path / "two.svg").read_bytes()
+    ElementTree.fromstring(first)
+
+
+def test_one_series_is_enough(tmp_path):
+    assert learning_curve([{"epoch": 1, "valid_mrr": 0.5}], tmp_path / "curve.svg").exists()
+
+
+def test_wrong_inputs_are_named(tmp_path):
+    with pytest.raises(InvalidParameter, match=r"\.gifx"):
+        explanation_figure(explanation(), tmp_path / "why.gifx")
+    with pytest.raises(InvalidParameter, match="neither"):
+        learning_curve([{"epoch": 1}], tmp_path / "curve.png")
+
+
+def test_nothing_heavy_is_imported_early():
+    code = (
+        "import sys, parsimony.report, parsimony.knowledge.explanation;"
+        "print({'matplotlib', 'jinja2', 'torch', 'numba'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
