@@ -13,13 +13,14 @@ from parsimony.base import load_run
 from parsimony.errors import EmptySplit
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.rules import Rule
+from parsimony.measure import Ranks
 from parsimony.report.run_info import RunInfo
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 from parsimony.tasks.link import LinkTask
-from parsimony.tasks.popularity import popularity_metrics
+from parsimony.tasks.popularity import popularity_ranks
 
-__all__ = ["explain_correct_answers", "run_info"]
+__all__ = ["explain_correct_answers", "popularity_of", "run_info"]
 
 
 def run_info(
@@ -92,9 +93,13 @@ def run_info(
 def popularity_of(task: LinkTask) -> dict[str, Any] | None:
     """Return what mere popularity scores on the test queries; None where there are none."""
     try:
-        return popularity_metrics(task.queries("test"))
+        queries = task.queries("test")
     except EmptySplit:
         return None
+    relation = queries.answer_relation
+    n = task.n_relations
+    ranks = Ranks(*popularity_ranks(queries), relation % n, relation // n)
+    return {"split": "test", "policy": "realistic", "metrics": ranks.metrics()}
 
 
 def _history(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,70 @@
+"""The command line: one file a verb, heavy imports inside the commands.
+
+``parsimony --help`` must answer at once, so nothing here imports NumPy, torch or Polars.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parsimony import __version__
+from parsimony.cli import (
+    apply,
+    audit,
+    datasets,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    fit,
+    predict,
+    report,
+    rules,
+)
+from parsimony.cli.frame import Frame
+
+app = typer.Typer(
+    cls=Frame,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _name, _verb in {
+    "demo": demo,
+    "datasets": datasets,
+    "audit": audit,
+    "fit": fit,
+    "evaluate": evaluate,
+    "predict": predict,
+    "explain": explain,
+    "rules": rules,
+    "apply": apply,
+    "report": report,
+    "doctor": doctor,
+}.items():
+    app.command(_name)(_verb.command)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From a graph to answers with reasons. Begin with: parsimony demo"""  # noqa: D400
+
+
+def main() -> None:
+    """Run the command line and exit with its code: 0 done, 1 failed, 2 wrong usage or input."""
+    app()

@@ -1,0 +1,92 @@
+"""``parsimony apply``: predict with rules alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import (
+    Columns,
+    Head,
+    Json,
+    Mirror,
+    Quiet,
+    Relation,
+    Seed,
+    Settings,
+    Split,
+    Tail,
+    Top,
+    open_run,
+    parse_columns,
+    parse_settings,
+)
+from parsimony.cli.predict import Candidates, DropKnown, answer, check_query, read_candidates
+
+
+def command(
+    rules: Annotated[
+        Path, typer.Argument(metavar="RULES", help="A file of rules, as parsimony rules writes.")
+    ],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A registered name, folder, file, or a run.")
+    ],
+    split: Split = "test",
+    head: Head = None,
+    tail: Tail = None,
+    relation: Relation = None,
+    top: Top = 10,
+    candidates: Candidates = None,
+    drop_known: DropKnown = False,
+    settings: Settings = None,
+    mirror: Mirror = None,
+    columns: Columns = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Predict with rules alone.
+
+    Measures them on a split; with --relation and --head or --tail, answers a query by them.
+    """
+    out = Output(as_json, quiet)
+    asked = head is not None or tail is not None or relation is not None
+    if asked:
+        check_query(head, relation, tail)
+    parameters = {"seed": seed} | parse_settings(settings)
+    names = parse_columns(columns)
+    from parsimony.knowledge import read_rules
+
+    given = read_rules(rules)
+    with interruptible():
+        task = _task(data, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
+        from parsimony.reason.rules import RuleReasoner
+
+        reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet or as_json)
+        if asked:
+            allowed = None if candidates is None else read_candidates(candidates, reasoner)
+            answer(out, reasoner, head, relation, tail, top, allowed, drop_known, only_reached=True)
+            return
+        result = reasoner.evaluate(split, quiet=quiet or as_json)
+    from parsimony.cli.tables import metrics_table
+
+    out.result({**result, "rules": len(given)}, f"{len(given):,} rules", *metrics_table(result))
+
+
+def _task(
+    data: str,
+    mirror: str | None,
+    columns: tuple[str, str, str] | None,
+    seed: int,
+    protocol: str,
+) -> Any:
+    """Return the task of a dataset, or the one that a run was trained on."""
+    from parsimony import datasets
+    from parsimony.tasks.link import LinkTask
+
+    if (Path(data) / "config.toml").is_file():
+        return open_run(Path(data)).task_
+    return LinkTask(datasets.load(data, mirror=mirror, columns=columns, seed=seed), protocol)

@@ -1,0 +1,25 @@
+"""``parsimony audit``: what a dataset holds before anything is learned."""
+
+from __future__ import annotations
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, parse_columns
+
+
+def command(
+    data: Data,
+    mirror: Mirror = None,
+    columns: Columns = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Count facts, find leaks, measure mere popularity."""
+    out = Output(as_json, quiet)
+    names = parse_columns(columns)
+    from parsimony import datasets
+    from parsimony.tasks.audit import audit, render
+
+    with interruptible():
+        report = audit(datasets.load(data, mirror=mirror, columns=names, seed=seed))
+    out.result(report, render(report))

@@ -1,0 +1,41 @@
+"""``parsimony explain``: why an answer gets its score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import Json, Quiet, Run, Seed, open_run
+
+
+def command(
+    run: Run,
+    head: Annotated[str, typer.Option("--head", metavar="H", help="The head.")],
+    relation: Annotated[str, typer.Option("--relation", metavar="R", help="The relation.")],
+    tail: Annotated[str, typer.Option("--tail", metavar="T", help="The tail.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also as one page.")
+    ] = None,
+    dot: Annotated[
+        Path | None, typer.Option("--dot", metavar="FILE", help="Also for graphviz.")
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Say why (H, R, T) gets its score, and test it."""
+    out = Output(as_json, quiet)
+    estimator = open_run(run)
+    with interruptible():
+        explanation = estimator.explain(head, relation, tail)
+    from parsimony.run.atomic import write_atomic
+
+    for path, render in ((html, explanation.html), (dot, explanation.dot)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, render())
+            out.note(f"written: {path}")
+    out.result(explanation.to_dict(), explanation.text())

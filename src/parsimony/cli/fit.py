@@ -1,0 +1,148 @@
+"""``parsimony fit``: train a method on a dataset, into a run folder."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import (
+    Columns,
+    Data,
+    Json,
+    Mirror,
+    Quiet,
+    Seed,
+    Settings,
+    parse_columns,
+    parse_settings,
+)
+from parsimony.errors import InvalidParameter, UnknownParameter, suggest
+
+_TASKS = ("link",)
+
+
+def command(
+    data: Data,
+    task: Annotated[str, typer.Option("--task", help="What to learn: link.")] = "link",
+    method: Annotated[
+        str, typer.Option("--method", help="How: redgnn, adaprop or rules.")
+    ] = "redgnn",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="RUN", help="Run folder [default: runs/DATA-METHOD-SEED]."),
+    ] = None,
+    settings: Settings = None,
+    knowledge: Annotated[
+        Path | None,
+        typer.Option("--knowledge", metavar="FILE", help="Rules to start from (method rules)."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs.")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option("--time-budget", metavar="20m", help="Most wall time in all.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where RUN stopped.")] = False,
+    mirror: Mirror = None,
+    columns: Columns = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Train a method and write a run folder."""
+    output = Output(as_json, quiet)
+    if task not in _TASKS:
+        raise UnknownParameter(
+            f"unknown task {task!r}",
+            remedy=suggest(task, _TASKS) or f"tasks of this version: {', '.join(_TASKS)}",
+        )
+    parameters = parse_settings(settings)
+    names = parse_columns(columns)
+    budget = _seconds(time_budget)
+    _check_device(device)
+    from parsimony.base import resolve
+    from parsimony.fitting import fit
+
+    resolve(method)
+    run = out or default_run(data, method, parameters.get("seed", seed))
+    options: dict[str, Any] = {}
+    if knowledge is not None:
+        if method != "rules":
+            raise InvalidParameter(
+                f"method {method!r} takes no rules", remedy="use --method rules with --knowledge"
+            )
+        from parsimony.knowledge import read_rules
+
+        options["knowledge"] = read_rules(knowledge)
+    with interruptible(f"go on with: {resume_line(run, given=out is not None)}"):
+        _, summary = fit(
+            data,
+            method,
+            out=run,
+            parameters=parameters,
+            epochs=epochs,
+            time_budget=budget,
+            device=device,
+            resume=resume,
+            mirror=mirror,
+            columns=names,
+            seed=seed,
+            quiet=quiet or as_json,
+            **options,
+        )
+    output.result(summary, *_readable(summary))
+
+
+def default_run(data: str, method: str, seed: Any) -> Path:
+    """Return ``runs/DATA-METHOD-SEED``."""
+    name = Path(data.rstrip("/")).name
+    stem = Path(name).stem if Path(data).is_file() else name
+    return Path("runs") / f"{stem or 'data'}-{method}-{seed}"
+
+
+def resume_line(run: Path, *, given: bool) -> str:
+    """Return the command that goes on with an interrupted one."""
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    if not words or words[0] != "fit":
+        return "the same command and --resume"
+    return shlex.join(["parsimony", *words, "--resume"])
+
+
+def _seconds(budget: str | None) -> float | None:
+    if budget is None:
+        return None
+    from parsimony.run.duration import parse_duration
+
+    return parse_duration(budget)
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise InvalidParameter(f"no device {device!r}", remedy="use cpu or cuda") from None
+    if kind not in ("cpu", "cuda"):
+        raise InvalidParameter(f"no device {device!r}", remedy="use cpu or cuda")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InvalidParameter(
+            "torch sees no CUDA device here", remedy="use --device cpu, or a CUDA build of torch"
+        )
+
+
+def _readable(summary: dict[str, Any]) -> list[Any]:
+    valid = "  ".join(f"{name} {value:.4f}" for name, value in summary["valid"].items())
+    return [
+        f"{summary['method']}: {summary['parameters']:,} parameters, {summary['epochs']} epochs, "
+        f"the best was {summary['best_epoch']}, {summary['seconds']:.1f} s",
+        f"valid: {valid or 'no validation facts'}",
+        f"run:   {summary['run']}",
+        f"next:  parsimony evaluate {shlex.quote(str(summary['run']))}",
+    ]

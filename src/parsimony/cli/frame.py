@@ -1,0 +1,217 @@
+"""What every verb shares: one JSON object or readable text on stdout, errors, exit codes.
+
+Exit codes: 0 done · 1 failed · 2 wrong usage or input · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, TextIO
+
+import typer
+from typer.core import TyperGroup
+
+from parsimony.errors import ParsimonyError
+
+__all__ = ["Frame", "Interrupted", "Output", "interruptible"]
+
+# Typer brings its own Click or the installed one; its exceptions are found through their family.
+_CLICK_ERROR: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
+
+
+class Interrupted(ParsimonyError):
+    """The user stopped the command."""
+
+    exit_code: ClassVar[int] = 130
+
+
+@contextlib.contextmanager
+def interruptible(remedy: str = "") -> Iterator[None]:
+    """Turn Ctrl-C into an error that says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", remedy=remedy) from None
+
+
+class Output:
+    """Where a verb's result goes.
+
+    Parameters
+    ----------
+    as_json
+        One JSON object on stdout, nothing else.
+    quiet
+        No notes on stderr.
+    """
+
+    def __init__(self, as_json: bool, quiet: bool) -> None:
+        self.as_json, self.quiet = as_json, quiet
+
+    def result(self, value: dict[str, Any], *readable: Any) -> None:
+        """Print the result: ``value`` under ``--json``, else the readable parts.
+
+        Parameters
+        ----------
+        value
+            JSON-able; numbers that are not finite become null.
+        *readable
+            Strings or rich renderables, one below the other.
+        """
+        if self.as_json:
+            print_json(value)
+            return
+        from rich.console import Console
+
+        # A pipe has no width: wide enough that no name is cut.
+        width = None if sys.stdout.isatty() else 140
+        console = Console(markup=False, highlight=False, emoji=False, width=width)
+        for part in readable:
+            console.print(part, soft_wrap=isinstance(part, str))
+
+    def note(self, text: str) -> None:
+        """Tell something beside the result, on stderr."""
+        if not self.quiet:
+            print(text, file=sys.stderr)
+
+
+def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
+    """Write one JSON object and a line end."""
+    stream = stream or _real_stdout()
+    utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(_plain(value), ensure_ascii=not utf8, allow_nan=False)
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def _plain(value: Any) -> Any:
+    """Replace what JSON has no word for: NumPy's scalars by Python's, nan and inf by null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+_stdout: list[TextIO] = []
+
+
+def _real_stdout() -> TextIO:
+    return _stdout[-1] if _stdout else sys.stdout
+
+
+@contextlib.contextmanager
+def _only_json_on_stdout(as_json: bool) -> Iterator[None]:
+    """Send whatever a library prints to stderr, so that stdout holds one object."""
+    if not as_json:
+        yield
+        return
+    _stdout.append(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _stdout.pop()
+
+
+class Frame(TyperGroup):
+    """The group of verbs: runs one, reports what went wrong, exits."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Verbs in the order of a user's day, not of the alphabet."""
+        return list(self.commands)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a verb; every error is one message, as JSON on stdout where that was asked for."""
+        words = list(sys.argv[1:] if args is None else args)
+        flags = words[: words.index("--")] if "--" in words else words
+        as_json = "--json" in flags
+        help_asked = {"-h", "--help", "--version"} & set(flags)
+        with _only_json_on_stdout(as_json and not help_asked):
+            code = self._run(words, prog_name or "parsimony", as_json, extra)
+        if not standalone_mode:
+            return code
+        sys.exit(code)
+
+    def _run(self, words: list[str], prog_name: str, as_json: bool, extra: dict[str, Any]) -> int:
+        try:
+            code = super().main(words, prog_name, standalone_mode=False, **extra)
+            return code if isinstance(code, int) else 0
+        except ParsimonyError as error:
+            return _fail(error.to_dict(), str(error), error.exit_code, as_json)
+        except _CLICK_ERROR as error:
+            return _fail_usage(error, as_json)
+        except (KeyboardInterrupt, typer.Abort):
+            stopped = Interrupted("interrupted")
+            return _fail(stopped.to_dict(), str(stopped), 130, as_json)
+        except BrokenPipeError:
+            # The reader of our output has gone; Python would complain again at its exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 1
+        except OSError as error:
+            what = error.strerror or str(error)
+            parts = {"type": type(error).__name__, "message": what, "remedy": ""}
+            if error.filename is not None:
+                parts["where"] = str(error.filename)
+            where = f"{error.filename}: " if error.filename is not None else ""
+            return _fail(parts, where + what, 1, as_json)
+        except MemoryError:
+            parts = {
+                "type": "MemoryError",
+                "message": "not enough memory",
+                "remedy": "use a smaller --set batch=, --set eval_batch= or --set dim=",
+            }
+            return _fail(parts, f"{parts['message']}; {parts['remedy']}", 1, as_json)
+        except Exception as error:
+            traceback.print_exc()
+            parts = {
+                "type": type(error).__name__,
+                "message": str(error),
+                "remedy": "this is a fault of Parsimony: please report it with the lines above",
+            }
+            return _fail(parts, f"{type(error).__name__}: {error}; {parts['remedy']}", 1, as_json)
+
+
+def _fail(parts: dict[str, str], text: str, code: int, as_json: bool) -> int:
+    if as_json:
+        print_json({"error": parts})
+    else:
+        print(f"error: {text}", file=sys.stderr)
+    return code
+
+
+def _fail_usage(error: Any, as_json: bool) -> int:
+    """Report a wrong command line: the message, and where the help stands."""
+    context = error.ctx if hasattr(error, "ctx") else None
+    if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+        print(error.format_message(), file=sys.stderr)
+        return 2
+    if type(error).__name__ == "NoArgsIsHelpError":
+        message = "no verb given"
+    else:
+        message = error.format_message().rstrip(".")
+    remedy = f"see: {context.command_path if context is not None else 'parsimony'} --help"
+    parts = {"type": "UsageError", "message": message, "remedy": remedy}
+    return _fail(parts, f"{message}; {remedy}", 2, as_json)

@@ -1,0 +1,130 @@
+"""The options that verbs share, and how their values are read."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parsimony.errors import InvalidParameter, MissingRun, suggest
+
+__all__ = [
+    "Columns",
+    "Data",
+    "Head",
+    "Json",
+    "Mirror",
+    "Quiet",
+    "Relation",
+    "Run",
+    "Seed",
+    "Settings",
+    "Split",
+    "Tail",
+    "Top",
+    "open_run",
+    "parse_columns",
+    "parse_settings",
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")]
+
+Data = Annotated[
+    str,
+    typer.Argument(metavar="DATA", help="A registered name, a dataset folder or a file of facts."),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The --out folder of parsimony fit.")]
+Mirror = Annotated[
+    str | None, typer.Option("--mirror", metavar="URL|FOLDER", help="Where datasets are found.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", metavar="H,R,T", help="Column names of head, relation and tail in a file."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the method; repeatable."),
+]
+Split = Annotated[str, typer.Option("--split", metavar="valid|test", help="Which split.")]
+Head = Annotated[str | None, typer.Option("--head", metavar="H", help="Ask (H, R, ?).")]
+Tail = Annotated[str | None, typer.Option("--tail", metavar="T", help="Ask (?, R, T).")]
+Relation = Annotated[str | None, typer.Option("--relation", metavar="R", help="The relation.")]
+Top = Annotated[int, typer.Option("--top", min=1, help="How many.")]
+
+
+def parse_settings(settings: list[str] | None) -> dict[str, Any]:
+    """Read ``key=value`` pairs: a TOML value, or else the text as it stands.
+
+    Raises
+    ------
+    InvalidParameter
+        No equals sign, or no key before it.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings or ():
+        key, equals, text = setting.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise InvalidParameter(
+                f"--set takes KEY=VALUE. Got {setting!r}", remedy="for example --set dim=32"
+            )
+        values[key] = _value(text.strip())
+    return values
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    value = parsed.get("value")
+    # More than one key came in by a line break; dates are no parameter of ours.
+    plain = len(parsed) == 1 and isinstance(value, (bool, int, float, str, list))
+    return value if plain else text
+
+
+def parse_columns(columns: str | None) -> tuple[str, str, str] | None:
+    """Read ``head,relation,tail`` column names.
+
+    Raises
+    ------
+    InvalidParameter
+        Not three names.
+    """
+    if columns is None:
+        return None
+    names = [name.strip() for name in columns.split(",")]
+    if len(names) != 3 or not all(names):
+        raise InvalidParameter(
+            f"--columns takes three names. Got {columns!r}",
+            remedy="for example --columns subject,predicate,object",
+        )
+    return names[0], names[1], names[2]
+
+
+def open_run(path: Path) -> Any:
+    """Read a fitted estimator from a run folder.
+
+    Raises
+    ------
+    MissingRun
+        No folder there; a similar one is suggested.
+    """
+    from parsimony.base import load_run
+
+    if not path.exists():
+        parent = path.parent
+        siblings = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        hint = suggest(path.name, siblings)
+        raise MissingRun(
+            "no such run folder",
+            remedy=hint or "make one with: parsimony fit DATA --out RUN",
+            where=str(path),
+        )
+    return load_run(path)

@@ -1,0 +1,145 @@
+"""``parsimony predict``: answers to one query, or to a file of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import Head, Json, Quiet, Relation, Run, Seed, Tail, Top, open_run
+from parsimony.errors import UsageError
+
+Candidates = Annotated[
+    Path | None,
+    typer.Option("--candidates", metavar="FILE", help="Entities to choose among, one a line."),
+]
+DropKnown = Annotated[
+    bool, typer.Option("--drop-known", help="Leave out what the data already state.")
+]
+
+
+def command(
+    run: Run,
+    head: Head = None,
+    tail: Tail = None,
+    relation: Relation = None,
+    top: Top = 10,
+    candidates: Candidates = None,
+    drop_known: DropKnown = False,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries", metavar="FILE", help="Many queries: head, relation, tail, one of them ?."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.parquet", help="Their answers.")
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Answer (H, R, ?) or (?, R, T), or a file of queries."""
+    output = Output(as_json, quiet)
+    single = [name for name, value in (("--head", head), ("--tail", tail)) if value is not None]
+    single += ["--relation"] if relation is not None else []
+    if queries is not None or out is not None:
+        if single:
+            raise UsageError(f"--queries does not go with {', '.join(single)}")
+        if queries is None or out is None:
+            raise UsageError(
+                "a batch needs both --queries and --out",
+                remedy="parsimony predict RUN --queries FILE --out FILE.parquet",
+            )
+    else:
+        check_query(head, relation, tail)
+    estimator = open_run(run)
+    allowed = None if candidates is None else read_candidates(candidates, estimator)
+    if queries is not None and out is not None:
+        from parsimony.cli.batch import run_batch
+
+        with interruptible("the same command goes on where this one stopped"):
+            done = run_batch(
+                estimator, run, queries, out,
+                top=top, candidates=allowed, drop_known=drop_known, quiet=quiet or as_json,
+            )  # fmt: skip
+        output.result(
+            done,
+            f"{done['queries']:,} queries, {done['answers']:,} answers in {done['out']} "
+            f"({done['seconds']:.1f} s, {done['resumed']:,} queries taken over)",
+        )
+        return
+    answer(output, estimator, head, relation, tail, top, allowed, drop_known)
+
+
+def check_query(head: str | None, relation: str | None, tail: str | None) -> None:
+    """Refuse a query that does not name one end and the relation.
+
+    Raises
+    ------
+    UsageError
+    """
+    if (head is None) == (tail is None):
+        raise UsageError(
+            "a query names either its head or its tail",
+            remedy="give --head H --relation R, or --tail T --relation R",
+        )
+    if relation is None:
+        raise UsageError("a query names its relation", remedy="give --relation R")
+
+
+def answer(
+    output: Output,
+    estimator: Any,
+    head: str | None,
+    relation: str | None,
+    tail: str | None,
+    top: int,
+    candidates: list[str] | None,
+    drop_known: bool,
+    *,
+    only_reached: bool = False,
+) -> None:
+    """Predict and print; ``only_reached`` leaves out entities that no rule leads to."""
+    result = estimator.predict(
+        head=head,
+        relation=relation,
+        tail=tail,
+        top=top,
+        candidates=candidates,
+        drop_known=drop_known,
+    )
+    if only_reached:
+        result["answers"] = [a for a in result["answers"] if a["score"] > 0]
+    from parsimony.cli.tables import answers_table
+
+    output.result(result, *answers_table(result, estimator.task_.test_data.label))
+
+
+def read_candidates(path: Path, estimator: Any) -> list[str]:
+    """Read entity names, one a line.
+
+    Raises
+    ------
+    EmptySplit
+        The file names no entity.
+    UnknownEntity
+        ``where`` names the line.
+    """
+    from parsimony.errors import FormatError, UnknownEntity
+    from parsimony.graph.files import read_text
+
+    entities = estimator.task_.test_data.entities
+    names = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        name = line.rstrip("\r")
+        if not name:
+            continue
+        if name not in entities:
+            raise UnknownEntity.of(name, entities, where=f"{path}:{number}")
+        names.append(name)
+    if not names:
+        raise FormatError("no candidates", remedy="one entity name a line", where=str(path))
+    return names

@@ -1,0 +1,43 @@
+"""``parsimony report``: a run as one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import Json, Quiet, Run, Seed, open_run
+
+
+def command(
+    run: Run,
+    file: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="Where [default: RUN/report.html]."),
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run as one self-contained page."""
+    out = Output(as_json, quiet)
+    estimator = open_run(run)
+    from parsimony.report import run_report
+    from parsimony.report.from_run import run_info
+
+    path = file or run / "report.html"
+    with interruptible():
+        info = run_info(run, estimator=estimator, seed=seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run_report(info, path)
+    out.result(
+        {
+            "report": str(path),
+            "bytes": path.stat().st_size,
+            "rules": len(info["rules"]),
+            "explanations": len(info["explanations"]),
+        },
+        f"{path}: {path.stat().st_size / 1000:,.0f} kB, no network needed",
+    )

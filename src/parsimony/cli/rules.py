@@ -1,0 +1,100 @@
+"""``parsimony rules``: rules as text, read out of a run or mined from facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import Columns, Json, Mirror, Quiet, Seed, open_run, parse_columns
+from parsimony.errors import UnknownParameter, suggest
+
+_ALL = 1_000_000
+_FORMATS = ("text", "anyburl", "amie", "datalog")
+
+
+def command(
+    source: Annotated[
+        str, typer.Argument(metavar="RUN|DATA", help="A run folder, or facts to mine.")
+    ],
+    top: Annotated[int, typer.Option("--top", min=1, help="Most rules.")] = 100,
+    relation: Annotated[
+        str | None, typer.Option("--relation", metavar="R", help="Only rules that conclude R.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Also into a file.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="|".join(_FORMATS), help="Of the file.")
+    ] = "text",
+    mirror: Mirror = None,
+    columns: Columns = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Write the rules of a run or of facts as text.
+
+    Support and confidence are counted on the training facts.
+    """
+    out = Output(as_json, quiet)
+    if form not in _FORMATS:
+        raise UnknownParameter(
+            f"unknown format {form!r}",
+            remedy=suggest(form, _FORMATS) or f"formats: {', '.join(_FORMATS)}",
+        )
+    names = parse_columns(columns)
+    with interruptible():
+        found = find_rules(source, mirror, names, seed, top=top, relation=relation)
+    text = _text(found, form)
+    if file is not None:
+        from parsimony.run.atomic import write_atomic
+
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, text)
+        out.note(f"written: {file}")
+    listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
+    out.result({"rules": listed}, text.rstrip("\n") if found else "no rules found")
+
+
+def find_rules(
+    source: str,
+    mirror: str | None,
+    columns: tuple[str, str, str] | None,
+    seed: int,
+    *,
+    top: int,
+    relation: str | None,
+) -> list[Any]:
+    """Read the rules out of a run, or mine those of a dataset, the most confident first."""
+    path = Path(source)
+    if (path / "config.toml").is_file():
+        estimator = open_run(path)
+        relations = estimator.task_.data.relations
+        _check(relation, relations)
+        rules = estimator.knowledge(top=top if relation is None else _ALL)
+    else:
+        from parsimony import datasets
+        from parsimony.knowledge import mine_rules
+
+        graph = datasets.load(source, mirror=mirror, columns=columns, seed=seed).graph
+        _check(relation, graph.relations)
+        rules = mine_rules(graph)
+    return [rule for rule in rules if relation in (None, rule.head.relation)][:top]
+
+
+def _check(relation: str | None, known: Any) -> None:
+    if relation is not None:
+        known.index(relation)
+
+
+def _text(rules: list[Any], form: str) -> str:
+    if form == "text":
+        from parsimony.knowledge import format_rules
+
+        return format_rules(rules)
+    from parsimony.knowledge import rules_to_text
+
+    return rules_to_text(rules, form)

@@ -1,0 +1,80 @@
+"""Results as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+__all__ = ["answers_table", "metrics_table", "query_text", "table"]
+
+_METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> Any:
+    """Return a plain table; numbers are aligned to the right."""
+    from rich.table import Table
+
+    rows = [list(row) for row in rows]
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for i, name in enumerate(columns):
+        numbers = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*[_cell(value) for value in row])
+    return made
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[Any]:
+    """Return the tables of an evaluation: policies, the interval, the relations."""
+    policies = {"realistic": result["metrics"]}
+    policies |= {name: result[name] for name in ("optimistic", "pessimistic") if name in result}
+    parts: list[Any] = [
+        table(
+            [f"{result['split']}, {result['n_queries']:,} queries", *_METRICS],
+            [[name, *[float(values[m]) for m in _METRICS]] for name, values in policies.items()],
+        )
+    ]
+    low, high = result["interval"]["mrr"]
+    seconds = result.get("seconds")
+    took = "" if seconds is None else f"; {seconds:.1f} s"
+    parts.append(f"95% interval of the MRR (bootstrap): {low:.4f} to {high:.4f}{took}")
+    relations = result.get("per_relation") or []
+    if relations:
+        keys = list(relations[0])
+        shown = relations[:most_relations]
+        parts += ["", table(keys, [[row[key] for key in keys] for row in shown])]
+        if len(relations) > len(shown):
+            parts.append(f"… and {len(relations) - len(shown):,} more relations (all with --json)")
+    return parts
+
+
+def query_text(query: dict[str, Any], label: Callable[[str], str]) -> str:
+    """Return a query as ``(head, relation, ?)`` with readable names."""
+    ends = [label(query[end]) if query.get(end) else "?" for end in ("head", "tail")]
+    return f"({ends[0]}, {query['relation']}, {ends[1]})"
+
+
+def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[Any]:
+    """Return the ranked answers to one query."""
+    answers = result["answers"]
+    if not answers:
+        return [query_text(result["query"], label), "no answer is left"]
+    named = any(label(answer["entity"]) != answer["entity"] for answer in answers)
+    columns = ["#", "entity", *(["name"] if named else []), "score", "probability"]
+    rows = []
+    for i, answer in enumerate(answers, start=1):
+        name = answer["entity"]
+        rows.append(
+            [i, name, *([label(name)] if named else []), answer["score"], answer.get("probability")]
+        )
+    return [query_text(result["query"], label), "", table(columns, rows)]
