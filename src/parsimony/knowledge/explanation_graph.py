@@ -1,12 +1,13 @@
 """The layered sub-digraph of an explanation as a drawing needs it: pruned, laid out in columns.
 
 An entity may stand in several columns. A model may also idle, that is stay at an entity for a
-layer; such moves are not evidence, so they are drawn (dotted) only where a route needs one.
+layer. Idle moves are no evidence: they are contracted, and drawn (dotted) only where a walk ends
+at the answer while another goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, log
@@ -56,31 +57,32 @@ class DrawnEdge:
 
 @dataclass(frozen=True, slots=True)
 class LayeredGraph:
-    """Nodes and edges to draw; ``n_edges`` is the number before pruning."""
+    """Nodes and edges to draw; ``n_edges`` evidence edges before pruning, ``n_shown`` after.
+
+    One drawn edge may stand for the same fact in several layers.
+    """
 
     nodes: tuple[DrawnNode, ...]
     edges: tuple[DrawnEdge, ...]
     n_columns: int
     n_edges: int
-
-    @property
-    def n_shown(self) -> int:
-        """Evidence edges drawn."""
-        return sum(not edge.idle for edge in self.edges)
+    n_shown: int
 
     @property
     def caption(self) -> str:
         """How much of the evidence is drawn, in one sentence."""
-        edges = "edge" if self.n_edges == 1 else "edges"
-        if self.n_edges == self.n_shown == 1:
-            return "The only evidence edge."
-        if self.n_shown == self.n_edges:
-            return f"All {self.n_edges:,} evidence {edges}."
-        return f"The strongest {self.n_shown:,} of {self.n_edges:,} evidence {edges}."
+        if self.n_edges == self.n_shown:
+            return (
+                "One evidence edge." if self.n_edges == 1 else f"All {self.n_edges} evidence edges."
+            )
+        return (
+            f"{self.n_shown:,} of {self.n_edges:,} evidence edges: those of the named paths, "
+            "then the strongest."
+        )
 
 
 def layered_graph(explanation: Explanation, *, limit: int = 40) -> LayeredGraph:
-    """Prune the sub-digraph to its strongest edges and lay it out.
+    """Prune the sub-digraph to named paths and strongest edges, and lay it out.
 
     An edge is as strong as the best route from head to answer through it (product of attentions),
     so that what is kept hangs together; edges on no route go first.
@@ -90,47 +92,49 @@ def layered_graph(explanation: Explanation, *, limit: int = 40) -> LayeredGraph:
     explanation : Explanation
         Without a sub-digraph, its paths are drawn, each with its own weight.
     limit : int
-        Most evidence edges drawn.
+        Most evidence edges drawn, the first path being drawn whole.
     """
     head, _, tail = explanation.query
     evidence = explanation.subgraph or _of_paths(explanation)
     last = max((edge.layer for edge in evidence), default=1)
-    placed = _placed(evidence, head, tail, last)
-    kept = _strongest(placed, (0, head), (last, tail), max(limit, 1))
-    ends = {place for a, b, _ in kept for place in (a, b)} | {(0, head), (last, tail)}
-    idle = _needed_idling(kept, ends, (0, head), (last, tail))
+    start, goal = (0, head), (last, tail)
+    walked = _walked(explanation, evidence, limit)
+    kept = _kept(evidence, walked, start, goal, limit)
+    merged, idle = _contracted(kept, start, goal)
+    arcs: dict[tuple[Place, Place, str, bool], list[EvidenceEdge]] = {}
+    for edge in kept:
+        a, b, _ = _arc(edge)
+        key = (merged[a], merged[b], edge.relation, edge.direction == "inverse")
+        arcs.setdefault(key, []).append(edge)
+    ends = set(merged.values())
     columns = {layer: i for i, layer in enumerate(sorted({layer for layer, _ in ends}))}
-    spots, chains = _ordered(ends, [(a, b) for a, b, _ in kept] + idle, columns)
+    spots, chains = _ordered(ends, [key[:2] for key in arcs] + idle, columns)
     ids = {place: f"n{i}" for i, place in enumerate(place for place in spots if place in ends)}
-    roles = {(0, head): "head", (last, tail): "answer"}
+    roles = {merged[goal]: "answer", merged[start]: "head"}
     nodes = tuple(
         DrawnNode(ids[p], p[1], explanation.label(p[1]), *spots[p], roles.get(p, "other"))
         for p in ids
     )
-    walked: dict[Step, list[int]] = {}
-    for i, path in enumerate(explanation.paths):
-        for step in dict.fromkeys(path.steps):
-            walked.setdefault(step, []).append(i)
     edges = [
         DrawnEdge(
             ids[a],
             ids[b],
-            edge.relation,
-            explanation.label(edge.relation),
-            edge.direction == "inverse",
+            relation,
+            explanation.label(relation),
+            inverse,
             False,
-            edge.attention,
-            tuple(walked.get(edge.step, ())),
-            (edge.head, edge.relation, edge.tail),
+            max(edge.attention for edge in same),
+            tuple(sorted({i for edge in same for i in walked.get(edge, ())})),
+            (same[0].head, relation, same[0].tail),
             chains[a, b],
         )
-        for a, b, edge in kept
+        for (a, b, relation, inverse), same in arcs.items()
     ]
     edges += [
         DrawnEdge(ids[a], ids[b], "", "", False, True, 0.0, (), (a[1], "", b[1]), chains[a, b])
         for a, b in idle
     ]
-    return LayeredGraph(nodes, tuple(edges), len(columns), len(evidence))
+    return LayeredGraph(nodes, tuple(edges), len(columns), len(evidence), len(kept))
 
 
 def _of_paths(explanation: Explanation) -> tuple[EvidenceEdge, ...]:
@@ -143,19 +147,38 @@ def _of_paths(explanation: Explanation) -> tuple[EvidenceEdge, ...]:
     return tuple(edges.values())
 
 
-def _placed(evidence: Sequence[EvidenceEdge], head: str, tail: str, last: int) -> list[Arc]:
-    """Put edges between places; a walk that starts late or ends early touches head and answer."""
-    entered = {(edge.layer, edge.step.target) for edge in evidence}
-    left = {(edge.layer - 1, edge.step.source) for edge in evidence}
-    placed = []
-    for edge in evidence:
-        a, b = (edge.layer - 1, edge.step.source), (edge.layer, edge.step.target)
-        if a[1] == head and a not in entered:
-            a = (0, head)
-        if b[1] == tail and b not in left:
-            b = (last, tail)
-        placed.append((a, b, edge))
-    return placed
+def _arc(edge: EvidenceEdge) -> Arc:
+    """Return the places that an edge joins, in walking order."""
+    return (edge.layer - 1, edge.step.source), (edge.layer, edge.step.target), edge
+
+
+def _walked(
+    explanation: Explanation, evidence: Sequence[EvidenceEdge], limit: int
+) -> dict[EvidenceEdge, list[int]]:
+    """Find every path among the edges: its layers may leave gaps, the model idles there.
+
+    Of several ways the one with the largest product of attentions counts. Paths that would exceed
+    the limit are left out, the first one excepted.
+    """
+    at: dict[Step, list[EvidenceEdge]] = {}
+    for edge in sorted(evidence, key=lambda edge: edge.layer):
+        at.setdefault(edge.step, []).append(edge)
+    walked: dict[EvidenceEdge, list[int]] = {}
+    for i, path in enumerate(explanation.paths):
+        best: dict[int, tuple[float, tuple[EvidenceEdge, ...]]] = {0: (0.0, ())}
+        for step in path.steps:
+            onward = {}
+            for edge in at.get(step, ()):
+                before = [best[layer] for layer in best if layer < edge.layer]
+                if before:
+                    weight, chain = max(before, key=lambda option: option[0])
+                    onward[edge.layer] = (weight + _log(edge), (*chain, edge))
+            best = onward
+        route = max(best.values(), key=lambda option: option[0])[1] if best else ()
+        if not walked or len(walked.keys() | set(route)) <= limit:
+            for edge in route:
+                walked.setdefault(edge, []).append(i)
+    return walked
 
 
 def _idling(places: Iterable[Place]) -> list[tuple[Place, Place]]:
@@ -166,11 +189,15 @@ def _idling(places: Iterable[Place]) -> list[tuple[Place, Place]]:
     return [((i, name), (j, name)) for name, at in layers.items() for i, j in pairwise(at)]
 
 
-def _strengths(placed: Sequence[Arc], start: Place, goal: Place) -> list[float]:
-    """Return the log weight of the best route through each arc, -inf where there is none."""
-    places = {place for a, b, _ in placed for place in (a, b)} | {start, goal}
-    weights = [log(max(edge.attention, _FLOOR)) for _, _, edge in placed]
-    arcs = [(a, b, weight) for (a, b, _), weight in zip(placed, weights, strict=True)]
+def _log(edge: EvidenceEdge) -> float:
+    return log(max(edge.attention, _FLOOR))
+
+
+def _strengths(evidence: Sequence[EvidenceEdge], start: Place, goal: Place) -> list[float]:
+    """Return the log weight of the best route through each edge, -inf where there is none."""
+    real = [_arc(edge) for edge in evidence]
+    places = {place for a, b, _ in real for place in (a, b)} | {start, goal}
+    arcs = [(a, b, _log(edge)) for a, b, edge in real]
     arcs += [(a, b, 0.0) for a, b in _idling(places)]
     into, onward = dict.fromkeys(places, -inf), dict.fromkeys(places, -inf)
     into[start] = onward[goal] = 0.0
@@ -179,33 +206,53 @@ def _strengths(placed: Sequence[Arc], start: Place, goal: Place) -> list[float]:
         into[b] = max(into[b], into[a] + weight)
     for a, b, weight in sorted(arcs, key=lambda arc: arc[1], reverse=True):
         onward[a] = max(onward[a], weight + onward[b])
-    return [into[a] + weight + onward[b] for (a, b, _), weight in zip(placed, weights, strict=True)]
+    return [into[a] + _log(edge) + onward[b] for a, b, edge in real]
 
 
-def _strongest(placed: Sequence[Arc], start: Place, goal: Place, limit: int) -> list[Arc]:
-    """Keep the arcs with the best routes through them, and no loose ends."""
+def _kept(
+    evidence: Sequence[EvidenceEdge],
+    walked: Mapping[EvidenceEdge, object],
+    start: Place,
+    goal: Place,
+    limit: int,
+) -> list[EvidenceEdge]:
+    """Keep the edges of the paths, then those with the best routes, and no loose ends."""
     ranked = sorted(
-        zip(_strengths(placed, start, goal), placed, strict=True),
-        key=lambda pair: (pair[0], pair[1][2].attention),
+        zip(_strengths(evidence, start, goal), evidence, strict=True),
+        key=lambda pair: (pair[1] in walked, pair[0], pair[1].attention),
         reverse=True,
     )
-    routed = [arc for strength, arc in ranked if strength > -inf]
+    routed = [edge for strength, edge in ranked if strength > -inf or edge in walked]
     # Nothing joins head and answer: show the evidence as it is rather than an empty picture.
-    kept = (routed or [arc for _, arc in ranked])[:limit]
+    kept = (routed or [edge for _, edge in ranked])[: max(limit, len(walked), 1)]
     if routed:  # among equals the limit may have cut a route in two
-        whole = _strengths(kept, start, goal)
-        joined = [arc for arc, strength in zip(kept, whole, strict=True) if strength > -inf]
-        kept = joined or kept
-    return sorted(kept, key=lambda arc: (arc[0], arc[1], arc[2].relation))
+        whole = zip(_strengths(kept, start, goal), kept, strict=True)
+        kept = [edge for strength, edge in whole if strength > -inf or edge in walked] or kept
+    return sorted(kept, key=lambda edge: (*_arc(edge)[:2], edge.relation))
 
 
-def _needed_idling(
-    kept: list[Arc], ends: set[Place], start: Place, goal: Place
-) -> list[tuple[Place, Place]]:
-    """Return the idle moves without which a place would have no way in or no way on."""
-    has_in = {b for _, b, _ in kept} | {start}
-    has_out = {a for a, _, _ in kept} | {goal}
-    return [(a, b) for a, b in _idling(ends) if a not in has_out or b not in has_in or b == goal]
+def _contracted(
+    kept: Sequence[EvidenceEdge], start: Place, goal: Place
+) -> tuple[dict[Place, Place], list[tuple[Place, Place]]]:
+    """Merge places that only idling tells apart.
+
+    Returns
+    -------
+    merged, idle
+        The place where each one is drawn, and the idle moves that remain.
+    """
+    arcs = [_arc(edge) for edge in kept]
+    has_out, has_in = {a for a, _, _ in arcs}, {b for _, b, _ in arcs}
+    merged = {place: place for place in has_in | has_out | {start, goal}}
+    idle = []
+    for a, b in _idling(merged):
+        if b not in has_in:  # whoever goes on from b came to a
+            merged[b] = merged[a]
+        elif a not in has_out:  # whoever came to a goes on from b
+            merged |= {place: b for place, drawn in merged.items() if drawn == merged[a]}
+        elif b == goal:
+            idle.append((a, b))
+    return merged, [(merged[a], merged[b]) for a, b in idle]
 
 
 def _ordered(

@@ -43,10 +43,9 @@ def faithfulness_sentence(explanation: Explanation) -> str:
     measured = explanation.faithfulness
     if measured is None:
         return ""
-    facts = "the named fact" if measured.n_deleted == 1 else f"the {measured.n_deleted} named facts"
-    as_many = "one random edge" if measured.n_deleted == 1 else "as many random edges"
-    if measured.n_deleted < 1:
-        facts, as_many = "the named facts", "as many random edges"
+    count = f" ({measured.n_deleted:,} edge{'s' * (measured.n_deleted != 1)})"
+    facts = "the named evidence" + count * (measured.n_deleted > 0)
+    as_many = "as many random edges"
     draws = f" (mean of {measured.draws} draws)" if measured.draws else ""
     if measured.deleted_drop <= 0:
         return (

@@ -20,6 +20,7 @@ ACCENT, ANSWER = "#2a5d8f", "#a65a12"
 _FILL = {"head": "#dfeaf5", "answer": "#fbe9d3", "other": "#f4f2ec"}
 _RIM = {"head": ACCENT, "answer": ANSWER, "other": "#cbc6ba"}
 _COLUMN, _ROW = 2.7, 0.62  # inches
+_LABELLED = 18  # edges; among more only the named paths' relations are written
 
 
 def explanation_figure(
@@ -50,7 +51,7 @@ def explanation_figure(
     for node in graph.nodes:
         names[node.id] = axes.text(
             *at[node.id],
-            textwrap.fill(node.label, 22),
+            _wrapped(node.label),
             ha="center",
             va="center",
             fontsize=8.5,
@@ -71,11 +72,12 @@ def explanation_figure(
         for key, box in extents.items()
     }
     strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0
+    crowded = len(graph.edges) > _LABELLED
     twins: dict[tuple[str, str], int] = {}
     for edge in graph.edges:
         twin = twins.get((edge.source, edge.target), 0)
         twins[edge.source, edge.target] = twin + 1
-        _draw_edge(axes, edge, at, half, max(edge.attention, 0.0) / strongest, twin)
+        _draw_edge(axes, edge, at, half, max(edge.attention, 0.0) / strongest, twin, crowded)
     axes.text(
         -1.1,
         -reach - 0.2,
@@ -146,6 +148,11 @@ def _canvas(width: float, height: float, *, columns: int = 0) -> tuple[Any, Any]
     return figure, figure.add_axes((0.0, 0.0, 1.0, 1.0))
 
 
+def _wrapped(label: str) -> str:
+    """Break a name into lines, after an underscore too."""
+    return textwrap.fill(label.replace("_", "_ "), 22).replace("_ ", "_")
+
+
 def _slots(edges: Sequence[DrawnEdge]) -> list[tuple[float, float]]:
     return [(column * _COLUMN, -row * _ROW) for edge in edges for column, row in edge.via]
 
@@ -157,6 +164,7 @@ def _draw_edge(
     half: Mapping[str, tuple[float, float]],
     share: float,
     twin: int,
+    crowded: bool,
 ) -> None:
     """Draw one edge: an arrow between neighbours, a bent line through the slots it passes."""
     from matplotlib.patches import FancyArrowPatch, PathPatch
@@ -197,7 +205,7 @@ def _draw_edge(
                 zorder=3 if edge.paths else 2,
             )
         )
-    if edge.label:
+    if edge.label and not (crowded and not edge.paths):
         (x0, y0), (x1, y1) = points[0], points[1]
         bow = 0.08 * _COLUMN * ((twin + 1) // 2) * -((-1) ** twin)
         middle = 0.5 if len(points) == 2 else 0.7

@@ -58,8 +58,8 @@
     const room = holder.clientWidth;
     const limit = Math.max(90, Math.min(170, room / data.columns * 0.62));
     const sizes = new Map(data.nodes.map((n) => [n.id, box(n.label, limit)]));
-    const ROW = Math.max(54, ...[...sizes.values()].map((size) => size.h + 14));
-    const rows = Math.max(...[...data.nodes.map((n) => n.row), ...data.edges.flatMap((e) => e.via.map((v) => v[1]))].map(Math.abs)) * 2 + 1;
+        const rows = Math.max(...[...data.nodes.map((n) => n.row), ...data.edges.flatMap((e) => e.via.map((v) => v[1]))].map(Math.abs)) * 2 + 1;
+    const ROW = Math.max(rows > 9 ? 42 : 54, ...[...sizes.values()].map((size) => size.h + 10));
     const height = Math.max(200, rows * ROW + 2 * MARGIN), middle = height / 2;
     holder.style.height = `${height}px`;
     const edgeOf = (column) => Math.max(...data.nodes.filter((n) => n.column === column).map((n) => sizes.get(n.id).w)) / 2;
