@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from parsimony.base import Estimator, load_run, resolve
 from parsimony.datasets import LinkData, load
-from parsimony.errors import EmptySplit, UsageError
+from parsimony.errors import EmptySplit, InvalidParameter, UsageError
+from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.run.folder import RunFolder
 from parsimony.tasks.link import LinkTask
 
@@ -25,6 +28,7 @@ def fit(
     resume: bool = False,
     mirror: str | None = None,
     columns: tuple[str, str, str] | None = None,
+    knowledge: Iterable[Rule] | None = None,
     seed: int | None = None,
     quiet: bool = True,
 ) -> tuple[Estimator, dict[str, Any]]:
@@ -44,6 +48,8 @@ def fit(
         Limits; the budget in wall seconds over all resumed parts.
     resume
         Go on from the folder's last checkpoint; a finished run is returned as it is.
+    knowledge
+        Rules that method "rules" uses instead of mined ones.
     seed
         Of the method and of a single file's split.
 
@@ -62,10 +68,19 @@ def fit(
         else load(data, mirror=mirror, columns=columns, seed=seed or 0)
     )
     estimator: Any = resolve(method)(**values)
+    given: dict[str, Any] = {}
+    if knowledge is not None:
+        if method != "rules":
+            raise InvalidParameter(f"method {method!r} takes no rules", remedy="use method rules")
+        given["knowledge"] = list(knowledge)
     task = LinkTask(loaded, str(values.get("protocol", "redgnn")))
     config = estimator.prepare(task, epochs=epochs)
+    if given:
+        text = format_rules(given["knowledge"])
+        config["knowledge"] = hashlib.sha256(text.encode()).hexdigest()
+    limits = {"epochs": epochs, "time_budget": time_budget, "device": device, "quiet": quiet}
     if out is None:
-        estimator.fit(task, epochs=epochs, time_budget=time_budget, device=device, quiet=quiet)
+        estimator.fit(task, **limits, **given)
         return estimator, _summary(estimator, None, _valid(estimator), time.perf_counter() - begin)
     if resume and (Path(out) / "checksums.json").exists():
         run = RunFolder.open(out)
@@ -77,9 +92,7 @@ def fit(
             )
         return load_run(out), run.read_json("summary.json")
     with RunFolder.create(out, config, resume=resume) as run:
-        estimator.fit(
-            task, run=run, epochs=epochs, time_budget=time_budget, device=device, quiet=quiet
-        )
+        estimator.fit(task, run=run, **limits, **given)
         estimator.write(run)
         metrics = {}
         for split in ("valid", "test"):

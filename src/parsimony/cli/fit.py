@@ -71,10 +71,6 @@ def command(
     run = out or default_run(data, method, parameters.get("seed", seed))
     options: dict[str, Any] = {}
     if knowledge is not None:
-        if method != "rules":
-            raise InvalidParameter(
-                f"method {method!r} takes no rules", remedy="use --method rules with --knowledge"
-            )
         from parsimony.knowledge import read_rules
 
         options["knowledge"] = read_rules(knowledge)

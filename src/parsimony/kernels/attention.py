@@ -51,21 +51,25 @@ def attention_kernels(dim: int, attention_dim: int) -> AttentionKernels:
     @kernel
     def forward(indptr, source, relation, a, p, w, b, hidden, embedding, alpha, out):  # type: ignore[no-untyped-def]
         zero = b[0] * 0
+        # Three passes over a block's edges: gathered logits, sigmoids over contiguous memory
+        # (they vectorise there), the weighted sum.
+        for e in range(indptr[0], indptr[-1]):
+            s = source[e]
+            r = relation[e]
+            logit = b[0]
+            for k in range(a_dim):
+                logit += w[k] * max(a[s, k] + p[r, k], zero)
+            alpha[e] = logit
+        for e in range(indptr[0], indptr[-1]):
+            alpha[e] = sigmoid(alpha[e])
         for i in range(indptr.shape[0] - 1):
             m = out[i]
             for k in range(d):
                 m[k] = zero
             for e in range(indptr[i], indptr[i + 1]):
-                s = source[e]
-                r = relation[e]
-                logit = b[0]
-                for k in range(a_dim):
-                    z = a[s, k] + p[r, k]
-                    logit += w[k] * max(z, zero)
-                weight = sigmoid(logit)
-                alpha[e] = weight
-                h = hidden[s]
-                x = embedding[r]
+                weight = alpha[e]
+                h = hidden[source[e]]
+                x = embedding[relation[e]]
                 for k in range(d):
                     m[k] += weight * (h[k] + x[k])
 

@@ -25,7 +25,16 @@ def processor() -> str:
 
 
 def peak_memory() -> int:
-    """Peak resident memory of this process in bytes."""
+    """Peak resident memory of this process in bytes.
+
+    Linux keeps ``ru_maxrss`` over fork and exec, so a child would report its parent's peak.
+    """
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

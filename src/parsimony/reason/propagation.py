@@ -13,6 +13,7 @@ autograd, is :mod:`parsimony.reason.plain`.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,7 +153,7 @@ class Propagation:
 
     def _array(self, name: str, *shape: int, zero: bool = False) -> FloatArray:
         """A view of the named buffer, grown by half where it is too small."""
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         buffer = self._buffer.get(name)
         if buffer is None or buffer.size < size:
             buffer = np.empty(max(size + size // 2, 64), self.dtype)

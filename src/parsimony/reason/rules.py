@@ -75,6 +75,11 @@ class RuleReasoner(LinkEstimator):
     resolved_: Any
     rules_: list[Rule]
 
+    def prepare(self, task: LinkTask, *, epochs: int | None = None) -> dict[str, Any]:
+        """Return what config.toml will hold; what validation selects stands with the model."""
+        self.task_, self.resolved_ = task, self.parameters
+        return self.config()
+
     def fit(
         self,
         task: LinkTask,
@@ -313,18 +318,26 @@ class RuleReasoner(LinkEstimator):
             "support": np.array([rule.support for rule in self.rules_], np.int64),
             "body_count": np.array([rule.body_count for rule in self.rules_], np.int64),
             "confidence": np.array([rule.confidence for rule in self.rules_], np.float64),
+            "smoothing": np.array([self.resolved_.smoothing]),
+            "aggregation": np.array([AGGREGATIONS.index(self.resolved_.aggregation)], np.int32),
         }
 
     def _restore(self, task: LinkTask, config: dict[str, Any], tensors: dict[str, Any]) -> None:
-        missing = {"head", "body", "support", "body_count", "confidence"} - set(tensors)
+        evidence_of = ("support", "body_count", "confidence")
+        missing = {"head", "body", "smoothing", "aggregation", *evidence_of} - set(tensors)
         if missing:
             raise CorruptRun(
                 f"model.safetensors does not hold {', '.join(sorted(missing))}",
                 remedy="fit again, or restore the run folder",
             )
-        self.task_, self.resolved_, self._scorers = task, self._validate(config["parameters"]), {}
+        selected = {
+            "smoothing": float(tensors["smoothing"][0]),
+            "aggregation": AGGREGATIONS[int(tensors["aggregation"][0])],
+        }
+        self.task_, self._scorers = task, {}
+        self.resolved_ = self._validate(config["parameters"]).model_copy(update=selected)
         names, n = relation_names(task.train_graph), task.n_relations
-        columns = (tensors[name].tolist() for name in ("support", "body_count", "confidence"))
+        columns = (tensors[name].tolist() for name in evidence_of)
         self.rules_ = []
         for head, body, *evidence in zip(
             tensors["head"].tolist(), tensors["body"].tolist(), *columns, strict=True
