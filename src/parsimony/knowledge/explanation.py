@@ -266,7 +266,7 @@ class Explanation:
 
         return explanation_dot(self, limit=limit)
 
-    def html(self, *, limit: int = 40) -> str:
+    def html(self, *, limit: int = 30) -> str:
         """Render as one self-contained page: interactive graph and tables.
 
         Parameters

@@ -81,7 +81,7 @@ class LayeredGraph:
         )
 
 
-def layered_graph(explanation: Explanation, *, limit: int = 40) -> LayeredGraph:
+def layered_graph(explanation: Explanation, *, limit: int = 30) -> LayeredGraph:
     """Prune the sub-digraph to named paths and strongest edges, and lay it out.
 
     An edge is as strong as the best route from head to answer through it (product of attentions),

@@ -14,7 +14,7 @@ __all__ = ["explanation_page", "explanation_view"]
 _ROWS = 200  # evidence edges in the table; beyond, a page helps nobody
 
 
-def explanation_page(explanation: Explanation, *, limit: int = 40) -> str:
+def explanation_page(explanation: Explanation, *, limit: int = 30) -> str:
     """Return one self-contained HTML file.
 
     Parameters
@@ -29,7 +29,7 @@ def explanation_page(explanation: Explanation, *, limit: int = 40) -> str:
     return environment().get_template("explanation.html.j2").render(x=view, version=__version__)
 
 
-def explanation_view(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
+def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
     """Collect what the templates show of an explanation: plain values, readable names."""
     label = explanation.label
     head, relation, tail = explanation.query
@@ -75,7 +75,7 @@ def explanation_view(explanation: Explanation, *, limit: int = 40) -> dict[str, 
     }
 
 
-def graph_data(explanation: Explanation, *, limit: int = 40) -> dict[str, Any]:
+def graph_data(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
     """Return nodes with column and row, edges and caption, as the script of the page draws them."""
     graph = layered_graph(explanation, limit=limit)
     strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0

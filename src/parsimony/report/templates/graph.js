@@ -82,7 +82,7 @@
     const elements = [
       ...data.nodes.map((n) => ({ data: { ...n, ...sizes.get(n.id) }, position: at.get(n.id) })),
       ...data.edges.map((e, i) => ({
-        data: { ...e, ...bend(e), id: `e${i}`, named: e.paths.length > 0, shown: !e.idle && (!crowded || e.paths.length > 0), width: 0.9 + 4.6 * e.share } })),
+        data: { ...e, ...bend(e), id: `e${i}`, named: e.paths.length > 0, shown: !e.idle && (!crowded || e.paths.length > 0), width: 0.9 + 3.7 * e.share } })),
     ];
     const cy = cytoscape({
       container: holder, elements, layout: { name: "preset" }, style: palette(), autoungrabify: false,
