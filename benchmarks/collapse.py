@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from common import Prepared, record
+
 from parsimony.kernels.frontier import Scratch, expand, restrict, start
 
 

@@ -41,7 +41,8 @@ class Prepared:
     def batch(self, number: int) -> tuple[Any, ...]:
         """Heads, relations, answer_ptr, answers of a batch."""
         size = self.resolved.batch
-        return group_answers(self.queries[number * size : (number + 1) * size], self.task.n_relations)
+        rows = self.queries[number * size : (number + 1) * size]
+        return group_answers(rows, self.task.n_relations)
 
 
 def best_of(function: Callable[[], Any], repeats: int) -> float:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from common import Prepared, best_of, record
+
 from parsimony.kernels.attention import attention_kernels
 from parsimony.kernels.numerics import kernel
 from parsimony.reason.parameters import Weights

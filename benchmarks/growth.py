@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 import torch
-
 from common import RESULTS, peak_mib, record
+
 from parsimony.graph import KnowledgeGraph
 from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.propagation import Architecture, Propagation

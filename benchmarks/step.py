@@ -12,11 +12,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import torch
-
 from common import Prepared, best_of, peak_mib, record
+
 from parsimony.reason.parameters import Weights
 from parsimony.reason.plain import plain_forward, plain_loss
 from parsimony.reason.propagation import Counts, Propagation
@@ -41,7 +42,9 @@ def plain(prepared: Prepared) -> Any:
     graph = prepared.task.train_graph
 
     def step(i: int) -> float:
-        tensors = {k: torch.from_numpy(v.copy()).requires_grad_() for k, v in prepared.weights.items()}
+        tensors = {
+            k: torch.from_numpy(v.copy()).requires_grad_() for k, v in prepared.weights.items()
+        }
         heads, relations, ptr, answers = prepared.batch(i)
         frontier, scores = plain_forward(
             graph.digraph, graph.n_entities, prepared.architecture, tensors, heads, relations,
@@ -73,9 +76,8 @@ def replay(shapes: list[tuple[int, int, int]]) -> float:
     for n, i, o in shapes:
         x, w, g = torch.rand(n, i), torch.rand(i, o), torch.rand(n, o)
         out, d_w, d_x = torch.empty(n, o), torch.empty(i, o), torch.empty(n, i)
-        seconds += best_of(lambda: torch.mm(x, w, out=out), 5)
-        seconds += best_of(lambda: torch.mm(x.T, g, out=d_w), 5)
-        seconds += best_of(lambda: torch.mm(g, w.T, out=d_x), 5)
+        for left, right, result in ((x, w, out), (x.T, g, d_w), (g, w.T, d_x)):
+            seconds += best_of(partial(torch.mm, left, right, out=result), 5)
     return seconds
 
 

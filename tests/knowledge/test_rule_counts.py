@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.knowledge.rule_oracle import bodies, count, graphs, reached
 
 from parsimony.errors import InvalidParameter, UnknownRelation
 from parsimony.graph import KnowledgeGraph, Vocabulary
 from parsimony.knowledge import rule_counts
 from parsimony.knowledge.rule_counts import body_pairs, count_rules
 from parsimony.knowledge.rules import Rule, parse_rule
-from tests.knowledge.rule_oracle import bodies, count, graphs, reached
 
 
 def as_rule(graph, head, path):

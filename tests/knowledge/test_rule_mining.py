@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.knowledge.rule_oracle import count, graphs
 
 from parsimony.errors import InvalidParameter
 from parsimony.graph import KnowledgeGraph
@@ -15,7 +16,6 @@ from parsimony.knowledge import rule_mining
 from parsimony.knowledge.rule_counts import count_rules
 from parsimony.knowledge.rule_mining import affordable_length, mine_paths, mine_rules
 from parsimony.knowledge.rule_walks import build_walk_index
-from tests.knowledge.rule_oracle import count, graphs
 
 
 def is_detour(path, head, n_relations, evidence):

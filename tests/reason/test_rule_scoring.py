@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.knowledge.rule_oracle import bodies, graphs, noisy_or, reached
 
 from parsimony.errors import InvalidParameter, UnknownRelation
 from parsimony.graph import KnowledgeGraph, Vocabulary
@@ -15,7 +16,6 @@ from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.knowledge.rules import Rule, format_rules, parse_rules
 from parsimony.reason.rule_scoring import RuleScorer, apply_rules
 from parsimony.tasks.link import Filter, both_directions, group_answers
-from tests.knowledge.rule_oracle import bodies, graphs, noisy_or, reached
 
 
 def facts_of(graph):

@@ -14,7 +14,7 @@ The inner loops have constant length: one compiled specialisation a pair (dim, a
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ class AttentionKernels(NamedTuple):
     backward: Callable[..., None]
 
 
-@lru_cache(maxsize=None)
+@cache
 def attention_kernels(dim: int, attention_dim: int) -> AttentionKernels:
     """Compile the pair of passes for ``dim`` and ``attention_dim``.
 

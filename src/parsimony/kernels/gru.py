@@ -9,7 +9,7 @@ and the product W_hh h is not made (design.md §7.3). Such rows stand last.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ class GRUKernels(NamedTuple):
     backward: Callable[..., None]
 
 
-@lru_cache(maxsize=None)
+@cache
 def gru_kernels(dim: int) -> GRUKernels:
     """Compile the gates for ``dim``.
 

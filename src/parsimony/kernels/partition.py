@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.kernels.numerics import exp, kernel
+from parsimony.kernels.numerics import kernel
 
 FloatArray = npt.NDArray[np.floating[Any]]
 

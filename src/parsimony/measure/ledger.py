@@ -7,40 +7,45 @@ import platform
 import resource
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 
+@cache
 def processor() -> str:
     """Model of the processor and number of cores this process may use."""
     model = platform.processor() or platform.machine()
+    for line in _lines("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    except OSError:
-        pass
-    return f"{model}, {os.cpu_count()} cores"
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        cores = os.cpu_count() or 1
+    return f"{model}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
 def peak_memory() -> int:
-    """Peak resident memory of this process in bytes.
-
-    Linux keeps ``ru_maxrss`` over fork and exec, so a child would report its parent's peak.
-    """
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    """Peak resident memory of this process in bytes."""
+    # First VmHWM: ru_maxrss keeps the parent's size across fork and exec.
+    for line in _lines("/proc/self/status"):
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
 class Ledger:
-    """Accumulate what a run costs.
+    """Accumulate what a run costs, from the moment it is made.
 
     Parameters
     ----------
@@ -61,13 +66,20 @@ class Ledger:
         self._wall = float(previous.get("wall_seconds", 0.0)) - time.perf_counter()
         self._cpu = float(previous.get("cpu_seconds", 0.0)) - time.process_time()
         self._memory = int(previous.get("peak_memory_bytes", 0))
+        # A run resumed on another machine was made by both.
+        machines = str(previous.get("hardware", "")).split(" + ")
+        self._hardware = " + ".join(dict.fromkeys([*filter(None, machines), processor()]))
 
     def add(self, *, flops: float = 0.0) -> None:
         """Count floating-point operations."""
         self.flops += flops
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the bill so far."""
+        """Return the bill so far.
+
+        CPU seconds are those of all threads of this process; memory is the process's resident
+        maximum, imports and data included.
+        """
         return {
             "parameters": self.parameters,
             "labels": self.labels,
@@ -75,5 +87,5 @@ class Ledger:
             "cpu_seconds": self._cpu + time.process_time(),
             "wall_seconds": self._wall + time.perf_counter(),
             "peak_memory_bytes": max(self._memory, peak_memory()),
-            "hardware": processor(),
+            "hardware": self._hardware,
         }

@@ -95,9 +95,7 @@ def backward_cone(
     layers = []
     for source, relations, target, alpha in reversed(steps):
         inside = needed[target]
-        layers.append(
-            ConeLayer(source[inside], relations[inside], target[inside], alpha[inside])
-        )
+        layers.append(ConeLayer(source[inside], relations[inside], target[inside], alpha[inside]))
         needed = np.zeros(n_entities, bool)
         needed[source[inside]] = True
     return Cone(head, relation, tail, score, True, tuple(reversed(layers)))
@@ -206,12 +204,8 @@ def facts_mask(
         head = np.where(inverse, edges.target, edges.source)
         tail = np.where(inverse, edges.source, edges.target)
         relation = np.where(inverse, edges.relation - n_relations, edges.relation)
-        masks.append(
-            np.array(
-                [key in facts for key in zip(head.tolist(), relation.tolist(), tail.tolist(), strict=True)],
-                dtype=bool,
-            )
-        )
+        keys = zip(head.tolist(), relation.tolist(), tail.tolist(), strict=True)
+        masks.append(np.array([key in facts for key in keys], dtype=bool))
     return masks
 
 

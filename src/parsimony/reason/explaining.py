@@ -18,10 +18,11 @@ from parsimony.knowledge import (
     Step,
     count_rules,
 )
+from parsimony.knowledge.explanation import Direction
 from parsimony.reason.evidence import (
     Cone,
-    as_fact,
     Walk,
+    as_fact,
     as_tensors,
     backward_cone,
     best_walks,
@@ -97,7 +98,7 @@ def explain_answer(
         faithfulness = Faithfulness(deleted, random, n_deleted, draws)
     row = reasoner.score(np.array([[u, r]]))[0]
     probability = np.exp(row - row.max(), dtype=np.float64)
-    ptr, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
+    _, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
     others = np.ones(len(row), bool)
     others[answers] = False
     others[v] = False
@@ -137,7 +138,7 @@ def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> Any:
 
 def _step(step: tuple[int, int, int], data: Any, n_relations: int) -> Step:
     h, r, t = as_fact(step, n_relations)
-    direction = "inverse" if step[1] >= n_relations else "forward"
+    direction: Direction = "inverse" if step[1] >= n_relations else "forward"
     return Step(data.entities.name(h), data.relations.name(r), data.entities.name(t), direction)
 
 

@@ -34,6 +34,7 @@ class LinkEstimator(Estimator):
     """Evaluate, predict and persist over ``_rank`` and ``_score``."""
 
     task_: LinkTask
+    resolved_: Any
 
     @abstractmethod
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
@@ -81,9 +82,7 @@ class LinkEstimator(Estimator):
         """Scores of all entities for queries (n, 2) of entity and relation id (r + R: heads)."""
         self._require_fitted()
         pairs = np.asarray(queries, np.int32).reshape(-1, 2)
-        return self._score(
-            np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
-        )
+        return self._score(np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
 
     # ---- predicting --------------------------------------------------------------------------
 
@@ -141,7 +140,8 @@ class LinkEstimator(Estimator):
             query["head"] = head
         if tail is not None:
             query["tail"] = tail
-        return next(self.predict_batch([query], top=top, candidates=candidates, drop_known=drop_known))
+        answers = self.predict_batch([query], top=top, candidates=candidates, drop_known=drop_known)
+        return next(answers)
 
     def predict_batch(
         self,
@@ -205,9 +205,7 @@ class LinkEstimator(Estimator):
 
     def config(self) -> dict[str, Any]:
         """What config.toml holds of a fitted estimator."""
-        parameters = {
-            k: v for k, v in self.resolved_.model_dump().items() if v is not None
-        }
+        parameters = {k: v for k, v in self.resolved_.model_dump().items() if v is not None}
         data = self.task_.data
         return {
             "method": self.method,

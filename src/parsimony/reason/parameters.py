@@ -79,12 +79,15 @@ class Weights(Mapping[str, FloatArray]):
             offset += n
 
     def __getitem__(self, name: str) -> FloatArray:
+        """Return a view."""
         return self._view[name]
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
         return iter(self._view)
 
     def __len__(self) -> int:
+        """Return the number of views."""
         return len(self._view)
 
     def initialise(self, rng: np.random.Generator) -> Weights:

@@ -75,9 +75,7 @@ def plain_forward(
     frontier, q_relation = start(heads, relations, share=share)
     row_query = np.arange(len(q_relation), dtype=np.int32)
     q = index(q_relation)
-    hidden = torch.zeros(
-        len(q_relation), arch.dim, dtype=weights["readout.w"].dtype, device=device
-    )
+    hidden = torch.zeros(len(q_relation), arch.dim, dtype=weights["readout.w"].dtype, device=device)
     for layer in range(arch.n_layers):
         w = {
             name.split(".")[1]: value
@@ -85,9 +83,7 @@ def plain_forward(
             if name.startswith(f"layer{layer}.")
         }
         before = frontier
-        step = expand(
-            walkable, arch.n_relations, frontier, row_query, scratch, collapse=collapse
-        )
+        step = expand(walkable, arch.n_relations, frontier, row_query, scratch, collapse=collapse)
         source, relation = index(step.source), index(step.relation)
         target = index(np.repeat(np.arange(len(step.indptr) - 1), np.diff(step.indptr)))
         embedding = w["relation"]
@@ -124,7 +120,8 @@ def _sample(
     noise = np.empty(0, values.dtype)
     if seed is not None:
         rng = np.random.default_rng([seed, 1])
-        noise = -np.log(rng.standard_exponential(len(after.node), dtype=values.dtype.type))
+        noise = rng.standard_exponential(len(after.node)).astype(values.dtype)
+        noise = -np.log(np.maximum(noise, np.finfo(values.dtype).tiny))
     keep = np.zeros(len(after.node), np.uint8)
     n_kept = top_k_new(before.ptr, after.ptr, after.row, values, noise, k, keep)
     ptr, node, row, kept_rows, _ = prune(
@@ -134,7 +131,8 @@ def _sample(
     if seed is not None and len(x) == len(after.node):
         for b in range(len(ptr) - 1):
             first = after.ptr[b] + before.ptr[b + 1] - before.ptr[b]
-            rows = torch.from_numpy(after.row[first : after.ptr[b + 1]].astype(np.int64)).to(x.device)
+            new = after.row[first : after.ptr[b + 1]]
+            rows = torch.from_numpy(new.astype(np.int64)).to(x.device)
             if not len(rows):
                 continue
             z = logit[rows] + torch.from_numpy(noise[first : after.ptr[b + 1]]).to(x.device)
@@ -159,8 +157,8 @@ def plain_loss(
         node = torch.from_numpy(frontier.node[inside].astype(np.int64)).to(scores.device)
         row = torch.from_numpy(frontier.row[inside].astype(np.int64)).to(scores.device)
         dense = dense.index_copy(0, node, scores[row])
-        truths = torch.from_numpy(
-            answers[answer_ptr[b] : answer_ptr[b + 1]].astype(np.int64)
-        ).to(scores.device)
+        truths = torch.from_numpy(answers[answer_ptr[b] : answer_ptr[b + 1]].astype(np.int64)).to(
+            scores.device
+        )
         total = total + len(truths) * torch.logsumexp(dense, 0) - dense[truths].sum()
     return total

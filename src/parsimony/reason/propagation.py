@@ -249,7 +249,8 @@ class Propagation:
         n_rows, n_old, n_sources = len(step.indptr) - 1, len(step.previous), len(hidden)
 
         begin = time.perf_counter()
-        of_query = _mm(w["relation"][q_relation], w["W_q"].T, self._array("pq", len(q_relation), a_dim))
+        of_query = self._array("pq", len(q_relation), a_dim)
+        _mm(w["relation"][q_relation], w["W_q"].T, of_query)
         of_query += w["b_q"]
         a = _mm(hidden, w["W_s"].T, self._array(f"a{layer}", n_sources, a_dim))
         a += of_query[row_query]
@@ -301,7 +302,23 @@ class Propagation:
         self._lap("dense", begin)
 
         self._layers.append(
-            _Layer(step, hidden, alpha, a, p, m, x, mask, x_kept, kept_rows, gates, y, old, out, sampling)
+            _Layer(
+                step,
+                hidden,
+                alpha,
+                a,
+                p,
+                m,
+                x,
+                mask,
+                x_kept,
+                kept_rows,
+                gates,
+                y,
+                old,
+                out,
+                sampling,
+            )  # fmt: skip
         )
         counts = self.counts
         counts.rows += n_rows
@@ -309,7 +326,8 @@ class Propagation:
         counts.edges += len(step.source)
         counts.edges_visited += step.edges_visited
         dense = n_sources * d * a_dim + n_rows * d * d + n_kept * 3 * d * d + n_old * 3 * d * d
-        counts.flops += (1 if seed is None else 3) * 2 * (dense + len(step.source) * (2 * d + a_dim))
+        passes = 1 if seed is None else 3
+        counts.flops += passes * 2 * (dense + len(step.source) * (2 * d + a_dim))
         return frontier, next_query, out
 
     def _sample(
@@ -323,7 +341,8 @@ class Propagation:
         noise = np.empty(0, self.dtype)
         if seed is not None:
             rng = np.random.default_rng([seed, 1])
-            noise = rng.standard_exponential(len(after.node), dtype=self.dtype.type)
+            noise = rng.standard_exponential(len(after.node)).astype(self.dtype)
+            np.maximum(noise, np.finfo(self.dtype).tiny, out=noise)
             np.log(noise, out=noise)
             np.negative(noise, out=noise)  # −log E is a standard Gumbel variable
         keep = np.zeros(len(after.node), np.uint8)
@@ -373,7 +392,8 @@ class Propagation:
         arch, saved = self.architecture, self._layers[layer]
         d = arch.dim
         step, old = saved.step, saved.old
-        w = {n: weights[f"layer{layer}.{n}"] for n in ("relation", "W_s", "W_r", "W_q", "w_alpha", "W_h")}
+        w = {n: weights[f"layer{layer}.{n}"] for n in
+             ("relation", "W_s", "W_r", "W_q", "w_alpha", "W_h")}  # fmt: skip
         g = {n: gradient[f"layer{layer}.{n}"] for n in
              ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
 
@@ -421,9 +441,7 @@ class Propagation:
         _mm(d_a, w["W_s"], d_hidden, add=True)
         # the query part of a: rows → query relations
         q_relation = self._q_relation
-        row_query = (
-            np.arange(len(q_relation)) if layer == 0 else self._row_query(layer - 1)
-        )
+        row_query = np.arange(len(q_relation)) if layer == 0 else self._row_query(layer - 1)
         d_q = np.zeros((len(q_relation), arch.attention_dim), self.dtype)
         _add_rows(d_q, row_query, d_a)
         g["b_q"][...] += d_q.sum(0)
@@ -461,4 +479,5 @@ class Propagation:
 
 def _add_rows(target: FloatArray, index: npt.NDArray[Any], rows: FloatArray) -> None:
     """target[index] += rows, duplicates included."""
-    torch.from_numpy(target).index_add_(0, torch.from_numpy(np.ascontiguousarray(index)), torch.from_numpy(rows))
+    where = torch.from_numpy(np.ascontiguousarray(index))
+    torch.from_numpy(target).index_add_(0, where, torch.from_numpy(rows))

@@ -108,7 +108,7 @@ class Engine:
                 )
             )  # fmt: skip
 
-        loss = sum(self._map(work, len(parts)))
+        loss = float(sum(self._map(work, len(parts))))
         for other in gradients[1 : len(parts)]:
             gradients[0].flat += other.flat
         return loss

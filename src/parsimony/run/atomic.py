@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
+
+_SUFFIX = ".tmp"
 
 
 def write_atomic(path: Path | str, content: bytes | str) -> None:
     """Write beside the target, flush to disk, rename over it.
 
-    A kill at any moment leaves the old file or the new one.
+    A kill at any moment leaves the old file or the new one, and perhaps a hidden temporary file
+    (:func:`is_temporary`) beside it.
+
+    Raises
+    ------
+    OSError
+        The folder is missing, full or not writable; the target is as it was.
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    # Opened by hand, not by tempfile: its 0600 would survive the rename, and the umask cannot be
+    # read without changing it for all threads.
+    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
         os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that :func:`write_atomic` left when it was killed."""
+    return path.name.startswith(".") and path.name.endswith(_SUFFIX)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename outlive a power cut, where the file system can say so."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -6,7 +6,8 @@ import re
 
 from parsimony.errors import InvalidParameter
 
-_PATTERN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_PATTERN = re.compile(rf"(?:{_NUMBER}h)?\s*(?:{_NUMBER}m)?\s*(?:{_NUMBER}s)?")
 
 
 def parse_duration(text: str) -> float:
@@ -15,11 +16,14 @@ def parse_duration(text: str) -> float:
     Raises
     ------
     InvalidParameter
-        Not such a duration, or zero.
+        Not such a duration, or zero. "1h30" is refused: half an hour or half a minute?
     """
-    match = _PATTERN.fullmatch(text.strip().lower())
+    plain = text.strip().lower()
+    if re.fullmatch(_NUMBER, plain):
+        plain += "s"
+    match = _PATTERN.fullmatch(plain)
     hours, minutes, seconds = match.groups() if match else (None, None, None)
     total = float(hours or 0) * 3600 + float(minutes or 0) * 60 + float(seconds or 0)
-    if not total > 0:
+    if not 0 < total < float("inf"):
         raise InvalidParameter(f"not a duration: {text!r}", remedy="write 20m, 1h30m or 90s")
     return total

@@ -7,9 +7,7 @@ model: a changed byte is refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import time
 import tomllib
 from pathlib import Path
@@ -23,29 +21,16 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from parsimony.errors import (
-    CorruptRun,
-    MissingRun,
-    RunExists,
-    RunVersionError,
-    UsageError,
-)
-from parsimony.run.atomic import write_atomic
+from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
+from parsimony.run.atomic import is_temporary, write_atomic
+from parsimony.run.checkpoints import Checkpoints
+from parsimony.run.lock import FolderLock
+from parsimony.run.seal import SEAL, seal, verify
 
 VERSION = 1
-_LOCK = ".lock"
-_KEPT = 2  # checkpoints: a damaged last one falls back to the one before
-_UNSEALED = {"checksums.json", "log.jsonl", "report.html", _LOCK}
-
-
-def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
-    """Keys whose values differ, as "key: old → new"."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        found = []
-        for key in sorted({*old, *new}):
-            found += _differences(old.get(key), new.get(key), f"{prefix}{key}.")
-        return found
-    return [] if old == new else [f"{prefix.rstrip('.')}: {old!r} → {new!r}"]
+CONFIG = "config.toml"
+MODEL = "model.safetensors"
+LOG = "log.jsonl"
 
 
 class RunFolder:
@@ -56,22 +41,33 @@ class RunFolder:
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, config
-        self._locked = False
+        self._lock = FolderLock(path)
+        self._checkpoints = Checkpoints(path / "checkpoints")
 
     # ---- making and opening ------------------------------------------------------------------
 
     @classmethod
-    def create(
-        cls, path: Path | str, config: dict[str, Any], *, resume: bool = False
-    ) -> RunFolder:
+    def create(cls, path: Path | str, config: dict[str, Any], *, resume: bool = False) -> RunFolder:
         """Start a run, or take one up again.
+
+        Parameters
+        ----------
+        path
+            The folder, made where it is missing.
+        config
+            Goes to config.toml; keys whose value is None are left out.
+        resume
+            Accept a folder that holds the same configuration's unfinished or finished run.
 
         Raises
         ------
         RunExists
-            The folder holds files and ``resume`` is off, or another process writes to it.
+            The folder holds files and ``resume`` is off, or they are no run; or another process
+            writes to it.
         UsageError
             Resuming with a configuration that differs; names the keys.
+        RunVersionError
+            Resuming a run of another format version.
         """
         path = Path(path)
         if path.exists() and not path.is_dir():
@@ -80,30 +76,19 @@ class RunFolder:
                 remedy="choose another --out",
                 where=str(path),
             )
-        config = {"version": VERSION, **config}
-        filled = path.is_dir() and any(p.name != _LOCK for p in path.iterdir())
-        if filled and not resume:
-            raise RunExists(
-                "the run folder is not empty",
-                remedy="choose another --out, or continue it with --resume",
-                where=str(path),
-            )
+        _require_room(path, resume)
         path.mkdir(parents=True, exist_ok=True)
-        run = cls(path, config)
-        run._lock()
+        run = cls(path, _as_read({"version": VERSION, **config}))
+        run._lock.acquire()
         try:
-            if filled and (path / "config.toml").exists():
+            _require_room(path, resume)  # again: another process may have filled it meanwhile
+            if (path / CONFIG).exists():
                 before = _read_config(path)
-                changed = _differences(before, config)
-                if changed:
-                    raise UsageError(
-                        f"cannot resume with another configuration: {'; '.join(changed)}",
-                        remedy="repeat the first command with --resume, or choose another --out",
-                        where=str(path / "config.toml"),
-                    )
-            (path / "checksums.json").unlink(missing_ok=True)
-            (path / "checkpoints").mkdir(exist_ok=True)
-            write_atomic(path / "config.toml", tomli_w.dumps(config))
+                _require_version(before, path)
+                _require_same(before, run.config, path)
+            (path / SEAL).unlink(missing_ok=True)
+            run._clean()
+            write_atomic(path / CONFIG, tomli_w.dumps(run.config))
         except BaseException:
             run.close()
             raise
@@ -123,22 +108,40 @@ class RunFolder:
             A file is missing or differs from its checksum; names the file.
         """
         path = Path(path)
-        if not (path / "config.toml").is_file():
+        if not (path / CONFIG).is_file():
             raise MissingRun(
-                "not a run folder: it has no config.toml",
+                f"not a run folder: it has no {CONFIG}",
                 remedy="give the --out folder of `parsimony fit`",
                 where=str(path),
             )
+        sealed = (path / SEAL).exists()
+        if sealed:
+            verify(path, CONFIG)  # first: a flipped byte is no other version
         config = _read_config(path)
-        if config.get("version") != VERSION:
-            raise RunVersionError(
-                f"run format {config.get('version')!r}; this Parsimony reads {VERSION}",
-                remedy="train again, or use the version of Parsimony that wrote it",
-                where=str(path / "config.toml"),
+        _require_version(config, path)
+        if not sealed:
+            raise MissingRun(
+                "this run has not ended",
+                remedy="finish it with `parsimony fit … --resume`",
+                where=str(path),
             )
-        run = cls(path, config)
-        run._verify()
-        return run
+        verify(path)
+        return cls(path, config)
+
+    def require_same(self, config: dict[str, Any]) -> None:
+        """Refuse a configuration that is not the run's own.
+
+        Raises
+        ------
+        UsageError
+            Names the keys that differ.
+        """
+        _require_same(self.config, _as_read({"version": VERSION, **config}), self.path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has been sealed."""
+        return (self.path / SEAL).exists()
 
     def __enter__(self) -> RunFolder:
         """Return the run."""
@@ -151,40 +154,31 @@ class RunFolder:
         trace: TracebackType | None,
     ) -> None:
         """Seal the folder where no error occurred, and unlock it."""
-        if kind is None:
-            self.seal()
-        self.close()
+        try:
+            if kind is None:
+                self.seal()
+        finally:
+            self.close()
 
-    def _lock(self) -> None:
-        lock = self.path / _LOCK
-        for _ in range(2):
-            try:
-                with os.fdopen(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY), "w") as stream:
-                    stream.write(str(os.getpid()))
-                self._locked = True
-                return
-            except FileExistsError:
-                try:
-                    owner = int(lock.read_text() or 0)
-                    os.kill(owner, 0)
-                    alive = owner > 0 and owner != os.getpid()
-                except (ValueError, ProcessLookupError, FileNotFoundError):
-                    alive = False
-                except PermissionError:
-                    alive = True
-                if alive:
-                    raise RunExists(
-                        f"process {owner} is writing to this run folder",
-                        remedy="wait for it, or choose another --out",
-                        where=str(self.path),
-                    ) from None
-                lock.unlink(missing_ok=True)  # its process is dead
+    def seal(self) -> None:
+        """Record the checksum of every file that makes the model: the run has ended."""
+        seal(self.path)
 
     def close(self) -> None:
         """Release the lock."""
-        if self._locked:
-            (self.path / _LOCK).unlink(missing_ok=True)
-            self._locked = False
+        self._lock.release()
+
+    def _clean(self) -> None:
+        """Remove what a kill left half-written."""
+        for path in self.path.rglob(".*"):
+            if is_temporary(path):
+                path.unlink(missing_ok=True)
+        log = self.path / LOG
+        if log.exists():
+            whole = log.read_bytes()
+            end = whole.rfind(b"\n") + 1
+            if end != len(whole):  # the next line must not be glued to a torn one
+                write_atomic(log, whole[:end])
 
     # ---- files -------------------------------------------------------------------------------
 
@@ -204,7 +198,7 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_bytes())
         except ValueError as error:
             raise CorruptRun(f"not JSON: {error}", remedy="train again", where=str(path)) from None
 
@@ -213,16 +207,16 @@ class RunFolder:
         write_atomic(self.path / name, tomli_w.dumps(value))
 
     def log(self, **fields: Any) -> None:
-        """Append one line to log.jsonl."""
+        """Append one line to log.jsonl, with the time."""
         line = json.dumps({"time": round(time.time(), 3), **fields})
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+        with (self.path / LOG).open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
     # ---- tensors -----------------------------------------------------------------------------
 
     def save_model(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         """Write model.safetensors atomically."""
-        write_atomic(self.path / "model.safetensors", save_safetensors(tensors))
+        write_atomic(self.path / MODEL, save_safetensors(tensors))
 
     def load_model(self) -> dict[str, npt.NDArray[Any]]:
         """Read model.safetensors.
@@ -232,7 +226,7 @@ class RunFolder:
         CorruptRun
             Missing or damaged.
         """
-        path = self.path / "model.safetensors"
+        path = self.path / MODEL
         try:
             tensors: dict[str, npt.NDArray[Any]] = load_safetensors(path.read_bytes())
         except FileNotFoundError:
@@ -245,85 +239,95 @@ class RunFolder:
             ) from None
         return tensors
 
-    def save_checkpoint(
-        self, state: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]
-    ) -> None:
-        """Write one checkpoint file (JSON state inside the safetensors), keep the last two."""
-        folder = self.path / "checkpoints"
-        number = 1 + max((int(p.stem) for p in folder.glob("*.safetensors")), default=0)
-        text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-        body = save_safetensors({**tensors, "__state__": text})
-        digest = hashlib.sha256(body).digest()
-        write_atomic(folder / f"{number:06d}.safetensors", digest + body)
-        for old in sorted(folder.glob("*.safetensors"))[:-_KEPT]:
-            old.unlink(missing_ok=True)
+    def save_checkpoint(self, state: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Write one checkpoint atomically (``state`` is what JSON can hold); keep the last two."""
+        self._checkpoints.save(state, tensors)
 
     def load_checkpoint(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
-        """Return the last whole checkpoint as (state, tensors); None where there is none."""
-        for path in sorted((self.path / "checkpoints").glob("*.safetensors"), reverse=True):
-            data = path.read_bytes()
-            if hashlib.sha256(data[32:]).digest() != data[:32]:
-                continue  # damaged: the one before it is whole
-            tensors = load_safetensors(data[32:])
-            state = json.loads(tensors.pop("__state__").tobytes())
-            return state, tensors
-        return None
+        """Return the last whole checkpoint as (state, tensors); None where there is none.
 
-    # ---- the seal ----------------------------------------------------------------------------
+        Raises
+        ------
+        CorruptRun
+            There are checkpoints and all are damaged.
+        """
+        return self._checkpoints.load(drop_damaged=self._lock.held)
 
-    def _sealed_files(self) -> list[Path]:
-        return sorted(
-            p
-            for p in self.path.rglob("*")
-            if p.is_file()
-            and p.name not in _UNSEALED
-            and not p.name.endswith(".tmp")
-            and p.relative_to(self.path).parts[0] != "checkpoints"
+
+# ---- requirements ----------------------------------------------------------------------------
+
+
+def _require_room(path: Path, resume: bool) -> None:
+    """Refuse a folder that holds files, or, resuming, files that are no run."""
+    if not path.is_dir() or (resume and (path / CONFIG).is_file()):
+        return
+    # A first start killed before its config.toml leaves only these.
+    found = [p.name for p in path.iterdir() if p.name != FolderLock.NAME and not is_temporary(p)]
+    if not found:
+        return
+    if resume:
+        raise RunExists(
+            f"the folder is not empty and is no run: it has no {CONFIG}",
+            remedy="choose another --out",
+            where=str(path),
+        )
+    raise RunExists(
+        "the run folder is not empty",
+        remedy="choose another --out, or continue it with --resume",
+        where=str(path),
+    )
+
+
+def _require_version(config: dict[str, Any], path: Path) -> None:
+    if config.get("version") != VERSION:
+        raise RunVersionError(
+            f"run format {config.get('version')!r}; this Parsimony reads {VERSION}",
+            remedy="train again, or use the version of Parsimony that wrote it",
+            where=str(path / CONFIG),
         )
 
-    def seal(self) -> None:
-        """Record the checksum of every file that makes the model."""
-        sums = {
-            p.relative_to(self.path).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in self._sealed_files()
-        }
-        self.write_json("checksums.json", sums)
 
-    @property
-    def finished(self) -> bool:
-        """Whether the run has been sealed."""
-        return (self.path / "checksums.json").exists()
+def _require_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    changed = _differences(before, now)
+    if changed:
+        raise UsageError(
+            f"cannot resume with another configuration: {'; '.join(changed)}",
+            remedy="repeat the first command with --resume, or choose another --out",
+            where=str(path / CONFIG),
+        )
 
-    def _verify(self) -> None:
-        sums = self.read_json("checksums.json")
-        if sums is None:
-            raise MissingRun(
-                "this run has not ended",
-                remedy="finish it with `parsimony fit … --resume`",
-                where=str(self.path),
-            )
-        for name, digest in sums.items():
-            path = self.path / name
-            if not path.is_file():
-                raise CorruptRun(
-                    "a file of the run is missing",
-                    remedy="restore the folder or train again",
-                    where=str(path),
-                )
-            if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                raise CorruptRun(
-                    "the file differs from its checksum",
-                    remedy="restore the folder or train again",
-                    where=str(path),
-                )
+
+def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
+    """Keys whose values differ, as "key: old → new"."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = []
+        for key in sorted({*old, *new}):
+            found += _differences(old.get(key), new.get(key), f"{prefix}{key}.")
+        return found
+    return [] if old == new else [f"{prefix.rstrip('.')}: {old!r} → {new!r}"]
+
+
+# ---- config.toml -----------------------------------------------------------------------------
+
+
+def _as_read(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration as it will be read again: no None, lists for tuples."""
+    return tomllib.loads(tomli_w.dumps(_without_none(config)))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    # A parameter drawn by NumPy is still a number.
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
+        return tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CorruptRun(
             f"not TOML: {error}",
             remedy="restore the folder or train again",
-            where=str(path / "config.toml"),
+            where=str(path / CONFIG),
         ) from None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from threading import Lock
 from types import TracebackType
 from typing import Any
+
+# One bar at a time: a step within a step would tear the lines of the outer one.
+_screen = Lock()
 
 
 class Progress:
@@ -22,12 +26,12 @@ class Progress:
 
     def __init__(self, total: int, label: str, *, quiet: bool = False) -> None:
         self.total, self.label = total, label
-        self.shown = not quiet and sys.stderr.isatty()
+        self.shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        """Show the bar."""
-        if self.shown:
+        """Show the bar, on a terminal that shows none yet."""
+        if self.shown and _screen.acquire(blocking=False):
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
@@ -55,7 +59,7 @@ class Progress:
             self._bar.update(
                 self._task,
                 advance=n,
-                rate=f"{speed:,.0f}/s" if speed else "",
+                rate=_rate(speed) if speed else "",
                 note=" ".join(f"{k} {v:.4g}" for k, v in fields.items()),
             )
 
@@ -67,4 +71,13 @@ class Progress:
     ) -> None:
         """Remove the bar."""
         if self._bar is not None:
-            self._bar.__exit__(kind, error, trace)
+            try:
+                self._bar.__exit__(kind, error, trace)
+            finally:
+                self._bar = None
+                _screen.release()
+
+
+def _rate(speed: float) -> str:
+    """``1,200/s`` for what is quick, ``3.2 s each`` for what is slow."""
+    return f"{speed:,.0f}/s" if speed >= 10 else f"{1 / speed:.2g} s each"

@@ -160,7 +160,7 @@ class LinkTask:
         return len(self.data.train) + (0 if fixed is None else len(fixed))
 
     def queries(self, split: Split) -> QuerySet:
-        """The queries of "valid" or "test", as selection and the final test use them.
+        """Return the queries of "valid" or "test", as selection and the final test use them.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class LinkTask:
         return QuerySet(graph, head, relation, ptr, answer, *known(head, relation))
 
     def filters(self, of_training_graph: bool) -> Filter:
-        """The filter of the training graph's entities, or of the test graph's."""
+        """Return the filter of the training graph's entities, or of the test graph's."""
         return self._train_filter if of_training_graph else self._test_filter
 
     @cached_property
