@@ -301,25 +301,10 @@ class Propagation:
             )  # fmt: skip
         self._lap("dense", begin)
 
-        self._layers.append(
-            _Layer(
-                step,
-                hidden,
-                alpha,
-                a,
-                p,
-                m,
-                x,
-                mask,
-                x_kept,
-                kept_rows,
-                gates,
-                y,
-                old,
-                out,
-                sampling,
-            )  # fmt: skip
+        saved = _Layer(
+            step, hidden, alpha, a, p, m, x, mask, x_kept, kept_rows, gates, y, old, out, sampling
         )
+        self._layers.append(saved)
         counts = self.counts
         counts.rows += n_rows
         counts.nodes += len(step.frontier.node)

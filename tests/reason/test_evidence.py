@@ -1,0 +1,122 @@
+"""Explanations: the cone gives the model's score, walks are walks, deletions are counted."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from parsimony import datasets
+from parsimony.errors import InvalidParameter, UnknownEntity
+from parsimony.reason.adaprop import AdaProp
+from parsimony.reason.evidence import (
+    as_fact,
+    as_tensors,
+    backward_cone,
+    best_walks,
+    cone_scores,
+    facts_mask,
+)
+from parsimony.reason.redgnn import RedGNN
+from parsimony.tasks.link import LinkTask
+
+
+@pytest.fixture(scope="module", params=[RedGNN, AdaProp])
+def fitted(request):
+    task = LinkTask(datasets.load("royal"))
+    extra = {"top_k": 40} if request.param is AdaProp else {}
+    return request.param(
+        dim=16, attention_dim=5, n_layers=3, epochs=1, threads=1, seed=1, lr=0.01, **extra
+    ).fit(task)
+
+
+def some_facts(estimator, n=6):
+    data = estimator.task_.data
+    return [tuple(int(x) for x in row) for row in data.test[:: len(data.test) // n]][:n]
+
+
+def cones(estimator):
+    graph = estimator.task_.test_graph
+    for h, r, t in some_facts(estimator):
+        yield backward_cone(
+            graph.digraph, graph.n_entities, estimator.architecture_,
+            as_tensors(estimator.weights_), h, r, t, np.ones(len(graph), np.uint8),
+        )  # fmt: skip
+
+
+def test_the_whole_cone_gives_the_models_score(fitted):
+    for cone in cones(fitted):
+        expected = fitted.score(np.array([[cone.head, cone.relation]]))[0, cone.tail]
+        assert cone.score == pytest.approx(expected, rel=1e-4, abs=1e-5)
+        if cone.reached:
+            keep = [np.ones((1, len(layer.source)), bool) for layer in cone.layers]
+            alone = cone_scores(cone, fitted.architecture_, as_tensors(fitted.weights_), keep)
+            assert alone[0] == pytest.approx(cone.score, rel=1e-4, abs=1e-5)
+
+
+def test_without_any_edge_the_answer_is_not_reached(fitted):
+    cone = next(cone for cone in cones(fitted) if cone.reached and cone.head != cone.tail)
+    keep = [np.zeros((1, len(layer.source)), bool) for layer in cone.layers]
+    assert cone_scores(cone, fitted.architecture_, as_tensors(fitted.weights_), keep)[0] == 0
+
+
+def test_walks_follow_facts_from_the_head_to_the_answer(fitted):
+    n_relations = fitted.task_.n_relations
+    facts = {tuple(row) for row in fitted.task_.test_graph.triples.tolist()}
+    for cone in cones(fitted):
+        walks = best_walks(cone, n_relations, 10)
+        assert [w for w, _ in walks] == sorted((w for w, _ in walks), reverse=True)
+        assert len({steps for _, steps in walks}) == len(walks)
+        for weight, steps in walks:
+            assert 0 < weight <= 1
+            assert steps[0][0] == cone.head and steps[-1][2] == cone.tail
+            assert all(a[2] == b[0] for a, b in pairwise(steps))
+            assert {as_fact(step, n_relations) for step in steps} <= facts
+
+
+def test_the_best_walk_is_the_best_by_enumeration(fitted):
+    n_relations = fitted.task_.n_relations
+    cone = min(
+        (c for c in cones(fitted) if c.reached), key=lambda c: sum(len(x.source) for x in c.layers)
+    )
+    best: dict[int, float] = {cone.head: 1.0}
+    for layer in cone.layers:
+        after: dict[int, float] = {}
+        for s, o, a in zip(layer.source, layer.target, layer.alpha, strict=True):
+            after[int(o)] = max(after.get(int(o), 0.0), best[int(s)] * float(a))
+        best = after
+    assert best_walks(cone, n_relations, 1)[0][0] == pytest.approx(best[cone.tail])
+
+
+def test_masks_name_both_directions_of_a_fact(fitted):
+    n_relations = fitted.task_.n_relations
+    cone = next(c for c in cones(fitted) if c.reached)
+    _, steps = best_walks(cone, n_relations, 1)[0]
+    masks = facts_mask(cone, n_relations, {as_fact(step, n_relations) for step in steps})
+    assert sum(int(mask.sum()) for mask in masks) >= len(steps)
+
+
+def test_explanation_names_what_it_found(fitted):
+    data = fitted.task_.data
+    h, r, t = some_facts(fitted)[0]
+    names = (data.entities.name(h), data.relations.name(r), data.entities.name(t))
+    explanation = fitted.explain(*names, n_paths=3, draws=5)
+    assert explanation.query == names
+    assert explanation.known is False
+    assert 0 <= explanation.probability <= 1
+    assert 1 <= len(explanation.paths) <= 3
+    assert explanation.faithfulness.draws == 5
+    again = fitted.explain(*names, n_paths=3, draws=5)
+    assert again.to_json() == explanation.to_json()
+    with pytest.raises(UnknownEntity, match="did you mean"):
+        fitted.explain(names[0][:-1], names[1], names[2])
+    with pytest.raises(InvalidParameter):
+        fitted.explain(*names, n_paths=0)
+
+
+def test_rules_read_out_are_counted_on_the_graph(fitted):
+    rules = fitted.knowledge(top=30)
+    assert rules and len(rules) <= 30
+    assert all(rule.support >= 2 and rule.body_count >= rule.support for rule in rules)
+    assert len({str(rule.canonical()) for rule in rules}) == len(rules)
