@@ -146,6 +146,18 @@ def test_every_key_is_optional(given):
     assert "<h1>" in page and "None" not in Tags(page).tags
 
 
+@pytest.mark.parametrize("attention", [float("nan"), float("inf"), -1.0, 0.0])
+def test_an_attention_that_is_no_positive_number_is_drawn_thin(attention):
+    edges = (
+        EvidenceEdge(1, "a", "r", "b", "forward", attention),
+        EvidenceEdge(2, "b", "r", "c", "forward", 0.5),
+    )
+    page = Explanation(("a", "r", "c"), 1.0, subgraph=edges).html()
+    (graph,) = Tags(page).data
+    shares = {edge["fact"]: edge["share"] for edge in graph["edges"]}
+    assert shares == {"a r b": 0.0, "b r c": 1.0}
+
+
 def test_graph_library_only_where_a_graph_is():
     assert len(run_page({"method": "rules"})) < 40_000 < len(explanation().html())
 

@@ -19,7 +19,6 @@ def explanation_dot(explanation: Explanation, *, limit: int = 60) -> str:
     """
     graph = layered_graph(explanation, limit=limit)
     head, relation, tail = map(explanation.label, explanation.query)
-    strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0
     font = 'fontname="Helvetica"'
     box = 'shape=box, style="rounded,filled", fillcolor="#f4f4f2", color="#b9b9b4"'
     lines = [
@@ -43,7 +42,7 @@ def explanation_dot(explanation: Explanation, *, limit: int = 60) -> str:
             lines.append(f"  {edge.source} -> {edge.target} [style=dotted, arrowhead=none];")
             continue
         way = "style=dashed, dir=back" if edge.inverse else "style=solid"
-        width = 0.6 + 3.4 * max(edge.attention, 0.0) / strongest
+        width = 0.6 + 3.4 * graph.share(edge)
         tip = f"{' '.join(map(explanation.label, edge.fact))}: {number(edge.attention)}"
         lines.append(
             f"  {edge.source} -> {edge.target} [label={_quoted(edge.label)}, {way}, "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf, log
+from math import inf, isfinite, log
 
 from parsimony.knowledge.explanation import EvidenceEdge, Explanation, Step
 
@@ -79,6 +79,15 @@ class LayeredGraph:
             f"{self.n_shown:,} of {self.n_edges:,} evidence edges: those of the named paths, "
             "then the strongest."
         )
+
+    def share(self, edge: DrawnEdge) -> float:
+        """Return an edge's attention relative to the strongest, in [0, 1].
+
+        An attention that is no finite number counts as 0: JSON and drawings have no word for it.
+        """
+        strongest = max((e.attention for e in self.edges if isfinite(e.attention)), default=0.0)
+        known = isfinite(edge.attention) and strongest > 0
+        return max(edge.attention, 0.0) / strongest if known else 0.0
 
 
 def layered_graph(explanation: Explanation, *, limit: int = 30) -> LayeredGraph:

@@ -71,13 +71,12 @@ def explanation_figure(
         key: (box.width / figure.dpi / 2, box.height / figure.dpi / 2)
         for key, box in extents.items()
     }
-    strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0
     crowded = len(graph.edges) > _LABELLED
     twins: dict[tuple[str, str], int] = {}
     for edge in graph.edges:
         twin = twins.get((edge.source, edge.target), 0)
         twins[edge.source, edge.target] = twin + 1
-        _draw_edge(axes, edge, at, half, max(edge.attention, 0.0) / strongest, twin, crowded)
+        _draw_edge(axes, edge, at, half, graph.share(edge), twin, crowded)
     axes.text(
         -1.1,
         -reach - 0.2,

@@ -78,7 +78,6 @@ def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, 
 def graph_data(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
     """Return nodes with column and row, edges and caption, as the script of the page draws them."""
     graph = layered_graph(explanation, limit=limit)
-    strongest = max((edge.attention for edge in graph.edges), default=0.0) or 1.0
     return {
         "caption": graph.caption,
         "columns": graph.n_columns,
@@ -97,7 +96,7 @@ def graph_data(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
                 "paths": list(edge.paths),
                 "via": [list(spot) for spot in edge.via],
                 "attention": number(edge.attention),
-                "share": max(edge.attention, 0.0) / strongest,
+                "share": graph.share(edge),
             }
             for edge in graph.edges
         ],

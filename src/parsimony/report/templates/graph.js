@@ -104,12 +104,15 @@
       const node = event.target, edges = node.connectedEdges(), n = edges.filter((e) => !e.data("idle")).length;
       choose(edges.union(node), `${node.data("label")}: ${n} evidence edge${n === 1 ? "" : "s"} drawn`);
     });
-    cy.on("tap", "edge", (event) => {
-      const e = event.target.data();
-      choose(event.target, e.idle ? "No fact: the walk waits here for a layer." :
-        `Fact: ${e.fact}. Weight ${e.attention}.${e.inverse ? " Walked backwards." : ""}` +
-        (e.paths.length ? ` On path ${e.paths.map((i) => i + 1).join(", ")}.` : ""));
-    });
+    const telling = (e) => e.idle ? "No fact: the walk waits here for a layer." :
+      `Fact: ${e.fact}. Weight ${e.attention}.${e.inverse ? " Walked backwards." : ""}` +
+      (e.paths.length ? ` On path ${e.paths.map((i) => i + 1).join(", ")}.` : "");
+    cy.on("tap", "edge", (event) => choose(event.target, telling(event.target.data())));
+    let before = null; // the note to come back to when the pointer leaves an edge
+    cy.on("mouseover", "edge", (event) => { before = note.textContent; note.textContent = telling(event.target.data()); });
+    cy.on("mouseout", "edge", () => { if (before !== null) note.textContent = before; before = null; });
+    cy.on("tap", () => { before = null; }); // what was tapped stays said
+    root.addEventListener("keydown", (event) => { if (event.key === "Escape") clear(); });
     root.querySelectorAll("tr[data-path]").forEach((row) => {
       const pick = () => {
         const i = Number(row.dataset.path);
