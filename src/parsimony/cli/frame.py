@@ -214,4 +214,5 @@ def _fail_usage(error: Any, as_json: bool) -> int:
         message = error.format_message().rstrip(".")
     remedy = f"see: {context.command_path if context is not None else 'parsimony'} --help"
     parts = {"type": "UsageError", "message": message, "remedy": remedy}
-    return _fail(parts, f"{message}; {remedy}", 2, as_json)
+    text = f"{message}{' ' if message.endswith('?') else '; '}{remedy}"
+    return _fail(parts, text, 2, as_json)

@@ -1,0 +1,66 @@
+"""datasets, audit, doctor, demo."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_datasets(typed):
+    listed = typed("datasets", "--json").json["datasets"]
+    assert {"royal", "family", "wn18rr", "hetionet"} <= {each["name"] for each in listed}
+    assert all(each["licence"] for each in listed)
+    assert "royal" in typed("datasets", "list").out
+    shown = typed("datasets", "show", "royal", "--json").json
+    assert shown["available"] == "embedded"
+    assert "Apache-2.0" in typed("datasets", "show", "royal").out
+
+
+def test_get_an_embedded_set(typed):
+    got = typed("datasets", "get", "royal", "--json").json
+    assert set(got) == {"name", "path", "source", "licence"}
+
+
+def test_get_what_is_nowhere(typed, monkeypatch, tmp_path):
+    monkeypatch.setenv("PARSIMONY_DATA", "")
+    monkeypatch.setenv("PARSIMONY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("PARSIMONY_MIRROR", raising=False)
+    error = typed("datasets", "get", "umls", "--json", code=2).error
+    assert error["type"] == "MissingFile"
+    assert "PARSIMONY_DATA" in error["remedy"]
+
+
+def test_audit(typed):
+    report = typed("audit", "royal", "--json").json
+    assert report["counts"]["entities"] == 237
+    assert 0 < report["popularity"]["metrics"]["mrr"] < 1
+    out = typed("audit", "royal").out
+    assert "degree-only baseline" in out
+
+
+def test_doctor(typed, monkeypatch, tmp_path):
+    monkeypatch.setenv("PARSIMONY_DATA", str(tmp_path))
+    monkeypatch.setenv("PARSIMONY_CACHE", str(tmp_path / "cache"))
+    report = typed("doctor", "--json").json
+    assert report["kernels"]["check"] == "passed"
+    assert report["cache"] == str(tmp_path / "cache")
+    assert report["data"]["PARSIMONY_DATA"] == [{"folder": str(tmp_path), "found": True}]
+    assert report["data"]["available"] == ["royal"]
+    assert report["packages"]["torch"]
+    assert "parsimony-learning[chem]" in report["extras"]["chem"]["install"]
+    monkeypatch.setenv("PARSIMONY_DATA", str(tmp_path / "none"))
+    out = typed("doctor").out
+    assert "NOT FOUND" in out
+    assert "numba" in out
+
+
+@pytest.mark.slow
+def test_demo(typed, tmp_path):
+    result = typed("demo", "--epochs", "2", "--json").json
+    assert (tmp_path / result["report"]).stat().st_size > 10_000
+    assert result["rules"]["count"] > 0
+    assert result["test"]["n_queries"] == 2 * 619
+    again = typed("demo", "--epochs", "1", "--quiet")
+    assert (tmp_path / "runs" / "demo-2" / "report.html").exists()
+    lines = [line for line in again.out.splitlines() if line]
+    assert 8 <= len(lines) <= 10
+    assert again.err == ""

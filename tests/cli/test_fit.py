@@ -1,0 +1,119 @@
+"""fit and evaluate as a user types them."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from parsimony.cli.fit import default_run
+from parsimony.cli.options import parse_settings
+from parsimony.errors import InvalidParameter
+
+QUICK = ["--method", "rules", "--set", "max_length=2"]
+
+
+def test_fit_prints_what_it_did(typed, trained):
+    config = tomllib.loads((trained / "config.toml").read_text())
+    assert config["parameters"]["dim"] == 32
+    assert config["parameters"]["epochs"] == 2
+    for name in ("model.safetensors", "metrics.json", "ledger.json", "log.jsonl", "data"):
+        assert (trained / name).exists()
+
+
+def test_schema_of_fit(typed):
+    done = typed("fit", "royal", *QUICK, "--json")
+    assert list(done.json) == [
+        "run", "method", "parameters", "epochs", "best_epoch", "valid", "seconds",
+    ]  # fmt: skip
+    assert done.json["run"] == "runs/royal-rules-0"
+    assert done.json["valid"]["mrr"] > 0.5
+    assert done.err == ""
+
+
+def test_readable_fit_says_what_comes_next(typed):
+    done = typed("fit", "royal", *QUICK, "--seed", "7")
+    assert "parsimony evaluate runs/royal-rules-7" in done.out
+    assert "mrr" in done.out
+
+
+def test_an_occupied_folder_is_refused(typed):
+    typed("fit", "royal", *QUICK, "--out", "run")
+    error = typed("fit", "royal", *QUICK, "--out", "run", "--json", code=2).error
+    assert error["type"] == "RunExists"
+    assert "--resume" in error["remedy"]
+
+
+def test_resume_returns_a_finished_run(typed):
+    first = typed("fit", "royal", *QUICK, "--out", "run", "--json").json
+    again = typed("fit", "royal", *QUICK, "--out", "run", "--resume", "--json").json
+    assert again == first
+    other = typed("fit", "royal", *QUICK, "--out", "run", "--resume", "--seed", "3", "--json", code=2)
+    assert other.error["type"] == "UsageError"
+
+
+def test_resume_without_a_run_starts_afresh(typed):
+    assert typed("fit", "royal", *QUICK, "--out", "run", "--resume", "--json").json["run"] == "run"
+
+
+def test_a_file_of_facts_with_named_columns(typed, tmp_path):
+    rows = ["s,p,o,source"] + [
+        f"n{i},{'next' if k == 1 else 'skip'},n{(i + k) % 40},x" for i in range(40) for k in (1, 2)
+    ]
+    (tmp_path / "own facts.csv").write_text("\n".join(rows) + "\n")
+    done = typed("fit", "own facts.csv", "--columns", "s,p,o", *QUICK, "--json").json
+    assert done["run"] == "runs/own facts-rules-0"
+    result = typed("evaluate", "runs/own facts-rules-0", "--split", "valid", "--json").json
+    assert result["split"] == "valid"
+
+
+def test_evaluate(typed, trained):
+    result = typed("evaluate", trained, "--json").json
+    assert result["policy"] == "realistic"
+    assert set(result["metrics"]) == {"mrr", "hits@1", "hits@3", "hits@10"}
+    low, high = result["interval"]["mrr"]
+    assert low < result["metrics"]["mrr"] < high
+    assert result["pessimistic"]["mrr"] <= result["metrics"]["mrr"] <= result["optimistic"]["mrr"]
+    assert result["n_queries"] == 2 * 619
+    assert {row["relation"] for row in result["per_relation"]} >= {"uncle", "aunt", "cousin"}
+    readable = typed("evaluate", trained, "--split", "valid").out
+    for word in ("valid", "realistic", "pessimistic", "95% interval", "uncle"):
+        assert word in readable
+
+
+@pytest.mark.parametrize("split", ["tset", "train"])
+def test_evaluate_refuses_other_splits(typed, trained, split):
+    error = typed("evaluate", trained, "--split", split, "--json", code=2).error
+    assert error["type"] == "InvalidParameter"
+
+
+def test_a_changed_byte_is_refused(typed, own_run):
+    path = own_run / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    error = typed("evaluate", own_run, "--json", code=2).error
+    assert error["type"] == "CorruptRun"
+    assert "model.safetensors" in error["where"]
+
+
+def test_settings_are_typed():
+    settings = [
+        "a=1", "b=0.5", "c=true", "d=relu", 'e="x y"', "f=[1, 2]", "g=", "h=a=b", "i=2024-01-01",
+        "j=1\nk=2", " l = 3 ",
+    ]  # fmt: skip
+    assert parse_settings(settings) == {
+        "a": 1, "b": 0.5, "c": True, "d": "relu", "e": "x y", "f": [1, 2], "g": "", "h": "a=b",
+        "i": "2024-01-01", "j": "1\nk=2", "l": 3,
+    }  # fmt: skip
+    for wrong in ("dim", "=3", ""):
+        with pytest.raises(InvalidParameter):
+            parse_settings([wrong])
+
+
+def test_default_run_names(tmp_path):
+    assert str(default_run("royal", "redgnn", 0)) == "runs/royal-redgnn-0"
+    assert str(default_run("some/folder/", "rules", 3)) == "runs/folder-rules-3"
+    file = tmp_path / "facts.tsv"
+    file.write_text("")
+    assert str(default_run(str(file), "rules", 3)) == "runs/facts-rules-3"
