@@ -48,7 +48,8 @@ def test_resume_returns_a_finished_run(typed):
     first = typed("fit", "royal", *QUICK, "--out", "run", "--json").json
     again = typed("fit", "royal", *QUICK, "--out", "run", "--resume", "--json").json
     assert again == first
-    other = typed("fit", "royal", *QUICK, "--out", "run", "--resume", "--seed", "3", "--json", code=2)
+    words = ["fit", "royal", *QUICK, "--out", "run", "--resume", "--seed", "3", "--json"]
+    other = typed(*words, code=2)
     assert other.error["type"] == "UsageError"
 
 

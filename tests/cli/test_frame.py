@@ -49,7 +49,7 @@ def test_help_names_every_verb_and_is_quick(tmp_path):
 def test_help_imports_nothing_heavy(tmp_path):
     code = (
         "import sys\nfrom parsimony.cli import app\n"
-        "heavy = {'torch', 'numba', 'polars', 'numpy', 'scipy', 'matplotlib', 'jinja2', 'pydantic'}\n"
+        "heavy = {'torch', 'numba', 'polars', 'numpy', 'scipy', 'matplotlib', 'pydantic'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -167,7 +167,9 @@ def test_plain_values():
 
 def test_a_closed_pipe_is_no_traceback(tmp_path):
     command = f"{sys.executable} -m parsimony datasets list --json | true"
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT
+    )
     assert "Traceback" not in done.stderr
 
 

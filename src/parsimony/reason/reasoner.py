@@ -217,11 +217,13 @@ class Reasoner(LinkEstimator):
         from parsimony.reason.explaining import explain_answer
 
         self._require_fitted()
-        return explain_answer(self, head, relation, tail, n_paths=n_paths, draws=draws)
+        with one_torch_thread():  # one query's products are too small to be shared out
+            return explain_answer(self, head, relation, tail, n_paths=n_paths, draws=draws)
 
     def knowledge(self, top: int = 100) -> list[Rule]:
         """Path rules read out of the model, counted on the training graph."""
         from parsimony.reason.explaining import read_rules_out
 
         self._require_fitted()
-        return read_rules_out(self, top=top)
+        with one_torch_thread():
+            return read_rules_out(self, top=top)
