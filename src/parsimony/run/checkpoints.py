@@ -1,0 +1,134 @@
+"""Checkpoints: numbered safetensors files that carry their state and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_safetensors
+from safetensors.numpy import save as save_safetensors
+
+from parsimony.errors import CorruptRun
+from parsimony.run.atomic import write_atomic
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+_NAME = re.compile(r"(\d{6,})\.safetensors")
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Parameters
+    ----------
+    folder
+        Where they are; made by the first :meth:`save`.
+    keep
+        How many to keep. With two, a damaged last one leaves the one before.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder, self.keep = folder, keep
+
+    def paths(self) -> list[Path]:
+        """Checkpoint files, the oldest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [(m, p) for p in self.folder.iterdir() if (m := _NAME.fullmatch(p.name))]
+        return [p for _, p in sorted(found, key=lambda item: int(item[0][1]))]
+
+    def save(self, state: Mapping[str, Any], tensors: Tensors) -> Path:
+        """Write the next checkpoint atomically and drop the oldest ones.
+
+        Parameters
+        ----------
+        state
+            What JSON can hold.
+        tensors
+            Arrays by name.
+
+        Returns
+        -------
+        Path
+            The file written.
+        """
+        self.folder.mkdir(exist_ok=True)
+        before = self.paths()
+        number = 1 + (int(before[-1].stem) if before else 0)
+        text = json.dumps(state)
+        metadata = {"state": text, "sha256": _digest(text, tensors)}
+        path = self.folder / f"{number:06d}.safetensors"
+        write_atomic(path, save_safetensors(dict(tensors), metadata))
+        for old in [*before, path][: -self.keep]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def load(
+        self, *, drop_damaged: bool = False
+    ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+        """Read the last whole checkpoint.
+
+        Parameters
+        ----------
+        drop_damaged
+            Remove damaged ones, so that they do not count among those kept.
+
+        Returns
+        -------
+        (state, tensors) or None
+            None where there is no checkpoint.
+
+        Raises
+        ------
+        CorruptRun
+            There are checkpoints and all are damaged.
+        """
+        paths = self.paths()
+        damaged: list[Path] = []
+        for path in reversed(paths):
+            found = _read(path)
+            if found is not None:
+                if drop_damaged:
+                    for bad in damaged:
+                        bad.unlink(missing_ok=True)
+                return found
+            damaged.append(path)
+        if damaged:
+            raise CorruptRun(
+                "the checkpoint is damaged, and so is the one before it"
+                if len(damaged) > 1
+                else "the only checkpoint is damaged",
+                remedy=f"remove {self.folder} to start afresh",
+                where=str(damaged[0]),
+            )
+        return None
+
+
+def _digest(text: str, tensors: Tensors) -> str:
+    """SHA-256 of the state and of every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+    """Read one file; None where it is not as it was written."""
+    data = path.read_bytes()
+    try:
+        tensors: dict[str, npt.NDArray[Any]] = load_safetensors(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        text, digest = header["__metadata__"]["state"], header["__metadata__"]["sha256"]
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        return None
+    if _digest(text, tensors) != digest:
+        return None
+    return json.loads(text), tensors

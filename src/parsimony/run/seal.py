@@ -1,0 +1,87 @@
+"""The seal of a finished run: ``checksums.json``, written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from parsimony.errors import CorruptRun
+from parsimony.run.atomic import is_temporary, write_atomic
+
+SEAL = "checksums.json"
+# What may change after a run has ended: its log, a report written again.
+_OPEN_FILES = {SEAL, "log.jsonl", "report.html", ".lock"}
+_OPEN_FOLDERS = {"checkpoints"}
+_REMEDY = "restore the folder or train again"
+
+
+def seal(folder: Path) -> None:
+    """Record the SHA-256 of every file that makes the model."""
+    sums = {
+        path.relative_to(folder).as_posix(): _file_sum(path)
+        for path in sorted(folder.rglob("*"))
+        if _sealed(path.relative_to(folder)) and path.is_file()
+    }
+    sums[SEAL] = _own_sum(sums)
+    write_atomic(folder / SEAL, json.dumps(sums, indent=1) + "\n")
+
+
+def verify(folder: Path, only: str | None = None) -> None:
+    """Compare the files with their checksums.
+
+    Parameters
+    ----------
+    folder
+        A sealed run folder.
+    only
+        Compare this file alone.
+
+    Raises
+    ------
+    CorruptRun
+        A file is missing or was changed; names it. That may be the list of checksums.
+    FileNotFoundError
+        The folder is not sealed.
+    """
+    sums = _read(folder / SEAL)
+    for name, digest in sums.items():
+        if name == SEAL or only not in (None, name):
+            continue
+        path = folder / name
+        if not path.is_file():
+            raise CorruptRun("a file of the run is missing", remedy=_REMEDY, where=str(path))
+        if _file_sum(path) != digest:
+            raise CorruptRun("the file differs from its checksum", remedy=_REMEDY, where=str(path))
+
+
+def _sealed(path: Path) -> bool:
+    return (
+        path.as_posix() not in _OPEN_FILES
+        and path.parts[0] not in _OPEN_FOLDERS
+        and not is_temporary(path)
+    )
+
+
+def _read(path: Path) -> dict[str, str]:
+    data = path.read_bytes()
+    try:
+        sums = json.loads(data)
+        # Its own sum: else a flipped byte here would accuse another file. Early runs have none.
+        own = sums.get(SEAL)
+        if own in (None, _own_sum({k: v for k, v in sums.items() if k != SEAL})):
+            return dict(sums)
+        problem = "the list of checksums was changed"
+    except (ValueError, AttributeError) as error:
+        problem = f"the list of checksums is damaged ({error})"
+    raise CorruptRun(problem, remedy=_REMEDY, where=str(path))
+
+
+def _own_sum(sums: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
+
+
+def _file_sum(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
