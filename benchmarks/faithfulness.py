@@ -1,0 +1,52 @@
+"""Score drop after deleting the named evidence, against random edges of the same sub-digraph.
+
+    python benchmarks/faithfulness.py RUN [answers]
+
+Correct answers (filtered rank 1) of the test split in seeded order; 20 random draws each, as many
+edges of the same layers as the evidence has. Reported: the medians over answers and their ratio.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from common import record
+from parsimony.base import load_run
+
+
+def main() -> None:
+    run, wanted = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    estimator = load_run(run)
+    data = estimator.task_.test_data
+    deleted, random, edges = [], [], []
+    for row in np.random.default_rng(0).permutation(len(data.test)):
+        if len(deleted) == wanted:
+            break
+        h, r, t = (int(x) for x in data.test[row])
+        found = estimator.explain(
+            data.entities.name(h), data.relations.name(r), data.entities.name(t)
+        )
+        if found.rank == 1 and found.faithfulness is not None:
+            deleted.append(found.faithfulness.deleted_drop)
+            random.append(found.faithfulness.random_drop)
+            edges.append(found.faithfulness.n_deleted)
+    drop, other = np.array(deleted), np.array(random)
+    sys.argv[1] = "RUN"
+    record(
+        f"faithfulness-{data.name}-{estimator.method}",
+        {
+            "answers": len(drop),
+            "median_drop_evidence": float(np.median(drop)),
+            "median_drop_random": float(np.median(other)),
+            "ratio_of_medians": float(np.median(drop) / np.median(other)),
+            "share_with_evidence_drop_at_least_5_times_random": float(np.mean(drop >= 5 * other)),
+            "share_with_positive_evidence_drop": float(np.mean(drop > 0)),
+            "median_edges_deleted": float(np.median(edges)),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
