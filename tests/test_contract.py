@@ -1,0 +1,388 @@
+"""What every registered estimator keeps: one test a promise, walked over all methods."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import parsimony
+from parsimony import base
+from parsimony.datasets import LinkData
+from parsimony.errors import (
+    CorruptRun,
+    InvalidParameter,
+    ParsimonyError,
+    RunExists,
+    UnknownEntity,
+    UnknownParameter,
+    UnknownRelation,
+    UsageError,
+)
+from parsimony.graph import Vocabulary
+from parsimony.knowledge import parse_rules
+from parsimony.tasks.link import LinkTask
+
+METHODS = base.estimators()
+# Quick values for parameters that a method may declare.
+SMALL = {"dim": 32, "n_layers": 2, "epochs": 2, "batch": 8, "threads": 1, "max_length": 2}
+
+
+def clan() -> LinkData:
+    """Three generations in ten families: grandparents follow from parents."""
+    parent, grand = [], []
+    for f in range(10):
+        a, b, c, d = (4 * f + i for i in range(4))
+        parent += [(a, 0, b), (b, 0, c), (b, 0, d)]
+        grand += [(a, 1, c), (a, 1, d)]
+    train = np.array(parent + grand[:14], np.int32)
+    names = [f"person {i}" for i in range(40)]
+    return LinkData(
+        "clan",
+        Vocabulary(names, "entity"),
+        Vocabulary(["parent", "grandparent"], "relation"),
+        train,
+        np.array(grand[14:17], np.int32),
+        np.array(grand[17:], np.int32),
+        entity_names={"person 0": "Eve"},
+    )
+
+
+def make(method):
+    cls = METHODS[method]
+    return cls(**{k: v for k, v in SMALL.items() if k in cls.Parameters.model_fields})
+
+
+@pytest.fixture(scope="module")
+def task():
+    return LinkTask(clan())
+
+
+@pytest.fixture(scope="module")
+def fitted(task):
+    """Each method, fitted once."""
+    made = {}
+
+    def of(method):
+        if method not in made:
+            made[method] = make(method).fit(task)
+        return made[method]
+
+    return of
+
+
+@pytest.fixture(params=sorted(METHODS))
+def method(request):
+    return request.param
+
+
+def all_queries(task):
+    n, r = task.test_graph.n_entities, task.n_relations
+    return np.array([[e, q] for e in range(0, n, 5) for q in range(2 * r)], np.int32)
+
+
+# ---- the constructor -------------------------------------------------------------------------
+
+
+def test_registered_under_its_own_name(method):
+    cls = METHODS[method]
+    assert cls.method == method
+    assert base.resolve(method) is cls
+    assert issubclass(cls, base.Estimator)
+    assert cls.__name__ in parsimony.__all__
+
+
+def test_the_constructor_only_stores_parameters(method):
+    cls = METHODS[method]
+    estimator = make(method)
+    assert isinstance(estimator.parameters, cls.Parameters)
+    given = {k: v for k, v in SMALL.items() if k in cls.Parameters.model_fields}
+    for name, value in given.items():
+        assert getattr(estimator.parameters, name) == value
+    assert not [name for name in vars(estimator) if name.endswith("_")]
+    assert cls().parameters == cls().parameters
+
+
+def test_parameters_cannot_be_changed_behind_its_back(method):
+    with pytest.raises(ValueError, match="frozen"):
+        make(method).parameters.seed = 3
+
+
+def test_every_parameter_is_described(method):
+    for name, field in METHODS[method].Parameters.model_fields.items():
+        assert field.description or name == "protocol", name
+
+
+def test_unknown_parameters_are_refused_with_a_suggestion(method):
+    cls = METHODS[method]
+    for name in cls.Parameters.model_fields:
+        with pytest.raises(UnknownParameter) as caught:
+            cls(**{name + "s": 1})
+        assert name in caught.value.remedy
+    with pytest.raises(UnknownParameter) as caught:
+        cls(zzzz=1)
+    assert "seed" in caught.value.remedy  # the known ones are listed
+
+
+def invalid_values(cls):
+    """One value outside each declared limit, and one of a wrong type for each parameter."""
+    for name, field in cls.Parameters.model_fields.items():
+        yield name, object()
+        for limit in field.metadata:
+            if (low := getattr(limit, "ge", None)) is not None:
+                yield name, low - 1
+            if (low := getattr(limit, "gt", None)) is not None:
+                yield name, low
+            if (high := getattr(limit, "le", None)) is not None:
+                yield name, high + 1
+            if (high := getattr(limit, "lt", None)) is not None:
+                yield name, high
+        if "Literal" in str(field.annotation):
+            yield name, "no such choice"
+        if "float" in str(field.annotation):
+            yield name, float("nan")
+
+
+def test_invalid_values_are_refused_by_name(method):
+    cls = METHODS[method]
+    values = list(invalid_values(cls))
+    assert len(values) > len(cls.Parameters.model_fields)
+    for name, value in values:
+        with pytest.raises(InvalidParameter) as caught:
+            cls(**{name: value})
+        assert repr(name) in caught.value.message
+        assert cls.__name__ in caught.value.message
+        assert "Got" in caught.value.message
+
+
+def test_unknown_methods_are_refused_with_a_suggestion(method):
+    with pytest.raises(UnknownParameter) as caught:
+        base.resolve(method[:-1])
+    assert method in caught.value.remedy
+
+
+# ---- before fit ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda e, tmp: e.evaluate(),
+        lambda e, tmp: e.score(np.array([[0, 0]])),
+        lambda e, tmp: e.predict(head="person 0", relation="parent"),
+        lambda e, tmp: next(iter(e.predict_batch([{"head": "person 0", "relation": "parent"}]))),
+        lambda e, tmp: e.explain("person 0", "parent", "person 1"),
+        lambda e, tmp: e.knowledge(),
+        lambda e, tmp: e.save(tmp / "run"),
+    ],
+    ids=["evaluate", "score", "predict", "predict_batch", "explain", "knowledge", "save"],
+)
+def test_unfitted_use_is_a_clear_error(method, use, tmp_path):
+    with pytest.raises(UsageError, match="not fitted") as caught:
+        use(make(method), tmp_path)
+    assert "fit" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- fit and use -----------------------------------------------------------------------------
+
+
+def test_fit_returns_self_and_learns_attributes(method, task):
+    estimator = make(method)
+    assert estimator.fit(task) is estimator
+    assert estimator.task_ is task
+    assert isinstance(estimator.history_, list)
+    assert 0 <= estimator.best_epoch_ <= len(estimator.history_)
+    assert estimator.parameters_count_ > 0
+    bill = estimator.ledger_.as_dict()
+    assert bill["parameters"] == estimator.parameters_count_
+    assert bill["labels"] == task.n_labels
+    assert bill["wall_seconds"] > 0
+
+
+def test_evaluate_keeps_the_schema(method, fitted, task):
+    result = fitted(method).evaluate("test")
+    assert result["split"] == "test"
+    assert result["policy"] == "realistic"
+    assert result["n_queries"] == 2 * len(task.data.test)
+    for name in ("mrr", "hits@1", "hits@3", "hits@10"):
+        bounds = [result[policy][name] for policy in ("pessimistic", "metrics", "optimistic")]
+        assert 0 <= bounds[0] <= bounds[1] + 1e-12
+        assert bounds[1] <= bounds[2] + 1e-12 <= 1 + 1e-9
+    low, high = result["interval"]["mrr"]
+    assert low <= result["metrics"]["mrr"] <= high
+    assert sum(row["n_queries"] for row in result["per_relation"]) == result["n_queries"]
+    with pytest.raises(InvalidParameter):
+        fitted(method).evaluate("tset")
+
+
+def test_scores_have_one_column_an_entity(method, fitted, task):
+    queries = all_queries(task)
+    scores = fitted(method).score(queries)
+    assert scores.shape == (len(queries), task.test_graph.n_entities)
+    assert scores.dtype == np.float32
+    assert not np.isnan(scores).any()
+    alone = np.concatenate([fitted(method).score(queries[i : i + 1]) for i in range(len(queries))])
+    np.testing.assert_allclose(scores, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_ranks_follow_from_scores(method, fitted, task):
+    """``evaluate`` ranks by sparse counting; here once more by sorting dense rows."""
+    estimator, data = fitted(method), task.data
+    known = {tuple(row) for split in ("train", "valid", "test") for row in data.triples(split)}
+    reciprocal = []
+    for h, r, t in data.test.tolist():
+        for entity, relation, answer in ((h, r, t), (t, r + task.n_relations, h)):
+            row = estimator.score(np.array([[entity, relation]]))[0]
+            others = [
+                e for e in range(data.n_entities)
+                if e != answer and ((h, r, e) if relation == r else (e, r, t)) not in known
+            ]  # fmt: skip
+            rank = 1 + (row[others] > row[answer]).sum() + (row[others] == row[answer]).sum() / 2
+            reciprocal.append(1 / rank)
+    assert estimator.evaluate("test")["metrics"]["mrr"] == pytest.approx(np.mean(reciprocal))
+
+
+def test_predict(method, fitted):
+    estimator = fitted(method)
+    tails = estimator.predict(head="person 0", relation="grandparent", top=4)
+    assert tails["query"] == {"head": "person 0", "relation": "grandparent"}
+    assert len(tails["answers"]) == 4
+    scores = [answer["score"] for answer in tails["answers"]]
+    assert scores == sorted(scores, reverse=True)
+    some = estimator.predict(
+        tail="person 2", relation="grandparent", candidates=["person 0", "person 9"]
+    )
+    assert {answer["entity"] for answer in some["answers"]} == {"person 0", "person 9"}
+    fresh = estimator.predict(head="person 0", relation="parent", top=40, drop_known=True)
+    assert "person 1" not in {answer["entity"] for answer in fresh["answers"]}
+    asked = [{"head": "person 0", "relation": "parent"}, {"tail": "person 2", "relation": "parent"}]
+    batch = list(estimator.predict_batch(asked, top=3))
+    assert [answer["query"] for answer in batch] == asked
+    # Scores of a batch may differ in the last digit from those of a single query.
+    alone = estimator.predict(head="person 0", relation="parent", top=3)
+    scores = [[answer["score"] for answer in each["answers"]] for each in (batch[0], alone)]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "says"),
+    [
+        ({"head": "persn 0", "relation": "parent"}, UnknownEntity, "person 0"),
+        ({"head": "person 0", "relation": "parnt"}, UnknownRelation, "parent"),
+        ({"relation": "parent"}, UsageError, "--head"),
+        ({"head": "person 0", "tail": "person 1", "relation": "parent"}, UsageError, "--head"),
+        ({"head": "person 0", "relation": "parent", "top": 0}, UsageError, "top"),
+        (
+            {"head": "person 0", "relation": "parent", "candidates": ["persn 1"]},
+            UnknownEntity,
+            "person 1",
+        ),
+    ],
+)
+def test_wrong_queries_are_refused(method, fitted, query, kind, says):
+    with pytest.raises(kind) as caught:
+        fitted(method).predict(**query)
+    assert says in caught.value.remedy
+
+
+def test_explain_walks_from_head_to_tail(method, fitted):
+    """A hidden grandparent: whatever is named leads there, along facts, in the right direction."""
+    estimator = fitted(method)
+    data = estimator.task_.data
+    h, r, t = data.test[0].tolist()
+    names = data.entities.name(h), data.relations.name(r), data.entities.name(t)
+    explanation = estimator.explain(*names)
+    assert explanation.query == names
+    row = estimator.score(np.array([[h, r]]))[0]
+    assert explanation.score == pytest.approx(float(row[t]), rel=1e-4, abs=1e-5)
+    facts = {
+        (data.entities.name(a), data.relations.name(b), data.entities.name(c))
+        for a, b, c in data.train.tolist()
+    }
+    assert explanation.paths
+    for path in explanation.paths:
+        place = names[0]
+        for step in path.steps:
+            assert (step.head, step.relation, step.tail) in facts
+            assert step.source == place
+            place = step.target
+        assert place == names[2]
+    assert explanation.text()
+    assert explanation.to_dict()["query"]["head"] == names[0]
+    with pytest.raises(UnknownEntity):
+        estimator.explain("persn 0", "parent", "person 1")
+
+
+def test_knowledge_is_text_that_parses_back(method, fitted):
+    rules = fitted(method).knowledge()
+    assert rules
+    text = parsimony.format_rules(rules)
+    assert parsimony.format_rules(parse_rules(text)) == text
+    clauses = {rule.clause for rule in rules}
+    assert "grandparent(X,Y) <- parent(X,A), parent(A,Y)" in clauses
+    assert len(fitted(method).knowledge(top=1)) == 1
+
+
+# ---- save and load ---------------------------------------------------------------------------
+
+
+def test_a_loaded_estimator_scores_the_same(method, fitted, task, tmp_path):
+    estimator = fitted(method)
+    estimator.save(tmp_path / "run")
+    loaded = parsimony.load_run(tmp_path / "run")
+    assert type(loaded) is type(estimator)
+    assert loaded.task_.data.content_hash == task.data.content_hash
+    queries = all_queries(task)
+    np.testing.assert_array_equal(loaded.score(queries), estimator.score(queries))
+    assert loaded.evaluate("test")["metrics"] == estimator.evaluate("test")["metrics"]
+    assert loaded.task_.data.label("person 0") == "Eve"
+    assert [str(r) for r in loaded.knowledge()] == [str(r) for r in estimator.knowledge()]
+    loaded.save(tmp_path / "again")
+    again = parsimony.load_run(tmp_path / "again")
+    np.testing.assert_array_equal(again.score(queries), estimator.score(queries))
+
+
+def test_saving_into_an_occupied_folder_is_refused(method, fitted, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunExists):
+        fitted(method).save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_changed_byte_is_refused(method, fitted, tmp_path):
+    fitted(method).save(tmp_path / "run")
+    for name in ("model.safetensors", "config.toml", "data/train.npy"):
+        path = tmp_path / "run" / name
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        with pytest.raises(CorruptRun) as caught:
+            parsimony.load_run(tmp_path / "run")
+        assert name in str(caught.value.where)
+        path.write_bytes(data)
+    parsimony.load_run(tmp_path / "run")
+
+
+# ---- determinism -----------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_numbers(method, fitted, task):
+    again = make(method).fit(task)
+    queries = all_queries(task)
+    np.testing.assert_array_equal(again.score(queries), fitted(method).score(queries))
+    assert again.best_epoch_ == fitted(method).best_epoch_
+
+
+def test_fitting_leaves_the_data_and_global_randomness_alone(method, task):
+    before = task.data.content_hash
+    np.random.seed(3)
+    state = np.random.get_state()[1].tolist()
+    make(method).fit(task)
+    assert np.random.get_state()[1].tolist() == state
+    assert task.data.content_hash == before
+
+
+def test_no_training_facts_is_an_error_of_the_tree():
+    empty = np.empty((0, 3), np.int32)
+    names = Vocabulary(["a"], "entity"), Vocabulary(["r"], "relation")
+    with pytest.raises(ParsimonyError, match="no training facts"):
+        LinkTask(LinkData("none", *names, empty, empty, empty))
