@@ -220,10 +220,18 @@ class Reasoner(LinkEstimator):
         with one_torch_thread():  # one query's products are too small to be shared out
             return explain_answer(self, head, relation, tail, n_paths=n_paths, draws=draws)
 
-    def knowledge(self, top: int = 100) -> list[Rule]:
-        """Path rules read out of the model, counted on the training graph."""
+    def knowledge(self, top: int = 100, *, samples: int = 20, n_paths: int = 3) -> list[Rule]:
+        """Path rules read out of the model, counted on the training graph.
+
+        Parameters
+        ----------
+        top
+            Most rules.
+        samples, n_paths
+            Training facts asked a relation, and walks taken an answer: more find more rules.
+        """
         from parsimony.reason.explaining import read_rules_out
 
         self._require_fitted()
         with one_torch_thread():
-            return read_rules_out(self, top=top)
+            return read_rules_out(self, top=top, samples=samples, n_paths=n_paths)
