@@ -60,8 +60,9 @@ def _overload_exp(x):  # type: ignore[no-untyped-def]
     if x == types.float32:
 
         def exp32(x):  # type: ignore[no-untyped-def]
-            x = x if x < _LIMIT else _LIMIT
-            x = x if x > -_LIMIT else -_LIMIT
+            # This order of the comparisons lets NaN through.
+            x = _LIMIT if x > _LIMIT else x
+            x = -_LIMIT if x < -_LIMIT else x
             # Biased exponent: positive, so that truncation rounds to the nearest.
             n = np.int32(x * _LOG2E + _BIAS)
             k = np.float32(n - np.int32(127))

@@ -1,0 +1,62 @@
+"""Filtered rank counts without dense masks against dense ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.kernels.random_multigraphs import DTYPES
+
+from parsimony.kernels.frontier import Scratch
+from parsimony.kernels.ranking import filtered_counts, filtered_counts_reference
+
+
+@st.composite
+def batches(draw):
+    """Few distinct scores, zero among them, so that ties abound; empty frontiers too."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_entities, n_rows = draw(st.integers(1, 10)), draw(st.integers(1, 6))
+    queries = []
+    for _ in range(draw(st.integers(0, 4))):
+        some = rng.permutation(n_entities)
+        answers = some[: rng.integers(0, n_entities + 1)]
+        known = set(rng.integers(0, n_entities, rng.integers(0, 4)).tolist())
+        if draw(st.booleans()):
+            known |= set(answers.tolist())  # as a task's filter does
+        nodes = rng.permutation(n_entities)[: rng.integers(0, n_entities + 1)]
+        queries.append((nodes, sorted(known), answers))
+    score = rng.choice([-2.0, -0.5, 0.0, 0.25, 1.5], n_rows)
+    return n_entities, score, rng, queries
+
+
+def flat(lists):
+    ptr = np.concatenate([[0], np.cumsum([len(x) for x in lists])]).astype(np.int64)
+    return ptr, np.concatenate([*lists, []]).astype(np.int32)
+
+
+@pytest.mark.parametrize("unreached", [0.0, -np.inf])
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(batch=batches())
+@settings(deadline=None, max_examples=80)
+def test_counts(dtype, unreached, batch):
+    n_entities, score, rng, queries = batch
+    ptr, node = flat([q[0] for q in queries])
+    known_ptr, known = flat([q[1] for q in queries])
+    answer_ptr, answer = flat([q[2] for q in queries])
+    row = rng.integers(0, len(score), len(node)).astype(np.int32)
+    dense = np.full((len(queries), n_entities), unreached)
+    for b in range(len(queries)):
+        inside = slice(ptr[b], ptr[b + 1])
+        dense[b, node[inside]] = score[row[inside]]
+    expected = filtered_counts_reference(
+        dense, [q[1] for q in queries], [q[2].tolist() for q in queries]
+    )
+    greater, equal = np.full(len(answer), -9, np.int64), np.full(len(answer), -9, np.int64)
+    scratch = Scratch(n_entities)
+    filtered_counts(
+        ptr, node, row, score.astype(dtype), n_entities, unreached, known_ptr, known, answer_ptr,
+        answer, scratch.stamp, scratch.position, scratch.tick, greater, equal,
+    )  # fmt: skip
+    assert greater.tolist() == expected[0].tolist()
+    assert equal.tolist() == expected[1].tolist()
