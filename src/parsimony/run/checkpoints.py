@@ -64,7 +64,7 @@ class Checkpoints:
         text = json.dumps(state)
         metadata = {"state": text, "sha256": _digest(text, tensors)}
         path = self.folder / f"{number:06d}.safetensors"
-        write_atomic(path, save_safetensors(dict(tensors), metadata))
+        write_atomic(path, tensor_bytes(tensors, metadata))
         for old in [*before, path][: -self.keep]:
             old.unlink(missing_ok=True)
         return path
@@ -110,13 +110,19 @@ class Checkpoints:
         return None
 
 
+def tensor_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
+    """Return a safetensors file of arrays, views and transposes included."""
+    # safetensors writes the buffer as it lies, whatever the strides say.
+    return save_safetensors({k: np.asarray(v, order="C") for k, v in tensors.items()}, metadata)
+
+
 def _digest(text: str, tensors: Tensors) -> str:
     """SHA-256 of the state and of every tensor's name, type, shape and bytes."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         array = tensors[name]
         digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 

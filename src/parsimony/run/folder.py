@@ -19,11 +19,10 @@ import numpy.typing as npt
 import tomli_w
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
-from safetensors.numpy import save as save_safetensors
 
 from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
 from parsimony.run.atomic import is_temporary, write_atomic
-from parsimony.run.checkpoints import Checkpoints
+from parsimony.run.checkpoints import Checkpoints, tensor_bytes
 from parsimony.run.lock import FolderLock
 from parsimony.run.seal import SEAL, seal, verify
 
@@ -216,7 +215,7 @@ class RunFolder:
 
     def save_model(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         """Write model.safetensors atomically."""
-        write_atomic(self.path / MODEL, save_safetensors(tensors))
+        write_atomic(self.path / MODEL, tensor_bytes(tensors))
 
     def load_model(self) -> dict[str, npt.NDArray[Any]]:
         """Read model.safetensors.

@@ -68,9 +68,8 @@ def _read(path: Path) -> dict[str, str]:
     data = path.read_bytes()
     try:
         sums = json.loads(data)
-        # Its own sum: else a flipped byte here would accuse another file. Early runs have none.
-        own = sums.get(SEAL)
-        if own in (None, _own_sum({k: v for k, v in sums.items() if k != SEAL})):
+        # Its own sum: else a flipped byte here would accuse another file.
+        if sums.get(SEAL) == _own_sum({k: v for k, v in sums.items() if k != SEAL}):
             return dict(sums)
         problem = "the list of checksums was changed"
     except (ValueError, AttributeError) as error:

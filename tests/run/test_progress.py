@@ -1,0 +1,71 @@
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from parsimony.run import Progress
+from parsimony.run.progress import _rate
+
+CODE = """
+import sys, time
+from parsimony.run import Progress
+quiet = "quiet" in sys.argv
+with Progress(30, "epoch 1/5", quiet=quiet) as progress:
+    for _ in range(30):
+        time.sleep(0.02)
+        with Progress(2, "inner step", quiet=quiet) as inner:
+            inner.advance(2)
+        progress.advance(1, loss=0.125)
+"""
+
+
+def on_a_terminal(*arguments):
+    main, other = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen([sys.executable, "-c", CODE, *arguments], stderr=other,
+                               stdout=subprocess.PIPE, env=environment)  # fmt: skip
+    os.close(other)
+    parts = []
+    try:
+        while part := os.read(main, 65536):
+            parts.append(part)
+    except OSError:
+        pass  # Linux tells the end of a terminal so
+    os.close(main)
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    assert out == b"", "progress is for stderr"
+    return b"".join(parts).decode()
+
+
+def test_a_terminal_sees_label_count_rate_and_remaining_time():
+    text = on_a_terminal()
+    for part in ("epoch 1/5", "/30", "/s", "0:00:", "loss 0.125"):
+        assert part in text
+    assert "inner step" not in text, "two bars tear each other's lines"
+
+
+def test_quiet_is_silent_even_on_a_terminal():
+    assert on_a_terminal("quiet") == ""
+
+
+def test_a_pipe_sees_nothing():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO()])
+def test_without_a_terminal(monkeypatch, stream):
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress(0, "nothing") as progress:
+        progress.advance(3, loss=1.0)
+    assert stream is None or stream.getvalue() == ""
+
+
+def test_rates():
+    assert [_rate(x) for x in (12345.6, 10, 0.5, 0.01)] == [
+        "12,346/s", "10/s", "2 s each", "1e+02 s each",
+    ]  # fmt: skip
