@@ -15,6 +15,8 @@ from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.run.folder import RunFolder
 from parsimony.tasks.link import LinkTask
 
+KNOWN_RULES = 200  # rules that knowledge.toml holds at most
+
 
 def fit(
     data: str | LinkData,
@@ -103,6 +105,8 @@ def fit(
             metrics[split] = {
                 k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
             }
+        rules = [str(rule) for rule in estimator.knowledge(top=KNOWN_RULES)]
+        run.write_toml("knowledge.toml", {"rules": rules})
         run.write_json("metrics.json", metrics)
         run.write_json("ledger.json", estimator.ledger_.as_dict())
         valid = metrics.get("valid", {}).get("metrics", {})

@@ -159,7 +159,12 @@ def _evidence(cone: Cone, data: Any, n_relations: int) -> list[EvidenceEdge]:
 
 
 def read_rules_out(
-    reasoner: Any, *, top: int = 100, samples: int = 20, n_paths: int = 3, min_support: int = 2
+    reasoner: Any,
+    *,
+    top: int = 100,
+    samples: int | None = None,
+    n_paths: int = 3,
+    min_support: int = 2,
 ) -> list[Rule]:
     """Path rules that the model's best walks follow, counted on the training graph.
 
@@ -172,7 +177,7 @@ def read_rules_out(
     top
         Most rules.
     samples
-        Facts asked a relation.
+        Facts asked a relation; by default so many that all relations together ask about 240.
     n_paths
         Walks taken an answer.
     min_support
@@ -181,6 +186,8 @@ def read_rules_out(
     task = reasoner.task_
     graph, n_relations = task.train_graph, task.n_relations
     weights = as_tensors(reasoner.weights_)
+    if samples is None:
+        samples = max(1, min(20, 240 // n_relations))
     generator = rng(int(reasoner.resolved_.seed), "rules")
     names = task.data.relations
     seen: Counter[Rule] = Counter()
@@ -192,7 +199,7 @@ def read_rules_out(
                 graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v,
                 _without(graph, u, r, v),
             )  # fmt: skip
-            for weight, walk in best_walks(cone, n_relations, n_paths):
+            for weight, walk in best_walks(cone, n_relations, n_paths, beam=8):
                 rule = rule_of(walk, r, names, n_relations)
                 if rule is not None:
                     seen[rule] += weight  # type: ignore[assignment]
