@@ -1,0 +1,91 @@
+"""README and docs: links lead somewhere, commands exist, their options too."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from parsimony.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+VERBS = get_command(app).commands  # type: ignore[attr-defined]
+
+
+def text_of(page):
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", text_of(page)):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def commands():
+    """Every ``parsimony …`` line of a code block."""
+    for page in PAGES:
+        for block in re.findall(r"```\w*\n(.*?)```", text_of(page), flags=re.S):
+            for line in block.splitlines():
+                line = line.removeprefix("$ ")
+                if line.startswith("parsimony "):
+                    yield page.name, line.split("  #")[0].strip()
+
+
+@pytest.mark.parametrize(("page", "line"), list(commands()))
+def test_commands_and_options_exist(page, line):
+    verb, *words = shlex.split(line)[1:]
+    known = {option for parameter in VERBS[verb].params for option in parameter.opts}
+    for word in words:
+        if word.startswith("--"):
+            assert word in known, f"{page}: {line}"
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_every_verb_is_documented(verb):
+    assert any(f"parsimony {verb}" in text_of(page) for page in PAGES)
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), flags=re.M))
+    for page in PAGES:
+        for target in re.findall(r"\bmake ([a-z-]+)\b", text_of(page)):
+            if f"`make {target}" in text_of(page) or f"\nmake {target}" in text_of(page):
+                assert target in targets, f"{page.name}: make {target}"
+
+
+@pytest.mark.slow
+def test_the_quickstart_runs(tmp_path, monkeypatch):
+    """The steps of "One step after the other", as they stand, with fewer epochs."""
+    monkeypatch.chdir(tmp_path)
+    section = text_of(ROOT / "docs" / "quickstart.md").split("## One step after the other")[1]
+    block = re.search(r"```\n(.*?)```", section, flags=re.S)
+    assert block
+    for line in block[1].splitlines():
+        words = shlex.split(line)[1:]
+        if words[0] == "fit":
+            words[words.index("--epochs") + 1] = "1"
+            words += ["--set", "dim=32"]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{line}\n{result.output}"
+
+
+@pytest.mark.slow
+def test_the_readme_s_python_runs(tmp_path, monkeypatch):
+    block = re.search(r"```python\n(.*?)```", text_of(ROOT / "README.md"), flags=re.S)
+    assert block
+    code = block[1].replace("epochs=8", "epochs=1")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r})\n{code}"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "uncle" in done.stdout
