@@ -9,7 +9,7 @@ import numpy as np
 from parsimony.datasets import LinkData
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples
-from parsimony.measure.ranking import Ranks
+from parsimony.measure.ranking import Policy, Ranks
 from parsimony.tasks.leaks import THRESHOLD, find_overlaps, leaked
 from parsimony.tasks.link import LinkTask
 from parsimony.tasks.popularity import popularity_ranks
@@ -17,7 +17,7 @@ from parsimony.tasks.popularity import popularity_ranks
 __all__ = ["audit", "render"]
 
 _SPLITS = ("train", "valid", "test")
-_POLICIES = ("realistic", "optimistic", "pessimistic")
+_POLICIES: tuple[Policy, ...] = ("realistic", "optimistic", "pessimistic")
 
 
 def audit(data: LinkData, *, threshold: float = THRESHOLD) -> dict[str, Any]:
