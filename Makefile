@@ -24,7 +24,12 @@ check: setup                     ## style, types, public API
 	$(BIN)/mypy
 
 bench: setup                     ## speed, as ratios measured in one run
-	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python benchmarks/step.py wn18rr
+	$(BIN)/python benchmarks/step.py umls
+	$(BIN)/python benchmarks/step.py family
+	$(BIN)/python benchmarks/edges.py
+	$(BIN)/python benchmarks/collapse.py
+	$(BIN)/python benchmarks/growth.py
 
 bench-queue: setup               ## the long runs of benchmarks/runs.toml, one after another
 	$(BIN)/python -m benchmarks.queue

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from parsimony.datasets import LinkData
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.graph import KnowledgeGraph
+from parsimony.graph.distinct import distinct_triples
 
 IntArray = npt.NDArray[np.int32]
 Split = Literal["train", "valid", "test"]
@@ -74,8 +75,9 @@ def group_answers(
 class Filter:
     """All known answers of every query, over all splits of one graph."""
 
-    def __init__(self, triples: IntArray, n_relations: int) -> None:
-        distinct = np.unique(both_directions(triples, n_relations), axis=0)
+    def __init__(self, triples: IntArray, n_entities: int, n_relations: int) -> None:
+        rows = both_directions(triples, n_relations)
+        distinct = distinct_triples(rows, n_entities, 2 * n_relations)
         self.n_relations = n_relations
         self._key = distinct[:, 0].astype(np.int64) * (2 * n_relations) + distinct[:, 1]
         self._tail = distinct[:, 2].astype(np.int32)
@@ -213,4 +215,5 @@ def _graph(data: LinkData) -> KnowledgeGraph:
 
 
 def _filter(data: LinkData) -> Filter:
-    return Filter(np.concatenate([data.train, data.valid, data.test]), data.n_relations)
+    facts = np.concatenate([data.train, data.valid, data.test])
+    return Filter(facts, data.n_entities, data.n_relations)
