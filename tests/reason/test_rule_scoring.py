@@ -79,7 +79,7 @@ class Queries:
         both = both_directions(triples, graph.n_relations)
         grouped = group_answers(both, graph.n_relations)
         self.head, self.relation, self.answer_ptr, self.answer = grouped
-        known = Filter(known, graph.n_relations)
+        known = Filter(known, graph.n_entities, graph.n_relations)
         self.known_ptr, self.known = known(self.head, self.relation)
 
     def __len__(self):
