@@ -162,7 +162,7 @@ def test_scores_are_those_of_the_paper(top_k, dtype, collapse, data):
 @given(models(top_k=False))
 @settings(deadline=None, max_examples=25, suppress_health_check=SLOW)
 def test_buffers_carry_nothing_from_batch_to_batch(model):
-    case, architecture, weights, ptr, answers = model
+    case, architecture, weights, *_ = model
     form = propagation(case, architecture, np.float64, True)
     _, first = form.forward(weights, case.heads, case.relations, case.active)
     first = first.copy()
@@ -253,7 +253,7 @@ def test_collapse_computes_equal_states_once():
     rows = {}
     for collapse in (False, True):
         form = Propagation(graph.digraph, 1001, architecture, collapse=collapse)
-        frontier, scores = form.forward(weights, heads, heads, np.ones(1000, np.uint8))
+        frontier, _ = form.forward(weights, heads, heads, np.ones(1000, np.uint8))
         rows[collapse] = form.counts.rows
         assert len(frontier.node) == 2002
     assert rows == {False: 2 * 2 * 1001, True: 2 * 2}

@@ -141,12 +141,20 @@ class Engine:
         unreached: float = 0.0,
         progress: Progress | None = None,
     ) -> Ranks:
-        """Filtered ranks of all answers of a query set."""
+        """Filtered ranks of all answers of a query set.
+
+        Raises
+        ------
+        TrainingDiverged
+            A score is NaN.
+        """
         greater = np.empty(len(queries.answer), np.int64)
         equal = np.empty(len(queries.answer), np.int64)
         for which, frontier, scores, i in self.frontiers(
             weights, queries.head, queries.relation, batch
         ):
+            if np.isnan(scores).any():  # no score is above NaN: it would rank first
+                raise TrainingDiverged("a score is NaN", remedy="lower lr (--set lr=…)")
             a, k = queries.answer_ptr, queries.known_ptr
             answers = slice(a[which.start], a[which.stop])
             known = slice(k[which.start], k[which.stop])
@@ -284,7 +292,7 @@ def train(
     Raises
     ------
     TrainingDiverged
-        The loss or a gradient is not finite.
+        The loss or a weight is not finite.
     """
     gradients = [Weights(state.weights.shapes) for _ in engine.shards]
     optimizer = Adam(state, schedule)
@@ -310,6 +318,11 @@ def train(
                     )
                 optimizer.step(gradients[0].flat, lr)
                 progress.advance(len(batch), loss=loss / (at + len(batch)))
+        if not np.isfinite(state.weights.flat).all():  # the last step's loss did not tell
+            raise TrainingDiverged(
+                f"a weight became infinite or NaN in epoch {epoch}",
+                remedy="lower lr (--set lr=…) and resume",
+            )
         trained = time.perf_counter() - begin
         record: dict[str, Any] = {"epoch": epoch, "loss": loss / len(queries), "lr": lr}
         mrr = -record["loss"]
