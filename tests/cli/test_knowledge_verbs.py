@@ -130,6 +130,32 @@ def test_fit_takes_edited_rules_back(typed, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "RUN", *QUERY, "--html", "folder"],
+        ["explain", "RUN", *QUERY, "--dot", "folder"],
+        ["rules", "RUN", "--out", "folder"],
+        ["report", "RUN", "--out", "folder"],
+    ],
+    ids=lambda words: f"{words[0]} {words[-2]}",
+)
+def test_a_folder_is_no_output_file(typed, trained, tmp_path, words):
+    (tmp_path / "folder").mkdir()
+    words = [trained if word == "RUN" else word for word in words]
+    error = typed(*words, "--json", code=2).error
+    assert error["type"] == "NotAFile"
+    assert error["where"] == "folder"
+    assert error["remedy"]
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_what_cannot_be_written_is_said_with_a_remedy(typed, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    error = typed("rules", "royal", "--top", 1, "--out", "file/r.txt", "--json", code=1).error
+    assert "permissions" in error["remedy"]
+
+
 def test_report(typed, own_run, tmp_path):
     done = typed("report", own_run, "--json").json
     page = (own_run / "report.html").read_text()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parsimony.cli.frame import Output, interruptible
-from parsimony.cli.options import Json, Quiet, Run, Seed, open_run
+from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 
 def command(
@@ -28,6 +28,8 @@ def command(
 ) -> None:
     """Say why (H, R, T) gets its score, and test it."""
     out = Output(as_json, quiet)
+    check_output(html)
+    check_output(dot)
     estimator = open_run(run)
     with interruptible():
         explanation = estimator.explain(head, relation, tail)

@@ -172,11 +172,12 @@ class Frame(TyperGroup):
             return 1
         except OSError as error:
             what = error.strerror or str(error)
-            parts = {"type": type(error).__name__, "message": what, "remedy": ""}
+            remedy = "check the path, its permissions and the space left on the disk"
+            parts = {"type": type(error).__name__, "message": what, "remedy": remedy}
             if error.filename is not None:
                 parts["where"] = str(error.filename)
             where = f"{error.filename}: " if error.filename is not None else ""
-            return _fail(parts, where + what, 1, as_json)
+            return _fail(parts, f"{where}{what}; {remedy}", 1, as_json)
         except MemoryError:
             parts = {
                 "type": "MemoryError",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.errors import InvalidParameter, MissingRun, suggest
+from parsimony.errors import InvalidParameter, MissingRun, NotAFile, suggest
 
 __all__ = [
     "Columns",
@@ -24,6 +24,7 @@ __all__ = [
     "Split",
     "Tail",
     "Top",
+    "check_output",
     "open_run",
     "parse_columns",
     "parse_settings",
@@ -106,6 +107,21 @@ def parse_columns(columns: str | None) -> tuple[str, str, str] | None:
             remedy="for example --columns subject,predicate,object",
         )
     return names[0], names[1], names[2]
+
+
+def check_output(path: Path | None) -> None:
+    """Refuse a folder where a file is to be written, before the work and not after it.
+
+    Raises
+    ------
+    NotAFile
+    """
+    if path is not None and path.is_dir():
+        raise NotAFile(
+            "a folder stands where the file should be written",
+            remedy="name a file inside it",
+            where=str(path),
+        )
 
 
 def open_run(path: Path) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parsimony.cli.frame import Output, interruptible
-from parsimony.cli.options import Json, Quiet, Run, Seed, open_run
+from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 
 def command(
@@ -23,6 +23,7 @@ def command(
 ) -> None:
     """Write a run as one self-contained page."""
     out = Output(as_json, quiet)
+    check_output(file)
     estimator = open_run(run)
     from parsimony.report import run_report
     from parsimony.report.from_run import run_info

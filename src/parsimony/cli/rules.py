@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from parsimony.cli.frame import Output, interruptible
-from parsimony.cli.options import Columns, Json, Mirror, Quiet, Seed, open_run, parse_columns
+from parsimony.cli.options import (
+    Columns,
+    Json,
+    Mirror,
+    Quiet,
+    Seed,
+    check_output,
+    open_run,
+    parse_columns,
+)
 from parsimony.errors import UnknownParameter, suggest
 
 _ALL = 1_000_000
@@ -40,6 +49,7 @@ def command(
     Support and confidence are counted on the training facts.
     """
     out = Output(as_json, quiet)
+    check_output(file)
     if form not in _FORMATS:
         raise UnknownParameter(
             f"unknown format {form!r}",
