@@ -31,8 +31,8 @@ bench: setup                     ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/collapse.py
 	$(BIN)/python benchmarks/growth.py
 
-bench-queue: setup               ## the long runs of benchmarks/runs.toml, one after another
-	$(BIN)/python -m benchmarks.queue
+bench-queue: setup               ## the long runs of benchmarks/runs.toml, one after another, in the background
+	$(BIN)/python benchmarks/run_queue.py run --background
 
 docs: setup                      ## checks the links and examples of README and docs/
 	$(BIN)/python -m pytest -q tests/test_docs.py
