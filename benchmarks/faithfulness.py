@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-
 from common import record
+
 from parsimony.base import load_run
 
 

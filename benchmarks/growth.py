@@ -18,8 +18,9 @@ import torch
 from common import RESULTS, peak_mib, record
 
 from parsimony.graph import KnowledgeGraph
+from parsimony.reason.architecture import Architecture
 from parsimony.reason.parameters import Weights, layout
-from parsimony.reason.propagation import Architecture, Propagation
+from parsimony.reason.propagation import Propagation
 
 
 def one(n_edges: int) -> dict[str, float]:

@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from common import Prepared, best_of, peak_mib, record
 
+from parsimony.reason.architecture import Counts
 from parsimony.reason.parameters import Weights
 from parsimony.reason.plain import plain_forward, plain_loss
-from parsimony.reason.propagation import Counts, Propagation
+from parsimony.reason.propagation import Propagation
 
 
 def fused(prepared: Prepared) -> tuple[Propagation, Any]:

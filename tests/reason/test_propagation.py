@@ -15,10 +15,11 @@ from tests.kernels.random_multigraphs import ATTENTION_DIM, DIM, DTYPES, assert_
 
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.frontier import expand_reference
+from parsimony.reason.architecture import Architecture
 from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.plain import plain_forward, plain_loss
 from parsimony.reason.presets import adaprop_preset, redgnn_preset
-from parsimony.reason.propagation import Architecture, Propagation
+from parsimony.reason.propagation import Propagation
 
 ACTIVATION = {"identity": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]

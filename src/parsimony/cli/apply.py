@@ -65,12 +65,12 @@ def command(
         task = _task(data, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
         from parsimony.reason.rules import RuleReasoner
 
-        reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet or as_json)
+        reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet)
         if asked:
             allowed = None if candidates is None else read_candidates(candidates, reasoner)
             answer(out, reasoner, head, relation, tail, top, allowed, drop_known, only_reached=True)
             return
-        result = reasoner.evaluate(split, quiet=quiet or as_json)
+        result = reasoner.evaluate(split, quiet=quiet)
     from parsimony.cli.tables import metrics_table
 
     out.result({**result, "rules": len(given)}, f"{len(given):,} rules", *metrics_table(result))

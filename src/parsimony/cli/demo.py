@@ -49,7 +49,7 @@ def _free(path: Path) -> Path:
 
 
 def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
-    hidden = out.quiet or out.as_json
+    hidden = out.quiet
 
     def step(text: str) -> None:
         if not hidden:
@@ -191,8 +191,8 @@ def _story(result: dict[str, Any]) -> list[str]:
     lines = [
         f"The royal family: {data['entities']:,} people, {data['train']:,} facts to learn from, "
         f"{data['test']:,} hidden ones to find again.",
-        f"RED-GNN ({fit['parameters']:,} parameters) trained {fit['epochs']} epochs in "
-        f"{fit['seconds']:.0f} s; epoch {fit['best_epoch']} was the best on validation.",
+        f"RED-GNN ({fit['parameters']:,} parameters) trained in {fit['seconds']:.0f} s; of "
+        f"{fit['epochs']} epochs number {fit['best_epoch']} was the best on validation.",
         f"Hidden facts: MRR {test['metrics']['mrr']:.3f} ({low:.3f} to {high:.3f}), the right "
         f"answer first in {test['metrics']['hits@1']:.1%} of {test['n_queries']:,} queries; "
         f"naming the most frequent people would give MRR {popular:.3f}.",

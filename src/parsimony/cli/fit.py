@@ -87,7 +87,7 @@ def command(
             mirror=mirror,
             columns=names,
             seed=seed,
-            quiet=quiet or as_json,
+            quiet=quiet,
             **options,
         )
     output.result(summary, *_readable(summary))
@@ -136,8 +136,8 @@ def _check_device(device: str) -> None:
 def _readable(summary: dict[str, Any]) -> list[Any]:
     valid = "  ".join(f"{name} {value:.4f}" for name, value in summary["valid"].items())
     return [
-        f"{summary['method']}: {summary['parameters']:,} parameters, {summary['epochs']} epochs, "
-        f"the best was {summary['best_epoch']}, {summary['seconds']:.1f} s",
+        f"{summary['method']}: {summary['parameters']:,} parameters, best epoch "
+        f"{summary['best_epoch']} of {summary['epochs']}, {summary['seconds']:.1f} s",
         f"valid: {valid or 'no validation facts'}",
         f"run:   {summary['run']}",
         f"next:  parsimony evaluate {shlex.quote(str(summary['run']))}",

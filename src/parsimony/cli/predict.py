@@ -63,7 +63,7 @@ def command(
         with interruptible("the same command goes on where this one stopped"):
             done = run_batch(
                 estimator, run, queries, out,
-                top=top, candidates=allowed, drop_known=drop_known, quiet=quiet or as_json,
+                top=top, candidates=allowed, drop_known=drop_known, quiet=quiet,
             )  # fmt: skip
         output.result(
             done,

@@ -14,9 +14,9 @@ import torch
 from parsimony.errors import MissingExtra
 from parsimony.graph import Adjacency
 from parsimony.kernels.frontier import Frontier, Scratch
+from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
 from parsimony.reason.plain import plain_forward, plain_loss
-from parsimony.reason.propagation import Architecture, Counts
 
 IntArray = npt.NDArray[np.int32]
 

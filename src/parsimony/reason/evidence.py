@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from parsimony.graph import Adjacency
 from parsimony.kernels.frontier import Frontier
+from parsimony.reason.architecture import Architecture
 from parsimony.reason.plain import ACTIVATIONS, LayerTrace, gru_cell, plain_forward
-from parsimony.reason.propagation import Architecture
 
 IntArray = npt.NDArray[np.int32]
 Walk = tuple[tuple[int, int, int], ...]  # steps (source, relation, target)

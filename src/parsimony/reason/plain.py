@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from parsimony.graph import Adjacency
 from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, restrict, start
 from parsimony.kernels.sampling import prune, top_k_new
-from parsimony.reason.propagation import Architecture
+from parsimony.reason.architecture import Architecture
 
 IntArray = npt.NDArray[np.int32]
 ACTIVATIONS = {"identity": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}

@@ -13,14 +13,12 @@ autograd, is :mod:`parsimony.reason.plain`.
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from parsimony.graph import Adjacency
 from parsimony.kernels.attention import attention_kernels
@@ -39,37 +37,13 @@ from parsimony.kernels.sampling import (
     top_k_backward,
     top_k_new,
 )
+from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
+from parsimony.reason.workspace import BLOCK, Workspace, add_rows, blocks, matmul
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int32]
 ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
-BLOCK = 1024
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What a forward pass needs to know besides the weights."""
-
-    n_relations: int
-    dim: int
-    attention_dim: int
-    n_layers: int
-    activation: str = "relu"
-    dropout: float = 0.0
-    top_k: int | None = None  # AdaProp's K; None keeps every node (RED-GNN)
-
-
-@dataclass
-class Counts:
-    """What a pass did, for the bill and the benchmarks."""
-
-    flops: float = 0.0
-    rows: int = 0
-    nodes: int = 0
-    edges: int = 0
-    edges_visited: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,21 +65,6 @@ class _Layer:
     old: FloatArray
     out: FloatArray
     sampling: tuple[Any, ...] | None
-
-
-def _blocks(n: int) -> list[slice]:
-    """Row blocks whose gates stay in the cache between product and gate kernel."""
-    return [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
-
-
-def _mm(a: FloatArray, b: FloatArray, out: FloatArray, *, add: bool = False) -> FloatArray:
-    """Out = a @ b (or += where ``add``), by torch's sgemm without the GIL."""
-    target = torch.from_numpy(out)
-    if add:
-        target.addmm_(torch.from_numpy(a), torch.from_numpy(b))
-    else:
-        torch.mm(torch.from_numpy(a), torch.from_numpy(b), out=target)
-    return out
 
 
 class Propagation:
@@ -145,23 +104,9 @@ class Propagation:
         self.kernels = attention_kernels(architecture.dim, architecture.attention_dim)
         self.gru = gru_kernels(architecture.dim)
         self.counts = Counts()
-        self._buffer: dict[str, FloatArray] = {}
+        self.space = Workspace(dtype)
         self._layers: list[_Layer] = []
         self._walkable: tuple[Any, Any] | None = None
-
-    # ---- buffers and the profile -------------------------------------------------------------
-
-    def _array(self, name: str, *shape: int, zero: bool = False) -> FloatArray:
-        """A view of the named buffer, grown by half where it is too small."""
-        size = math.prod(shape)
-        buffer = self._buffer.get(name)
-        if buffer is None or buffer.size < size:
-            buffer = np.empty(max(size + size // 2, 64), self.dtype)
-            self._buffer[name] = buffer
-        view = buffer[:size].reshape(shape)
-        if zero:
-            view.fill(0)
-        return view
 
     def _lap(self, part: str, since: float) -> float:
         now = time.perf_counter()
@@ -213,7 +158,7 @@ class Propagation:
         row_query = np.arange(len(q_relation), dtype=np.int32)
         self._q_relation = q_relation
         self._layers = []
-        hidden = self._array("h0", len(q_relation), d, zero=True)
+        hidden = self.space.array("h0", len(q_relation), d, zero=True)
         for layer in range(arch.n_layers):
             begin = time.perf_counter()
             step = expand(
@@ -226,8 +171,8 @@ class Propagation:
                 weights, layer, frontier, step, row_query, hidden, q_relation, seed
             )
         begin = time.perf_counter()
-        scores = self._array("score", len(hidden), 1)
-        _mm(hidden, weights["readout.w"].reshape(d, 1), scores)
+        scores = self.space.array("score", len(hidden), 1)
+        matmul(hidden, weights["readout.w"].reshape(d, 1), scores)
         self._lap("dense", begin)
         return frontier, scores[:, 0]
 
@@ -249,24 +194,26 @@ class Propagation:
         n_rows, n_old, n_sources = len(step.indptr) - 1, len(step.previous), len(hidden)
 
         begin = time.perf_counter()
-        of_query = self._array("pq", len(q_relation), a_dim)
-        _mm(w["relation"][q_relation], w["W_q"].T, of_query)
+        of_query = self.space.array("pq", len(q_relation), a_dim)
+        matmul(w["relation"][q_relation], w["W_q"].T, of_query)
         of_query += w["b_q"]
-        a = _mm(hidden, w["W_s"].T, self._array(f"a{layer}", n_sources, a_dim))
+        a = matmul(hidden, w["W_s"].T, self.space.array(f"a{layer}", n_sources, a_dim))
         a += of_query[row_query]
-        p = _mm(w["relation"], w["W_r"].T, self._array(f"p{layer}", len(w["relation"]), a_dim))
+        p = matmul(
+            w["relation"], w["W_r"].T, self.space.array(f"p{layer}", len(w["relation"]), a_dim)
+        )
         begin = self._lap("dense", begin)
 
-        alpha = self._array(f"alpha{layer}", len(step.source))
-        m = self._array(f"m{layer}", n_rows, d)
-        x = self._array(f"x{layer}", n_rows, d)
-        for block in _blocks(n_rows):
+        alpha = self.space.array(f"alpha{layer}", len(step.source))
+        m = self.space.array(f"m{layer}", n_rows, d)
+        x = self.space.array(f"x{layer}", n_rows, d)
+        for block in blocks(n_rows):
             self.kernels.forward(
                 step.indptr[block.start : block.stop + 1], step.source, step.relation, a, p,
                 w["w_alpha"], w["b_alpha"], hidden, w["relation"], alpha, m[block],
             )  # fmt: skip
             begin = self._lap("edges", begin)
-            _mm(m[block], w["W_h"].T, x[block])
+            matmul(m[block], w["W_h"].T, x[block])
             activate(x[block], ACTIVATIONS[arch.activation])
             begin = self._lap("dense", begin)
         x_kept, mask, kept_rows, sampling = x, None, None, None
@@ -274,27 +221,27 @@ class Propagation:
         if arch.top_k is not None:
             frontier, kept_rows, sampling = self._sample(weights, layer, before, step, x, seed)
             next_query = step.query[kept_rows]
-            x_kept = self._array(f"xk{layer}", len(kept_rows), d)
+            x_kept = self.space.array(f"xk{layer}", len(kept_rows), d)
             np.take(x, kept_rows, axis=0, out=x_kept, mode="clip")
             begin = self._lap("sampling", begin)
         if seed is not None and arch.dropout > 0:
             if x_kept is x:
-                x_kept = self._array(f"xk{layer}", n_rows, d)
+                x_kept = self.space.array(f"xk{layer}", n_rows, d)
                 x_kept[...] = x
-            mask = self._array(f"mask{layer}", *x_kept.shape)
+            mask = self.space.array(f"mask{layer}", *x_kept.shape)
             dropout(x_kept, mask, arch.dropout, seed)
 
         n_kept = len(x_kept)
-        gates = self._array(f"g{layer}", n_kept, 3 * d)
-        y = self._array(f"y{layer}", n_old, 3 * d)
-        old = self._array(f"old{layer}", n_old, d)
-        out = self._array(f"h{layer + 1}", n_kept, d)
+        gates = self.space.array(f"g{layer}", n_kept, 3 * d)
+        y = self.space.array(f"y{layer}", n_old, 3 * d)
+        old = self.space.array(f"old{layer}", n_old, d)
+        out = self.space.array(f"h{layer + 1}", n_kept, d)
         w_ih, w_hh = weights["gru.W_ih"].T, weights["gru.W_hh"].T
-        for block in _blocks(n_kept):
-            _mm(x_kept[block], w_ih, gates[block])
+        for block in blocks(n_kept):
+            matmul(x_kept[block], w_ih, gates[block])
             if len(old[block]):
                 np.take(hidden, step.previous[block], axis=0, out=old[block], mode="clip")
-                _mm(old[block], w_hh, y[block])
+                matmul(old[block], w_hh, y[block])
             self.gru.forward(
                 gates[block], y[block], weights["gru.b_ih"], weights["gru.b_hh"], old[block],
                 out[block],
@@ -356,14 +303,14 @@ class Propagation:
         """Sum of the log-losses of a batch; its gradient is added to ``gradient``."""
         frontier, scores = self.forward(weights, heads, relations, active, train_seed=train_seed)
         begin = time.perf_counter()
-        d_score = self._array("d_score", len(scores), zero=True)
+        d_score = self.space.array("d_score", len(scores), zero=True)
         loss = log_loss(
             frontier.ptr, frontier.node, frontier.row, scores, self.n_entities, answer_ptr,
             answers, d_score,
         )  # fmt: skip
         last = self._layers[-1].out
         gradient["readout.w"][...] += d_score @ last
-        d_hidden = self._array("dh_a", *last.shape)
+        d_hidden = self.space.array("dh_a", *last.shape)
         np.multiply(d_score[:, None], weights["readout.w"][None, :], out=d_hidden)
         self._lap("loss", begin)
         for layer in reversed(range(len(self._layers))):
@@ -383,19 +330,19 @@ class Propagation:
              ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
 
         begin = time.perf_counter()
-        d_old = self._array("d_old", *old.shape)
+        d_old = self.space.array("d_old", *old.shape)
         d_gates, d_y = saved.gates, saved.y
-        d_kept = self._array("d_kept", len(d_gates), d)
-        for block in _blocks(len(d_gates)):
+        d_kept = self.space.array("d_kept", len(d_gates), d)
+        for block in blocks(len(d_gates)):
             self.gru.backward(
                 d_gates[block], d_y[block], weights["gru.b_hh"], old[block], d_out[block],
                 d_old[block], gradient["gru.b_ih"], gradient["gru.b_hh"],
             )  # fmt: skip
-            _mm(d_gates[block].T, saved.x_kept[block], gradient["gru.W_ih"], add=True)
-            _mm(d_gates[block], weights["gru.W_ih"], d_kept[block])
+            matmul(d_gates[block].T, saved.x_kept[block], gradient["gru.W_ih"], add=True)
+            matmul(d_gates[block], weights["gru.W_ih"], d_kept[block])
             if len(old[block]):
-                _mm(d_y[block].T, old[block], gradient["gru.W_hh"], add=True)
-                _mm(d_y[block], weights["gru.W_hh"], d_old[block], add=True)
+                matmul(d_y[block].T, old[block], gradient["gru.W_hh"], add=True)
+                matmul(d_y[block], weights["gru.W_hh"], d_old[block], add=True)
         if saved.mask is not None:
             d_kept *= saved.mask
         d_x = d_kept
@@ -404,14 +351,14 @@ class Propagation:
             d_x = self._sampler_backward(weights, gradient, layer, d_kept)
             begin = self._lap("sampling", begin)
         n_sources = len(saved.hidden)
-        d_hidden = self._array(name, n_sources, d, zero=True)
-        d_a = self._array("d_a", n_sources, arch.attention_dim, zero=True)
-        d_p = self._array("d_p", *saved.p.shape, zero=True)
-        d_m = self._array("d_m", min(BLOCK, len(d_x)), d)
-        for block in _blocks(len(d_x)):
+        d_hidden = self.space.array(name, n_sources, d, zero=True)
+        d_a = self.space.array("d_a", n_sources, arch.attention_dim, zero=True)
+        d_p = self.space.array("d_p", *saved.p.shape, zero=True)
+        d_m = self.space.array("d_m", min(BLOCK, len(d_x)), d)
+        for block in blocks(len(d_x)):
             activate_backward(saved.x[block], d_x[block], ACTIVATIONS[arch.activation])
-            _mm(d_x[block].T, saved.m[block], g["W_h"], add=True)
-            d_block = _mm(d_x[block], w["W_h"], d_m[: block.stop - block.start])
+            matmul(d_x[block].T, saved.m[block], g["W_h"], add=True)
+            d_block = matmul(d_x[block], w["W_h"], d_m[: block.stop - block.start])
             begin = self._lap("dense", begin)
             self.kernels.backward(
                 step.indptr[block.start : block.stop + 1], step.source, step.relation, saved.a,
@@ -420,20 +367,20 @@ class Propagation:
             )  # fmt: skip
             begin = self._lap("edges", begin)
 
-        _mm(d_p.T, w["relation"], g["W_r"], add=True)
-        _mm(d_p, w["W_r"], g["relation"], add=True)
-        _mm(d_a.T, saved.hidden, g["W_s"], add=True)
-        _mm(d_a, w["W_s"], d_hidden, add=True)
+        matmul(d_p.T, w["relation"], g["W_r"], add=True)
+        matmul(d_p, w["W_r"], g["relation"], add=True)
+        matmul(d_a.T, saved.hidden, g["W_s"], add=True)
+        matmul(d_a, w["W_s"], d_hidden, add=True)
         # the query part of a: rows → query relations
         q_relation = self._q_relation
         row_query = np.arange(len(q_relation)) if layer == 0 else self._row_query(layer - 1)
         d_q = np.zeros((len(q_relation), arch.attention_dim), self.dtype)
-        _add_rows(d_q, row_query, d_a)
+        add_rows(d_q, row_query, d_a)
         g["b_q"][...] += d_q.sum(0)
         g["W_q"][...] += d_q.T @ w["relation"][q_relation]
         np.add.at(g["relation"], q_relation, d_q @ w["W_q"])
         if len(old):
-            _add_rows(d_hidden, step.previous, d_old)
+            add_rows(d_hidden, step.previous, d_old)
         self._lap("dense", begin)
         return d_hidden
 
@@ -451,8 +398,8 @@ class Propagation:
         before_ptr, logit, noise, keep, members = saved.sampling
         after = saved.step.frontier
         n_rows = len(saved.x)
-        d_x = self._array("d_x", *saved.x.shape)
-        share = self._array("share", n_rows)
+        d_x = self.space.array("d_x", *saved.x.shape)
+        share = self.space.array("share", n_rows)
         scatter_kept(saved.kept_rows, members, saved.x, d_kept, d_x, share)
         d_logit = np.zeros(n_rows, np.float64)
         top_k_backward(before_ptr, after.ptr, after.row, logit, noise, keep, share, d_logit)
@@ -460,9 +407,3 @@ class Propagation:
         gradient[f"layer{layer}.w_sample"][...] += d_logit @ saved.x
         add_outer(d_logit, weights[f"layer{layer}.w_sample"], d_x)
         return d_x
-
-
-def _add_rows(target: FloatArray, index: npt.NDArray[Any], rows: FloatArray) -> None:
-    """target[index] += rows, duplicates included."""
-    where = torch.from_numpy(np.ascontiguousarray(index))
-    torch.from_numpy(target).index_add_(0, where, torch.from_numpy(rows))

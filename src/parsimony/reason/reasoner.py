@@ -13,9 +13,9 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.frontier import Scratch, expand, start
 from parsimony.knowledge import Explanation, Rule
 from parsimony.measure import Ledger
+from parsimony.reason.architecture import Architecture
 from parsimony.reason.link_estimator import LinkEstimator
 from parsimony.reason.parameters import Weights, layout
-from parsimony.reason.propagation import Architecture
 from parsimony.reason.training import Engine, Schedule, State, one_torch_thread, train
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng

@@ -23,8 +23,9 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.frontier import Frontier
 from parsimony.kernels.ranking import filtered_counts
 from parsimony.measure import Ledger, Ranks
+from parsimony.reason.architecture import Architecture
 from parsimony.reason.parameters import Weights
-from parsimony.reason.propagation import Architecture, Propagation
+from parsimony.reason.propagation import Propagation
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
