@@ -40,6 +40,7 @@ def test_audit(typed):
 def test_doctor(typed, monkeypatch, tmp_path):
     monkeypatch.setenv("PARSIMONY_DATA", str(tmp_path))
     monkeypatch.setenv("PARSIMONY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("PARSIMONY_MIRROR", raising=False)
     report = typed("doctor", "--json").json
     assert report["kernels"]["check"] == "passed"
     assert report["cache"] == str(tmp_path / "cache")
