@@ -185,15 +185,21 @@ def test_interrupted_training_says_how_to_go_on(tmp_path):
         [sys.executable, "-m", "parsimony", "fit", "royal", "--out", "run", "--epochs", "500",
          "--set", "dim=32", "--set", "n_layers=3", "--set", "patience=500", "--json"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+        # A test run in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    log = tmp_path / "run" / "log.jsonl"
-    for _ in range(1200):
-        if log.exists() and log.read_text().count("\n") >= 1:
-            break
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        log = tmp_path / "run" / "log.jsonl"
+        for _ in range(3000):
+            if log.exists() and log.read_text().count("\n") >= 1:
+                break
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 130, err
     error = json.loads(out)["error"]
     assert error["type"] == "Interrupted"

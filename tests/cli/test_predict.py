@@ -181,13 +181,15 @@ def test_a_killed_batch_goes_on(trained, tmp_path):
         [sys.executable, "-c", code, str(trained)], cwd=tmp_path, env=environment
     )
     parts = tmp_path / "o.parquet.parts"
-    for _ in range(1200):
-        if len(list(parts.glob("*.parquet"))) >= 3:
-            break
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        for _ in range(6000):
+            if len(list(parts.glob("*.parquet"))) >= 3:
+                break
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     assert not (tmp_path / "o.parquet").exists()
     os.chdir(tmp_path)
     done = run_batch(estimator, trained, tmp_path / "q.tsv", tmp_path / "o.parquet", shard=10)
