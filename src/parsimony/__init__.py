@@ -2,7 +2,7 @@
 
 >>> import parsimony
 >>> model, summary = parsimony.fit("royal", "redgnn", epochs=3)  # doctest: +SKIP
->>> print(model.explain("elizabeth_ii", "aunt", "beatrice").text())  # doctest: +SKIP
+>>> print(model.predict("Leopold_I_of_Belgium", "uncle")["answers"][0])  # doctest: +SKIP
 
 Every name below is imported when it is first used, so that ``import parsimony`` costs nothing.
 """
