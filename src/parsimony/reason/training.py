@@ -76,7 +76,12 @@ class Engine:
             )
             threads = 1
         self.shards = [make() for _ in range(threads)]
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        # OpenMP counts threads for each calling thread, so every worker must ask for one.
+        self._pool = (
+            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+            if threads > 1
+            else None
+        )
 
     def close(self) -> None:
         """Let the threads go."""
