@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from common import record
+
 from parsimony import datasets
 from parsimony.reason.redgnn import RedGNN
 from parsimony.tasks.link import LinkTask
