@@ -31,7 +31,7 @@ from parsimony.reason.evidence import (
 )
 from parsimony.run.seeds import rng
 
-LONGEST_RULE = 4
+LONGEST_RULE = 3  # counting four atoms on a dense graph (umls) takes minutes
 CANDIDATES = 40  # walks of largest attention among which the evidence is chosen
 
 
