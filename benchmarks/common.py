@@ -19,7 +19,7 @@ from parsimony.base import resolve
 from parsimony.measure.ledger import peak_memory, processor
 from parsimony.reason.parameters import Weights
 from parsimony.reason.training import Schedule, cut_facts
-from parsimony.tasks.link import LinkTask, group_answers
+from parsimony.tasks.link import Batch, LinkTask, training_batch
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -38,11 +38,11 @@ class Prepared:
         schedule = Schedule(1, self.resolved.batch, 50, 0.0, 1.0, 0.0, self.resolved.fact_ratio, 1)
         self.queries, self.active = cut_facts(self.task, schedule, np.random.default_rng(0))
 
-    def batch(self, number: int) -> tuple[Any, ...]:
-        """Heads, relations, answer_ptr, answers of a batch."""
+    def batch(self, number: int) -> Batch:
+        """One batch of training queries."""
         size = self.resolved.batch
         rows = self.queries[number * size : (number + 1) * size]
-        return group_answers(rows, self.task.n_relations)
+        return training_batch(rows, self.task.n_relations)
 
 
 def best_of(function: Callable[[], Any], repeats: int) -> float:

@@ -89,7 +89,7 @@ def main() -> None:
             if i == 1:
                 form.counts.seconds.clear()
             form.loss_and_gradient(
-                prepared.weights, *prepared.batch(i), prepared.active, gradient, train_seed=i
+                prepared.weights, prepared.batch(i), prepared.active, gradient, train_seed=i
             )
         layer = form._layers[-1]
         step = layer.step

@@ -21,6 +21,7 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.reason.architecture import Architecture
 from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.propagation import Propagation
+from parsimony.tasks.link import training_batch
 
 
 def one(n_edges: int) -> dict[str, float]:
@@ -45,9 +46,8 @@ def one(n_edges: int) -> dict[str, float]:
         q = triples[rng.integers(0, n_edges, 20)]
         begin = time.perf_counter()
         form.loss_and_gradient(
-            weights, q[:, 0].copy(), q[:, 1].copy(), np.arange(21), q[:, 2].copy(), active,
-            gradient, train_seed=i,
-        )  # fmt: skip
+            weights, training_batch(q, 20), active, gradient, train_seed=i
+        )
         times.append(time.perf_counter() - begin)
     return {
         "edges": n_edges,

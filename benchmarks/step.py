@@ -32,7 +32,7 @@ def fused(prepared: Prepared) -> tuple[Propagation, Any]:
 
     def step(i: int) -> float:
         return form.loss_and_gradient(
-            prepared.weights, *prepared.batch(i), prepared.active, gradient, train_seed=i
+            prepared.weights, prepared.batch(i), prepared.active, gradient, train_seed=i
         )
 
     return form, step
@@ -46,12 +46,12 @@ def plain(prepared: Prepared) -> Any:
         tensors = {
             k: torch.from_numpy(v.copy()).requires_grad_() for k, v in prepared.weights.items()
         }
-        heads, relations, ptr, answers = prepared.batch(i)
+        batch = prepared.batch(i)
         frontier, scores = plain_forward(
-            graph.digraph, graph.n_entities, prepared.architecture, tensors, heads, relations,
-            prepared.active, train_seed=i,
+            graph.digraph, graph.n_entities, prepared.architecture, tensors, batch.head,
+            batch.relation, prepared.active, train_seed=i,
         )  # fmt: skip
-        loss = plain_loss(frontier, scores, graph.n_entities, ptr, answers)
+        loss = plain_loss(frontier, scores, graph.n_entities, batch)
         loss.backward()
         return float(loss)
 

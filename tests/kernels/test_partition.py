@@ -13,7 +13,7 @@ from parsimony.kernels.partition import log_loss, log_loss_reference
 
 @st.composite
 def batches(draw):
-    """Frontiers whose nodes share rows; answers reached and unreached, repeated, or none."""
+    """Frontiers whose nodes share rows; answers reached, unreached, repeated, known, or none."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n_entities, n_rows = draw(st.integers(1, 9)), draw(st.integers(1, 8))
     n_queries = draw(st.integers(0, 4))
@@ -21,6 +21,10 @@ def batches(draw):
         rng.permutation(n_entities)[: rng.integers(0, n_entities + 1)] for _ in range(n_queries)
     ]
     answers = [rng.integers(0, n_entities, rng.integers(0, 4)) for _ in range(n_queries)]
+    known = [rng.permutation(n_entities)[: rng.integers(0, n_entities + 1)] for _ in answers]
+    if draw(st.booleans()):
+        known = [x[:0] for x in known]
+    known_ptr = np.concatenate([[0], np.cumsum([len(x) for x in known])]).astype(np.int64)
     ptr = np.concatenate([[0], np.cumsum([len(x) for x in nodes])]).astype(np.int64)
     answer_ptr = np.concatenate([[0], np.cumsum([len(x) for x in answers])]).astype(np.int64)
     node = np.concatenate([*nodes, []]).astype(np.int32)
@@ -34,27 +38,34 @@ def batches(draw):
         score,
         answer_ptr,
         np.concatenate([*answers, []]).astype(np.int32),
+        known_ptr,
+        np.concatenate([*known, []]).astype(np.int32),
     )
 
 
 def reference(batch, score):
-    n_entities, ptr, node, row, _, answer_ptr, answer = batch
+    n_entities, ptr, node, row, _, answer_ptr, answer, known_ptr, known = batch
     dense = np.zeros((len(ptr) - 1, n_entities))
-    answers = []
+    answers, left_out = [], []
     for b in range(len(ptr) - 1):
         inside = slice(ptr[b], ptr[b + 1])
         dense[b, node[inside]] = score[row[inside]]
         answers.append(answer[answer_ptr[b] : answer_ptr[b + 1]].tolist())
-    return log_loss_reference(dense, answers)
+        left_out.append(known[known_ptr[b] : known_ptr[b + 1]].tolist())
+    return log_loss_reference(dense, answers, left_out)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(batch=batches())
 @settings(deadline=None, max_examples=80)
 def test_loss_and_gradient(dtype, batch):
-    n_entities, ptr, node, row, score, answer_ptr, answer = batch
+    n_entities, ptr, node, row, score, *queries = batch
+    stamp, position, tick = np.zeros(n_entities, np.int64), np.empty(n_entities, np.int32), np.zeros(1, np.int64)
+    scratch = (stamp, position, tick)
     d_score = np.ones(len(score), dtype)
-    loss = log_loss(ptr, node, row, score.astype(dtype), n_entities, answer_ptr, answer, d_score)
+    loss = log_loss(
+        ptr, node, row, score.astype(dtype), n_entities, *queries, *scratch, d_score
+    )  # fmt: skip
     assert_close(loss, reference(batch, score), dtype)
     step = 1e-5
     for i in range(len(score)):

@@ -20,6 +20,7 @@ from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.plain import plain_forward, plain_loss
 from parsimony.reason.presets import adaprop_preset, redgnn_preset
 from parsimony.reason.propagation import Propagation
+from parsimony.tasks.link import Batch, training_batch
 
 ACTIVATION = {"identity": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -85,7 +86,13 @@ def models(draw, top_k, **how):
     counts = case.rng.integers(1, 3, len(case.heads))
     ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     answers = case.rng.integers(0, case.graph.n_entities, ptr[-1]).astype(np.int32)
-    return case, architecture, weights, ptr, answers
+    some = case.rng.random((len(case.heads), case.graph.n_entities)) < draw(
+        st.sampled_from([0.0, 0.5])
+    )
+    known_ptr = np.concatenate([[0], np.cumsum(some.sum(1))]).astype(np.int64)
+    known = np.nonzero(some)[1].astype(np.int32)
+    batch = Batch(case.heads, case.relations, ptr, answers, known_ptr, known)
+    return case, architecture, weights, batch
 
 
 def cast(weights, dtype):
@@ -108,13 +115,13 @@ def dense(frontier, scores, n_entities):
 
 def autograd(model, *, collapse, train_seed):
     """Loss and flat gradient of the plain twin."""
-    case, architecture, weights, ptr, answers = model
+    case, architecture, weights, batch = model
     twin = {name: torch.from_numpy(w.copy()).requires_grad_() for name, w in weights.items()}
     frontier, scores = plain_forward(
         case.graph.digraph, case.graph.n_entities, architecture, twin, case.heads, case.relations,
         case.active, collapse=collapse, train_seed=train_seed,
     )  # fmt: skip
-    loss = plain_loss(frontier, scores, case.graph.n_entities, ptr, answers)
+    loss = plain_loss(frontier, scores, case.graph.n_entities, batch)
     loss.backward()
     gradient = Weights(weights.shapes, dtype=np.float64)
     for name, value in twin.items():
@@ -124,13 +131,12 @@ def autograd(model, *, collapse, train_seed):
 
 
 def fused(model, *, dtype, collapse, train_seed):
-    case, architecture, weights, ptr, answers = model
+    case, architecture, weights, batch = model
     form = propagation(case, architecture, dtype, collapse)
     gradient = Weights(weights.shapes, dtype=dtype)
     loss = form.loss_and_gradient(
-        cast(weights, dtype), case.heads, case.relations, ptr, answers, case.active, gradient,
-        train_seed=train_seed,
-    )  # fmt: skip
+        cast(weights, dtype), batch, case.active, gradient, train_seed=train_seed
+    )
     return loss, gradient
 
 
@@ -168,10 +174,11 @@ def test_buffers_carry_nothing_from_batch_to_batch(model):
     _, first = form.forward(weights, case.heads, case.relations, case.active)
     first = first.copy()
     gradient = Weights(weights.shapes, dtype=np.float64)
-    other = np.array([case.graph.n_entities - 1], np.int32)
+    last = case.graph.n_entities - 1
+    other = np.array([[last, 0, last]], np.int32)
     form.loss_and_gradient(
-        weights, other, np.zeros(1, np.int32), np.array([0, 1]), other,
-        np.ones_like(case.active), gradient, train_seed=1,
+        weights, training_batch(other, case.graph.n_relations), np.ones_like(case.active),
+        gradient, train_seed=1,
     )  # fmt: skip
     _, again = form.forward(weights, case.heads, case.relations, case.active)
     np.testing.assert_array_equal(first, again)
@@ -217,12 +224,12 @@ def test_adaprop_collapsed_has_the_same_loss(model):
 @settings(deadline=None, max_examples=25, suppress_health_check=SLOW)
 def test_gradient_under_dropout(collapse, model, seed):
     """The same seed draws the same masks, so the loss has a directional derivative."""
-    case, architecture, weights, ptr, answers = model
+    case, architecture, weights, batch = model
     smooth = "tanh" if architecture.activation == "relu" else architecture.activation
     architecture = Architecture(
         architecture.n_relations, DIM, ATTENTION_DIM, architecture.n_layers, smooth, 0.4
     )
-    model = (case, architecture, weights, ptr, answers)
+    model = (case, architecture, weights, batch)
     _, gradient = fused(model, dtype=np.float64, collapse=collapse, train_seed=seed)
     direction = np.random.default_rng(seed).standard_normal(len(weights.flat))
     direction /= np.linalg.norm(direction)
@@ -230,7 +237,7 @@ def test_gradient_under_dropout(collapse, model, seed):
     ahead, behind = (
         fused(
             (case, architecture, Weights(weights.shapes, weights.flat + sign * step * direction),
-             ptr, answers),
+             batch),
             dtype=np.float64, collapse=collapse, train_seed=seed,
         )[0]
         for sign in (1, -1)

@@ -3,7 +3,8 @@
     L = Σ_(u,q,v) [ −f(u,q,v) + log Σ_{v'} e^{f(u,q,v')} ]
 
 (methods/04 c). Unreached entities score 0: they add N − |V^L| to the partition sum and carry no
-gradient, so nothing of size N is made.
+gradient, so nothing of size N is made. The other known answers of a query can be left out of the
+sum (methods/04 h11): a model is then not asked to rank one truth above another.
 """
 
 from __future__ import annotations
@@ -19,40 +20,71 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 @kernel
-def log_loss(ptr, node, row, score, n_entities, answer_ptr, answer, d_score):  # type: ignore[no-untyped-def]
+def log_loss(  # type: ignore[no-untyped-def]
+    ptr, node, row, score, n_entities, answer_ptr, answer, known_ptr, known,
+    stamp, position, tick, d_score,
+):  # fmt: skip
     """Sum of the log-losses of a batch and its gradient.
 
     IN  ptr (n_queries + 1,) node, row (n_nodes,) the last frontier; score (n_rows,)
         answer_ptr (n_queries + 1,) answer (n_answers,) entities
+        known_ptr (n_queries + 1,) known: distinct entities that stand in the partition sum of no
+        answer but themselves
+        stamp, position, tick: scratch over the entities
     OUT d_score (n_rows,) is added to; returns the loss
     """
     total = 0.0
     for b in range(ptr.shape[0] - 1):
-        n_reached = ptr[b + 1] - ptr[b]
-        top = score[0] * 0
+        tick[0] += 1
+        now = tick[0]
+        top = 0.0
         for i in range(ptr[b], ptr[b + 1]):
-            top = max(top, score[row[i]])
-        z = float(n_entities - n_reached) * np.exp(-np.float64(top))
+            stamp[node[i]] = now
+            position[node[i]] = i
+            top = max(top, np.float64(score[row[i]]))
+        n_unreached = n_entities - (ptr[b + 1] - ptr[b])
+        for j in range(known_ptr[b], known_ptr[b + 1]):
+            v = known[j]
+            if stamp[v] != now:
+                n_unreached -= 1
+                stamp[v] = now
+                position[v] = -1  # left out, unreached
+            else:
+                position[v] = -2 - position[v]  # left out
+        z = n_unreached * np.exp(-top)
         for i in range(ptr[b], ptr[b + 1]):
-            z += np.exp(np.float64(score[row[i]] - top))
-        log_z = np.log(z) + top
-        n_answers = answer_ptr[b + 1] - answer_ptr[b]
-        for i in range(ptr[b], ptr[b + 1]):
-            d_score[row[i]] += n_answers * np.exp(np.float64(score[row[i]]) - log_z)
-        total += n_answers * log_z
+            if position[node[i]] >= 0:
+                z += np.exp(np.float64(score[row[i]]) - top)
+        weight = 0.0  # of e^f in the gradient of all partition sums
         for j in range(answer_ptr[b], answer_ptr[b + 1]):
-            for i in range(ptr[b], ptr[b + 1]):
-                if node[i] == answer[j]:
-                    total -= score[row[i]]
-                    d_score[row[i]] -= 1
-                    break
+            at = -1
+            left_out = False
+            if stamp[answer[j]] == now:
+                at = position[answer[j]]
+                left_out = at < 0
+                at = -2 - at if left_out else at
+            f = np.float64(score[row[at]]) if at >= 0 else 0.0
+            own = np.exp(f - top) if left_out else 0.0
+            total += np.log(z + own) + top - f
+            weight += 1 / (z + own)
+            if at >= 0:
+                d_score[row[at]] += own / (z + own) - 1
+        for i in range(ptr[b], ptr[b + 1]):
+            if position[node[i]] >= 0:
+                d_score[row[i]] += np.exp(np.float64(score[row[i]]) - top) * weight
     return total
 
 
-def log_loss_reference(scores: FloatArray, answers: list[list[int]]) -> float:
+def log_loss_reference(
+    scores: FloatArray, answers: list[list[int]], known: list[list[int]] | None = None
+) -> float:
     """The readable twin over dense scores (n_queries, n_entities)."""
     total = 0.0
-    for query, truths in zip(scores.astype(np.float64), answers, strict=True):
-        partition = np.log(np.exp(query - query.max()).sum()) + query.max()
-        total += sum(partition - query[t] for t in truths)
+    for b, (query, truths) in enumerate(zip(scores.astype(np.float64), answers, strict=True)):
+        for t in truths:
+            others = np.ones(len(query), bool)
+            others[[] if known is None else known[b]] = False
+            others[t] = True
+            top = query[others].max()
+            total += np.log(np.exp(query[others] - top).sum()) + top - query[t]
     return total

@@ -17,6 +17,7 @@ from parsimony.kernels.frontier import Frontier, Scratch
 from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
 from parsimony.reason.plain import plain_forward, plain_loss
+from parsimony.tasks.link import Batch
 
 IntArray = npt.NDArray[np.int32]
 
@@ -78,10 +79,7 @@ class PlainPropagation:
     def loss_and_gradient(
         self,
         weights: Weights,
-        heads: IntArray,
-        relations: IntArray,
-        answer_ptr: npt.NDArray[np.int64],
-        answers: IntArray,
+        batch: Batch,
         active: npt.NDArray[np.uint8],
         gradient: Weights,
         *,
@@ -91,11 +89,11 @@ class PlainPropagation:
         tensors = self._tensors(weights, grad=True)
         torch.manual_seed(train_seed & 0x7FFFFFFFFFFFFFFF)  # dropout
         frontier, scores = plain_forward(
-            self.digraph, self.n_entities, self.architecture, tensors, heads, relations, active,
-            scratch=self.scratch, collapse=self.architecture.top_k is None,
+            self.digraph, self.n_entities, self.architecture, tensors, batch.head, batch.relation,
+            active, scratch=self.scratch, collapse=self.architecture.top_k is None,
             train_seed=train_seed,
         )  # fmt: skip
-        loss = plain_loss(frontier, scores, self.n_entities, answer_ptr, answers)
+        loss = plain_loss(frontier, scores, self.n_entities, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         for name, tensor in tensors.items():
             if tensor.grad is not None:

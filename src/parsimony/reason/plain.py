@@ -19,6 +19,7 @@ from parsimony.graph import Adjacency
 from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, restrict, start
 from parsimony.kernels.sampling import prune, top_k_new
 from parsimony.reason.architecture import Architecture
+from parsimony.tasks.link import Batch
 
 IntArray = npt.NDArray[np.int32]
 ACTIVATIONS = {"identity": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
@@ -146,10 +147,9 @@ def plain_loss(
     frontier: Frontier,
     scores: Tensor,
     n_entities: int,
-    answer_ptr: npt.NDArray[np.int64],
-    answers: IntArray,
+    batch: Batch,
 ) -> Tensor:
-    """Sum of the multi-class log-losses (methods/04 c) over dense scores, by logsumexp."""
+    """Sum of the multi-class log-losses (kernels/partition.py) over dense scores."""
     total = scores.new_zeros(())
     for b in range(len(frontier.ptr) - 1):
         inside = slice(frontier.ptr[b], frontier.ptr[b + 1])
@@ -157,8 +157,11 @@ def plain_loss(
         node = torch.from_numpy(frontier.node[inside].astype(np.int64)).to(scores.device)
         row = torch.from_numpy(frontier.row[inside].astype(np.int64)).to(scores.device)
         dense = dense.index_copy(0, node, scores[row])
-        truths = torch.from_numpy(answers[answer_ptr[b] : answer_ptr[b + 1]].astype(np.int64)).to(
-            scores.device
-        )
-        total = total + len(truths) * torch.logsumexp(dense, 0) - dense[truths].sum()
+        known = batch.known[batch.known_ptr[b] : batch.known_ptr[b + 1]].astype(np.int64)
+        truths = batch.answer[batch.answer_ptr[b] : batch.answer_ptr[b + 1]].astype(np.int64)
+        left_out = torch.zeros(len(truths), n_entities, dtype=torch.bool)
+        left_out[:, known] = True
+        left_out[np.arange(len(truths)), truths] = False
+        logits = dense.repeat(len(truths), 1).masked_fill(left_out.to(scores.device), -torch.inf)
+        total = total + (torch.logsumexp(logits, 1) - dense[truths]).sum()
     return total

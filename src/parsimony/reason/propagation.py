@@ -40,6 +40,7 @@ from parsimony.kernels.sampling import (
 from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
 from parsimony.reason.workspace import BLOCK, Workspace, add_rows, blocks, matmul
+from parsimony.tasks.link import Batch
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int32]
@@ -291,22 +292,22 @@ class Propagation:
     def loss_and_gradient(
         self,
         weights: Weights,
-        heads: IntArray,
-        relations: IntArray,
-        answer_ptr: npt.NDArray[np.int64],
-        answers: IntArray,
+        batch: Batch,
         active: npt.NDArray[np.uint8],
         gradient: Weights,
         *,
         train_seed: int,
     ) -> float:
         """Sum of the log-losses of a batch; its gradient is added to ``gradient``."""
-        frontier, scores = self.forward(weights, heads, relations, active, train_seed=train_seed)
-        begin = time.perf_counter()
+        frontier, scores = self.forward(
+            weights, batch.head, batch.relation, active, train_seed=train_seed
+        )
+        begin, scratch = time.perf_counter(), self.scratch
         d_score = self.space.array("d_score", len(scores), zero=True)
         loss = log_loss(
-            frontier.ptr, frontier.node, frontier.row, scores, self.n_entities, answer_ptr,
-            answers, d_score,
+            frontier.ptr, frontier.node, frontier.row, scores, self.n_entities,
+            batch.answer_ptr, batch.answer, batch.known_ptr, batch.known,
+            scratch.stamp, scratch.position, scratch.tick, d_score,
         )  # fmt: skip
         last = self._layers[-1].out
         gradient["readout.w"][...] += d_score @ last

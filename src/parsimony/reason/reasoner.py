@@ -141,8 +141,8 @@ class Reasoner(LinkEstimator):
             epochs=resolved.epochs, batch=resolved.batch, eval_batch=resolved.eval_batch,
             lr=resolved.lr, decay=resolved.decay, weight_decay=resolved.weight_decay,
             fact_ratio=resolved.fact_ratio, patience=resolved.patience,
-            remove_one_hop=resolved.remove_one_hop, unreached=self._unreached,
-            seed=resolved.seed,
+            remove_one_hop=resolved.remove_one_hop, mask_answers=resolved.mask_answers,
+            unreached=self._unreached, seed=resolved.seed,
         )  # fmt: skip
         with one_torch_thread():
             engine = Engine(task.train_graph, self.architecture_, resolved.threads, device)

@@ -44,6 +44,9 @@ class ReasonerParameters(base.Parameters):
     remove_one_hop: bool = Field(
         False, description="do not walk facts that join the ends of a training query"
     )
+    mask_answers: bool = Field(
+        False, description="leave a query's other known answers out of the loss's partition sum"
+    )
     unreached: Literal["zero", "below"] = Field(
         "zero", description="rank of unreached entities: score zero (published) or below all"
     )

@@ -29,7 +29,7 @@ from parsimony.reason.propagation import Propagation
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
-from parsimony.tasks.link import LinkTask, QuerySet, both_directions, group_answers
+from parsimony.tasks.link import Filter, LinkTask, QuerySet, both_directions, training_batch
 
 IntArray = npt.NDArray[np.int32]
 
@@ -100,16 +100,20 @@ class Engine:
         queries: IntArray,
         active: npt.NDArray[np.uint8],
         seed: int,
+        known: Filter | None = None,
     ) -> float:
-        """Loss of a batch of (head, relation, answer) rows; its gradient in ``gradients[0]``."""
+        """Loss of a batch of (head, relation, answer) rows; its gradient in ``gradients[0]``.
+
+        ``known`` names the answers that the partition sums leave out.
+        """
         parts = np.array_split(queries, min(len(self.shards), len(queries)))
 
         def work(i: int) -> float:
             gradients[i].flat.fill(0)
-            head, relation, ptr, answer = group_answers(parts[i], self.architecture.n_relations)
+            batch = training_batch(parts[i], self.architecture.n_relations, known)
             return float(
                 self.shards[i].loss_and_gradient(
-                    weights, head, relation, ptr, answer, active, gradients[i],
+                    weights, batch, active, gradients[i],
                     train_seed=seed * len(self.shards) + i,
                 )
             )  # fmt: skip
@@ -197,6 +201,7 @@ class Schedule:
     fact_ratio: float
     patience: int
     remove_one_hop: bool = False
+    mask_answers: bool = False
     unreached: float = 0.0
     seed: int = 0
 
@@ -304,6 +309,7 @@ def train(
     optimizer = Adam(state, schedule)
     has_valid = bool(len(task.data.valid)) if not task.inductive else True
     valid = task.queries("valid") if has_valid else None
+    known = task.training_answers if schedule.mask_answers else None
     while not state.finished and state.epoch < schedule.epochs:
         begin, flops = time.perf_counter(), engine.flops
         epoch = state.epoch + 1
@@ -316,7 +322,9 @@ def train(
         with Progress(len(queries), f"epoch {epoch}/{schedule.epochs}", quiet=quiet) as progress:
             for number, at in enumerate(starts):
                 batch = queries[at : at + schedule.batch]
-                loss += engine.step(state.weights, gradients, batch, active, base + number)
+                loss += engine.step(
+                    state.weights, gradients, batch, active, base + number, known
+                )
                 if not np.isfinite(loss):
                     raise TrainingDiverged(
                         f"the loss became {loss} in epoch {epoch}, step {number + 1}",

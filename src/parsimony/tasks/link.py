@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,20 @@ class QuerySet:
         return np.repeat(self.relation, np.diff(self.answer_ptr))
 
 
+class Batch(NamedTuple):
+    """Training queries, their answers, and what the loss leaves out of their partition sums.
+
+    Laid out as in :class:`QuerySet`; ``known`` is empty for the published loss.
+    """
+
+    head: IntArray
+    relation: IntArray
+    answer_ptr: npt.NDArray[np.int64]
+    answer: IntArray
+    known_ptr: npt.NDArray[np.int64]
+    known: IntArray
+
+
 def both_directions(triples: IntArray, n_relations: int) -> IntArray:
     """(h, r, t) and (t, r + R, h) for every triple: (2 n, 3)."""
     inverse = triples[:, [2, 1, 0]].copy()
@@ -70,6 +84,15 @@ def group_answers(
     head = (distinct // (2 * n_relations)).astype(np.int32)
     relation = (distinct % (2 * n_relations)).astype(np.int32)
     return head, relation, ptr, queries[order, 2].astype(np.int32)
+
+
+def training_batch(queries: IntArray, n_relations: int, known: Filter | None = None) -> Batch:
+    """Group (head, relation, tail) rows into a batch; ``known`` names the answers to leave out."""
+    grouped = group_answers(queries, n_relations)
+    head, relation, ptr, _ = grouped
+    if known is None:
+        return Batch(*grouped, np.zeros_like(ptr), np.empty(0, np.int32))
+    return Batch(*grouped, *known(head, relation))
 
 
 class Filter:
@@ -154,6 +177,13 @@ class LinkTask:
     def training_queries(self) -> IntArray | None:
         """Fixed training queries (n, 3), or None: cut from the facts anew every epoch."""
         return self.data.valid if self.inductive and self.protocol == "redgnn" else None
+
+    @cached_property
+    def training_answers(self) -> Filter:
+        """The answers of every query that training may know of."""
+        fixed = self.training_queries
+        facts = self.data.train if fixed is None else np.concatenate([self.data.train, fixed])
+        return Filter(facts, self.data.n_entities, self.n_relations)
 
     @property
     def n_labels(self) -> int:
