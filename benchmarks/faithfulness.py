@@ -1,6 +1,10 @@
 """Score drop after deleting the named evidence, against random edges of the same sub-digraph.
 
-    python benchmarks/faithfulness.py RUN [answers]
+    python benchmarks/faithfulness.py RUN [answers] [need|attention]
+
+"need" (default) names, among the walks of largest attention, those that the score needs most; the
+choice looks at deletions, so the comparison with random edges favours it. "attention" names the
+walks of largest attention, without a look at any deletion.
 
 Correct answers (filtered rank 1) of the test split in seeded order; 20 random draws each, as many
 edges of the same layers as the evidence has. Reported: the medians over answers and their ratio.
@@ -18,6 +22,7 @@ from parsimony.base import load_run
 
 def main() -> None:
     run, wanted = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    choose = sys.argv[3] if len(sys.argv) > 3 else "need"
     estimator = load_run(run)
     data = estimator.task_.test_data
     deleted, random, edges = [], [], []
@@ -26,7 +31,7 @@ def main() -> None:
             break
         h, r, t = (int(x) for x in data.test[row])
         found = estimator.explain(
-            data.entities.name(h), data.relations.name(r), data.entities.name(t)
+            data.entities.name(h), data.relations.name(r), data.entities.name(t), choose=choose
         )
         if found.rank == 1 and found.faithfulness is not None:
             deleted.append(found.faithfulness.deleted_drop)
@@ -35,7 +40,7 @@ def main() -> None:
     drop, other = np.array(deleted), np.array(random)
     sys.argv[1] = "RUN"
     record(
-        f"faithfulness-{data.name}-{estimator.method}",
+        f"faithfulness-{data.name}-{estimator.method}" + "-attention" * (choose == "attention"),
         {
             "answers": len(drop),
             "median_drop_evidence": float(np.median(drop)),

@@ -60,8 +60,9 @@ def reference(batch, score):
 @settings(deadline=None, max_examples=80)
 def test_loss_and_gradient(dtype, batch):
     n_entities, ptr, node, row, score, *queries = batch
-    stamp, position, tick = np.zeros(n_entities, np.int64), np.empty(n_entities, np.int32), np.zeros(1, np.int64)
-    scratch = (stamp, position, tick)
+    scratch = (
+        np.zeros(n_entities, np.int64), np.empty(n_entities, np.int32), np.zeros(1, np.int64)
+    )  # fmt: skip
     d_score = np.ones(len(score), dtype)
     loss = log_loss(
         ptr, node, row, score.astype(dtype), n_entities, *queries, *scratch, d_score

@@ -9,14 +9,17 @@ import pytest
 
 from parsimony import datasets
 from parsimony.errors import InvalidParameter, UnknownEntity
+from parsimony.knowledge import Explanation
 from parsimony.reason.adaprop import AdaProp
 from parsimony.reason.evidence import (
+    Cone,
     as_fact,
     as_tensors,
     backward_cone,
     best_walks,
     cone_scores,
     facts_mask,
+    strongest_edges,
 )
 from parsimony.reason.redgnn import RedGNN
 from parsimony.tasks.link import LinkTask
@@ -87,6 +90,30 @@ def test_the_best_walk_is_the_best_by_enumeration(fitted):
             after[int(o)] = max(after.get(int(o), 0.0), best[int(s)] * float(a))
         best = after
     assert best_walks(cone, n_relations, 1)[0][0] == pytest.approx(best[cone.tail])
+
+
+def test_strongest_edges_keep_every_walk_better_than_the_weakest(fitted):
+    n_relations = fitted.task_.n_relations
+    for cone in (c for c in cones(fitted) if c.reached):
+        whole = strongest_edges(cone, 10**6)
+        for layer, all_edges in zip(whole, cone.layers, strict=True):
+            assert len(layer.source) == len(all_edges.source)
+        few = strongest_edges(cone, 20)
+        assert all(len(layer.source) <= 20 for layer in few)
+        best = best_walks(cone, n_relations, 1)[0][0]
+        pruned = Cone(cone.head, cone.relation, cone.tail, 0.0, True, tuple(few))
+        assert best_walks(pruned, n_relations, 1)[0][0] == pytest.approx(best)
+
+
+def test_evidence_can_be_chosen_by_attention_alone(fitted):
+    data = fitted.task_.test_data
+    h, r, t = some_facts(fitted)[0]
+    names = data.entities.name(h), data.relations.name(r), data.entities.name(t)
+    found = fitted.explain(*names, choose="attention")
+    weights = [path.weight for path in found.paths]
+    assert weights == sorted(weights, reverse=True)
+    assert "attention" in found.text()
+    assert Explanation.from_dict(found.to_dict(full=True)) == found
 
 
 def test_masks_name_both_directions_of_a_fact(fitted):

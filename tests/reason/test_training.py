@@ -11,15 +11,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tests.reason.small_data import TINY, compositions, write_folder
 
+from parsimony.datasets import LinkData
 from parsimony.errors import TrainingDiverged
 from parsimony.fitting import fit
+from parsimony.graph import Vocabulary
 from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.reason.adaprop import AdaProp
-from parsimony.reason.parameters import Weights
+from parsimony.reason.architecture import Architecture
+from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.redgnn import RedGNN
-from parsimony.reason.training import Engine, Schedule, cut_facts
+from parsimony.reason.training import Adam, Engine, Schedule, State, cut_facts
 from parsimony.run.seeds import rng
 from parsimony.tasks.link import LinkTask, both_directions
 
@@ -87,6 +91,41 @@ def test_ranks_are_those_of_the_dense_scores(task, cls):
     assert ranks.equal.tolist() == equal.tolist()
     assert set(ranks.direction.tolist()) == {0, 1}
     assert ranks.relation.max() < 3
+
+
+def test_adam_is_torchs():
+    weights = Weights({"w": (7, 3)}).initialise(np.random.default_rng(0))
+    state = State(weights, weights.flat.copy(), *np.zeros((2, 21), np.float32))
+    ours = Adam(state, replace(SCHEDULE, weight_decay=0.1))
+    theirs = torch.nn.Parameter(torch.from_numpy(weights.flat.copy()))
+    optimizer = torch.optim.Adam([theirs], weight_decay=0.1)
+    for step in range(5):
+        gradient = np.random.default_rng(step).standard_normal(21).astype(np.float32)
+        ours.step(gradient, 0.01)
+        optimizer.param_groups[0]["lr"] = 0.01
+        theirs.grad = torch.from_numpy(gradient.copy())
+        optimizer.step()
+    assert state.steps == 5
+    np.testing.assert_allclose(weights.flat, theirs.detach().numpy(), rtol=1e-5, atol=1e-7)
+
+
+def test_the_other_answers_can_be_left_out():
+    """Two answers of one query: masked, neither stands in the other's partition sum."""
+    facts = np.array([[0, 0, 1], [0, 0, 2], [3, 0, 4]], np.int32)
+    none = facts[:0]
+    names = Vocabulary([str(i) for i in range(5)]), Vocabulary(["r"], "relation")
+    task = LinkTask(LinkData("fork", *names, facts, none, none))
+    architecture = Architecture(1, 8, 3, 1)
+    engine = Engine(task.train_graph, architecture, 1)
+    weights = Weights(layout(1, 8, 3, 1, sampler=False))  # all zero: every score is 0
+    of_query = facts[:2], np.ones(3, np.uint8), 0
+    plain, masked = (
+        engine.step(weights, [Weights(weights.shapes)], *of_query, known)
+        for known in (None, task.training_answers)
+    )
+    engine.close()
+    assert plain == pytest.approx(2 * np.log(5))
+    assert masked == pytest.approx(2 * np.log(4))
 
 
 def test_shards_add_up(task):

@@ -201,7 +201,7 @@ def _find(
         if isinstance(place, FolderMirror):
             folder = place.dataset_folder(name)
             if folder is not None:
-                return folder, str(folder)
+                return folder, f"folder {folder.name}"
         elif file:
             # What was unpacked from the web once needs no connection any more.
             ready = archives.find_unpacked(file, item.sha256 if item else None)
@@ -215,7 +215,7 @@ def _find(
             # Published figures of this project hold for the registered bytes.
             other = item is not None and promise.sha256 != item.sha256
             edition = " (another edition than the registered one)" if other else ""
-            return folder, f"{promise.file}{edition} from {place.address}"
+            return folder, f"{promise.file}{edition}"
     if item is None:
         return None
     if item.embedded:

@@ -142,6 +142,8 @@ class Explanation:
         The method.
     known : bool, optional
         Whether the data state the answer as a fact.
+    path_order : str
+        A sentence on what puts the paths in order and what their weights are.
     """
 
     query: tuple[str, str, str]
@@ -155,6 +157,7 @@ class Explanation:
     labels: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
     known: bool | None = None
+    path_order: str = ""
 
     def label(self, name: str) -> str:
         """Return the readable name, or the name itself."""
@@ -209,6 +212,7 @@ class Explanation:
                 "labels": dict(self.labels),
                 "model": self.model,
                 "known": self.known,
+                "path_order": self.path_order,
             }
         return result
 
@@ -247,6 +251,7 @@ class Explanation:
             labels=content.get("labels", {}),
             model=content.get("model", ""),
             known=content.get("known"),
+            path_order=content.get("path_order", ""),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:

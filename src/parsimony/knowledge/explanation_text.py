@@ -72,6 +72,7 @@ def explanation_text(explanation: Explanation) -> str:
     head, relation, tail = map(explanation.label, explanation.query)
     lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation), ""]
     lines.append("Paths (weight, walk; ←r— walks the fact r backwards)")
+    lines += [f"  {explanation.path_order}"] * bool(explanation.path_order and explanation.paths)
     lines += [
         f"  {number(path.weight):>8}  {path_text(explanation, path)}" for path in explanation.paths
     ] or ["  none: no path of the graph joins the two within the model's reach"]

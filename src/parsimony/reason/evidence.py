@@ -159,14 +159,53 @@ def cone_scores(
     return result
 
 
+def strongest_edges(cone: Cone, most: int = 256) -> list[ConeLayer]:
+    """The ``most`` edges of every layer on the walks of largest attention product.
+
+    An edge counts with the best walk through it: best way in × α × best way out (max-product
+    forwards and backwards). All walks better than the weakest edge kept are still there.
+    """
+    if not cone.layers:
+        return []
+    names = [np.concatenate([layer.source, layer.target]) for layer in cone.layers]
+    nodes = np.unique(np.concatenate([[cone.head, cone.tail], *names]))
+    ends = [
+        (np.searchsorted(nodes, layer.source), np.searchsorted(nodes, layer.target))
+        for layer in cone.layers
+    ]
+    into, out_of = np.zeros(len(nodes)), np.zeros(len(nodes))
+    into[np.searchsorted(nodes, cone.head)] = 1
+    out_of[np.searchsorted(nodes, cone.tail)] = 1
+    ways_in, ways_out = [], []
+    for (source, target), layer in zip(ends, cone.layers, strict=True):
+        ways_in.append(into[source])
+        after = np.zeros_like(into)
+        np.maximum.at(after, target, into[source] * layer.alpha)
+        into = after
+    for (source, target), layer in zip(reversed(ends), reversed(cone.layers), strict=True):
+        ways_out.append(out_of[target])
+        before = np.zeros_like(out_of)
+        np.maximum.at(before, source, out_of[target] * layer.alpha)
+        out_of = before
+    kept = []
+    for layer, way_in, way_out in zip(cone.layers, ways_in, reversed(ways_out), strict=True):
+        best = np.sort(np.argsort(-way_in * layer.alpha * way_out, kind="stable")[:most])
+        kept.append(
+            ConeLayer(
+                layer.source[best], layer.relation[best], layer.target[best], layer.alpha[best]
+            )
+        )
+    return kept
+
+
 def best_walks(
     cone: Cone, n_relations: int, n_paths: int, *, beam: int = 24
 ) -> list[tuple[float, Walk]]:
     """The walks from head to answer with the largest product of attention.
 
-    Dynamic programming over the layers, keeping the ``beam`` best prefixes a node. Identity steps
-    wait where they are; walks that differ only in where they wait are one path, which counts with
-    its best alignment.
+    Dynamic programming over the layers, keeping the ``beam`` best prefixes a node, along the
+    :func:`strongest_edges`. Identity steps wait where they are; walks that differ only in where
+    they wait are one path, which counts with its best alignment.
 
     Returns
     -------
@@ -176,7 +215,7 @@ def best_walks(
     identity = 2 * n_relations
     Prefix = dict[Walk, float]
     best: dict[int, Prefix] = {cone.head: {(): 1.0}}
-    for edges in cone.layers:
+    for edges in strongest_edges(cone):
         after: dict[int, Prefix] = {}
         for s, r, o, alpha in zip(
             edges.source.tolist(), edges.relation.tolist(), edges.target.tolist(),

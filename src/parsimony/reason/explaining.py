@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,9 +29,14 @@ from parsimony.reason.evidence import (
     choose_walks,
     deletion_drop,
 )
+from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 
 LONGEST_RULE = 3  # counting four atoms on a dense graph (umls) takes minutes
+PATH_ORDER = {
+    "need": "First the path that the score needs most; the weight is its product of attention.",
+    "attention": "By weight, the product of attention.",
+}
 CANDIDATES = 40  # walks of largest attention among which the evidence is chosen
 
 
@@ -58,6 +63,7 @@ def explain_answer(
     n_paths: int = 5,
     draws: int = 20,
     seed: int = 0,
+    choose: Literal["need", "attention"] = "need",
 ) -> Explanation:
     """Why the model gives (head, relation, tail) its score.
 
@@ -67,6 +73,11 @@ def explain_answer(
         How many paths to name.
     draws
         Random deletions that the evidence is compared with.
+    seed
+        Of the random deletions.
+    choose
+        Among the walks of largest attention, those whose deletion the score feels most ("need"),
+        or those of largest attention alone ("attention").
 
     Raises
     ------
@@ -84,10 +95,12 @@ def explain_answer(
     cone = backward_cone(
         graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
     )
-    walks = choose_walks(
-        cone, reasoner.architecture_, weights, n_relations,
-        best_walks(cone, n_relations, max(CANDIDATES, n_paths)), n_paths,
-    )  # fmt: skip
+    walks = best_walks(cone, n_relations, max(CANDIDATES, n_paths))
+    if choose == "need":
+        walks = choose_walks(
+            cone, reasoner.architecture_, weights, n_relations, walks, n_paths
+        )
+    walks = walks[:n_paths]
     faithfulness = None
     if walks:
         facts = {as_fact(step, n_relations) for _, walk in walks for step in walk}
@@ -126,6 +139,7 @@ def explain_answer(
         labels={k: label for k, label in labels.items() if label != k},
         model=reasoner.method,
         known=known,
+        path_order=PATH_ORDER[choose],
     )
 
 
@@ -165,6 +179,7 @@ def read_rules_out(
     samples: int | None = None,
     n_paths: int = 3,
     min_support: int = 2,
+    quiet: bool = True,
 ) -> list[Rule]:
     """Path rules that the model's best walks follow, counted on the training graph.
 
@@ -182,6 +197,8 @@ def read_rules_out(
         Walks taken an answer.
     min_support
         Rules with less support are left out.
+    quiet
+        Show no progress.
     """
     task = reasoner.task_
     graph, n_relations = task.train_graph, task.n_relations
@@ -191,10 +208,10 @@ def read_rules_out(
     generator = rng(int(reasoner.resolved_.seed), "rules")
     names = task.data.relations
     seen: Counter[Rule] = Counter()
-    for relation in range(n_relations):
-        rows = np.flatnonzero(graph.triples[:, 1] == relation)
-        for row in generator.permutation(rows)[:samples]:
-            u, r, v = (int(x) for x in graph.triples[row])
+    of_relation = [np.flatnonzero(graph.triples[:, 1] == r) for r in range(n_relations)]
+    asked = np.concatenate([generator.permutation(rows)[:samples] for rows in of_relation])
+    with Progress(len(asked), "reading rules out", quiet=quiet) as progress:
+        for u, r, v in graph.triples[asked].tolist():
             cone = backward_cone(
                 graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v,
                 _without(graph, u, r, v),
@@ -203,6 +220,7 @@ def read_rules_out(
                 rule = rule_of(walk, r, names, n_relations)
                 if rule is not None:
                     seen[rule] += weight  # type: ignore[assignment]
+            progress.advance(1)
     counted = [rule for rule in count_rules(list(seen), graph) if rule.support >= min_support]
     counted.sort(key=lambda rule: (-rule.confidence, -rule.support, str(rule)))
     return counted[:top]

@@ -72,7 +72,7 @@ class LinkEstimator(Estimator):
         names = [self.task_.data.relations.name(i) for i in range(self.task_.n_relations)]
         return {
             "split": split,
-            **ranks.summary(0),
+            **ranks.summary(int(getattr(self.resolved_, "seed", 0))),
             "per_relation": ranks.per_relation(names),
             "seconds": seconds,
             "queries_per_second": len(queries) / seconds,

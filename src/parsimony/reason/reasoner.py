@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -211,16 +211,28 @@ class Reasoner(LinkEstimator):
     # ---- reasons -----------------------------------------------------------------------------
 
     def explain(
-        self, head: str, relation: str, tail: str, *, n_paths: int = 5, draws: int = 20
+        self,
+        head: str,
+        relation: str,
+        tail: str,
+        *,
+        n_paths: int = 5,
+        draws: int = 20,
+        choose: Literal["need", "attention"] = "need",
     ) -> Explanation:
         """Why (head, relation, tail) gets its score; see :mod:`parsimony.reason.explaining`."""
         from parsimony.reason.explaining import explain_answer
 
         self._require_fitted()
         with one_torch_thread():  # one query's products are too small to be shared out
-            return explain_answer(self, head, relation, tail, n_paths=n_paths, draws=draws)
+            return explain_answer(
+                self, head, relation, tail, n_paths=n_paths, draws=draws,
+                seed=self.resolved_.seed, choose=choose,
+            )  # fmt: skip
 
-    def knowledge(self, top: int = 100, *, samples: int = 20, n_paths: int = 3) -> list[Rule]:
+    def knowledge(
+        self, top: int = 100, *, samples: int = 20, n_paths: int = 3, quiet: bool = True
+    ) -> list[Rule]:
         """Path rules read out of the model, counted on the training graph.
 
         Parameters
@@ -234,4 +246,6 @@ class Reasoner(LinkEstimator):
 
         self._require_fitted()
         with one_torch_thread():
-            return read_rules_out(self, top=top, samples=samples, n_paths=n_paths)
+            return read_rules_out(
+                self, top=top, samples=samples, n_paths=n_paths, quiet=quiet
+            )

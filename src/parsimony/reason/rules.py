@@ -159,7 +159,7 @@ class RuleReasoner(LinkEstimator):
         self.seconds_ = time.perf_counter() - begin
         return self
 
-    def knowledge(self, top: int | None = None) -> list[Rule]:
+    def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Rule]:
         """Return the rules, most confident first, with the evidence of the training facts."""
         self._require_fitted()
         return self.rules_[:top]
@@ -262,6 +262,7 @@ class RuleReasoner(LinkEstimator):
             labels={name: data.label(name) for name in sorted(mentioned)},
             model=self.method,
             known=bool((known == t).any()),
+            path_order="By weight, the confidence of the rule.",
         )
 
     def _drop(

@@ -12,7 +12,7 @@ import numpy as np
 from parsimony.base import load_run
 from parsimony.errors import EmptySplit
 from parsimony.knowledge.explanation import Explanation
-from parsimony.knowledge.rules import Rule
+from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.measure import Ranks
 from parsimony.report.run_info import RunInfo
 from parsimony.run.folder import RunFolder
@@ -45,7 +45,7 @@ def run_info(
     rules, explanations, popularity
         Where they are known already.
     top
-        Most rules read out.
+        Most rules shown, of knowledge.toml.
     n_explanations
         Answers explained, each of another relation.
     seed
@@ -60,7 +60,12 @@ def run_info(
     if estimator is None:
         estimator = load_run(path)
     if rules is None:
-        rules = estimator.knowledge(top=top)
+        written = run.read_toml("knowledge.toml")
+        rules = (
+            estimator.knowledge(top=top)
+            if written is None
+            else [parse_rule(line) for line in written.get("rules", [])[:top]]
+        )
     if explanations is None:
         explanations = list(explain_correct_answers(estimator, n_explanations, seed))
     if popularity is None:

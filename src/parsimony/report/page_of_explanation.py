@@ -43,6 +43,7 @@ def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, 
         "faithfulness": faithfulness_sentence(explanation),
         "drops": _drops(explanation),
         "graph": graph_data(explanation, limit=limit),
+        "path_order": explanation.path_order,
         "paths": [
             {
                 "weight": path.weight,

@@ -205,6 +205,22 @@ class RunFolder:
         """Write a TOML file atomically."""
         write_atomic(self.path / name, tomli_w.dumps(value))
 
+    def read_toml(self, name: str) -> Any:
+        """Read a TOML file of the run; None where it is absent.
+
+        Raises
+        ------
+        CorruptRun
+            Not TOML.
+        """
+        path = self.path / name
+        if not path.exists():
+            return None
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CorruptRun(f"not TOML: {error}", remedy="train again", where=str(path)) from None
+
     def log(self, **fields: Any) -> None:
         """Append one line to log.jsonl, with the time."""
         line = json.dumps({"time": round(time.time(), 3), **fields})
