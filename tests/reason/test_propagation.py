@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import ATTENTION_DIM, DIM, DTYPES, assert_close, cases
 
+from parsimony.errors import MissingExtra
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.frontier import expand_reference
+from parsimony.reason.accelerator import PlainPropagation
 from parsimony.reason.architecture import Architecture
 from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.plain import plain_forward, plain_loss
@@ -294,3 +296,34 @@ def test_parameter_counts(name, n_relations, redgnn, adaprop):
             sampler=sampler,
         )  # fmt: skip
         assert len(Weights(shapes).flat) == published
+
+
+# ---- the accelerator's form ------------------------------------------------------------------
+
+
+@given(model=models(top_k=False))
+@settings(deadline=None, max_examples=25, suppress_health_check=SLOW)
+def test_the_form_for_accelerators_is_the_same_function(model):
+    """``--device`` swaps the form behind one interface; here it runs on the processor."""
+    case, architecture, weights, batch = model
+    form = PlainPropagation(case.graph.digraph, case.graph.n_entities, architecture, "cpu")
+    frontier, scores = form.forward(weights, case.heads, case.relations, case.active)
+    fused_form = propagation(case, architecture, np.float64, True)
+    expected_frontier, expected = fused_form.forward(
+        weights, case.heads, case.relations, case.active
+    )
+    n = case.graph.n_entities
+    assert_close(dense(frontier, scores, n), dense(expected_frontier, expected, n), np.float64)
+    gradient = Weights(weights.shapes, dtype=np.float64)
+    loss = form.loss_and_gradient(weights, batch, case.active, gradient, train_seed=3)
+    expected_loss, expected_gradient = fused(
+        model, dtype=np.float64, collapse=True, train_seed=3
+    )
+    assert loss == pytest.approx(expected_loss, rel=1e-8)
+    assert_close(gradient.flat, expected_gradient.flat, np.float64)
+
+
+def test_an_absent_device_is_an_error():
+    graph = KnowledgeGraph(np.array([[0, 0, 1]], np.int32), 2, 1)
+    with pytest.raises(MissingExtra, match="not available"):
+        PlainPropagation(graph.digraph, 2, Architecture(1, DIM, ATTENTION_DIM, 1), "meta:x")

@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.reason.small_data import TINY, compositions, write_folder
 
 from parsimony.datasets import LinkData
@@ -23,7 +25,7 @@ from parsimony.reason.adaprop import AdaProp
 from parsimony.reason.architecture import Architecture
 from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.redgnn import RedGNN
-from parsimony.reason.training import Adam, Engine, Schedule, State, cut_facts
+from parsimony.reason.training import Adam, Engine, Schedule, State, cut_facts, share_out
 from parsimony.run.seeds import rng
 from parsimony.tasks.link import LinkTask, both_directions
 
@@ -91,6 +93,17 @@ def test_ranks_are_those_of_the_dense_scores(task, cls):
     assert ranks.equal.tolist() == equal.tolist()
     assert set(ranks.direction.tolist()) == {0, 1}
     assert ranks.relation.max() < 3
+
+
+@given(
+    st.lists(st.floats(0.1, 100), min_size=1, max_size=30).map(np.array), st.integers(1, 5)
+)
+@settings(deadline=None)
+def test_shares_are_whole_and_even(cost, n):
+    shares = share_out(cost, n)
+    assert sorted(np.concatenate(shares).tolist()) == list(range(len(cost)))
+    loads = [cost[share].sum() for share in shares]
+    assert max(loads) <= cost.sum() / n + cost.max()
 
 
 def test_adam_is_torchs():

@@ -98,4 +98,4 @@ class PlainPropagation:
         for name, tensor in tensors.items():
             if tensor.grad is not None:
                 gradient[name][...] += tensor.grad.cpu().numpy()
-        return float(loss)
+        return float(loss.detach())

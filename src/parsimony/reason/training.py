@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,16 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def share_out(cost: npt.NDArray[np.float64], n: int) -> list[IntArray]:
+    """Cut items into ``n`` shares of nearly equal cost: the dearest first, to the least laden."""
+    share = np.empty(len(cost), np.int32)
+    load = np.zeros(n)
+    for i in np.argsort(-cost, kind="stable"):
+        share[i] = np.argmin(load)
+        load[share[i]] += cost[i]
+    return [np.flatnonzero(share == k).astype(np.int32) for k in range(n)]
 
 
 class Engine:
@@ -106,7 +117,10 @@ class Engine:
 
         ``known`` names the answers that the partition sums leave out.
         """
-        parts = np.array_split(queries, min(len(self.shards), len(queries)))
+        parts = [queries]
+        if len(self.shards) > 1:
+            shares = share_out(self.reach[queries[:, 0]], min(len(self.shards), len(queries)))
+            parts = [queries[share] for share in shares]
 
         def work(i: int) -> float:
             gradients[i].flat.fill(0)
@@ -181,6 +195,14 @@ class Engine:
         relation = queries.answer_relation
         n_relations = self.architecture.n_relations
         return Ranks(greater, equal, relation % n_relations, relation // n_relations)
+
+    @cached_property
+    def reach(self) -> npt.NDArray[np.float64]:
+        """What a query from each entity costs, roughly: the root of its two-step walks."""
+        indptr, neighbour = self.graph.digraph[:2]
+        degree = np.diff(indptr)
+        source = np.repeat(np.arange(len(degree)), degree)
+        return np.sqrt(1.0 + np.bincount(source, 1.0 + degree[neighbour], len(degree)))
 
     @property
     def flops(self) -> float:
