@@ -19,7 +19,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
 
 #: From the ground up; rooms on one floor may use each other. Longest prefix wins.
 FLOORS = [
-    ["errors"],
+    ["errors", "lazy"],
     ["graph"],
     ["datasets", "kernels", "knowledge", "measure", "run"],
     ["base"],

@@ -9,8 +9,9 @@ Every name below is imported when it is first used, so that ``import parsimony``
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony import datasets, errors
@@ -80,15 +81,7 @@ __all__ = [
     "resolve",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # Lazy: torch, Numba and Polars together take seconds to import.
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if not home:
-        return import_module(f"{__name__}.{name}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = lazy(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

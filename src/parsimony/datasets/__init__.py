@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony.datasets.link_data import LinkData
@@ -16,17 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkData", "get", "info", "load", "names"]
 
-_HOME = {
-    "LinkData": "link_data",
-    "get": "loading",
-    "info": "loading",
-    "load": "loading",
-    "names": "registry",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Lazy: listing the names must not import Polars.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "LinkData": "link_data",
+        "get": "loading",
+        "info": "loading",
+        "load": "loading",
+        "names": "registry",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony.knowledge.explanation import (
@@ -44,28 +45,24 @@ __all__ = [
     "rules_to_text",
 ]
 
-_HOME = {
-    "Atom": "rules",
-    "EvidenceEdge": "explanation",
-    "Explanation": "explanation",
-    "Faithfulness": "explanation",
-    "Path": "explanation",
-    "Rule": "rules",
-    "Step": "explanation",
-    "body_pairs": "rule_counts",
-    "count_rules": "rule_counts",
-    "format_rules": "rules",
-    "mine_rules": "rule_mining",
-    "parse_rule": "rules",
-    "parse_rules": "rules",
-    "read_rules": "rules",
-    "rules_from_text": "rule_formats",
-    "rules_to_text": "rule_formats",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Lazy: counting and mining import NumPy and Numba.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "Atom": "rules",
+        "EvidenceEdge": "explanation",
+        "Explanation": "explanation",
+        "Faithfulness": "explanation",
+        "Path": "explanation",
+        "Rule": "rules",
+        "Step": "explanation",
+        "body_pairs": "rule_counts",
+        "count_rules": "rule_counts",
+        "format_rules": "rules",
+        "mine_rules": "rule_mining",
+        "parse_rule": "rules",
+        "parse_rules": "rules",
+        "read_rules": "rules",
+        "rules_from_text": "rule_formats",
+        "rules_to_text": "rule_formats",
+    },
+)

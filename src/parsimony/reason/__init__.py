@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony.reason.adaprop import AdaProp
@@ -12,11 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AdaProp", "RedGNN", "RuleReasoner", "apply_rules"]
 
-_HOME = {"AdaProp": "adaprop", "RedGNN": "redgnn", "RuleReasoner": "rules", "apply_rules": "rules"}
-
-
-def __getattr__(name: str) -> Any:
-    # Lazy: the methods import torch and numba.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(
+    __name__,
+    {"AdaProp": "adaprop", "RedGNN": "redgnn", "RuleReasoner": "rules", "apply_rules": "rules"},
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony.report.figures import explanation_figure, learning_curve
@@ -22,20 +23,16 @@ __all__ = [
     "run_report",
 ]
 
-_HOME = {
-    "DataInfo": "run_info",
-    "Epoch": "run_info",
-    "RunInfo": "run_info",
-    "explanation_figure": "figures",
-    "explanation_page": "page_of_explanation",
-    "learning_curve": "figures",
-    "run_page": "page_of_run",
-    "run_report": "page_of_run",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Lazy: pages import Jinja, figures Matplotlib.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "DataInfo": "run_info",
+        "Epoch": "run_info",
+        "RunInfo": "run_info",
+        "explanation_figure": "figures",
+        "explanation_page": "page_of_explanation",
+        "learning_curve": "figures",
+        "run_page": "page_of_run",
+        "run_report": "page_of_run",
+    },
+)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony.tasks.link import LinkTask
 
 __all__ = ["LinkTask"]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "LinkTask":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.link").LinkTask
+__getattr__ = lazy(__name__, {"LinkTask": "link"})

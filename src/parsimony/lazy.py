@@ -1,0 +1,34 @@
+"""Names of a package that are imported when they are first used.
+
+NumPy, torch, Numba and Polars together take seconds to import; a package that lists its public
+names costs nothing until one of them is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+__all__ = ["lazy"]
+
+
+def lazy(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make a package's ``__getattr__``.
+
+    Parameters
+    ----------
+    package
+        Its ``__name__``.
+    home
+        Public name → the module under the package that defines it; "" where the name is a module.
+    """
+
+    def getattribute(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if not home[name]:
+            return import_module(f"{package}.{name}")
+        return getattr(import_module(f"{package}.{home[name]}"), name)
+
+    return getattribute
