@@ -202,7 +202,8 @@ class Engine:
         indptr, neighbour = self.graph.digraph[:2]
         degree = np.diff(indptr)
         source = np.repeat(np.arange(len(degree)), degree)
-        return np.sqrt(1.0 + np.bincount(source, 1.0 + degree[neighbour], len(degree)))
+        walks: npt.NDArray[np.float64] = np.bincount(source, 1.0 + degree[neighbour], len(degree))
+        return np.sqrt(1.0 + walks)
 
     @property
     def flops(self) -> float:
