@@ -202,8 +202,8 @@ class Engine:
         indptr, neighbour = self.graph.digraph[:2]
         degree = np.diff(indptr)
         source = np.repeat(np.arange(len(degree)), degree)
-        walks: npt.NDArray[np.float64] = np.bincount(source, 1.0 + degree[neighbour], len(degree))
-        return np.sqrt(1.0 + walks)
+        walks = np.bincount(source, 1.0 + degree[neighbour], len(degree))
+        return np.sqrt(1.0 + walks.astype(np.float64))
 
     @property
     def flops(self) -> float:
