@@ -39,7 +39,7 @@ from parsimony.kernels.sampling import (
 )
 from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
-from parsimony.reason.workspace import BLOCK, Workspace, add_rows, blocks, matmul
+from parsimony.reason.workspace import BLOCK, Workspace, add_rows, blocks, matmul, matvec
 from parsimony.tasks.link import Batch
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -270,7 +270,7 @@ class Propagation:
         """Keep AdaProp's top-K newly reached nodes of every query."""
         assert self.architecture.top_k is not None
         after = step.frontier
-        logit = x @ weights[f"layer{layer}.w_sample"]
+        logit = matvec(x, weights[f"layer{layer}.w_sample"])
         noise = np.empty(0, self.dtype)
         if seed is not None:
             rng = np.random.default_rng([seed, 1])
@@ -310,7 +310,7 @@ class Propagation:
             scratch.stamp, scratch.position, scratch.tick, d_score,
         )  # fmt: skip
         last = self._layers[-1].out
-        gradient["readout.w"][...] += d_score @ last
+        gradient["readout.w"][...] += matvec(last.T, d_score)
         d_hidden = self.space.array("dh_a", *last.shape)
         np.multiply(d_score[:, None], weights["readout.w"][None, :], out=d_hidden)
         self._lap("loss", begin)
@@ -405,6 +405,6 @@ class Propagation:
         d_logit = np.zeros(n_rows, np.float64)
         top_k_backward(before_ptr, after.ptr, after.row, logit, noise, keep, share, d_logit)
         d_logit = d_logit.astype(self.dtype)
-        gradient[f"layer{layer}.w_sample"][...] += d_logit @ saved.x
+        gradient[f"layer{layer}.w_sample"][...] += matvec(saved.x.T, d_logit)
         add_outer(d_logit, weights[f"layer{layer}.w_sample"], d_x)
         return d_x

@@ -51,6 +51,12 @@ def matmul(a: FloatArray, b: FloatArray, out: FloatArray, *, add: bool = False) 
     return out
 
 
+def matvec(a: FloatArray, x: FloatArray) -> FloatArray:
+    """A @ x, by torch: NumPy's own product wakes a pool of threads that spin on."""
+    product: FloatArray = torch.mv(torch.from_numpy(a), torch.from_numpy(x)).numpy()
+    return product
+
+
 def add_rows(target: FloatArray, index: npt.NDArray[Any], rows: FloatArray) -> None:
     """target[index] += rows, duplicates included."""
     where = torch.from_numpy(np.ascontiguousarray(index))
