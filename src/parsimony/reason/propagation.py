@@ -30,15 +30,9 @@ from parsimony.kernels.gru import (
     gru_kernels,
 )
 from parsimony.kernels.partition import log_loss
-from parsimony.kernels.sampling import (
-    add_outer,
-    prune,
-    scatter_kept,
-    top_k_backward,
-    top_k_new,
-)
 from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
+from parsimony.reason.sampler import Sampling, sample, sample_backward
 from parsimony.reason.workspace import BLOCK, Workspace, add_rows, blocks, matmul, matvec
 from parsimony.tasks.link import Batch
 
@@ -65,7 +59,7 @@ class _Layer:
     y: FloatArray
     old: FloatArray
     out: FloatArray
-    sampling: tuple[Any, ...] | None
+    sampling: Sampling | None
 
 
 class Propagation:
@@ -220,7 +214,9 @@ class Propagation:
         x_kept, mask, kept_rows, sampling = x, None, None, None
         frontier, next_query = step.frontier, step.query
         if arch.top_k is not None:
-            frontier, kept_rows, sampling = self._sample(weights, layer, before, step, x, seed)
+            frontier, kept_rows, sampling = sample(
+                weights[f"layer{layer}.w_sample"], before, step, x, arch.top_k, seed
+            )
             next_query = step.query[kept_rows]
             x_kept = self.space.array(f"xk{layer}", len(kept_rows), d)
             np.take(x, kept_rows, axis=0, out=x_kept, mode="clip")
@@ -262,30 +258,6 @@ class Propagation:
         passes = 1 if seed is None else 3
         counts.flops += passes * 2 * (dense + len(step.source) * (2 * d + a_dim))
         return frontier, next_query, out
-
-    def _sample(
-        self, weights: Weights, layer: int, before: Frontier, step: Step, x: FloatArray,
-        seed: int | None,
-    ) -> tuple[Frontier, IntArray, tuple[Any, ...]]:  # fmt: skip
-        """Keep AdaProp's top-K newly reached nodes of every query."""
-        assert self.architecture.top_k is not None
-        after = step.frontier
-        logit = matvec(x, weights[f"layer{layer}.w_sample"])
-        noise = np.empty(0, self.dtype)
-        if seed is not None:
-            rng = np.random.default_rng([seed, 1])
-            noise = rng.standard_exponential(len(after.node)).astype(self.dtype)
-            np.maximum(noise, np.finfo(self.dtype).tiny, out=noise)
-            np.log(noise, out=noise)
-            np.negative(noise, out=noise)  # −log E is a standard Gumbel variable
-        keep = np.zeros(len(after.node), np.uint8)
-        n_kept = top_k_new(
-            before.ptr, after.ptr, after.row, logit, noise, self.architecture.top_k, keep
-        )
-        ptr, node, row, kept_rows, members = prune(
-            before.ptr, after.ptr, after.node, after.row, keep, len(step.previous), len(x), n_kept
-        )
-        return Frontier(ptr, node, row), kept_rows, (before.ptr, logit, noise, keep, members)
 
     # ---- backward ----------------------------------------------------------------------------
 
@@ -349,7 +321,13 @@ class Propagation:
         d_x = d_kept
         if saved.kept_rows is not None:
             begin = self._lap("dense", begin)
-            d_x = self._sampler_backward(weights, gradient, layer, d_kept)
+            assert saved.sampling is not None
+            d_x = self.space.array("d_x", *saved.x.shape)
+            of_sampler = f"layer{layer}.w_sample"
+            sample_backward(
+                weights[of_sampler], saved.sampling, saved.kept_rows, step, saved.x, d_kept,
+                d_x, self.space.array("share", len(saved.x)), gradient[of_sampler],
+            )  # fmt: skip
             begin = self._lap("sampling", begin)
         n_sources = len(saved.hidden)
         d_hidden = self.space.array(name, n_sources, d, zero=True)
@@ -389,22 +367,3 @@ class Propagation:
         saved = self._layers[layer]
         query = saved.step.query
         return query if saved.kept_rows is None else query[saved.kept_rows]
-
-    def _sampler_backward(
-        self, weights: Weights, gradient: Weights, layer: int, d_kept: FloatArray
-    ) -> FloatArray:
-        """Add the straight-through factors' gradient, and undo the selection of rows."""
-        saved = self._layers[layer]
-        assert saved.kept_rows is not None and saved.sampling is not None
-        before_ptr, logit, noise, keep, members = saved.sampling
-        after = saved.step.frontier
-        n_rows = len(saved.x)
-        d_x = self.space.array("d_x", *saved.x.shape)
-        share = self.space.array("share", n_rows)
-        scatter_kept(saved.kept_rows, members, saved.x, d_kept, d_x, share)
-        d_logit = np.zeros(n_rows, np.float64)
-        top_k_backward(before_ptr, after.ptr, after.row, logit, noise, keep, share, d_logit)
-        d_logit = d_logit.astype(self.dtype)
-        gradient[f"layer{layer}.w_sample"][...] += matvec(saved.x.T, d_logit)
-        add_outer(d_logit, weights[f"layer{layer}.w_sample"], d_x)
-        return d_x
