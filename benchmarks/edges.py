@@ -50,14 +50,14 @@ def measure(indptr: Any, source: Any, relation: Any, n_sources: int, n_relations
     a, p = random(n_sources, attention_dim), random(n_relations, attention_dim)
     w, b = random(attention_dim), random(1)
     alpha, out = np.empty(len(source), np.float32), np.empty((len(indptr) - 1, dim), np.float32)
-    gradients = [np.zeros_like(x) for x in (a, p, w, b, hidden, embedding)]
+    gradients = [np.zeros_like(x) for x in (a, p, b, hidden, embedding)]
     kernels, floor = attention_kernels(dim, attention_dim), gather(dim)
     f = lambda: floor(indptr, source, relation, hidden, embedding, out)  # noqa: E731
     forward = lambda: kernels.forward(  # noqa: E731
         indptr, source, relation, a, p, w, b, hidden, embedding, alpha, out
     )
     backward = lambda: kernels.backward(  # noqa: E731
-        indptr, source, relation, a, p, w, hidden, embedding, alpha, out, *gradients
+        indptr, source, relation, a, p, hidden, embedding, alpha, out, *gradients
     )
     f(), forward(), backward()
     ms = {name: 1e3 * best_of(g, 15) for name, g in

@@ -13,6 +13,7 @@ from parsimony.kernels.attention import (
     attention_backward_reference,
     attention_kernels,
     attention_reference,
+    projection_gradients,
 )
 
 GRADIENTS = ("d_a", "d_p", "d_w", "d_b", "d_hidden", "d_embedding")
@@ -75,10 +76,14 @@ def test_backward_adds_the_gradient(dtype, layer):
     x = cast(layer, dtype)
     # The sign of a + p decides ReLU's branch: take float32's own where it differs.
     before = [x["before"].ravel()[: g.size].reshape(g.shape) for g in expected]
-    sums = [b.copy() for b in before]
+    d_a, d_p, d_w, *sums = (b.copy() for b in before)
+    c_a, c_p = np.zeros_like(d_a), np.zeros_like(d_p)
     attention_kernels(DIM, ATTENTION_DIM).backward(
-        *forward_inputs(x)[:6], x["hidden"], x["embedding"], alpha.astype(dtype), x["d_out"], *sums
-    )
+        *forward_inputs(x)[:5], x["hidden"], x["embedding"], alpha.astype(dtype), x["d_out"],
+        c_a, c_p, *sums,
+    )  # fmt: skip
+    d_w += projection_gradients(x["a"], x["p"], x["w"], c_a, c_p)
+    sums = [d_a + c_a, d_p + c_p, d_w, *sums]
     for name, total, start, gradient in zip(GRADIENTS, sums, before, expected, strict=True):
         try:
             assert_close(total, start.astype(np.float64) + gradient, dtype)

@@ -43,8 +43,9 @@ def attention_kernels(dim: int, attention_dim: int) -> AttentionKernels:
         hidden (n_sources, dim) embedding (n_relations, dim)
     OUT alpha (n_edges,) out (n_rows, dim)
 
-    ``backward(indptr, source, relation, a, p, w, hidden, embedding, alpha, d_out,
-    d_a, d_p, d_w, d_b, d_hidden, d_embedding)`` adds to every ``d_`` array but ``d_out``.
+    ``backward(indptr, source, relation, a, p, hidden, embedding, alpha, d_out,
+    c_a, c_p, d_b, d_hidden, d_embedding)`` adds to every array after ``d_out``; c_a and c_p are
+    what :func:`projection_gradients` makes d_a, d_p and d_w of.
     """
     d, a_dim = dim, attention_dim
 
@@ -75,11 +76,12 @@ def attention_kernels(dim: int, attention_dim: int) -> AttentionKernels:
 
     @kernel
     def backward(  # type: ignore[no-untyped-def]
-        indptr, source, relation, a, p, w, hidden, embedding, alpha, d_out,
-        d_a, d_p, d_w, d_b, d_hidden, d_embedding,
+        indptr, source, relation, a, p, hidden, embedding, alpha, d_out,
+        c_a, c_p, d_b, d_hidden, d_embedding,
     ):  # fmt: skip
-        zero = w[0] * 0
+        zero = d_b[0] * 0
         one = zero + 1
+        total = zero
         for i in range(indptr.shape[0] - 1):
             g = d_out[i]
             for e in range(indptr[i], indptr[i + 1]):
@@ -94,20 +96,37 @@ def attention_kernels(dim: int, attention_dim: int) -> AttentionKernels:
                 for k in range(d):
                     d_alpha += g[k] * (h[k] + x[k])
                 for k in range(d):
-                    step = weight * g[k]
-                    dh[k] += step
-                    dx[k] += step
+                    dh[k] += weight * g[k]
+                for k in range(d):
+                    dx[k] += weight * g[k]
                 d_logit = d_alpha * weight * (one - weight)
-                d_b[0] += d_logit
+                total += d_logit
+                # without a branch: half of the units are off, at random
                 for k in range(a_dim):
-                    z = a[s, k] + p[r, k]
-                    if z > zero:
-                        d_w[k] += d_logit * z
-                        d_z = d_logit * w[k]
-                        d_a[s, k] += d_z
-                        d_p[r, k] += d_z
+                    c = d_logit if a[s, k] + p[r, k] > zero else zero
+                    c_a[s, k] += c
+                    c_p[r, k] += c
+        d_b[0] += total
 
     return AttentionKernels(forward, backward)
+
+
+def projection_gradients(
+    a: FloatArray, p: FloatArray, w: FloatArray, c_a: FloatArray, c_p: FloatArray
+) -> FloatArray:
+    """Turn the sums of ``backward`` into gradients: c_a into d_a, c_p into d_p; returns d_w.
+
+    c_a[s, k] is Σ ∂L/∂logit over the edges of source s whose unit k is on, c_p[r, k] that over the
+    edges of relation r. Then d_a = c_a w, d_p = c_p w, and as an on unit holds a_s + p_r,
+
+        d_w = Σ_s a_s c_a[s] + Σ_r p_r c_p[r]
+
+    so that an edge touches neither w nor d_w.
+    """
+    d_w: FloatArray = (a * c_a).sum(0) + (p * c_p).sum(0)
+    c_a *= w
+    c_p *= w
+    return d_w
 
 
 def attention_reference(

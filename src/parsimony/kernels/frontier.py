@@ -123,6 +123,7 @@ def _expand(  # type: ignore[no-untyped-def]
     key = np.empty(most_nodes, np.uint64)
     degree = np.empty(most_nodes, np.int32)
     offset = np.empty(most_nodes, np.int64)
+    stride = np.empty(most_nodes, np.int64)  # 1 where the node lends a row its edges
     walked_target = np.empty(most_edges, np.int32)
     walked_source = np.empty(most_edges, np.int32)
     walked_relation = np.empty(most_edges, np.int32)
@@ -130,9 +131,10 @@ def _expand(  # type: ignore[no-untyped-def]
     slots = 1024
     while slots < 2 * bound and slots < 65536:
         slots *= 2
-    table = np.full(slots, -1, np.int32)  # slot -> found row
+    # Key and row lie in the slot itself: a look-up is one miss of the cache, not a chain of them.
+    slot_key = np.zeros(slots, np.uint64)  # 0 is free
+    slot_code = np.empty(slots, np.int32)
     capacity = 1024
-    row_key = np.empty(capacity, np.uint64)
     row_code = np.empty(capacity, np.int32)  # old: number, new: number | _NEW
     row_previous = np.empty(capacity, np.int32)
     row_of_query = np.empty(capacity, np.int32)
@@ -143,7 +145,8 @@ def _expand(  # type: ignore[no-untyped-def]
     n_found = 0
     n_old_rows = 0
     n_new_rows = 0
-    n_edges = 0
+    n_edges = 1  # edge 0 is where the edges of nodes without a row of their own go
+    row_ptr[0] = 1
     visited = 0
     total = 0
     for b in range(n_queries):
@@ -190,26 +193,22 @@ def _expand(  # type: ignore[no-untyped-def]
         out_ptr[b + 1] = total
         # rows: look every node's key up; a row's first node lends it its in-edges
         for i in range(n_after):
-            k = key[i]
-            if not collapse:
-                k = np.uint64(start + i)
+            k = key[i] if collapse else np.uint64(start + i + 1)
+            k = max(k, np.uint64(1))
             slot = np.int64((k * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & (slots - 1)
-            while table[slot] >= 0 and row_key[table[slot]] != k:
+            while slot_key[slot] != k and slot_key[slot] != 0:
                 slot = (slot + 1) & (slots - 1)
-            c = table[slot]
-            offset[i] = -1
-            if c < 0:
+            offset[i] = 0
+            stride[i] = 0
+            if slot_key[slot] == 0:
                 if n_found == capacity:
                     capacity *= 2
-                    row_key = np.append(row_key, np.empty(n_found, np.uint64))
                     row_code = np.append(row_code, np.empty(n_found, np.int32))
                     row_previous = np.append(row_previous, np.empty(n_found, np.int32))
                     row_of_query = np.append(row_of_query, np.empty(n_found, np.int32))
                     row_ptr = np.append(row_ptr, np.zeros(n_found, np.int64))
                 c = n_found
                 n_found += 1
-                table[slot] = c
-                row_key[c] = k
                 if i < n_before:
                     row_code[c] = n_old_rows
                     row_previous[c] = row[ptr[b] + i]
@@ -218,30 +217,40 @@ def _expand(  # type: ignore[no-untyped-def]
                     row_code[c] = n_new_rows | _NEW
                     row_previous[c] = -1
                     n_new_rows += 1
+                slot_key[slot] = k
+                slot_code[slot] = row_code[c]
+                out_row[start + i] = row_code[c]
                 row_of_query[c] = row_query[row[ptr[b]]]
                 offset[i] = n_edges
+                stride[i] = 1
                 n_edges += degree[i]
                 row_ptr[c + 1] = n_edges
                 if 2 * n_found > slots:  # keep the table at most half full
                     slots *= 2
-                    table = np.full(slots, -1, np.int32)
-                    for j in range(n_found):
-                        t = np.int64((row_key[j] * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20))
-                        t &= slots - 1
-                        while table[t] >= 0:
-                            t = (t + 1) & (slots - 1)
-                        table[t] = j
-            out_row[start + i] = row_code[c]
+                    old_key, old_code = slot_key, slot_code
+                    slot_key = np.zeros(slots, np.uint64)
+                    slot_code = np.empty(slots, np.int32)
+                    for j in range(len(old_key)):
+                        k = old_key[j]
+                        if k != 0:
+                            t = np.int64((k * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20))
+                            t &= slots - 1
+                            while slot_key[t] != 0:
+                                t = (t + 1) & (slots - 1)
+                            slot_key[t] = k
+                            slot_code[t] = old_code[j]
+            else:
+                out_row[start + i] = slot_code[slot]
         while n_edges > edge_capacity:
             edge_source = np.append(edge_source, np.empty(edge_capacity, np.int32))
             edge_relation = np.append(edge_relation, np.empty(edge_capacity, np.int32))
             edge_capacity *= 2
         for e in range(n_walked):
-            to = offset[walked_target[e]]
-            if to >= 0:
-                edge_source[to] = walked_source[e]
-                edge_relation[to] = walked_relation[e]
-                offset[walked_target[e]] = to + 1
+            node_at = walked_target[e]
+            to = offset[node_at]  # no branch: half of the nodes lend theirs, at random
+            edge_source[to] = walked_source[e]
+            edge_relation[to] = walked_relation[e]
+            offset[node_at] = to + stride[node_at]
 
     # renumber: rows that continue a state first
     final_ptr = np.zeros(n_found + 1, np.int64)
@@ -258,8 +267,8 @@ def _expand(  # type: ignore[no-untyped-def]
         final_ptr[code + 1] = row_ptr[c + 1] - row_ptr[c]
     for c in range(n_found):
         final_ptr[c + 1] += final_ptr[c]
-    source = np.empty(n_edges, np.int32)
-    final_relation = np.empty(n_edges, np.int32)
+    source = np.empty(n_edges - 1, np.int32)
+    final_relation = np.empty(n_edges - 1, np.int32)
     for c in range(n_found):
         to = final_ptr[row_code[c]]
         for e in range(row_ptr[c], row_ptr[c + 1]):

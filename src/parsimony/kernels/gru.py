@@ -52,6 +52,7 @@ def gru_kernels(dim: int) -> GRUKernels:
         n_old = old.shape[0]
         both = b_ih + b_hh
         b_n = b_hh[2 * d :]
+        b_in = b_ih[2 * d :]
         for i in range(out.shape[0]):
             rz = x[i, : 2 * d]
             n = x[i, 2 * d :]
@@ -68,14 +69,20 @@ def gru_kernels(dim: int) -> GRUKernels:
                 for k in range(d):
                     n[k] += rz[k] * y_n[k]
                 for k in range(d):
-                    n[k] = tanh(n[k] + b_ih[2 * d + k])
+                    n[k] = tanh(n[k] + b_in[k])
                 for k in range(d):
-                    h[k] = n[k] + z[k] * (state[k] - n[k])
+                    h[k] = state[k] - n[k]
+                for k in range(d):
+                    h[k] *= z[k]
+                for k in range(d):
+                    h[k] += n[k]
             else:
                 for k in range(2 * d):
                     rz[k] = sigmoid(rz[k] + both[k])
                 for k in range(d):
-                    n[k] = tanh(n[k] + b_ih[2 * d + k] + rz[k] * b_n[k])
+                    n[k] += rz[k] * b_n[k]
+                for k in range(d):
+                    n[k] = tanh(n[k] + b_in[k])
                 for k in range(d):
                     h[k] = n[k] - z[k] * n[k]
 

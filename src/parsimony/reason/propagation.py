@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.graph import Adjacency
-from parsimony.kernels.attention import attention_kernels
+from parsimony.kernels.attention import attention_kernels, projection_gradients
 from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, restrict, start
 from parsimony.kernels.gru import (
     activate,
@@ -341,11 +341,12 @@ class Propagation:
             begin = self._lap("dense", begin)
             self.kernels.backward(
                 step.indptr[block.start : block.stop + 1], step.source, step.relation, saved.a,
-                saved.p, w["w_alpha"], saved.hidden, w["relation"], saved.alpha, d_block,
-                d_a, d_p, g["w_alpha"], g["b_alpha"], d_hidden, g["relation"],
+                saved.p, saved.hidden, w["relation"], saved.alpha, d_block,
+                d_a, d_p, g["b_alpha"], d_hidden, g["relation"],
             )  # fmt: skip
             begin = self._lap("edges", begin)
 
+        g["w_alpha"][...] += projection_gradients(saved.a, saved.p, w["w_alpha"], d_a, d_p)
         matmul(d_p.T, w["relation"], g["W_r"], add=True)
         matmul(d_p, w["W_r"], g["relation"], add=True)
         matmul(d_a.T, saved.hidden, g["W_s"], add=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 FloatArray = npt.NDArray[np.floating[Any]]
-BLOCK = 1024  # rows whose 3 dim gates stay in a core's cache
+BLOCK = 512  # rows whose 3 dim gates stay in a core's cache
 
 
 class Workspace:
