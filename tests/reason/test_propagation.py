@@ -20,7 +20,7 @@ from parsimony.reason.accelerator import PlainPropagation
 from parsimony.reason.architecture import Architecture
 from parsimony.reason.parameters import Weights, layout
 from parsimony.reason.plain import plain_forward, plain_loss
-from parsimony.reason.presets import adaprop_preset, redgnn_preset
+from parsimony.reason.presets import published_adaprop, published_redgnn
 from parsimony.reason.propagation import Propagation
 from parsimony.tasks.link import Batch, training_batch
 
@@ -288,8 +288,8 @@ YAGO_ADAPROP = {"dim": 64, "attention_dim": 2, "n_layers": 8}
 )
 def test_parameter_counts(name, n_relations, redgnn, adaprop):
     for preset, sampler, published in (
-        (redgnn_preset(name) or YAGO_REDGNN, False, redgnn),
-        (adaprop_preset(name) or YAGO_ADAPROP, True, adaprop),
+        (published_redgnn(name) or YAGO_REDGNN, False, redgnn),
+        (published_adaprop(name) or YAGO_ADAPROP, True, adaprop),
     ):
         shapes = layout(
             n_relations, preset["dim"], preset["attention_dim"], preset["n_layers"],
