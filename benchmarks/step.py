@@ -53,7 +53,7 @@ def plain(prepared: Prepared) -> Any:
         )  # fmt: skip
         loss = plain_loss(frontier, scores, graph.n_entities, batch)
         loss.backward()
-        return float(loss)
+        return float(loss.detach())
 
     return step
 

@@ -333,7 +333,7 @@ class Propagation:
         d_hidden = self.space.array(name, n_sources, d, zero=True)
         d_a = self.space.array("d_a", n_sources, arch.attention_dim, zero=True)
         d_p = self.space.array("d_p", *saved.p.shape, zero=True)
-        d_m = self.space.array("d_m", min(BLOCK, len(d_x)), d)
+        d_m = self.space.array("d_m", min(2 * BLOCK, len(d_x)), d)
         for block in blocks(len(d_x)):
             activate_backward(saved.x[block], d_x[block], ACTIVATIONS[arch.activation])
             matmul(d_x[block].T, saved.m[block], g["W_h"], add=True)
