@@ -1,10 +1,10 @@
 """Score drop after deleting the named evidence, against random edges of the same sub-digraph.
 
-    python benchmarks/faithfulness.py RUN [answers] [need|attention]
+    python benchmarks/faithfulness.py RUN [answers] [contribution|attention]
 
-"need" (default) names, among the walks of largest attention, those that the score needs most; the
-choice looks at deletions, so the comparison with random edges favours it. "attention" names the
-walks of largest attention, without a look at any deletion.
+"contribution" (default) names, among the walks of largest attention, those whose facts add most to
+the score by its gradient; "attention" names the walks of largest attention alone. Neither looks at
+a deletion.
 
 Correct answers (filtered rank 1) of the test split in seeded order; 20 random draws each, as many
 edges of the same layers as the evidence has. Reported: the medians over answers and their ratio.
@@ -22,7 +22,7 @@ from parsimony.base import load_run
 
 def main() -> None:
     run, wanted = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200
-    choose = sys.argv[3] if len(sys.argv) > 3 else "need"
+    choose = sys.argv[3] if len(sys.argv) > 3 else "contribution"
     estimator = load_run(run)
     data = estimator.task_.test_data
     deleted, random, edges = [], [], []

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 from parsimony import datasets
 from parsimony.errors import InvalidParameter, UnknownEntity
@@ -13,11 +14,14 @@ from parsimony.knowledge import Explanation
 from parsimony.reason.adaprop import AdaProp
 from parsimony.reason.evidence import (
     Cone,
+    _run,
     as_fact,
     as_tensors,
     backward_cone,
     best_walks,
+    choose_walks,
     cone_scores,
+    contributions,
     facts_mask,
     strongest_edges,
 )
@@ -103,6 +107,41 @@ def test_strongest_edges_keep_every_walk_better_than_the_weakest(fitted):
         best = best_walks(cone, n_relations, 1)[0][0]
         pruned = Cone(cone.head, cone.relation, cone.tail, 0.0, True, tuple(few))
         assert best_walks(pruned, n_relations, 1)[0][0] == pytest.approx(best)
+
+
+def test_contributions_are_the_slope_of_the_score(fitted):
+    """Against finite differences: a little less of one edge's attention."""
+    weights = {k: v.double() for k, v in as_tensors(fitted.weights_).items()}
+    cone = next(cone for cone in cones(fitted) if cone.reached and cone.head != cone.tail)
+    found = contributions(cone, fitted.architecture_, weights)
+    keep = [torch.ones(1, len(layer.source), dtype=torch.bool) for layer in cone.layers]
+    step = 1e-6
+    for layer in range(len(cone.layers)):
+        for edge in range(0, len(found[layer]), max(1, len(found[layer]) // 3)):
+            ends = []
+            for sign in (1, -1):
+                gates = [torch.ones(len(c.source), dtype=torch.float64) for c in cone.layers]
+                gates[layer][edge] += sign * step
+                ends.append(float(_run(cone, fitted.architecture_, weights, keep, gates)[0]))
+            slope = (ends[0] - ends[1]) / (2 * step)
+            assert found[layer][edge] == pytest.approx(slope, abs=1e-5, rel=1e-4)
+
+
+def test_chosen_walks_add_most(fitted):
+    n_relations = fitted.task_.n_relations
+    for cone in (c for c in cones(fitted) if c.reached):
+        walks = best_walks(cone, n_relations, 20)
+        share = contributions(cone, fitted.architecture_, as_tensors(fitted.weights_))
+        chosen = choose_walks(cone, share, n_relations, walks, 3)
+        assert len(chosen) == min(3, len(walks)) and set(chosen) <= set(walks)
+
+        def total(walk, share=share, cone=cone):
+            facts = {as_fact(step, n_relations) for step in walk[1]}
+            masks = facts_mask(cone, n_relations, facts)
+            return sum(float(c[m].sum()) for c, m in zip(share, masks, strict=True))
+
+        if walks:
+            assert total(chosen[0]) == pytest.approx(max(map(total, walks)))
 
 
 def test_evidence_can_be_chosen_by_attention_alone(fitted):

@@ -27,6 +27,7 @@ from parsimony.reason.evidence import (
     backward_cone,
     best_walks,
     choose_walks,
+    contributions,
     deletion_drop,
 )
 from parsimony.run.progress import Progress
@@ -34,7 +35,7 @@ from parsimony.run.seeds import rng
 
 LONGEST_RULE = 3  # counting four atoms on a dense graph (umls) takes minutes
 PATH_ORDER = {
-    "need": "First the path that the score needs most; the weight is its product of attention.",
+    "contribution": "First the path that adds most to the score; the weight is its attention.",
     "attention": "By weight, the product of attention.",
 }
 CANDIDATES = 40  # walks of largest attention among which the evidence is chosen
@@ -63,7 +64,7 @@ def explain_answer(
     n_paths: int = 5,
     draws: int = 20,
     seed: int = 0,
-    choose: Literal["need", "attention"] = "need",
+    choose: Literal["contribution", "attention"] = "contribution",
 ) -> Explanation:
     """Why the model gives (head, relation, tail) its score.
 
@@ -76,8 +77,8 @@ def explain_answer(
     seed
         Of the random deletions.
     choose
-        Among the walks of largest attention, those whose deletion the score feels most ("need"),
-        or those of largest attention alone ("attention").
+        Among the walks of largest attention, those whose facts add most to the score
+        ("contribution"), or those of largest attention alone ("attention").
 
     Raises
     ------
@@ -96,10 +97,9 @@ def explain_answer(
         graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
     )
     walks = best_walks(cone, n_relations, max(CANDIDATES, n_paths))
-    if choose == "need":
-        walks = choose_walks(
-            cone, reasoner.architecture_, weights, n_relations, walks, n_paths
-        )
+    if choose == "contribution" and walks:
+        share = contributions(cone, reasoner.architecture_, weights)
+        walks = choose_walks(cone, share, n_relations, walks, n_paths)
     walks = walks[:n_paths]
     faithfulness = None
     if walks:

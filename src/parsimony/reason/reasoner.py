@@ -218,7 +218,7 @@ class Reasoner(LinkEstimator):
         *,
         n_paths: int = 5,
         draws: int = 20,
-        choose: Literal["need", "attention"] = "need",
+        choose: Literal["contribution", "attention"] = "contribution",
     ) -> Explanation:
         """Why (head, relation, tail) gets its score; see :mod:`parsimony.reason.explaining`."""
         from parsimony.reason.explaining import explain_answer
