@@ -55,6 +55,7 @@ _ADA_EPOCHS = {"transductive": 300, "inductive": 30}
 _OURS_RED: dict[str, dict[str, Any]] = {
     "family": {"mask_answers": True, "decay": 0.92, "epochs": 25},
     "umls": {"mask_answers": True, "lr": 0.004, "decay": 0.96, "epochs": 75, "patience": 25},
+    "fb237_v2": {"mask_answers": True, "decay": 0.88, "epochs": 25},
 }
 _OURS_ADA: dict[str, dict[str, Any]] = {
     "family": {"mask_answers": True, "n_layers": 5, "decay": 0.94, "epochs": 40},
