@@ -59,7 +59,6 @@ _OURS_RED: dict[str, dict[str, Any]] = {
 }
 _OURS_ADA: dict[str, dict[str, Any]] = {
     "family": {"mask_answers": True, "n_layers": 5, "decay": 0.94, "epochs": 40},
-    "umls": {"mask_answers": True, "lr": 0.004, "decay": 0.96, "epochs": 85, "patience": 40},
     "wn18rr": {
         "mask_answers": True, "top_k": 200, "n_layers": 7, "dim": 48, "fact_ratio": 0.9,
         "decay": 0.95, "epochs": 50,
