@@ -45,9 +45,7 @@ def one(n_edges: int) -> dict[str, float]:
     for i in range(6):
         q = triples[rng.integers(0, n_edges, 20)]
         begin = time.perf_counter()
-        form.loss_and_gradient(
-            weights, training_batch(q, 20), active, gradient, train_seed=i
-        )
+        form.loss_and_gradient(weights, training_batch(q, 20), active, gradient, train_seed=i)
         times.append(time.perf_counter() - begin)
     return {
         "edges": n_edges,

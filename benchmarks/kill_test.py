@@ -3,8 +3,10 @@
     python benchmarks/kill_test.py [DATA] [--epochs 4] [--kills 10] [--seed 0]
 
 One training runs through. Another is killed again and again and taken up with ``--resume``: the
-moments are spread over the epochs and over the evaluation and writing after the last one. Then
-metrics.json, the model and the configuration are compared byte by byte.
+moments are spread over the epochs and over the evaluation and writing after the last one. A moment
+at which it had ended already counts for nothing: the moments that are left are drawn anew in
+another training. At the end metrics.json, the model and the configuration of each are compared
+byte by byte with the first.
 """
 
 from __future__ import annotations
@@ -69,32 +71,38 @@ def kill_test(
     """Compare a training that was killed with one that was not."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        straight, killed = Path(folder) / "straight", Path(folder) / "killed"
+        straight = Path(folder) / "straight"
         marks = follow(command(data, straight, epochs, more or []), straight, epochs)
-        words = command(data, killed, epochs, more or [])
-        # Sorted: a training cannot be killed before a moment that it has passed.
-        after = sorted(draw.randrange(epochs + 1) for _ in range(kills))
-        moments = []
-        for epoch in after:
-            span = marks[epoch] - (marks[epoch - 1] if epoch else 0.0)
-            moment = {"epochs_logged": epoch, "seconds_after": round(draw.uniform(0, span), 3)}
-            moment["was_running"] = kill(words, killed, epoch, moment["seconds_after"])
-            moments.append(moment)
-            print(json.dumps(moment), file=sys.stderr)
-        follow(words, killed, epochs)
+        trainings: list[Path] = []
+        moments: list[dict[str, Any]] = []
+        while len(moments) < kills:
+            killed = Path(folder) / f"killed-{len(trainings) + 1}"
+            trainings.append(killed)
+            words = command(data, killed, epochs, more or [])
+            # Sorted: a training cannot be killed before a moment that it has passed.
+            for epoch in sorted(draw.randrange(epochs + 1) for _ in range(kills - len(moments))):
+                span = marks[epoch] - (marks[epoch - 1] if epoch else 0.0)
+                seconds = round(draw.uniform(0, span), 3)
+                if not kill(words, killed, epoch, seconds):
+                    break
+                moments.append({"training": len(trainings), "epochs_logged": epoch,
+                                "seconds_after": seconds})  # fmt: skip
+                print(json.dumps(moments[-1]), file=sys.stderr)
+            follow(words, killed, epochs)
         digest = {
             name: [hashlib.sha256((run / name).read_bytes()).hexdigest() for run in
-                   (straight, killed)]
+                   (straight, *trainings)]
             for name in COMPARED
         }  # fmt: skip
-        metrics = json.loads((killed / "metrics.json").read_text())
+        metrics = json.loads((trainings[-1] / "metrics.json").read_text())
     return {
         "data": data,
         "epochs": epochs,
-        "kills": sum(moment["was_running"] for moment in moments),
+        "kills": len(moments),
+        "trainings": len(trainings),
         "moments": moments,
-        "same": {name: a == b for name, (a, b) in digest.items()},
-        "sha256": {name: a for name, (a, _) in digest.items()},
+        "same": {name: len(set(sums)) == 1 for name, sums in digest.items()},
+        "sha256": {name: sums[0] for name, sums in digest.items()},
         "test_mrr": metrics.get("test", {}).get("metrics", {}).get("mrr"),
     }
 

@@ -250,15 +250,18 @@ def test_ranks_follow_from_scores(method, fitted, task):
 
 def test_predict(method, fitted):
     estimator = fitted(method)
-    tails = estimator.predict(head="person 0", relation="grandparent", top=4)
+    tails = estimator.predict(head="person 0", relation="grandparent", top=2)
     assert tails["query"] == {"head": "person 0", "relation": "grandparent"}
-    assert len(tails["answers"]) == 4
+    assert len(tails["answers"]) == 2
     scores = [answer["score"] for answer in tails["answers"]]
     assert scores == sorted(scores, reverse=True)
     some = estimator.predict(
         tail="person 2", relation="grandparent", candidates=["person 0", "person 9"]
     )
     assert {answer["entity"] for answer in some["answers"]} == {"person 0", "person 9"}
+    everybody = estimator.predict(head="person 0", relation="parent", top=40)["answers"]
+    unreached = 0.0 if estimator.resolved_.unreached == "zero" else -np.inf
+    assert all(answer["score"] != unreached for answer in everybody), "no family joins another"
     fresh = estimator.predict(head="person 0", relation="parent", top=40, drop_known=True)
     assert "person 1" not in {answer["entity"] for answer in fresh["answers"]}
     asked = [{"head": "person 0", "relation": "parent"}, {"tail": "person 2", "relation": "parent"}]
@@ -318,6 +321,16 @@ def test_explain_walks_from_head_to_tail(method, fitted):
     assert all(data.label(names[2]) in form for form in forms)
     with pytest.raises(UnknownEntity):
         estimator.explain("persn 0", "parent", "person 1")
+
+
+def test_explained_and_predicted_probability_agree(method, fitted):
+    estimator = fitted(method)
+    head, relation, tail = "person 36", "grandparent", "person 39"
+    explanation = estimator.explain(head, relation, tail)
+    assert explanation.known == "test"
+    answer = estimator.predict(head, relation, candidates=[tail])["answers"][0]
+    assert answer["score"] == pytest.approx(explanation.score, rel=1e-4)
+    assert answer["probability"] == pytest.approx(explanation.probability, rel=1e-3)
 
 
 def test_knowledge_is_text_that_parses_back(method, fitted):
@@ -398,8 +411,7 @@ def test_no_training_facts_is_an_error_of_the_tree():
 def test_empty_validation_and_test_splits_are_named_when_asked_for(method):
     none = np.empty((0, 3), np.int32)
     model = make(method).fit(LinkTask(dataclasses.replace(clan(), valid=none, test=none)))
-    answers = model.predict(head="person 0", relation="parent", top=3)["answers"]
-    assert len(answers) == 3
+    assert model.predict(head="person 0", relation="parent", top=3)["answers"]
     for split in ("valid", "test"):
         with pytest.raises(EmptySplit, match=split):
             model.evaluate(split)
@@ -409,7 +421,8 @@ def test_a_run_folder_tells_all(method, tmp_path):
     parameters = make(method).parameters.model_dump(exclude_unset=True)
     model, summary = fit(clan(), method, out=tmp_path / "run", parameters=parameters)
     assert set(summary) == {
-        "run", "method", "parameters", "epochs", "best_epoch", "valid", "seconds",
+        "run", "method", "parameters", "epochs", "best_epoch", "ended", "valid", "seconds",
+        "notes", "time_budget",
     }  # fmt: skip
     run = RunFolder.open(tmp_path / "run")
     assert run.config["method"] == method

@@ -51,6 +51,9 @@ class Estimator(ABC):
     method: ClassVar[str]
     Parameters: ClassVar[type[Parameters]]
 
+    #: why training ended: "epochs", "patience", "time budget", or "" for what is not iterated
+    ended_: str = ""
+
     def __init__(self, **parameters: Any) -> None:
         self.parameters = self._validate(parameters)
 

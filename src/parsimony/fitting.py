@@ -10,7 +10,7 @@ from typing import Any
 
 from parsimony.base import Estimator, load_run, resolve
 from parsimony.datasets import LinkData, load
-from parsimony.errors import EmptySplit, InvalidParameter, UsageError
+from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.run.folder import RunFolder
 from parsimony.tasks.link import LinkTask
@@ -49,7 +49,8 @@ def fit(
     epochs, time_budget
         Limits; the budget in wall seconds over all resumed parts.
     resume
-        Go on from the folder's last checkpoint; a finished run is returned as it is.
+        Go on from the folder's last checkpoint. A finished run is returned as it is, unless it
+        ended for want of time or epochs and these limits allow more.
     knowledge
         Rules that method "rules" uses instead of mined ones.
     seed
@@ -58,7 +59,8 @@ def fit(
     Returns
     -------
     estimator, summary
-        The fitted estimator and ``run, method, parameters, epochs, best_epoch, valid, seconds``.
+        The fitted estimator and ``run, method, parameters, epochs, best_epoch, ended, valid,
+        seconds, notes``; with a run folder also ``time_budget``.
     """
     begin = time.perf_counter()
     values = dict(parameters or {})
@@ -86,13 +88,10 @@ def fit(
         return estimator, _summary(estimator, None, _valid(estimator), time.perf_counter() - begin)
     if resume and (Path(out) / "checksums.json").exists():
         run = RunFolder.open(out)
-        if run.config != {"version": run.config["version"], **config}:
-            raise UsageError(
-                "this run has ended, with another configuration",
-                remedy="choose another --out",
-                where=str(out),
-            )
-        return load_run(out), run.read_json("summary.json")
+        run.require_same(config)
+        summary = run.read_json("summary.json")
+        if not _goes_on(run, config, summary, time_budget):
+            return load_run(out), summary
     with RunFolder.create(out, config, resume=resume) as run:
         estimator.fit(task, run=run, **limits, **given)
         estimator.write(run)
@@ -111,8 +110,19 @@ def fit(
         run.write_json("ledger.json", estimator.ledger_.as_dict())
         valid = metrics.get("valid", {}).get("metrics", {})
         summary = _summary(estimator, str(out), valid, estimator.seconds_)
+        summary["time_budget"] = time_budget
         run.write_json("summary.json", summary)
     return estimator, summary
+
+
+def _goes_on(
+    run: RunFolder, config: dict[str, Any], summary: dict[str, Any], time_budget: float | None
+) -> bool:
+    """Whether larger limits let a finished run train on."""
+    if summary.get("ended") == "time budget":
+        return time_budget is None or time_budget > summary["time_budget"]
+    epochs = config["parameters"].get("epochs", 0)
+    return summary.get("ended") == "epochs" and bool(epochs > run.config["parameters"]["epochs"])
 
 
 def _valid(estimator: Any) -> dict[str, float]:
@@ -132,6 +142,8 @@ def _summary(
         "parameters": estimator.parameters_count_,
         "epochs": len(estimator.history_),
         "best_epoch": estimator.best_epoch_,
+        "ended": estimator.ended_,
         "valid": valid,
         "seconds": seconds,
+        "notes": list(estimator.task_.data.notes),
     }

@@ -24,7 +24,8 @@ def test_fit_prints_what_it_did(typed, trained):
 def test_schema_of_fit(typed):
     done = typed("fit", "royal", *QUICK, "--json")
     assert list(done.json) == [
-        "run", "method", "parameters", "epochs", "best_epoch", "valid", "seconds",
+        "run", "method", "parameters", "epochs", "best_epoch", "ended", "valid", "seconds",
+        "notes", "time_budget",
     ]  # fmt: skip
     assert done.json["run"] == "runs/royal-rules-0"
     assert done.json["valid"]["mrr"] > 0.5

@@ -166,3 +166,19 @@ def test_report(typed, own_run, tmp_path):
     typed("evaluate", own_run, "--json")
     typed("report", own_run, "--out", "deep/er.html")
     assert (tmp_path / "deep" / "er.html").stat().st_size > 10_000
+
+
+def test_few_rules_of_a_run_are_those_that_fit_wrote(typed, trained, tmp_path):
+    import tomllib
+    from pathlib import Path
+
+    written = tomllib.loads((Path(trained) / "knowledge.toml").read_text())["rules"]
+    found = typed("rules", trained, "--top", 3, "--json").json["rules"]
+    assert [rule["text"] for rule in found] == written[:3]
+
+
+def test_a_file_without_rules_is_refused(typed, tmp_path):
+    (tmp_path / "none.txt").write_text("# all deleted\n")
+    error = typed("apply", "none.txt", "royal", "--json", code=2).error
+    assert error["type"] == "FormatError"
+    assert "no rules" in error["message"]

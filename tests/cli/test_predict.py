@@ -44,9 +44,7 @@ def test_without_known_facts(typed, trained):
     words = ["predict", trained, "--head", LEOPOLD, "--relation", "brother", "--json"]
     data = load_run(trained).task_.data
     brother, leopold = data.relations.index("brother"), data.entities.index(LEOPOLD)
-    known = {
-        data.entities.name(int(t)) for h, r, t in data.train if h == leopold and r == brother
-    }
+    known = {data.entities.name(int(t)) for h, r, t in data.train if h == leopold and r == brother}
     assert known
     kept = {answer["entity"] for answer in typed(*words).json["answers"]}
     dropped = {answer["entity"] for answer in typed(*words, "--drop-known").json["answers"]}
@@ -197,3 +195,13 @@ def test_a_killed_batch_goes_on(trained, tmp_path):
     assert not parts.exists()
     whole, resumed = (pl.read_parquet(tmp_path / f"{n}.parquet") for n in ("whole", "o"))
     assert resumed.drop("score", "probability").equals(whole.drop("score", "probability"))
+
+
+def test_a_batch_is_written_as_parquet_only(typed, trained, tmp_path):
+    (tmp_path / "q.tsv").write_text(f"{LEOPOLD}\tuncle\t?\n")
+    error = typed(
+        "predict", trained, "--queries", "q.tsv", "--out", "a.csv", "--json", code=2
+    ).error
+    assert error["type"] == "UsageError"
+    assert "a.parquet" in error["remedy"]
+    assert not (tmp_path / "a.csv").exists()

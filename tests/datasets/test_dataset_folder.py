@@ -7,7 +7,13 @@ import pytest
 from dataset_files import TRAIN, write_folder
 
 from parsimony.datasets import LinkData, load
-from parsimony.errors import FormatError, InvalidParameter, UnknownEntity, UnknownRelation
+from parsimony.errors import (
+    FormatError,
+    InvalidParameter,
+    MissingFile,
+    UnknownEntity,
+    UnknownRelation,
+)
 
 
 def test_without_lists_names_are_sorted(tmp_path):
@@ -165,3 +171,9 @@ def test_the_hash_sees_every_part(tmp_path):
     ]
     write_folder(tmp_path / "e_ind")
     assert len({load(folder).content_hash for folder in parts}) == 5
+
+
+def test_a_folder_without_splits_is_no_dataset(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(MissingFile, match="no dataset folder"):
+        load(tmp_path)

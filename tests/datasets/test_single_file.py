@@ -75,5 +75,24 @@ def test_columns(tmp_path, frame):
 def test_too_small(tmp_path):
     path = tmp_path / "graph.tsv"
     path.write_text("a\tr\tb\nb\tr\tc\n")
-    with pytest.raises(EmptySplit, match=r"graph\.tsv: 2 facts leave none"):
+    with pytest.raises(EmptySplit, match=r"graph\.tsv: too few facts to hold any out"):
         load(path)
+
+
+def test_a_header_of_known_words_is_no_fact(tmp_path, frame):
+    path = tmp_path / "graph.tsv"
+    frame.write_csv(path, separator="\t")
+    assert load(path).content_hash == load(write(frame, tmp_path / "plain.tsv")).content_hash
+
+
+def test_what_reads_like_a_header_is_told(tmp_path, frame):
+    path = tmp_path / "graph.tsv"
+    frame.rename({"subject": "gene", "predicate": "acts", "object": "disease"}).write_csv(
+        path, separator="\t"
+    )
+    (warning,) = [note for note in load(path).notes if note.startswith("warning")]
+    assert "'gene', 'acts', 'disease'" in warning
+    assert "--columns gene,acts,disease" in warning
+    mapped = load(path, columns=("gene", "acts", "disease"))
+    assert not [note for note in mapped.notes if note.startswith("warning")]
+    assert mapped.content_hash == load(write(frame, tmp_path / "plain.tsv")).content_hash

@@ -44,7 +44,7 @@ def test_few_free_facts_are_shared_in_proportion():
 
 
 def test_too_few_facts():
-    with pytest.raises(EmptySplit, match="2 facts leave none for valid"):
+    with pytest.raises(EmptySplit, match="too few facts to hold any out for valid"):
         split_triples(np.array([[0, 0, 1], [1, 0, 2]]), 0)
 
 

@@ -41,12 +41,12 @@ def uncle(**changes) -> Explanation:
             EvidenceEdge(2, "vicky", "mother", "william", "forward", 0.8),
             EvidenceEdge(3, "vicky", "mother", "william", "forward", 0.7),
         ),
-        "faithfulness": Faithfulness(6.0, 0.5, 4, 20),
+        "faithfulness": Faithfulness(6.0, 0.5, 2, 20),
         "probability": 0.97,
         "rank": 1.0,
         "labels": {"edward": "Edward VII", "vicky": "Victoria, Princess Royal"},
         "model": "redgnn",
-        "known": False,
+        "known": "test",
     }
     return Explanation(**{**content, **changes})
 
@@ -56,13 +56,13 @@ def test_text_names_paths_rules_and_faithfulness():
     assert "Edward VII —brother→ Victoria, Princess Royal —mother→ william" in text
     assert "Edward VII ←mother— victoria —mother→" in text
     assert "0.93  412/443  uncle(X,Y) <- brother(X,A), mother(A,Y)" in text
-    assert "(4 edges) lowers the score by 6, 12 times as much" in text
+    assert "(2 edges) lowers the score by 6, 12 times as much" in text
 
 
 @pytest.mark.parametrize(
     ("measured", "said"),
     [
-        (Faithfulness(6.0, 0.0, 4, 20), "random edges of the same evidence does not lower it"),
+        (Faithfulness(6.0, 0.0, 2, 20), "random edges of the same evidence does not lower it"),
         (Faithfulness(-0.5, 0.1, 4, 20), "do not read these paths as its cause"),
         (Faithfulness(1.0, 0.5, 1, 20), "(1 edge) lowers"),
     ],
@@ -202,3 +202,27 @@ def test_dot_holds_any_name(name):
 def test_dot_marks_inverse_steps():
     lines = [line for line in uncle().dot().splitlines() if "dir=back" in line]
     assert len(lines) == 1 and "dashed" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("known", "says"),
+    [
+        ("train", "a fact of the train split, asked without itself"),
+        ("test", "a fact of the test split"),
+        ("no", "not among the known facts"),
+    ],
+)
+def test_the_split_that_states_the_answer_is_named(known, says):
+    assert says in uncle(known=known).text()
+
+
+def test_evidence_that_is_nearly_everything_is_not_compared():
+    edges = uncle().subgraph
+    text = uncle(subgraph=edges[:2], faithfulness=Faithfulness(6.0, 0.5, 2, 20)).text()
+    assert "All evidence is 2 edges" in text
+    assert "times as much" not in text
+
+
+def test_the_order_of_the_paths_is_told():
+    assert "  First this." in uncle(path_order="First this.").text().splitlines()
+    assert "First this." not in uncle(path_order="First this.", paths=()).text()

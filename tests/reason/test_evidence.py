@@ -169,7 +169,7 @@ def test_explanation_names_what_it_found(fitted):
     names = (data.entities.name(h), data.relations.name(r), data.entities.name(t))
     explanation = fitted.explain(*names, n_paths=3, draws=5)
     assert explanation.query == names
-    assert explanation.known is False
+    assert explanation.known == "test"
     assert 0 <= explanation.probability <= 1
     assert 1 <= len(explanation.paths) <= 3
     assert explanation.faithfulness.draws == 5
@@ -186,3 +186,28 @@ def test_rules_read_out_are_counted_on_the_graph(fitted):
     assert rules and len(rules) <= 30
     assert all(rule.support >= 2 and rule.body_count >= rule.support for rule in rules)
     assert len({str(rule.canonical()) for rule in rules}) == len(rules)
+
+
+def test_a_known_fact_is_scored_without_itself(fitted):
+    """Score, paths and cone speak of the same graph."""
+    graph, data = fitted.task_.test_graph, fitted.task_.data
+    h, r, t = data.train[5].tolist()
+    active = (graph.triples != data.train[5]).any(axis=1).astype(np.uint8)
+    cone = backward_cone(
+        graph.digraph, graph.n_entities, fitted.architecture_,
+        as_tensors(fitted.weights_), h, r, t, active,
+    )  # fmt: skip
+    names = (data.entities.name(h), data.relations.name(r), data.entities.name(t))
+    explanation = fitted.explain(*names, draws=1)
+    assert explanation.known == "train"
+    assert explanation.score == pytest.approx(cone.score, rel=1e-4, abs=1e-5)
+    assert explanation.score != pytest.approx(fitted.score(np.array([[h, r]]))[0, t], rel=1e-4)
+
+
+def test_an_unknown_way_to_choose_paths_is_refused(fitted):
+    data = fitted.task_.data
+    h, r, t = data.test[0].tolist()
+    names = (data.entities.name(h), data.relations.name(r), data.entities.name(t))
+    with pytest.raises(InvalidParameter, match="no way to choose") as caught:
+        fitted.explain(*names, choose="attenton")
+    assert "attention" in caught.value.remedy

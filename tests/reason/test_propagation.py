@@ -301,14 +301,16 @@ def test_parameter_counts(name, n_relations, redgnn, adaprop):
 # ---- the accelerator's form ------------------------------------------------------------------
 
 
-@given(model=models(top_k=False))
+@pytest.mark.parametrize("top_k", [False, True], ids=["redgnn", "adaprop"])
+@given(data=st.data())
 @settings(deadline=None, max_examples=25, suppress_health_check=SLOW)
-def test_the_form_for_accelerators_is_the_same_function(model):
+def test_the_form_for_accelerators_is_the_same_function(top_k, data):
     """``--device`` swaps the form behind one interface; here it runs on the processor."""
+    model = data.draw(models(top_k))
     case, architecture, weights, batch = model
     form = PlainPropagation(case.graph.digraph, case.graph.n_entities, architecture, "cpu")
     frontier, scores = form.forward(weights, case.heads, case.relations, case.active)
-    fused_form = propagation(case, architecture, np.float64, True)
+    fused_form = propagation(case, architecture, np.float64, not top_k)
     expected_frontier, expected = fused_form.forward(
         weights, case.heads, case.relations, case.active
     )
@@ -317,7 +319,7 @@ def test_the_form_for_accelerators_is_the_same_function(model):
     gradient = Weights(weights.shapes, dtype=np.float64)
     loss = form.loss_and_gradient(weights, batch, case.active, gradient, train_seed=3)
     expected_loss, expected_gradient = fused(
-        model, dtype=np.float64, collapse=True, train_seed=3
+        model, dtype=np.float64, collapse=not top_k, train_seed=3
     )
     assert loss == pytest.approx(expected_loss, rel=1e-8)
     assert_close(gradient.flat, expected_gradient.flat, np.float64)

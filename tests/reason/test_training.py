@@ -23,9 +23,11 @@ from parsimony.graph import Vocabulary
 from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.reason.adaprop import AdaProp
 from parsimony.reason.architecture import Architecture
+from parsimony.reason.engine import Engine, share_out
 from parsimony.reason.parameters import Weights, layout
+from parsimony.reason.presets import redgnn_preset
 from parsimony.reason.redgnn import RedGNN
-from parsimony.reason.training import Adam, Engine, Schedule, State, cut_facts, share_out
+from parsimony.reason.training import Adam, Schedule, State, cut_facts
 from parsimony.run.seeds import rng
 from parsimony.tasks.link import LinkTask, both_directions
 
@@ -95,9 +97,7 @@ def test_ranks_are_those_of_the_dense_scores(task, cls):
     assert ranks.relation.max() < 3
 
 
-@given(
-    st.lists(st.floats(0.1, 100), min_size=1, max_size=30).map(np.array), st.integers(1, 5)
-)
+@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=30).map(np.array), st.integers(1, 5))
 @settings(deadline=None)
 def test_shares_are_whole_and_even(cost, n):
     shares = share_out(cost, n)
@@ -191,7 +191,55 @@ def test_patience_ends_it(task):
 
 
 def test_an_epoch_that_does_not_fit_the_budget_is_not_begun(task):
-    assert len(RedGNN(**TINY, epochs=50).fit(task, time_budget=1e-3).history_) == 1
+    estimator = RedGNN(**TINY, epochs=50).fit(task, time_budget=1e-3)
+    assert len(estimator.history_) == 1
+    assert estimator.ended_ == "time budget"
+
+
+def test_larger_limits_go_on_with_a_run_that_has_ended(tmp_path):
+    data, options = compositions(), {"parameters": TINY, "seed": 0}
+    run = tmp_path / "run"
+    _, first = fit(data, out=run, epochs=4, time_budget=1e-3, **options)
+    assert (first["epochs"], first["ended"]) == (1, "time budget")
+    _, same = fit(data, out=run, epochs=4, time_budget=1e-3, resume=True, **options)
+    assert same == first
+    _, second = fit(data, out=run, epochs=2, resume=True, **options)
+    assert (second["epochs"], second["ended"]) == (2, "epochs")
+    _, third = fit(data, out=run, epochs=4, resume=True, **options)
+    assert (third["epochs"], third["ended"]) == (4, "epochs")
+    fit(data, out=tmp_path / "straight", epochs=4, **options)
+    for name in ("metrics.json", "model.safetensors", "config.toml"):
+        assert (run / name).read_bytes() == (tmp_path / "straight" / name).read_bytes(), name
+
+
+def test_patience_is_not_outlived_by_a_larger_budget(tmp_path):
+    parameters = TINY | {"lr": 1e-12, "patience": 2, "dropout": 0.0}
+    options = {"parameters": parameters, "out": tmp_path / "run", "seed": 0, "epochs": 50}
+    _, first = fit(compositions(), time_budget=1e3, **options)
+    assert first["ended"] == "patience"
+    assert fit(compositions(), time_budget=1e6, resume=True, **options)[1] == first
+
+
+def test_masked_answers_leave_the_loss():
+    """Every answer left out of a partition sum makes it smaller."""
+    data = compositions()
+    one_relation = data.train * np.array([1, 0, 1], np.int32)  # three answers a head
+    task = LinkTask(replace(data, train=one_relation))
+    whole, masked = (
+        RedGNN(**TINY | {"lr": 1e-12}, epochs=1, dropout=0.0, mask_answers=mask).fit(task)
+        for mask in (False, True)
+    )
+    assert masked.history_[0]["loss"] < whole.history_[0]["loss"]
+
+
+def test_presets_are_for_registered_data(task):
+    data = replace(compositions(), name="umls")
+    plain, preset = (
+        RedGNN().resolve_parameters(LinkTask(replace(data, registered=registered)))
+        for registered in (False, True)
+    )
+    assert preset.lr == redgnn_preset("umls")["lr"]
+    assert plain.lr == RedGNN().parameters.lr != preset.lr
 
 
 def test_divergence_is_an_error(task):

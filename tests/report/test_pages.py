@@ -48,7 +48,7 @@ def explanation(name: str = "edward") -> Explanation:
             EvidenceEdge(1, name, "brother", "vicky", "forward", 0.9),
             EvidenceEdge(2, "william", name, "vicky", "inverse", 0.8),
         ),
-        faithfulness=Faithfulness(2.0, 0.5, 2, 20),
+        faithfulness=Faithfulness(2.0, 0.5, 1, 20),
         labels={"vicky": name},
         model=name,
     )

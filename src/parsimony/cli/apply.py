@@ -68,12 +68,16 @@ def command(
         reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet)
         if asked:
             allowed = None if candidates is None else read_candidates(candidates, reasoner)
-            answer(out, reasoner, head, relation, tail, top, allowed, drop_known, only_reached=True)
+            answer(out, reasoner, head, relation, tail, top, allowed, drop_known)
             return
         result = reasoner.evaluate(split, quiet=quiet)
     from parsimony.cli.tables import metrics_table
 
-    out.result({**result, "rules": len(given)}, f"{len(given):,} rules", *metrics_table(result))
+    out.result(
+        {**result, "rules": len(given)},
+        f"{len(given):,} rule{'s' * (len(given) != 1)}",
+        *metrics_table(result),
+    )
 
 
 def _task(

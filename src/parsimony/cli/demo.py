@@ -65,7 +65,6 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
     from parsimony.run.atomic import write_atomic
 
     data = datasets.load("royal")
-    _compile(data)
     step("1/5 training RED-GNN on the royal family …")
     estimator: Any
     estimator, summary = fit(
@@ -119,17 +118,6 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
         "explained": None if explanation is None else _told(explanation),
         "report": str(report),
     }
-
-
-def _compile(data: Any) -> None:
-    """Train once on a corner of the graph, so that compiling does not eat the time budget."""
-    from dataclasses import replace
-
-    from parsimony.reason.redgnn import RedGNN
-    from parsimony.tasks.link import LinkTask
-
-    corner = replace(data, train=data.train[:300], valid=data.valid[:5], test=data.test[:5])
-    RedGNN(**PARAMETERS, epochs=1, n_layers=2).fit(LinkTask(corner))
 
 
 def best_rules(rules: Sequence[Any]) -> list[Any]:

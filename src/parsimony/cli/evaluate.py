@@ -20,7 +20,7 @@ def command(
     out = Output(as_json, quiet)
     estimator = open_run(run)
     with interruptible():
-        result = estimator.evaluate(split, quiet=quiet)
+        result = estimator.evaluate(split, seed=seed, quiet=quiet)
     from parsimony.cli.tables import metrics_table
 
     out.result(result, *metrics_table(result))

@@ -32,7 +32,7 @@ def command(
     check_output(dot)
     estimator = open_run(run)
     with interruptible():
-        explanation = estimator.explain(head, relation, tail)
+        explanation = estimator.explain(head, relation, tail, seed=seed)
     from parsimony.run.atomic import write_atomic
 
     for path, render in ((html, explanation.html), (dot, explanation.dot)):

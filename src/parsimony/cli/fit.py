@@ -24,6 +24,10 @@ from parsimony.cli.options import (
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 
 _TASKS = ("link",)
+_ENDED = {
+    "time budget": "the time budget (a larger one and --resume go on)",
+    "patience": "patience (no better on validation for long)",
+}
 
 
 def command(
@@ -90,6 +94,9 @@ def command(
             quiet=quiet,
             **options,
         )
+    for note in summary.get("notes", ()):
+        if note.startswith("warning"):
+            output.note(note)
     output.result(summary, *_readable(summary))
 
 
@@ -135,9 +142,10 @@ def _check_device(device: str) -> None:
 
 def _readable(summary: dict[str, Any]) -> list[Any]:
     valid = "  ".join(f"{name} {value:.4f}" for name, value in summary["valid"].items())
+    ended = f", ended by {_ENDED[summary['ended']]}" if summary["ended"] in _ENDED else ""
     return [
         f"{summary['method']}: {summary['parameters']:,} parameters, best epoch "
-        f"{summary['best_epoch']} of {summary['epochs']}, {summary['seconds']:.1f} s",
+        f"{summary['best_epoch']} of {summary['epochs']}, {summary['seconds']:.1f} s{ended}",
         f"valid: {valid or 'no validation facts'}",
         f"run:   {summary['run']}",
         f"next:  parsimony evaluate {shlex.quote(str(summary['run']))}",

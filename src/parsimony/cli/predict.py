@@ -53,6 +53,11 @@ def command(
                 "a batch needs both --queries and --out",
                 remedy="parsimony predict RUN --queries FILE --out FILE.parquet",
             )
+        if out.suffix.lower() not in (".parquet", ".pq"):
+            raise UsageError(
+                f"answers are written as Parquet, not as {out.suffix or 'a file without suffix'}",
+                remedy=f"--out {out.with_suffix('.parquet')}",
+            )
     else:
         check_query(head, relation, tail)
     estimator = open_run(run)
@@ -99,10 +104,8 @@ def answer(
     top: int,
     candidates: list[str] | None,
     drop_known: bool,
-    *,
-    only_reached: bool = False,
 ) -> None:
-    """Predict and print; ``only_reached`` leaves out entities that no rule leads to."""
+    """Predict and print."""
     result = estimator.predict(
         head=head,
         relation=relation,
@@ -111,8 +114,6 @@ def answer(
         candidates=candidates,
         drop_known=drop_known,
     )
-    if only_reached:
-        result["answers"] = [a for a in result["answers"] if a["score"] > 0]
     from parsimony.cli.tables import answers_table
 
     output.result(result, *answers_table(result, estimator.task_.test_data.label))

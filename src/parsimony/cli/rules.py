@@ -57,7 +57,7 @@ def command(
         )
     names = parse_columns(columns)
     with interruptible():
-        found = find_rules(source, mirror, names, seed, top=top, relation=relation)
+        found = find_rules(source, mirror, names, seed, top=top, relation=relation, quiet=quiet)
     text = _text(found, form)
     if file is not None:
         from parsimony.run.atomic import write_atomic
@@ -77,14 +77,22 @@ def find_rules(
     *,
     top: int,
     relation: str | None,
+    quiet: bool,
 ) -> list[Any]:
-    """Read the rules out of a run, or mine those of a dataset, the most confident first."""
+    """Read the rules out of a run, or mine those of a dataset, the most confident first.
+
+    What ``fit`` wrote into the run is enough for so few; reading out all takes minutes on a large
+    graph.
+    """
     path = Path(source)
     if (path / "config.toml").is_file():
         estimator = open_run(path)
         relations = estimator.task_.data.relations
         _check(relation, relations)
-        rules = estimator.knowledge(top=top if relation is None else _ALL)
+        written = _written(path) if relation is None else []
+        if len(written) >= top:
+            return written[:top]
+        rules = estimator.knowledge(top=top if relation is None else _ALL, quiet=quiet)
     else:
         from parsimony import datasets
         from parsimony.knowledge import mine_rules
@@ -93,6 +101,14 @@ def find_rules(
         _check(relation, graph.relations)
         rules = mine_rules(graph)
     return [rule for rule in rules if relation in (None, rule.head.relation)][:top]
+
+
+def _written(run: Path) -> list[Any]:
+    from parsimony.knowledge import parse_rule
+    from parsimony.run.folder import RunFolder
+
+    known = RunFolder.open(run).read_toml("knowledge.toml") or {}
+    return [parse_rule(line) for line in known.get("rules", [])]
 
 
 def _check(relation: str | None, known: Any) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 
 from parsimony.datasets.labels import read_labels
 from parsimony.datasets.link_data import SPLITS, LinkData
-from parsimony.errors import EmptySplit, FormatError, UnknownRelation, suggest
+from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.files import check_folder, read_text
 from parsimony.graph.formats import Names, line_reader, read_triples
@@ -49,6 +49,12 @@ def load_folder(
         A relation that only valid or test has and ``relations.txt`` does not list.
     """
     folder = check_folder(folder)
+    if not any(os.path.lexists(folder / f"{split}.txt") for split in SPLITS):
+        raise MissingFile(
+            "no dataset folder: it has neither train.txt nor valid.txt nor test.txt",
+            remedy="name a folder with these three, or a single file to have it split",
+            where=str(folder),
+        )
     name = name or folder.resolve().name
     data = _load_one(folder, name, source or str(folder), None)
     sibling = folder.resolve().with_name(f"{folder.resolve().name}_ind")

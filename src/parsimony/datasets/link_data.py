@@ -47,6 +47,9 @@ class LinkData:
         What a user should know: unseen entities, relations that only a test split has.
     source : str
         Where the data come from.
+    registered : bool
+        Whether ``name`` is that of the registry, so that its presets apply. A user's own file of
+        the same name is not.
     """
 
     name: str
@@ -60,6 +63,7 @@ class LinkData:
     inductive: LinkData | None = None
     notes: tuple[str, ...] = ()
     source: str = ""
+    registered: bool = False
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check them against the vocabularies."""
@@ -167,6 +171,7 @@ class LinkData:
             "n_facts": self.n_facts,
             "notes": list(self.notes),
             "source": self.source,
+            "registered": self.registered,
             "inductive": self.inductive is not None,
             "content_hash": self.content_hash,
         }
@@ -203,6 +208,7 @@ class LinkData:
             inductive=cls.load(folder / "inductive", mmap) if meta.get("inductive") else None,
             notes=tuple(meta.get("notes", ())),
             source=str(meta.get("source", "")),
+            registered=bool(meta.get("registered", False)),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ def load(
             if not Path(text).is_dir():
                 raise
             return load_folder(text)
-        return load_folder(folder, name=text, source=f"{source}; licence: {item.licence}")
+        data = load_folder(folder, name=text, source=f"{source}; licence: {item.licence}")
+        return replace(data, registered=True)
     path = Path(text).expanduser()
     if path.is_dir():
         if columns is not None:

@@ -6,15 +6,33 @@ import os
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from parsimony.datasets.link_data import LinkData
 from parsimony.errors import EmptySplit
 from parsimony.graph.distinct import first_occurrences
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import read_triples
+from parsimony.graph.rescan import shorten
 from parsimony.graph.splits import split_triples
 
 __all__ = ["load_file"]
+
+
+def suspected_header(frame: pl.DataFrame) -> list[str]:
+    """Return a warning where the first row reads like a header: none of its names occurs again."""
+    if len(frame) < 3:
+        return []
+    first, rest = frame.row(0), frame.slice(1).cast(pl.String)
+    for name, own in zip(frame.columns, first, strict=True):
+        columns = ["relation"] if name == "relation" else ["head", "tail"]
+        if rest.select(pl.any_horizontal((pl.col(c) == own).any() for c in columns)).item():
+            return []
+    shown = ", ".join(shorten(name) for name in first)
+    return [
+        f"warning: the first row ({shown}) may be a header, none of its names occurs again; if it "
+        f"is one, map the columns: --columns {','.join(first)}"
+    ]
 
 
 def load_file(
@@ -60,6 +78,7 @@ def load_file(
     except EmptySplit as error:
         raise EmptySplit(error.message, remedy=error.remedy, where=str(path)) from None
     notes = [f"split 80/10/10 with seed {seed}, every entity and relation kept in train"]
+    notes += suspected_header(frame)
     if len(unique) < len(triples):
         notes.append(f"{len(triples) - len(unique):,} repeated rows dropped before the split")
     return LinkData(

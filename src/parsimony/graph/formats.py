@@ -30,14 +30,10 @@ __all__ = ["COLUMNS", "Names", "line_reader", "read_triples"]
 
 COLUMNS = ("head", "relation", "tail")
 
-# Header names that need no mapping.
-_KNOWN_HEADERS = (
-    COLUMNS,
-    ("subject", "predicate", "object"),
-    ("source", "relation", "target"),
-    ("h", "r", "t"),
-    ("s", "p", "o"),
-)
+# Header names that need no mapping. Single letters could be names of a small graph, so that in
+# text files, which need no header, only whole words are taken for one.
+_WORDS = (COLUMNS, ("subject", "predicate", "object"), ("source", "relation", "target"))
+_KNOWN_HEADERS = (*_WORDS, ("h", "r", "t"), ("s", "p", "o"))
 
 _N_TRIPLES = {".nt", ".ntriples"}
 _PARQUET = {".parquet", ".pq"}
@@ -75,9 +71,8 @@ def read_triples(
         one, else single spaces.
     columns : tuple of str, optional
         Header names of head, relation and tail. Without it a header such as
-        ``head,relation,tail`` or ``subject,predicate,object`` is recognised in CSV and Parquet,
-        else the file must have exactly three columns; text files have no header unless
-        ``columns`` is given.
+        ``head,relation,tail`` or ``subject,predicate,object`` is recognised, else the file must
+        have exactly three columns.
     names : Names, optional
         Dictionaries shared with other files.
 
@@ -113,7 +108,10 @@ def read_triples(
 
 
 def _match_header(
-    path: Path, header: list[str], columns: tuple[str, str, str] | None
+    path: Path,
+    header: list[str],
+    columns: tuple[str, str, str] | None,
+    headers: tuple[tuple[str, ...], ...] = _KNOWN_HEADERS,
 ) -> tuple[str, str, str] | None:
     """Return the header names of head, relation and tail, or None if it is no header."""
     if columns is not None:
@@ -126,7 +124,7 @@ def _match_header(
                 )
         return columns
     lowered = [name.strip().lower() for name in header]
-    for known in _KNOWN_HEADERS:
+    for known in headers:
         if all(lowered.count(name) == 1 for name in known):
             first, second, third = (header[lowered.index(name)] for name in known)
             return first, second, third
@@ -149,10 +147,9 @@ def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Line
         return CsvLines(path, positions, len(header), 0 if matched is None else number)
     separator = "\t" if "\t" in start else " "
     header = start.split(separator)
-    if columns is None:
+    matched = _match_header(path, header, columns, _WORDS)
+    if matched is None:
         return TextLines(path, separator, None, 3, 0)
-    matched = _match_header(path, header, columns)
-    assert matched is not None
     positions = [header.index(name) for name in matched]
     return TextLines(path, separator, positions, len(header), number)
 

@@ -54,8 +54,8 @@ def split_triples(
     for name, ratio, count in (("valid", ratios[1], n_valid), ("test", ratios[2], n_test)):
         if ratio > 0 and count == 0:
             raise EmptySplit(
-                f"{n} facts leave none for {name}: all but {len(free)} are the only ones of "
-                "an entity or relation",
+                f"too few facts to hold any out for {name}: of {n} facts only {len(free)} can be "
+                "spared, because every entity and relation must keep one to learn from",
                 remedy="give more facts, or a folder with train.txt, valid.txt and test.txt",
             )
     part = np.zeros(n, dtype=np.int8)

@@ -18,6 +18,7 @@ from parsimony.knowledge.rules import Rule, parse_rule
 __all__ = ["Direction", "EvidenceEdge", "Explanation", "Faithfulness", "Path", "Step"]
 
 Direction = Literal["forward", "inverse"]
+Known = Literal["train", "valid", "test", "no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,9 @@ class Explanation:
         Readable names of entities and relations; a missing one is shown as it is.
     model : str
         The method.
-    known : bool, optional
-        Whether the data state the answer as a fact.
+    known : {"train", "valid", "test", "no"}, optional
+        The split that states the answer as a fact. A fact of the graph is left out of the graph
+        while it is asked: it is no reason for itself.
     path_order : str
         A sentence on what puts the paths in order and what their weights are.
     """
@@ -156,7 +158,7 @@ class Explanation:
     rank: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
-    known: bool | None = None
+    known: Known | None = None
     path_order: str = ""
 
     def label(self, name: str) -> str:

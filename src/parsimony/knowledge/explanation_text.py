@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from parsimony.knowledge.explanation import Explanation, Path
+from parsimony.knowledge.explanation import Explanation, Known, Path
 
-__all__ = ["answer_sentence", "explanation_text", "faithfulness_sentence", "number", "path_text"]
+__all__ = [
+    "answer_sentence",
+    "explanation_text",
+    "faithfulness_sentence",
+    "known_sentence",
+    "number",
+    "path_text",
+]
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -22,8 +29,15 @@ def answer_sentence(explanation: Explanation) -> str:
     if explanation.model:
         parts.append(f"by {explanation.model}")
     if explanation.known is not None:
-        parts.append("a known fact" if explanation.known else "not among the known facts")
+        parts.append(known_sentence(explanation.known))
     return ", ".join(parts)
+
+
+def known_sentence(known: Known) -> str:
+    """Say in words which split states the answer."""
+    if known == "no":
+        return "not among the known facts"
+    return f"a fact of the {known} split" + ", asked without itself" * (known == "train")
 
 
 def path_text(explanation: Explanation, path: Path) -> str:
@@ -53,6 +67,12 @@ def faithfulness_sentence(explanation: Explanation) -> str:
             f"{number(-measured.deleted_drop)}): do not read these paths as its cause."
         )
     named = f"Deleting {facts} lowers the score by {number(measured.deleted_drop)}"
+    size = len({(edge.head, edge.relation, edge.tail) for edge in explanation.subgraph})
+    if size and 2 * measured.n_deleted > size:
+        return (
+            f"{named}. All evidence is {size:,} edge{'s' * (size != 1)}: too few to compare with "
+            "random ones."
+        )
     if measured.ratio is None:
         return f"{named}; deleting {as_many} of the same evidence does not lower it{draws}."
     return (

@@ -374,9 +374,17 @@ def read_rules(
 
     Raises
     ------
-    MissingFile, NotAFile, EncodingError, FormatError, UnknownRelation
+    MissingFile, NotAFile, EncodingError, UnknownRelation
+    FormatError
+        A line that is no rule, or no rule at all.
     """
-    return parse_rules(read_text(path), where=os.fspath(path), relations=relations)
+    rules = parse_rules(read_text(path), where=os.fspath(path), relations=relations)
+    if not rules:
+        raise FormatError(
+            "no rules", remedy="one a line, such as uncle(X,Y) <- brother(X,A), father(A,Y)",
+            where=os.fspath(path),
+        )  # fmt: skip
+    return rules
 
 
 def format_rules(rules: Iterable[Rule]) -> str:

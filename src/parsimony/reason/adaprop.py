@@ -36,7 +36,7 @@ class AdaProp(Reasoner):
 
     @classmethod
     def preset(cls, name: str) -> dict[str, Any]:
-        """Published parameters of a registered dataset, or nothing."""
+        """Published parameters of a registered dataset, ours where they differ, or nothing."""
         return adaprop_preset(name)
 
     def _top_k(self, graph: KnowledgeGraph) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from parsimony.errors import InvalidParameter
+from parsimony.errors import InvalidParameter, suggest
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import (
     EvidenceEdge,
@@ -55,6 +55,22 @@ def rule_of(walk: Walk, relation: int, names: Any, n_relations: int) -> Rule | N
     return Rule.from_path(names.name(head), [(names.name(r), inverse) for r, inverse in steps])
 
 
+def check_choices(n_paths: int, draws: int, choose: str) -> None:
+    """Refuse what no explanation can be made by.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    if n_paths < 1 or draws < 1:
+        raise InvalidParameter(f"n_paths and draws must be at least 1. Got {n_paths}, {draws}")
+    if choose not in PATH_ORDER:
+        raise InvalidParameter(
+            f"no way to choose paths {choose!r}",
+            remedy=suggest(choose, PATH_ORDER) or f"one of {', '.join(PATH_ORDER)}",
+        )
+
+
 def explain_answer(
     reasoner: Any,
     head: str,
@@ -84,14 +100,14 @@ def explain_answer(
     ------
     UnknownEntity, UnknownRelation
         With the nearest known name.
+    InvalidParameter
+        A count below 1, or an unknown ``choose``.
     """
-    if n_paths < 1 or draws < 1:
-        raise InvalidParameter(f"n_paths and draws must be at least 1. Got {n_paths}, {draws}")
+    check_choices(n_paths, draws, choose)
     task, data = reasoner.task_, reasoner.task_.test_data
     graph, n_relations = task.test_graph, task.n_relations
     u, r, v = data.entities.index(head), data.relations.index(relation), data.entities.index(tail)
     weights = as_tensors(reasoner.weights_)
-    known = bool(np.any(np.all(graph.triples == np.array([u, r, v], np.int32), axis=1)))
     active = _without(graph, u, r, v)
     cone = backward_cone(
         graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
@@ -109,8 +125,8 @@ def explain_answer(
             draws=draws, generator=rng(seed, "deletion", u, r, v),
         )  # fmt: skip
         faithfulness = Faithfulness(deleted, random, n_deleted, draws)
-    row = reasoner.score(np.array([[u, r]]))[0]
-    probability = np.exp(row - row.max(), dtype=np.float64)
+    # Like the paths: on the graph without the asked fact, which is no reason for itself.
+    row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active)[0]
     _, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
     others = np.ones(len(row), bool)
     others[answers] = False
@@ -130,7 +146,7 @@ def explain_answer(
     return Explanation(
         query=(head, relation, tail),
         score=float(row[v]),
-        probability=float(probability[v] / probability.sum()),
+        probability=float(reasoner.probability(row)[v]),
         rank=float(rank),
         paths=tuple(Path(w, tuple(_step(s, data, n_relations) for s in walk)) for w, walk in walks),
         rules=tuple(counted),
@@ -138,7 +154,7 @@ def explain_answer(
         faithfulness=faithfulness,
         labels={k: label for k, label in labels.items() if label != k},
         model=reasoner.method,
-        known=known,
+        known=task.split_of(u, r, v) or "no",
         path_order=PATH_ORDER[choose],
     )
 

@@ -52,10 +52,21 @@ class LinkEstimator(Estimator):
     def _restore(self, task: LinkTask, config: dict[str, Any], tensors: dict[str, Any]) -> None:
         """Become the fitted estimator of a run folder."""
 
+    @abstractmethod
+    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Probabilities of all entities from one query's scores (n_entities,), uncalibrated."""
+
+    @property
+    def _unreached(self) -> float:
+        """The score of entities that the method does not reach from a query."""
+        return 0.0 if self.resolved_.unreached == "zero" else -np.inf
+
     # ---- measuring ---------------------------------------------------------------------------
 
-    def evaluate(self, split: str = "test", *, quiet: bool = True) -> dict[str, Any]:
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
         """Filtered ranking of a split, heads and tails (design.md §3).
+
+        ``seed`` is that of the bootstrap behind the intervals.
 
         Returns
         -------
@@ -72,7 +83,7 @@ class LinkEstimator(Estimator):
         names = [self.task_.data.relations.name(i) for i in range(self.task_.n_relations)]
         return {
             "split": split,
-            **ranks.summary(int(getattr(self.resolved_, "seed", 0))),
+            **ranks.summary(seed),
             "per_relation": ranks.per_relation(names),
             "seconds": seconds,
             "queries_per_second": len(queries) / seconds,
@@ -132,8 +143,10 @@ class LinkEstimator(Estimator):
         Returns
         -------
         dict
-            ``{"query", "answers": [{"entity", "score", "probability"}]}``; the probability is the
-            softmax over all entities, uncalibrated.
+            ``{"query", "answers": [{"entity", "score", "probability"}]}``; entities that the
+            method does not reach from the query are no answers unless they are candidates. The
+            probability is uncalibrated: a reasoner's is the softmax over all entities, rules give
+            their confidence.
         """
         query = Query(relation=relation)
         if head is not None:
@@ -167,12 +180,10 @@ class LinkEstimator(Estimator):
             scores = self.score(part)
             ptr, answers = known(part[:, 0], part[:, 1])
             for i, row in enumerate(scores):
-                probability = np.exp(row - row.max(), dtype=np.float64)
-                probability /= probability.sum()
-                keep = np.ones(len(row), bool)
+                probability = self.probability(row)
+                keep = row != self._unreached
                 if allowed is not None:
-                    keep[:] = False
-                    keep[allowed] = True
+                    keep = np.isin(np.arange(len(row)), allowed)
                 if drop_known:
                     keep[answers[ptr[i] : ptr[i + 1]]] = False
                 index = np.flatnonzero(keep)

@@ -33,7 +33,14 @@ from parsimony.kernels.partition import log_loss
 from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
 from parsimony.reason.sampler import Sampling, sample, sample_backward
-from parsimony.reason.workspace import BLOCK, Workspace, add_rows, blocks, matmul, matvec
+from parsimony.reason.workspace import (
+    Workspace,
+    add_rows,
+    block_size,
+    blocks,
+    matmul,
+    matvec,
+)
 from parsimony.tasks.link import Batch
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -333,7 +340,7 @@ class Propagation:
         d_hidden = self.space.array(name, n_sources, d, zero=True)
         d_a = self.space.array("d_a", n_sources, arch.attention_dim, zero=True)
         d_p = self.space.array("d_p", *saved.p.shape, zero=True)
-        d_m = self.space.array("d_m", min(2 * BLOCK, len(d_x)), d)
+        d_m = self.space.array("d_m", block_size(len(d_x)), d)
         for block in blocks(len(d_x)):
             activate_backward(saved.x[block], d_x[block], ACTIVATIONS[arch.activation])
             matmul(d_x[block].T, saved.m[block], g["W_h"], add=True)

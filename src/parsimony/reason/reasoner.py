@@ -14,9 +14,10 @@ from parsimony.kernels.frontier import Scratch, expand, start
 from parsimony.knowledge import Explanation, Rule
 from parsimony.measure import Ledger
 from parsimony.reason.architecture import Architecture
+from parsimony.reason.engine import Engine, one_torch_thread
 from parsimony.reason.link_estimator import LinkEstimator
 from parsimony.reason.parameters import Weights, layout
-from parsimony.reason.training import Engine, Schedule, State, one_torch_thread, train
+from parsimony.reason.training import Schedule, State, train
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 from parsimony.tasks.link import LinkTask
@@ -54,7 +55,7 @@ class Reasoner(LinkEstimator):
     @classmethod
     @abstractmethod
     def preset(cls, name: str) -> dict[str, Any]:
-        """Published parameters of a registered dataset, or nothing."""
+        """Published parameters of a registered dataset, ours where they differ, or nothing."""
 
     @abstractmethod
     def _top_k(self, graph: KnowledgeGraph) -> int | None: ...
@@ -62,7 +63,7 @@ class Reasoner(LinkEstimator):
     def resolve_parameters(self, task: LinkTask, **options: Any) -> Any:
         """Given parameters over the preset over the defaults; L chosen by the graph if open."""
         given = self.parameters.model_dump(include=self.parameters.model_fields_set)
-        values = self.preset(task.data.name) | given
+        values = (self.preset(task.data.name) if task.data.registered else {}) | given
         values |= {name: value for name, value in options.items() if value is not None}
         resolved = self._validate(values)
         if resolved.n_layers is None:
@@ -110,7 +111,8 @@ class Reasoner(LinkEstimator):
         epochs
             Overrides the parameter of that name.
         time_budget
-            Wall seconds, over all resumed parts; an epoch that would not fit is not begun.
+            Wall seconds, over all resumed parts; an epoch that would not fit is not begun. With a
+            larger budget, or more epochs, a run folder's training goes on.
         device
             "cpu", or a torch device for the plain form.
 
@@ -147,7 +149,7 @@ class Reasoner(LinkEstimator):
         with one_torch_thread():
             engine = Engine(task.train_graph, self.architecture_, resolved.threads, device)
             try:
-                train(
+                self.ended_ = train(
                     task, engine, state, schedule, self.ledger_,
                     run=run, time_budget=time_budget, quiet=quiet,
                 )  # fmt: skip
@@ -158,9 +160,11 @@ class Reasoner(LinkEstimator):
         self.seconds_ = state.seconds
         return self
 
-    @property
-    def _unreached(self) -> float:
-        return 0.0 if self.resolved_.unreached == "zero" else -np.inf
+    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Softmax of the scores over all entities, uncalibrated."""
+        weight: npt.NDArray[np.float64] = np.exp(row - row.max(), dtype=np.float64)
+        weight /= weight.sum()
+        return weight
 
     # ---- scoring -----------------------------------------------------------------------------
 
@@ -180,12 +184,17 @@ class Reasoner(LinkEstimator):
                 unreached=self._unreached, progress=progress,
             )  # fmt: skip
 
-    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
+    def _score(
+        self,
+        head: IntArray,
+        relation: IntArray,
+        active: npt.NDArray[np.uint8] | None = None,
+    ) -> npt.NDArray[np.float32]:
         graph = self.task_.test_graph
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
             for which, frontier, scores, _ in self.engine(graph).frontiers(
-                self.weights_, head, relation, self.resolved_.eval_batch
+                self.weights_, head, relation, self.resolved_.eval_batch, active
             ):
                 for b in range(which.stop - which.start):
                     inside = slice(frontier.ptr[b], frontier.ptr[b + 1])
@@ -219,6 +228,7 @@ class Reasoner(LinkEstimator):
         n_paths: int = 5,
         draws: int = 20,
         choose: Literal["contribution", "attention"] = "contribution",
+        seed: int = 0,
     ) -> Explanation:
         """Why (head, relation, tail) gets its score; see :mod:`parsimony.reason.explaining`."""
         from parsimony.reason.explaining import explain_answer
@@ -227,11 +237,16 @@ class Reasoner(LinkEstimator):
         with one_torch_thread():  # one query's products are too small to be shared out
             return explain_answer(
                 self, head, relation, tail, n_paths=n_paths, draws=draws,
-                seed=self.resolved_.seed, choose=choose,
+                seed=seed, choose=choose,
             )  # fmt: skip
 
     def knowledge(
-        self, top: int = 100, *, samples: int = 20, n_paths: int = 3, quiet: bool = True
+        self,
+        top: int = 100,
+        *,
+        samples: int | None = None,
+        n_paths: int = 3,
+        quiet: bool = True,
     ) -> list[Rule]:
         """Path rules read out of the model, counted on the training graph.
 
@@ -240,12 +255,11 @@ class Reasoner(LinkEstimator):
         top
             Most rules.
         samples, n_paths
-            Training facts asked a relation, and walks taken an answer: more find more rules.
+            Training facts asked a relation, by default so many that all relations together ask
+            about 240, and walks taken an answer: more find more rules.
         """
         from parsimony.reason.explaining import read_rules_out
 
         self._require_fitted()
         with one_torch_thread():
-            return read_rules_out(
-                self, top=top, samples=samples, n_paths=n_paths, quiet=quiet
-            )
+            return read_rules_out(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)

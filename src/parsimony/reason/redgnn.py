@@ -3,7 +3,7 @@
 What differs from the released code, and why: unreached entities and the partition sum are handled
 in closed form (exact); a NaN stops the training instead of being replaced by a random number;
 entities that two queries of a batch share state for are computed once, so that with dropout they
-share a mask; repeated (head, relation) pairs of a batch are propagated once.
+share a mask; repeated (head, relation) pairs of a shard are propagated once.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class RedGNN(Reasoner):
 
     @classmethod
     def preset(cls, name: str) -> dict[str, Any]:
-        """Published parameters of a registered dataset, or nothing."""
+        """Published parameters of a registered dataset, ours where they differ, or nothing."""
         return redgnn_preset(name)
 
     def _top_k(self, graph: KnowledgeGraph) -> int | None:

@@ -63,7 +63,7 @@ class RuleReasonerParameters(base.Parameters):
         "zero", description="score of entities that no rule reaches; both rank them last"
     )
     protocol: Literal["redgnn", "grail"] = Field("redgnn", description="inductive protocol")
-    seed: int = Field(0, ge=0, description="seed of the explanation's random draws, ≥ 0")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap, ≥ 0")
 
 
 class RuleReasoner(LinkEstimator):
@@ -178,9 +178,11 @@ class RuleReasoner(LinkEstimator):
             )
         return self._scorers[key]
 
-    @property
-    def _unreached(self) -> float:
-        return 0.0 if self.resolved_.unreached == "zero" else -np.inf
+    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
+        score = np.maximum(row, 0.0).astype(np.float64)
+        noisy_or: npt.NDArray[np.float64] = -np.expm1(-score)
+        return noisy_or if self.resolved_.aggregation == "noisy-or" else score
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
         greater, equal = self.scorer(queries.graph).rank(
@@ -199,12 +201,20 @@ class RuleReasoner(LinkEstimator):
     # ---- reasons -----------------------------------------------------------------------------
 
     def explain(
-        self, head: str, relation: str, tail: str, *, n_paths: int = 5, draws: int = 20
+        self,
+        head: str,
+        relation: str,
+        tail: str,
+        *,
+        n_paths: int = 5,
+        draws: int = 20,
+        seed: int = 0,
     ) -> Any:
         """Say which rules lead from head to tail, by which facts, and what deleting them does.
 
         The fact asked for is taken out of the graph first, if it is there. Faithfulness compares
-        deleting the named facts with deleting as many that any rule walked for this query.
+        deleting the named facts with deleting as many, drawn with ``seed``, that any rule walked
+        for this query.
 
         Returns
         -------
@@ -236,7 +246,7 @@ class RuleReasoner(LinkEstimator):
         faithfulness = None
         if evidence and draws:
             pool = sorted(scorer.walked_facts(h, r))
-            random = rng(self.resolved_.seed, "faithfulness", h, r, t)
+            random = rng(seed, "faithfulness", h, r, t)
             drops = [
                 self._drop(scorer, h, r, t, [pool[i] for i in chosen])
                 for chosen in (
@@ -247,21 +257,19 @@ class RuleReasoner(LinkEstimator):
             deleted = self._drop(scorer, h, r, t, sorted(evidence))
             faithfulness = Faithfulness(deleted, float(np.mean(drops)), len(evidence), draws)
         paths, subgraph = self._drawn(groundings)
-        score = float(row[t])
-        additive = self.resolved_.aggregation == "noisy-or"
         mentioned = {head, tail} | {name for e in subgraph for name in (e.head, e.tail)}
         return Explanation(
             query=(head, relation, tail),
-            score=score,
+            score=float(row[t]),
             paths=paths,
             rules=tuple(g.rule for g in groundings),
             subgraph=subgraph,
             faithfulness=faithfulness,
-            probability=float(-np.expm1(-score)) if additive else score,
+            probability=float(self.probability(row)[t]),
             rank=float(rank),
             labels={name: data.label(name) for name in sorted(mentioned)},
             model=self.method,
-            known=bool((known == t).any()),
+            known=self.task_.split_of(h, r, t) or "no",
             path_order="By weight, the confidence of the rule.",
         )
 

@@ -36,12 +36,17 @@ class Workspace:
         return view
 
 
+def block_size(n: int) -> int:
+    """Rows of the largest of :func:`blocks`."""
+    return BLOCK if n > 2 * BLOCK else n
+
+
 def blocks(n: int) -> list[slice]:
     """Row blocks whose gates stay in the cache between product and gate kernel.
 
     Few rows stay together: there the calls cost more than the cache's misses.
     """
-    size = BLOCK if n > 2 * BLOCK else max(n, 1)
+    size = max(block_size(n), 1)
     return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.explanation_graph import layered_graph
-from parsimony.knowledge.explanation_text import faithfulness_sentence, number
+from parsimony.knowledge.explanation_text import faithfulness_sentence, known_sentence, number
 from parsimony.report.templating import environment
 
 __all__ = ["explanation_page", "explanation_view"]
@@ -114,7 +114,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     if explanation.model:
         facts.append(("model", explanation.model))
     if explanation.known is not None:
-        facts.append(("in the data", "yes" if explanation.known else "no"))
+        facts.append(("in the data", known_sentence(explanation.known)))
     return facts
 
 

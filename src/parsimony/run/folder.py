@@ -30,6 +30,7 @@ VERSION = 1
 CONFIG = "config.toml"
 MODEL = "model.safetensors"
 LOG = "log.jsonl"
+LIMITS = ("parameters.epochs:",)  # what may differ when a run is taken up again
 
 
 class RunFolder:
@@ -64,7 +65,8 @@ class RunFolder:
             The folder holds files and ``resume`` is off, or they are no run; or another process
             writes to it.
         UsageError
-            Resuming with a configuration that differs; names the keys.
+            Resuming with a configuration that differs in more than the number of epochs; names
+            the keys.
         RunVersionError
             Resuming a run of another format version.
         """
@@ -303,7 +305,7 @@ def _require_version(config: dict[str, Any], path: Path) -> None:
 
 
 def _require_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
-    changed = _differences(before, now)
+    changed = [d for d in _differences(before, now) if not d.startswith(LIMITS)]
     if changed:
         raise UsageError(
             f"cannot resume with another configuration: {'; '.join(changed)}",

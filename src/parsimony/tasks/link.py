@@ -225,6 +225,14 @@ class LinkTask:
         )
         return QuerySet(graph, head, relation, ptr, answer, *known(head, relation))
 
+    def split_of(self, head: int, relation: int, tail: int) -> Split | None:
+        """Return the split of the test data that states a fact, or None."""
+        fact, data = np.array([head, relation, tail], np.int32), self.test_data
+        splits: tuple[tuple[Split, IntArray], ...] = (
+            ("train", data.train), ("valid", data.valid), ("test", data.test),
+        )  # fmt: skip
+        return next((name for name, facts in splits if (facts == fact).all(axis=1).any()), None)
+
     def filters(self, of_training_graph: bool) -> Filter:
         """Return the filter of the training graph's entities, or of the test graph's."""
         return self._train_filter if of_training_graph else self._test_filter
