@@ -12,6 +12,7 @@ import argparse
 import json
 import shlex
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from run_table import describe, write_readme
 
 from parsimony.base import resolve
 from parsimony.cli.options import parse_settings
-from parsimony.datasets import LinkData
+from parsimony.datasets import LinkData, registry
 from parsimony.errors import ParsimonyError, UnknownParameter, UsageError, suggest
 from parsimony.run import RunFolder, write_atomic
 from parsimony.tasks.link import LinkTask
@@ -42,6 +43,8 @@ def expected(entry: Entry, data: LinkData) -> dict[str, Any]:
     asked, _ = parser.parse_known_args(shlex.split(entry.command)[2:])
     values = {"seed": asked.seed} | parse_settings(asked.settings)
     estimator: Any = resolve(asked.method)(**values)
+    # A folder of an older version does not say that its name is registered.
+    data = replace(data, registered=asked.data in registry.names())
     task = LinkTask(data, str(values.get("protocol", "redgnn")))
     config = estimator.prepare(task, epochs=asked.epochs)
     return {"data": asked.data, "method": asked.method, **config["parameters"]}
