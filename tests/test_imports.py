@@ -24,7 +24,7 @@ FLOORS = [
     ["datasets", "kernels", "knowledge", "measure", "run"],
     ["base"],
     ["tasks"],
-    ["reason"],
+    ["reason", "pairs"],
     ["fitting", "report"],
     ["cli"],
 ]

@@ -29,7 +29,9 @@ def families() -> LinkData:
 
 
 @pytest.mark.parametrize("unreached", ["zero", "below"])
-@pytest.mark.parametrize("method", sorted(estimators()))
+@pytest.mark.parametrize(
+    "method", sorted(name for name, cls in estimators().items() if cls.kind == "link")
+)
 def test_metrics_follow_from_scores(method, unreached):
     cls = estimators()[method]
     small = {"dim": 16, "attention_dim": 2, "n_layers": 2, "epochs": 2, "threads": 1}

@@ -22,6 +22,9 @@ _HOMES = {
     "redgnn": "parsimony.reason.redgnn:RedGNN",
     "adaprop": "parsimony.reason.adaprop:AdaProp",
     "rules": "parsimony.reason.rules:RuleReasoner",
+    "neighbours": "parsimony.pairs.neighbours:Neighbours",
+    "mlp": "parsimony.pairs.mlp:MLP",
+    "prior": "parsimony.pairs.prior:Prior",
 }
 
 
@@ -49,6 +52,8 @@ class Estimator(ABC):
     """
 
     method: ClassVar[str]
+    #: the task that it learns: "link" or "ddi"
+    kind: ClassVar[str] = "link"
     Parameters: ClassVar[type[Parameters]]
 
     #: why training ended: "epochs", "patience", "time budget", or "" for what is not iterated

@@ -15,6 +15,7 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     │   ├── EmptySplit              a split without triples
     │   ├── UnknownEntity           a name outside the entity vocabulary
     │   ├── UnknownRelation         a name outside the relation vocabulary
+    │   ├── UnknownDrug             neither an id nor a name of a drug
     │   ├── UnknownDataset          neither a registered name nor a path
     │   ├── ChecksumMismatch        bytes differ from those promised
     │   ├── CorruptArchive          truncated, damaged or unsafe archive
@@ -55,6 +56,7 @@ __all__ = [
     "RunVersionError",
     "TrainingDiverged",
     "UnknownDataset",
+    "UnknownDrug",
     "UnknownEntity",
     "UnknownParameter",
     "UnknownRelation",
@@ -210,6 +212,13 @@ class UnknownRelation(_UnknownName):
 
     noun = "relation"
     plural = "relations"
+
+
+class UnknownDrug(_UnknownName):
+    """Neither an id, nor an external id, nor a name of a known drug."""
+
+    noun = "drug"
+    plural = "drugs"
 
 
 class UnknownDataset(_UnknownName):

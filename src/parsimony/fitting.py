@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.base import Estimator, load_run, resolve
-from parsimony.datasets import LinkData, load
+from parsimony.datasets import LinkData
+from parsimony.datasets.ddi_data import DDIData
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.run.folder import RunFolder
-from parsimony.tasks.link import LinkTask
+from parsimony.tasks.opening import open_task, task_options
 
 KNOWN_RULES = 200  # rules that knowledge.toml holds at most
 
 
 def fit(
-    data: str | LinkData,
+    data: str | LinkData | DDIData,
     method: str = "redgnn",
     *,
     out: Path | str | None = None,
@@ -45,7 +46,7 @@ def fit(
     out
         Run folder; nothing is written where it is left out.
     parameters
-        Of the method (``--set``).
+        Of the method, and of the task (``--set``).
     epochs, time_budget
         Limits; the budget in wall seconds over all resumed parts.
     resume
@@ -66,18 +67,17 @@ def fit(
     values = dict(parameters or {})
     if seed is not None:
         values.setdefault("seed", seed)
-    loaded = (
-        data
-        if isinstance(data, LinkData)
-        else load(data, mirror=mirror, columns=columns, seed=seed or 0)
-    )
-    estimator: Any = resolve(method)(**values)
+    cls = resolve(method)
+    options = task_options(cls.kind)
+    estimator: Any = cls(**{name: v for name, v in values.items() if name not in options})
     given: dict[str, Any] = {}
     if knowledge is not None:
         if method != "rules":
             raise InvalidParameter(f"method {method!r} takes no rules", remedy="use method rules")
         given["knowledge"] = list(knowledge)
-    task = LinkTask(loaded, str(values.get("protocol", "redgnn")))
+    task = open_task(
+        cls.kind, data, values, mirror=mirror, columns=columns, seed=int(values.get("seed", 0))
+    )
     config = estimator.prepare(task, epochs=epochs)
     if given:
         text = format_rules(given["knowledge"])

@@ -14,6 +14,7 @@ from parsimony.cli import (
     apply,
     audit,
     datasets,
+    ddi,
     demo,
     doctor,
     evaluate,
@@ -48,6 +49,7 @@ for _name, _verb in {
     "doctor": doctor,
 }.items():
     app.command(_name)(_verb.command)
+app.add_typer(ddi.app, name="ddi")
 
 
 def _version(shown: bool) -> None:

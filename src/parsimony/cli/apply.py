@@ -92,5 +92,5 @@ def _task(
     from parsimony.tasks.link import LinkTask
 
     if (Path(data) / "config.toml").is_file():
-        return open_run(Path(data)).task_
+        return open_run(Path(data), "link").task_
     return LinkTask(datasets.load(data, mirror=mirror, columns=columns, seed=seed), protocol)

@@ -30,7 +30,7 @@ def command(
     out = Output(as_json, quiet)
     check_output(html)
     check_output(dot)
-    estimator = open_run(run)
+    estimator = open_run(run, "link")
     with interruptible():
         explanation = estimator.explain(head, relation, tail, seed=seed)
     from parsimony.run.atomic import write_atomic

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +25,8 @@ from parsimony.cli.options import (
 )
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 
-_TASKS = ("link",)
+_TASKS = ("link", "ddi")
+_DEFAULTS = {"link": "redgnn", "ddi": "neighbours"}
 _ENDED = {
     "time budget": "the time budget (a larger one and --resume go on)",
     "patience": "patience (no better on validation for long)",
@@ -32,10 +35,18 @@ _ENDED = {
 
 def command(
     data: Data,
-    task: Annotated[str, typer.Option("--task", help="What to learn: link.")] = "link",
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="link|ddi", help="What to learn [default: by the data]."),
+    ] = None,
     method: Annotated[
-        str, typer.Option("--method", help="How: redgnn, adaprop or rules.")
-    ] = "redgnn",
+        str | None,
+        typer.Option(
+            "--method",
+            help="How: redgnn, adaprop or rules [default: redgnn]; for ddi neighbours, mlp or "
+            "prior [default: neighbours].",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="RUN", help="Run folder [default: runs/DATA-METHOD-SEED]."),
@@ -59,20 +70,14 @@ def command(
 ) -> None:
     """Train a method and write a run folder."""
     output = Output(as_json, quiet)
-    if task not in _TASKS:
-        raise UnknownParameter(
-            f"unknown task {task!r}",
-            remedy=suggest(task, _TASKS) or f"tasks of this version: {', '.join(_TASKS)}",
-        )
+    method = _method(task, method, data)
     parameters = parse_settings(settings)
     names = parse_columns(columns)
     budget = _seconds(time_budget)
     _check_device(device)
-    from parsimony.base import resolve
     from parsimony.fitting import fit
 
-    resolve(method)
-    run = out or default_run(data, method, parameters.get("seed", seed))
+    run = out or default_run(data, method, parameters.get("seed", seed), parameters)
     options: dict[str, Any] = {}
     if knowledge is not None:
         from parsimony.knowledge import read_rules
@@ -100,11 +105,43 @@ def command(
     output.result(summary, *_readable(summary))
 
 
-def default_run(data: str, method: str, seed: Any) -> Path:
-    """Return ``runs/DATA-METHOD-SEED``."""
+def _method(task: str | None, method: str | None, data: str) -> str:
+    """The method asked for, or the default of the task; the data tell which task it is.
+
+    Raises
+    ------
+    UnknownParameter
+        No such task or method.
+    InvalidParameter
+        A method of another task.
+    """
+    from parsimony.base import resolve
+    from parsimony.datasets import registry
+
+    if task is not None and task not in _TASKS:
+        raise UnknownParameter(
+            f"unknown task {task!r}",
+            remedy=suggest(task, _TASKS) or f"tasks of this version: {', '.join(_TASKS)}",
+        )
+    pairs = data in registry.names("ddi") or (Path(data) / "drugs.tsv").is_file()
+    task = task or ("ddi" if pairs else "link" if method is None else resolve(method).kind)
+    method = method or _DEFAULTS[task]
+    if resolve(method).kind != task:
+        raise InvalidParameter(
+            f"method {method!r} is for task {resolve(method).kind}, not {task}",
+            remedy=f"--method {_DEFAULTS[task]}",
+        )
+    return method
+
+
+def default_run(
+    data: str, method: str, seed: Any, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Path:
+    """Return ``runs/DATA-METHOD-SEED``, with the task's split and setting where they are given."""
     name = Path(data.rstrip("/")).name
     stem = Path(name).stem if Path(data).is_file() else name
-    return Path("runs") / f"{stem or 'data'}-{method}-{seed}"
+    more = [str(settings[key]) for key in ("split", "setting") if key in settings]
+    return Path("runs") / "-".join([stem or "data", *more, method, str(seed)])
 
 
 def resume_line(run: Path, *, given: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.errors import InvalidParameter, MissingRun, NotAFile, suggest
+from parsimony.errors import InvalidParameter, MissingRun, NotAFile, UsageError, suggest
 
 __all__ = [
     "Columns",
@@ -124,13 +124,22 @@ def check_output(path: Path | None) -> None:
         )
 
 
-def open_run(path: Path) -> Any:
+def open_run(path: Path, kind: str | None = None) -> Any:
     """Read a fitted estimator from a run folder.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    kind
+        The task that it must have learned; any by default.
 
     Raises
     ------
     MissingRun
         No folder there; a similar one is suggested.
+    UsageError
+        A run of another task.
     """
     from parsimony.base import load_run
 
@@ -143,4 +152,15 @@ def open_run(path: Path) -> Any:
             remedy=hint or "make one with: parsimony fit DATA --out RUN",
             where=str(path),
         )
-    return load_run(path)
+    estimator = load_run(path)
+    if kind is not None and estimator.kind != kind:
+        verbs = {
+            "link": "parsimony predict, explain, rules and report",
+            "ddi": "parsimony ddi predict",
+        }
+        raise UsageError(
+            f"this run is of task {estimator.kind} (method {estimator.method}), not {kind}",
+            remedy=f"ask it with {verbs[estimator.kind]}",
+            where=str(path),
+        )
+    return estimator

@@ -60,7 +60,7 @@ def command(
             )
     else:
         check_query(head, relation, tail)
-    estimator = open_run(run)
+    estimator = open_run(run, "link")
     allowed = None if candidates is None else read_candidates(candidates, estimator)
     if queries is not None and out is not None:
         from parsimony.cli.batch import run_batch

@@ -24,7 +24,7 @@ def command(
     """Write a run as one self-contained page."""
     out = Output(as_json, quiet)
     check_output(file)
-    estimator = open_run(run)
+    estimator = open_run(run, "link")
     from parsimony.report import run_report
     from parsimony.report.from_run import run_info
 

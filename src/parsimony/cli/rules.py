@@ -86,7 +86,7 @@ def find_rules(
     """
     path = Path(source)
     if (path / "config.toml").is_file():
-        estimator = open_run(path)
+        estimator = open_run(path, "link")
         relations = estimator.task_.data.relations
         _check(relation, relations)
         written = _written(path) if relation is None else []

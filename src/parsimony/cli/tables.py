@@ -36,6 +36,8 @@ def _cell(value: Any) -> str:
 
 def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[Any]:
     """Return the tables of an evaluation: policies, the interval, the relations."""
+    if "strata" in result:
+        return _classification(result)
     policies = {"realistic": result["metrics"]}
     policies |= {name: result[name] for name in ("optimistic", "pessimistic") if name in result}
     parts: list[Any] = [
@@ -56,6 +58,21 @@ def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[A
         if len(relations) > len(shown):
             parts.append(f"… and {len(relations) - len(shown):,} more relations (all with --json)")
     return parts
+
+
+def _classification(result: dict[str, Any]) -> list[Any]:
+    """Return the table of a classified split: the whole, its interval, its strata."""
+    names = list(result["metrics"])
+    rows = [["all", result["n_queries"], *[result["metrics"][n] for n in names]]]
+    for name, found in result["strata"].items():
+        rows.append([name, found["n"], *[found[n] for n in names]])
+    title = f"{result['split']}, setting {result['setting']}"
+    low, high = result["interval"]["macro_f1"]
+    return [
+        table([title, "pairs", *names], rows),
+        f"95% interval of the macro-F1 (bootstrap over emerging drugs): {low:.4f} to {high:.4f}; "
+        f"{result['seconds']:.1f} s",
+    ]
 
 
 def query_text(query: dict[str, Any], label: Callable[[str], str]) -> str:

@@ -12,12 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from parsimony.errors import FormatError, UnknownEntity, UnknownRelation
+from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
 from parsimony.graph.files import read_text
 
 __all__ = ["Vocabulary"]
 
-Kind = Literal["entity", "relation"]
+Kind = Literal["entity", "relation", "drug"]
+
+_UNKNOWN = {"entity": UnknownEntity, "relation": UnknownRelation, "drug": UnknownDrug}
 
 
 def _needs_quotes(name: str) -> bool:
@@ -31,7 +33,7 @@ class Vocabulary:
     ----------
     names : sequence of str
         Unique names, in the order of their ids.
-    kind : {"entity", "relation"}
+    kind : {"entity", "relation", "drug"}
         What the names stand for; decides which error an unknown name raises.
 
     Raises
@@ -97,14 +99,13 @@ class Vocabulary:
 
         Raises
         ------
-        UnknownEntity, UnknownRelation
+        UnknownEntity, UnknownRelation, UnknownDrug
             No such name; the closest one is suggested.
         """
         try:
             return self._index[name]
         except (KeyError, TypeError):
-            error = UnknownEntity if self.kind == "entity" else UnknownRelation
-            raise error.of(str(name), self._names, where=where) from None
+            raise _UNKNOWN[self.kind].of(str(name), self._names, where=where) from None
 
     def name(self, i: int) -> str:
         """Return the name of id ``i`` (``0 ≤ i < len(self)``)."""

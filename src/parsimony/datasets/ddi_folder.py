@@ -1,0 +1,250 @@
+"""Folders of drug–drug interactions: a user's own, or the registered sets with several splits.
+
+``drugs.tsv`` (id, name, smiles, drugbank_id …), ``relations.tsv`` (id, template with #Drug1 and
+#Drug2), and ``train.txt`` with ``valid.txt test.txt`` or ``valid_S1.txt test_S1.txt …``: rows of
+drug1, drug2, type; the separator is a tab if the first line has one, else single spaces.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from parsimony.datasets import registry
+from parsimony.datasets.ddi_data import DDIData
+from parsimony.datasets.loading import locate
+from parsimony.errors import (
+    EmptySplit,
+    FormatError,
+    InvalidParameter,
+    MissingFile,
+    UnknownDataset,
+    suggest,
+)
+from parsimony.graph.files import check_file, check_folder, read_text
+from parsimony.graph.rescan import first_line
+from parsimony.graph.vocabulary import Kind, Vocabulary
+
+__all__ = ["load_ddi", "load_ddi_folder"]
+
+SETTINGS = ("S0", "S1", "S2")
+
+
+def load_ddi_folder(
+    folder: str | os.PathLike[str],
+    *,
+    split: str | None = None,
+    name: str | None = None,
+    source: str = "",
+    registered: bool = False,
+) -> DDIData:
+    """Read a folder of drug–drug interactions.
+
+    Parameters
+    ----------
+    folder
+        Holds ``drugs.tsv``, ``relations.tsv`` and the pairs, or the pairs in a folder a split.
+    split
+        Which of several splits; needed only where the pairs lie in folders.
+    name, source, registered
+        Of the :class:`DDIData`.
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError
+    InvalidParameter
+        No such split, or one must be named.
+    FormatError
+        A missing column, an empty field, a wrong number of columns; ``where`` names the line.
+    UnknownDrug, UnknownRelation
+        A pair of a drug or type that the tables do not list.
+    EmptySplit
+        No training pair, or nothing to validate or test on.
+    """
+    folder = check_folder(folder)
+    drugs = _table(folder / "drugs.tsv", ("id",))
+    types = _table(folder / "relations.tsv", ("id", "template"))
+    drug_ids = _vocabulary(drugs, folder / "drugs.tsv", "drug")
+    type_ids = _vocabulary(types, folder / "relations.tsv", "relation")
+    home = _home(folder, split)
+    pairs = {}
+    for part in ("train", *(f"{p}{s}" for s in ("", *(f"_{s}" for s in SETTINGS))
+                            for p in ("valid", "test"))):  # fmt: skip
+        path = home / f"{part}.txt"
+        if part == "train" or os.path.lexists(path):
+            pairs[part] = _pairs(path, drug_ids, type_ids)
+    if not len(pairs["train"]):
+        raise EmptySplit("no training pairs", remedy="fill it", where=str(home / "train.txt"))
+    if len(pairs) == 1:
+        raise MissingFile(
+            "neither valid.txt and test.txt nor valid_S1.txt and test_S1.txt or others",
+            remedy="hold some pairs out",
+            where=str(home),
+        )
+
+    def column(name: str) -> tuple[str, ...]:
+        return tuple(drugs[name]) if name in drugs.columns else ("",) * len(drugs)
+
+    whole = name or folder.resolve().name
+    return DDIData(
+        name=f"{whole}/{split}" if split else whole,
+        drugs=drug_ids,
+        names=column("name"),
+        smiles=column("smiles"),
+        external_ids=column("drugbank_id"),
+        types=type_ids,
+        templates=tuple(types["template"]),
+        pairs=pairs,
+        source=source or str(folder),
+        registered=registered,
+    )
+
+
+def load_ddi(
+    name_or_path: str | os.PathLike[str],
+    *,
+    split: str | None = None,
+    mirror: str | os.PathLike[str] | None = None,
+) -> DDIData:
+    """Load drug–drug interactions by registered name, or from a user's folder.
+
+    Parameters
+    ----------
+    name_or_path
+        ``drugbank-ddi`` (split by default at random over drugs), or a folder.
+    split
+        Which of several splits.
+    mirror
+        A folder or web address with a ``manifest.json``.
+
+    Raises
+    ------
+    InvalidParameter
+        A registered dataset of another kind.
+    UnknownDataset, DataError
+        Neither a name nor a folder, or a wrong one.
+    """
+    text = os.fspath(name_or_path)
+    if text not in registry.names():
+        path = Path(text).expanduser()
+        if not os.path.lexists(path) and os.sep not in text:
+            raise UnknownDataset.of(text, registry.names("ddi"))
+        return load_ddi_folder(path, split=split)
+    item = registry.entry(text)
+    if item.kind != "ddi":
+        raise InvalidParameter(
+            f"{text!r} is a {item.kind} dataset, not one of drug-drug interactions",
+            remedy=f"use {', '.join(registry.names('ddi'))}, or a folder",
+        )
+    folder, found = locate(text, mirror=mirror)
+    several = split is None and not os.path.lexists(folder / "train.txt")
+    return load_ddi_folder(
+        folder,
+        split="random" if several else split,
+        name=text,
+        source=f"{found}; licence: {item.licence}",
+        registered=True,
+    )
+
+
+def _home(folder: Path, split: str | None) -> Path:
+    """Return the folder that holds the pairs."""
+    splits = sorted(path.parent.name for path in folder.glob("*/train.txt"))
+    if split is None and (os.path.lexists(folder / "train.txt") or not splits):
+        return folder
+    if split not in splits:
+        named = f"no split {split!r}" if split else "several splits"
+        remedy = (suggest(split, splits) if split else "") or f"split={' | split='.join(splits)}"
+        raise InvalidParameter(named, remedy=f"{remedy} (--set split=…)", where=str(folder))
+    return folder / split
+
+
+def _table(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
+    """Read a table with a header, every field as text, empty where absent."""
+    lines = [line.removesuffix("\r") for line in read_text(check_file(path)).split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    header = lines[0].split("\t") if lines else []
+    for name in needed:
+        if name not in header:
+            raise FormatError(
+                f"no column {name!r}; the header has {', '.join(header) or 'nothing'}",
+                remedy=suggest(name, header) or f"expected {', '.join(needed)}, tab-separated",
+                where=f"{path}:1",
+            )
+    rows = [line.split("\t") for line in lines[1:]]
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header) or not row[header.index("id")]:
+            raise FormatError(
+                f"{len(row)} fields, expected {len(header)} with an id",
+                remedy="complete the row",
+                where=f"{path}:{number}",
+            )
+    return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String), orient="row")
+
+
+def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
+    if not len(table):
+        raise FormatError("no rows", remedy="list them", where=str(path))
+    try:
+        return Vocabulary(list(table["id"]), kind)
+    except FormatError as error:
+        raise FormatError(error.message, remedy=error.remedy, where=str(path)) from None
+
+
+def _pairs(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarray:
+    """Read rows of drug1, drug2, type as (drug1, type, drug2) numbers."""
+    _, start = first_line(check_file(path))
+    drug, kind = pl.Enum(drugs.names), pl.Enum(types.names)
+    try:
+        frame = pl.read_csv(
+            path,
+            separator="\t" if "\t" in start else " ",
+            has_header=False,
+            quote_char=None,
+            schema={"drug1": pl.String, "drug2": pl.String, "type": pl.String},
+        )
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        frame = frame.with_columns(
+            pl.col("drug1", "drug2").cast(drug).to_physical().cast(pl.Int32),
+            pl.col("type").cast(kind).to_physical().cast(pl.Int32),
+        )
+    except pl.exceptions.PolarsError:
+        return _pairs_slowly(path, drugs, types)
+    if frame.null_count().sum_horizontal().item() or (frame["drug1"] == frame["drug2"]).any():
+        return _pairs_slowly(path, drugs, types)
+    return frame.select("drug1", "type", "drug2").to_numpy()
+
+
+def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarray:
+    """Read line by line, to name the one that is wrong."""
+    rows = []
+    separator = ""
+    for number, line in enumerate(read_text(check_file(path)).splitlines(), start=1):
+        if not line:
+            continue
+        separator = separator or ("\t" if "\t" in line else " ")
+        fields = line.split(separator)
+        where = f"{path}:{number}"
+        if len(fields) != 3:
+            raise FormatError(
+                f"{len(fields)} fields, expected drug1, drug2, type",
+                remedy="separate them by tabs, or by single spaces",
+                where=where,
+            )
+        first, second, kind = fields
+        if first == second:
+            raise FormatError(
+                f"drug {first!r} with itself", remedy="remove the row", where=where
+            )
+        rows.append(
+            (
+                drugs.index(first, where=where),
+                types.index(kind, where=where),
+                drugs.index(second, where=where),
+            )
+        )
+    return np.array(rows, np.int32).reshape(-1, 3)

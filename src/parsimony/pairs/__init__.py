@@ -1,0 +1,1 @@
+"""Methods that classify pairs of drugs without walking a graph: the baselines of EmerGNN."""

@@ -1,0 +1,220 @@
+"""Drug–drug interactions: which pairs are asked in a split, and which may be seen meanwhile.
+
+Settings (methods/05 a): in S0 both drugs have known interactions, in S1 one of them is emerging
+(none is known), in S2 both are. Training pairs are those of ``train``; validation and test are
+``valid_S1``, ``test_S1`` and so on, or ``valid`` and ``test`` where a folder has only these.
+While test pairs are asked, the interactions of train and of validation are known, as published,
+or those of train alone (``test_graph="train"``).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from parsimony.base import Parameters
+from parsimony.datasets.background import Background
+from parsimony.datasets.ddi_data import DDIData
+from parsimony.errors import DataError, EmptySplit, InvalidParameter
+
+IntArray = npt.NDArray[np.int32]
+Setting = Literal["S0", "S1", "S2"]
+
+
+class DDIOptions(Parameters):
+    """Options of the task, given by ``--set`` beside the method's parameters."""
+
+    setting: Setting = Field("S1", description="S0, S1 or S2: none, one or both drugs emerging")
+    split: str | None = Field(None, description="random, cluster or sumgnn, of a set with several")
+    graph: str | None = Field(
+        None, description="background: hetionet, crc, layer joined by +, none, or a folder"
+    )
+    test_graph: Literal["train+valid", "train"] = Field(
+        "train+valid", description="interactions known while test pairs are asked"
+    )
+
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> DDIOptions:
+        """Take the task's options out of ``--set`` values; the rest is the method's.
+
+        Raises
+        ------
+        InvalidParameter
+            A value outside its limits.
+        """
+        own = {name: value for name, value in settings.items() if name in cls.model_fields}
+        try:
+            return cls(**own)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            raise InvalidParameter(
+                f"the {name!r} option of the task is not valid: {first['msg']}. "
+                f"Got {first['input']!r}",
+                remedy=cls.model_fields[name].description or "",
+            ) from None
+
+
+class DDITask:
+    """Data and protocol of drug–drug interaction prediction.
+
+    Parameters
+    ----------
+    data
+        Drugs and pairs.
+    options
+        Setting and what is known meanwhile.
+    background
+        Facts about the drugs beside their pairs.
+    linked
+        Whether a drug has facts in the background graph, (n_drugs,), where that is not given.
+
+    Raises
+    ------
+    EmptySplit
+        No validation and no test pairs of the setting.
+    DataError
+        A pair of the setting S1 or S2 whose drugs are not as new as it promises.
+    """
+
+    name = "ddi"
+
+    def __init__(
+        self,
+        data: DDIData,
+        options: DDIOptions | None = None,
+        background: Background | None = None,
+        *,
+        linked: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.data, self.options = data, options or DDIOptions()
+        self.background = background
+        if background is not None and len(background.triples):
+            linked = background.degree[: data.n_drugs] > 0
+        self.linked = linked
+        if not any(self._name(split) in data.pairs for split in ("valid", "test")):
+            raise EmptySplit(
+                f"{data.name} has no pairs of the setting {self.options.setting}",
+                remedy=f"it has {', '.join(data.pairs)}; --set setting=…",
+            )
+        self._check_emergence()
+
+    def _name(self, split: str) -> str:
+        """The name of a split's pairs in the data."""
+        whole = f"{split}_{self.options.setting}"
+        only = split in self.data.pairs and whole not in self.data.pairs
+        return split if split == "train" or only else whole
+
+    def has(self, split: str) -> bool:
+        """Whether a split has pairs."""
+        return bool(len(self.data.pairs.get(self._name(split), ())))
+
+    @property
+    def n_labels(self) -> int:
+        """How many labelled pairs training sees."""
+        return len(self.data.pairs["train"])
+
+    def pairs(self, split: str) -> IntArray:
+        """Return the asked (drug1, type, drug2) of "train", "valid" or "test".
+
+        Raises
+        ------
+        InvalidParameter
+            No such split.
+        EmptySplit
+            It has no pairs.
+        """
+        if split not in ("train", "valid", "test"):
+            raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
+        rows: IntArray = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
+        if not len(rows):
+            raise EmptySplit(
+                f"the {split} split of {self.data.name} is empty",
+                remedy=f"add pairs to {self._name(split)}.txt, or use the other split",
+            )
+        return rows
+
+    def visible(self, split: str) -> IntArray:
+        """Return the interactions (drug1, type, drug2) that are known while a split is asked.
+
+        A pair that is asked is not among them, in neither order.
+        """
+        known = [self.data.pairs["train"]]
+        if split == "test" and self.options.test_graph == "train+valid":
+            known.append(self.data.pairs.get(self._name("valid"), known[0][:0]))
+        facts = np.concatenate(known)
+        asked = self._unordered(self.pairs(split))
+        return facts[~np.isin(self._unordered(facts), asked)]
+
+    def _unordered(self, rows: IntArray) -> npt.NDArray[np.int64]:
+        low = np.minimum(rows[:, 0], rows[:, 2]).astype(np.int64)
+        return low * self.data.n_drugs + np.maximum(rows[:, 0], rows[:, 2])
+
+    @cached_property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """Whether a drug has a training interaction, (n_drugs,)."""
+        known = np.zeros(self.data.n_drugs, bool)
+        known[self.data.pairs["train"][:, [0, 2]]] = True
+        return known
+
+    def _check_emergence(self) -> None:
+        """In S1 and S2 so many drugs of every asked pair must be without training pairs."""
+        least = int(self.options.setting[1])
+        for split in ("valid", "test"):
+            rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
+            fresh = (~self.trained[rows[:, [0, 2]]]).sum(1)
+            wrong = np.flatnonzero(fresh < least)
+            if len(wrong) and self._name(split) != split:
+                a, _, b = rows[wrong[0]]
+                raise DataError(
+                    f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have training "
+                    f"interactions, first {self.data.label(a)} and {self.data.label(b)}",
+                    remedy=f"in {self.options.setting} {least} drug{'s' * (least > 1)} of a pair "
+                    "must be new",
+                )
+
+    def emerging(self, split: str) -> IntArray:
+        """Return, for every asked pair, the drug that is new; drug1 where both or neither are."""
+        rows = self.pairs(split)
+        new = ~self.trained[rows[:, [0, 2]]]
+        return np.where(new[:, 0] | ~new[:, 1], rows[:, 0], rows[:, 2]).astype(np.int32)
+
+    def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return which asked pairs are of which kind, by name.
+
+        Graph edges (where there is a background), and the support of the type in training.
+        """
+        rows = self.pairs(split)
+        found: dict[str, npt.NDArray[np.bool_]] = {}
+        if self.linked is not None:
+            linked: npt.NDArray[np.bool_] = np.all(self.linked[rows[:, [0, 2]]], axis=1)
+            found |= {"both drugs have graph edges": linked, "one has none": ~linked}
+        support = np.bincount(self.data.pairs["train"][:, 1], minlength=self.data.n_types)
+        rare, common = (support < 50)[rows[:, 1]], (support >= 1000)[rows[:, 1]]
+        found |= {
+            "type with under 50 training pairs": rare,
+            "type with 50 to 999": ~rare & ~common,
+            "type with 1,000 and more": common,
+        }
+        return {name: kept for name, kept in found.items() if kept.any()}
+
+    # ---- persistence -------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write the data of the task into a run folder's ``data/``."""
+        self.data.save(folder)
+        if self.linked is not None:
+            np.save(folder / "linked.npy", self.linked)
+
+    @classmethod
+    def load(cls, folder: Path, options: dict[str, Any]) -> DDITask:
+        """Read what :meth:`save` wrote."""
+        path = folder / "linked.npy"
+        linked = np.load(path, allow_pickle=False) if path.exists() else None
+        return cls(DDIData.load(folder), DDIOptions(**options), linked=linked)
