@@ -108,7 +108,8 @@ def test_shares_are_whole_and_even(cost, n):
 
 def test_adam_is_torchs():
     weights = Weights({"w": (7, 3)}).initialise(np.random.default_rng(0))
-    state = State(weights, weights.flat.copy(), *np.zeros((2, 21), np.float32))
+    copies = weights.flat.copy(), weights.flat.copy()
+    state = State(weights, *copies, *np.zeros((2, 21), np.float32))
     ours = Adam(state, replace(SCHEDULE, weight_decay=0.1))
     theirs = torch.nn.Parameter(torch.from_numpy(weights.flat.copy()))
     optimizer = torch.optim.Adam([theirs], weight_decay=0.1)
@@ -230,6 +231,16 @@ def test_masked_answers_leave_the_loss():
         for mask in (False, True)
     )
     assert masked.history_[0]["loss"] < whole.history_[0]["loss"]
+
+
+def test_the_running_average_is_what_is_kept(task):
+    """One step an epoch: ā = β w₀ + (1 − β) w₁."""
+    options = TINY | {"epochs": 1, "batch": 10_000, "dropout": 0.0}
+    plain = RedGNN(**options).fit(task)
+    averaged = RedGNN(**options, average=0.75).fit(task)
+    before = Weights(plain.shapes_).initialise(rng(0, "weights")).flat
+    expected = 0.75 * before + 0.25 * plain.weights_.flat
+    np.testing.assert_allclose(averaged.weights_.flat, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_presets_are_for_registered_data(task):

@@ -125,7 +125,9 @@ class Reasoner(LinkEstimator):
         self._setup(task, resolved, device)
         weights = Weights(self.shapes_).initialise(rng(resolved.seed, "weights"))
         zeros = np.zeros_like(weights.flat)
-        state = State(weights, weights.flat.copy(), zeros, zeros.copy())
+        state = State(
+            weights, weights.flat.copy(), weights.flat.copy(), zeros, zeros.copy()
+        )
         previous = None
         if run is not None:
             checkpoint = run.load_checkpoint()
@@ -133,7 +135,8 @@ class Reasoner(LinkEstimator):
                 plain, tensors = checkpoint
                 previous = plain.pop("ledger")
                 state = State(
-                    Weights(self.shapes_, tensors["weights"].copy()), tensors["best"].copy(),
+                    Weights(self.shapes_, tensors["weights"].copy()),
+                    tensors["average"].copy(), tensors["best"].copy(),
                     tensors["first_moment"].copy(), tensors["second_moment"].copy(), **plain,
                 )  # fmt: skip
         self.ledger_ = Ledger(
@@ -144,7 +147,7 @@ class Reasoner(LinkEstimator):
             lr=resolved.lr, decay=resolved.decay, weight_decay=resolved.weight_decay,
             fact_ratio=resolved.fact_ratio, patience=resolved.patience,
             remove_one_hop=resolved.remove_one_hop, mask_answers=resolved.mask_answers,
-            unreached=self._unreached, seed=resolved.seed,
+            average=resolved.average, unreached=self._unreached, seed=resolved.seed,
         )  # fmt: skip
         with one_torch_thread():
             engine = Engine(task.train_graph, self.architecture_, resolved.threads, device)

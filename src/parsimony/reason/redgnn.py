@@ -47,6 +47,9 @@ class ReasonerParameters(base.Parameters):
     mask_answers: bool = Field(
         False, description="leave a query's other known answers out of the loss's partition sum"
     )
+    average: float = Field(
+        0.0, ge=0, lt=1, description="running average of the weights (β a step), [0, 1); 0: none"
+    )
     unreached: Literal["zero", "below"] = Field(
         "zero", description="rank of unreached entities: score zero (published) or below all"
     )

@@ -40,6 +40,7 @@ class Schedule:
     patience: int
     remove_one_hop: bool = False
     mask_answers: bool = False
+    average: float = 0.0
     unreached: float = 0.0
     seed: int = 0
 
@@ -49,6 +50,7 @@ class State:
     """All that a checkpoint keeps."""
 
     weights: Weights
+    average: npt.NDArray[Any]
     best: npt.NDArray[Any]
     first_moment: npt.NDArray[Any]
     second_moment: npt.NDArray[Any]
@@ -63,6 +65,7 @@ class State:
         """Return the arrays of a checkpoint."""
         return {
             "weights": self.weights.flat,
+            "average": self.average,
             "best": self.best,
             "first_moment": self.first_moment,
             "second_moment": self.second_moment,
@@ -154,7 +157,9 @@ def train(
 ) -> str:
     """Train until the epochs, the budget or the patience end, and return which did.
 
-    ``state.best`` holds the winner. An epoch that would not fit the budget, judged by the one
+    What is validated and kept is the running average of the weights, ā ← β ā + (1 − β) w after
+    every step (Polyak and Juditsky); β = 0 keeps the weights themselves. ``state.best`` holds the
+    winner. An epoch that would not fit the budget, judged by the one
     before it, is not begun; the first always is.
 
     Raises
@@ -164,6 +169,8 @@ def train(
     """
     gradients = [Weights(state.weights.shapes) for _ in engine.shards]
     optimizer = Adam(state, schedule)
+    averaged = Weights(state.weights.shapes, state.average)
+    mean = torch.from_numpy(state.average)
     has_valid = bool(len(task.data.valid)) if not task.inductive else True
     valid = task.queries("valid") if has_valid else None
     known = task.training_answers if schedule.mask_answers else None
@@ -190,6 +197,7 @@ def train(
                         remedy="lower lr (--set lr=…) and resume",
                     )
                 optimizer.step(gradients[0].flat, lr)
+                mean.lerp_(optimizer.weight, 1 - schedule.average)
                 progress.advance(len(batch), loss=loss / (at + len(batch)))
         if not np.isfinite(state.weights.flat).all():  # the last step's loss did not tell
             raise TrainingDiverged(
@@ -202,7 +210,7 @@ def train(
         if valid is not None:
             with Progress(len(valid), "validation", quiet=quiet) as progress:
                 ranks = engine.rank(
-                    state.weights, valid, schedule.eval_batch,
+                    averaged, valid, schedule.eval_batch,
                     unreached=schedule.unreached, progress=progress,
                 )  # fmt: skip
             metrics = ranks.metrics("realistic")
@@ -210,7 +218,7 @@ def train(
             record |= {"valid_mrr": mrr, "valid_hits@1": metrics["hits@1"]}
         if state.best_epoch == 0 or mrr > state.best_mrr:
             state.best_epoch, state.best_mrr = epoch, float(mrr)
-            state.best = state.weights.flat.copy()
+            state.best = state.average.copy()
         seconds = time.perf_counter() - begin
         record |= {"train_seconds": trained, "seconds": seconds}
         state.history.append(record)
