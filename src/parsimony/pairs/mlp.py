@@ -70,6 +70,18 @@ class MLP(PairEstimator):
         FormatError, MissingExtra
             A SMILES that cannot be read, or no RDKit.
         """
+        # Dropout draws from torch's global generator; the user's own stays as it is.
+        with torch.random.fork_rng(devices=[]):
+            return self._train(task, run, epochs, time_budget, quiet)
+
+    def _train(
+        self,
+        task: DDITask,
+        run: RunFolder | None,
+        epochs: int | None,
+        time_budget: float | None,
+        quiet: bool,
+    ) -> MLP:
         self._begin(task, parameters=0, epochs=epochs)
         p, n_types = self.resolved_, task.data.n_types
         self._build(n_types)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from parsimony.base import Estimator
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
-from parsimony.errors import CorruptRun, UsageError
+from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.measure import Ledger
 from parsimony.measure.classification import (
     METRICS,
@@ -93,6 +93,10 @@ class PairEstimator(Estimator):
             are over draws of the emerging drugs.
         """
         self._require_fitted()
+        if split not in ("valid", "test"):
+            raise InvalidParameter(
+                f"split must be 'valid' or 'test'. Got {split!r}", remedy="--split test"
+            )
         rows = self.task_.pairs(split)
         n_types = self.task_.data.n_types
         begin = time.perf_counter()

@@ -38,7 +38,6 @@ class DDIOptions(Parameters):
         "train+valid", description="interactions known while test pairs are asked"
     )
 
-
     @classmethod
     def of(cls, settings: dict[str, Any]) -> DDIOptions:
         """Take the task's options out of ``--set`` values; the rest is the method's.
@@ -149,7 +148,7 @@ class DDITask:
         if split == "test" and self.options.test_graph == "train+valid":
             known.append(self.data.pairs.get(self._name("valid"), known[0][:0]))
         facts = np.concatenate(known)
-        asked = self._unordered(self.pairs(split))
+        asked = self._unordered(self.data.pairs.get(self._name(split), known[0][:0]))
         return facts[~np.isin(self._unordered(facts), asked)]
 
     def _unordered(self, rows: IntArray) -> npt.NDArray[np.int64]:
@@ -164,17 +163,23 @@ class DDITask:
         return known
 
     def _check_emergence(self) -> None:
-        """In S1 and S2 so many drugs of every asked pair must be without training pairs."""
+        """In S1 and S2 so many drugs of every asked pair must be without a visible interaction.
+
+        Visible, not trained: while test pairs are asked, those of validation are known too.
+        """
         least = int(self.options.setting[1])
         for split in ("valid", "test"):
             rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
-            fresh = (~self.trained[rows[:, [0, 2]]]).sum(1)
+            seen = np.zeros(self.data.n_drugs, bool)
+            seen[self.visible(split)[:, [0, 2]]] = True
+            fresh = (~seen[rows[:, [0, 2]]]).sum(1)
             wrong = np.flatnonzero(fresh < least)
             if len(wrong) and self._name(split) != split:
                 a, _, b = rows[wrong[0]]
                 raise DataError(
-                    f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have training "
-                    f"interactions, first {self.data.label(a)} and {self.data.label(b)}",
+                    f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have "
+                    f"interactions that are known meanwhile, first {self.data.label(a)} and "
+                    f"{self.data.label(b)}",
                     remedy=f"in {self.options.setting} {least} drug{'s' * (least > 1)} of a pair "
                     "must be new",
                 )

@@ -1,0 +1,76 @@
+"""Drug pairs, as a user types them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.pairs.small_pairs import families, write_ddi_folder
+
+pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
+
+QUICK = ["--set", "power=4", "--set", "smoothing=1e-3"]
+
+
+@pytest.fixture
+def pairs_run(typed, tmp_path):
+    write_ddi_folder(families(), tmp_path / "mine")
+    typed("fit", "mine", *QUICK, "--out", "run")
+    return "run"
+
+
+def test_a_folder_of_pairs_is_known_by_its_drugs(typed, tmp_path):
+    write_ddi_folder(families(), tmp_path / "mine")
+    done = typed("fit", "mine", *QUICK, "--set", "setting=S2", "--json").json
+    assert done["method"] == "neighbours"
+    assert done["run"] == "runs/mine-S2-neighbours-0"
+    assert set(done["valid"]) == {"macro_f1", "macro_f1_true_labels", "accuracy", "kappa"}
+
+
+def test_evaluate(typed, pairs_run):
+    result = typed("evaluate", pairs_run, "--json").json
+    assert result["setting"] == "S1"
+    assert result["metrics"]["accuracy"] > 0.9
+    readable = typed("evaluate", pairs_run, "--split", "valid").out
+    for word in ("valid, setting S1", "kappa", "emerging drugs", "training pairs"):
+        assert word in readable
+
+
+def test_predict_names_the_interaction(typed, pairs_run):
+    words = ["ddi", "predict", pairs_run, "--drug", "drug ol4", "--drug", "X11"]
+    result = typed(*words, "--top", 2, "--json").json
+    assert result["query"] == {"drug_a": "Drug ol4", "drug_b": "Drug amine1"}
+    assert len(result["answers"]) == 2
+    assert {"drug1", "drug2", "type", "probability", "text"} == set(result["answers"][0])
+    readable = typed(*words).out
+    assert "Drug ol4 does 1 to Drug amine1." in readable
+    assert "known (test_S1)" in readable
+    assert "not for clinical use" in readable
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "says"),
+    [
+        (["ddi", "predict", "run", "--drug", "Drug ol44", "--drug", "ol1"], "UnknownDrug", "ol4"),
+        (["ddi", "predict", "run", "--drug", "ol1"], "UsageError", "--drug"),
+        (["predict", "run", "--head", "ol1", "--relation", "t1"], "UsageError", "ddi predict"),
+        (["explain", "run", "--head", "a", "--relation", "r", "--tail", "b"], "UsageError", "ddi"),
+        (["rules", "run"], "UsageError", "ddi"),
+        (["report", "run"], "UsageError", "ddi"),
+        (["evaluate", "run", "--split", "train"], "InvalidParameter", ""),
+        (["fit", "mine", "--method", "redgnn", "--task", "ddi"], "InvalidParameter", "neighbours"),
+        (["fit", "mine", "--set", "setting=S4", "--out", "x"], "InvalidParameter", "S0"),
+        (["fit", "mine", "--set", "powr=4", "--out", "x"], "UnknownParameter", "power"),
+        (["fit", "mine", "--set", "graph=hetionett", "--out", "x"], "InvalidParameter", "hetionet"),
+        (["fit", "royal", "--method", "prior", "--out", "x"], "InvalidParameter", "drugbank-ddi"),
+    ],
+)
+def test_wrong_input_is_an_error_with_a_remedy(typed, pairs_run, words, kind, says):
+    error = typed(*words, "--json", code=2).error
+    assert error["type"] == kind
+    assert says in error["remedy"]
+
+
+def test_a_run_of_facts_takes_no_drugs(typed, trained):
+    words = ["ddi", "predict", trained, "--drug", "a", "--drug", "b", "--json"]
+    error = typed(*words, code=2).error
+    assert error["type"] == "UsageError"
+    assert "parsimony predict" in error["remedy"]
