@@ -1,7 +1,7 @@
-"""Derive the embedded ``cyp`` dataset from its two sources of truth, ``drugs.tsv`` and ``facts.tsv``.
+"""Derive the embedded ``cyp`` dataset from its sources of truth, ``drugs.tsv`` and ``facts.tsv``.
 
-Run ``python scripts/make_cyp.py`` after editing a table; tests check that the shipped files equal
-what this script generates. Writing the fingerprints needs RDKit (extra ``chem``), the rest does not.
+Run ``python scripts/make_cyp.py`` after editing a table; tests check that the shipped files
+equal what this script generates. The fingerprints need RDKit (extra ``chem``), the rest does not.
 For teaching, not for clinical use.
 """
 
@@ -79,7 +79,9 @@ TYPES = (
         True,
         "#Drug1 may lower potassium and thereby bring on arrhythmias under #Drug2.",
     ),
-    Type("cns_depression", False, "#Drug1 and #Drug2 together may depress breathing and alertness."),
+    Type(
+        "cns_depression", False, "#Drug1 and #Drug2 together may depress breathing and alertness."
+    ),
     Type("serotonin_syndrome", False, "#Drug1 and #Drug2 together may cause serotonin syndrome."),
     Type("bleeding", False, "#Drug1 and #Drug2 together may raise the risk of bleeding."),
     Type("bradycardia", False, "#Drug1 and #Drug2 together may slow the heart too much."),
@@ -123,6 +125,8 @@ RULES = (
     Rule("metabolism_decreased", ("inhibits_strongly", "X"), ("sensitive_substrate_of", "X")),
     Rule("metabolism_decreased", ("inhibits_strongly", "X"), ("substrate_of", "X")),
     Rule("metabolism_decreased", ("inhibits_moderately", "X"), ("sensitive_substrate_of", "X")),
+    Rule("metabolism_decreased", ("inhibits_strongly", "X"), ("narrow_substrate_of", "X")),
+    Rule("metabolism_decreased", ("inhibits_moderately", "X"), ("narrow_substrate_of", "X")),
     # The label of clopidogrel warns of omeprazole, a weak inhibitor, too.
     Rule("activation_decreased", ("inhibits_strongly", "X"), ("activated_by", "X")),
     Rule("activation_decreased", ("inhibits_moderately", "X"), ("activated_by", "X")),
@@ -131,6 +135,8 @@ RULES = (
     Rule("metabolism_increased", ("induces_strongly", "X"), ("sensitive_substrate_of", "X")),
     Rule("metabolism_increased", ("induces_strongly", "X"), ("substrate_of", "X")),
     Rule("metabolism_increased", ("induces_moderately", "X"), ("sensitive_substrate_of", "X")),
+    Rule("metabolism_increased", ("induces_strongly", "X"), ("narrow_substrate_of", "X")),
+    Rule("metabolism_increased", ("induces_moderately", "X"), ("narrow_substrate_of", "X")),
     Rule("absorption_decreased", ("supplies", "X"), ("bound_by", "X")),
     Rule("absorption_decreased", ("lowers", "X"), ("absorbed_with", "X")),
 )
@@ -221,7 +227,9 @@ def emerging(interactions: Sequence[Interaction]) -> tuple[set[str], set[str]]:
     drawn = [key[0] for key in _draw(((drug,) for drug in counts), "emerging")]
     main_type = {drug: min(n, key=lambda t: (-n[t], types.index(t))) for drug, n in counts.items()}
     line = sorted(drawn, key=lambda drug: types.index(main_type[drug]))
-    return set(line[VALID_TURN::10]), set(line[TEST_TURNS[0] :: 10]) | set(line[TEST_TURNS[1] :: 10])
+    return set(line[VALID_TURN::10]), set(line[TEST_TURNS[0] :: 10]) | set(
+        line[TEST_TURNS[1] :: 10]
+    )
 
 
 def split(interactions: Sequence[Interaction]) -> dict[str, list[Interaction]]:
