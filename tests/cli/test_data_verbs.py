@@ -45,7 +45,7 @@ def test_doctor(typed, monkeypatch, tmp_path):
     assert report["kernels"]["check"] == "passed"
     assert report["cache"] == str(tmp_path / "cache")
     assert report["data"]["PARSIMONY_DATA"] == [{"folder": str(tmp_path), "found": True}]
-    assert report["data"]["available"] == ["royal"]
+    assert report["data"]["available"] == ["royal", "cyp"]
     assert report["packages"]["torch"]
     assert "parsimony-learning[chem]" in report["extras"]["chem"]["install"]
     monkeypatch.setenv("PARSIMONY_DATA", str(tmp_path / "none"))

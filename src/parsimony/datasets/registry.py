@@ -75,6 +75,16 @@ def _entries() -> Iterator[Entry]:
         "",
     )
     yield Entry(
+        "cyp",
+        "ddi",
+        "interactions of 133 drugs, 13 types, by their enzymes and effects (embedded; for "
+        "teaching, not for clinical use)",
+        "Apache-2.0 (public pharmacology facts, compiled for this project)",
+        "",
+        "cyp",
+        "",
+    )
+    yield Entry(
         "family",
         "link",
         "kinship of 3,007 people, 12 relations, 23,483 / 2,038 / 2,835",
