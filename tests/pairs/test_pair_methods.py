@@ -139,7 +139,7 @@ def test_a_run_folder_from_a_users_folder(method, tmp_path):
     _, summary = fit(str(folder), method, out=tmp_path / "run", parameters=settings)
     assert set(summary["valid"]) == {"macro_f1", "macro_f1_true_labels", "accuracy", "kappa"}
     run = RunFolder.open(tmp_path / "run")
-    assert run.config["options"] == {"setting": "S2", "test_graph": "train+valid", "graph": "none"}
+    assert run.config["options"] == {"setting": "S2", "test_graph": "train+valid"}
     assert run.read_json("metrics.json")["test"]["setting"] == "S2"
     assert run.read_json("ledger.json")["parameters"] == summary["parameters"]
     again, same = fit(

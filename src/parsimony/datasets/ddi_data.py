@@ -45,6 +45,10 @@ class DDIData:
         A sentence for every type, with #Drug1 and #Drug2.
     pairs : mapping of str to int32 array, shape (n, 3)
         Rows (drug1, type, drug2) of ``train``, ``valid_S0`` … ``test_S2`` as far as they exist.
+    graph : str
+        The background graph that belongs to the data (see :mod:`parsimony.datasets.background`).
+    fingerprints : uint8 array, shape (n_drugs, 128), optional
+        Packed Morgan fingerprints that came with the data.
     notes : tuple of str
         What a user should know.
     source : str
@@ -61,6 +65,8 @@ class DDIData:
     types: Vocabulary
     templates: tuple[str, ...]
     pairs: Mapping[str, IntArray]
+    graph: str = "none"
+    fingerprints: npt.NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
     source: str = ""
     registered: bool = False
@@ -144,6 +150,8 @@ class DDIData:
         folder.mkdir(parents=True, exist_ok=True)
         for split, rows in self.pairs.items():
             np.save(folder / f"{split}.npy", rows)
+        if self.fingerprints is not None:
+            np.save(folder / "fingerprints.npy", self.fingerprints)
         meta = {
             "format": _FORMAT,
             "name": self.name,
@@ -152,6 +160,7 @@ class DDIData:
             "types": self.types.names,
             "templates": self.templates,
             "splits": list(self.pairs),
+            "graph": self.graph,
             "notes": self.notes,
             "source": self.source,
             "registered": self.registered,
@@ -169,7 +178,7 @@ class DDIData:
             ``where`` names the file.
         """
         folder = check_folder(folder)
-        path = folder / "meta.json"
+        path, bits = folder / "meta.json", folder / "fingerprints.npy"
         try:
             meta: dict[str, Any] = json.loads(read_text(path))
             if meta["format"] != _FORMAT:
@@ -181,6 +190,8 @@ class DDIData:
                 types=Vocabulary(meta["types"], "relation"),
                 templates=tuple(meta["templates"]),
                 pairs={s: load_array(folder / f"{s}.npy", True) for s in meta["splits"]},
+                graph=meta["graph"],
+                fingerprints=np.load(bits, allow_pickle=False) if bits.exists() else None,
                 notes=tuple(meta["notes"]),
                 source=meta["source"],
                 registered=meta["registered"],

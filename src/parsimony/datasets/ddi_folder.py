@@ -2,7 +2,9 @@
 
 ``drugs.tsv`` (id, name, smiles, drugbank_id …), ``relations.tsv`` (id, template with #Drug1 and
 #Drug2), and ``train.txt`` with ``valid.txt test.txt`` or ``valid_S1.txt test_S1.txt …``: rows of
-drug1, drug2, type; the separator is a tab if the first line has one, else single spaces.
+drug1, drug2, type; the separator is a tab if the first line has one, else single spaces. Optionally
+``fingerprints.txt`` (drug, 1,024 bits in hexadecimal), so that no structures need be read, and
+``background/train.txt``, a graph of their own.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import polars as pl
 
 from parsimony.datasets import registry
 from parsimony.datasets.ddi_data import DDIData
+from parsimony.datasets.fingerprints import BITS
 from parsimony.datasets.loading import locate
 from parsimony.errors import (
     EmptySplit,
@@ -38,6 +41,7 @@ def load_ddi_folder(
     *,
     split: str | None = None,
     name: str | None = None,
+    graph: str | None = None,
     source: str = "",
     registered: bool = False,
 ) -> DDIData:
@@ -49,8 +53,8 @@ def load_ddi_folder(
         Holds ``drugs.tsv``, ``relations.tsv`` and the pairs, or the pairs in a folder a split.
     split
         Which of several splits; needed only where the pairs lie in folders.
-    name, source, registered
-        Of the :class:`DDIData`.
+    name, graph, source, registered
+        Of the :class:`DDIData`; the graph is the folder's own ``background`` where there is one.
 
     Raises
     ------
@@ -88,6 +92,8 @@ def load_ddi_folder(
     def column(name: str) -> tuple[str, ...]:
         return tuple(drugs[name]) if name in drugs.columns else ("",) * len(drugs)
 
+    own = folder / "background"
+    bits = folder / "fingerprints.txt"
     whole = name or folder.resolve().name
     return DDIData(
         name=f"{whole}/{split}" if split else whole,
@@ -98,6 +104,8 @@ def load_ddi_folder(
         types=type_ids,
         templates=tuple(types["template"]),
         pairs=pairs,
+        graph=str(own) if own.is_dir() else graph or "none",
+        fingerprints=_fingerprints(bits, drug_ids) if bits.exists() else None,
         source=source or str(folder),
         registered=registered,
     )
@@ -145,6 +153,7 @@ def load_ddi(
         folder,
         split="random" if several else split,
         name=text,
+        graph="hetionet",
         source=f"{found}; licence: {item.licence}",
         registered=True,
     )
@@ -193,6 +202,24 @@ def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
         return Vocabulary(list(table["id"]), kind)
     except FormatError as error:
         raise FormatError(error.message, remedy=error.remedy, where=str(path)) from None
+
+
+def _fingerprints(path: Path, drugs: Vocabulary) -> np.ndarray:
+    """Read packed bits of every drug; one that is not listed has none."""
+    packed = np.zeros((len(drugs), BITS // 8), np.uint8)
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        drug, _, bits = line.partition("\t")
+        where = f"{path}:{number}"
+        try:
+            row = np.frombuffer(bytes.fromhex(bits), np.uint8)
+        except ValueError:
+            row = packed[0, :0]
+        if len(row) != BITS // 8:
+            raise FormatError(
+                f"not {BITS:,} bits in hexadecimal", remedy="drug, a tab, the bits", where=where
+            )
+        packed[drugs.index(drug, where=where)] = row
+    return packed
 
 
 def _pairs(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Estimator
+from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
 from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.measure import Ledger
@@ -69,8 +70,7 @@ class PairEstimator(Estimator):
         self.parameters_count_ = parameters
         self.ledger_ = Ledger(parameters=parameters, labels=task.n_labels)
         if self.structural:
-            data = task.data
-            self.fingerprints_ = morgan_fingerprints(data.smiles, data.names)
+            self.fingerprints_ = fingerprints_of(task.data)
 
     # ---- measuring ---------------------------------------------------------------------------
 
@@ -240,6 +240,13 @@ class PairEstimator(Estimator):
                 remedy="fit again, or restore the run folder",
             ) from None
         return self
+
+
+def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:
+    """Fingerprints (n_drugs, 1,024) that came with the data, else those of its structures."""
+    if data.fingerprints is not None:
+        return np.unpackbits(data.fingerprints, axis=1)
+    return morgan_fingerprints(data.smiles, data.names)
 
 
 def select(

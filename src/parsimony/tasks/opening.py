@@ -63,6 +63,5 @@ def open_task(
     pairs = data
     if not isinstance(pairs, DDIData):
         pairs = load_ddi(pairs, split=options.split, mirror=mirror)
-    graph = options.graph or ("hetionet" if pairs.registered else "none")
-    options = options.model_copy(update={"graph": graph})
+    graph = options.graph or pairs.graph
     return DDITask(pairs, options, load_background(pairs, graph, mirror=mirror))
