@@ -67,3 +67,9 @@ def test_a_known_drug_among_emerging_ones_is_refused():
 def test_the_emerging_drug_is_the_new_one_on_either_side():
     data = pairs(train=TRAIN, test_S1=[[2, 0, 3], [3, 1, 5]])
     assert DDITask(data).emerging("test").tolist() == [2, 5]
+
+
+@pytest.mark.parametrize("copy", [[5, 0, 3], [3, 1, 5]], ids=["same order", "turned"])
+def test_an_asked_pair_in_train_is_a_leak_though_it_is_never_visible(copy):
+    with pytest.raises(DataError, match=r"test_S1 leak.*d5 and d3"):
+        DDITask(pairs(train=[*TRAIN, copy], test_S1=[[5, 0, 3]]))

@@ -144,12 +144,16 @@ class DDITask:
 
         A pair that is asked is not among them, in neither order.
         """
+        facts = self._known(split)
+        asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+        return facts[~np.isin(self._unordered(facts), asked)]
+
+    def _known(self, split: str) -> IntArray:
+        """Interactions of the splits before this one, asked pairs among them if the data leak."""
         known = [self.data.pairs["train"]]
         if split == "test" and self.options.test_graph == "train+valid":
             known.append(self.data.pairs.get(self._name("valid"), known[0][:0]))
-        facts = np.concatenate(known)
-        asked = self._unordered(self.data.pairs.get(self._name(split), known[0][:0]))
-        return facts[~np.isin(self._unordered(facts), asked)]
+        return np.concatenate(known)
 
     def _unordered(self, rows: IntArray) -> npt.NDArray[np.int64]:
         low = np.minimum(rows[:, 0], rows[:, 2]).astype(np.int64)
@@ -163,15 +167,16 @@ class DDITask:
         return known
 
     def _check_emergence(self) -> None:
-        """In S1 and S2 so many drugs of every asked pair must be without a visible interaction.
+        """In S1 and S2 so many drugs of every asked pair must be without a known interaction.
 
-        Visible, not trained: while test pairs are asked, those of validation are known too.
+        Known, not trained: while test pairs are asked, those of validation are known too. Nor
+        visible: that leaves out asked pairs, and with them the leak of a pair that is in train.
         """
         least = int(self.options.setting[1])
         for split in ("valid", "test"):
             rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
             seen = np.zeros(self.data.n_drugs, bool)
-            seen[self.visible(split)[:, [0, 2]]] = True
+            seen[self._known(split)[:, [0, 2]]] = True
             fresh = (~seen[rows[:, [0, 2]]]).sum(1)
             wrong = np.flatnonzero(fresh < least)
             if len(wrong) and self._name(split) != split:
