@@ -61,7 +61,10 @@ def record_run(path: Path, entry: Entry, *, anyway: bool = False) -> dict[str, A
     run = RunFolder.open(path)
     config = run.config
     wanted = expected(entry, LinkData.load(path / "data"))
-    found = {"data": config["data"]["name"], "method": config["method"], **config["parameters"]}
+    # A folder of an older version lacks the parameters that came since; they had no effect there.
+    defaults = resolve(config["method"]).Parameters().model_dump(exclude_none=True)
+    found = {"data": config["data"]["name"], "method": config["method"]}
+    found |= defaults | config["parameters"]
     differs = {
         key: [wanted.get(key), found.get(key)]
         for key in sorted(({*wanted, *found}) - _FREE)
