@@ -1,0 +1,164 @@
+"""The pair flow as a differentiable operation, shared out over threads.
+
+Threads take slices of a batch's pairs and add gradients of shared parameters to arrays of their
+own, which are summed in the threads' order: equal numbers for equal thread counts.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from parsimony.errors import InvalidParameter
+from parsimony.kernels.pair_flow import flow_kernels
+from parsimony.kernels.pair_graph import ActiveGraph
+
+LAYERS = 3
+
+
+class PairFlow:
+    """h_{u→v} and h_{v→u} of batches of ordered pairs.
+
+    Parameters
+    ----------
+    threads
+        How many pairs are worked on at once.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        if threads < 1:
+            raise InvalidParameter(f"threads must be at least 1. Got {threads}")
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        #: (n, 4) path edges and merged entries of u→v, then of v→u, of the last batch
+        self.size_: npt.NDArray[np.int64] = np.empty((0, 4), np.int64)
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def slices(self, n: int) -> list[slice]:
+        """Contiguous shares of n pairs."""
+        cuts = np.linspace(0, n, self.threads + 1).astype(int)
+        return [slice(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a]
+
+    def map(self, function: Any, shares: list[slice]) -> list[Any]:
+        """Apply a function to every share, in threads."""
+        if self._pool is None or len(shares) < 2:
+            return [function(share) for share in shares]
+        return list(self._pool.map(function, shares))
+
+    def __call__(
+        self,
+        graph: ActiveGraph,
+        pairs: npt.NDArray[np.int32],
+        f: Tensor,
+        alpha: Tensor,
+        e: Tensor,
+        w: Tensor,
+        b: Tensor | None,
+    ) -> Tensor:
+        """Return (n, 2, dim): h_{u→v} and h_{v→u}; differentiable.
+
+        Parameters
+        ----------
+        graph
+            What is visible.
+        pairs
+            (n, 2) int32 entities (u, v).
+        f
+            (n, 2, dim) features f_u and f_v.
+        alpha
+            (n, 3, 2R + 1) weights of the message relations.
+        e
+            (3, 2R + 1, dim) relation vectors.
+        w
+            (3, dim, dim) the layers' matrices.
+        b
+            (3, dim) biases, or None.
+
+        Raises
+        ------
+        InvalidParameter
+            Shapes that do not belong together, a pair outside the graph.
+        """
+        n, dim, messages = len(pairs), f.shape[-1], graph.n_messages
+        expected: dict[str, tuple[Tensor, tuple[int, ...]]] = {
+            "f": (f, (n, 2, dim)),
+            "alpha": (alpha, (n, LAYERS, messages)),
+            "e": (e, (LAYERS, messages, dim)),
+            "w": (w, (LAYERS, dim, dim)),
+        }
+        if b is not None:
+            expected["b"] = (b, (LAYERS, dim))
+        for name, (tensor, shape) in expected.items():
+            if tuple(tensor.shape) != shape or tensor.dtype != f.dtype:
+                raise InvalidParameter(
+                    f"{name} must be {f.dtype} of shape {shape}. "
+                    f"Got {tensor.dtype} of shape {tuple(tensor.shape)}"
+                )
+        if n and not (0 <= pairs.min() and pairs.max() < graph.n_entities):
+            raise InvalidParameter(
+                f"a pair names an entity outside 0 … {graph.n_entities - 1:,}",
+                remedy="pairs hold entity ids of this graph",
+            )
+        biased = b is not None
+        bias = b if b is not None else torch.zeros(LAYERS, dim, dtype=f.dtype)
+        result: Tensor = _Flow.apply(self, graph, pairs, biased, f, alpha, e, w, bias)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _Flow(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[no-untyped-def]
+        ctx, flow, graph, pairs, biased, f, alpha, e, w, b
+    ) -> Tensor:
+        inputs = [x.detach().contiguous() for x in (f, alpha, e, w, b)]
+        ctx.save_for_backward(*inputs)
+        ctx.rest = flow, graph, pairs, biased
+        f, alpha, e, w, b = (x.numpy() for x in inputs)
+        wt = np.ascontiguousarray(w.transpose(0, 2, 1))
+        out = np.zeros_like(f)
+        size = np.zeros((len(pairs), 4), np.int64)
+        kernels = flow_kernels(f.shape[-1])
+
+        def share(s: slice) -> None:
+            kernels.forward(
+                *graph.arrays(), pairs[s], f[s], alpha[s], e, w, wt, b, biased, out[s], size[s]
+            )
+
+        flow.map(share, flow.slices(len(pairs)))
+        flow.size_ = size
+        return torch.from_numpy(out)
+
+    @staticmethod
+    def backward(ctx, *gradients):  # type: ignore[no-untyped-def]
+        flow, graph, pairs, biased = ctx.rest
+        f, alpha, e, w, b = (x.numpy() for x in ctx.saved_tensors)
+        d_out = gradients[0].contiguous().numpy()
+        wt = np.ascontiguousarray(w.transpose(0, 2, 1))
+        d_f, d_alpha = np.zeros_like(f), np.zeros_like(alpha)
+        kernels = flow_kernels(f.shape[-1])
+
+        def share(s: slice) -> list[npt.NDArray[Any]]:
+            shared = [np.zeros_like(x) for x in (e, wt, b)]
+            kernels.backward(
+                *graph.arrays(), pairs[s], f[s], alpha[s], e, w, wt, b, biased, d_out[s],
+                d_f[s], d_alpha[s], *shared,
+            )  # fmt: skip
+            return shared
+
+        sums = [np.zeros_like(x) for x in (e, wt, b)]
+        for shared in flow.map(share, flow.slices(len(pairs))):
+            for total, part in zip(sums, shared, strict=True):
+                total += part
+        d_e, d_wt, d_b = sums
+        d_w = np.ascontiguousarray(d_wt.transpose(0, 2, 1))
+        found = [torch.from_numpy(x) for x in (d_f, d_alpha, d_e, d_w, d_b)]
+        return (None, None, None, None, *found)
