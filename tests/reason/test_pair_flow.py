@@ -241,3 +241,49 @@ def test_errors_say_what_is_wrong():
         PairGraph(3, chain(3), 1, np.empty((0, 3), np.int32), 1)
     with pytest.raises(errors.InvalidParameter, match="threads"):
         PairFlow(0)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_fifty_real_pairs():
+    """DrugBank's S1 targets on Hetionet; a small dimension, as the twin keeps every message."""
+    from parsimony.tasks.emergence import simulate_emergence
+    from parsimony.tasks.opening import open_task
+
+    task = open_task("ddi", "drugbank-ddi", {"setting": "S1", "graph": "hetionet"})
+    train, background = task.data.pairs["train"], task.background
+    rng = np.random.default_rng(0)
+    emergence = simulate_emergence(train, "S1", rng)
+    built = PairGraph(
+        len(background.entities), background.triples, len(background.relations),
+        train, task.data.n_types,
+    )  # fmt: skip
+    dim, n = 4, 50
+    pairs = train[rng.choice(emergence.asked, n, replace=False)][:, [0, 2]]
+    graph = built.activate(emergence.active)
+    values = parameters(rng, n, graph.n_messages, dim, biased=True)
+    # Sums over hubs reach 10³ a layer: keep numbers near 1, as the tolerance is relative to them.
+    values["w"], values["e"] = values["w"] / 10, values["e"] / 3
+    whole = WholeGraph(graph, torch.float64)
+    d_out = torch.from_numpy(rng.standard_normal((n, 2, dim)))
+    expected = leaves(values, torch.float64)
+    rows = []
+    for i, (u, v) in enumerate(pairs):
+        for side, (a, b) in enumerate(((u, v), (v, u))):
+            rest = (expected["alpha"][i], expected["e"], expected["w"], expected["b"])
+            out = plain_flow(whole, int(a), int(b), expected["f"][i, side], *rest)
+            (out * d_out[i, side]).sum().backward()  # frees the edges' messages
+            rows.append(out.detach())
+    reference = torch.stack(rows).reshape(n, 2, dim)
+    for dtype, np_dtype in ((torch.float64, np.float64), (torch.float32, np.float32)):
+        actual = leaves(values, dtype)
+        flow = PairFlow(2)
+        out = flow(graph, pairs, *actual.values())
+        (out * d_out.to(dtype)).sum().backward()
+        flow.close()
+        assert_close(out.detach().numpy(), reference.numpy(), np_dtype)
+        for name in NAMES:
+            assert_close(actual[name].grad.numpy(), expected[name].grad.numpy(), np_dtype)
+    # the pairs are worth the test: paths, and their gradients
+    assert (reference.abs().sum((1, 2)) > 0).all()
+    assert expected["alpha"].grad.abs().sum() > 0

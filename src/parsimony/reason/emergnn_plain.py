@@ -66,7 +66,8 @@ def plain_flow(
     h = torch.index_put(h, (torch.tensor([u]),), f_u[None])
     for layer in range(len(w)):
         rho = alpha[layer][:, None] * e[layer]
-        message = rho[graph.relation] * h[graph.source]
+        # index_select: its gradient is a plain sum, that of h[source] sorts the edges first
+        message = rho.index_select(0, graph.relation) * h.index_select(0, graph.source)
         if layer:
             message = message * graph.weight[:, None]
         z = torch.zeros_like(h).index_add(0, graph.target, message)
