@@ -64,7 +64,7 @@ def cases(draw):
     return Case(graph, active, normalise, draw(st.sampled_from([0.5, 1.0])), pairs, rng)
 
 
-def parameters(rng, n_pairs, messages, dim, biased, signs=True):
+def parameters(rng, n_pairs, messages, dim, biased):
     """Random inputs of a flow, in float64."""
     alpha = rng.random((n_pairs, 3, messages))
     arrays = {
@@ -232,9 +232,7 @@ def test_errors_say_what_is_wrong():
     with pytest.raises(errors.InvalidParameter, match=r"outside 0 … 3"):
         PairFlow()(graph, np.array([[0, 4]], np.int32), *x.values())
     with pytest.raises(errors.InvalidParameter, match=r"alpha must be .* \(1, 3, 5\)"):
-        PairFlow()(
-            graph, np.array([[0, 3]], np.int32), *{**x, "alpha": x["alpha"][:, :2]}.values()
-        )
+        PairFlow()(graph, np.array([[0, 3]], np.int32), *{**x, "alpha": x["alpha"][:, :2]}.values())
     with pytest.raises(errors.InvalidParameter, match="one entry an interaction"):
         PairGraph(4, chain(3), 1, np.empty((0, 3), np.int32), 1).activate(np.ones(2, np.uint8))
     with pytest.raises(errors.InvalidParameter, match="background holds a triple outside"):

@@ -293,9 +293,7 @@ def flow_kernels(dim: int) -> FlowKernels:
             v = pairs[i, 1]
             node_u, group_u, begin_u, end_u = neighbourhood(indptr, neighbour, relation, u)
             node_v, group_v, begin_v, end_v = neighbourhood(indptr, neighbour, relation, v)
-            edges = middle_edges(
-                indptr, neighbour, relation, node_u, node_v, position, n_relations
-            )
+            edges = middle_edges(indptr, neighbour, relation, node_u, node_v, position, n_relations)
             forth = merged(
                 edges, False, group_u, begin_u.shape[0], node_v, degree_ptr, degree_relation,
                 degree_count, degree_weight, n_relations, biased, like,

@@ -26,7 +26,7 @@ Normalisation = Literal["none", "relation", "total"]
 
 @kernel
 def inverse_of(relation, n_relations):  # type: ignore[no-untyped-def]
-    """r ↔ r + R; the identity 2R is its own inverse."""
+    """Exchange r and r + R; the identity 2R is its own inverse."""
     if relation < n_relations:
         return relation + n_relations
     if relation < 2 * n_relations:
@@ -209,15 +209,15 @@ class PairGraph:
                 f"active must have one entry an interaction ({self.n_interactions:,}). "
                 f"Got shape {active.shape}"
             )
-        arrays = _activate(
+        indptr, neighbour, relation, ptr, kind, number = _activate(
             self._indptr, self._neighbour, self._relation, self._fact, active, self.n_relations
         )
-        ptr, count = arrays[3], arrays[5].astype(np.float64)
+        count = number.astype(np.float64)
         if normalise == "relation":
             weight = count**-power
         elif normalise == "total":
             # the identity edge makes every entity's degree at least 1
-            weight = np.repeat(np.diff(arrays[0]).astype(np.float64) ** -power, np.diff(ptr))
+            weight = np.repeat(np.diff(indptr).astype(np.float64) ** -power, np.diff(ptr))
         else:
             weight = np.ones(len(count))
-        return ActiveGraph(*arrays, weight, self.n_relations)
+        return ActiveGraph(indptr, neighbour, relation, ptr, kind, number, weight, self.n_relations)

@@ -22,11 +22,10 @@ class WholeGraph:
         self.n_entities = n
         source = np.repeat(np.arange(n), np.diff(graph.indptr))
         self.source, self.relation, self.target = (
-            torch.from_numpy(x.astype(np.int64))
-            for x in (source, graph.relation, graph.neighbour)
+            torch.from_numpy(x.astype(np.int64)) for x in (source, graph.relation, graph.neighbour)
         )
         entity = np.repeat(np.arange(n), np.diff(graph.degree_ptr))
-        of = np.empty(0) if not n else entity * graph.n_messages + graph.degree_relation
+        of = entity * graph.n_messages + graph.degree_relation
         order = np.argsort(of)
         asked = graph.neighbour.astype(np.int64) * graph.n_messages + graph.relation
         weight = graph.degree_weight[order][np.searchsorted(of[order], asked)]

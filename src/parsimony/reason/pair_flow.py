@@ -7,6 +7,7 @@ own, which are summed in the threads' order: equal numbers for equal thread coun
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class PairFlow:
     def slices(self, n: int) -> list[slice]:
         """Contiguous shares of n pairs."""
         cuts = np.linspace(0, n, self.threads + 1).astype(int)
-        return [slice(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a]
+        return [slice(a, b) for a, b in pairwise(cuts) if b > a]
 
     def map(self, function: Any, shares: list[slice]) -> list[Any]:
         """Apply a function to every share, in threads."""
@@ -103,7 +104,7 @@ class PairFlow:
                     f"{name} must be {f.dtype} of shape {shape}. "
                     f"Got {tensor.dtype} of shape {tuple(tensor.shape)}"
                 )
-        if n and not (0 <= pairs.min() and pairs.max() < graph.n_entities):
+        if n and (pairs.min() < 0 or pairs.max() >= graph.n_entities):
             raise InvalidParameter(
                 f"a pair names an entity outside 0 … {graph.n_entities - 1:,}",
                 remedy="pairs hold entity ids of this graph",
