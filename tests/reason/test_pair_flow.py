@@ -13,6 +13,7 @@ from tests.kernels.random_multigraphs import assert_close
 
 from parsimony import errors
 from parsimony.kernels.pair_graph import PairGraph
+from parsimony.kernels.pair_paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
 from parsimony.reason.emergnn_plain import WholeGraph, plain_flow
 from parsimony.reason.pair_flow import PairFlow
 
@@ -92,6 +93,39 @@ def twin(active_graph, pairs, x):
         back = plain_flow(whole, int(v), int(u), x["f"][i, 1], *rest)
         rows.append(torch.stack([forth, back]))
     return torch.stack(rows)
+
+
+@given(case=cases())
+@settings(deadline=None, max_examples=150)
+def test_hidden_interactions_are_not_there(case):
+    """Hiding equals propagation over a graph whose bitmap lacks the interactions."""
+    rng, built = case.rng, case.graph
+    pairs, rows = case.pairs, built.interactions
+    hidden = rng.integers(0, 8, len(pairs)).astype(np.uint8)
+    values = parameters(rng, len(pairs), 2 * built.n_relations + 1, DIM, biased=False)
+    d_out = torch.from_numpy(rng.standard_normal((len(pairs), 2, DIM)))
+    actual = leaves(values, torch.float64)
+    out = PairFlow()(built.activate(case.active), pairs, *actual.values(), hidden)
+    (out * d_out).sum().backward()
+    expected = leaves(values, torch.float64)
+    reference = []
+    for i, (u, v) in enumerate(pairs):
+        ends = rows[:, [0, 2]]
+        gone = np.zeros(len(rows), bool)
+        if hidden[i] & HIDE_FIRST:
+            gone |= (ends == u).any(1)
+        if hidden[i] & HIDE_SECOND:
+            gone |= (ends == v).any(1)
+        if hidden[i] & HIDE_BETWEEN:
+            gone |= (np.sort(ends, 1) == sorted((u, v))).all(1)
+        graph = built.activate(case.active * ~gone)
+        one = {k: x[i : i + 1] if k in ("f", "alpha") else x for k, x in expected.items()}
+        reference.append(twin(graph, pairs[i : i + 1], one))
+    whole = torch.cat(reference)
+    (whole * d_out).sum().backward()
+    assert_close(out.detach().numpy(), whole.detach().numpy(), np.float64)
+    for name in ("f", "alpha", "e", "w"):
+        assert_close(actual[name].grad.numpy(), expected[name].grad.numpy(), np.float64)
 
 
 def compare(active_graph, pairs, values, dtype, d_out, threads=1):

@@ -39,12 +39,14 @@ class FlowKernels(NamedTuple):
 def flow_kernels(dim: int) -> FlowKernels:
     """Compile the flow for ``dim``.
 
-    ``forward(*graph, pairs, f, alpha, e, w, wt, b, biased, out, size)``
+    ``forward(*graph, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size)``
 
-    ``backward(*graph, pairs, f, alpha, e, w, wt, b, biased, d_out, d_f, d_alpha, d_e, d_wt, d_b)``
+    ``backward(*graph, rows, pairs, hidden, f, alpha, e, w, wt, b, biased,
+    d_out, d_f, d_alpha, d_e, d_wt, d_b)``
 
     IN  graph: :meth:`parsimony.kernels.pair_graph.ActiveGraph.arrays`
-        pairs (n, 2) entities (u, v); f (n, 2, dim) f_u and f_v
+        rows: which pairs to do
+        pairs (n, 2) entities (u, v); hidden (n,) what each hides; f (n, 2, dim) f_u and f_v
         alpha (n, 3, 2R + 1), e (3, 2R + 1, dim)
         w (3, dim, dim) and wt, each of its matrices transposed; b (3, dim), zeros if not biased
     OUT out (n, 2, dim) h_{u→v} and h_{v→u}
@@ -228,7 +230,7 @@ def flow_kernels(dim: int) -> FlowKernels:
 
     @kernel
     def direction(  # type: ignore[no-untyped-def]
-        matrix, begin_a, end_a, begin_b, end_b, group_b, relation, n_relations, scale_in,
+        matrix, begin_a, end_a, kept_a, begin_b, end_b, kept_b, group_b, n_relations, scale_in,
         f, alpha, e, w, wt, b, out, backward, d_out, d_f, d_alpha, d_e, d_wt, d_b,
     ):  # fmt: skip
         """The flow from a to b; its gradients if ``backward``."""
@@ -239,7 +241,7 @@ def flow_kernels(dim: int) -> FlowKernels:
         z1 = np.empty((n_a, d), f.dtype)
         p1 = np.empty((n_a, d), f.dtype)
         delta = np.empty((n_a + 1, d), f.dtype)
-        layer1(begin_a, end_a, relation, f, alpha, e, wt, b, kappa1, z1, p1, delta)
+        layer1(begin_a, end_a, kept_a, f, alpha, e, wt, b, kappa1, z1, p1, delta)
         message = np.empty((state.shape[0], d), f.dtype)
         y = np.zeros((state.shape[0], d), f.dtype)
         p2 = np.empty((group_b.shape[0], d), f.dtype)
@@ -251,7 +253,7 @@ def flow_kernels(dim: int) -> FlowKernels:
         z3 = np.zeros((1, d), f.dtype)
         p3 = np.empty((1, d), f.dtype)
         layer3(
-            begin_b, end_b, relation, n_relations, scale_in, alpha, e, wt, b, total, kappa3, z3, p3
+            begin_b, end_b, kept_b, n_relations, scale_in, alpha, e, wt, b, total, kappa3, z3, p3
         )
         if not backward:
             zero = f[0] * 0
@@ -260,7 +262,7 @@ def flow_kernels(dim: int) -> FlowKernels:
             return
         d_total = np.empty((n_b, d), f.dtype)
         back3(
-            begin_b, end_b, relation, n_relations, scale_in, alpha, e, w, total, kappa3, z3, p3,
+            begin_b, end_b, kept_b, n_relations, scale_in, alpha, e, w, total, kappa3, z3, p3,
             d_out, d_total, d_alpha, d_e, d_wt, d_b,
         )  # fmt: skip
         d_delta = np.zeros_like(delta)
@@ -269,7 +271,7 @@ def flow_kernels(dim: int) -> FlowKernels:
             d_delta, d_alpha, d_e, d_wt, d_b,
         )  # fmt: skip
         back1(
-            begin_a, end_a, relation, f, alpha, e, w, b, kappa1, z1, p1, d_delta,
+            begin_a, end_a, kept_a, f, alpha, e, w, b, kappa1, z1, p1, d_delta,
             d_f, d_alpha, d_e, d_wt, d_b,
         )  # fmt: skip
 
@@ -282,25 +284,33 @@ def flow_kernels(dim: int) -> FlowKernels:
     @kernel
     def run(  # type: ignore[no-untyped-def]
         indptr, neighbour, relation, degree_ptr, degree_relation, degree_count, degree_weight,
-        n_relations, pairs, f, alpha, e, w, wt, b, biased, out, size,
+        n_relations, n_types, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size,
         backward, d_out, d_f, d_alpha, d_e, d_wt, d_b,
     ):  # fmt: skip
         position = np.full(indptr.shape[0] - 1, np.int32(-1), np.int32)
         scale = np.zeros(2 * n_relations + 1, f.dtype)
         like = np.empty(0, f.dtype)
-        for i in range(pairs.shape[0]):
+        for i in rows:
             u = pairs[i, 0]
             v = pairs[i, 1]
-            node_u, group_u, begin_u, end_u = neighbourhood(indptr, neighbour, relation, u)
-            node_v, group_v, begin_v, end_v = neighbourhood(indptr, neighbour, relation, v)
-            edges = middle_edges(indptr, neighbour, relation, node_u, node_v, position, n_relations)
+            hide = hidden[i]
+            node_u, group_u, begin_u, end_u, kept_u = neighbourhood(
+                indptr, neighbour, relation, u, pairs[i], hide, n_types, n_relations
+            )
+            node_v, group_v, begin_v, end_v, kept_v = neighbourhood(
+                indptr, neighbour, relation, v, pairs[i], hide, n_types, n_relations
+            )
+            edges = middle_edges(
+                indptr, neighbour, relation, node_u, node_v, position,
+                pairs[i], hide, n_types, n_relations,
+            )  # fmt: skip
             forth = merged(
                 edges, False, group_u, begin_u.shape[0], node_v, degree_ptr, degree_relation,
                 degree_count, degree_weight, n_relations, biased, like,
             )  # fmt: skip
             incoming(v, degree_ptr, degree_relation, degree_weight, scale)
             direction(
-                forth, begin_u, end_u, begin_v, end_v, group_v, relation, n_relations, scale,
+                forth, begin_u, end_u, kept_u, begin_v, end_v, kept_v, group_v, n_relations, scale,
                 f[i, 0], alpha[i], e, w, wt, b, out[i, 0],
                 backward, d_out[i, 0], d_f[i, 0], d_alpha[i], d_e, d_wt, d_b,
             )  # fmt: skip
@@ -310,12 +320,12 @@ def flow_kernels(dim: int) -> FlowKernels:
             )  # fmt: skip
             incoming(u, degree_ptr, degree_relation, degree_weight, scale)
             direction(
-                back, begin_v, end_v, begin_u, end_u, group_u, relation, n_relations, scale,
+                back, begin_v, end_v, kept_v, begin_u, end_u, kept_u, group_u, n_relations, scale,
                 f[i, 1], alpha[i], e, w, wt, b, out[i, 1],
                 backward, d_out[i, 1], d_f[i, 1], d_alpha[i], d_e, d_wt, d_b,
             )  # fmt: skip
             if not backward:
-                ends = indptr[u + 1] - indptr[u] + indptr[v + 1] - indptr[v]
+                ends = kept_u.shape[0] + kept_v.shape[0]
                 size[i, 0] = edges.shape[0] + ends
                 size[i, 1] = forth[1].shape[0]
                 size[i, 2] = edges.shape[0] + ends
@@ -323,8 +333,8 @@ def flow_kernels(dim: int) -> FlowKernels:
 
     def forward(*arguments):  # type: ignore[no-untyped-def]
         *inputs, out, size = arguments
-        f, alpha, e, b = inputs[9], inputs[10], inputs[11], inputs[14]
-        run(*inputs, out, size, False, out, f, alpha, e, inputs[13], b)
+        f, alpha, e, _w, wt, b, _biased = inputs[-7:]
+        run(*inputs, out, size, False, out, f, alpha, e, wt, b)
 
     def backward(*arguments):  # type: ignore[no-untyped-def]
         *inputs, d_out, d_f, d_alpha, d_e, d_wt, d_b = arguments

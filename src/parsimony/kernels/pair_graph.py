@@ -12,6 +12,7 @@ interactions; the edges are never sorted again (methods/05 H4).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -88,6 +89,10 @@ class ActiveGraph:
         By which a message of that relation into that entity is multiplied in layers 2 and 3.
     n_relations : int
         R: interaction types and background relations.
+    n_types : int
+        D, the interaction types.
+    normalised : bool
+        Whether ``degree_weight`` divides by degrees.
     """
 
     indptr: npt.NDArray[np.int64]
@@ -98,6 +103,8 @@ class ActiveGraph:
     degree_count: IntArray
     degree_weight: npt.NDArray[np.float64]
     n_relations: int
+    n_types: int
+    normalised: bool
 
     @property
     def n_messages(self) -> int:
@@ -109,12 +116,21 @@ class ActiveGraph:
         """Entities, isolated ones included."""
         return len(self.indptr) - 1
 
+    @cached_property
+    def reach(self) -> npt.NDArray[np.int64]:
+        """Edges of the neighbours of every entity: what its paths cost, (n_entities,)."""
+        degree = np.diff(self.indptr)
+        sums = np.zeros(len(self.neighbour) + 1, np.int64)
+        np.cumsum(degree[self.neighbour], out=sums[1:])
+        found: npt.NDArray[np.int64] = np.diff(sums[self.indptr])
+        return found
+
     def arrays(self) -> tuple[Any, ...]:
         """What the kernels take, in their order."""
         return (
             self.indptr, self.neighbour, self.relation,
             self.degree_ptr, self.degree_relation, self.degree_count, self.degree_weight,
-            self.n_relations,
+            self.n_relations, self.n_types,
         )  # fmt: skip
 
 
@@ -160,6 +176,7 @@ class PairGraph:
                 )
         self.n_entities, self.n_interactions = n_entities, len(interactions)
         self.n_types, self.n_relations = n_types, n_types + n_background
+        self.interactions = interactions
         self._build(background, interactions)
 
     def _build(self, background: IntArray, interactions: IntArray) -> None:
@@ -220,4 +237,7 @@ class PairGraph:
             weight = np.repeat(np.diff(indptr).astype(np.float64) ** -power, np.diff(ptr))
         else:
             weight = np.ones(len(count))
-        return ActiveGraph(indptr, neighbour, relation, ptr, kind, number, weight, self.n_relations)
+        return ActiveGraph(
+            indptr, neighbour, relation, ptr, kind, number, weight,
+            self.n_relations, self.n_types, normalise != "none",
+        )  # fmt: skip

@@ -17,16 +17,42 @@ import numpy as np
 from parsimony.kernels.numerics import kernel
 from parsimony.kernels.pair_graph import inverse_of
 
+#: What a pair (u, v) hides of the interactions: those of u, those of v, those between the two.
+#: So a known drug plays a new one, in a graph that stays as it is.
+HIDE_FIRST, HIDE_SECOND, HIDE_BETWEEN = 1, 2, 4
+
 
 @kernel
-def neighbourhood(indptr, neighbour, relation, x):  # type: ignore[no-untyped-def]
-    """Distinct neighbours of x and their signatures.
+def is_hidden(r, a, b, pair, hidden, n_types, n_relations):  # type: ignore[no-untyped-def]
+    """Whether the edge between a and b of relation r is an interaction that the pair hides."""
+    if (r if r < n_relations else r - n_relations) >= n_types:
+        return False
+    u, v = pair[0], pair[1]
+    if hidden & 1 and (a == u or b == u):
+        return True
+    if hidden & 2 and (a == v or b == v):
+        return True
+    return hidden & 4 != 0 and ((a == u and b == v) or (a == v and b == u))
+
+
+@kernel
+def neighbourhood(indptr, neighbour, relation, x, pair, hidden, n_types, n_relations):  # type: ignore[no-untyped-def]
+    """Distinct neighbours of x and their signatures, without the edges that the pair hides.
 
     OUT node, group (n_nodes,) the neighbours, and the signature of each
-        begin, end (n_groups,) the edges of one node of each signature
+        begin, end (n_groups,) where in kept the relations of each signature stand
+        kept (n_edges,) relations of the edges of x
     """
     low = indptr[x]
-    degree = indptr[x + 1] - low
+    degree = 0
+    target = np.empty(indptr[x + 1] - low, np.int32)
+    kept = np.empty(indptr[x + 1] - low, np.int32)
+    for e in range(low, indptr[x + 1]):
+        if hidden and is_hidden(relation[e], x, neighbour[e], pair, hidden, n_types, n_relations):
+            continue
+        target[degree] = neighbour[e]
+        kept[degree] = relation[e]
+        degree += 1
     node = np.empty(degree, np.int32)
     group = np.empty(degree, np.int32)
     begin = np.empty(degree, np.int64)
@@ -37,12 +63,12 @@ def neighbourhood(indptr, neighbour, relation, x):  # type: ignore[no-untyped-de
     table = np.full(size, np.int32(-1), np.int32)
     nodes = 0
     groups = 0
-    e = low
-    while e < low + degree:
+    e = 0
+    while e < degree:
         first = e
         key = np.uint64(0)
-        while e < low + degree and neighbour[e] == neighbour[first]:
-            key = (key + np.uint64(relation[e]) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        while e < degree and target[e] == target[first]:
+            key = (key + np.uint64(kept[e]) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
             key ^= key >> np.uint64(29)
             e += 1
         at = np.int64(key & np.uint64(size - 1))
@@ -58,20 +84,22 @@ def neighbourhood(indptr, neighbour, relation, x):  # type: ignore[no-untyped-de
             same = end[g] - begin[g] == e - first
             i = 0
             while same and i < e - first:
-                same = relation[begin[g] + i] == relation[first + i]
+                same = kept[begin[g] + i] == kept[first + i]
                 i += 1
             if same:
                 break
             at = (at + 1) & (size - 1)
-        node[nodes] = neighbour[first]
+        node[nodes] = target[first]
         group[nodes] = g
         nodes += 1
-    return node[:nodes], group[:nodes], begin[:groups], end[:groups]
+    return node[:nodes], group[:nodes], begin[:groups], end[:groups], kept[:degree]
 
 
 @kernel
-def middle_edges(indptr, neighbour, relation, node_a, node_b, position, n_relations):  # type: ignore[no-untyped-def]
-    """Edges from N(a) to N(b): (index in N(a), relation, index in N(b)).
+def middle_edges(  # type: ignore[no-untyped-def]
+    indptr, neighbour, relation, node_a, node_b, position, pair, hidden, n_types, n_relations
+):
+    """Edges from N(a) to N(b) that the pair does not hide: (index in N(a), relation, in N(b)).
 
     SCRATCH position (n_entities,) int32, all −1 before and after
     """
@@ -101,6 +129,10 @@ def middle_edges(indptr, neighbour, relation, node_a, node_b, position, n_relati
         for e in range(low, high):
             j = position[neighbour[e]]
             if j >= 0:
+                if hidden and is_hidden(
+                    relation[e], here[i], neighbour[e], pair, hidden, n_types, n_relations
+                ):
+                    continue
                 found[n, 0] = i
                 found[n, 1] = relation[e]
                 found[n, 2] = j

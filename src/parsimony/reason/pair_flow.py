@@ -1,13 +1,12 @@
 """The pair flow as a differentiable operation, shared out over threads.
 
-Threads take slices of a batch's pairs and add gradients of shared parameters to arrays of their
+Threads take shares of a batch's pairs, of even cost, and add gradients of shared parameters to arrays of their
 own, which are summed in the threads' order: equal numbers for equal thread counts.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from parsimony.kernels.pair_flow import flow_kernels
 from parsimony.kernels.pair_graph import ActiveGraph
 
 LAYERS = 3
+IntArray = npt.NDArray[np.int64]
 
 
 class PairFlow:
@@ -44,12 +44,21 @@ class PairFlow:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def slices(self, n: int) -> list[slice]:
-        """Contiguous shares of n pairs."""
-        cuts = np.linspace(0, n, self.threads + 1).astype(int)
-        return [slice(a, b) for a, b in pairwise(cuts) if b > a]
+    def shares(self, graph: ActiveGraph, pairs: npt.NDArray[np.int32]) -> list[IntArray]:
+        """Rows of the pairs for every thread: the dearest first, each to the least busy."""
+        n = len(pairs)
+        if self.threads == 1 or n < 2:
+            return [np.arange(n)] if n else []
+        cost = graph.reach[pairs].min(1)
+        shares: list[list[int]] = [[] for _ in range(self.threads)]
+        busy = [0] * self.threads
+        for row in np.argsort(-cost, kind="stable").tolist():
+            least = busy.index(min(busy))
+            shares[least].append(row)
+            busy[least] += int(cost[row])
+        return [np.array(sorted(share)) for share in shares if share]
 
-    def map(self, function: Any, shares: list[slice]) -> list[Any]:
+    def map(self, function: Any, shares: list[IntArray]) -> list[Any]:
         """Apply a function to every share, in threads."""
         if self._pool is None or len(shares) < 2:
             return [function(share) for share in shares]
@@ -64,6 +73,7 @@ class PairFlow:
         e: Tensor,
         w: Tensor,
         b: Tensor | None,
+        hidden: npt.NDArray[np.uint8] | None = None,
     ) -> Tensor:
         """Return (n, 2, dim): h_{u→v} and h_{v→u}; differentiable.
 
@@ -83,6 +93,10 @@ class PairFlow:
             (3, dim, dim) the layers' matrices.
         b
             (3, dim) biases, or None.
+        hidden
+            (n,) which interactions each pair hides, a sum of ``HIDE_FIRST``, ``HIDE_SECOND`` and
+            ``HIDE_BETWEEN``; none by default. Only without biases and normalisation: both read
+            in-degrees, which count every edge.
 
         Raises
         ------
@@ -110,56 +124,66 @@ class PairFlow:
                 remedy="pairs hold entity ids of this graph",
             )
         biased = b is not None
+        if hidden is None:
+            hidden = np.zeros(n, np.uint8)
+        elif hidden.any() and (biased or graph.normalised):
+            raise InvalidParameter(
+                "edges can be hidden only without biases and normalisation",
+                remedy="bias=false, normalise=none, or simulate emergence by a bitmap",
+            )
         bias = b if b is not None else torch.zeros(LAYERS, dim, dtype=f.dtype)
-        result: Tensor = _Flow.apply(self, graph, pairs, biased, f, alpha, e, w, bias)  # type: ignore[no-untyped-call]
+        result: Tensor = _Flow.apply(
+            self, graph, pairs, hidden, biased, f, alpha, e, w, bias
+        )  # type: ignore[no-untyped-call]
         return result
 
 
 class _Flow(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, flow, graph, pairs, biased, f, alpha, e, w, b
+        ctx, flow, graph, pairs, hidden, biased, f, alpha, e, w, b
     ) -> Tensor:
         inputs = [x.detach().contiguous() for x in (f, alpha, e, w, b)]
         ctx.save_for_backward(*inputs)
-        ctx.rest = flow, graph, pairs, biased
+        shares = flow.shares(graph, pairs)
+        ctx.rest = flow, graph, pairs, hidden, biased, shares
         f, alpha, e, w, b = (x.numpy() for x in inputs)
         wt = np.ascontiguousarray(w.transpose(0, 2, 1))
         out = np.zeros_like(f)
         size = np.zeros((len(pairs), 4), np.int64)
         kernels = flow_kernels(f.shape[-1])
 
-        def share(s: slice) -> None:
+        def share(rows: IntArray) -> None:
             kernels.forward(
-                *graph.arrays(), pairs[s], f[s], alpha[s], e, w, wt, b, biased, out[s], size[s]
+                *graph.arrays(), rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size
             )
 
-        flow.map(share, flow.slices(len(pairs)))
+        flow.map(share, shares)
         flow.size_ = size
         return torch.from_numpy(out)
 
     @staticmethod
     def backward(ctx, *gradients):  # type: ignore[no-untyped-def]
-        flow, graph, pairs, biased = ctx.rest
+        flow, graph, pairs, hidden, biased, shares = ctx.rest
         f, alpha, e, w, b = (x.numpy() for x in ctx.saved_tensors)
         d_out = gradients[0].contiguous().numpy()
         wt = np.ascontiguousarray(w.transpose(0, 2, 1))
         d_f, d_alpha = np.zeros_like(f), np.zeros_like(alpha)
         kernels = flow_kernels(f.shape[-1])
 
-        def share(s: slice) -> list[npt.NDArray[Any]]:
+        def share(rows: IntArray) -> list[npt.NDArray[Any]]:
             shared = [np.zeros_like(x) for x in (e, wt, b)]
             kernels.backward(
-                *graph.arrays(), pairs[s], f[s], alpha[s], e, w, wt, b, biased, d_out[s],
-                d_f[s], d_alpha[s], *shared,
+                *graph.arrays(), rows, pairs, hidden, f, alpha, e, w, wt, b, biased, d_out,
+                d_f, d_alpha, *shared,
             )  # fmt: skip
             return shared
 
         sums = [np.zeros_like(x) for x in (e, wt, b)]
-        for shared in flow.map(share, flow.slices(len(pairs))):
+        for shared in flow.map(share, shares):
             for total, part in zip(sums, shared, strict=True):
                 total += part
         d_e, d_wt, d_b = sums
         d_w = np.ascontiguousarray(d_wt.transpose(0, 2, 1))
         found = [torch.from_numpy(x) for x in (d_f, d_alpha, d_e, d_w, d_b)]
-        return (None, None, None, None, *found)
+        return (None, None, None, None, None, *found)
