@@ -23,6 +23,7 @@ _HOMES = {
     "adaprop": "parsimony.reason.adaprop:AdaProp",
     "rules": "parsimony.reason.rules:RuleReasoner",
     "neighbours": "parsimony.pairs.neighbours:Neighbours",
+    "emergnn": "parsimony.reason.emergnn:EmerGNN",
     "mlp": "parsimony.pairs.mlp:MLP",
     "prior": "parsimony.pairs.prior:Prior",
 }

@@ -67,9 +67,10 @@ def test_structure_tells_the_family_of_an_emerging_drug(method, fitted, setting)
         assert found["metrics"]["accuracy"] < 0.5, "popularity knows nothing of two new drugs"
     low, high = found["interval"]["macro_f1"]
     assert low <= found["metrics"]["macro_f1"] <= high
-    assert sum(s["n"] for name, s in found["strata"].items() if name.startswith("type")) == found[
-        "n_queries"
-    ]
+    assert (
+        sum(s["n"] for name, s in found["strata"].items() if name.startswith("type"))
+        == found["n_queries"]
+    )
 
 
 def test_predict_scores_both_orders(method, fitted):
@@ -142,9 +143,7 @@ def test_a_run_folder_from_a_users_folder(method, tmp_path):
     assert run.config["options"] == {"setting": "S2", "test_graph": "train+valid"}
     assert run.read_json("metrics.json")["test"]["setting"] == "S2"
     assert run.read_json("ledger.json")["parameters"] == summary["parameters"]
-    again, same = fit(
-        str(folder), method, out=tmp_path / "run", parameters=settings, resume=True
-    )
+    again, same = fit(str(folder), method, out=tmp_path / "run", parameters=settings, resume=True)
     assert same == summary
     assert again.method == method
 

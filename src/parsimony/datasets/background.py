@@ -16,6 +16,7 @@ a folder
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,9 +28,10 @@ import polars as pl
 
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.loading import locate
-from parsimony.errors import InvalidParameter, suggest
-from parsimony.graph.files import check_file
+from parsimony.errors import FormatError, InvalidParameter, suggest
+from parsimony.graph.files import check_file, read_text
 from parsimony.graph.formats import read_triples
+from parsimony.graph.knowledge_graph import load_array
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["Background", "load_background"]
@@ -59,6 +61,41 @@ class Background:
     relations: Vocabulary
     triples: IntArray
     n_drugs: int
+
+    def save(self, folder: Path) -> None:
+        """Write ``background.npy`` and ``background.json`` into an existing folder."""
+        np.save(folder / "background.npy", self.triples)
+        meta = {
+            "nodes": list(self.entities)[self.n_drugs :],
+            "labels": self.labels,
+            "relations": list(self.relations),
+        }
+        text = json.dumps(meta, ensure_ascii=False, indent=0)
+        (folder / "background.json").write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, data: DDIData) -> Background:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        MissingFile, FormatError
+            ``where`` names the file.
+        """
+        path = folder / "background.json"
+        try:
+            meta = json.loads(read_text(path))
+            return cls(
+                Vocabulary([*data.drugs.names, *meta["nodes"]], "entity"),
+                tuple(meta["labels"]),
+                Vocabulary(meta["relations"], "relation"),
+                load_array(folder / "background.npy", True),
+                data.n_drugs,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise FormatError(
+                f"not a saved background graph ({error})", remedy="restore it", where=str(path)
+            ) from None
 
     @property
     def degree(self) -> npt.NDArray[np.int64]:

@@ -264,9 +264,7 @@ def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarra
             )
         first, second, kind = fields
         if first == second:
-            raise FormatError(
-                f"drug {first!r} with itself", remedy="remove the row", where=where
-            )
+            raise FormatError(f"drug {first!r} with itself", remedy="remove the row", where=where)
         rows.append(
             (
                 drugs.index(first, where=where),

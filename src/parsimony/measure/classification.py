@@ -39,9 +39,7 @@ def of_confusion(counts: npt.NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def classification_metrics(
-    true: IntArray, predicted: IntArray, n_labels: int
-) -> dict[str, float]:
+def classification_metrics(true: IntArray, predicted: IntArray, n_labels: int) -> dict[str, float]:
     """Macro-F1 (two ways), accuracy and Cohen's κ of predicted labels.
 
     Parameters

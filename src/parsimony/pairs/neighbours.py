@@ -9,7 +9,6 @@ both are known each is replaced in turn, where both emerge both at once:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +16,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from parsimony import base
-from parsimony.datasets.fingerprints import tanimoto
 from parsimony.pairs.pair_estimator import FloatArray, IntArray, PairEstimator, select
 from parsimony.pairs.prior import type_shares
+from parsimony.pairs.votes import similarity, votes_for
 from parsimony.run.folder import RunFolder
 from parsimony.tasks.ddi import DDITask
 
@@ -74,19 +73,12 @@ class Neighbours(PairEstimator):
 
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
         n_types = self.task_.data.n_types
-        known = np.zeros(self.task_.data.n_drugs, bool)
-        known[facts[:, [0, 2]]] = True
-        similar = tanimoto(self.fingerprints_, self.fingerprints_) ** self.resolved_.power
-        np.fill_diagonal(similar, 0)  # a drug is not its own neighbour
-        votes = np.zeros((len(pairs), n_types))
-        first, second = known[pairs[:, 0]], known[pairs[:, 1]]
-        for own, partner_known in ((0, second), (1, first)):
-            # Facts turned so that column 0 is the drug to replace and column 2 its partner.
-            turned = facts if own == 0 else facts[:, ::-1]
-            rows = np.flatnonzero(partner_known)
-            votes[rows] += _voted(similar, turned, pairs[rows, own], pairs[rows, 1 - own], n_types)
-        both = np.flatnonzero(~first & ~second)
-        votes[both] = _voted_twice(similar, facts, pairs[both], n_types)
+        new = np.ones(self.task_.data.n_drugs, bool)
+        new[facts[:, [0, 2]]] = False
+        votes = votes_for(
+            similarity(self.fingerprints_, self.resolved_.power), facts, pairs, n_types,
+            first=new[pairs[:, 0]], second=new[pairs[:, 1]],
+        )  # fmt: skip
         votes += self.resolved_.smoothing * type_shares(facts, n_types)
         shares: FloatArray = votes / votes.sum(1, keepdims=True)
         return shares
@@ -97,44 +89,3 @@ class Neighbours(PairEstimator):
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         power, smoothing = tensors["chosen"].tolist()
         self.resolved_ = self.resolved_.model_copy(update={"power": power, "smoothing": smoothing})
-
-
-def _voted(
-    similar: npt.NDArray[np.float32],
-    facts: IntArray,
-    drug: IntArray,
-    partner: IntArray,
-    n_types: int,
-) -> npt.NDArray[np.float64]:
-    """Σ_x s(drug, x) over facts (x, r, partner), for every pair and type r: (n, n_types)."""
-    votes = np.zeros((len(drug), n_types))
-    facts = facts[np.argsort(facts[:, 2], kind="stable")]
-    for b, rows in _grouped(partner):
-        low, high = np.searchsorted(facts[:, 2], [b, b + 1])
-        neighbour, kind = facts[low:high, 0], facts[low:high, 1]
-        one_hot = np.zeros((high - low, n_types), np.float32)
-        one_hot[np.arange(high - low), kind] = 1
-        votes[rows] = similar[np.ix_(drug[rows], neighbour)] @ one_hot
-    return votes
-
-
-def _grouped(drug: IntArray) -> Iterator[tuple[int, IntArray]]:
-    """Yield every drug with the rows that it stands in."""
-    order = np.argsort(drug, kind="stable").astype(np.int32)
-    drugs, start = np.unique(drug[order], return_index=True)
-    for number, rows in zip(drugs, np.split(order, start)[1:], strict=True):
-        yield int(number), rows
-
-
-def _voted_twice(
-    similar: npt.NDArray[np.float32], facts: IntArray, pairs: IntArray, n_types: int
-) -> npt.NDArray[np.float64]:
-    """Σ s(a, x) s(b, y) over facts (x, r, y), for every pair (a, b) and type r: (n, n_types)."""
-    votes = np.zeros((len(pairs), n_types))
-    n_drugs = len(similar)
-    place = facts[:, 2].astype(np.int64) * n_types + facts[:, 1]
-    for a, rows in _grouped(pairs[:, 0]):
-        weight = similar[a, facts[:, 0]]
-        moved = np.bincount(place, weight, n_drugs * n_types).reshape(n_drugs, n_types)
-        votes[rows] = similar[pairs[rows, 1]] @ moved.astype(np.float32)
-    return votes

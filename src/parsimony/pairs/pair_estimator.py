@@ -36,6 +36,8 @@ class PairEstimator(Estimator):
     resolved_: Any
     #: whether the method reads the drugs' structures
     structural: bool = False
+    #: whether the method reads the background graph
+    graphical: bool = False
 
     @abstractmethod
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
@@ -211,7 +213,7 @@ class PairEstimator(Estimator):
 
     def write(self, run: RunFolder) -> None:
         """Write model and data into an open run folder."""
-        self.task_.save(run.path / "data")
+        self.task_.save(run.path / "data", graph=self.graphical)
         tensors = self._tensors()
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)

@@ -132,9 +132,7 @@ class PairFlow:
                 remedy="bias=false, normalise=none, or simulate emergence by a bitmap",
             )
         bias = b if b is not None else torch.zeros(LAYERS, dim, dtype=f.dtype)
-        result: Tensor = _Flow.apply(
-            self, graph, pairs, hidden, biased, f, alpha, e, w, bias
-        )  # type: ignore[no-untyped-call]
+        result: Tensor = _Flow.apply(self, graph, pairs, hidden, biased, f, alpha, e, w, bias)  # type: ignore[no-untyped-call]
         return result
 
 

@@ -125,9 +125,7 @@ class Reasoner(LinkEstimator):
         self._setup(task, resolved, device)
         weights = Weights(self.shapes_).initialise(rng(resolved.seed, "weights"))
         zeros = np.zeros_like(weights.flat)
-        state = State(
-            weights, weights.flat.copy(), weights.flat.copy(), zeros, zeros.copy()
-        )
+        state = State(weights, weights.flat.copy(), weights.flat.copy(), zeros, zeros.copy())
         previous = None
         if run is not None:
             checkpoint = run.load_checkpoint()

@@ -148,6 +148,18 @@ class DDITask:
         asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
         return facts[~np.isin(self._unordered(facts), asked)]
 
+    def all_facts(self) -> IntArray:
+        """Return every interaction that is visible in one split or another, once."""
+        rows = np.concatenate([self.visible(s) for s in ("valid", "test")])
+        found: IntArray = np.unique(rows, axis=0)
+        return found
+
+    def among(self, rows: IntArray, facts: IntArray) -> npt.NDArray[np.bool_]:
+        """Whether each of the rows is one of the facts."""
+        sizes = np.array([self.data.n_drugs, self.data.n_types, self.data.n_drugs], np.int64)
+        weights = np.array([sizes[1] * sizes[2], sizes[2], 1])
+        return np.isin(rows.astype(np.int64) @ weights, facts.astype(np.int64) @ weights)
+
     def _known(self, split: str) -> IntArray:
         """Interactions of the splits before this one, asked pairs among them if the data leak."""
         known = [self.data.pairs["train"]]
@@ -216,9 +228,11 @@ class DDITask:
 
     # ---- persistence -------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
-        """Write the data of the task into a run folder's ``data/``."""
+    def save(self, folder: Path, *, graph: bool = False) -> None:
+        """Write the data of the task into a run folder's ``data/``, with the graph if asked."""
         self.data.save(folder)
+        if graph and self.background is not None:
+            self.background.save(folder)
         if self.linked is not None:
             np.save(folder / "linked.npy", self.linked)
 
@@ -227,4 +241,7 @@ class DDITask:
         """Read what :meth:`save` wrote."""
         path = folder / "linked.npy"
         linked = np.load(path, allow_pickle=False) if path.exists() else None
-        return cls(DDIData.load(folder), DDIOptions(**options), linked=linked)
+        data = DDIData.load(folder)
+        graph = (folder / "background.json").exists()
+        background = Background.load(folder, data) if graph else None
+        return cls(data, DDIOptions(**options), background, linked=linked)

@@ -1,0 +1,215 @@
+"""EmerGNN: the interaction of two drugs from the paths between them (methods/05).
+
+Zhang, Yao, Yue, Wu, Wang, Zheng, Liu, Chen: Emerging drug interaction prediction enabled by a
+flow-based graph neural network with biomedical network, Nature Computational Science 2023.
+
+``form="published"`` is the paper's model. ``form="extended"``, the default, keeps its flow and adds
+what serves drugs without graph edges: fingerprint neighbours as edges, a read-out of both
+fingerprints, and the votes of similar drugs. It trains on pairs of which one drug (S1), both (S2)
+or neither (S0) hides its interactions in a graph that stays as it is, so that every training pair
+can be asked and the graph is as full as in the test.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch.nn import functional as F
+
+from parsimony import base
+from parsimony.kernels.pair_graph import ActiveGraph, Normalisation, PairGraph
+from parsimony.kernels.pair_paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
+from parsimony.pairs.pair_estimator import FloatArray, IntArray
+from parsimony.pairs.prior import type_shares
+from parsimony.pairs.resembling import resembling
+from parsimony.pairs.trained import Losses, TrainedPairs, TrainedParameters, ordered
+from parsimony.pairs.votes import similarity, votes_for
+from parsimony.reason.emergnn_network import EmerGNNNetwork
+from parsimony.tasks.ddi import DDITask
+from parsimony.tasks.emergence import simulate_emergence
+
+CHUNK = 256  # pairs scored at once
+SMOOTHING = 1e-3  # of the votes' shares
+
+PUBLISHED: dict[str, Any] = {
+    "emergence": "simulated", "bias": True, "log_states": False, "hidden": 0, "votes": (),
+    "neighbour_edges": 0, "fingerprint_dropout": 0.0, "dropout": 0.0, "average": 0.0,
+    "lr": 1e-3, "decay": 1.0, "weight_decay": 1e-8, "batch": 32, "epochs": 40, "every": 2,
+    "patience": 40,
+}  # fmt: skip
+EXTENDED: dict[str, Any] = {
+    "emergence": "hidden", "bias": False, "log_states": True, "hidden": 128, "votes": (4.0, 8.0),
+    "neighbour_edges": 10, "fingerprint_dropout": 0.3, "dropout": 0.2, "average": 0.999,
+    "lr": 3e-3, "decay": 0.9, "weight_decay": 1e-8, "batch": 64, "epochs": 24, "every": 2,
+    "patience": 8,
+}  # fmt: skip
+
+
+class EmerGNNParameters(TrainedParameters):
+    """Parameters of EmerGNN; those left out follow ``form``."""
+
+    form: Literal["extended", "published"] = Field(
+        "extended", description="extended or published: which defaults the others take"
+    )
+    dim: int = Field(64, ge=2, le=256, description="dimension of states, 2 … 256")
+    bias: bool | None = Field(None, description="biases in the flow")
+    log_states: bool | None = Field(None, description="read log(1 + h) instead of h")
+    normalise: Normalisation = Field("none", description="none, relation or total")
+    hidden: int | None = Field(
+        None, ge=0, le=4096, description="units of the fingerprint read-out, 0 for none, 0 … 4096"
+    )
+    votes: tuple[float, ...] | None = Field(
+        None, description="powers of the similarity with which similar drugs vote, [] for none"
+    )
+    neighbour_edges: int | None = Field(
+        None, ge=0, le=100, description="edges to the most similar drugs, 0 … 100"
+    )
+    fingerprint_dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout of fingerprint bits, [0, 1)"
+    )
+    dropout: float | None = Field(None, ge=0, lt=1, description="dropout of states read, [0, 1)")
+    embedding: bool | None = Field(
+        None, description="a free vector a drug instead of its fingerprint; as published in S0"
+    )
+    emergence: Literal["simulated", "hidden"] | None = Field(
+        None, description="simulated: drugs drawn as new, hidden: each asked pair by itself"
+    )
+    share: float = Field(0.2, gt=0, lt=1, description="of drugs that are simulated new, (0, 1)")
+    asked: int = Field(30000, ge=1, description="pairs asked an epoch with hidden emergence, ≥ 1")
+    threads: int = Field(2, ge=1, le=64, description="threads, 1 … 64")
+    lr: float | None = Field(None, gt=0, description="learning rate of Adam, > 0")  # type: ignore[assignment]
+    decay: float | None = Field(None, gt=0, le=1, description="its factor an epoch, (0, 1]")  # type: ignore[assignment]
+    weight_decay: float | None = Field(None, ge=0, description="L2 penalty, ≥ 0")  # type: ignore[assignment]
+    batch: int | None = Field(None, ge=1, description="pairs a step, ≥ 1")  # type: ignore[assignment]
+    epochs: int | None = Field(None, ge=1, description="most epochs, ≥ 1")  # type: ignore[assignment]
+    every: int | None = Field(None, ge=1, description="epochs between validations, ≥ 1")  # type: ignore[assignment]
+    patience: int | None = Field(None, ge=1, description="epochs without improvement, ≥ 1")  # type: ignore[assignment]
+    average: float | None = Field(None, ge=0, lt=1, description="running average, [0, 1)")  # type: ignore[assignment]
+
+
+class EmerGNN(TrainedPairs):
+    """Flows between two drugs, both directions, weighted for the pair."""
+
+    method: ClassVar[str] = "emergnn"
+    Parameters: ClassVar[type[base.Parameters]] = EmerGNNParameters
+    structural = True
+    graphical = True
+
+    # ---- preparing ---------------------------------------------------------------------------
+
+    def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
+        """Resolve what is left out by form and setting."""
+        super().prepare(task, epochs=epochs)
+        p = self.resolved_
+        form = PUBLISHED if p.form == "published" else EXTENDED
+        rest = {name: value for name, value in form.items() if getattr(p, name) is None}
+        if p.embedding is None:
+            rest["embedding"] = p.form == "published" and task.options.setting == "S0"
+        self.resolved_ = p.model_copy(update=rest)
+        return self.config()
+
+    def _build(self, generator: torch.Generator | None = None) -> None:
+        p, task = self.resolved_, self.task_
+        if task.background is None:
+            raise RuntimeError("a task of method emergnn has a background graph")
+        edges, kinds = resembling(self.fingerprints_, p.neighbour_edges)
+        background = task.background.triples
+        n_background = len(task.background.relations)
+        edges[:, 1] += n_background
+        self._facts = task.all_facts()
+        self._built = PairGraph(
+            len(task.background.entities), np.concatenate([background, edges]),
+            n_background + kinds, self._facts, task.data.n_types,
+        )  # fmt: skip
+        self._graphs: dict[bytes, ActiveGraph] = {}
+        messages = 2 * self._built.n_relations + 1
+        n_drugs = task.data.n_drugs if p.embedding else None
+        self._network: EmerGNNNetwork = EmerGNNNetwork(p, messages, task.data.n_types, n_drugs)
+        if generator is not None:
+            self._network.initialise(generator)
+        self._bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))
+        self._similar = [similarity(self.fingerprints_, power) for power in p.votes]
+
+    def _graph(self, facts: IntArray) -> ActiveGraph:
+        """Return the graph that shows these interactions; the last two are kept."""
+        active = self.task_.among(self._facts, facts).astype(np.uint8)
+        key = active.tobytes()
+        if key not in self._graphs:
+            while len(self._graphs) > 1:
+                self._graphs.pop(next(iter(self._graphs)))
+            self._graphs[key] = self._built.activate(active, normalise=self.resolved_.normalise)
+        return self._graphs[key]
+
+    def _log_votes(
+        self, facts: IntArray, pairs: IntArray, hidden: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32] | None:
+        """Log shares of types among similar drugs' interactions: (n, channels, n_types)."""
+        if not self._similar:
+            return None
+        n_types = self.task_.data.n_types
+        new = np.ones(self.task_.data.n_drugs, bool)
+        new[facts[:, [0, 2]]] = False
+        first = new[pairs[:, 0]] | (hidden & HIDE_FIRST > 0)
+        second = new[pairs[:, 1]] | (hidden & HIDE_SECOND > 0)
+        found = np.empty((len(pairs), len(self._similar), n_types), np.float32)
+        for channel, similar in enumerate(self._similar):
+            votes = votes_for(similar, facts, pairs, n_types, first=first, second=second)
+            votes += SMOOTHING * type_shares(facts, n_types)
+            found[:, channel] = np.log(votes / votes.sum(1, keepdims=True))
+        return found
+
+    # ---- training ----------------------------------------------------------------------------
+
+    def _epoch(self, drawn: np.random.Generator) -> tuple[int, Losses]:
+        p, task = self.resolved_, self.task_
+        rows, setting = task.pairs("train"), task.options.setting
+        if p.emergence == "simulated":
+            epoch = simulate_emergence(rows, setting, drawn, share=p.share)
+            facts, asked = rows[epoch.active.astype(bool)], rows[epoch.asked]
+            hidden = np.zeros(len(asked), np.uint8)
+        else:
+            facts = rows
+            asked = rows[drawn.permutation(len(rows))[: p.asked]]
+            one = drawn.choice(np.array([HIDE_FIRST, HIDE_SECOND], np.uint8), len(asked))
+            many = {"S0": HIDE_BETWEEN, "S2": HIDE_FIRST | HIDE_SECOND}
+            hidden = one if setting == "S1" else np.full(len(asked), many[setting], np.uint8)
+        return len(asked), self._losses(facts, asked, hidden, drawn)
+
+    def _losses(
+        self,
+        facts: IntArray,
+        asked: IntArray,
+        hidden: npt.NDArray[np.uint8],
+        drawn: np.random.Generator,
+    ) -> Losses:
+        graph = self._graph(facts)
+        pairs = np.ascontiguousarray(asked[:, [0, 2]])
+        votes = self._log_votes(facts, pairs, hidden)
+        types = torch.from_numpy(asked[:, 1].astype(np.int64))
+        for batch in ordered(len(asked), self.resolved_.batch, drawn):
+            channel = None if votes is None else torch.from_numpy(votes[batch])
+            logits = self._network(
+                graph, self._bits, np.ascontiguousarray(pairs[batch]), hidden[batch], channel
+            )
+            yield F.cross_entropy(logits, types[batch]), len(batch)
+
+    # ---- answering ---------------------------------------------------------------------------
+
+    def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
+        graph = self._graph(facts)
+        hidden = np.zeros(len(pairs), np.uint8)
+        votes = self._log_votes(facts, pairs, hidden)
+        self._network.eval()
+        parts = []
+        with torch.no_grad():
+            for at in range(0, len(pairs), CHUNK):
+                part = slice(at, at + CHUNK)
+                channel = None if votes is None else torch.from_numpy(votes[part])
+                logits = self._network(graph, self._bits, pairs[part], hidden[part], channel)
+                parts.append(logits.softmax(1))
+        probabilities: FloatArray = torch.cat(parts).numpy()
+        return probabilities
