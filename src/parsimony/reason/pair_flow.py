@@ -1,7 +1,7 @@
 """The pair flow as a differentiable operation, shared out over threads.
 
-Threads take shares of a batch's pairs, of even cost, and add gradients of shared parameters to arrays of their
-own, which are summed in the threads' order: equal numbers for equal thread counts.
+Threads take shares of a batch's pairs, of even cost, and add gradients of shared parameters to
+arrays of their own, which are summed in the threads' order: equal numbers for equal thread counts.
 """
 
 from __future__ import annotations
