@@ -9,7 +9,8 @@ joined by "+":
 ``crc``
     Hetionet's compound–resembles–compound (structural similarity).
 ``layer``
-    Targets, enzymes, transporters, carriers, ATC codes, categories and further side effects.
+    Targets, enzymes, transporters and carriers with what the drug does to them ("inhibitor of
+    enzyme"), ATC codes, categories and further side effects.
 a folder
     ``train.txt`` of head, relation, tail, drugs by their ids or external ids.
 """
@@ -38,6 +39,7 @@ __all__ = ["Background", "load_background"]
 
 IntArray = npt.NDArray[np.int32]
 DROPPED = ("GpBP", "CrC")
+ACTIONS = 50  # times that an action on proteins occurs, for a relation of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,5 +202,14 @@ def _resembling(folder: Path) -> tuple[pl.DataFrame, None]:
 
 
 def _layer(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    facts = _table(folder / "edges.tsv", {n: n for n in ("head", "relation", "tail")})
+    """Read the layer, what a drug does to a protein as the relation: ``inhibitor of enzyme``."""
+    columns = ("head", "relation", "tail", "attribute")
+    facts = _table(folder / "edges.tsv", {name: name for name in columns})
+    protein = pl.col("relation").str.extract(r"^has_(target|enzyme|transporter|carrier)$")
+    action = pl.col("attribute").str.extract(r"actions=([^;]*)").str.split("|")
+    facts = facts.with_columns(action=action).explode("action")
+    facts = facts.with_columns(done=pl.col("action") + pl.lit(" of ") + protein)
+    often = pl.col("done").count().over("done") >= ACTIONS
+    relation = pl.when(often).then("done").otherwise("relation")
+    facts = facts.select("head", relation.alias("relation"), "tail")
     return facts, _table(folder / "nodes.tsv", {"id": "id", "name": "name"})
