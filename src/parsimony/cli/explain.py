@@ -13,9 +13,18 @@ from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 def command(
     run: Run,
-    head: Annotated[str, typer.Option("--head", metavar="H", help="The head.")],
-    relation: Annotated[str, typer.Option("--relation", metavar="R", help="The relation.")],
-    tail: Annotated[str, typer.Option("--tail", metavar="T", help="The tail.")],
+    head: Annotated[
+        str, typer.Option("--head", metavar="H", help="The head, or the first drug.")
+    ],
+    tail: Annotated[
+        str, typer.Option("--tail", metavar="T", help="The tail, or the second drug.")
+    ],
+    relation: Annotated[
+        str | None,
+        typer.Option(
+            "--relation", metavar="R", help="The relation; of drugs the likeliest if left out."
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also as one page.")
     ] = None,
@@ -30,9 +39,9 @@ def command(
     out = Output(as_json, quiet)
     check_output(html)
     check_output(dot)
-    estimator = open_run(run, "link")
+    estimator = open_run(run)
     with interruptible():
-        explanation = estimator.explain(head, relation, tail, seed=seed)
+        explanation = _explanation(estimator, head, relation, tail, seed)
     from parsimony.run.atomic import write_atomic
 
     for path, render in ((html, explanation.html), (dot, explanation.dot)):
@@ -41,3 +50,18 @@ def command(
             write_atomic(path, render())
             out.note(f"written: {path}")
     out.result(explanation.to_dict(), explanation.text())
+
+
+def _explanation(estimator, head: str, relation: str | None, tail: str, seed: int):  # type: ignore[no-untyped-def]
+    from parsimony.errors import UsageError
+
+    if not hasattr(estimator, "explain"):
+        raise UsageError(
+            f"method {estimator.method!r} gives no reasons",
+            remedy="use a run of redgnn, adaprop, rules or emergnn",
+        )
+    if estimator.kind == "ddi":
+        return estimator.explain(head, tail, relation, seed=seed)
+    if relation is None:
+        raise UsageError("no relation is asked", remedy="--relation R")
+    return estimator.explain(head, relation, tail, seed=seed)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         EvidenceEdge,
         Explanation,
         Faithfulness,
+        Likeness,
         Path,
         Step,
     )
@@ -31,6 +32,7 @@ __all__ = [
     "EvidenceEdge",
     "Explanation",
     "Faithfulness",
+    "Likeness",
     "Path",
     "Rule",
     "Step",
@@ -52,6 +54,7 @@ __getattr__ = lazy(
         "EvidenceEdge": "explanation",
         "Explanation": "explanation",
         "Faithfulness": "explanation",
+        "Likeness": "explanation",
         "Path": "explanation",
         "Rule": "rules",
         "Step": "explanation",

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from parsimony.knowledge.rules import Rule, parse_rule
 
-__all__ = ["Direction", "EvidenceEdge", "Explanation", "Faithfulness", "Path", "Step"]
+__all__ = ["Direction", "EvidenceEdge", "Explanation", "Faithfulness", "Likeness", "Path", "Step"]
 
 Direction = Literal["forward", "inverse"]
 Known = Literal["train", "valid", "test", "no"]
@@ -120,6 +120,22 @@ class Faithfulness:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """A known fact that the answer resembles.
+
+    Parameters
+    ----------
+    text : str
+        The fact as a sentence.
+    similarity : float
+        Of its entities to the query's, in [0, 1].
+    """
+
+    text: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why (head, relation, tail) gets its score.
 
@@ -146,6 +162,10 @@ class Explanation:
         while it is asked: it is no reason for itself.
     path_order : str
         A sentence on what puts the paths in order and what their weights are.
+    parts : mapping of str to float
+        What the model's parts add to the score, where it has several.
+    likenesses : tuple of Likeness
+        Known facts that the answer resembles, most alike first.
     """
 
     query: tuple[str, str, str]
@@ -160,6 +180,8 @@ class Explanation:
     model: str = ""
     known: Known | None = None
     path_order: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    likenesses: tuple[Likeness, ...] = ()
 
     def label(self, name: str) -> str:
         """Return the readable name, or the name itself."""
@@ -215,6 +237,8 @@ class Explanation:
                 "model": self.model,
                 "known": self.known,
                 "path_order": self.path_order,
+                "parts": {name: _finite(value) for name, value in self.parts.items()},
+                "likenesses": [asdict(like) for like in self.likenesses],
             }
         return result
 
@@ -254,6 +278,8 @@ class Explanation:
             model=content.get("model", ""),
             known=content.get("known"),
             path_order=content.get("path_order", ""),
+            parts={name: _number(value) for name, value in content.get("parts", {}).items()},
+            likenesses=tuple(Likeness(**like) for like in content.get("likenesses", ())),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:

@@ -99,6 +99,12 @@ def explanation_text(explanation: Explanation) -> str:
     if explanation.rules:
         lines += ["", "Rules (confidence, support, clause)"]
         lines += [f"  {rule}" for rule in explanation.rules]
+    if explanation.parts:
+        lines += ["", "What the score is made of"]
+        lines += [f"  {number(value):>8}  {name}" for name, value in explanation.parts.items()]
+    if explanation.likenesses:
+        lines += ["", "Known pairs of this type that are most alike (similarity)"]
+        lines += [f"  {like.similarity:>8.2f}  {like.text}" for like in explanation.likenesses]
     sentence = faithfulness_sentence(explanation)
     if sentence:
         lines += ["", sentence]

@@ -85,6 +85,12 @@ class PairEstimator(Estimator):
         rows = np.ascontiguousarray(np.asarray(pairs, np.int32).reshape(-1, 2))
         return self._probabilities(rows, self.task_.visible(split))
 
+    def asked_alone(self, pairs: IntArray) -> FloatArray:
+        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
+        facts = self.task_.visible("test")
+        own = np.isin(facts[:, [0, 2]], pairs[0]).all(1)
+        return self._probabilities(pairs, facts[~own])
+
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
         """Classify the pairs of a split (design.md §3).
 
@@ -161,9 +167,7 @@ class PairEstimator(Estimator):
         a, b = data.drug(drug_a), data.drug(drug_b)
         if a == b:
             raise UsageError(f"{data.label(a)} with itself", remedy="name two drugs")
-        facts = self.task_.visible("test")
-        own = np.isin(facts[:, 0], (a, b)) & np.isin(facts[:, 2], (a, b))
-        table = self._probabilities(np.array([[a, b], [b, a]], np.int32), facts[~own])
+        table = self.asked_alone(np.array([[a, b], [b, a]], np.int32))
         best = np.argsort(-table.ravel(), kind="stable")[:top]
         answers = []
         for order, kind in zip(*np.unravel_index(best, table.shape), strict=True):

@@ -158,7 +158,7 @@ class TrainedPairs(PairEstimator):
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-                self._follow()
+                self._follow(_steps(optimizer))
                 total += float(loss.detach()) * size
                 done += size
                 progress.advance(size, loss=total / done)
@@ -192,11 +192,11 @@ class TrainedPairs(PairEstimator):
 
     # ---- the running average -----------------------------------------------------------------
 
-    def _follow(self) -> None:
-        """Move the running average towards the weights."""
-        rate = 1 - self.resolved_.average
-        if rate == 1:
+    def _follow(self, steps: int) -> None:
+        """Move the running average towards the weights, faster in the first steps."""
+        if not self.resolved_.average:
             return
+        rate = 1 - min(self.resolved_.average, (1 + steps) / (10 + steps))
         for name, weight in self._network.named_parameters():
             if name not in self._mean:
                 self._mean[name] = weight.detach().clone()

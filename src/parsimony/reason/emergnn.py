@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from parsimony import base
 from parsimony.kernels.pair_graph import ActiveGraph, Normalisation, PairGraph
 from parsimony.kernels.pair_paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
+from parsimony.knowledge import Explanation
 from parsimony.pairs.pair_estimator import FloatArray, IntArray
 from parsimony.pairs.prior import type_shares
 from parsimony.pairs.resembling import resembling
@@ -199,9 +200,49 @@ class EmerGNN(TrainedPairs):
 
     # ---- answering ---------------------------------------------------------------------------
 
+    def without_own(
+        self, pairs: IntArray, facts: IntArray
+    ) -> tuple[ActiveGraph, npt.NDArray[np.uint8], IntArray]:
+        """Return the graph in which pairs of the same two drugs do not see their interactions.
+
+        Returns
+        -------
+        graph, hidden, facts
+            Hidden where the flow can hide, else left out of the graph.
+        """
+        own = np.isin(facts[:, [0, 2]], pairs[0]).all(1)
+        p = self.resolved_
+        can_hide = not p.bias and p.normalise == "none"
+        hidden = np.full(len(pairs), HIDE_BETWEEN if can_hide else 0, np.uint8)
+        return self._graph(facts if can_hide else facts[~own]), hidden, facts[~own]
+
+    def asked_alone(self, pairs: IntArray) -> FloatArray:
+        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
+        graph, hidden, facts = self.without_own(pairs, self.task_.visible("test"))
+        return self._answers(graph, pairs, hidden, facts)
+
+    def explain(
+        self, drug1: str, drug2: str, kind: str | None = None, **choices: Any
+    ) -> Explanation:
+        """Why the model gives an interaction its probability.
+
+        See :func:`parsimony.reason.pair_explaining.explain_pair`.
+        """
+        from parsimony.reason.pair_explaining import explain_pair
+
+        self._require_fitted()
+        return explain_pair(self, drug1, drug2, kind, **choices)
+
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
-        graph = self._graph(facts)
-        hidden = np.zeros(len(pairs), np.uint8)
+        return self._answers(self._graph(facts), pairs, np.zeros(len(pairs), np.uint8), facts)
+
+    def _answers(
+        self,
+        graph: ActiveGraph,
+        pairs: IntArray,
+        hidden: npt.NDArray[np.uint8],
+        facts: IntArray,
+    ) -> FloatArray:
         votes = self._log_votes(facts, pairs, hidden)
         self._network.eval()
         parts = []

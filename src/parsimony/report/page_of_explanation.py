@@ -61,6 +61,8 @@ def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, 
             for path in explanation.paths
         ],
         "rules": list(explanation.rules),
+        "parts": _parts(explanation),
+        "likenesses": list(explanation.likenesses),
         "edges": [
             {
                 "layer": edge.layer,
@@ -116,6 +118,15 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     if explanation.known is not None:
         facts.append(("in the data", known_sentence(explanation.known)))
     return facts
+
+
+def _parts(explanation: Explanation) -> list[tuple[str, float, float]]:
+    """Return name, value and share of the bar of every part of the score."""
+    longest = max((abs(value) for value in explanation.parts.values()), default=0.0)
+    return [
+        (name, value, 100 * max(value, 0.0) / longest if longest else 0.0)
+        for name, value in explanation.parts.items()
+    ]
 
 
 def _drops(explanation: Explanation) -> list[tuple[str, float, float]]:
