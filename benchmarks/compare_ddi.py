@@ -1,0 +1,122 @@
+"""Compare runs of drug–drug interactions on their test pairs: one table, paired bootstrap.
+
+    python benchmarks/compare_ddi.py NAME RUN RUN…
+
+The first run is held against each of the others over the same draws of emerging drugs. Beside the
+whole split stand the pairs whose drugs all have graph edges, and, for the first run, the test with
+the interactions of train alone in the graph. Writes ``results/ddi-NAME.json``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import record
+
+from parsimony.base import load_run, resolve
+from parsimony.errors import UsageError
+from parsimony.measure.classification import (
+    classification_metrics,
+    cluster_bootstrap,
+    paired_bootstrap,
+)
+from parsimony.pairs.pair_estimator import PairEstimator
+from parsimony.run import RunFolder
+from parsimony.tasks.ddi import DDITask
+
+LINKED = "both drugs have graph edges"
+
+
+def command(config: dict[str, Any]) -> str:
+    """The command of a run, from what differs from the defaults."""
+    cls = resolve(config["method"])
+    default = cls().parameters.model_dump()
+    form = {"form": config["parameters"]["form"]} if "form" in config["parameters"] else {}
+    if form:  # what a form fills in is no setting
+        from parsimony.reason import emergnn
+
+        default |= emergnn.PUBLISHED if form["form"] == "published" else emergnn.EXTENDED
+    given = {k: v for k, v in config["parameters"].items() if _plain(default.get(k)) != _plain(v)}
+    chosen = {"power", "smoothing", "embedding"}  # by the fit itself
+    settings = config["options"] | {k: v for k, v in given.items() if k not in chosen}
+    words = [f"--set {k}={v}" for k, v in settings.items() if v != DEFAULT_OPTIONS.get(k)]
+    return f"parsimony fit {config['data']['name'].split('/')[0]} --method {config['method']} " + " ".join(words)
+
+
+DEFAULT_OPTIONS = {"test_graph": "train+valid"}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def answers(estimator: PairEstimator) -> np.ndarray:
+    """The most probable type of every test pair."""
+    rows = estimator.task_.pairs("test")
+    return estimator.score(rows[:, [0, 2]], "test").argmax(1)
+
+
+def main(name: str, folders: list[Path]) -> None:
+    """Measure, print and record."""
+    table, guesses = [], []
+    first: PairEstimator | None = None
+    for folder in folders:
+        estimator = load_run(folder)
+        assert isinstance(estimator, PairEstimator)
+        rows, n_types = estimator.task_.pairs("test"), estimator.task_.data.n_types
+        if first is None:
+            first = estimator
+        elif not np.array_equal(rows, first.task_.pairs("test")):
+            raise UsageError("runs of different test pairs", remedy="one split and one setting")
+        guess = answers(estimator)
+        guesses.append(guess)
+        run = RunFolder.open(folder)
+        summary, ledger = run.read_json("summary.json"), run.read_json("ledger.json")
+        entry: dict[str, Any] = {
+            "command": command(run.config),
+            "method": estimator.method,
+            "parameters": estimator.parameters_count_,
+            "fit_seconds": round(summary["seconds"], 1),
+            "peak_memory_mib": round(ledger["peak_memory_bytes"] / 2**20),
+            "valid": summary["valid"],
+            "test": classification_metrics(rows[:, 1], guess, n_types),
+            "interval": cluster_bootstrap(
+                rows[:, 1], guess, estimator.task_.emerging("test"), n_types
+            ),
+        }
+        linked = first.task_.strata("test").get(LINKED)
+        if linked is not None:
+            entry["test_linked"] = {
+                "n": int(linked.sum())
+            } | classification_metrics(rows[linked, 1], guess[linked], n_types)
+        if len(guesses) > 1:
+            entry["first_is_better_by"] = paired_bootstrap(
+                rows[:, 1], guesses[0], guess, first.task_.emerging("test"), n_types
+            )
+        else:
+            entry["test_train_only"] = _train_only(estimator)
+        table.append(entry)
+        shown = {k: round(v, 3) for k, v in entry["test"].items()}
+        print(entry["command"], entry["parameters"], shown, entry["fit_seconds"], flush=True)
+    sys.argv[2:] = [f"runs/{folder.name}" for folder in folders]  # not where they lie here
+    record(f"ddi-{name}", {"runs": table})
+
+
+def _train_only(estimator: PairEstimator) -> dict[str, float]:
+    """The test with the interactions of train alone known meanwhile."""
+    task = estimator.task_
+    options = task.options.model_copy(update={"test_graph": "train"})
+    estimator.task_ = DDITask(task.data, options, task.background, linked=task.linked)
+    rows = estimator.task_.pairs("test")
+    found = classification_metrics(rows[:, 1], answers(estimator), task.data.n_types)
+    estimator.task_ = task
+    return found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        raise SystemExit(__doc__)
+    main(sys.argv[1], [Path(folder) for folder in sys.argv[2:]])
