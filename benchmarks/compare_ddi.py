@@ -43,7 +43,10 @@ def command(config: dict[str, Any]) -> str:
     chosen = {"power", "smoothing", "embedding"}  # by the fit itself
     settings = config["options"] | {k: v for k, v in given.items() if k not in chosen}
     words = [f"--set {k}={v}" for k, v in settings.items() if v != DEFAULT_OPTIONS.get(k)]
-    return f"parsimony fit {config['data']['name'].split('/')[0]} --method {config['method']} " + " ".join(words)
+    return (
+        f"parsimony fit {config['data']['name'].split('/')[0]} --method {config['method']} "
+        + " ".join(words)
+    )
 
 
 DEFAULT_OPTIONS = {"test_graph": "train+valid"}
@@ -89,9 +92,9 @@ def main(name: str, folders: list[Path]) -> None:
         }
         linked = first.task_.strata("test").get(LINKED)
         if linked is not None:
-            entry["test_linked"] = {
-                "n": int(linked.sum())
-            } | classification_metrics(rows[linked, 1], guess[linked], n_types)
+            entry["test_linked"] = {"n": int(linked.sum())} | classification_metrics(
+                rows[linked, 1], guess[linked], n_types
+            )
         if len(guesses) > 1:
             entry["first_is_better_by"] = paired_bootstrap(
                 rows[:, 1], guesses[0], guess, first.task_.emerging("test"), n_types

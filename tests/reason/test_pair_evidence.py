@@ -28,9 +28,7 @@ def inputs(case, *, biased, log_states):
     read = case.rng.standard_normal((2, DIM))
     rho = (values["alpha"][0, :, :, None] * values["e"]).numpy()
     bias = values["b"].numpy() if biased else None
-    weights = FlowWeights(
-        values["f"][0].numpy(), rho, values["w"].numpy(), bias, read, log_states
-    )
+    weights = FlowWeights(values["f"][0].numpy(), rho, values["w"].numpy(), bias, read, log_states)
     h = PairFlow()(graph, case.pairs[:1], *values.values())[0].numpy()
     expected = float((read * (np.log1p(h) if log_states else h)).sum())
     u, v = case.pairs[0].tolist()

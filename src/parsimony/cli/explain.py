@@ -13,12 +13,8 @@ from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 def command(
     run: Run,
-    head: Annotated[
-        str, typer.Option("--head", metavar="H", help="The head, or the first drug.")
-    ],
-    tail: Annotated[
-        str, typer.Option("--tail", metavar="T", help="The tail, or the second drug.")
-    ],
+    head: Annotated[str, typer.Option("--head", metavar="H", help="The head, or the first drug.")],
+    tail: Annotated[str, typer.Option("--tail", metavar="T", help="The tail, or the second drug.")],
     relation: Annotated[
         str | None,
         typer.Option(

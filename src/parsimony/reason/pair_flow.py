@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from parsimony.errors import InvalidParameter
-from parsimony.kernels.pair_flow import flow_kernels
+from parsimony.kernels.pair_flow import backward, forward
 from parsimony.kernels.pair_graph import ActiveGraph
 
 LAYERS = 3
@@ -149,11 +149,11 @@ class _Flow(torch.autograd.Function):
         wt = np.ascontiguousarray(w.transpose(0, 2, 1))
         out = np.zeros_like(f)
         size = np.zeros((len(pairs), 4), np.int64)
-        kernels = flow_kernels(f.shape[-1])
+        dim = f.shape[-1]
 
         def share(rows: IntArray) -> None:
-            kernels.forward(
-                *graph.arrays(), rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size
+            forward(
+                dim, *graph.arrays(), rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size
             )
 
         flow.map(share, shares)
@@ -167,12 +167,12 @@ class _Flow(torch.autograd.Function):
         d_out = gradients[0].contiguous().numpy()
         wt = np.ascontiguousarray(w.transpose(0, 2, 1))
         d_f, d_alpha = np.zeros_like(f), np.zeros_like(alpha)
-        kernels = flow_kernels(f.shape[-1])
+        dim = f.shape[-1]
 
         def share(rows: IntArray) -> list[npt.NDArray[Any]]:
             shared = [np.zeros_like(x) for x in (e, wt, b)]
-            kernels.backward(
-                *graph.arrays(), rows, pairs, hidden, f, alpha, e, w, wt, b, biased, d_out,
+            backward(
+                dim, *graph.arrays(), rows, pairs, hidden, f, alpha, e, w, wt, b, biased, d_out,
                 d_f, d_alpha, *shared,
             )  # fmt: skip
             return shared
