@@ -52,7 +52,7 @@ def test_predict_names_the_interaction(typed, pairs_run):
         (["ddi", "predict", "run", "--drug", "Drug ol44", "--drug", "ol1"], "UnknownDrug", "ol4"),
         (["ddi", "predict", "run", "--drug", "ol1"], "UsageError", "--drug"),
         (["predict", "run", "--head", "ol1", "--relation", "t1"], "UsageError", "ddi predict"),
-        (["explain", "run", "--head", "a", "--relation", "r", "--tail", "b"], "UsageError", "ddi"),
+        (["explain", "run", "--head", "a", "--tail", "b"], "UsageError", "emergnn"),
         (["rules", "run"], "UsageError", "ddi"),
         (["report", "run"], "UsageError", "ddi"),
         (["evaluate", "run", "--split", "train"], "InvalidParameter", ""),
@@ -74,3 +74,18 @@ def test_a_run_of_facts_takes_no_drugs(typed, trained):
     error = typed(*words, code=2).error
     assert error["type"] == "UsageError"
     assert "parsimony predict" in error["remedy"]
+
+
+def test_explain_a_pair_of_the_embedded_drugs(typed, tmp_path):
+    """The mechanism, in names: an inhibitor of CYP3A4 and its substrate."""
+    settings = {"batch": 16, "threads": 1, "dim": 32, "votes": "[]", "hidden": 0}
+    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    done = typed("fit", "cyp", "--method", "emergnn", *words, "--epochs", 8, "--out", "g", "--json")
+    assert done.json["valid"]["accuracy"] > 0.9
+    pair = ["--head", "ketoconazole", "--tail", "midazolam"]
+    found = typed("explain", "g", *pair, "--html", "why.html", "--json").json
+    assert {found["query"]["head"], found["query"]["tail"]} == {"ketoconazole", "midazolam"}
+    walked = [[step[2] for step in path["steps"]] + [path["steps"][0][0]] for path in found["paths"]]
+    assert any("CYP3A4" in " ".join(names) for names in walked)
+    assert "What the score is made of" in typed("explain", "g", *pair).out
+    assert "What the score is made of" in (tmp_path / "why.html").read_text()

@@ -64,6 +64,13 @@ class Background:
     triples: IntArray
     n_drugs: int
 
+    @classmethod
+    def of_drugs(cls, data: DDIData) -> Background:
+        """Return the graph of drugs without facts."""
+        drugs = Vocabulary(list(data.drugs.names), "entity")
+        none = np.empty((0, 3), np.int32)
+        return cls(drugs, data.names, Vocabulary([], "relation"), none, data.n_drugs)
+
     def save(self, folder: Path) -> None:
         """Write ``background.npy`` and ``background.json`` into an existing folder."""
         np.save(folder / "background.npy", self.triples)

@@ -52,24 +52,9 @@ def layer1(dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta):  
 
 
 @kernel
-def layer2(
-    dim,  # type: ignore[no-untyped-def]
-    ptr,
-    column,
-    weight,
-    state,
-    kind,
-    group,
-    alpha,
-    e,
-    wt,
-    b,
-    delta,
-    message,
-    y,
-    p,
-    total,
-):
+def layer2(  # type: ignore[no-untyped-def]
+    dim, ptr, column, weight, state, kind, group, alpha, e, wt, b, delta, message, y, p, total,
+):  # fmt: skip
     """Columns, rows, and the sums of rows of equal signature."""
     d = len(dim)
     zero = b[0, 0] * 0
@@ -196,26 +181,10 @@ def back2(dim,  # type: ignore[no-untyped-def]
 
 
 @kernel
-def back1(
-    dim,  # type: ignore[no-untyped-def]
-    begin,
-    end,
-    relation,
-    f,
-    alpha,
-    e,
-    w,
-    b,
-    kappa,
-    z,
-    p,
-    d_delta,
-    d_f,
-    d_alpha,
-    d_e,
-    d_wt,
+def back1(  # type: ignore[no-untyped-def]
+    dim, begin, end, relation, f, alpha, e, w, b, kappa, z, p, d_delta, d_f, d_alpha, d_e, d_wt,
     d_b,
-):
+):  # fmt: skip
     """Gradients through layer 1; overwrites p with that of the sums."""
     d = len(dim)
     n = begin.shape[0]

@@ -18,7 +18,7 @@ from parsimony import base
 from parsimony.errors import TrainingDiverged
 from parsimony.measure import Ledger
 from parsimony.measure.classification import METRICS, classification_metrics
-from parsimony.pairs.pair_estimator import IntArray, PairEstimator
+from parsimony.pairs.pair_estimator import PairEstimator
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -233,7 +233,7 @@ class TrainedPairs(PairEstimator):
         self.parameters_count_ = sum(w.numel() for w in self._network.parameters())
 
 
-def ordered(n: int, size: int, drawn: np.random.Generator) -> Iterator[IntArray]:
+def ordered(n: int, size: int, drawn: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
     """Yield random batches of the rows 0 … n − 1."""
     order = drawn.permutation(n)
     for at in range(0, n, size):

@@ -115,8 +115,6 @@ class EmerGNN(TrainedPairs):
 
     def _build(self, generator: torch.Generator | None = None) -> None:
         p, task = self.resolved_, self.task_
-        if task.background is None:
-            raise RuntimeError("a task of method emergnn has a background graph")
         edges, kinds = resembling(self.fingerprints_, p.neighbour_edges)
         background = task.background.triples
         n_background = len(task.background.relations)

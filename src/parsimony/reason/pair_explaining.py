@@ -111,7 +111,7 @@ def explain_pair(
         )
     speaker = _Speaker(estimator)
     return Explanation(
-        query=(data.drugs.name(u), f"type {data.types.name(t)}", data.drugs.name(v)),
+        query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
         score=logit + sum(parts.values()),
         probability=float(table[order, t]),
         paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
@@ -255,14 +255,14 @@ class _Speaker:
         self._known = relation_labels(estimator)
         self.labels: dict[str, str] = {}
 
-    def _entity(self, number: int) -> str:
-        name = self._background.entities.name(number)
+    def entity(self, number: int) -> str:
+        name: str = self._background.entities.name(number)
         label = self._background.labels[number]
         if label:
             self.labels[name] = label
         return name
 
-    def _relation(self, number: int) -> str:
+    def relation(self, number: int) -> str:
         name = self._relations[number]
         if name in self._known:
             self.labels[name] = self._known[name]
@@ -272,7 +272,7 @@ class _Speaker:
         n_relations = len(self._relations)
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
         h, r, t = _fact_of(n_relations)(walked)
-        return Step(self._entity(h), self._relation(r), self._entity(t), direction)
+        return Step(self.entity(h), self.relation(r), self.entity(t), direction)
 
     def evidence(self, best: list[tuple[float, list[Walked]]]) -> list[EvidenceEdge]:
         """Edges of the best paths, each with what its paths add."""

@@ -93,7 +93,7 @@ class DDITask:
         linked: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         self.data, self.options = data, options or DDIOptions()
-        self.background = background
+        self.background = background or Background.of_drugs(data)
         if background is not None and len(background.triples):
             linked = background.degree[: data.n_drugs] > 0
         self.linked = linked
@@ -231,7 +231,7 @@ class DDITask:
     def save(self, folder: Path, *, graph: bool = False) -> None:
         """Write the data of the task into a run folder's ``data/``, with the graph if asked."""
         self.data.save(folder)
-        if graph and self.background is not None:
+        if graph:
             self.background.save(folder)
         if self.linked is not None:
             np.save(folder / "linked.npy", self.linked)
