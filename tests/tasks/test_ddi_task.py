@@ -83,3 +83,15 @@ def test_missing_splits_are_named():
         task.pairs("valid")
     with pytest.raises(InvalidParameter, match="split"):
         task.pairs("tset")
+
+
+@pytest.mark.parametrize("setting", ["S0", "S1", "S2"])
+def test_plain_names_are_the_setting_that_their_pairs_are(setting):
+    data = families()
+    plain = {"train": data.pairs["train"], "valid": data.pairs[f"valid_{setting}"],
+             "test": data.pairs[f"test_{setting}"]}  # fmt: skip
+    data = dataclasses.replace(data, pairs=plain)
+    assert DDITask(data).setting == setting
+    if setting != "S2":
+        with pytest.raises(DataError, match="valid leak"):
+            DDITask(data, DDIOptions(setting="S2"))

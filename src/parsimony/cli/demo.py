@@ -55,7 +55,6 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
         if not hidden:
             out.note(text)
 
-    step("0/5 compiling the kernels (only the first time) …")
     from parsimony import datasets
     from parsimony.fitting import fit
     from parsimony.knowledge import format_rules
@@ -65,7 +64,7 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
     from parsimony.run.atomic import write_atomic
 
     data = datasets.load("royal")
-    step("1/5 training RED-GNN on the royal family …")
+    step("1/5 training RED-GNN on the royal family (compiling its kernels the first time) …")
     estimator: Any
     estimator, summary = fit(
         data,

@@ -119,7 +119,7 @@ class PairEstimator(Estimator):
         }
         return {
             "split": split,
-            "setting": self.task_.options.setting,
+            "setting": self.task_.setting,
             "metrics": classification_metrics(rows[:, 1], guess, n_types),
             "interval": cluster_bootstrap(
                 rows[:, 1], guess, self.task_.emerging(split), n_types, seed=seed

@@ -55,9 +55,23 @@ _ADA_EPOCHS = {"transductive": 300, "inductive": 30}
 _OURS_RED: dict[str, dict[str, Any]] = {
     "family": {"mask_answers": True, "decay": 0.92, "epochs": 25},
     "umls": {"mask_answers": True, "lr": 0.004, "decay": 0.96, "epochs": 75, "patience": 25},
+    "fb237_v1": {"mask_answers": True, "decay": 0.93, "average": 0.99, "epochs": 40},
     "fb237_v2": {"mask_answers": True, "decay": 0.88, "epochs": 25},
-}
+    "fb237_v4": {
+        "mask_answers": True, "n_layers": 3, "dropout": 0.25, "activation": "relu", "lr": 0.005,
+        "decay": 0.9, "epochs": 40,
+    },
+    "nell_v3": {
+        "mask_answers": True, "dim": 32, "attention_dim": 5, "lr": 0.004, "decay": 0.94,
+        "epochs": 40,
+    },
+}  # fmt: skip
 _OURS_ADA: dict[str, dict[str, Any]] = {
+    "umls": {
+        "mask_answers": True, "lr": 0.003, "decay": 0.97, "batch": 20, "fact_ratio": 0.8,
+        "average": 0.99, "epochs": 120, "patience": 60,
+    },
+    "fb237_v2": {"mask_answers": True, "decay": 0.93},
     "family": {"mask_answers": True, "n_layers": 5, "decay": 0.94, "epochs": 40},
     "wn18rr": {
         "mask_answers": True, "top_k": 200, "n_layers": 7, "dim": 48, "fact_ratio": 0.9,

@@ -29,7 +29,10 @@ Setting = Literal["S0", "S1", "S2"]
 class DDIOptions(Parameters):
     """Options of the task, given by ``--set`` beside the method's parameters."""
 
-    setting: Setting = Field("S1", description="S0, S1 or S2: none, one or both drugs emerging")
+    setting: Setting | None = Field(
+        None, description="S0, S1 or S2: none, one or both drugs emerging; by default S1, or what "
+        "the pairs are where valid.txt and test.txt are not named by a setting",
+    )  # fmt: skip
     split: str | None = Field(None, description="random, cluster or sumgnn, of a set with several")
     graph: str | None = Field(
         None, description="background: hetionet, crc, layer joined by +, none, or a folder"
@@ -97,16 +100,38 @@ class DDITask:
         if background is not None and len(background.triples):
             linked = background.degree[: data.n_drugs] > 0
         self.linked = linked
+        self.setting: Setting = self.options.setting or "S1"
+        if self.options.setting is None:
+            self.setting = self._told()
         if not any(self._name(split) in data.pairs for split in ("valid", "test")):
             raise EmptySplit(
-                f"{data.name} has no pairs of the setting {self.options.setting}",
+                f"{data.name} has no pairs of the setting {self.setting}",
                 remedy=f"it has {', '.join(data.pairs)}; --set setting=…",
             )
         self._check_emergence()
 
+    def _told(self) -> Setting:
+        """The setting that the data tell by the names of their splits, else by their pairs."""
+        named: tuple[Setting, ...] = ("S1", "S0", "S2")
+        for setting in named:
+            if {f"valid_{setting}", f"test_{setting}"} & set(self.data.pairs):
+                return setting
+        new = [
+            int(self._new(split, self.data.pairs[split]).sum(1).min())
+            for split in ("valid", "test")
+            if len(self.data.pairs.get(split, ()))
+        ]
+        return named[(1, 0, 2)[min(new, default=1)]]
+
+    def _new(self, split: str, rows: IntArray) -> npt.NDArray[np.bool_]:
+        """Whether the drugs of asked pairs have no interaction that is known meanwhile: (n, 2)."""
+        seen = np.zeros(self.data.n_drugs, bool)
+        seen[self._known(split)[:, [0, 2]]] = True
+        return ~seen[rows[:, [0, 2]]]
+
     def _name(self, split: str) -> str:
         """The name of a split's pairs in the data."""
-        whole = f"{split}_{self.options.setting}"
+        whole = f"{split}_{self.setting}"
         only = split in self.data.pairs and whole not in self.data.pairs
         return split if split == "train" or only else whole
 
@@ -184,20 +209,17 @@ class DDITask:
         Known, not trained: while test pairs are asked, those of validation are known too. Nor
         visible: that leaves out asked pairs, and with them the leak of a pair that is in train.
         """
-        least = int(self.options.setting[1])
+        least = int(self.setting[1])
         for split in ("valid", "test"):
             rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
-            seen = np.zeros(self.data.n_drugs, bool)
-            seen[self._known(split)[:, [0, 2]]] = True
-            fresh = (~seen[rows[:, [0, 2]]]).sum(1)
-            wrong = np.flatnonzero(fresh < least)
-            if len(wrong) and self._name(split) != split:
+            wrong = np.flatnonzero(self._new(split, rows).sum(1) < least)
+            if len(wrong):
                 a, _, b = rows[wrong[0]]
                 raise DataError(
                     f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have "
                     f"interactions that are known meanwhile, first {self.data.label(a)} and "
                     f"{self.data.label(b)}",
-                    remedy=f"in {self.options.setting} {least} drug{'s' * (least > 1)} of a pair "
+                    remedy=f"in {self.setting} {least} drug{'s' * (least > 1)} of a pair "
                     "must be new",
                 )
 

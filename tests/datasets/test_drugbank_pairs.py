@@ -1,0 +1,34 @@
+"""On the real DrugBank pairs: nothing leaks, and similar drugs tell what an emerging one does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from parsimony.datasets.ddi_folder import load_ddi
+from parsimony.pairs.neighbours import Neighbours
+from parsimony.tasks.ddi import DDIOptions, DDITask
+
+pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("split", ["random", "cluster"])
+@pytest.mark.parametrize("setting", ["S0", "S1", "S2"])
+def test_no_published_split_leaks(real_data, split, setting):
+    data = load_ddi("drugbank-ddi", split=split, mirror=real_data)
+    assert (data.n_drugs, data.n_types) == (1710, 86)
+    task = DDITask(data, DDIOptions(setting=setting))  # refuses a drug that is not new
+    for part in ("valid", "test"):
+        asked = {frozenset((a, b)) for a, _, b in task.pairs(part).tolist()}
+        assert not any(frozenset((a, b)) in asked for a, _, b in task.visible(part).tolist())
+
+
+@pytest.mark.data
+def test_neighbours_are_far_above_the_commonest_type(real_data):
+    data = load_ddi("drugbank-ddi", split="random", mirror=real_data)
+    task = DDITask(data, DDIOptions(setting="S2"))
+    model = Neighbours(power=6.0, smoothing=1e-6).fit(task)
+    rows = task.pairs("valid")
+    commonest = np.bincount(rows[:, 1]).max() / len(rows)
+    assert model.evaluate("valid")["metrics"]["accuracy"] > commonest + 0.1
