@@ -109,7 +109,7 @@ class EmerGNN(TrainedPairs):
         form = PUBLISHED if p.form == "published" else EXTENDED
         rest = {name: value for name, value in form.items() if getattr(p, name) is None}
         if p.embedding is None:
-            rest["embedding"] = p.form == "published" and task.options.setting == "S0"
+            rest["embedding"] = p.form == "published" and task.setting == "S0"
         self.resolved_ = p.model_copy(update=rest)
         return self.config()
 
@@ -165,7 +165,7 @@ class EmerGNN(TrainedPairs):
 
     def _epoch(self, drawn: np.random.Generator) -> tuple[int, Losses]:
         p, task = self.resolved_, self.task_
-        rows, setting = task.pairs("train"), task.options.setting
+        rows, setting = task.pairs("train"), task.setting
         if p.emergence == "simulated":
             epoch = simulate_emergence(rows, setting, drawn, share=p.share)
             facts, asked = rows[epoch.active.astype(bool)], rows[epoch.asked]
