@@ -81,7 +81,7 @@ def main(name: str, folders: list[Path]) -> None:
         entry: dict[str, Any] = {
             "command": command(run.config),
             "method": estimator.method,
-            "parameters": estimator.parameters_count_,
+            "parameters": summary["parameters"],
             "fit_seconds": round(summary["seconds"], 1),
             "peak_memory_mib": round(ledger["peak_memory_bytes"] / 2**20),
             "valid": summary["valid"],
