@@ -10,6 +10,7 @@ drug1, drug2, type; the separator is a tab if the first line has one, else singl
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ from parsimony.graph.vocabulary import Kind, Vocabulary
 __all__ = ["load_ddi", "load_ddi_folder"]
 
 SETTINGS = ("S0", "S1", "S2")
+
+#: DrugBank's "metabolism … decreased" and "serum concentration … increased". Where one drug alone
+#: inhibits an enzyme that the other is a substrate of, it is the second one in 8,962 of 9,120
+#: training rows of the random split, and in 2,829 of 3,512. Types 3, 74 and 76 are as they say.
+EXCHANGED = ("46", "72")
 
 
 def load_ddi_folder(
@@ -149,7 +155,7 @@ def load_ddi(
         )
     folder, found = locate(text, mirror=mirror)
     several = split is None and not os.path.lexists(folder / "train.txt")
-    return load_ddi_folder(
+    data = load_ddi_folder(
         folder,
         split="random" if several else split,
         name=text,
@@ -157,6 +163,21 @@ def load_ddi(
         source=f"{found}; licence: {item.licence}",
         registered=True,
     )
+    return _with_drugs_exchanged(data) if text == "drugbank-ddi" else data
+
+
+def _with_drugs_exchanged(data: DDIData) -> DDIData:
+    """Exchange the drugs in the templates whose rows are stored the other way round."""
+    templates = list(data.templates)
+    for name in EXCHANGED:
+        kind = data.types.index(name)
+        text = templates[kind].replace("#Drug1", "#First").replace("#Drug2", "#Drug1")
+        templates[kind] = text.replace("#First", "#Drug2")
+    note = (
+        f"types {' and '.join(EXCHANGED)}: the drugs of the distributed sentence are exchanged, as "
+        "in most of these rows it is the second drug that inhibits the first one's enzyme"
+    )
+    return replace(data, templates=tuple(templates), notes=(*data.notes, note))
 
 
 def _home(folder: Path, split: str | None) -> Path:
