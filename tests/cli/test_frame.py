@@ -86,7 +86,7 @@ def test_without_a_verb_the_help_is_shown(typed):
         (["fit", "royal", "--epochs", "0"], "--epochs"),
         (["fit", "royal", "--seed", "-1"], "--seed"),
         (["evaluate"], "RUN"),
-        (["explain", "run", "--head", "a"], "--relation"),
+        (["explain", "run", "--head", "a"], "--tail"),
         ([], "--json"),
     ],
 )

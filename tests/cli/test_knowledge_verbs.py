@@ -35,6 +35,10 @@ def test_explain_unknown_names(typed, trained):
     error = typed(*words, "--json", code=2).error
     assert error["type"] == "UnknownEntity"
     assert ERNEST in error["remedy"]
+    words = ["explain", trained, "--head", LEOPOLD, "--tail", ERNEST]
+    error = typed(*words, "--json", code=2).error
+    assert error["type"] == "UsageError"
+    assert "--relation" in error["remedy"]
 
 
 def test_rules_of_a_run_and_of_facts(typed, trained, tmp_path):
