@@ -132,7 +132,7 @@ class StructureNetwork(nn.Sequential):
                 else:
                     weight.zero_()
 
-    def forward(self, bits: Tensor, pairs: Tensor) -> Tensor:
+    def forward(self, bits: Tensor, pairs: Tensor) -> Tensor:  # type: ignore[override]
         """Logits (n, n_types) of pairs (n, 2) from all drugs' bits (n_drugs, 1,024)."""
         drop, inner, relu, drop_hidden, outer = (self[i] for i in range(5))
         z: Tensor = inner(drop(bits[pairs].flatten(1).float()))
