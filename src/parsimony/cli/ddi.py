@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,8 @@ app = typer.Typer(
     help="Ask a run about drug-drug interactions.",
 )
 
-NOTE = "Uncalibrated; for research, not for clinical use."
+NOTE = "For research, not for clinical use."
+MOST = 5  # types of a set that are written out
 
 
 @app.command("predict")
@@ -46,7 +47,34 @@ def predict(
         result = estimator.predict(drugs[0], drugs[1], top=top)
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
-    output.result(result, table(["probability", "interaction"], rows), *known, NOTE)
+    shown = table(["probability", "interaction"], rows)
+    output.result(result, shown, *_sets(result["set"]), *known, _calibration(result), NOTE)
+
+
+def _sets(found: dict[str, Any] | None) -> list[str]:
+    """The prediction set of each order, in words."""
+    lines = []
+    for order in (found or {"orders": []})["orders"]:
+        texts = order["texts"]
+        words = " or ".join(f"“{text}”" for text in texts)
+        if len(texts) > MOST:
+            words = f"more than {MOST} types ({len(texts)}): abstain"
+        lines.append(f"90% set of {order['drug1']} → {order['drug2']}: {words}")
+    return lines
+
+
+def _calibration(result: dict[str, Any]) -> str:
+    """What the probabilities of an answer are worth."""
+    from parsimony.pairs.confidence import caveat
+
+    learned, setting = result["calibration"], result["setting"]
+    what = "Probabilities are of the type, given that the drugs interact in that order; "
+    if learned is None:
+        return f"{what}uncalibrated: the run holds no calibration."
+    where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
+    if setting != learned["setting"]:
+        return f"{what}{where}This pair is of {setting}: neither was learned for it."
+    return f"{what}{where}{caveat(setting)}"
 
 
 @app.command("ensemble")

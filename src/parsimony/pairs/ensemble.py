@@ -189,12 +189,13 @@ class PairEnsemble(PairEstimator):
         data = self.task_.data
         a, b = data.drug(drug1), data.drug(drug2)
         if kind is None and a != b:
-            table = self.asked_alone(np.array([[a, b], [b, a]], np.int32))
+            table = self.calibrated(self.asked_alone(np.array([[a, b], [b, a]], np.int32)))
             order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
             drug1, drug2 = ((drug1, drug2), (drug2, drug1))[order]
             kind = data.types.name(t)
         found: Explanation = able[0].explain(drug1, drug2, kind, **choices)
-        row = self.asked_alone(np.array([[data.drug(drug1), data.drug(drug2)]], np.int32))[0]
+        asked = np.array([[data.drug(drug1), data.drug(drug2)]], np.int32)
+        row = self.calibrated(self.asked_alone(asked))[0]
         what = f"{able[0].method}, one of {len(self._members)} members"
         return replace(found, probability=float(row[data.types.index(str(kind))]), model=what)
 

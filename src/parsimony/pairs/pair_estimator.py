@@ -13,19 +13,23 @@ import numpy.typing as npt
 from parsimony.base import Estimator
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
-from parsimony.errors import CorruptRun, InvalidParameter, UsageError
+from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra
 from parsimony.measure import Ledger
 from parsimony.measure.classification import (
     METRICS,
     classification_metrics,
     cluster_bootstrap,
 )
+from parsimony.measure.conformal import covered
+from parsimony.pairs.confidence import Confidence, measure_confidence
+from parsimony.pairs.strata import similarity_strata
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.tasks.ddi import DDITask
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.floating]
+CONFIDENCE = "confidence.json"
 
 
 class PairEstimator(Estimator):
@@ -40,6 +44,8 @@ class PairEstimator(Estimator):
     structural: bool = False
     #: whether the method reads the background graph
     graphical: bool = False
+    _confidence: Confidence | None = None
+    _fitted_here: bool = False
 
     @abstractmethod
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
@@ -64,11 +70,13 @@ class PairEstimator(Estimator):
         if epochs is not None and "epochs" in type(self.parameters).model_fields:
             given["epochs"] = epochs
         self.task_, self.resolved_ = task, self._validate(given)
+        self._confidence, self._fitted_here = None, False
         return self.config()
 
     def _begin(self, task: DDITask, parameters: int, epochs: int | None = None) -> None:
         """What every fit begins with: the task, the structures and the bill."""
         self.prepare(task, epochs=epochs)
+        self._fitted_here = True
         self.history_: list[dict[str, Any]] = []
         self.best_epoch_ = 0
         self.parameters_count_ = parameters
@@ -100,37 +108,90 @@ class PairEstimator(Estimator):
         -------
         dict
             ``split, setting, metrics, interval, n_queries, strata`` and ``seconds``; the intervals
-            are over draws of the emerging drugs.
+            are over draws of the emerging drugs. With validation pairs also ``calibration,
+            conformal`` and ``abstention`` (:func:`parsimony.pairs.confidence.measure_confidence`),
+            and in ``strata`` the coverage of sets at 90 %.
         """
         self._require_fitted()
         if split not in ("valid", "test"):
             raise InvalidParameter(
                 f"split must be 'valid' or 'test'. Got {split!r}", remedy="--split test"
             )
-        rows = self.task_.pairs(split)
-        n_types = self.task_.data.n_types
+        rows, n_types = self.task_.pairs(split), self.task_.data.n_types
+        cluster, true = self.task_.emerging(split), rows[:, 1]
         begin = time.perf_counter()
         with Progress(len(rows), f"classifying {split}", quiet=quiet) as progress:
-            guess = self.score(rows[:, [0, 2]], split).argmax(1)
+            table = self.score(rows[:, [0, 2]], split)
             progress.advance(len(rows))
         seconds = time.perf_counter() - begin
-        strata = {
-            name: {"n": int(kept.sum())}
-            | classification_metrics(rows[kept, 1], guess[kept], n_types)
-            for name, kept in self.task_.strata(split).items()
-        }
-        return {
+        guess = table.argmax(1)
+        confidence = self.learn_confidence(table if split == "valid" else None, quiet=quiet)
+        if confidence is not None:
+            held = covered(confidence.sets(confidence.calibrated(table)), true)
+        strata: dict[str, dict[str, Any]] = {}
+        for name, kept in self.strata(split).items():
+            strata[name] = {"n": int(kept.sum())}
+            strata[name] |= classification_metrics(true[kept], guess[kept], n_types)
+            if confidence is not None:
+                strata[name]["coverage"] = float(held[kept].mean())
+        result = {
             "split": split,
             "setting": self.task_.setting,
-            "metrics": classification_metrics(rows[:, 1], guess, n_types),
-            "interval": cluster_bootstrap(
-                rows[:, 1], guess, self.task_.emerging(split), n_types, seed=seed
-            ),
+            "metrics": classification_metrics(true, guess, n_types),
+            "interval": cluster_bootstrap(true, guess, cluster, n_types, seed=seed),
             "n_queries": len(rows),
             "strata": strata,
             "seconds": seconds,
             "queries_per_second": len(rows) / seconds,
         }
+        if confidence is not None:
+            result |= measure_confidence(confidence, table, true, cluster, seed=seed)
+        return result
+
+    def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return which asked pairs are of which kind: those of the task, and by structure."""
+        found = self.task_.strata(split)
+        try:
+            bits = self.fingerprints_ if self.structural else fingerprints_of(self.task_.data)
+        except (MissingExtra, FormatError):  # a method without structures needs none to be measured
+            return found
+        return found | similarity_strata(self.task_, split, bits)
+
+    # ---- confidence --------------------------------------------------------------------------
+
+    @property
+    def confidence(self) -> Confidence | None:
+        """What it knows of its own probabilities; None where nothing was learned about them.
+
+        Learned when first asked for after a fit; a run folder holds it, unless it was written by
+        an older version or without validation pairs. ``evaluate`` and :meth:`learn_confidence` make
+        up for that.
+        """
+        return self.learn_confidence() if self._fitted_here else self._confidence
+
+    def learn_confidence(
+        self, probabilities: FloatArray | None = None, *, quiet: bool = True
+    ) -> Confidence | None:
+        """Learn it on validation, where that has not happened; None without validation pairs.
+
+        Parameters
+        ----------
+        probabilities
+            Of the validation pairs, (n, n_types), where they are known.
+        """
+        if self._confidence is None and self.task_.has("valid"):
+            rows = self.task_.pairs("valid")
+            if probabilities is None:
+                with Progress(len(rows), "calibrating on valid", quiet=quiet) as progress:
+                    probabilities = self.score(rows[:, [0, 2]], "valid")
+                    progress.advance(len(rows))
+            self._confidence = Confidence.learn(probabilities, rows[:, 1], self.task_.setting)
+        return self._confidence
+
+    def calibrated(self, probabilities: FloatArray) -> FloatArray:
+        """Return probabilities (n, n_types) as users see them: calibrated where they can be."""
+        confidence = self.confidence
+        return probabilities if confidence is None else confidence.calibrated(probabilities)
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Any]:
         """These methods have no rules to read out."""
@@ -151,9 +212,13 @@ class PairEstimator(Estimator):
         Returns
         -------
         dict
-            ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "text"}], "known":
-            [{"split", "text"}]}``; each order's probabilities sum to 1, uncalibrated. ``known``
-            lists what the data state of the pair; the method answers without it.
+            ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
+            "text"}], "set", "setting", "calibration", "known": [{"split", "text"}]}``. Each order's
+            probabilities sum to 1: they are of the type, given that the drugs interact in that
+            order. ``set`` lists for each order the types that hold the true one at 90 %,
+            ``calibration`` what they were calibrated on; both are None where the run is
+            uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
+            it; the method answers without that.
 
         Raises
         ------
@@ -162,35 +227,10 @@ class PairEstimator(Estimator):
         UsageError
             The same drug twice, or top below 1.
         """
+        from parsimony.pairs.predicting import predict_pair
+
         self._require_fitted()
-        if top < 1:
-            raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 5")
-        data = self.task_.data
-        a, b = data.drug(drug_a), data.drug(drug_b)
-        if a == b:
-            raise UsageError(f"{data.label(a)} with itself", remedy="name two drugs")
-        table = self.asked_alone(np.array([[a, b], [b, a]], np.int32))
-        best = np.argsort(-table.ravel(), kind="stable")[:top]
-        answers = []
-        for order, kind in zip(*np.unravel_index(best, table.shape), strict=True):
-            first, second = ((a, b), (b, a))[int(order)]
-            answers.append(
-                {
-                    "drug1": data.label(first),
-                    "drug2": data.label(second),
-                    "type": data.types.name(int(kind)),
-                    "probability": float(table[order, kind]),
-                    "text": data.sentence(first, int(kind), second),
-                }
-            )
-        known = [
-            {"split": split, "text": data.sentence(x, kind, y)}
-            for split, rows in data.pairs.items()
-            for x, kind, y in rows.tolist()
-            if (x, y) in ((a, b), (b, a))
-        ]
-        query = {"drug_a": data.label(a), "drug_b": data.label(b)}
-        return {"query": query, "answers": answers, "known": known}
+        return predict_pair(self, drug_a, drug_b, top)
 
     # ---- persistence -------------------------------------------------------------------------
 
@@ -224,6 +264,9 @@ class PairEstimator(Estimator):
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)
         run.save_model(tensors)
+        confidence = self.learn_confidence()
+        if confidence is not None:
+            run.write_json(CONFIDENCE, confidence.as_dict())
 
     @classmethod
     def load(cls, path: Path | str) -> PairEstimator:
@@ -247,7 +290,20 @@ class PairEstimator(Estimator):
                 f"model.safetensors does not hold this model ({error})",
                 remedy="fit again, or restore the run folder",
             ) from None
+        self._confidence = _read_confidence(run)
         return self
+
+
+def _read_confidence(run: RunFolder) -> Confidence | None:
+    content = run.read_json(CONFIDENCE)
+    try:
+        return None if content is None else Confidence.from_dict(content)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CorruptRun(
+            f"{CONFIDENCE} does not hold a run's confidence ({error!r})",
+            remedy="fit again, or restore the run folder",
+            where=str(run.path / CONFIDENCE),
+        ) from None
 
 
 def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:

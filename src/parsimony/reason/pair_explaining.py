@@ -91,7 +91,7 @@ def explain_pair(
     u, v = data.drug(drug1), data.drug(drug2)
     if u == v:
         raise UsageError(f"{data.label(u)} with itself", remedy="name two drugs")
-    table = estimator.asked_alone(np.array([[u, v], [v, u]], np.int32))
+    table = estimator.calibrated(estimator.asked_alone(np.array([[u, v], [v, u]], np.int32)))
     if kind is None:
         order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
         u, v = ((u, v), (v, u))[order]

@@ -21,6 +21,7 @@ from parsimony.base import Parameters
 from parsimony.datasets.background import Background
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.errors import DataError, EmptySplit, InvalidParameter
+from parsimony.tasks.strata import buckets
 
 IntArray = npt.NDArray[np.int32]
 Setting = Literal["S0", "S1", "S2"]
@@ -78,6 +79,8 @@ class DDITask:
         Facts about the drugs beside their pairs.
     linked
         Whether a drug has facts in the background graph, (n_drugs,), where that is not given.
+    degree
+        How many, where that is known; then ``linked`` follows from it.
 
     Raises
     ------
@@ -96,12 +99,14 @@ class DDITask:
         background: Background | None = None,
         *,
         linked: npt.NDArray[np.bool_] | None = None,
+        degree: npt.NDArray[np.integer] | None = None,
     ) -> None:
         self.data, self.options = data, options or DDIOptions()
         self.background = background or Background.of_drugs(data)
         if background is not None and len(background.triples):
-            linked = background.degree[: data.n_drugs] > 0
-        self.linked = linked
+            degree = background.degree[: data.n_drugs]
+        self.degree = degree
+        self.linked = linked if degree is None else degree > 0
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
             self.setting = self._told()
@@ -234,13 +239,24 @@ class DDITask:
     def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
         """Return which asked pairs are of which kind, by name.
 
-        Graph edges (where there is a background), and the support of the type in training.
+        Graph edges and facts (where there is a background), known interactions of the partner, and
+        the support of the type in training.
         """
         rows = self.pairs(split)
         found: dict[str, npt.NDArray[np.bool_]] = {}
         if self.linked is not None:
             linked: npt.NDArray[np.bool_] = np.all(self.linked[rows[:, [0, 2]]], axis=1)
             found |= {"both drugs have graph edges": linked, "one has none": ~linked}
+        pairs = rows[:, [0, 2]]
+        if self.degree is not None:
+            fewer = self.degree[pairs].min(1)
+            found |= buckets("{} graph facts of the drug with fewer", fewer, (1, 50, 200))
+        ends = self.visible(split)[:, [0, 2]].ravel()
+        interactions = np.bincount(ends, minlength=self.data.n_drugs)
+        known = np.where(self.trained, interactions, len(ends))[pairs].min(1)
+        known[~self.trained[pairs].any(1)] = -1
+        which = "less known" if self.setting == "S0" else "known"
+        found |= buckets(f"{{}} interactions of the {which} drug", known, (0, 100, 300))
         support = np.bincount(self.data.pairs["train"][:, 1], minlength=self.data.n_types)
         rare, common = (support < 50)[rows[:, 1]], (support >= 1000)[rows[:, 1]]
         found |= {
@@ -257,15 +273,19 @@ class DDITask:
         self.data.save(folder)
         if graph:
             self.background.save(folder)
-        if self.linked is not None:
-            np.save(folder / "linked.npy", self.linked)
+        for name, known in (("linked", self.linked), ("degree", self.degree)):
+            if known is not None:
+                np.save(folder / f"{name}.npy", known)
 
     @classmethod
     def load(cls, folder: Path, options: dict[str, Any]) -> DDITask:
         """Read what :meth:`save` wrote."""
-        path = folder / "linked.npy"
-        linked = np.load(path, allow_pickle=False) if path.exists() else None
+        known = {
+            name: np.load(path, allow_pickle=False)
+            for name in ("linked", "degree")
+            if (path := folder / f"{name}.npy").exists()
+        }
         data = DDIData.load(folder)
         graph = (folder / "background.json").exists()
         background = Background.load(folder, data) if graph else None
-        return cls(data, DDIOptions(**options), background, linked=linked)
+        return cls(data, DDIOptions(**options), background, **known)
