@@ -23,6 +23,7 @@ from parsimony.measure.classification import (
     cluster_bootstrap,
     paired_bootstrap,
 )
+from parsimony.pairs.confidence import measure_confidence
 from parsimony.pairs.pair_estimator import PairEstimator
 from parsimony.run import RunFolder
 from parsimony.tasks.ddi import DDITask
@@ -56,10 +57,22 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def answers(estimator: PairEstimator) -> np.ndarray:
-    """The most probable type of every test pair."""
+def scores(estimator: PairEstimator) -> np.ndarray:
+    """Probabilities of all types of every test pair."""
     rows = estimator.task_.pairs("test")
-    return estimator.score(rows[:, [0, 2]], "test").argmax(1)
+    return estimator.score(rows[:, [0, 2]], "test")
+
+
+def confidence(estimator: PairEstimator, table: np.ndarray) -> dict[str, Any]:
+    """What became on the test of what was learned on validation, the diagram's bins left out."""
+    learned = estimator.learn_confidence()
+    if learned is None:
+        return {}
+    true, cluster = estimator.task_.pairs("test")[:, 1], estimator.task_.emerging("test")
+    found = measure_confidence(learned, table, true, cluster)
+    for name in ("reliability", "reliability_uncalibrated"):
+        del found["calibration"][name]
+    return found
 
 
 def main(name: str, folders: list[Path]) -> None:
@@ -74,7 +87,8 @@ def main(name: str, folders: list[Path]) -> None:
             first = estimator
         elif not np.array_equal(rows, first.task_.pairs("test")):
             raise UsageError("runs of different test pairs", remedy="one split and one setting")
-        guess = answers(estimator)
+        probabilities = scores(estimator)
+        guess = probabilities.argmax(1)
         guesses.append(guess)
         run = RunFolder.open(folder)
         summary, ledger = run.read_json("summary.json"), run.read_json("ledger.json")
@@ -89,7 +103,7 @@ def main(name: str, folders: list[Path]) -> None:
             "interval": cluster_bootstrap(
                 rows[:, 1], guess, estimator.task_.emerging("test"), n_types
             ),
-        }
+        } | confidence(estimator, probabilities)
         linked = first.task_.strata("test").get(LINKED)
         if linked is not None:
             entry["test_linked"] = {"n": int(linked.sum())} | classification_metrics(
@@ -112,9 +126,15 @@ def _train_only(estimator: PairEstimator) -> dict[str, float]:
     """The test with the interactions of train alone known meanwhile."""
     task = estimator.task_
     options = task.options.model_copy(update={"test_graph": "train"})
-    estimator.task_ = DDITask(task.data, options, task.background, linked=task.linked)
+    estimator.task_ = DDITask(
+        task.data,
+        options,
+        task.background,
+        linked=task.linked,
+        degree=task.degree,
+    )
     rows = estimator.task_.pairs("test")
-    found = classification_metrics(rows[:, 1], answers(estimator), task.data.n_types)
+    found = classification_metrics(rows[:, 1], scores(estimator).argmax(1), task.data.n_types)
     estimator.task_ = task
     return found
 

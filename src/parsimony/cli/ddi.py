@@ -51,6 +51,39 @@ def predict(
     output.result(result, shown, *_sets(result["set"]), *known, _calibration(result), NOTE)
 
 
+@app.command("calibrate")
+def calibrate(
+    run: Run,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Learn on validation what a run's probabilities are worth, where it was written without."""
+    from parsimony.errors import EmptySplit, UsageError
+    from parsimony.pairs.pair_estimator import CONFIDENCE
+    from parsimony.run.folder import RunFolder
+
+    output = Output(as_json, quiet)
+    estimator = open_run(run, "ddi")
+    if estimator.confidence is not None:
+        raise UsageError("the run is calibrated", remedy="ask it with parsimony ddi predict")
+    with interruptible():
+        learned = estimator.learn_confidence(quiet=quiet)
+    if learned is None:
+        raise EmptySplit(
+            "the run has no validation pairs to calibrate on",
+            remedy="fit on data with validation pairs",
+            where=str(run),
+        )
+    RunFolder.open(run).amend(CONFIDENCE, learned.as_dict())
+    output.result(
+        learned.as_dict(),
+        f"temperature {learned.temperature:.3f}, on {learned.n_pairs:,} validation pairs of "
+        f"{learned.setting}",
+        f"next: parsimony evaluate {run}",
+    )
+
+
 def _sets(found: dict[str, Any] | None) -> list[str]:
     """The prediction set of each order, in words."""
     lines = []
@@ -70,7 +103,7 @@ def _calibration(result: dict[str, Any]) -> str:
     learned, setting = result["calibration"], result["setting"]
     what = "Probabilities are of the type, given that the drugs interact in that order; "
     if learned is None:
-        return f"{what}uncalibrated: the run holds no calibration."
+        return f"{what}uncalibrated (see parsimony ddi calibrate)."
     where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
     if setting != learned["setting"]:
         return f"{what}{where}This pair is of {setting}: neither was learned for it."

@@ -91,7 +91,12 @@ def _confidence(result: dict[str, Any]) -> list[Any]:
     found = result["calibration"]
     names = ("ece", "nll", "brier")
     sets = [
-        [f"{float(level):.0%}", s["coverage"], "{:.4f} to {:.4f}".format(*s["interval"]), s["mean_size"]]
+        [
+            f"{float(level):.0%}",
+            s["coverage"],
+            "{:.4f} to {:.4f}".format(*s["interval"]),
+            s["mean_size"],
+        ]
         for level, s in result["conformal"].items()
     ]
     answered = [[a["threshold"], a["share_answered"], a["accuracy"]] for a in result["abstention"]]

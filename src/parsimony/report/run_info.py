@@ -24,13 +24,15 @@ class Epoch(TypedDict, total=False):
 
 
 class DataInfo(TypedDict, total=False):
-    """The dataset: counts of triples by split, names, hash."""
+    """The dataset: counts of triples or pairs by split, names, hash."""
 
     name: str
     source: str
     hash: str
     n_entities: int
     n_relations: int
+    n_drugs: int
+    n_types: int
     train: int
     valid: int
     test: int
