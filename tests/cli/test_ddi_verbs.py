@@ -30,7 +30,16 @@ def test_evaluate(typed, pairs_run):
     assert result["setting"] == "S1"
     assert result["metrics"]["accuracy"] > 0.9
     readable = typed("evaluate", pairs_run, "--split", "valid").out
-    for word in ("valid, setting S1", "kappa", "emerging drugs", "training pairs"):
+    for word in (
+        "valid, setting S1",
+        "kappa",
+        "emerging drugs",
+        "training pairs",
+        "at temperature",
+        "level of the sets",
+        "share answered",
+        "on the pairs that taught it",
+    ):
         assert word in readable
 
 
@@ -39,11 +48,49 @@ def test_predict_names_the_interaction(typed, pairs_run):
     result = typed(*words, "--top", 2, "--json").json
     assert result["query"] == {"drug_a": "Drug ol4", "drug_b": "Drug amine1"}
     assert len(result["answers"]) == 2
-    assert {"drug1", "drug2", "type", "probability", "text"} == set(result["answers"][0])
+    assert {"drug1", "drug2", "type", "probability", "uncalibrated", "text"} == set(
+        result["answers"][0]
+    )
     readable = typed(*words).out
     assert "Drug ol4 does 1 to Drug amine1." in readable
     assert "known (test_S1)" in readable
     assert "not for clinical use" in readable
+    assert "validation pairs of S1" in readable
+    assert "90% set of Drug ol4 → Drug amine1: “Drug ol4 does 1 to Drug amine1.”" in readable
+
+
+def test_an_older_run_is_calibrated_afterwards(typed, pairs_run, tmp_path):
+    from parsimony.run.seal import seal
+
+    words = ["ddi", "predict", pairs_run, "--drug", "ol4", "--drug", "amine1"]
+    before = typed(*words, "--json").json
+    (tmp_path / pairs_run / "confidence.json").unlink()
+    seal(tmp_path / pairs_run)
+    assert "uncalibrated" in typed(*words).out
+    assert "coverage" in typed("evaluate", pairs_run).out
+    done = typed("ddi", "calibrate", pairs_run, "--json").json
+    assert done["setting"] == "S1"
+    assert typed(*words, "--json").json == before
+
+
+def test_a_set_of_many_types_is_an_abstention():
+    from parsimony.cli.ddi import _sets
+
+    order = {"drug1": "a", "drug2": "b", "texts": [f"text {k}" for k in range(6)]}
+    assert _sets({"orders": [order]}) == ["90% set of a → b: more than 5 types (6): abstain"]
+    order["texts"] = order["texts"][:2]
+    assert _sets({"orders": [order]}) == ["90% set of a → b: “text 0” or “text 1”"]
+    assert _sets(None) == []
+
+
+def test_report(typed, pairs_run, tmp_path):
+    done = typed("report", pairs_run, "--json").json
+    page = (tmp_path / done["report"]).read_text()
+    for words in ("macro-F1", "Prediction sets", "Emerging drugs", "nearest known drug",
+                  "coverage of 90 % sets", "trained parameters"):  # fmt: skip
+        assert words in page
+    assert page.count("<svg") == 2
+    typed("evaluate", pairs_run)  # a report is no part of what is sealed
 
 
 @pytest.mark.parametrize(
@@ -54,7 +101,7 @@ def test_predict_names_the_interaction(typed, pairs_run):
         (["predict", "run", "--head", "ol1", "--relation", "t1"], "UsageError", "ddi predict"),
         (["explain", "run", "--head", "a", "--tail", "b"], "UsageError", "emergnn"),
         (["rules", "run"], "UsageError", "ddi"),
-        (["report", "run"], "UsageError", "ddi"),
+        (["ddi", "calibrate", "run"], "UsageError", "ddi predict"),
         (["evaluate", "run", "--split", "train"], "InvalidParameter", ""),
         (["fit", "mine", "--method", "redgnn", "--task", "ddi"], "InvalidParameter", "neighbours"),
         (["fit", "mine", "--set", "setting=S4", "--out", "x"], "InvalidParameter", "S0"),

@@ -106,7 +106,7 @@ def _calibration(result: dict[str, Any]) -> str:
         return f"{what}uncalibrated (see parsimony ddi calibrate)."
     where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
     if setting != learned["setting"]:
-        return f"{what}{where}This pair is of {setting}: neither was learned for it."
+        return f"{what}{where}This pair is of {setting}: for that nothing was calibrated."
     return f"{what}{where}{caveat(setting)}"
 
 
