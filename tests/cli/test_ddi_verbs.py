@@ -56,6 +56,9 @@ def test_predict_names_the_interaction(typed, pairs_run):
     assert "known (test_S1)" in readable
     assert "not for clinical use" in readable
     assert "validation pairs of S1" in readable
+    held = typed("evaluate", pairs_run, "--json").json["conformal"]["0.9"]
+    assert result["set"]["measured"] == held
+    assert f"On the test the sets held {held['coverage']:.1%}" in readable
     assert "90% set of Drug ol4 → Drug amine1: “Drug ol4 does 1 to Drug amine1.”" in readable
 
 

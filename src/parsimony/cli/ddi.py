@@ -45,6 +45,8 @@ def predict(
     estimator = open_run(run, "ddi")
     with interruptible():
         result = estimator.predict(drugs[0], drugs[1], top=top)
+    if result["set"] is not None:
+        result["set"]["measured"] = _measured(run, result["set"]["level"])
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
     shown = table(["probability", "interaction"], rows)
@@ -107,7 +109,20 @@ def _calibration(result: dict[str, Any]) -> str:
     where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
     if setting != learned["setting"]:
         return f"{what}{where}This pair is of {setting}: for that nothing was calibrated."
-    return f"{what}{where}{caveat(setting)}"
+    found = result["set"]["measured"]
+    if found is None:
+        return f"{what}{where}{caveat(setting)}"
+    held = "On the test the sets held {:.1%} ({:.1%} to {:.1%})."
+    return f"{what}{where}{caveat(setting)} {held.format(found['coverage'], *found['interval'])}"
+
+
+def _measured(run: Path, level: float) -> dict[str, Any] | None:
+    """What the sets of a level were found to hold on the test; None where that was not measured."""
+    from parsimony.run.folder import RunFolder
+
+    metrics = RunFolder.open(run).read_json("metrics.json") or {}
+    found: dict[str, Any] | None = metrics.get("test", {}).get("conformal", {}).get(str(level))
+    return found
 
 
 @app.command("ensemble")
