@@ -20,6 +20,7 @@ from parsimony.measure.classification import (
     classification_metrics,
     cluster_bootstrap,
 )
+from parsimony.pairs.unseen import own_interactions
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.tasks.ddi import DDITask
@@ -38,6 +39,8 @@ class PairEstimator(Estimator):
     structural: bool = False
     #: whether the method reads the background graph
     graphical: bool = False
+    #: what all its answers rest on, where that is one thing
+    because: str = ""
 
     @abstractmethod
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
@@ -86,10 +89,22 @@ class PairEstimator(Estimator):
         return self._probabilities(rows, self.task_.visible(split))
 
     def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
+        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
         facts = self.task_.visible("test")
-        own = np.isin(facts[:, [0, 2]], pairs[0]).all(1)
-        return self._probabilities(pairs, facts[~own])
+        row, own, of = own_interactions(facts, pairs, self.task_.data.n_drugs)
+        known = np.isin(of, own)
+        table = np.empty((len(pairs), self.task_.data.n_types), np.float64)
+        if not known.all():
+            table[~known] = self._probabilities(pairs[~known], facts)
+        for pair in np.unique(own):
+            rows = np.flatnonzero(of == pair)
+            others = np.delete(facts, row[own == pair], 0)
+            table[rows] = self._probabilities(pairs[rows], others)
+        return table
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return why, in one line each, for asked (drug1, type, drug2)."""
+        return [self.because] * len(rows)
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
         """Classify the pairs of a split (design.md §3).

@@ -12,6 +12,7 @@ import torch
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.knowledge import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.knowledge.explanation import Direction, Known, Likeness
+from parsimony.pairs.likeness import most_alike
 from parsimony.pairs.resembling import LIMITS
 from parsimony.reason.pair_evidence import FlowWeights, IntArray, Kept, PathDigraph, flow_logit
 from parsimony.run.seeds import rng
@@ -294,7 +295,7 @@ class _Speaker:
 def _known(data: Any, u: int, t: int, v: int) -> Known:
     """The split that states the interaction."""
     for split, rows in data.pairs.items():
-        if len(rows) and np.all(rows == np.array([u, t, v]), axis=1).any():
+        if (rows[rows[:, 0] == u] == np.array([u, t, v])).all(1).any():
             name: Known = split.split("_")[0]
             return name
     return "no"
@@ -304,19 +305,6 @@ def _likenesses(estimator: Any, u: int, t: int, v: int, most: int = 3) -> list[L
     """Known interactions of the type whose drugs are most like the pair's."""
     if not estimator._similar:
         return []
-    data = estimator.task_.data
-    facts = estimator.task_.visible("test")
-    facts = facts[facts[:, 1] == t]
-    own = np.isin(facts[:, 0], (u, v)) & np.isin(facts[:, 2], (u, v))
-    facts = facts[~own]
-    root = np.float32(1 / estimator.resolved_.votes[0])
-    like = estimator._similar[0] ** root
-    first = np.where(facts[:, 0] == u, 1, like[u, facts[:, 0]])
-    second = np.where(facts[:, 2] == v, 1, like[v, facts[:, 2]])
-    both = first * second
-    found = []
-    for i in np.argsort(-both, kind="stable")[:most]:
-        if both[i] > 0:
-            x, _, y = facts[i].tolist()
-            found.append(Likeness(data.sentence(x, t, y), float(both[i])))
-    return found
+    data, facts = estimator.task_.data, estimator.task_.visible("test")
+    found = most_alike(estimator.fingerprints_, facts, u, t, v, most)
+    return [Likeness(data.sentence(x, t, y), similarity) for x, t, y, similarity in found]

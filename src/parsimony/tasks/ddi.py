@@ -100,6 +100,7 @@ class DDITask:
         if background is not None and len(background.triples):
             linked = background.degree[: data.n_drugs] > 0
         self.linked = linked
+        self._visible: dict[str, IntArray] = {}
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
             self.setting = self._told()
@@ -169,9 +170,13 @@ class DDITask:
 
         A pair that is asked is not among them, in neither order.
         """
-        facts = self._known(split)
-        asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
-        return facts[~np.isin(self._unordered(facts), asked)]
+        if split not in self._visible:
+            facts = self._known(split)
+            asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+            found = facts[~np.isin(self._unordered(facts), asked)]
+            found.setflags(write=False)
+            self._visible[split] = found
+        return self._visible[split]
 
     def all_facts(self) -> IntArray:
         """Return every interaction that is visible in one split or another, once."""
