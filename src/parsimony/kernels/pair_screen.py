@@ -2,8 +2,8 @@
 
 Where all asked pairs have a drug a in common, the edges out of N(a) are sorted once by where they
 go. The middle edges to N(v) are then read off at the nodes of N(v), instead of being looked for
-among all edges of a neighbourhood; and (a, v) and (v, a) share one path digraph. The numbers are
-those of :mod:`parsimony.kernels.pair_flow`.
+among all edges of a neighbourhood; layer 2 of the flows from a is merged once for all entities;
+and (a, v) and (v, a) share one path digraph. The numbers are those of :mod:`parsimony.kernels.pair_flow`.
 """
 
 from __future__ import annotations
@@ -73,6 +73,56 @@ def edges_to(hops, node_a, moved, node_b, pair, hidden, n_types, n_relations):  
 
 
 @kernel
+def all_edges(hops):  # type: ignore[no-untyped-def]
+    """Every edge of :func:`two_hops` as (source, relation, entity)."""
+    ptr, source, kind = hops
+    found = np.empty((source.shape[0], 3), np.int32)
+    for y in range(ptr.shape[0] - 1):
+        for m in range(ptr[y], ptr[y + 1]):
+            found[m, 0] = source[m]
+            found[m, 1] = kind[m]
+            found[m, 2] = y
+    return found
+
+
+@kernel
+def rows_of(whole, node_b, number):  # type: ignore[no-untyped-def]
+    """Rows of a matrix of :func:`merged` over all entities, with the columns that they need.
+
+    SCRATCH number (n_columns,) int32, all −1 before and after
+    """
+    ptr, column, weight, state, kind = whole
+    n_rows = node_b.shape[0]
+    out_ptr = np.zeros(n_rows + 1, np.int64)
+    for j in range(n_rows):
+        out_ptr[j + 1] = out_ptr[j] + ptr[node_b[j] + 1] - ptr[node_b[j]]
+    out_column = np.empty(out_ptr[n_rows], np.int32)
+    out_weight = np.empty(out_ptr[n_rows], weight.dtype)
+    most = min(state.shape[0], out_ptr[n_rows])
+    out_state = np.empty(most, np.int32)
+    out_kind = np.empty(most, np.int32)
+    used = np.empty(most, np.int32)
+    columns = 0
+    n = 0
+    for j in range(n_rows):
+        for m in range(ptr[node_b[j]], ptr[node_b[j] + 1]):
+            c = number[column[m]]
+            if c < 0:
+                c = np.int32(columns)
+                number[column[m]] = c
+                used[c] = column[m]
+                out_state[c] = state[column[m]]
+                out_kind[c] = kind[column[m]]
+                columns += 1
+            out_column[n] = c
+            out_weight[n] = weight[m]
+            n += 1
+    for c in range(columns):
+        number[used[c]] = -1
+    return out_ptr, out_column, out_weight, out_state[:columns], out_kind[:columns]
+
+
+@kernel
 def run(dim,  # type: ignore[no-untyped-def]
     indptr, neighbour, relation, degree_ptr, degree_relation, degree_count, degree_weight,
     n_relations, n_types, drug, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out,
@@ -83,6 +133,12 @@ def run(dim,  # type: ignore[no-untyped-def]
     every = neighbourhood(indptr, neighbour, relation, drug, pairs[0], 0, n_types, n_relations)
     hops = two_hops(indptr, neighbour, relation, every[0])
     same = np.arange(every[0].shape[0], dtype=np.int32)
+    whole = merged(
+        all_edges(hops), False, every[1], every[2].shape[0],
+        np.arange(indptr.shape[0] - 1, dtype=np.int32), degree_ptr, degree_relation,
+        degree_count, degree_weight, n_relations, biased, like,
+    )  # fmt: skip
+    number = np.full(whole[3].shape[0], np.int32(-1), np.int32)
     at = 0
     while at < rows.shape[0]:
         i = rows[at]
@@ -104,10 +160,13 @@ def run(dim,  # type: ignore[no-untyped-def]
             indptr, neighbour, relation, v, pairs[i], hide, n_types, n_relations
         )
         edges = edges_to(hops, every[0], moved, node_v, pairs[i], hide, n_types, n_relations)
-        forth = merged(
-            edges, False, group_a, begin_a.shape[0], node_v, degree_ptr, degree_relation,
-            degree_count, degree_weight, n_relations, biased, like,
-        )  # fmt: skip
+        if hide:
+            forth = merged(
+                edges, False, group_a, begin_a.shape[0], node_v, degree_ptr, degree_relation,
+                degree_count, degree_weight, n_relations, biased, like,
+            )  # fmt: skip
+        else:
+            forth = rows_of(whole, node_v, number)
         back = merged(
             edges, True, group_v, begin_v.shape[0], node_a, degree_ptr, degree_relation,
             degree_count, degree_weight, n_relations, biased, like,

@@ -34,7 +34,7 @@ from parsimony.reason.emergnn_network import EmerGNNNetwork
 from parsimony.tasks.ddi import DDITask
 from parsimony.tasks.emergence import simulate_emergence
 
-CHUNK = 256  # pairs scored at once
+CHUNK = 1024  # pairs scored at once
 SMOOTHING = 1e-3  # of the votes' shares
 
 PUBLISHED: dict[str, Any] = {

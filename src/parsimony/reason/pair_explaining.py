@@ -14,7 +14,7 @@ from parsimony.knowledge import EvidenceEdge, Explanation, Faithfulness, Path, S
 from parsimony.knowledge.explanation import Direction, Known, Likeness
 from parsimony.pairs.likeness import most_alike
 from parsimony.pairs.resembling import LIMITS
-from parsimony.reason.pair_evidence import FlowWeights, IntArray, Kept, PathDigraph, flow_logit
+from parsimony.reason.pair_evidence import FlowWeights, Gone, IntArray, PathDigraph, WalkedFlow
 from parsimony.run.seeds import rng
 
 PATH_ORDER = (
@@ -98,22 +98,19 @@ def explain_pair(
         u, v = ((u, v), (v, u))[order]
     else:
         order, t = 0, data.types.index(kind)
-    graph, hidden, parts, weights = _opened(estimator, u, v, t)
+    graph, hidden, parts, weights = opened(estimator, u, v, t)
     paths = PathDigraph(graph, u, v, hidden)
-    logit, share = flow_logit(paths, weights)
-    assert share is not None
-    best = _best_paths(paths, share)
+    flow, walks = WalkedFlow(paths, weights), paths.walks()
+    best = best_paths(paths, walks, flow.shares(walks), max(n_paths, DRAWN))
     named = best[:n_paths]
     faithfulness = None
     if named:
         facts = {fact for _, steps in named for fact in map(_fact_of(graph.n_relations), steps)}
-        faithfulness = _deletions(
-            paths, weights, logit, facts, draws, rng(seed, "deletion", u, t, v)
-        )
-    speaker = _Speaker(estimator)
+        faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
+    speaker = Speaker(estimator)
     return Explanation(
         query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
-        score=logit + sum(parts.values()),
+        score=flow.logit + sum(parts.values()),
         probability=float(table[order, t]),
         paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
         subgraph=tuple(speaker.evidence(best[:DRAWN])),
@@ -122,7 +119,7 @@ def explain_pair(
         model=estimator.method,
         known=_known(data, u, t, v),
         path_order=PATH_ORDER,
-        parts={"paths": logit, **parts},
+        parts={"paths": flow.logit, **parts},
         likenesses=tuple(_likenesses(estimator, u, t, v)),
     )
 
@@ -130,7 +127,7 @@ def explain_pair(
 Walked = tuple[int, int, int]  # source, message relation, target
 
 
-def _opened(
+def opened(
     estimator: Any, u: int, v: int, t: int
 ) -> tuple[Any, int, dict[str, float], FlowWeights]:
     """The graph, what is hidden, the parts of the logit beside the paths, the flow's weights."""
@@ -164,14 +161,22 @@ def _opened(
     return graph, int(hidden[0]), parts, weights
 
 
-def _best_paths(
-    paths: PathDigraph, share: npt.NDArray[np.float64]
+def best_paths(
+    paths: PathDigraph, walks: IntArray, share: npt.NDArray[np.float64], most: int
 ) -> list[tuple[float, list[Walked]]]:
     """Paths that add to the logit, best first; walks that differ only in idle steps are one."""
-    walks = paths.walks()
-    if not len(walks):
-        return []
     idle = 2 * paths.graph.n_relations
+    rests = [part[:, 1] == idle for part in (paths.first, paths.middle, paths.last)]
+    resting = rests[0][walks[:, 0]] | rests[1][walks[:, 1]] | rests[2][walks[:, 2]]
+    # Others are paths of their own but for duplicate facts: the best of them are enough.
+    own = np.flatnonzero(~resting)
+    room = 4 * most
+    if len(own) > room:
+        own = own[np.argpartition(-share[own], room)[:room]]
+    chosen = np.concatenate([np.flatnonzero(resting), own])
+    if not len(chosen):
+        return []
+    walks, share = walks[chosen], share[chosen]
     first, middle, last = (paths.first[walks[:, 0]], paths.middle[walks[:, 1]],
                            paths.last[walks[:, 2]])  # fmt: skip
     r = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
@@ -187,7 +192,7 @@ def _best_paths(
     distinct, of = np.unique(key, axis=0, return_inverse=True)
     weight = np.bincount(of.ravel(), share, len(distinct))
     found = []
-    for i in np.argsort(-weight, kind="stable")[: max(DRAWN, 100)].tolist():
+    for i in np.argsort(-weight, kind="stable")[:most].tolist():
         if weight[i] <= 0:
             break
         r1, a, r2, b, r3 = distinct[i].tolist()
@@ -225,8 +230,8 @@ def _facts(paths: PathDigraph) -> list[IntArray]:
 
 def _deletions(
     paths: PathDigraph,
-    weights: FlowWeights,
-    logit: float,
+    flow: WalkedFlow,
+    walks: IntArray,
     facts: set[Walked],
     draws: int,
     generator: np.random.Generator,
@@ -234,20 +239,28 @@ def _deletions(
     """What the flows' logit loses without the facts, and without as many random ones."""
     graph = paths.graph
     codes = _facts(paths)
-    walks = paths.walks()
-    used = np.unique(np.concatenate([c[walks[:, i]] for i, c in enumerate(codes)]))
-    used = used[used >= 0]
+    stored, number = np.unique(np.concatenate(codes), return_inverse=True)
+    rows = np.split(number.ravel(), np.cumsum([len(code) for code in codes])[:-1])
+    walked = np.zeros(len(stored), bool)
+    for i, row in enumerate(rows):
+        on_walk = np.zeros(len(row), bool)
+        on_walk[walks[:, i]] = True
+        walked[row[on_walk]] = True
+    used = np.flatnonzero(walked & (stored >= 0))
 
-    def drop(gone: IntArray) -> float:
-        kept = Kept(*(~np.isin(c, gone) for c in codes))
-        return logit - flow_logit(paths, weights, kept)[0]
+    def drop(deleted: npt.NDArray[np.int64]) -> float:
+        gone = np.zeros(len(stored), bool)
+        gone[deleted] = True
+        return flow.logit - flow.without(Gone(*(gone[row] for row in rows)))
 
-    named = np.array([(h * graph.n_relations + r) * graph.n_entities + t for h, r, t in facts])
+    named = np.searchsorted(
+        stored, [(h * graph.n_relations + r) * graph.n_entities + t for h, r, t in facts]
+    )
     random = [drop(generator.choice(used, len(named), replace=False)) for _ in range(draws)]
     return Faithfulness(drop(named), float(np.mean(random)), len(named), draws)
 
 
-class _Speaker:
+class Speaker:
     """From numbers to names."""
 
     def __init__(self, estimator: Any) -> None:
