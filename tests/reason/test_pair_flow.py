@@ -349,6 +349,8 @@ def test_pairs_of_one_drug_are_those_of_the_flow(dtype, biased, threads, case):
 
 
 def test_a_common_drug():
-    assert common_drug(np.array([[3, 5], [7, 5], [5, 3]])) == 5
-    assert common_drug(np.array([[3, 5], [7, 4]])) is None
-    assert common_drug(np.array([[3, 5]])) is None
+    pairs = np.array([[3, 5], [7, 5], [5, 3], [5, 9], [5, 5], [2, 5]])
+    assert common_drug(pairs) == 5
+    assert common_drug(pairs[:2]) is None
+    pairs[3] = 7, 4
+    assert common_drug(pairs) is None

@@ -56,11 +56,15 @@ def votes_for(
         # Facts turned so that column 0 is the drug to replace and column 2 its partner.
         turned = facts if own == 0 else facts[:, ::-1]
         asked = rows[new[rows] | ~(first | second)[rows]]
+        if not len(asked):
+            continue
         votes[asked] += _voted(similar, turned, pairs[asked, own], pairs[asked, 1 - own], n_types)
     # Grouped by the drug that is asked more often, whichever its place.
     asked = np.bincount(pairs.ravel(), minlength=len(similar))[pairs]
     for turn, chosen in ((1, asked[:, 0] >= asked[:, 1]), (-1, asked[:, 0] < asked[:, 1])):
         both = np.flatnonzero(first & second & chosen)
+        if not len(both):
+            continue
         turned, of = facts[:, ::turn], pairs[both][:, ::turn]
         votes[both] = _voted_twice(similar, turned, of, n_types)
     return votes

@@ -20,6 +20,7 @@ from parsimony.kernels.pair_graph import ActiveGraph
 from parsimony.kernels.pair_screen import around
 
 LAYERS = 3
+SHARED = 6  # pairs
 IntArray = npt.NDArray[np.int64]
 
 
@@ -168,8 +169,8 @@ class PairFlow:
 
 
 def common_drug(pairs: npt.NDArray[np.int32]) -> int | None:
-    """Return the drug that more than one pair have all in common, if there is one."""
-    if len(pairs) > 1:
+    """Return the drug that all pairs have in common, where they are enough for sharing to pay."""
+    if len(pairs) >= SHARED:
         for drug in pairs[0].tolist():
             if (pairs == drug).any(1).all():
                 return int(drug)
