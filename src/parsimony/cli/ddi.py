@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -46,3 +47,51 @@ def predict(
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
     output.result(result, table(["probability", "interaction"], rows), *known, NOTE)
+
+
+TableFile = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="All partners, as .parquet or .csv."),
+]
+
+
+@app.command("screen")
+def screen(
+    run: Run,
+    drug: Annotated[
+        str, typer.Option("--drug", metavar="A", help="Id, DrugBank id or name.")
+    ],
+    top: Top = 20,
+    out: TableFile = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Rank all partners of a drug, with type, probability and reason."""
+    from parsimony.cli.screened import check_table
+
+    output = Output(as_json, quiet)
+    check_table(out)
+    estimator = open_run(run, "ddi")
+    with interruptible():
+        from parsimony.pairs.screening import screen
+
+        result = screen(estimator, drug, top=top)
+    _screened(output, result, top, out)
+
+
+def _screened(
+    output: Output, result: dict[str, Any], top: int, out: Path | None, *more: str
+) -> None:
+    """Write the table of all partners, print the first."""
+    from parsimony.cli.screened import screened_table, write_table
+
+    count = len(result["partners"])
+    if out is not None:
+        write_table(result, out)
+        output.note(f"written: {out} ({count:,} partners)")
+    shown = result["partners"][:top]
+    title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
+    output.result(
+        result | {"partners": shown}, title, screened_table(shown), *result["notes"], *more, NOTE
+    )
