@@ -80,6 +80,67 @@ def screen(
     _screened(output, result, top, out)
 
 
+@app.command("add-drug")
+def add_drug(
+    run: Run,
+    file: Annotated[
+        Path, typer.Option("--file", metavar="NEW.toml", help="Name, structure, known facts.")
+    ],
+    top: Top = 20,
+    out: TableFile = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="RUN2", help="Keep the run with the drug in it."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Explain the first partner as one page."),
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Rank the partners of a drug that the run has never seen."""
+    from parsimony.cli.options import check_output
+    from parsimony.cli.screened import check_table
+    from parsimony.datasets.new_drug import read_new_drug
+    from parsimony.errors import RunExists, UsageError
+
+    output = Output(as_json, quiet)
+    check_table(out)
+    check_output(html)
+    drug = read_new_drug(file)
+    estimator = open_run(run, "ddi")
+    if html is not None and not hasattr(estimator, "explain"):
+        raise UsageError(
+            f"method {estimator.method!r} draws no page of reasons", remedy="leave --html out"
+        )
+    if save is not None and save.exists() and any(save.iterdir()):
+        raise RunExists("the folder is not empty", remedy="choose another", where=str(save))
+    with interruptible():
+        from parsimony.pairs.new_drug import fact_sentences, new_drug_notes, with_drug
+        from parsimony.pairs.screening import screen
+
+        wider = with_drug(estimator, drug)
+        result = screen(wider, drug.name, top=top)
+        result["facts"] = fact_sentences(wider)
+        result["notes"] += new_drug_notes(wider, drug)
+        if html is not None:
+            from parsimony.run.atomic import write_atomic
+
+            first = result["partners"][0]
+            explained: Any = wider
+            page = explained.explain(*first["order"], first["type"], seed=seed).html()
+            html.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(html, page)
+            output.note(f"written: {html}")
+        if save is not None:
+            wider.save(save)
+            output.note(f"written: {save}")
+    known = [f"known of it: {'; '.join(result['facts'])}"] if result["facts"] else []
+    _screened(output, result, top, out, *known)
+
+
 def _screened(
     output: Output, result: dict[str, Any], top: int, out: Path | None, *more: str
 ) -> None:

@@ -57,6 +57,10 @@ class PairEstimator(Estimator):
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         """Become fitted from what ``_tensors`` gave."""
 
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Become fitted for ``task_`` and ``fingerprints_`` as they are now."""
+        self._restore(tensors)
+
     # ---- fitting -----------------------------------------------------------------------------
 
     def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
