@@ -81,6 +81,7 @@ def run_page(info: RunInfo) -> str:
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
+            drug=_drug(info.get("drug")),
             bill=_named(info.get("ledger") or {}, _BILL),
             config=list(_flat(config)),
             data=_named({k: v for k, v in data.items() if k != "notes"}, _DATA),
@@ -166,6 +167,10 @@ def _view(explanation: Explanation | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(explanation, Explanation):
         explanation = Explanation.from_dict(explanation)
     return explanation_view(explanation)
+
+
+def _drug(drug: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if drug is None else {**drug, "explanation": _view(drug["explanation"])}
 
 
 def _named(values: Mapping[str, Any], names: Mapping[str, Any]) -> list[tuple[str, str]]:
