@@ -71,7 +71,8 @@ def plain_logit(paths, weights, gone):
     """The flows' part of the logit, edge by edge, for as many edges as are left."""
     total = 0.0
     for side in (0, 1):
-        first, middle, last = (paths.first, paths.middle, paths.last) if not side else paths.turned()
+        turned = (paths.first, paths.middle, paths.last) if side == 0 else paths.turned()
+        first, middle, last = turned
         no_first, no_middle, no_last = gone if not side else gone.turned()
         rows, to = paths.nodes[1 - side], (paths.v, paths.u)[side]
         b = np.zeros((3, DIM)) if weights.b is None else weights.b

@@ -46,9 +46,13 @@ def predict(
         result = estimator.predict(drugs[0], drugs[1], top=top)
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
-    output.result(result, table(["probability", "interaction"], rows), *known, NOTE)
+    answers = table(["probability", "interaction"], rows)
+    output.result(result, answers, *known, *result["notes"], NOTE)
 
 
+DropKnown = Annotated[
+    bool, typer.Option("--drop-known", help="Leave out partners that the data state already.")
+]
 TableFile = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="All partners, as .parquet or .csv."),
@@ -58,10 +62,9 @@ TableFile = Annotated[
 @app.command("screen")
 def screen(
     run: Run,
-    drug: Annotated[
-        str, typer.Option("--drug", metavar="A", help="Id, DrugBank id or name.")
-    ],
+    drug: Annotated[str, typer.Option("--drug", metavar="A", help="Id, DrugBank id or name.")],
     top: Top = 20,
+    drop_known: DropKnown = False,
     out: TableFile = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -76,7 +79,7 @@ def screen(
     with interruptible():
         from parsimony.pairs.screening import screen
 
-        result = screen(estimator, drug, top=top)
+        result = screen(estimator, drug, top=top, drop_known=drop_known)
     _screened(output, result, top, out)
 
 

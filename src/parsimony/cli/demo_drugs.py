@@ -68,8 +68,8 @@ def drug_story(result: dict[str, Any]) -> list[str]:
     """What happened, in three lines."""
     drug, fit, first = result["drug"], result["fit"], result["partners"][0]
     return [
-        f"Then a new drug: of {result['drugs']} marketed drugs with {result['facts']} facts about "
-        f"enzymes, transporters and effects, {drug} is taken as one without known interactions.",
+        f"Of {result['drugs']} marketed drugs, with {result['facts']} facts about enzymes, "
+        f"transporters and effects, {drug} is taken as a new one without known interactions.",
         f"EmerGNN ({fit['parameters']:,} parameters) trained in {fit['seconds']:.0f} s; of the "
         f"{result['hidden']} listed interactions of {drug}, none of them seen, it names the type "
         f"of {result['right']} right.",

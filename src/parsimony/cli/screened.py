@@ -26,8 +26,9 @@ def check_table(path: Path | None) -> None:
     """
     check_output(path)
     if path is not None and path.suffix.lower() not in _FORMATS:
+        given = path.suffix or "a file without suffix"
         raise UsageError(
-            f"a table is written as Parquet or CSV, not as {path.suffix or 'a file without suffix'}",
+            f"a table is written as Parquet or CSV, not as {given}",
             remedy=f"--out {path.with_suffix('.parquet')}",
         )
 
@@ -70,7 +71,8 @@ def screened_table(partners: list[dict[str, Any]]) -> Any:
 
     rows = []
     for rank, partner in enumerate(partners, start=1):
-        said = [partner["text"], f"  {partner['reason']}"] if partner["reason"] else [partner["text"]]
+        said = [partner["text"]]
+        said += [f"  {partner['reason']}"] if partner["reason"] else []
         said += [f"  known ({fact['split']}): {fact['text']}" for fact in partner["known"]]
         rows.append([rank, partner["drug"], partner["probability"], "\n".join(said)])
     return table(["#", "drug", "probability", "interaction, reason, what the data state"], rows)

@@ -127,9 +127,10 @@ def _structure(name: str, smiles: str, hexadecimal: str, where: str) -> npt.NDAr
     if not smiles:
         return np.zeros(BITS, np.uint8)
     try:
-        return morgan_fingerprints([smiles], [name])[0]
+        bits: npt.NDArray[np.uint8] = morgan_fingerprints([smiles], [name])[0]
     except FormatError as error:
         raise FormatError(error.message, remedy=error.remedy, where=where) from None
+    return bits
 
 
 def _claim(key: str, item: Any, where: str) -> Claim:

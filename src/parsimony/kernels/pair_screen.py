@@ -3,7 +3,8 @@
 Where all asked pairs have a drug a in common, the edges out of N(a) are sorted once by where they
 go. The middle edges to N(v) are then read off at the nodes of N(v), instead of being looked for
 among all edges of a neighbourhood; layer 2 of the flows from a is merged once for all entities;
-and (a, v) and (v, a) share one path digraph. The numbers are those of :mod:`parsimony.kernels.pair_flow`.
+and (a, v) and (v, a) share one path digraph. The numbers are those of
+:mod:`parsimony.kernels.pair_flow`.
 """
 
 from __future__ import annotations
@@ -61,8 +62,7 @@ def edges_to(hops, node_a, moved, node_b, pair, hidden, n_types, n_relations):  
         for m in range(ptr[y], ptr[y + 1]):
             i = source[m]
             if hidden and (
-                moved[i] < 0
-                or is_hidden(kind[m], node_a[i], y, pair, hidden, n_types, n_relations)
+                moved[i] < 0 or is_hidden(kind[m], node_a[i], y, pair, hidden, n_types, n_relations)
             ):
                 continue
             found[n, 0] = moved[i]

@@ -36,7 +36,8 @@ def most_alike(
     both = like[0, first] * like[1, second]
     both[((first == u) | (first == v)) & ((second == u) | (second == v))] = 0
     best = np.argsort(-both, kind="stable")[:most]
-    return [Alike(*facts[i].tolist(), float(both[i])) for i in best.tolist() if both[i] > 0]
+    found = [(*facts[i].tolist(), float(both[i])) for i in best.tolist() if both[i] > 0]
+    return [Alike(x, kind, y, similarity) for x, kind, y, similarity in found]
 
 
 def alike_sentence(data: Any, u: int, v: int, found: Alike) -> str:

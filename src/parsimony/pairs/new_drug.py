@@ -127,5 +127,3 @@ def new_drug_notes(estimator: PairEstimator, drug: NewDrug) -> list[str]:
     if not estimator.structural and not estimator.graphical:
         notes.append(f"method {estimator.method} reads neither structure nor graph")
     return notes
-
-

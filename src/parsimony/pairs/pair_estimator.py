@@ -169,8 +169,8 @@ class PairEstimator(Estimator):
         -------
         dict
             ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "text"}], "known":
-            [{"split", "text"}]}``; each order's probabilities sum to 1, uncalibrated. ``known``
-            lists what the data state of the pair; the method answers without it.
+            [{"split", "text"}], "notes"}``; each order's probabilities sum to 1, uncalibrated.
+            ``known`` lists what the data state of the pair; the method answers without it.
 
         Raises
         ------
@@ -207,7 +207,22 @@ class PairEstimator(Estimator):
             if (x, y) in ((a, b), (b, a))
         ]
         query = {"drug_a": data.label(a), "drug_b": data.label(b)}
-        return {"query": query, "answers": answers, "known": known}
+        notes = list(filter(None, (self.structure_alone(drug) for drug in (a, b))))
+        return {"query": query, "answers": answers, "known": known, "notes": notes}
+
+    def structure_alone(self, drug: int) -> str:
+        """Say so where neither graph nor interactions tell anything of a drug; "" elsewhere.
+
+        "" as well for a method that reads no graph.
+        """
+        task = self.task_
+        told = (task.background.triples, task.visible("test"))
+        if not self.graphical or any((rows[:, [0, 2]] == drug).any() for rows in told):
+            return ""
+        return (
+            f"{task.data.label(drug)} has no edge in the graph and no known interaction: the "
+            "answer rests on structure alone"
+        )
 
     # ---- persistence -------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ import numpy.typing as npt
 from parsimony.errors import UsageError
 from parsimony.pairs.pair_estimator import PairEstimator
 
-__all__ = ["screen", "structure_alone"]
+__all__ = ["screen"]
 
 IntArray = npt.NDArray[np.int32]
 
 
-def screen(estimator: PairEstimator, drug: str, *, top: int = 20) -> dict[str, Any]:
+def screen(
+    estimator: PairEstimator, drug: str, *, top: int = 20, drop_known: bool = False
+) -> dict[str, Any]:
     """All partners of a drug, ranked by the probability of their most probable interaction.
 
     Parameters
@@ -26,6 +28,8 @@ def screen(estimator: PairEstimator, drug: str, *, top: int = 20) -> dict[str, A
         Id, external id or name, in any case.
     top
         For how many partners a reason is given.
+    drop_known
+        Leave out partners with which the data state an interaction.
 
     Returns
     -------
@@ -47,7 +51,13 @@ def screen(estimator: PairEstimator, drug: str, *, top: int = 20) -> dict[str, A
         raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 20")
     data = estimator.task_.data
     asked = data.drug(drug)
-    others = np.delete(np.arange(data.n_drugs, dtype=np.int32), asked)
+    known = _known(data, asked)
+    left_out = [asked, *known] if drop_known else [asked]
+    others = np.delete(np.arange(data.n_drugs, dtype=np.int32), left_out)
+    if not len(others):
+        raise UsageError(
+            f"no partner of {data.label(asked)} is left", remedy="leave --drop-known out"
+        )
     own = np.full_like(others, asked)
     pairs = np.stack([np.stack([own, others], 1), np.stack([others, own], 1)], 1)
     table = estimator.asked_alone(np.ascontiguousarray(pairs.reshape(-1, 2)))
@@ -59,7 +69,6 @@ def screen(estimator: PairEstimator, drug: str, *, top: int = 20) -> dict[str, A
     rows = pairs[np.arange(len(others)), order][ranked]
     rows = np.insert(rows, 1, kind[ranked], axis=1).astype(np.int32)
     reasons = estimator.reasons(rows[:top])
-    known = _known(data, asked)
     partners = []
     for place, (u, t, v) in enumerate(rows.tolist()):
         other = v if u == asked else u
@@ -75,21 +84,8 @@ def screen(estimator: PairEstimator, drug: str, *, top: int = 20) -> dict[str, A
                 "known": known.get(other, []),
             }
         )
-    notes = [structure_alone(estimator, asked)] if estimator.graphical else []
-    return {"drug": data.label(asked), "partners": partners, "notes": list(filter(None, notes))}
-
-
-def structure_alone(estimator: PairEstimator, drug: int) -> str:
-    """Say so where neither the graph nor an interaction tells anything of a drug; "" elsewhere."""
-    task = estimator.task_
-    if (task.background.triples[:, [0, 2]] == drug).any():
-        return ""
-    if (task.visible("test")[:, [0, 2]] == drug).any():
-        return ""
-    return (
-        f"{task.data.label(drug)} has no edge in the graph and no known interaction: the answer "
-        "rests on structure alone"
-    )
+    notes = list(filter(None, [estimator.structure_alone(asked)]))
+    return {"drug": data.label(asked), "partners": partners, "notes": notes}
 
 
 def _known(data: Any, drug: int) -> dict[int, list[dict[str, str]]]:

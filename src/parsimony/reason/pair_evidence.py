@@ -166,7 +166,8 @@ class _Direction:
     """One direction: what it makes of every edge, kept to be changed a little."""
 
     def __init__(self, paths: PathDigraph, weights: FlowWeights, side: int) -> None:
-        edges = (paths.first, paths.middle, paths.last) if side == 0 else paths.turned()
+        forth = (paths.first, paths.middle, paths.last)
+        edges: tuple[IntArray, IntArray, IntArray] = forth if side == 0 else paths.turned()
         self.first, self.middle, self.last = edges
         self.weights, self.side = weights, side
         rows = paths.nodes[1 - side]

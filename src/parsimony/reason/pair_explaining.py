@@ -270,6 +270,7 @@ class Speaker:
         self.labels: dict[str, str] = {}
 
     def entity(self, number: int) -> str:
+        """The entity's id; its readable name goes to ``labels``."""
         name: str = self._background.entities.name(number)
         label = self._background.labels[number]
         if label:
@@ -277,12 +278,14 @@ class Speaker:
         return name
 
     def relation(self, number: int) -> str:
+        """The relation's name; a readable one goes to ``labels``."""
         name = self._relations[number]
         if name in self._known:
             self.labels[name] = self._known[name]
         return name
 
     def step(self, walked: Walked) -> Step:
+        """The stored fact of a walked edge, and its direction."""
         n_relations = len(self._relations)
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
         h, r, t = _fact_of(n_relations)(walked)
