@@ -104,7 +104,7 @@ def _reason(text: str) -> str:
         logger.handlers, logger.propagate = before, propagated
     # Without the time, the text itself and the arrow below it.
     told = [
-        re.sub(r"^\[[\d:]+\] |SMILES Parse Error: ", "", line).strip()
+        re.sub(r"^\[[\d:]+\] |SMILES Parse Error: ", "", line).strip().rstrip(":")
         for each in heard
         for line in each.split("\n")
     ]
