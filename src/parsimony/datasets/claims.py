@@ -9,7 +9,7 @@ import numpy as np
 
 from parsimony.datasets.background import Background
 from parsimony.datasets.new_drug import Claim, NewDrug
-from parsimony.errors import FormatError, UnknownEntity, UnknownRelation
+from parsimony.errors import FormatError, UnknownEntity, UnknownRelation, suggest
 
 __all__ = ["Fact", "facts_of"]
 
@@ -152,7 +152,11 @@ class _Finder:
                     )
         if not missing:
             return -1
-        raise UnknownEntity.of(name, self._labels(ends), where=self._where)
+        known = self._labels(ends)
+        if not suggest(name, known):  # then all others of their kind
+            every = range(self._graph.n_drugs, len(self._graph.entities))
+            known = self._labels(i for i in every if not kinds or self._kind(i) in kinds)
+        raise UnknownEntity.of(name, known, where=self._where)
 
     def _kind(self, entity: int) -> str:
         """What stands before "::", "" where ids have no kind; drugs are of their own."""
