@@ -203,8 +203,9 @@ class PairEstimator(Estimator):
         known = [
             {"split": split, "text": data.sentence(x, kind, y)}
             for split, rows in data.pairs.items()
-            for x, kind, y in rows.tolist()
-            if (x, y) in ((a, b), (b, a))
+            for x, kind, y in rows[
+                np.isin(rows[:, 0], (a, b)) & np.isin(rows[:, 2], (a, b))
+            ].tolist()
         ]
         query = {"drug_a": data.label(a), "drug_b": data.label(b)}
         notes = list(filter(None, (self.structure_alone(drug) for drug in (a, b))))

@@ -77,7 +77,7 @@ def explain_pair(
     n_paths
         How many paths to name.
     draws
-        Random deletions that the evidence is compared with.
+        Random deletions that the evidence is compared with; 0 leaves the test out.
 
     Raises
     ------
@@ -86,8 +86,10 @@ def explain_pair(
     UsageError, InvalidParameter
         A drug with itself, or a count below 1.
     """
-    if n_paths < 1 or draws < 1:
-        raise InvalidParameter(f"n_paths and draws must be at least 1. Got {n_paths}, {draws}")
+    if n_paths < 1 or draws < 0:
+        raise InvalidParameter(
+            f"n_paths must be at least 1 and draws at least 0. Got {n_paths}, {draws}"
+        )
     data = estimator.task_.data
     u, v = data.drug(drug1), data.drug(drug2)
     if u == v:
@@ -104,7 +106,7 @@ def explain_pair(
     best = best_paths(paths, walks, flow.shares(walks), max(n_paths, DRAWN))
     named = best[:n_paths]
     faithfulness = None
-    if named:
+    if named and draws:
         facts = {fact for _, steps in named for fact in map(_fact_of(graph.n_relations), steps)}
         faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
     speaker = Speaker(estimator)
