@@ -58,6 +58,21 @@ def added(estimator: Any, name: str) -> NewDrug:
     return NewDrug("a new drug", "", bits, claims)
 
 
+def of_test_pairs(estimator: Any, n: int = 100) -> dict[str, Any]:
+    """Processor milliseconds of scoring and explaining random test pairs, once each."""
+    data, rows = estimator.task_.data, estimator.task_.pairs("test")
+    chosen = rows[np.random.default_rng(0).permutation(len(rows))[:n]]
+    found: dict[str, Any] = {"pairs": n}
+    for name, draws in (("explain", 20), ("explain_without_deletion_test", 0)):
+        used = []
+        for u, _, v in chosen.tolist():
+            begin = time.process_time()
+            estimator.explain(data.drugs.name(u), data.drugs.name(v), draws=draws)
+            used.append(1e3 * (time.process_time() - begin))
+        found[f"{name}_ms"] = {f"p{q}": float(np.percentile(used, q)) for q in (50, 90, 99)}
+    return found
+
+
 def measure(path: Path, drugs: tuple[str, ...]) -> dict[str, Any]:
     """All figures of a run."""
     begin = time.perf_counter()
@@ -87,6 +102,7 @@ def measure(path: Path, drugs: tuple[str, ...]) -> dict[str, Any]:
                 lambda a=a, b=b: estimator.explain(a, b, draws=0)
             ),
         }
+    result["test_pairs"] = of_test_pairs(estimator)
     drug = added(estimator, drugs[0])
     result["with_drug"] = timed(lambda: with_drug(estimator, drug), 2)
     wider = with_drug(estimator, drug)

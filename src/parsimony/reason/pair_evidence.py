@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from parsimony.kernels.pair_graph import ActiveGraph, inverse_of
+from parsimony.kernels.pair_graph import ActiveGraph
 from parsimony.kernels.pair_paths import merged, middle_edges, neighbourhood
 from parsimony.kernels.walk_shares import walk_shares
 
@@ -55,9 +55,8 @@ class PathDigraph:
 
     def __init__(self, graph: ActiveGraph, u: int, v: int, hidden: int) -> None:
         self.graph, self.u, self.v = graph, u, v
-        self._invert = np.array(
-            [inverse_of(r, graph.n_relations) for r in range(graph.n_messages)], np.int64
-        )
+        r = np.arange(graph.n_relations)
+        self._invert = np.concatenate([r + graph.n_relations, r, [2 * graph.n_relations]])
         pair = np.array([u, v], np.int32)
         adjacency = (graph.indptr, graph.neighbour, graph.relation)
         rest = (pair, hidden, graph.n_types, graph.n_relations)
