@@ -36,11 +36,7 @@ def with_drug(estimator: PairEstimator, drug: NewDrug) -> PairEstimator:
         A claim that the graph has no words for.
     """
     estimator._require_fitted()
-    if getattr(estimator.resolved_, "embedding", False):
-        raise UsageError(
-            "this model has a vector for every drug of its training, and none for a new one",
-            remedy="fit with --set setting=S1, or with --set embedding=false",
-        )
+    _check_vectors(estimator)
     task = estimator.task_
     _check_name(drug, task)
     facts = facts_of(drug, task.background) if estimator.graphical else []
@@ -60,6 +56,17 @@ def with_drug(estimator: PairEstimator, drug: NewDrug) -> PairEstimator:
         again.fingerprints_ = np.concatenate([estimator.fingerprints_, drug.bits[None]])
     again._rebuild(estimator._tensors())
     return again
+
+
+def _check_vectors(estimator: PairEstimator) -> None:
+    for one in getattr(estimator, "_members", [estimator]):
+        for name in ("embedding", "drug_vectors"):
+            if getattr(one.resolved_, name, False):
+                raise UsageError(
+                    "this model has a vector for every drug of its training, and none for a new "
+                    "one",
+                    remedy=f"fit with --set setting=S1, or with --set {name}=false",
+                )
 
 
 def _check_name(drug: NewDrug, task: DDITask) -> None:

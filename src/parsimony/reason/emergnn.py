@@ -40,14 +40,20 @@ SMOOTHING = 1e-3  # of the votes' shares
 PUBLISHED: dict[str, Any] = {
     "emergence": "simulated", "bias": True, "log_states": False, "hidden": 0, "votes": (),
     "neighbour_edges": 0, "fingerprint_dropout": 0.0, "dropout": 0.0, "average": 0.0,
+    "hidden_dropout": 0.0, "drug_vectors": False,
     "lr": 1e-3, "decay": 1.0, "weight_decay": 1e-8, "batch": 32, "epochs": 40, "every": 2,
     "patience": 40,
 }  # fmt: skip
 EXTENDED: dict[str, Any] = {
     "emergence": "hidden", "bias": False, "log_states": True, "hidden": 128, "votes": (4.0, 8.0),
     "neighbour_edges": 10, "fingerprint_dropout": 0.3, "dropout": 0.2, "average": 0.999,
+    "hidden_dropout": 0.5, "drug_vectors": False,
     "lr": 3e-3, "decay": 0.9, "weight_decay": 1e-8, "batch": 64, "epochs": 24, "every": 2,
     "patience": 8,
+}  # fmt: skip
+#: Beside this where no drug is new: learning single drugs by heart is then what is asked.
+KNOWN_DRUGS: dict[str, Any] = {
+    "hidden": 512, "fingerprint_dropout": 0.1, "hidden_dropout": 0.3, "drug_vectors": True,
 }  # fmt: skip
 
 
@@ -74,6 +80,12 @@ class EmerGNNParameters(TrainedParameters):
         None, ge=0, lt=1, description="dropout of fingerprint bits, [0, 1)"
     )
     dropout: float | None = Field(None, ge=0, lt=1, description="dropout of states read, [0, 1)")
+    hidden_dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout of the fingerprint read-out's units, [0, 1)"
+    )
+    drug_vectors: bool | None = Field(
+        None, description="free vectors of known drugs in the fingerprint read-out; on in S0"
+    )
     embedding: bool | None = Field(
         None, description="a free vector a drug instead of its fingerprint; as published in S0"
     )
@@ -108,6 +120,8 @@ class EmerGNN(TrainedPairs):
         super().prepare(task, epochs=epochs)
         p = self.resolved_
         form = PUBLISHED if p.form == "published" else EXTENDED
+        if p.form == "extended" and task.setting == "S0":
+            form = form | KNOWN_DRUGS
         rest = {name: value for name, value in form.items() if getattr(p, name) is None}
         if p.embedding is None:
             rest["embedding"] = p.form == "published" and task.setting == "S0"
@@ -127,8 +141,9 @@ class EmerGNN(TrainedPairs):
         )  # fmt: skip
         self._graphs: list[tuple[IntArray, ActiveGraph]] = []
         messages = 2 * self._built.n_relations + 1
-        n_drugs = task.data.n_drugs if p.embedding else None
-        self._network: EmerGNNNetwork = EmerGNNNetwork(p, messages, task.data.n_types, n_drugs)
+        self._network: EmerGNNNetwork = EmerGNNNetwork(
+            p, messages, task.data.n_types, task.data.n_drugs
+        )
         if generator is not None:
             self._network.initialise(generator)
         self._bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))

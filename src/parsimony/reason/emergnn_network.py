@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from parsimony.datasets.fingerprints import BITS
 from parsimony.kernels.pair_graph import ActiveGraph
-from parsimony.pairs.mlp import both, fingerprint_network
+from parsimony.pairs.mlp import StructureNetwork
 from parsimony.reason.pair_flow import LAYERS, PairFlow
 
 ATTENTION = 5  # units between [f_u; f_v] and α
@@ -53,14 +53,16 @@ class EmerGNNNetwork(nn.Module):
     n_types
         D.
     n_drugs
-        Where features are free embeddings; None for fingerprints.
+        How many drugs there are.
     """
 
-    def __init__(self, p: Any, messages: int, n_types: int, n_drugs: int | None) -> None:
+    def __init__(self, p: Any, messages: int, n_types: int, n_drugs: int) -> None:
         super().__init__()
         self.p, d = p, p.dim
-        self.embedded = n_drugs is not None
-        self.feature: nn.Module = nn.Embedding(n_drugs, d) if n_drugs else nn.Linear(BITS, d)
+        self.embedded: bool = p.embedding
+        self.feature: nn.Module = (
+            nn.Embedding(n_drugs, d) if self.embedded else nn.Linear(BITS, d)
+        )
         self.bits_dropout = nn.Dropout(p.fingerprint_dropout)
         self.weights = RelationWeights(d, messages)
         self.e = nn.Parameter(torch.empty(LAYERS, messages, d))
@@ -68,9 +70,12 @@ class EmerGNNNetwork(nn.Module):
         self.b = nn.Parameter(torch.zeros(LAYERS, d)) if p.bias else None
         self.dropout = nn.Dropout(p.dropout)
         self.read = nn.Linear((4 if self.embedded else 2) * d, n_types)
-        self.fingerprints = (
-            fingerprint_network(p.hidden, n_types, p.fingerprint_dropout, 0.5) if p.hidden else None
-        )
+        self.fingerprints = None
+        if p.hidden:
+            free = n_drugs if p.drug_vectors else None
+            self.fingerprints = StructureNetwork(
+                p.hidden, n_types, p.fingerprint_dropout, p.hidden_dropout, free
+            )
         channels = len(p.votes)
         self.vote_weight = nn.Parameter(torch.zeros(channels, n_types)) if channels else None
         self.flow = PairFlow(p.threads)
@@ -130,7 +135,7 @@ class EmerGNNNetwork(nn.Module):
         parts.append(self.dropout(h.flip(1).flatten(1)))  # [h_{v→u}; h_{u→v}]
         logits: Tensor = self.read(torch.cat(parts, 1))
         if self.fingerprints is not None:
-            logits = logits + self.fingerprints(both(bits, asked))
+            logits = logits + self.fingerprints(bits, asked)
         if self.vote_weight is not None and log_votes is not None:
             logits = logits + (self.vote_weight * log_votes).sum(1)
         return logits

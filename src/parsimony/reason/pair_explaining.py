@@ -149,8 +149,9 @@ def opened(
         if own is not None:
             parts["the drugs' own vectors"] = float(own[0, t])
         if network.fingerprints is not None:
-            found = network.fingerprints(estimator._bits[asked].flatten(1).float())[0]
-            parts["both structures"] = float(found[t] - found.mean())
+            found = network.fingerprints(estimator._bits, asked)[0]
+            name = "both structures" if network.fingerprints.vectors is None else "the drugs alone"
+            parts[name] = float(found[t] - found.mean())
         votes = estimator._log_votes(facts, pair, hidden)
         if votes is not None:
             found = (network.vote_weight * torch.from_numpy(votes[0])).sum(0)
