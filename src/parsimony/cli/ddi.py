@@ -50,7 +50,8 @@ def predict(
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
     shown = table(["probability", "interaction"], rows)
-    output.result(result, shown, *_sets(result["set"]), *known, _calibration(result), NOTE)
+    notes = [*result["notes"], _calibration(result), NOTE]
+    output.result(result, shown, *_sets(result["set"]), *known, *notes)
 
 
 @app.command("calibrate")
@@ -123,6 +124,117 @@ def _measured(run: Path, level: float) -> dict[str, Any] | None:
     metrics = RunFolder.open(run).read_json("metrics.json") or {}
     found: dict[str, Any] | None = metrics.get("test", {}).get("conformal", {}).get(str(level))
     return found
+
+
+DropKnown = Annotated[
+    bool, typer.Option("--drop-known", help="Leave out partners that the data state already.")
+]
+TableFile = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="All partners, as .parquet or .csv."),
+]
+
+
+@app.command("screen")
+def screen(
+    run: Run,
+    drug: Annotated[str, typer.Option("--drug", metavar="A", help="Id, DrugBank id or name.")],
+    top: Top = 20,
+    drop_known: DropKnown = False,
+    out: TableFile = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Rank all partners of a drug, with type, probability and reason."""
+    from parsimony.cli.screened import check_table
+
+    output = Output(as_json, quiet)
+    check_table(out)
+    estimator = open_run(run, "ddi")
+    with interruptible():
+        from parsimony.pairs.screening import screen
+
+        result = screen(estimator, drug, top=top, drop_known=drop_known)
+    _screened(output, result, top, out)
+
+
+@app.command("add-drug")
+def add_drug(
+    run: Run,
+    file: Annotated[
+        Path, typer.Option("--file", metavar="NEW.toml", help="Name, structure, known facts.")
+    ],
+    top: Top = 20,
+    out: TableFile = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="RUN2", help="Keep the run with the drug in it."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Explain the first partner as one page."),
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Rank the partners of a drug that the run has never seen."""
+    from parsimony.cli.options import check_output
+    from parsimony.cli.screened import check_table
+    from parsimony.datasets.new_drug import read_new_drug
+    from parsimony.errors import RunExists, UsageError
+
+    output = Output(as_json, quiet)
+    check_table(out)
+    check_output(html)
+    drug = read_new_drug(file)
+    estimator = open_run(run, "ddi")
+    if html is not None and not hasattr(estimator, "explain"):
+        raise UsageError(
+            f"method {estimator.method!r} draws no page of reasons", remedy="leave --html out"
+        )
+    if save is not None and save.exists() and any(save.iterdir()):
+        raise RunExists("the folder is not empty", remedy="choose another", where=str(save))
+    with interruptible():
+        from parsimony.pairs.new_drug import fact_sentences, new_drug_notes, with_drug
+        from parsimony.pairs.screening import screen
+
+        wider = with_drug(estimator, drug)
+        result = screen(wider, drug.name, top=top)
+        result["facts"] = fact_sentences(wider)
+        result["notes"] += new_drug_notes(wider, drug)
+        if html is not None:
+            from parsimony.run.atomic import write_atomic
+
+            first = result["partners"][0]
+            explained: Any = wider
+            page = explained.explain(*first["order"], first["type"], seed=seed).html()
+            html.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(html, page)
+            output.note(f"written: {html}")
+        if save is not None:
+            wider.save(save)
+            output.note(f"written: {save}")
+    known = [f"known of it: {'; '.join(result['facts'])}"] if result["facts"] else []
+    _screened(output, result, top, out, *known)
+
+
+def _screened(
+    output: Output, result: dict[str, Any], top: int, out: Path | None, *more: str
+) -> None:
+    """Write the table of all partners, print the first."""
+    from parsimony.cli.screened import screened_table, write_table
+
+    count = len(result["partners"])
+    if out is not None:
+        write_table(result, out)
+        output.note(f"written: {out} ({count:,} partners)")
+    shown = result["partners"][:top]
+    title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
+    output.result(
+        result | {"partners": shown}, title, screened_table(shown), *result["notes"], *more, NOTE
+    )
 
 
 @app.command("ensemble")

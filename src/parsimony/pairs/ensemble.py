@@ -7,6 +7,7 @@ trained here one after another, or are finished runs of the same pairs, put toge
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -168,9 +169,14 @@ class PairEnsemble(PairEstimator):
         return mean
 
     def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
+        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
         mean: FloatArray = np.mean([member.asked_alone(pairs) for member in self._members], axis=0)
         return mean
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return the reasons of the first member that explains itself, else of the first."""
+        able = [member for member in self._members if hasattr(member, "explain")]
+        return (able or self._members)[0].reasons(rows)
 
     def explain(
         self, drug1: str, drug2: str, kind: str | None = None, **choices: Any
@@ -207,6 +213,16 @@ class PairEnsemble(PairEstimator):
             for k, member in enumerate(self._members)
             for name, tensor in member._tensors().items()
         }
+
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        self._members = [copy.copy(member) for member in self._members]
+        for k, member in enumerate(self._members):
+            member.task_ = self.task_
+            if member.structural:
+                member.fingerprints_ = self.fingerprints_
+            start = f"{k}."
+            own = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+            member._rebuild(own)
 
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         for k, member in enumerate(self._members):

@@ -54,6 +54,11 @@ class MLP(TrainedPairs):
     method: ClassVar[str] = "mlp"
     Parameters: ClassVar[type[base.Parameters]] = MLPParameters
     structural = True
+    because = "structure only: a network over both fingerprints"
+
+    def asked_alone(self, pairs: IntArray) -> FloatArray:
+        """Probabilities (n, n_types) of pairs; the network reads no interactions."""
+        return self._probabilities(pairs, self.task_.visible("test"))
 
     def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
         """Resolve what is left out by the setting."""

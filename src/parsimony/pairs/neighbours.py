@@ -16,8 +16,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from parsimony import base
+from parsimony.pairs.likeness import alike_sentence, most_alike
 from parsimony.pairs.pair_estimator import FloatArray, IntArray, PairEstimator, select
 from parsimony.pairs.prior import type_shares
+from parsimony.pairs.unseen import unseen
 from parsimony.pairs.votes import similarity, votes_for
 from parsimony.run.folder import RunFolder
 from parsimony.tasks.ddi import DDITask
@@ -72,16 +74,40 @@ class Neighbours(PairEstimator):
         return self
 
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
-        n_types = self.task_.data.n_types
         new = np.ones(self.task_.data.n_drugs, bool)
         new[facts[:, [0, 2]]] = False
+        return self._voted(pairs, facts, new[pairs], type_shares(facts, self.task_.data.n_types))
+
+    def asked_alone(self, pairs: IntArray) -> FloatArray:
+        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
+        facts, data = self.task_.visible("test"), self.task_.data
+        # a drug has no vote for itself, so a pair's own interactions have none
+        known = unseen(facts, pairs, data.n_drugs, data.n_types)
+        return self._voted(pairs, facts, known.new, known.shares)
+
+    def _voted(
+        self, pairs: IntArray, facts: IntArray, new: npt.NDArray[np.bool_], overall: FloatArray
+    ) -> FloatArray:
         votes = votes_for(
-            similarity(self.fingerprints_, self.resolved_.power), facts, pairs, n_types,
-            first=new[pairs[:, 0]], second=new[pairs[:, 1]],
+            similarity(self.fingerprints_, self.resolved_.power), facts, pairs,
+            self.task_.data.n_types, first=new[:, 0], second=new[:, 1],
         )  # fmt: skip
-        votes += self.resolved_.smoothing * type_shares(facts, n_types)
+        votes += self.resolved_.smoothing * overall
         shares: FloatArray = votes / votes.sum(1, keepdims=True)
         return shares
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return, for asked (drug1, type, drug2), the most similar drug with that interaction."""
+        facts, data = self.task_.visible("test"), self.task_.data
+        said = []
+        for u, t, v in rows.tolist():
+            best = most_alike(self.fingerprints_, facts, u, t, v)
+            said.append(
+                alike_sentence(data, u, v, best[0])
+                if best
+                else "no similar drug has it: only how common the type is"
+            )
+        return said
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         return {"chosen": np.array([self.resolved_.power, self.resolved_.smoothing])}

@@ -23,6 +23,7 @@ from parsimony.measure.classification import (
 from parsimony.measure.conformal import covered
 from parsimony.pairs.confidence import Confidence, measure_confidence
 from parsimony.pairs.strata import similarity_strata
+from parsimony.pairs.unseen import own_interactions
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.tasks.ddi import DDITask
@@ -46,6 +47,8 @@ class PairEstimator(Estimator):
     graphical: bool = False
     _confidence: Confidence | None = None
     _fitted_here: bool = False
+    #: what all its answers rest on, where that is one thing
+    because: str = ""
 
     @abstractmethod
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
@@ -61,6 +64,10 @@ class PairEstimator(Estimator):
     @abstractmethod
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         """Become fitted from what ``_tensors`` gave."""
+
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Become fitted for ``task_`` and ``fingerprints_`` as they are now."""
+        self._restore(tensors)
 
     # ---- fitting -----------------------------------------------------------------------------
 
@@ -96,10 +103,22 @@ class PairEstimator(Estimator):
         return self._probabilities(rows, self.task_.visible(split))
 
     def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
+        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
         facts = self.task_.visible("test")
-        own = np.isin(facts[:, [0, 2]], pairs[0]).all(1)
-        return self._probabilities(pairs, facts[~own])
+        row, own, of = own_interactions(facts, pairs, self.task_.data.n_drugs)
+        known = np.isin(of, own)
+        table = np.empty((len(pairs), self.task_.data.n_types), np.float64)
+        if not known.all():
+            table[~known] = self._probabilities(pairs[~known], facts)
+        for pair in np.unique(own):
+            rows = np.flatnonzero(of == pair)
+            others = np.delete(facts, row[own == pair], 0)
+            table[rows] = self._probabilities(pairs[rows], others)
+        return table
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return why, in one line each, for asked (drug1, type, drug2)."""
+        return [self.because] * len(rows)
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
         """Classify the pairs of a split (design.md §3).
@@ -218,7 +237,8 @@ class PairEstimator(Estimator):
             order. ``set`` lists for each order the types that hold the true one at 90 %,
             ``calibration`` what they were calibrated on; both are None where the run is
             uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
-            it; the method answers without that.
+            it; the method answers without that. ``notes`` say so where an answer rests on structure
+            alone.
 
         Raises
         ------
@@ -231,6 +251,20 @@ class PairEstimator(Estimator):
 
         self._require_fitted()
         return predict_pair(self, drug_a, drug_b, top)
+
+    def structure_alone(self, drug: int) -> str:
+        """Say so where neither graph nor interactions tell anything of a drug; "" elsewhere.
+
+        "" as well for a method that reads no graph.
+        """
+        task = self.task_
+        told = (task.background.triples, task.visible("test"))
+        if not self.graphical or any((rows[:, [0, 2]] == drug).any() for rows in told):
+            return ""
+        return (
+            f"{task.data.label(drug)} has no edge in the graph and no known interaction: the "
+            "answer rests on structure alone"
+        )
 
     # ---- persistence -------------------------------------------------------------------------
 

@@ -56,9 +56,9 @@ def predict_pair(estimator: PairEstimator, drug_a: str, drug_b: str, top: int) -
     result["known"] = [
         {"split": split, "text": data.sentence(x, kind, y)}
         for split, rows in data.pairs.items()
-        for x, kind, y in rows.tolist()
-        if (x, y) in orders
+        for x, kind, y in rows[np.isin(rows[:, [0, 2]], (a, b)).all(1)].tolist()
     ]
+    result["notes"] = list(filter(None, (estimator.structure_alone(drug) for drug in (a, b))))
     return result
 
 

@@ -42,6 +42,7 @@ class Prior(PairEstimator):
 
     method: ClassVar[str] = "prior"
     Parameters: ClassVar[type[base.Parameters]] = PriorParameters
+    because = "how often either drug has this interaction, nothing else"
 
     def fit(
         self, task: DDITask, *, run: RunFolder | None = None, quiet: bool = True, **_: Any

@@ -224,6 +224,10 @@ class TrainedPairs(PairEstimator):
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         return {name: w.numpy().copy() for name, w in self._network.state_dict().items()}
 
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        self._build()
+        self._restore(tensors)
+
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         if not hasattr(self, "_network"):  # loaded from a run folder
             self._build()

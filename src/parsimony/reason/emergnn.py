@@ -28,12 +28,13 @@ from parsimony.pairs.pair_estimator import FloatArray, IntArray
 from parsimony.pairs.prior import type_shares
 from parsimony.pairs.resembling import resembling
 from parsimony.pairs.trained import Losses, TrainedPairs, TrainedParameters, ordered
+from parsimony.pairs.unseen import Unseen, own_interactions, unseen
 from parsimony.pairs.votes import similarity, votes_for
 from parsimony.reason.emergnn_network import EmerGNNNetwork
 from parsimony.tasks.ddi import DDITask
 from parsimony.tasks.emergence import simulate_emergence
 
-CHUNK = 256  # pairs scored at once
+CHUNK = 1024  # pairs scored at once
 SMOOTHING = 1e-3  # of the votes' shares
 
 PUBLISHED: dict[str, Any] = {
@@ -138,7 +139,7 @@ class EmerGNN(TrainedPairs):
             len(task.background.entities), np.concatenate([background, edges]),
             n_background + kinds, self._facts, task.data.n_types,
         )  # fmt: skip
-        self._graphs: dict[bytes, ActiveGraph] = {}
+        self._graphs: list[tuple[IntArray, ActiveGraph]] = []
         messages = 2 * self._built.n_relations + 1
         self._network: EmerGNNNetwork = EmerGNNNetwork(
             p, messages, task.data.n_types, task.data.n_drugs
@@ -150,29 +151,40 @@ class EmerGNN(TrainedPairs):
 
     def _graph(self, facts: IntArray) -> ActiveGraph:
         """Return the graph that shows these interactions; the last two are kept."""
+        for shown, graph in self._graphs:
+            if shown is facts or np.array_equal(shown, facts):
+                return graph
         active = self.task_.among(self._facts, facts).astype(np.uint8)
-        key = active.tobytes()
-        if key not in self._graphs:
-            while len(self._graphs) > 1:
-                self._graphs.pop(next(iter(self._graphs)))
-            self._graphs[key] = self._built.activate(active, normalise=self.resolved_.normalise)
-        return self._graphs[key]
+        graph = self._built.activate(active, normalise=self.resolved_.normalise)
+        self._graphs = [*self._graphs[-1:], (facts, graph)]
+        return graph
 
     def _log_votes(
-        self, facts: IntArray, pairs: IntArray, hidden: npt.NDArray[np.uint8]
+        self,
+        facts: IntArray,
+        pairs: IntArray,
+        hidden: npt.NDArray[np.uint8],
+        known: Unseen | None = None,
     ) -> npt.NDArray[np.float32] | None:
-        """Log shares of types among similar drugs' interactions: (n, channels, n_types)."""
+        """Log shares of types among similar drugs' interactions: (n, channels, n_types).
+
+        ``known`` where a pair's own interactions are unseen; they have no vote anyway.
+        """
         if not self._similar:
             return None
         n_types = self.task_.data.n_types
-        new = np.ones(self.task_.data.n_drugs, bool)
-        new[facts[:, [0, 2]]] = False
-        first = new[pairs[:, 0]] | (hidden & HIDE_FIRST > 0)
-        second = new[pairs[:, 1]] | (hidden & HIDE_SECOND > 0)
+        if known is None:
+            new = np.ones(self.task_.data.n_drugs, bool)
+            new[facts[:, [0, 2]]] = False
+            new, overall = new[pairs], type_shares(facts, n_types)
+        else:
+            new, overall = known.new, known.shares
+        first = new[:, 0] | (hidden & HIDE_FIRST > 0)
+        second = new[:, 1] | (hidden & HIDE_SECOND > 0)
         found = np.empty((len(pairs), len(self._similar), n_types), np.float32)
         for channel, similar in enumerate(self._similar):
             votes = votes_for(similar, facts, pairs, n_types, first=first, second=second)
-            votes += SMOOTHING * type_shares(facts, n_types)
+            votes += SMOOTHING * overall
             found[:, channel] = np.log(votes / votes.sum(1, keepdims=True))
         return found
 
@@ -223,16 +235,32 @@ class EmerGNN(TrainedPairs):
         graph, hidden, facts
             Hidden where the flow can hide, else left out of the graph.
         """
-        own = np.isin(facts[:, [0, 2]], pairs[0]).all(1)
-        p = self.resolved_
-        can_hide = not p.bias and p.normalise == "none"
-        hidden = np.full(len(pairs), HIDE_BETWEEN if can_hide else 0, np.uint8)
-        return self._graph(facts if can_hide else facts[~own]), hidden, facts[~own]
+        own, _, _ = own_interactions(facts, pairs, self.task_.data.n_drugs)
+        others = np.delete(facts, own, 0) if len(own) else facts
+        hidden = np.full(len(pairs), HIDE_BETWEEN if self._can_hide and len(own) else 0, np.uint8)
+        return self._graph(facts if self._can_hide else others), hidden, others
+
+    @property
+    def _can_hide(self) -> bool:
+        return not self.resolved_.bias and self.resolved_.normalise == "none"
 
     def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
-        graph, hidden, facts = self.without_own(pairs, self.task_.visible("test"))
-        return self._answers(graph, pairs, hidden, facts)
+        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
+        if not self._can_hide:
+            return super().asked_alone(pairs)
+        facts, data = self.task_.visible("test"), self.task_.data
+        known = unseen(facts, pairs, data.n_drugs, data.n_types)
+        hidden = np.where(known.own > 0, HIDE_BETWEEN, 0).astype(np.uint8)
+        return self._answers(self._graph(facts), pairs, hidden, facts, known)
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return why, in one line each, for asked (drug1, type, drug2).
+
+        See :func:`parsimony.reason.pair_reasons.reason_line`.
+        """
+        from parsimony.reason.pair_reasons import reason_line
+
+        return [reason_line(self, *row) for row in rows.tolist()]
 
     def explain(
         self, drug1: str, drug2: str, kind: str | None = None, **choices: Any
@@ -255,8 +283,9 @@ class EmerGNN(TrainedPairs):
         pairs: IntArray,
         hidden: npt.NDArray[np.uint8],
         facts: IntArray,
+        known: Unseen | None = None,
     ) -> FloatArray:
-        votes = self._log_votes(facts, pairs, hidden)
+        votes = self._log_votes(facts, pairs, hidden, known)
         self._network.eval()
         parts = []
         with torch.no_grad():

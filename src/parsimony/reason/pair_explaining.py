@@ -12,8 +12,9 @@ import torch
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.knowledge import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.knowledge.explanation import Direction, Known, Likeness
+from parsimony.pairs.likeness import most_alike
 from parsimony.pairs.resembling import LIMITS
-from parsimony.reason.pair_evidence import FlowWeights, IntArray, Kept, PathDigraph, flow_logit
+from parsimony.reason.pair_evidence import FlowWeights, Gone, IntArray, PathDigraph, WalkedFlow
 from parsimony.run.seeds import rng
 
 PATH_ORDER = (
@@ -76,7 +77,7 @@ def explain_pair(
     n_paths
         How many paths to name.
     draws
-        Random deletions that the evidence is compared with.
+        Random deletions that the evidence is compared with; 0 leaves the test out.
 
     Raises
     ------
@@ -85,8 +86,10 @@ def explain_pair(
     UsageError, InvalidParameter
         A drug with itself, or a count below 1.
     """
-    if n_paths < 1 or draws < 1:
-        raise InvalidParameter(f"n_paths and draws must be at least 1. Got {n_paths}, {draws}")
+    if n_paths < 1 or draws < 0:
+        raise InvalidParameter(
+            f"n_paths must be at least 1 and draws at least 0. Got {n_paths}, {draws}"
+        )
     data = estimator.task_.data
     u, v = data.drug(drug1), data.drug(drug2)
     if u == v:
@@ -97,22 +100,19 @@ def explain_pair(
         u, v = ((u, v), (v, u))[order]
     else:
         order, t = 0, data.types.index(kind)
-    graph, hidden, parts, weights = _opened(estimator, u, v, t)
+    graph, hidden, parts, weights = opened(estimator, u, v, t)
     paths = PathDigraph(graph, u, v, hidden)
-    logit, share = flow_logit(paths, weights)
-    assert share is not None
-    best = _best_paths(paths, share)
+    flow, walks = WalkedFlow(paths, weights), paths.walks()
+    best = best_paths(paths, walks, flow.shares(walks), max(n_paths, DRAWN))
     named = best[:n_paths]
     faithfulness = None
-    if named:
+    if named and draws:
         facts = {fact for _, steps in named for fact in map(_fact_of(graph.n_relations), steps)}
-        faithfulness = _deletions(
-            paths, weights, logit, facts, draws, rng(seed, "deletion", u, t, v)
-        )
-    speaker = _Speaker(estimator)
+        faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
+    speaker = Speaker(estimator)
     return Explanation(
         query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
-        score=logit + sum(parts.values()),
+        score=flow.logit + sum(parts.values()),
         probability=float(table[order, t]),
         paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
         subgraph=tuple(speaker.evidence(best[:DRAWN])),
@@ -121,7 +121,7 @@ def explain_pair(
         model=estimator.method,
         known=_known(data, u, t, v),
         path_order=PATH_ORDER,
-        parts={"paths": logit, **parts},
+        parts={"paths": flow.logit, **parts},
         likenesses=tuple(_likenesses(estimator, u, t, v)),
     )
 
@@ -129,7 +129,7 @@ def explain_pair(
 Walked = tuple[int, int, int]  # source, message relation, target
 
 
-def _opened(
+def opened(
     estimator: Any, u: int, v: int, t: int
 ) -> tuple[Any, int, dict[str, float], FlowWeights]:
     """The graph, what is hidden, the parts of the logit beside the paths, the flow's weights."""
@@ -164,14 +164,22 @@ def _opened(
     return graph, int(hidden[0]), parts, weights
 
 
-def _best_paths(
-    paths: PathDigraph, share: npt.NDArray[np.float64]
+def best_paths(
+    paths: PathDigraph, walks: IntArray, share: npt.NDArray[np.float64], most: int
 ) -> list[tuple[float, list[Walked]]]:
     """Paths that add to the logit, best first; walks that differ only in idle steps are one."""
-    walks = paths.walks()
-    if not len(walks):
-        return []
     idle = 2 * paths.graph.n_relations
+    rests = [part[:, 1] == idle for part in (paths.first, paths.middle, paths.last)]
+    resting = rests[0][walks[:, 0]] | rests[1][walks[:, 1]] | rests[2][walks[:, 2]]
+    # Others are paths of their own but for duplicate facts: the best of them are enough.
+    own = np.flatnonzero(~resting)
+    room = 4 * most
+    if len(own) > room:
+        own = own[np.argpartition(-share[own], room)[:room]]
+    chosen = np.concatenate([np.flatnonzero(resting), own])
+    if not len(chosen):
+        return []
+    walks, share = walks[chosen], share[chosen]
     first, middle, last = (paths.first[walks[:, 0]], paths.middle[walks[:, 1]],
                            paths.last[walks[:, 2]])  # fmt: skip
     r = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
@@ -187,7 +195,7 @@ def _best_paths(
     distinct, of = np.unique(key, axis=0, return_inverse=True)
     weight = np.bincount(of.ravel(), share, len(distinct))
     found = []
-    for i in np.argsort(-weight, kind="stable")[: max(DRAWN, 100)].tolist():
+    for i in np.argsort(-weight, kind="stable")[:most].tolist():
         if weight[i] <= 0:
             break
         r1, a, r2, b, r3 = distinct[i].tolist()
@@ -225,8 +233,8 @@ def _facts(paths: PathDigraph) -> list[IntArray]:
 
 def _deletions(
     paths: PathDigraph,
-    weights: FlowWeights,
-    logit: float,
+    flow: WalkedFlow,
+    walks: IntArray,
     facts: set[Walked],
     draws: int,
     generator: np.random.Generator,
@@ -234,20 +242,28 @@ def _deletions(
     """What the flows' logit loses without the facts, and without as many random ones."""
     graph = paths.graph
     codes = _facts(paths)
-    walks = paths.walks()
-    used = np.unique(np.concatenate([c[walks[:, i]] for i, c in enumerate(codes)]))
-    used = used[used >= 0]
+    stored, number = np.unique(np.concatenate(codes), return_inverse=True)
+    rows = np.split(number.ravel(), np.cumsum([len(code) for code in codes])[:-1])
+    walked = np.zeros(len(stored), bool)
+    for i, row in enumerate(rows):
+        on_walk = np.zeros(len(row), bool)
+        on_walk[walks[:, i]] = True
+        walked[row[on_walk]] = True
+    used = np.flatnonzero(walked & (stored >= 0))
 
-    def drop(gone: IntArray) -> float:
-        kept = Kept(*(~np.isin(c, gone) for c in codes))
-        return logit - flow_logit(paths, weights, kept)[0]
+    def drop(deleted: npt.NDArray[np.int64]) -> float:
+        gone = np.zeros(len(stored), bool)
+        gone[deleted] = True
+        return flow.logit - flow.without(Gone(*(gone[row] for row in rows)))
 
-    named = np.array([(h * graph.n_relations + r) * graph.n_entities + t for h, r, t in facts])
+    named = np.searchsorted(
+        stored, [(h * graph.n_relations + r) * graph.n_entities + t for h, r, t in facts]
+    )
     random = [drop(generator.choice(used, len(named), replace=False)) for _ in range(draws)]
     return Faithfulness(drop(named), float(np.mean(random)), len(named), draws)
 
 
-class _Speaker:
+class Speaker:
     """From numbers to names."""
 
     def __init__(self, estimator: Any) -> None:
@@ -257,6 +273,7 @@ class _Speaker:
         self.labels: dict[str, str] = {}
 
     def entity(self, number: int) -> str:
+        """The entity's id; its readable name goes to ``labels``."""
         name: str = self._background.entities.name(number)
         label = self._background.labels[number]
         if label:
@@ -264,12 +281,14 @@ class _Speaker:
         return name
 
     def relation(self, number: int) -> str:
+        """The relation's name; a readable one goes to ``labels``."""
         name = self._relations[number]
         if name in self._known:
             self.labels[name] = self._known[name]
         return name
 
     def step(self, walked: Walked) -> Step:
+        """The stored fact of a walked edge, and its direction."""
         n_relations = len(self._relations)
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
         h, r, t = _fact_of(n_relations)(walked)
@@ -295,7 +314,7 @@ class _Speaker:
 def _known(data: Any, u: int, t: int, v: int) -> Known:
     """The split that states the interaction."""
     for split, rows in data.pairs.items():
-        if len(rows) and np.all(rows == np.array([u, t, v]), axis=1).any():
+        if (rows[rows[:, 0] == u] == np.array([u, t, v])).all(1).any():
             name: Known = split.split("_")[0]
             return name
     return "no"
@@ -305,19 +324,6 @@ def _likenesses(estimator: Any, u: int, t: int, v: int, most: int = 3) -> list[L
     """Known interactions of the type whose drugs are most like the pair's."""
     if not estimator._similar:
         return []
-    data = estimator.task_.data
-    facts = estimator.task_.visible("test")
-    facts = facts[facts[:, 1] == t]
-    own = np.isin(facts[:, 0], (u, v)) & np.isin(facts[:, 2], (u, v))
-    facts = facts[~own]
-    root = np.float32(1 / estimator.resolved_.votes[0])
-    like = estimator._similar[0] ** root
-    first = np.where(facts[:, 0] == u, 1, like[u, facts[:, 0]])
-    second = np.where(facts[:, 2] == v, 1, like[v, facts[:, 2]])
-    both = first * second
-    found = []
-    for i in np.argsort(-both, kind="stable")[:most]:
-        if both[i] > 0:
-            x, _, y = facts[i].tolist()
-            found.append(Likeness(data.sentence(x, t, y), float(both[i])))
-    return found
+    data, facts = estimator.task_.data, estimator.task_.visible("test")
+    found = most_alike(estimator.fingerprints_, facts, u, t, v, most)
+    return [Likeness(data.sentence(x, t, y), similarity) for x, t, y, similarity in found]

@@ -76,6 +76,7 @@ def run_page(info: RunInfo) -> str:
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
+            drug=_drug(info.get("drug")),
             bill=named_rows(info.get("ledger") or {}, BILL),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
@@ -143,3 +144,7 @@ def _view(explanation: Explanation | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(explanation, Explanation):
         explanation = Explanation.from_dict(explanation)
     return explanation_view(explanation)
+
+
+def _drug(drug: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if drug is None else {**drug, "explanation": _view(drug["explanation"])}

@@ -45,7 +45,8 @@ class RunInfo(TypedDict, total=False):
     ``metrics`` maps a split to what ``evaluate`` returned, with ``per_relation``;
     ``popularity`` is the audit's entry of that name, or metrics alone; ``explanations`` are
     objects or ``to_dict(full=True)``; ``rules`` are objects or ``{"text", …}``; ``notes`` are
-    sentences printed under the title.
+    sentences printed under the title; ``drug`` is a second part on a screened drug: ``title,
+    lines, partners, explanation``.
     """
 
     title: str
@@ -59,5 +60,6 @@ class RunInfo(TypedDict, total=False):
     best_epoch: int | None
     rules: Sequence[Rule | Mapping[str, Any]]
     explanations: Sequence[Explanation | Mapping[str, Any]]
+    drug: Mapping[str, Any]
     notes: Sequence[str]
     version: str

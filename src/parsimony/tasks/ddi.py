@@ -107,6 +107,7 @@ class DDITask:
             degree = background.degree[: data.n_drugs]
         self.degree = degree
         self.linked = linked if degree is None else degree > 0
+        self._visible: dict[str, IntArray] = {}
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
             self.setting = self._told()
@@ -176,9 +177,13 @@ class DDITask:
 
         A pair that is asked is not among them, in neither order.
         """
-        facts = self._known(split)
-        asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
-        return facts[~np.isin(self._unordered(facts), asked)]
+        if split not in self._visible:
+            facts = self._known(split)
+            asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+            found = facts[~np.isin(self._unordered(facts), asked)]
+            found.setflags(write=False)
+            self._visible[split] = found
+        return self._visible[split]
 
     def all_facts(self) -> IntArray:
         """Return every interaction that is visible in one split or another, once."""
