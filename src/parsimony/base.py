@@ -26,6 +26,7 @@ _HOMES = {
     "emergnn": "parsimony.reason.emergnn:EmerGNN",
     "mlp": "parsimony.pairs.mlp:MLP",
     "prior": "parsimony.pairs.prior:Prior",
+    "walks": "parsimony.reason.walks:Walks",
 }
 
 
