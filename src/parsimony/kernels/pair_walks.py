@@ -42,9 +42,7 @@ class WalkKinds(NamedTuple):
         return code // self.n**2, code // self.n % self.n, code % self.n
 
 
-def walk_kinds(
-    n_types: int, n_relations: int, undirected: npt.NDArray[np.bool_]
-) -> WalkKinds:
+def walk_kinds(n_types: int, n_relations: int, undirected: npt.NDArray[np.bool_]) -> WalkKinds:
     """Collapse the interaction types, and both directions of undirected relations.
 
     Parameters

@@ -85,6 +85,43 @@ def explain_pair(
     UsageError, InvalidParameter
         A drug with itself, or a count below 1.
     """
+    u, t, v, probability = asked_pair(estimator, drug1, drug2, kind, n_paths, draws)
+    graph, hidden, parts, weights = _opened(estimator, u, v, t)
+    paths = PathDigraph(graph, u, v, hidden)
+    logit, share = flow_logit(paths, weights)
+    assert share is not None
+    best = _best_paths(paths, share)
+    named = best[:n_paths]
+    faithfulness = None
+    if named:
+        facts = {fact for _, steps in named for fact in map(fact_of(graph.n_relations), steps)}
+        faithfulness = _deletions(
+            paths, weights, logit, facts, draws, rng(seed, "deletion", u, t, v)
+        )
+    speaker = Speaker(estimator)
+    return Explanation(
+        query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
+        score=logit + sum(parts.values()),
+        probability=probability,
+        paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
+        subgraph=tuple(speaker.evidence(best[:DRAWN])),
+        faithfulness=faithfulness,
+        labels=speaker.labels,
+        model=estimator.method,
+        known=known_split(estimator.task_.data, u, t, v),
+        path_order=PATH_ORDER,
+        parts={"paths": logit, **parts},
+        likenesses=tuple(_likenesses(estimator, u, t, v)),
+    )
+
+
+def asked_pair(
+    estimator: Any, drug1: str, drug2: str, kind: str | None, n_paths: int, draws: int
+) -> tuple[int, int, int, float]:
+    """The interaction (u, t, v) to explain and its probability, for what a user asks.
+
+    Without a kind it is the most probable of either order. Raises as :func:`explain_pair`.
+    """
     if n_paths < 1 or draws < 1:
         raise InvalidParameter(f"n_paths and draws must be at least 1. Got {n_paths}, {draws}")
     data = estimator.task_.data
@@ -97,33 +134,7 @@ def explain_pair(
         u, v = ((u, v), (v, u))[order]
     else:
         order, t = 0, data.types.index(kind)
-    graph, hidden, parts, weights = _opened(estimator, u, v, t)
-    paths = PathDigraph(graph, u, v, hidden)
-    logit, share = flow_logit(paths, weights)
-    assert share is not None
-    best = _best_paths(paths, share)
-    named = best[:n_paths]
-    faithfulness = None
-    if named:
-        facts = {fact for _, steps in named for fact in map(_fact_of(graph.n_relations), steps)}
-        faithfulness = _deletions(
-            paths, weights, logit, facts, draws, rng(seed, "deletion", u, t, v)
-        )
-    speaker = _Speaker(estimator)
-    return Explanation(
-        query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
-        score=logit + sum(parts.values()),
-        probability=float(table[order, t]),
-        paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
-        subgraph=tuple(speaker.evidence(best[:DRAWN])),
-        faithfulness=faithfulness,
-        labels=speaker.labels,
-        model=estimator.method,
-        known=_known(data, u, t, v),
-        path_order=PATH_ORDER,
-        parts={"paths": logit, **parts},
-        likenesses=tuple(_likenesses(estimator, u, t, v)),
-    )
+    return u, t, v, float(table[order, t])
 
 
 Walked = tuple[int, int, int]  # source, message relation, target
@@ -195,7 +206,7 @@ def _best_paths(
     return found
 
 
-def _fact_of(n_relations: int) -> Any:
+def fact_of(n_relations: int) -> Any:
     """From a walked edge to its stored fact."""
 
     def fact(step: Walked) -> Walked:
@@ -205,7 +216,7 @@ def _fact_of(n_relations: int) -> Any:
     return fact
 
 
-def _facts(paths: PathDigraph) -> list[IntArray]:
+def stored_facts(paths: PathDigraph) -> list[IntArray]:
     """Stored facts of first, middle and last edges, as numbers; −1 for idle steps."""
     graph = paths.graph
     big = graph.n_relations
@@ -232,7 +243,7 @@ def _deletions(
 ) -> Faithfulness:
     """What the flows' logit loses without the facts, and without as many random ones."""
     graph = paths.graph
-    codes = _facts(paths)
+    codes = stored_facts(paths)
     walks = paths.walks()
     used = np.unique(np.concatenate([c[walks[:, i]] for i, c in enumerate(codes)]))
     used = used[used >= 0]
@@ -246,7 +257,7 @@ def _deletions(
     return Faithfulness(drop(named), float(np.mean(random)), len(named), draws)
 
 
-class _Speaker:
+class Speaker:
     """From numbers to names."""
 
     def __init__(self, estimator: Any) -> None:
@@ -271,7 +282,7 @@ class _Speaker:
     def step(self, walked: Walked) -> Step:
         n_relations = len(self._relations)
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
-        h, r, t = _fact_of(n_relations)(walked)
+        h, r, t = fact_of(n_relations)(walked)
         return Step(self.entity(h), self.relation(r), self.entity(t), direction)
 
     def evidence(self, best: list[tuple[float, list[Walked]]]) -> list[EvidenceEdge]:
@@ -291,7 +302,7 @@ class _Speaker:
         return edges
 
 
-def _known(data: Any, u: int, t: int, v: int) -> Known:
+def known_split(data: Any, u: int, t: int, v: int) -> Known:
     """The split that states the interaction."""
     for split, rows in data.pairs.items():
         if len(rows) and np.all(rows == np.array([u, t, v]), axis=1).any():

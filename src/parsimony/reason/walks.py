@@ -92,9 +92,7 @@ class Walks(PairEstimator):
         undirected[task.data.n_types :] = [
             *(name in UNDIRECTED for name in background.relations), *[True] * alike
         ]  # fmt: skip
-        self._kinds: WalkKinds = walk_kinds(
-            task.data.n_types, self._built.n_relations, undirected
-        )
+        self._kinds: WalkKinds = walk_kinds(task.data.n_types, self._built.n_relations, undirected)
         self._graphs: dict[bytes, ActiveGraph] = {}
 
     def _graph(self, facts: IntArray) -> ActiveGraph:
@@ -302,9 +300,7 @@ class Walks(PairEstimator):
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         self._build()
         self.signatures_, self.voting_ = tensors["signatures"], tensors["voting"]
-        self.resolved_ = self.resolved_.model_copy(
-            update={"penalty": float(tensors["penalty"][0])}
-        )
+        self.resolved_ = self.resolved_.model_copy(update={"penalty": float(tensors["penalty"][0])})
         self.weights_ = Weights(tensors["intercept"], tensors["own"], tensors["shared"])
         self.parameters_count_ = self.weights_.nonzero
 
