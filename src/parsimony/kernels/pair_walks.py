@@ -1,9 +1,9 @@
 """Typed walks of length ≤ 3 between two drugs, counted by signature (methods/05 H2).
 
 A walk u –r₁→ x –r₂→ y –r₃→ v does not come back to u and reaches v last; shorter ones are padded
-with the identity: (r₁, I, I) and (r₁, I, r₃). A *signature* is the triple of the relations' *kinds*,
-in which all interaction types are one kind (with its direction). Of a signature with exactly one
-interaction the counts are also kept by that interaction's type.
+with the identity: (r₁, I, I) and (r₁, I, r₃). A *signature* is the triple of the relations'
+*kinds*, in which all interaction types are one kind (with its direction). Of a signature with
+exactly one interaction the counts are also kept by that interaction's type.
 
 Per pair the work is that of :mod:`pair_paths`: the two neighbourhoods and the edges between them.
 The counts are added up edge by edge of the middle, walks are never written down.
@@ -179,7 +179,7 @@ def _count(  # type: ignore[no-untyped-def]
             i, r2, j = edges[m, 0], edges[m, 1], edges[m, 2]
             x, y = node_u[i], node_v[j]
             direct = x == v and y == v and r2 == idle
-            if not direct and (x == u or x == v or y == u or y == v):
+            if not direct and (x in (u, v) or y in (u, v)):
                 continue
             for a in range(begin_u[group_u[i]], end_u[group_u[i]]):
                 r1 = kept_u[a]

@@ -267,6 +267,7 @@ class Speaker:
         self.labels: dict[str, str] = {}
 
     def entity(self, number: int) -> str:
+        """Name of an entity; its label is noted."""
         name: str = self._background.entities.name(number)
         label = self._background.labels[number]
         if label:
@@ -274,12 +275,14 @@ class Speaker:
         return name
 
     def relation(self, number: int) -> str:
+        """Name of a stored relation; its label is noted."""
         name = self._relations[number]
         if name in self._known:
             self.labels[name] = self._known[name]
         return name
 
     def step(self, walked: Walked) -> Step:
+        """A walked edge as a stored fact with a direction."""
         n_relations = len(self._relations)
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
         h, r, t = fact_of(n_relations)(walked)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 FloatArray = npt.NDArray[np.floating]
 GROWTH = 1.1  # of the step after each iteration, so that a cautious one is left again

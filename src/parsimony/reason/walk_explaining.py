@@ -219,7 +219,7 @@ def _deletions(
     used = used[used >= 0]
 
     def drop(gone: IntArray) -> float:
-        return logit - pair.logit(~np.isin(pair.facts, gone).any(1))
+        return logit - pair.logit(np.all(np.isin(pair.facts, gone, invert=True), axis=1))
 
     random = [drop(generator.choice(used, len(codes), replace=False)) for _ in range(draws)]
     return Faithfulness(drop(codes), float(np.mean(random)), len(codes), draws)

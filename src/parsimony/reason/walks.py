@@ -74,6 +74,9 @@ class Walks(PairEstimator):
     Parameters: ClassVar[type[base.Parameters]] = WalksParameters
     structural = True
     graphical = True
+    signatures_: npt.NDArray[np.int64]
+    voting_: npt.NDArray[np.int64]
+    weights_: Weights
 
     # ---- features ----------------------------------------------------------------------------
 
