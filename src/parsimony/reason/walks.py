@@ -37,7 +37,7 @@ from parsimony.tasks.ddi import DDITask
 
 CHUNK = 4096  # pairs whose walks are counted at once
 SCOUTS = 4000  # training pairs among which signatures are looked for
-PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
+PENALTIES = (0.3, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.001)
 UNSELECTED = 0.01  # the penalty where there is no validation split
 WORSE = 2  # smaller penalties tried without improvement
 #: Hetionet's metaedges without a direction.
@@ -61,7 +61,7 @@ class WalksParameters(base.Parameters):
     )
     pairs: int = Field(30000, ge=1, description="training pairs that are drawn, ≥ 1")
     balance: float = Field(
-        0.0, ge=0, le=1, description="a pair costs (pairs of its type)^−balance, 0 … 1"
+        0.3, ge=0, le=1, description="a pair costs (pairs of its type)^−balance, 0 … 1"
     )
     iterations: int = Field(100, ge=1, description="most iterations a penalty, ≥ 1")
     seed: int = Field(0, ge=0, description="seed of the pairs drawn and of what they hide, ≥ 0")
