@@ -38,15 +38,21 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class PairOfDrugs:
-    """The walks of one pair, written down, and what they add to one type's logit.
+    """The walks of one pair that have a weight, written down: what they add to a type's logit.
 
     Attributes
     ----------
     relations : int array, shape (n_walks, 3)
     nodes : int array, shape (n_walks, 2)
         The x and y of a walk.
-    facts : int array, shape (n_walks, 3)
-        Numbers of the stored facts, −1 for idle steps.
+    facts : int array, shape (n_facts,)
+        Numbers of the stored facts, ascending; first −1, the idle step.
+    uses : int array, shape (n_walks, 3)
+        Where in ``facts`` those of a walk stand.
+    own, voting : int arrays, shape (n_walks,)
+        Its signature among those with a weight a type, and among those that vote; or −1.
+    type : int array, shape (n_walks,)
+        Of its interaction, where it has one.
     """
 
     def __init__(self, estimator: Any, u: int, t: int, v: int) -> None:
@@ -58,29 +64,25 @@ class PairOfDrugs:
         first, middle, last = (
             rows[walks[:, i]] for i, rows in enumerate((paths.first, paths.middle, paths.last))
         )
-        self.relations = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
+        relations = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
         x, y = paths.nodes[0][first[:, 0]], paths.nodes[1][last[:, 0]]
-        self.nodes = np.stack([x, y], 1).astype(np.int64)
-        self.facts = np.stack([c[walks[:, i]] for i, c in enumerate(stored_facts(paths))], 1)
         # as kernels.pair_walks: a walk does not come back, and idles at its end
-        idle = 2 * graph.n_relations
-        direct = (x == v) & (y == v) & (self.relations[:, 1:] == idle).all(1)
-        inner = ~np.isin(self.nodes, (u, v)).any(1)
-        self._take(direct | inner)
-        big, n = graph.n_relations, graph.n_types
-        stored = np.where(self.relations < big, self.relations, self.relations - big)
-        stored[self.relations == idle] = big
-        interaction = stored < n
+        big, idle = graph.n_relations, 2 * graph.n_relations
+        direct = (x == v) & (y == v) & (relations[:, 1] == idle) & (relations[:, 2] == idle)
+        inner = (x != u) & (x != v) & (y != u) & (y != v)
         kinds = estimator._kinds
-        k = kinds.of[self.relations].astype(np.int64)
+        k = kinds.of[relations].astype(np.int64)
         code = (k[:, 0] * kinds.n + k[:, 1]) * kinds.n + k[:, 2]
-        self.own = _index(code, estimator.signatures_)
-        self.voting = _index(code, estimator.voting_)
-        self.type = np.where(interaction, stored, 0).sum(1)  # where just one is
-
-    def _take(self, kept: npt.NDArray[np.bool_]) -> None:
-        self.relations, self.nodes = self.relations[kept], self.nodes[kept]
-        self.facts = self.facts[kept]
+        own, voting = _index(code, estimator.signatures_), _index(code, estimator.voting_)
+        kept = (direct | inner) & ((own >= 0) | (voting >= 0))
+        self.own, self.voting, self.relations = own[kept], voting[kept], relations[kept]
+        self.nodes = np.stack([x[kept], y[kept]], 1).astype(np.int64)
+        codes = np.stack([c[walks[kept, i]] for i, c in enumerate(stored_facts(paths))], 1)
+        self.facts, uses = np.unique(np.append(codes.ravel(), -1), return_inverse=True)
+        self.uses = uses[:-1].reshape(-1, 3)
+        stored = np.where(self.relations < big, self.relations, self.relations - big)
+        interaction = (self.relations != idle) & (stored < graph.n_types)
+        self.type = np.where(interaction, stored, 0).sum(1)
 
     def parts(
         self, kept: npt.NDArray[np.bool_] | None = None
@@ -215,14 +217,16 @@ def _deletions(
     of = fact_of(big)
     facts = {of(step) for _, steps in named for step in steps}
     codes = np.array([(h * big + r) * n + t for h, r, t in facts])
-    used = np.unique(pair.facts)
-    used = used[used >= 0]
 
     def drop(gone: IntArray) -> float:
-        return logit - pair.logit(np.all(np.isin(pair.facts, gone, invert=True), axis=1))
+        left = np.ones(len(pair.facts), bool)
+        left[gone] = False
+        return logit - pair.logit(np.all(left[pair.uses], axis=1))
 
+    used = np.arange(1, len(pair.facts))  # 0 is the idle step
     random = [drop(generator.choice(used, len(codes), replace=False)) for _ in range(draws)]
-    return Faithfulness(drop(codes), float(np.mean(random)), len(codes), draws)
+    deleted = drop(np.searchsorted(pair.facts, codes))
+    return Faithfulness(deleted, float(np.mean(random)), len(codes), draws)
 
 
 def _index(codes: npt.NDArray[np.int64], among: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

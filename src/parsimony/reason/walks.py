@@ -100,9 +100,9 @@ class Walks(PairEstimator):
 
     def _graph(self, facts: IntArray) -> ActiveGraph:
         """Return the graph that shows these interactions; the last two are kept."""
-        active = self.task_.among(self._facts, facts).astype(np.uint8)
-        key = active.tobytes()
+        key = facts.tobytes()
         if key not in self._graphs:
+            active = self.task_.among(self._facts, facts).astype(np.uint8)
             while len(self._graphs) > 1:
                 self._graphs.pop(next(iter(self._graphs)))
             self._graphs[key] = self._built.activate(active)
