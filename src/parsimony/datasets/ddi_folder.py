@@ -21,6 +21,7 @@ from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.fingerprints import BITS
 from parsimony.datasets.loading import locate
 from parsimony.datasets.time_split import split_by_time, years_of
+from parsimony.datasets.twosides import load_twosides
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -164,7 +165,7 @@ def load_ddi(
     Parameters
     ----------
     name_or_path
-        ``drugbank-ddi`` (split by default at random over drugs), or a folder.
+        ``drugbank-ddi`` (split by default at random over drugs), ``twosides``, or a folder.
     split
         Which of several splits.
     mirror
@@ -190,13 +191,16 @@ def load_ddi(
             remedy=f"use {', '.join(registry.names('ddi'))}, or a folder",
         )
     folder, found = locate(text, mirror=mirror)
+    source = f"{found}; licence: {item.licence}"
+    if text == "twosides":
+        return load_twosides(folder, split=split, mirror=mirror, source=source)
     several = split is None and not os.path.lexists(folder / "train.txt")
     data = load_ddi_folder(
         folder,
         split="random" if several else split,
         name=text,
         graph="hetionet",
-        source=f"{found}; licence: {item.licence}",
+        source=source,
         registered=True,
     )
     return _with_drugs_exchanged(data) if text == "drugbank-ddi" else data
