@@ -96,7 +96,7 @@ def load_twosides(
 
 
 def _sides(rows: npt.NDArray[np.int32], n_drugs: int) -> npt.NDArray[np.int64]:
-    """0 known, 1 of validation, 2 of the test, for every drug; one without pairs counts as known."""
+    """0 known, 1 of validation, 2 of the test, of every drug; without pairs it counts as known."""
     drugs = np.random.default_rng(SEED).permutation(np.unique(rows[:, [0, 2]]))
     valid, test = (round(share * len(drugs)) for share in SHARES)
     side = np.zeros(n_drugs, np.int64)
@@ -186,7 +186,7 @@ def _recognised(
 
 
 def _structure(smiles: str) -> str:
-    """Canonical SMILES of the largest part, uncharged, without stereochemistry; "" if unreadable."""
+    """Canonical SMILES of the largest part, uncharged and flat; "" if unreadable."""
     from rdkit import Chem
     from rdkit.Chem.MolStandardize import rdMolStandardize as standardize
 

@@ -103,7 +103,9 @@ def multilabel_metrics(true: BoolArray, score: FloatArray) -> dict[str, float]:
     }
 
 
-def contrast_metrics(labels: BoolArray, score: FloatArray, corrupted: FloatArray) -> dict[str, float]:
+def contrast_metrics(
+    labels: BoolArray, score: FloatArray, corrupted: FloatArray
+) -> dict[str, float]:
     """PR-AUC and ROC-AUC of true rows against their corruptions, averaged over labels.
 
     Parameters
@@ -116,8 +118,8 @@ def contrast_metrics(labels: BoolArray, score: FloatArray, corrupted: FloatArray
     Returns
     -------
     dict
-        ``pr_auc`` and ``roc_auc`` in [0, 1], means over the labels that a row carries. What says
-        nothing scores .5 in both.
+        ``pr_auc`` and ``roc_auc`` in [0, 1], means over the labels that a row carries. A constant
+        score gets .5 in both; of few rows a random one gets more in ``pr_auc``.
 
     Raises
     ------

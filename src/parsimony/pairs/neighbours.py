@@ -28,7 +28,7 @@ from parsimony.tasks.ddi import DDITask
 
 POWERS = (2.0, 3.0, 4.0, 6.0, 8.0)
 SMOOTHINGS = (1e-6, 1e-3)
-SMOOTHINGS_OF_RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+SMOOTHINGS_OF_RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
 class NeighboursParameters(base.Parameters):
@@ -116,7 +116,8 @@ class Neighbours(PairEstimator):
 
     def reasons(self, rows: IntArray) -> list[str]:
         """Return, for asked (drug1, type, drug2), the most similar drug with that interaction."""
-        facts, data = self.task_.visible("test"), self.task_.data
+        data = self.task_.data
+        facts = self.task_.labelling.vote_facts(self.task_.visible("test"))
         said = []
         for u, t, v in rows.tolist():
             best = most_alike(self.fingerprints_, facts, u, t, v)

@@ -73,7 +73,7 @@ class PairEstimator(Estimator):
         """Resolve the parameters for a task; returns what config.toml will hold."""
         if task.labelling.multi and not self.multilabel:
             raise InvalidParameter(
-                f"method {self.method!r} learns one type a pair; {task.data.name} has several labels",
+                f"method {self.method!r} learns one type a pair; here pairs have several labels",
                 remedy="--method neighbours, mlp, emergnn or prior",
             )
         given = self.parameters.model_dump(include=self.parameters.model_fields_set)
@@ -130,9 +130,10 @@ class PairEstimator(Estimator):
         -------
         dict
             ``split, setting, metrics, interval, n_queries, strata`` and ``seconds``; the intervals
-            are over draws of the emerging drugs. Where pairs have one type, with validation also ``calibration,
-            conformal`` and ``abstention`` (:func:`parsimony.pairs.confidence.measure_confidence`),
-            and in ``strata`` the coverage of sets at 90 %.
+            are over draws of the emerging drugs. Where pairs have one type, with validation also
+            ``calibration, conformal`` and ``abstention``
+            (:func:`parsimony.pairs.confidence.measure_confidence`), and in ``strata`` the coverage
+            of sets at 90 %.
         """
         self._require_fitted()
         if split not in ("valid", "test"):
@@ -238,9 +239,12 @@ class PairEstimator(Estimator):
         -------
         dict
             ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
-            "text"}], "set", "setting", "calibration", "known": [{"split", "text"}]}``. Each order's
+            "text"}], "labels", "set", "setting", "calibration", "known": [{"split", "text"}],
+            "notes"}``. Each order's
             probabilities sum to 1: they are of the type, given that the drugs interact in that
-            order. ``set`` lists for each order the types that hold the true one at 90 %,
+            order. Where ``labels`` is "several" rather than "one", a pair has no order, and each
+            probability is by itself: that the label is of this pair and not of one that was never
+            observed. ``set`` lists for each order the types that hold the true one at 90 %,
             ``calibration`` what they were calibrated on; both are None where the run is
             uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
             it; the method answers without that. ``notes`` say so where an answer rests on structure

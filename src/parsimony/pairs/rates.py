@@ -16,7 +16,7 @@ the label is of this pair and not of one drawn at random.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -106,11 +106,11 @@ def similar_rates(
 
 
 def against_chance(rate: FloatArray, overall: FloatArray) -> FloatArray:
-    """x / (x + q)."""
+    """Return x / (x + q)."""
     return rate / (rate + overall)
 
 
-def _own(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> npt.NDArray[Any]:
+def _own(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> npt.NDArray[np.float32]:
     """1 where a label is of the asked pair itself, (n, n_types)."""
     code = facts[:, 0].astype(np.int64) * n_drugs + facts[:, 2]
     asked, of = np.unique(pairs[:, 0].astype(np.int64) * n_drugs + pairs[:, 1], return_inverse=True)
@@ -118,4 +118,5 @@ def _own(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> npt.ND
     rows = np.flatnonzero(asked[at] == code)
     own = np.zeros((len(asked), n_types), np.float32)
     own[at[rows], facts[rows, 1]] = 1
-    return own[of.ravel()]
+    found: npt.NDArray[np.float32] = own[of.ravel()]
+    return found

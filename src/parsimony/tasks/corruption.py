@@ -22,8 +22,9 @@ ROUNDS = 16  # of drawing at random, before what is possible is counted out
 
 def unordered(pairs: IntArray, n_drugs: int) -> npt.NDArray[np.int64]:
     """One number for each pair (n, 2), the same for both orders."""
-    low, high = pairs.min(1).astype(np.int64), pairs.max(1)
-    return low * n_drugs + high
+    ends = np.sort(pairs, axis=1).astype(np.int64)
+    codes: npt.NDArray[np.int64] = ends[:, 0] * n_drugs + ends[:, 1]
+    return codes
 
 
 def corrupt(
@@ -82,7 +83,8 @@ def _allowed(
     trial: IntArray, pairs: IntArray, taken: npt.NDArray[np.int64], n_drugs: int
 ) -> npt.NDArray[np.bool_]:
     changed = (trial != pairs).any(1) & (trial[:, 0] != trial[:, 1])
-    return changed & ~np.isin(unordered(trial, n_drugs), taken)
+    allowed: npt.NDArray[np.bool_] = changed & ~np.isin(unordered(trial, n_drugs), taken)
+    return allowed
 
 
 def _counted_out(
@@ -94,7 +96,7 @@ def _counted_out(
 ) -> IntArray:
     """Draw among all that is allowed, at the other endpoint where this one allows nothing."""
     for place in (side, 1 - side):
-        drugs = np.flatnonzero(role == role[pair[place]]) if role[pair[place]] >= 0 else []
+        drugs = np.flatnonzero((role == role[pair[place]]) & (role >= 0))
         trial = np.repeat(pair[None], len(drugs), 0)
         trial[:, place] = drugs
         trial = trial[_allowed(trial, np.repeat(pair[None], len(drugs), 0), taken, len(role))]

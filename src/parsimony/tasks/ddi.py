@@ -230,8 +230,11 @@ class DDITask:
 
     @cached_property
     def roles(self) -> npt.NDArray[np.int64]:
-        """0 for drugs with training pairs, 1 for others with validation pairs, 2 for others with
-        test pairs, −1 for drugs without any: (n_drugs,)."""
+        """Which drugs may replace which in a corruption, (n_drugs,).
+
+        0 with training pairs, 1 with none but validation pairs, 2 with none but test pairs, −1
+        without any.
+        """
         role = np.full(self.data.n_drugs, -1)
         for number, part in ((2, "test"), (1, "valid"), (0, "train")):
             for split, rows in self.data.pairs.items():

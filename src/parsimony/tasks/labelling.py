@@ -151,4 +151,3 @@ class MultiLabel(SingleLabel):
     def probabilities(self, logits: Tensor) -> Tensor:
         """Of every label by itself: that it belongs to the pair and not to a corruption."""
         return logits.sigmoid()
-
