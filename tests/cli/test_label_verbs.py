@@ -24,6 +24,10 @@ def test_from_a_folder_to_a_reason(typed, tmp_path):
         {"drug1", "drug2", "type", "probability", "uncalibrated", "text"}
     ] * 2
     assert "Each probability is by itself" in typed(*words).out
+    screened = typed("ddi", "screen", "run", "--drug", "ol4", "--top", 3, "--json").json
+    ranked = [partner["probability"] for partner in screened["partners"]]
+    assert ranked == sorted(ranked, reverse=True)
+    assert all(partner["reason"] for partner in screened["partners"][:3])
     reason = typed("explain", "run", "--head", "ol4", "--tail", "amine1", "--relation", "e1")
     assert "e1 is reported with A and B" in reason.out
     typed("report", "run", "--out", "page.html")
