@@ -68,6 +68,11 @@ def calibrate(
 
     output = Output(as_json, quiet)
     estimator = open_run(run, "ddi")
+    if estimator.task_.labelling.multi:
+        raise UsageError(
+            "probabilities of pairs with several labels are not calibrated",
+            remedy="read them as ranks; parsimony evaluate measures those",
+        )
     if estimator.confidence is not None:
         raise UsageError("the run is calibrated", remedy="ask it with parsimony ddi predict")
     with interruptible():
@@ -104,6 +109,11 @@ def _calibration(result: dict[str, Any]) -> str:
     from parsimony.pairs.confidence import caveat
 
     learned, setting = result["calibration"], result["setting"]
+    if result["labels"] == "several":
+        return (
+            "Each probability is by itself: that this is reported of the pair, and not of one that "
+            "was never observed; uncalibrated."
+        )
     what = "Probabilities are of the type, given that the drugs interact in that order; "
     if learned is None:
         return f"{what}uncalibrated (see parsimony ddi calibrate)."

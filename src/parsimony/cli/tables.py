@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = ["answers_table", "metrics_table", "query_text", "table"]
 
+_SAID = {"macro_f1": "macro-F1", "pr_auc": "PR-AUC"}
 _METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
 
 
@@ -73,17 +74,19 @@ def _classification(result: dict[str, Any]) -> list[Any]:
         for name, found in {"all": whole, **result["strata"]}.items()
     ]
     title = f"{result['split']}, setting {result['setting']}"
-    low, high = result["interval"]["macro_f1"]
+    low, high = result["interval"][names[0]]
     return [
         table([title, "pairs", *names, *["of 90% sets" for _ in more]], rows),
-        f"95% interval of the macro-F1 (bootstrap over emerging drugs): {low:.4f} to {high:.4f}; "
-        f"{result['seconds']:.1f} s",
+        f"95% interval of the {_SAID.get(names[0], names[0])} (bootstrap over emerging drugs): "
+        f"{low:.4f} to {high:.4f}; {result['seconds']:.1f} s",
         *_confidence(result),
     ]
 
 
 def _confidence(result: dict[str, Any]) -> list[Any]:
     """Return what became of calibration, prediction sets and abstention."""
+    if "pr_auc" in result["metrics"]:
+        return ["means over labels; every pair is held against one unobserved pair"]
     if "calibration" not in result:
         return ["probabilities are uncalibrated: there are no validation pairs"]
     from parsimony.pairs.confidence import caveat

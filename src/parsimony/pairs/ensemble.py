@@ -51,6 +51,7 @@ class PairEnsemble(PairEstimator):
     method: ClassVar[str] = "ensemble"
     Parameters: ClassVar[type[base.Parameters]] = EnsembleParameters
     structural = True
+    multilabel = True
 
     def __init__(self, **parameters: Any) -> None:
         super().__init__(**parameters)

@@ -15,17 +15,13 @@ from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
 from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra
 from parsimony.measure import Ledger
-from parsimony.measure.classification import (
-    METRICS,
-    classification_metrics,
-    cluster_bootstrap,
-)
 from parsimony.measure.conformal import covered
 from parsimony.pairs.confidence import Confidence, measure_confidence
 from parsimony.pairs.strata import similarity_strata
 from parsimony.pairs.unseen import own_interactions
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.tasks.asked import TypedPairs
 from parsimony.tasks.ddi import DDITask
 
 IntArray = npt.NDArray[np.int32]
@@ -49,6 +45,8 @@ class PairEstimator(Estimator):
     _fitted_here: bool = False
     #: what all its answers rest on, where that is one thing
     because: str = ""
+    #: whether the method can answer pairs with several labels
+    multilabel: bool = False
 
     @abstractmethod
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
@@ -73,6 +71,11 @@ class PairEstimator(Estimator):
 
     def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
         """Resolve the parameters for a task; returns what config.toml will hold."""
+        if task.labelling.multi and not self.multilabel:
+            raise InvalidParameter(
+                f"method {self.method!r} learns one type a pair; here pairs have several labels",
+                remedy="--method neighbours, mlp, emergnn or prior",
+            )
         given = self.parameters.model_dump(include=self.parameters.model_fields_set)
         if epochs is not None and "epochs" in type(self.parameters).model_fields:
             given["epochs"] = epochs
@@ -127,44 +130,44 @@ class PairEstimator(Estimator):
         -------
         dict
             ``split, setting, metrics, interval, n_queries, strata`` and ``seconds``; the intervals
-            are over draws of the emerging drugs. With validation pairs also ``calibration,
-            conformal`` and ``abstention`` (:func:`parsimony.pairs.confidence.measure_confidence`),
-            and in ``strata`` the coverage of sets at 90 %.
+            are over draws of the emerging drugs. Where pairs have one type, with validation also
+            ``calibration, conformal`` and ``abstention``
+            (:func:`parsimony.pairs.confidence.measure_confidence`), and in ``strata`` the coverage
+            of sets at 90 %.
         """
         self._require_fitted()
         if split not in ("valid", "test"):
             raise InvalidParameter(
                 f"split must be 'valid' or 'test'. Got {split!r}", remedy="--split test"
             )
-        rows, n_types = self.task_.pairs(split), self.task_.data.n_types
-        cluster, true = self.task_.emerging(split), rows[:, 1]
+        asked, cluster = self.task_.asked(split), self.task_.emerging(split)
+        questions = asked.questions
         begin = time.perf_counter()
-        with Progress(len(rows), f"classifying {split}", quiet=quiet) as progress:
-            table = self.score(rows[:, [0, 2]], split)
-            progress.advance(len(rows))
+        with Progress(len(questions), f"classifying {split}", quiet=quiet) as progress:
+            table = self.score(questions, split)
+            progress.advance(len(questions))
         seconds = time.perf_counter() - begin
-        guess = table.argmax(1)
         confidence = self.learn_confidence(table if split == "valid" else None, quiet=quiet)
-        if confidence is not None:
-            held = covered(confidence.sets(confidence.calibrated(table)), true)
-        strata: dict[str, dict[str, Any]] = {}
-        for name, kept in self.strata(split).items():
-            strata[name] = {"n": int(kept.sum())}
-            strata[name] |= classification_metrics(true[kept], guess[kept], n_types)
-            if confidence is not None:
-                strata[name]["coverage"] = float(held[kept].mean())
+        kinds = self.strata(split)
+        strata: dict[str, dict[str, Any]] = {
+            name: {"n": int(kept.sum()), **asked.metrics(table, kept)}
+            for name, kept in kinds.items()
+        }
         result = {
             "split": split,
             "setting": self.task_.setting,
-            "metrics": classification_metrics(true, guess, n_types),
-            "interval": cluster_bootstrap(true, guess, cluster, n_types, seed=seed),
-            "n_queries": len(rows),
+            "metrics": asked.metrics(table),
+            "interval": asked.interval(table, cluster, seed),
+            "n_queries": len(asked),
             "strata": strata,
             "seconds": seconds,
-            "queries_per_second": len(rows) / seconds,
+            "queries_per_second": len(questions) / seconds,
         }
-        if confidence is not None:
-            result |= measure_confidence(confidence, table, true, cluster, seed=seed)
+        if confidence is not None and isinstance(asked, TypedPairs):
+            held = covered(confidence.sets(confidence.calibrated(table)), asked.types)
+            for name, kept in kinds.items():
+                strata[name]["coverage"] = float(held[kept].mean())
+            result |= measure_confidence(confidence, table, asked.types, cluster, seed=seed)
         return result
 
     def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
@@ -191,7 +194,9 @@ class PairEstimator(Estimator):
     def learn_confidence(
         self, probabilities: FloatArray | None = None, *, quiet: bool = True
     ) -> Confidence | None:
-        """Learn it on validation, where that has not happened; None without validation pairs.
+        """Learn it on validation, where that has not happened.
+
+        None without validation pairs, and where pairs have several labels.
 
         Parameters
         ----------
@@ -199,12 +204,14 @@ class PairEstimator(Estimator):
             Of the validation pairs, (n, n_types), where they are known.
         """
         if self._confidence is None and self.task_.has("valid"):
-            rows = self.task_.pairs("valid")
+            asked = self.task_.asked("valid")
+            if not isinstance(asked, TypedPairs):
+                return None
             if probabilities is None:
-                with Progress(len(rows), "calibrating on valid", quiet=quiet) as progress:
-                    probabilities = self.score(rows[:, [0, 2]], "valid")
-                    progress.advance(len(rows))
-            self._confidence = Confidence.learn(probabilities, rows[:, 1], self.task_.setting)
+                with Progress(len(asked), "calibrating on valid", quiet=quiet) as progress:
+                    probabilities = self.score(asked.pairs, "valid")
+                    progress.advance(len(asked))
+            self._confidence = Confidence.learn(probabilities, asked.types, self.task_.setting)
         return self._confidence
 
     def calibrated(self, probabilities: FloatArray) -> FloatArray:
@@ -232,9 +239,12 @@ class PairEstimator(Estimator):
         -------
         dict
             ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
-            "text"}], "set", "setting", "calibration", "known": [{"split", "text"}]}``. Each order's
+            "text"}], "labels", "set", "setting", "calibration", "known": [{"split", "text"}],
+            "notes"}``. Each order's
             probabilities sum to 1: they are of the type, given that the drugs interact in that
-            order. ``set`` lists for each order the types that hold the true one at 90 %,
+            order. Where ``labels`` is "several" rather than "one", a pair has no order, and each
+            probability is by itself: that the label is of this pair and not of one that was never
+            observed. ``set`` lists for each order the types that hold the true one at 90 %,
             ``calibration`` what they were calibrated on; both are None where the run is
             uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
             it; the method answers without that. ``notes`` say so where an answer rests on structure
@@ -350,26 +360,25 @@ def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:
 def select(
     estimator: PairEstimator, choices: list[dict[str, Any]], run: RunFolder | None, quiet: bool
 ) -> dict[str, Any]:
-    """Return the choice of parameters with the best macro-F1 on the whole of validation.
+    """Return the choice of parameters with the best primary measure on the whole of validation.
 
     Each choice becomes ``resolved_`` in turn; what was measured goes to ``history_`` and the log.
     """
     task, given = estimator.task_, estimator.resolved_
     if len(choices) == 1 or not task.has("valid"):
         return choices[0]
-    rows = task.pairs("valid")
+    asked, primary = task.asked("valid"), task.labelling.primary
     best: tuple[float, int] | None = None
     with Progress(len(choices), "selecting", quiet=quiet) as progress:
         for i, choice in enumerate(choices):
             estimator.resolved_ = given.model_copy(update=choice)
-            guess = estimator.score(rows[:, [0, 2]], "valid").argmax(1)
-            found = classification_metrics(rows[:, 1], guess, task.data.n_types)
-            record = {"epoch": i + 1, **{f"valid_{m}": found[m] for m in METRICS}, **choice}
+            found = asked.metrics(estimator.score(asked.questions, "valid"))
+            record = {"epoch": i + 1, **{f"valid_{m}": v for m, v in found.items()}, **choice}
             estimator.history_.append(record)
             if run is not None:
                 run.log(**record)
-            if best is None or found["macro_f1"] > best[0]:
-                best = (found["macro_f1"], i)
+            if best is None or found[primary] > best[0]:
+                best = (found[primary], i)
             progress.advance(1)
     assert best is not None
     estimator.best_epoch_ = best[1] + 1

@@ -26,7 +26,7 @@ def predict_pair(estimator: PairEstimator, drug_a: str, drug_b: str, top: int) -
     a, b = data.drug(drug_a), data.drug(drug_b)
     if a == b:
         raise UsageError(f"{data.label(a)} with itself", remedy="name two drugs")
-    orders: tuple[Pair, Pair] = ((a, b), (b, a))
+    orders = task.labelling.orders(a, b)
     raw = estimator.asked_alone(np.array(orders, np.int32))
     table, confidence = estimator.calibrated(raw), estimator.confidence
     best = np.argsort(-table.ravel(), kind="stable")[:top]
@@ -46,6 +46,7 @@ def predict_pair(estimator: PairEstimator, drug_a: str, drug_b: str, top: int) -
     result: dict[str, Any] = {
         "query": {"drug_a": data.label(a), "drug_b": data.label(b)},
         "answers": answers,
+        "labels": "several" if data.multilabel else "one",
         "set": None,
         "setting": f"S{_new_drugs(task, a, b)}",
         "calibration": None,
@@ -63,7 +64,7 @@ def predict_pair(estimator: PairEstimator, drug_a: str, drug_b: str, top: int) -
 
 
 def _sets(
-    task: DDITask, confidence: Confidence, table: npt.NDArray[Any], orders: tuple[Pair, Pair]
+    task: DDITask, confidence: Confidence, table: npt.NDArray[Any], orders: tuple[Pair, ...]
 ) -> dict[str, Any]:
     """The prediction sets of both orders, most probable types first."""
     data, inside = task.data, confidence.sets(table)

@@ -18,7 +18,7 @@ def similarity_strata(
     The similarity is the Tanimoto of a new drug to the nearest one that has training interactions;
     where both drugs are new, of the one that is less similar.
     """
-    pairs = task.pairs(split)[:, [0, 2]]
+    pairs = task.asked(split).pairs
     new = ~task.trained[pairs]
     if not new.any():
         return {}

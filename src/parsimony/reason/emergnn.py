@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import Field
-from torch.nn import functional as F
 
 from parsimony import base
 from parsimony.kernels.pair_graph import ActiveGraph, Normalisation, PairGraph
@@ -26,16 +25,19 @@ from parsimony.kernels.pair_paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
 from parsimony.knowledge import Explanation
 from parsimony.pairs.pair_estimator import FloatArray, IntArray
 from parsimony.pairs.prior import type_shares
+from parsimony.pairs.rates import label_rates, similar_rates
 from parsimony.pairs.resembling import resembling
 from parsimony.pairs.trained import Losses, TrainedPairs, TrainedParameters, ordered
 from parsimony.pairs.unseen import Unseen, own_interactions, unseen
 from parsimony.pairs.votes import similarity, votes_for
 from parsimony.reason.emergnn_network import EmerGNNNetwork
+from parsimony.tasks.asked import Asked
 from parsimony.tasks.ddi import DDITask
 from parsimony.tasks.emergence import simulate_emergence
 
 CHUNK = 1024  # pairs scored at once
 SMOOTHING = 1e-3  # of the votes' shares
+SMOOTHING_OF_RATES = 1e-2  # where pairs have several labels
 
 PUBLISHED: dict[str, Any] = {
     "emergence": "simulated", "bias": True, "log_states": False, "hidden": 0, "votes": (),
@@ -134,16 +136,17 @@ class EmerGNN(TrainedPairs):
         background = task.background.triples
         n_background = len(task.background.relations)
         edges[:, 1] += n_background
-        self._facts = task.all_facts()
+        self._facts = task.labelling.graph_facts(task.all_facts())
         self._built = PairGraph(
             len(task.background.entities), np.concatenate([background, edges]),
-            n_background + kinds, self._facts, task.data.n_types,
+            n_background + kinds, self._facts, task.labelling.n_relations,
         )  # fmt: skip
         self._graphs: list[tuple[IntArray, ActiveGraph]] = []
         messages = 2 * self._built.n_relations + 1
         self._network: EmerGNNNetwork = EmerGNNNetwork(
-            p, messages, task.data.n_types, task.data.n_drugs
-        )
+            p, messages, task.data.n_types, task.data.n_drugs,
+            len(p.votes) + bool(p.votes and task.labelling.multi),
+        )  # fmt: skip
         if generator is not None:
             self._network.initialise(generator)
         self._bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))
@@ -154,7 +157,8 @@ class EmerGNN(TrainedPairs):
         for shown, graph in self._graphs:
             if shown is facts or np.array_equal(shown, facts):
                 return graph
-        active = self.task_.among(self._facts, facts).astype(np.uint8)
+        shown = self.task_.labelling.graph_facts(facts)
+        active = self.task_.among(self._facts, shown).astype(np.uint8)
         graph = self._built.activate(active, normalise=self.resolved_.normalise)
         self._graphs = [*self._graphs[-1:], (facts, graph)]
         return graph
@@ -172,6 +176,8 @@ class EmerGNN(TrainedPairs):
         """
         if not self._similar:
             return None
+        if self.task_.labelling.multi:
+            return self._log_rates(facts, pairs, hidden)
         n_types = self.task_.data.n_types
         if known is None:
             new = np.ones(self.task_.data.n_drugs, bool)
@@ -188,40 +194,61 @@ class EmerGNN(TrainedPairs):
             found[:, channel] = np.log(votes / votes.sum(1, keepdims=True))
         return found
 
+    def _log_rates(
+        self, facts: IntArray, pairs: IntArray, hidden: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """Log rates of labels among similar drugs' interactions, against their overall rates.
+
+        The last channel is that of popularity: (n, channels, n_types).
+        """
+        data = self.task_.data
+        both = self.task_.labelling.vote_facts(facts)
+        new = np.stack([hidden & HIDE_FIRST, hidden & HIDE_SECOND], 1) > 0
+        rates = label_rates(both, pairs, data.n_drugs, data.n_types, hidden=new)
+        found = np.empty((len(pairs), len(self._similar) + 1, data.n_types), np.float32)
+        for channel, similar in enumerate(self._similar):
+            found[:, channel] = similar_rates(similar, both, pairs, rates, SMOOTHING_OF_RATES)
+        found[:, -1] = rates.popular
+        return np.log(found / rates.overall.astype(np.float32))
+
     # ---- training ----------------------------------------------------------------------------
 
     def _epoch(self, drawn: np.random.Generator) -> tuple[int, Losses]:
         p, task = self.resolved_, self.task_
         rows, setting = task.pairs("train"), task.setting
+        pairs, of = task.labelling.pair_rows(rows)
+        new = None
         if p.emergence == "simulated":
-            epoch = simulate_emergence(rows, setting, drawn, share=p.share)
-            facts, asked = rows[epoch.active.astype(bool)], rows[epoch.asked]
-            hidden = np.zeros(len(asked), np.uint8)
+            epoch = simulate_emergence(pairs, setting, drawn, share=p.share)
+            facts, chosen = rows[epoch.active.astype(bool)[of]], epoch.asked
+            if setting != "S0":
+                new = np.ones(task.data.n_drugs, bool)
+                new[facts[:, [0, 2]]] = False
+            hidden = np.zeros(len(chosen), np.uint8)
         else:
-            facts = rows
-            asked = rows[drawn.permutation(len(rows))[: p.asked]]
-            one = drawn.choice(np.array([HIDE_FIRST, HIDE_SECOND], np.uint8), len(asked))
+            facts, chosen = rows, drawn.permutation(len(pairs))[: p.asked]
+            one = drawn.choice(np.array([HIDE_FIRST, HIDE_SECOND], np.uint8), len(chosen))
             many = {"S0": HIDE_BETWEEN, "S2": HIDE_FIRST | HIDE_SECOND}
-            hidden = one if setting == "S1" else np.full(len(asked), many[setting], np.uint8)
-        return len(asked), self._losses(facts, asked, hidden, drawn)
+            hidden = one if setting == "S1" else np.full(len(chosen), many[setting], np.uint8)
+        asked = task.training(drawn, chosen, new)
+        return len(asked), self._losses(facts, asked, asked.spread(hidden), drawn)
 
     def _losses(
         self,
         facts: IntArray,
-        asked: IntArray,
+        asked: Asked,
         hidden: npt.NDArray[np.uint8],
         drawn: np.random.Generator,
     ) -> Losses:
-        graph = self._graph(facts)
-        pairs = np.ascontiguousarray(asked[:, [0, 2]])
+        graph, pairs = self._graph(facts), asked.questions
         votes = self._log_votes(facts, pairs, hidden)
-        types = torch.from_numpy(asked[:, 1].astype(np.int64))
         for batch in ordered(len(asked), self.resolved_.batch, drawn):
-            channel = None if votes is None else torch.from_numpy(votes[batch])
+            at = asked.places(batch)
+            channel = None if votes is None else torch.from_numpy(votes[at])
             logits = self._network(
-                graph, self._bits, np.ascontiguousarray(pairs[batch]), hidden[batch], channel
+                graph, self._bits, np.ascontiguousarray(pairs[at]), hidden[at], channel
             )
-            yield F.cross_entropy(logits, types[batch]), len(batch)
+            yield asked.loss(logits, batch), len(batch)
 
     # ---- answering ---------------------------------------------------------------------------
 
@@ -292,7 +319,15 @@ class EmerGNN(TrainedPairs):
             for at in range(0, len(pairs), CHUNK):
                 part = slice(at, at + CHUNK)
                 channel = None if votes is None else torch.from_numpy(votes[part])
-                logits = self._network(graph, self._bits, pairs[part], hidden[part], channel)
-                parts.append(logits.softmax(1))
+
+                def logits(
+                    rows: IntArray, part: slice = part, channel: torch.Tensor | None = channel
+                ) -> torch.Tensor:
+                    found: torch.Tensor = self._network(
+                        graph, self._bits, rows, hidden[part], channel
+                    )
+                    return found
+
+                parts.append(self._answered(logits, pairs[part]))
         probabilities: FloatArray = torch.cat(parts).numpy()
         return probabilities

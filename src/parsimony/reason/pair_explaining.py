@@ -21,6 +21,8 @@ PATH_ORDER = (
     "First the path that adds most to the type's logit above the average type; that is its weight. "
     "In an interaction, A is the first drug and B the second."
 )
+LABEL_PATH_ORDER = "First the path that adds most to the label's logit; that is its weight."
+TOGETHER = "has side effects with"  # the one relation of pairs with several labels
 DRAWN = 30  # paths whose edges the drawing may show
 #: Hetionet's metaedges in words (Himmelstein et al. 2017).
 METAEDGES = {
@@ -36,13 +38,18 @@ METAEDGES = {
 
 def relation_names(estimator: Any) -> list[str]:
     """Names of the R stored relations: interaction types, background, structural likeness."""
-    data, background = estimator.task_.data, estimator.task_.background
-    names = [f"type {name}" for name in data.types]
-    names += list(background.relations)
+    background = estimator.task_.background
+    names = interaction_names(estimator) + list(background.relations)
     n_like = estimator._built.n_relations - len(names)
     bounds = ["0", *map(str, LIMITS), "1"]
     names += [f"alike {a} to {b}" for a, b in pairwise(bounds)][:n_like]
     return names
+
+
+def interaction_names(estimator: Any) -> list[str]:
+    """Names of the relations that known interactions have in the graph."""
+    task = estimator.task_
+    return [TOGETHER] if task.labelling.multi else [f"type {name}" for name in task.data.types]
 
 
 def relation_labels(estimator: Any) -> dict[str, str]:
@@ -67,6 +74,9 @@ def explain_pair(
     seed: int = 0,
 ) -> Explanation:
     """Why the model gives an interaction its probability.
+
+    Labels that do not exclude each other are explained by their logit itself, others by how much it
+    is above the average type's. A pair without an order is explained in the order that is given.
 
     Parameters
     ----------
@@ -98,7 +108,7 @@ def explain_pair(
         faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
     speaker = Speaker(estimator)
     return Explanation(
-        query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
+        query=(speaker.entity(u), speaker.type(t), speaker.entity(v)),
         score=flow.logit + sum(parts.values()),
         probability=probability,
         paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
@@ -107,7 +117,7 @@ def explain_pair(
         labels=speaker.labels,
         model=estimator.method,
         known=known_split(estimator.task_.data, u, t, v),
-        path_order=PATH_ORDER,
+        path_order=LABEL_PATH_ORDER if estimator.task_.data.multilabel else PATH_ORDER,
         parts={"paths": flow.logit, **parts},
         likenesses=tuple(_likenesses(estimator, u, t, v)),
     )
@@ -128,10 +138,11 @@ def asked_pair(
     u, v = data.drug(drug1), data.drug(drug2)
     if u == v:
         raise UsageError(f"{data.label(u)} with itself", remedy="name two drugs")
-    table = estimator.calibrated(estimator.asked_alone(np.array([[u, v], [v, u]], np.int32)))
+    orders = estimator.task_.labelling.orders(u, v)
+    table = estimator.calibrated(estimator.asked_alone(np.array(orders, np.int32)))
     if kind is None:
         order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
-        u, v = ((u, v), (v, u))[order]
+        u, v = orders[order]
     else:
         order, t = 0, data.types.index(kind)
     return u, t, v, float(table[order, t])
@@ -153,8 +164,10 @@ def opened(
         asked = torch.from_numpy(pair.astype(np.int64))
         f = network.features(estimator._bits, asked)
         rho = network.weights(f)[0, :, :, None] * network.e
-        read = network.read.weight - network.read.weight.mean(0)
-        offset = network.read.bias - network.read.bias.mean()
+        # types exclude each other, so that a logit says something only above the average
+        centre = 0.0 if estimator.task_.labelling.multi else 1.0
+        read = network.read.weight - centre * network.read.weight.mean(0)
+        offset = network.read.bias - centre * network.read.bias.mean()
         own = f.flatten(1) @ read[:, : f.numel()].T if network.embedded else None
         parts = {"the type itself": float(offset[t])}
         if own is not None:
@@ -162,11 +175,11 @@ def opened(
         if network.fingerprints is not None:
             found = network.fingerprints(estimator._bits, asked)[0]
             name = "both structures" if network.fingerprints.vectors is None else "the drugs alone"
-            parts[name] = float(found[t] - found.mean())
+            parts[name] = float(found[t] - centre * found.mean())
         votes = estimator._log_votes(facts, pair, hidden)
         if votes is not None:
             found = (network.vote_weight * torch.from_numpy(votes[0])).sum(0)
-            parts["similar drugs' interactions"] = float(found[t] - found.mean())
+            parts["similar drugs' interactions"] = float(found[t] - centre * found.mean())
     double = [x.double().numpy() for x in (f[0], rho, network.w.detach())]
     bias = None if network.b is None else network.b.detach().double().numpy()
     # read as [h_{v→u}; h_{u→v}], the flow's own order turned
@@ -280,6 +293,7 @@ class Speaker:
     def __init__(self, estimator: Any) -> None:
         self._background = estimator.task_.background
         self._relations = relation_names(estimator)
+        self._types = estimator.task_.data.types.names
         self._known = relation_labels(estimator)
         self.labels: dict[str, str] = {}
 
@@ -294,6 +308,13 @@ class Speaker:
     def relation(self, number: int) -> str:
         """The relation's name; a readable one goes to ``labels``."""
         name = self._relations[number]
+        if name in self._known:
+            self.labels[name] = self._known[name]
+        return name
+
+    def type(self, number: int) -> str:
+        """The name of an interaction type or label; a readable one goes to ``labels``."""
+        name = f"type {self._types[number]}"
         if name in self._known:
             self.labels[name] = self._known[name]
         return name
@@ -325,7 +346,8 @@ class Speaker:
 def known_split(data: Any, u: int, t: int, v: int) -> Known:
     """The split that states the interaction."""
     for split, rows in data.pairs.items():
-        if (rows[rows[:, 0] == u] == np.array([u, t, v])).all(1).any():
+        same = rows[(rows[:, 1] == t) & np.isin(rows[:, [0, 2]], (u, v)).all(1)]
+        if len(same) and (data.multilabel or (same[:, 0] == u).any()):
             name: Known = split.split("_")[0]
             return name
     return "no"
@@ -335,6 +357,7 @@ def _likenesses(estimator: Any, u: int, t: int, v: int, most: int = 3) -> list[L
     """Known interactions of the type whose drugs are most like the pair's."""
     if not estimator._similar:
         return []
-    data, facts = estimator.task_.data, estimator.task_.visible("test")
+    data, labelling = estimator.task_.data, estimator.task_.labelling
+    facts = labelling.vote_facts(estimator.task_.visible("test"))
     found = most_alike(estimator.fingerprints_, facts, u, t, v, most)
     return [Likeness(data.sentence(x, t, y), similarity) for x, t, y, similarity in found]

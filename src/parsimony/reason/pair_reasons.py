@@ -40,7 +40,8 @@ def reason_line(estimator: Any, u: int, t: int, v: int) -> str:
 
 def _alike(estimator: Any, u: int, t: int, v: int) -> str:
     """Whom the drugs resemble, where their structures carry the answer."""
-    data, facts = estimator.task_.data, estimator.task_.visible("test")
+    data, labelling = estimator.task_.data, estimator.task_.labelling
+    facts = labelling.vote_facts(estimator.task_.visible("test"))
     found = most_alike(estimator.fingerprints_, facts, u, t, v)
     if not found:
         return "rests on structure, though no similar drug is known to do this"

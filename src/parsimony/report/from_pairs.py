@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from parsimony.knowledge.explanation import Explanation
 from parsimony.report.run_info import RunInfo
 from parsimony.run.folder import RunFolder
@@ -24,9 +26,14 @@ def pairs_info(
     data = task.data
     splits = [split for split in ("valid", "test") if task.has(split)]
     metrics = run.read_json("metrics.json") or {}
-    if task.has("valid") and any("calibration" not in metrics.get(s, {}) for s in splits):
+    single = not task.labelling.multi
+    if (
+        single
+        and task.has("valid")
+        and any("calibration" not in metrics.get(s, {}) for s in splits)
+    ):
         metrics = {split: estimator.evaluate(split, seed=seed, quiet=quiet) for split in splits}
-    counts = {split: len(task.pairs(split)) for split in splits}
+    counts = {split: len(task.asked(split)) for split in splits}
     return {
         "method": estimator.method,
         "config": run.config,
@@ -36,7 +43,7 @@ def pairs_info(
             "hash": data.content_hash,
             "n_drugs": data.n_drugs,
             "n_types": data.n_types,
-            "train": len(data.pairs["train"]),
+            "train": len(task.labelling.pair_rows(data.pairs["train"])[0]),
             "valid": counts.get("valid", 0),
             "test": counts.get("test", 0),
             "notes": data.notes,
@@ -64,9 +71,14 @@ def explain_correct_pairs(
         Of the order in which test pairs are tried.
     tries
         Test pairs looked at.
+
+    Of pairs with several labels, those are right that score above their corruption by most.
     """
     task = estimator.task_
     if not hasattr(estimator, "explain") or not task.has("test"):
+        return
+    if task.labelling.multi:
+        yield from _explain_labels(estimator, most, seed, tries)
         return
     rows = task.pairs("test")
     rows = rows[rng(seed, "examples").permutation(len(rows))[:tries]]
@@ -79,3 +91,21 @@ def explain_correct_pairs(
         if found == kind and kind not in done:
             done.add(kind)
             yield estimator.explain(drugs.name(a), drugs.name(b), types.name(kind), seed=seed)
+
+
+def _explain_labels(estimator: Any, most: int, seed: int, tries: int) -> Iterator[Explanation]:
+    """Explain the labels that score above the corruption of their pair by most."""
+    task = estimator.task_
+    asked, data = task.asked("test"), task.data
+    rows = rng(seed, "examples").permutation(len(asked))[:tries]
+    table = estimator.score(asked.questions[asked.places(rows)], "test")
+    above = np.where(asked.labels[rows], table[: len(rows)] - table[len(rows) :], 0)
+    done: set[int] = set()
+    for i in np.argsort(-above.max(1), kind="stable").tolist():
+        kind = int(above[i].argmax())
+        if len(done) == most or above[i, kind] <= 0:
+            return
+        if kind not in done:
+            done.add(kind)
+            a, b = (data.drugs.name(drug) for drug in asked.pairs[rows[i]].tolist())
+            yield estimator.explain(a, b, data.types.name(kind), seed=seed)

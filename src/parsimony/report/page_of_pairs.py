@@ -29,7 +29,10 @@ _MEASURES = {
     "macro_f1_true_labels": "macro-F1, true types",
     "accuracy": "accuracy",
     "kappa": "Cohen's κ",
+    "pr_auc": "PR-AUC",
+    "roc_auc": "ROC-AUC",
 }
+_HEADLINE = ("macro_f1", "accuracy", "kappa", "pr_auc", "roc_auc")
 _OF_PROBABILITIES = {
     "ece": "calibration error",
     "nll": "negative log-likelihood",
@@ -46,6 +49,8 @@ def pairs_page(info: RunInfo) -> str:
     history = [epoch for epoch in info.get("history") or [] if "loss" in epoch]
     split = "test" if "test" in metrics else next(iter(metrics), "")
     result = metrics.get(split) or {}
+    measured = list(result.get("metrics", {}))
+    primary = measured[0] if measured else "macro_f1"
     method = info.get("method") or str(config.get("method", ""))
     title = " on ".join(filter(None, (method, data.get("name", "")))) or "A run"
     return (
@@ -56,7 +61,9 @@ def pairs_page(info: RunInfo) -> str:
             notes=list(info.get("notes") or ()),
             split=split,
             setting=result.get("setting", ""),
-            measures=_MEASURES,
+            measures={key: _MEASURES[key] for key in measured},
+            headline=[key for key in _HEADLINE if key in measured],
+            labels="pr_auc" in measured,
             parameters=(info.get("ledger") or {}).get("parameters"),
             result=result,
             table=[
@@ -64,7 +71,10 @@ def pairs_page(info: RunInfo) -> str:
             ],
             confidence=_confidence(result),
             curves=learning_charts(
-                history, info.get("best_epoch"), "valid_macro_f1", "Validation macro-F1"
+                history,
+                info.get("best_epoch"),
+                f"valid_{primary}",
+                f"Validation {_MEASURES[primary]}",
             ),
             explanations=[explanation_view(_read(e)) for e in info.get("explanations") or ()],
             bill=named_rows(info.get("ledger") or {}, BILL),
