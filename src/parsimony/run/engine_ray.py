@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from parsimony.errors import MissingExtra, UsageError
 __all__ = ["RayEngine"]
 
 _RETRIES = 5  # of one job, when its worker or its node dies
+_PATIENCE = 10.0  # seconds until a cluster must have accepted a connection
 
 
 class RayEngine:
@@ -40,17 +42,14 @@ class RayEngine:
         self._ray: Any = ray
         self._started = not ray.is_initialized()
         if self._started:
+            _require_listener(address)
             try:
                 ray.init(
                     address=address, include_dashboard=False, log_to_driver=False,
                     logging_level=logging.ERROR, configure_logging=False,
                 )  # fmt: skip
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-                first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-                raise UsageError(
-                    f"no Ray cluster answers at {address!r}: {first}",
-                    remedy="start one with `ray start --head`, or leave --address out",
-                ) from None
+                raise _no_cluster(address, error) from None
 
     def run(
         self,
@@ -91,3 +90,21 @@ class RayEngine:
 
 def _call(function: Callable[..., Any], job: dict[str, Any]) -> Any:
     return function(**job)
+
+
+def _require_listener(address: str | None) -> None:
+    """Knock at ``host:port`` first: Ray itself tries for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+        except (OSError, OverflowError) as error:
+            raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str | None, error: Exception) -> UsageError:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return UsageError(
+        f"no Ray cluster answers at {address!r}: {first}",
+        remedy="start one with `ray start --head`, or leave --address out",
+    )
