@@ -16,6 +16,7 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     │   ├── UnknownEntity           a name outside the entity vocabulary
     │   ├── UnknownRelation         a name outside the relation vocabulary
     │   ├── UnknownDrug             neither an id nor a name of a drug
+    │   ├── UnknownSymbol           no scoring function of that name
     │   ├── UnknownDataset          neither a registered name nor a path
     │   ├── ChecksumMismatch        bytes differ from those promised
     │   ├── CorruptArchive          truncated, damaged or unsafe archive
@@ -60,6 +61,7 @@ __all__ = [
     "UnknownEntity",
     "UnknownParameter",
     "UnknownRelation",
+    "UnknownSymbol",
     "UsageError",
     "suggest",
 ]
@@ -219,6 +221,13 @@ class UnknownDrug(_UnknownName):
 
     noun = "drug"
     plural = "drugs"
+
+
+class UnknownSymbol(_UnknownName):
+    """A word that names no scoring function."""
+
+    noun = "symbol"
+    plural = "symbols"
 
 
 class UnknownDataset(_UnknownName):
