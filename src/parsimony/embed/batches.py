@@ -95,14 +95,15 @@ class GroupedQueries:
             np.arange(ptr[-1]) - np.repeat(ptr[:-1], count) + np.repeat(self.ptr[which], count)
         ]
         entity = self.entity[which]
-        row = np.arange(self.n_entities)
+        row: IntArray = np.arange(self.n_entities)
         bias = np.zeros(self.n_entities, np.float32)
-        if 0 < negatives and generator is not None:
+        if negatives > 0 and generator is not None:
             mentioned = np.unique(np.concatenate([entity, answer]))
             if len(mentioned) + negatives < self.n_entities:
                 row, bias = _sample(mentioned, self.n_entities, negatives, generator)
-                entity, answer = np.searchsorted(mentioned, entity), np.searchsorted(
-                    mentioned, answer
+                entity, answer = (
+                    np.searchsorted(mentioned, entity),
+                    np.searchsorted(mentioned, answer),
                 )
         return Batch(
             entity.astype(np.int64), self.relation[which].astype(np.int64),

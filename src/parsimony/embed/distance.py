@@ -18,6 +18,10 @@ _LEAST = 1e-9  # of a squared distance: the root has no gradient at 0
 class DistanceScoring(Scoring):
     """−‖q − e‖₂."""
 
+    def pairwise(self, query: Tensor, entity: Tensor) -> Tensor:
+        """Row by row, the negative distance."""
+        return (query - entity).square_().sum(1).sqrt_().neg_()
+
     def compare(self, candidates: Tensor, query: Tensor, out: Tensor) -> Tensor:
         """One product, then the root in place."""
         torch.mm(candidates, query.T, out=out).mul_(-2)

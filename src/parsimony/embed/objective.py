@@ -181,11 +181,9 @@ class Objective:
         partial, highest = np.empty(n, array.dtype), np.empty(n, array.dtype)
         total, loss = np.empty(n), np.empty(n)
         self.team.share(
-            lambda low, high: softmax_residual(
-                array, bias, batch.ptr, batch.answer, low, high, partial, highest, total, loss
-            ),
-            n,
-        )
+            softmax_residual, n, (array, bias, batch.ptr, batch.answer),
+            (partial, highest, total, loss),
+        )  # fmt: skip
         factor = (batch.count / total).astype(array.dtype)
         return float(loss.sum()), torch.from_numpy(factor)
 

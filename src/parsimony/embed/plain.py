@@ -20,11 +20,11 @@ def plain_score(scoring: Scoring, head: Tensor, relation: Tensor, tail: Tensor) 
         terms = [s * (h[i] * r[k] * t[j]).sum(-1) for i, k, j, s in scoring.blocks]
         return torch.stack(terms).sum(0)
     if isinstance(scoring, TransEScoring):
-        return -(head + relation - tail).norm(dim=-1)
+        return -(head + relation - tail).square().sum(-1).sqrt()
     assert isinstance(scoring, RotatEScoring)
-    h, t = (torch.complex(*x.chunk(2, -1)) for x in (head, tail))
-    turned = h * torch.polar(torch.ones_like(relation), relation)
-    return -torch.linalg.vector_norm(turned - t, dim=-1)
+    complex_head, complex_tail = (torch.complex(*x.chunk(2, -1)) for x in (head, tail))
+    turned = complex_head * torch.polar(torch.ones_like(relation), relation)
+    return -(turned - complex_tail).abs().square().sum(-1).sqrt()
 
 
 def plain_loss(

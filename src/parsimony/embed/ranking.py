@@ -94,15 +94,8 @@ class Ranker:
             known = queries.known[known_ptr[0] : known_ptr[-1]]
             n = len(query)
             value, greater, equal = np.empty(n, array.dtype), *np.empty((2, n), np.int32)
-            arrays = (
-                array, query, queries.answer[answers], known_ptr - known_ptr[0], known
-            )  # fmt: skip
-            team.share(
-                lambda low, high, a=arrays, o=(value, greater, equal): dense_counts(
-                    *a, low, high, *o
-                ),
-                n,
-            )
+            asked = (array, query, queries.answer[answers], known_ptr - known_ptr[0], known)
+            team.share(dense_counts, n, asked, (value, greater, equal))
             relation = np.repeat(queries.relation[part], count)
             shards.append(
                 Ranks(greater, equal, relation % self.n_relations, relation // self.n_relations)

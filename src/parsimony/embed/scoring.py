@@ -33,6 +33,10 @@ class Scoring(ABC):
         """Gradients of ``entity`` and ``relation`` from that of the queries."""
 
     @abstractmethod
+    def pairwise(self, query: Tensor, entity: Tensor) -> Tensor:
+        """Scores (n,) of queries (n, d), each for its own entity (n, d)."""
+
+    @abstractmethod
     def compare(self, candidates: Tensor, query: Tensor, out: Tensor) -> Tensor:
         """Scores (m, n) of all candidates (m, d) for all queries (n, d), into ``out``."""
 
@@ -89,6 +93,10 @@ class BilinearScoring(Scoring):
             de[:, i].addcmul_(g[:, j], r[:, k], value=sign)
             dr[:, k].addcmul_(g[:, j], e[:, i], value=sign)
         return d_entity, d_relation
+
+    def pairwise(self, query: Tensor, entity: Tensor) -> Tensor:
+        """Row by row, the inner product."""
+        return (query * entity).sum(1)
 
     def compare(self, candidates: Tensor, query: Tensor, out: Tensor) -> Tensor:
         """One product."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,13 +23,23 @@ class Team:
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
-    def share(self, work: Callable[[int, int], None], size: int) -> None:
-        """Call ``work(low, high)`` on parts that cover 0 … size."""
+    def share(
+        self,
+        kernel: Callable[..., Any],
+        size: int,
+        inputs: tuple[Any, ...],
+        outputs: tuple[Any, ...] = (),
+    ) -> None:
+        """Call ``kernel(*inputs, low, high, *outputs)`` on parts that cover 0 … size."""
         if self._pool is None:
-            work(0, size)
+            kernel(*inputs, 0, size, *outputs)
             return
         cuts = np.linspace(0, size, self.threads + 1).astype(int).tolist()
-        list(self._pool.map(work, cuts[:-1], cuts[1:]))
+        work = [
+            self._pool.submit(kernel, *inputs, low, high, *outputs) for low, high in pairwise(cuts)
+        ]
+        for each in work:
+            each.result()
 
     def close(self) -> None:
         """End the threads."""
@@ -80,7 +92,7 @@ class Table:
         # In the table's own precision, so that the kernel's loop stays in it.
         numbers = [weight.dtype.type(x) for x in (lr, regulariser.n3, regulariser.l2,
                                                   regulariser.radius)]  # fmt: skip
-        team.share(lambda low, high: adagrad_rows(*arrays, *numbers, low, high), len(row))
+        team.share(adagrad_rows, len(row), (*arrays, *numbers))
 
     def _update_plain(
         self, gradient: Tensor, row: Tensor, mentions: Tensor, lr: float, regulariser: Regulariser

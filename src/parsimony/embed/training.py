@@ -1,4 +1,4 @@
-"""Epochs over all distinct queries: validation selects, checkpoints keep, a resumed run is the same.
+"""Epochs over all distinct queries, selected on validation, kept and resumed from checkpoints.
 
 All randomness of an epoch comes from (seed, epoch).
 """
@@ -122,6 +122,8 @@ def train(
             if late or ending(state, schedule, time_budget):
                 save_checkpoint(run, objective, state, ledger)
                 saved = time.perf_counter()
+    if not state.best_epoch:  # the budget ended before the first look
+        state.best_epoch, state.best = state.epoch, _copy(objective)
     return end
 
 
@@ -158,9 +160,7 @@ def _copy(objective: Objective) -> dict[str, npt.NDArray[Any]]:
     return {name: table.weight.cpu().numpy().copy() for name, table in tables.items()}
 
 
-def save_checkpoint(
-    run: RunFolder, objective: Objective, state: State, ledger: Ledger
-) -> None:
+def save_checkpoint(run: RunFolder, objective: Objective, state: State, ledger: Ledger) -> None:
     """Write both tables, their optimiser state and the best vectors so far."""
     tables = {"entity": objective.entity, "relation": objective.relation}
     tensors = {f"{name}.weight": t.weight.cpu().numpy() for name, t in tables.items()}
