@@ -94,25 +94,44 @@ def fit(
             return load_run(out), summary
     with RunFolder.create(out, config, resume=resume) as run:
         estimator.fit(task, run=run, **limits, **given)
-        estimator.write(run)
-        metrics = {}
-        for split in ("valid", "test"):
-            try:
-                result = estimator.evaluate(split, quiet=quiet)
-            except EmptySplit:
-                continue
-            metrics[split] = {
-                k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
-            }
-        rules = [str(rule) for rule in estimator.knowledge(top=KNOWN_RULES, quiet=quiet)]
-        run.write_toml("knowledge.toml", {"rules": rules})
-        run.write_json("metrics.json", metrics)
-        run.write_json("ledger.json", estimator.ledger_.as_dict())
-        valid = metrics.get("valid", {}).get("metrics", {})
-        summary = _summary(estimator, str(out), valid, estimator.seconds_)
-        summary["time_budget"] = time_budget
-        run.write_json("summary.json", summary)
+        summary = _finish(estimator, run, time_budget, quiet)
     return estimator, summary
+
+
+def write_run(estimator: Any, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:
+    """Write the run folder of an estimator that was fitted elsewhere; returns its summary.
+
+    Raises
+    ------
+    RunExists
+        The folder is not empty.
+    """
+    with RunFolder.create(out, estimator.config()) as run:
+        return _finish(estimator, run, None, quiet)
+
+
+def _finish(
+    estimator: Any, run: RunFolder, time_budget: float | None, quiet: bool
+) -> dict[str, Any]:
+    """Write model, knowledge, measures, bill and summary of a fitted estimator."""
+    estimator.write(run)
+    metrics = {}
+    for split in ("valid", "test"):
+        try:
+            result = estimator.evaluate(split, quiet=quiet)
+        except EmptySplit:
+            continue
+        metrics[split] = {
+            k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
+        }
+    run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
+    run.write_json("metrics.json", metrics)
+    run.write_json("ledger.json", estimator.ledger_.as_dict())
+    valid = metrics.get("valid", {}).get("metrics", {})
+    summary = _summary(estimator, str(run.path), valid, estimator.seconds_)
+    summary["time_budget"] = time_budget
+    run.write_json("summary.json", summary)
+    return summary
 
 
 def _goes_on(

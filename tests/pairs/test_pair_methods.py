@@ -25,8 +25,14 @@ METHODS = sorted(name for name, cls in base.estimators().items() if cls.kind == 
 SMALL = {"hidden": 32, "epochs": 6, "batch": 16, "lr": 0.01, "seed": 0}
 
 
+#: two different networks, small
+MEMBERS = [{"method": "mlp", **SMALL}, {"method": "neighbours"}]
+
+
 def make(method, **more):
     cls = base.resolve(method)
+    if method == "ensemble":
+        return cls(members=MEMBERS)
     return cls(**{k: v for k, v in (SMALL | more).items() if k in cls.Parameters.model_fields})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,3 +47,28 @@ def predict(
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
     output.result(result, table(["probability", "interaction"], rows), *known, NOTE)
+
+
+@app.command("ensemble")
+def ensemble(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Finished runs.")],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="The ensemble's run folder.")],
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Average the probabilities of finished runs of the same pairs, as a run of its own."""
+    from parsimony.fitting import write_run
+    from parsimony.pairs.ensemble import PairEnsemble
+
+    output = Output(as_json, quiet)
+    with interruptible():
+        estimator = PairEnsemble.of_runs(runs)
+        summary = write_run(estimator, out, quiet=quiet)
+    valid = "  ".join(f"{name} {value:.4f}" for name, value in summary["valid"].items())
+    output.result(
+        summary,
+        f"{len(runs)} members, {summary['parameters']:,} parameters",
+        f"valid: {valid or 'no validation pairs'}",
+        f"run:   {summary['run']}",
+    )

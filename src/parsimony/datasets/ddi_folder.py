@@ -20,6 +20,7 @@ from parsimony.datasets import registry
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.fingerprints import BITS
 from parsimony.datasets.loading import locate
+from parsimony.datasets.time_split import split_by_time, years_of
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -35,6 +36,8 @@ from parsimony.graph.vocabulary import Kind, Vocabulary
 __all__ = ["load_ddi", "load_ddi_folder"]
 
 SETTINGS = ("S0", "S1", "S2")
+TIME = "time"  # the split that is made from DATES where no folder holds it
+DATES = "approval_date"
 
 #: DrugBank's "metabolism … decreased" and "serum concentration … increased". Where one drug alone
 #: inhibits an enzyme that the other is a substrate of, it is the second one in 8,962 of 9,120
@@ -58,7 +61,8 @@ def load_ddi_folder(
     folder
         Holds ``drugs.tsv``, ``relations.tsv`` and the pairs, or the pairs in a folder a split.
     split
-        Which of several splits; needed only where the pairs lie in folders.
+        Which of several splits; needed only where the pairs lie in folders. "time" divides all
+        pairs by the drugs' ``approval_date``.
     name, graph, source, registered
         Of the :class:`DDIData`; the graph is the folder's own ``background`` where there is one.
 
@@ -79,21 +83,18 @@ def load_ddi_folder(
     types = _table(folder / "relations.tsv", ("id", "template"))
     drug_ids = _vocabulary(drugs, folder / "drugs.tsv", "drug")
     type_ids = _vocabulary(types, folder / "relations.tsv", "relation")
-    home = _home(folder, split)
-    pairs = {}
-    for part in ("train", *(f"{p}{s}" for s in ("", *(f"_{s}" for s in SETTINGS))
-                            for p in ("valid", "test"))):  # fmt: skip
-        path = home / f"{part}.txt"
-        if part == "train" or os.path.lexists(path):
-            pairs[part] = _pairs(path, drug_ids, type_ids)
-    if not len(pairs["train"]):
-        raise EmptySplit("no training pairs", remedy="fill it", where=str(home / "train.txt"))
-    if len(pairs) == 1:
-        raise MissingFile(
-            "neither valid.txt and test.txt nor valid_S1.txt and test_S1.txt or others",
-            remedy="hold some pairs out",
-            where=str(home),
-        )
+    notes: tuple[str, ...] = ()
+    if split == TIME and not (folder / TIME).is_dir():
+        pairs, notes = _by_time(folder, drugs, drug_ids, type_ids)
+    else:
+        home = _home(folder, split)
+        pairs = _pairs_of(home, drug_ids, type_ids)
+        if len(pairs) == 1:
+            raise MissingFile(
+                "neither valid.txt and test.txt nor valid_S1.txt and test_S1.txt or others",
+                remedy="hold some pairs out",
+                where=str(home),
+            )
 
     def column(name: str) -> tuple[str, ...]:
         return tuple(drugs[name]) if name in drugs.columns else ("",) * len(drugs)
@@ -112,9 +113,44 @@ def load_ddi_folder(
         pairs=pairs,
         graph=str(own) if own.is_dir() else graph or "none",
         fingerprints=_fingerprints(bits, drug_ids) if bits.exists() else None,
+        notes=notes,
         source=source or str(folder),
         registered=registered,
     )
+
+
+def _pairs_of(home: Path, drugs: Vocabulary, types: Vocabulary) -> dict[str, np.ndarray]:
+    """Read the pairs of every split that lies in a folder."""
+    pairs = {}
+    for part in ("train", *(f"{p}{s}" for s in ("", *(f"_{s}" for s in SETTINGS))
+                            for p in ("valid", "test"))):  # fmt: skip
+        path = home / f"{part}.txt"
+        if part == "train" or os.path.lexists(path):
+            pairs[part] = _pairs(path, drugs, types)
+    if not len(pairs["train"]):
+        raise EmptySplit("no training pairs", remedy="fill it", where=str(home / "train.txt"))
+    return pairs
+
+
+def _by_time(
+    folder: Path, table: pl.DataFrame, drugs: Vocabulary, types: Vocabulary
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Divide all pairs of the folder, whatever its splits, by the drugs' years of approval."""
+    if DATES not in table.columns:
+        raise InvalidParameter(
+            f"no column {DATES!r} to split by time",
+            remedy="add it, or choose another split",
+            where=f"{folder / 'drugs.tsv'}:1",
+        )
+    homes = sorted(path.parent for path in folder.glob("*/train.txt")) or [folder]
+    rows = [part for home in homes for part in _pairs_of(home, drugs, types).values()]
+    years = years_of(table[DATES])
+    pairs, (valid_from, test_from) = split_by_time(np.unique(np.concatenate(rows), axis=0), years)
+    note = (
+        f"split by time: drugs approved from {test_from} on are tested, those from {valid_from} on "
+        f"validate; {int((years == 0).sum())} drugs without a year count as known"
+    )
+    return pairs, (note,)
 
 
 def load_ddi(

@@ -1,8 +1,8 @@
-"""Filtered rank counts from the reached nodes alone, without dense masks.
+"""Filtered rank counts without dense masks, from the reached nodes alone or from dense scores.
 
 For an answer with score s: how many other candidates score higher, and how many exactly s, with
-all other known answers left out. Unreached entities all share one score (0, or −inf with
-``unreached=below``), so they are counted, not listed.
+all other known answers left out. Entities that a walk does not reach all share one score (0, or
+−inf with ``unreached=below``), so they are counted, not listed.
 """
 
 from __future__ import annotations
@@ -69,6 +69,34 @@ def filtered_counts(  # type: ignore[no-untyped-def]
                     same -= 1
             greater[j] = above
             equal[j] = same
+
+
+@kernel
+def dense_counts(  # type: ignore[no-untyped-def]
+    scores, query, answer, known_ptr, known, low, high, value, greater, equal
+):
+    """Rank counts of answers low … high − 1 from the scores of all entities.
+
+    IN  scores (n_entities, n_queries); query, answer (n_answers,): a column and a row of it
+        known_ptr (n_queries + 1,) known: distinct known answers to leave out
+        value (n_answers,): scratch
+    OUT greater, equal (n_answers,)
+    """
+    for k in range(low, high):
+        value[k] = scores[answer[k], query[k]]
+        greater[k] = 0
+        equal[k] = -1  # the answer itself
+    for e in range(scores.shape[0]):
+        for k in range(low, high):
+            x = scores[e, query[k]]
+            greater[k] += x > value[k]
+            equal[k] += x == value[k]
+    for k in range(low, high):
+        for i in range(known_ptr[query[k]], known_ptr[query[k] + 1]):
+            if known[i] != answer[k]:
+                x = scores[known[i], query[k]]
+                greater[k] -= x > value[k]
+                equal[k] -= x == value[k]
 
 
 def filtered_counts_reference(

@@ -34,6 +34,8 @@ class PairEstimator(Estimator):
     kind = "ddi"
     task_: DDITask
     resolved_: Any
+    #: wall seconds of training
+    seconds_: float
     #: whether the method reads the drugs' structures
     structural: bool = False
     #: whether the method reads the background graph

@@ -123,6 +123,7 @@ def explain_pair(
         path_order=PATH_ORDER,
         parts={"paths": logit, **parts},
         likenesses=tuple(_likenesses(estimator, u, t, v)),
+        parts_note="The logit of this type above the average type.",
     )
 
 

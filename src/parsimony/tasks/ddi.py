@@ -33,7 +33,9 @@ class DDIOptions(Parameters):
         None, description="S0, S1 or S2: none, one or both drugs emerging; by default S1, or what "
         "the pairs are where valid.txt and test.txt are not named by a setting",
     )  # fmt: skip
-    split: str | None = Field(None, description="random, cluster or sumgnn, of a set with several")
+    split: str | None = Field(
+        None, description="random, cluster, sumgnn or time, of a set with several"
+    )
     graph: str | None = Field(
         None, description="background: hetionet, crc, layer joined by +, none, or a folder"
     )
