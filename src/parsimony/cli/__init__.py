@@ -23,6 +23,7 @@ from parsimony.cli import (
     predict,
     report,
     rules,
+    search,
 )
 from parsimony.cli.frame import Frame
 
@@ -45,6 +46,7 @@ for _name, _verb in {
     "explain": explain,
     "rules": rules,
     "apply": apply,
+    "search": search,
     "report": report,
     "doctor": doctor,
 }.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from parsimony.base import Parameters
 from parsimony.errors import InvalidParameter
@@ -37,6 +37,27 @@ class SearchSettings(Parameters):
     share: float = Field(
         0.6, gt=0, le=1, description="share of the budget spent before halving begins"
     )
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> SearchSettings:
+        """Validate values.
+
+        Raises
+        ------
+        InvalidParameter
+            Outside the declared limits.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "?"
+            field = cls.model_fields.get(name)
+            raise InvalidParameter(
+                f"the {name!r} setting of the search is not valid: {first['msg']}. "
+                f"Got {first['input']!r}",
+                remedy=(field.description or "") if field else "",
+            ) from None
 
 
 @dataclass(frozen=True)

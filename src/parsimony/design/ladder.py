@@ -1,0 +1,52 @@
+"""The ladder of trainings that a search climbs: given, or derived from the final training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parsimony.design.settings import Rung
+from parsimony.errors import InvalidParameter
+
+__all__ = ["ladder_of"]
+
+
+def ladder_of(pairs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
+    """Return the rungs from the shortest training to the longest.
+
+    Parameters
+    ----------
+    pairs
+        Pairs of dimension and epochs, or None: a quarter of the final dimension for a tenth of its
+        epochs, then half of it for a quarter.
+    final
+        The training that the winner gets.
+    chunks
+        What every dimension must be divisible by.
+
+    Raises
+    ------
+    InvalidParameter
+        Not pairs of positive whole numbers, or a dimension that cannot be cut.
+    """
+    if pairs is None:
+        shares = ((4, 10), (2, 4))
+        derived = [
+            Rung(max(chunks, final.dim // d // chunks * chunks), max(1, final.epochs // e))
+            for d, e in shares
+        ]
+        return derived[:1] if derived[0] == derived[1] else derived
+    rungs = []
+    for pair in pairs if isinstance(pairs, (list, tuple)) else [pairs]:
+        whole = isinstance(pair, (list, tuple)) and len(pair) == 2
+        if not whole or not all(isinstance(n, int) and not isinstance(n, bool) for n in pair):
+            raise InvalidParameter(
+                f"a rung of the ladder is {pair!r}",
+                remedy="give pairs of dimension and epochs: --set ladder=[[64,5],[128,20]]",
+            )
+        if pair[0] % chunks:
+            raise InvalidParameter(
+                f"a rung's dimension of {pair[0]} cannot be cut into {chunks} equal chunks",
+                remedy=f"use multiples of {chunks}",
+            )
+        rungs.append(Rung(pair[0], pair[1]))
+    return rungs
