@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from parsimony.design.settings import Rung
 from parsimony.errors import InvalidParameter
 
-__all__ = ["ladder_of"]
+__all__ = ["check_ladder", "ladder_of"]
 
 
 def ladder_of(pairs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
@@ -49,4 +51,21 @@ def ladder_of(pairs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
                 remedy=f"use multiples of {chunks}",
             )
         rungs.append(Rung(pair[0], pair[1]))
+    check_ladder(rungs)
     return rungs
+
+
+def check_ladder(ladder: Sequence[Rung]) -> None:
+    """Refuse no rung, and rungs that do not grow.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    steps = pairwise(ladder)
+    grows = all(a != b and a.dim <= b.dim and a.epochs <= b.epochs for a, b in steps)
+    if not ladder or not grows:
+        raise InvalidParameter(
+            f"the rungs {[(r.dim, r.epochs) for r in ladder]} do not grow",
+            remedy="give (dimension, epochs) from the shortest training to the longest",
+        )

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 from parsimony.design.algorithms import resolve_algorithm
 from parsimony.design.evidence import predictor_evidence, rung_evidence
+from parsimony.design.ladder import check_ladder
 from parsimony.design.ledger import TrialLedger
 from parsimony.design.measuring import Measuring
 from parsimony.design.settings import Budget, Rung, SearchSettings
 from parsimony.design.space import Space
 from parsimony.design.trial import Evaluate, Proposal, Trial
-from parsimony.errors import InvalidParameter, TrainingDiverged
+from parsimony.errors import TrainingDiverged
 from parsimony.run.engine import Engine, LocalEngine
 
 __all__ = ["SearchResult", "search"]
@@ -107,7 +107,7 @@ def search(
     """
     settings = settings or SearchSettings()
     propose = resolve_algorithm(algorithm)
-    _check(ladder)
+    check_ladder(ladder)
     measuring = Measuring(space, evaluate, ledger, engine or LocalEngine(), budget, seed, on_trial)
     walk = _Walk(propose(space, settings, seed), measuring, ladder[0])
     while walk.round(settings.share if len(ladder) > 1 else 1.0):
@@ -163,16 +163,6 @@ class _Walk(Generic[S]):
             return False  # goes on with this round, should there be more budget
         self._open = None
         return True
-
-
-def _check(ladder: Sequence[Rung]) -> None:
-    steps = pairwise(ladder)
-    grows = all(a != b and a.dim <= b.dim and a.epochs <= b.epochs for a, b in steps)
-    if not ladder or not grows:
-        raise InvalidParameter(
-            f"the rungs {[(r.dim, r.epochs) for r in ladder]} do not grow",
-            remedy="give (dimension, epochs) from the shortest training to the longest",
-        )
 
 
 def _climb(
