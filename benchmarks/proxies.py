@@ -25,27 +25,28 @@ from parsimony.embed.trial import run_trial
 from parsimony.tasks.link import LinkTask
 
 BEST = 8
+DEFAULTS = ["64", "60", "40"]
 
 
 def main() -> None:
     name = sys.argv[1]
-    dim, epochs, n = (int(x) for x in [*sys.argv[2:], "64", "60", "40"][:3])
+    dim, epochs, n = (int(x) for x in (sys.argv[2:] + DEFAULTS[len(sys.argv) - 2 :]))
     task = LinkTask(datasets.load(name))
     space, random = BilinearSpace(), np.random.default_rng(0)
     start = space.start()
     drawn, _ = draw(space, lambda: space.sample(random), n - len(start), set(space.keys(start)))
     symbols = start + drawn
 
-    def measure(d: int, e: int) -> tuple[list[float], float]:
-        begin = time.perf_counter()
+    def measure(d: int, e: int, seed: int = 0) -> tuple[list[float], float]:
+        begin = time.process_time()
         found = [
-            run_trial(task, s, dim=d, epochs=e, seed=0, threads=1, every=e).valid_mrr
+            run_trial(task, s, dim=d, epochs=e, seed=seed, threads=1, every=e).valid_mrr
             for s in symbols
         ]
-        return found, time.perf_counter() - begin
+        return found, time.process_time() - begin
 
     full, seconds = measure(dim, epochs)
-    again, _ = measure_other_seed(task, symbols, dim, epochs)
+    again, _ = measure(dim, epochs, seed=1)
     result = {
         "dataset": name,
         "structures": len(symbols),
@@ -67,9 +68,9 @@ def main() -> None:
                  (dim // 2, epochs // 4), (dim, epochs // 10), (dim, epochs // 4)):  # fmt: skip
         report(f"{d}d × {e} epochs", *measure(d, e))
     for e in (epochs, 4 * epochs):
-        begin = time.perf_counter()
+        begin = time.process_time()
         shared = screen(task, symbols, dim=dim, epochs=e, seed=0, threads=1)
-        report(f"shared vectors, {dim}d × {e} epochs", shared.tolist(), time.perf_counter() - begin)
+        report(f"shared vectors, {dim}d × {e} epochs", shared.tolist(), time.process_time() - begin)
     features, scores = space.features(symbols), np.array(full)
     said = np.empty(len(symbols))
     for i in range(len(symbols)):  # leave one out
@@ -77,15 +78,6 @@ def main() -> None:
         said[i] = Predictor().fit(features[rest], scores[rest]).predict(features[i : i + 1])[0]
     report("ridge on features of the others", said.tolist(), 0.0)
     record(f"proxies-{name}", result)
-
-
-def measure_other_seed(task, symbols, dim, epochs):  # type: ignore[no-untyped-def]
-    begin = time.perf_counter()
-    found = [
-        run_trial(task, s, dim=dim, epochs=epochs, seed=1, threads=1, every=epochs).valid_mrr
-        for s in symbols
-    ]
-    return found, time.perf_counter() - begin
 
 
 if __name__ == "__main__":

@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from parsimony import datasets
 from parsimony.base import Estimator, load_run
@@ -23,6 +26,7 @@ from parsimony.design import search as search_space
 from parsimony.design.ladder import ladder_of
 from parsimony.design.trial import Measured, Trial
 from parsimony.embed.bilinear import Bilinear
+from parsimony.embed.screening import screen
 from parsimony.embed.trial import run_trial
 from parsimony.errors import EmptySplit, RunExists, UnknownParameter, suggest
 from parsimony.fitting import fit
@@ -40,6 +44,9 @@ __all__ = ["search_symbols", "space_of"]
 _FREE = ("dim", "epochs", "seed", "threads", "patience", "every", "symbol")
 
 SPACES = ("bilinear",)
+
+#: Epochs of the shared training: so many of a trial's on the lowest rung.
+SCREENING = 4
 
 
 def space_of(name: str) -> BilinearSpace:
@@ -71,6 +78,31 @@ class SymbolTrial:
             self.task, structure, dim=dim, epochs=epochs, seed=seed,
             **{**self.settings, "every": epochs},
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SymbolScreen:
+    """Guesses symbols by shared vectors; what was guessed is kept for a resumed search."""
+
+    task: LinkTask
+    rung: Rung
+    seed: int
+    settings: dict[str, Any]
+    kept: Path
+    quiet: bool
+
+    def __call__(self, structures: Sequence[Symbol]) -> npt.NDArray[np.float64]:
+        """See :class:`parsimony.design.space.Screen`."""
+        texts = [str(symbol) for symbol in structures]
+        asked = {"dim": self.rung.dim, "epochs": self.rung.epochs, "seed": self.seed}
+        if self.kept.exists():
+            before = json.loads(self.kept.read_text(encoding="utf-8"))
+            if before["asked"] == asked and list(before["guesses"]) == texts:
+                return np.array(list(before["guesses"].values()))
+        found = screen(self.task, structures, **asked, quiet=self.quiet, **self.settings)
+        guesses = dict(zip(texts, found.tolist(), strict=True))
+        write_atomic(self.kept, json.dumps({"asked": asked, "guesses": guesses}, indent=1) + "\n")
+        return found
 
 
 def search_symbols(
@@ -130,6 +162,7 @@ def search_symbols(
         The folder belongs to something else.
     """
     given = dict(settings or {})
+    seed = int(given.pop("seed", seed))
     where = space_of(space)
     named = [name for name in SearchSettings.model_fields if name in given]
     search_settings = SearchSettings.of({name: given.pop(name) for name in named})
@@ -161,6 +194,10 @@ def search_symbols(
             where, SymbolTrial(task, shared), ledger, budget=budget, ladder=ladder,
             algorithm=algorithm, settings=search_settings, seed=seed,
             engine=engine or LocalEngine(), on_trial=on_trial,
+            screen=SymbolScreen(
+                task, Rung(ladder[0].dim, SCREENING * ladder[0].epochs), seed, shared,
+                folder / "search" / "screening.json", quiet,
+            ),
         )  # fmt: skip
         if on_searched is not None:
             on_searched()

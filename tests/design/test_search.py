@@ -30,6 +30,12 @@ SMALL = SearchSettings(per_round=4, candidates=32, parents=4)
 LADDER = (Rung(4, 20), Rung(8, 40), Rung(8, 80))
 
 
+def by_features(structures):
+    """A cheap guess, in the place of shared weights: few blocks, many mirrored."""
+    features = SPACE.features(structures)
+    return features[:, -8:].std(axis=1) - features[:, 22] / 16
+
+
 def run(folder, *, resume=False, evaluate=None, ladder=LADDER, **options):
     options = {"budget": Budget(trials=24), "settings": SMALL, **options}
     with TrialLedger(folder, {"data": "tensor"}, resume=resume) as ledger:
@@ -40,7 +46,10 @@ def run(folder, *, resume=False, evaluate=None, ladder=LADDER, **options):
 def found(tmp_path_factory):
     """One search of every algorithm."""
     folder = tmp_path_factory.mktemp("searches")
-    return {name: run(folder / name, algorithm=name) for name in ALGORITHMS}
+    return {
+        name: run(folder / name, algorithm=name, screen=by_features if name == "supernet" else None)
+        for name in ALGORITHMS
+    }
 
 
 @pytest.mark.parametrize("algorithm", list(ALGORITHMS))
@@ -59,7 +68,7 @@ def test_a_search(found, algorithm):
     keys = [t.identity for t in result.trials]
     assert len(set(keys)) == len(keys)
     assert SPACE.valid([SPACE.parse(t.structure) for t in result.trials]).all()
-    assert (result.predictor is not None) == (algorithm in ("greedy", "evolution"))
+    assert (result.predictor is not None) == (algorithm in ("greedy", "evolution", "supernet"))
     assert next(r["structures"] for r in result.rungs) >= 2
 
 
@@ -227,5 +236,6 @@ def test_another_space(tmp_path):
             result = search(
                 Digits(), evaluate, ledger, budget=Budget(trials=60), ladder=[Rung(1, 1)],
                 algorithm=algorithm, settings=SMALL,
+                screen=lambda many: -Digits.features(many)[:, 1],
             )  # fmt: skip
         assert result.best.valid >= (2 if algorithm == "greedy" else 5)

@@ -33,7 +33,9 @@ def command(
     ] = "bilinear",
     algorithm: Annotated[
         str,
-        typer.Option("--algorithm", metavar="greedy|evolution|random|exhaustive", help="How."),
+        typer.Option(
+            "--algorithm", metavar="greedy|evolution|random|exhaustive|supernet", help="How."
+        ),
     ] = "greedy",
     trials: Annotated[
         int | None,

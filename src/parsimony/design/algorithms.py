@@ -14,6 +14,7 @@ from parsimony.design.evolution import evolution
 from parsimony.design.exhaustive import exhaustive
 from parsimony.design.greedy import greedy
 from parsimony.design.random_search import random_search
+from parsimony.design.supernet import supernet
 from parsimony.errors import UnknownParameter, suggest
 
 __all__ = ["ALGORITHMS", "Algorithm", "resolve_algorithm"]
@@ -25,6 +26,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "evolution": evolution,
     "random": random_search,
     "exhaustive": exhaustive,
+    "supernet": supernet,
 }
 
 

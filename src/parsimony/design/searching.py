@@ -17,7 +17,7 @@ from parsimony.design.ladder import check_ladder
 from parsimony.design.ledger import TrialLedger
 from parsimony.design.measuring import Measuring
 from parsimony.design.settings import Budget, Rung, SearchSettings
-from parsimony.design.space import Space
+from parsimony.design.space import Screen, Space
 from parsimony.design.trial import Evaluate, Proposal, Trial
 from parsimony.errors import TrainingDiverged
 from parsimony.run.engine import Engine, LocalEngine
@@ -69,6 +69,7 @@ def search(
     settings: SearchSettings | None = None,
     seed: int = 0,
     engine: Engine | None = None,
+    screen: Screen[S] | None = None,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> SearchResult[S]:
     """Search a space.
@@ -86,13 +87,15 @@ def search(
     ladder
         Rungs from the shortest training to the longest.
     algorithm
-        ``greedy``, ``evolution``, ``random`` or ``exhaustive``.
+        ``greedy``, ``evolution``, ``random``, ``exhaustive`` or ``supernet``.
     settings
         Of the algorithm and the ladder.
     seed
         Of everything random.
     engine
         Where trials run; in this process by default.
+    screen
+        Guesses many structures by one training; for ``supernet``.
     on_trial
         Called with every trial.
 
@@ -101,7 +104,7 @@ def search(
     UnknownParameter
         No such algorithm.
     InvalidParameter
-        No rung, or rungs that do not grow.
+        No rung, or rungs that do not grow; ``supernet`` without ``screen``.
     TrainingDiverged
         No structure at all could be trained.
     """
@@ -109,7 +112,8 @@ def search(
     propose = resolve_algorithm(algorithm)
     check_ladder(ladder)
     measuring = Measuring(space, evaluate, ledger, engine or LocalEngine(), budget, seed, on_trial)
-    walk = _Walk(propose(space, settings, seed), measuring, ladder[0])
+    extra = {"screen": screen} if algorithm == "supernet" else {}
+    walk = _Walk(propose(space, settings, seed, **extra), measuring, ladder[0])
     while walk.round(settings.share if len(ladder) > 1 else 1.0):
         pass
     walk.known |= _climb(measuring, walk.known, ladder, settings)

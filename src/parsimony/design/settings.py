@@ -31,6 +31,7 @@ class SearchSettings(Parameters):
     parents: int = Field(8, ge=1, description="greedy: best structures of a size that grow")
     rounds: int = Field(2, ge=1, description="greedy: rounds a size")
     population: int = Field(8, ge=2, description="evolution: structures that have children")
+    pool: int = Field(400, ge=1, description="supernet: structures that share one training")
     max_size: int = Field(6, ge=1, le=7, description="exhaustive: blocks at most")
     keep: int = Field(4, ge=2, description="halving: one of so many goes on to the next rung")
     finalists: int = Field(2, ge=1, description="halving: structures on the last rung")

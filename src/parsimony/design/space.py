@@ -8,9 +8,18 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Space"]
+__all__ = ["Screen", "Space"]
 
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+class Screen(Protocol[S_contra]):
+    """Guesses the figures of many structures by one training of shared weights."""
+
+    def __call__(self, structures: Sequence[S_contra]) -> npt.NDArray[np.float64]:
+        """Return one guess a structure, (n,); the same structures, the same guesses."""
+        ...
 
 
 class Space(Protocol[S]):
