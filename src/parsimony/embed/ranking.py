@@ -89,7 +89,7 @@ class Ranker:
             array = scores.cpu().numpy()
             answers = slice(queries.answer_ptr[part.start], queries.answer_ptr[part.stop])
             count = np.diff(queries.answer_ptr[part.start : part.stop + 1])
-            query = np.repeat(np.arange(len(count)), count)
+            query = np.repeat(np.arange(len(count), dtype=np.uint64), count)
             known_ptr = queries.known_ptr[part.start : part.stop + 1]
             known = queries.known[known_ptr[0] : known_ptr[-1]]
             n = len(query)

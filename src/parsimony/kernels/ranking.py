@@ -77,7 +77,8 @@ def dense_counts(  # type: ignore[no-untyped-def]
 ):
     """Rank counts of answers low … high − 1 from the scores of all entities.
 
-    IN  scores (n_entities, n_queries); query, answer (n_answers,): a column and a row of it
+    IN  scores (n_entities, n_queries); query, answer (n_answers,): a column and a row of it,
+        unsigned, as those need no check for negative ones
         known_ptr (n_queries + 1,) known: distinct known answers to leave out
         value (n_answers,): scratch
     OUT greater, equal (n_answers,)
@@ -86,11 +87,17 @@ def dense_counts(  # type: ignore[no-untyped-def]
         value[k] = scores[answer[k], query[k]]
         greater[k] = 0
         equal[k] = -1  # the answer itself
+    # Slices from 0, and a row's scores side by side, so that the comparisons are vectorised.
+    n = high - low
+    column, than, above, same = query[low:high], value[low:high], greater[low:high], equal[low:high]
+    beside = np.empty_like(than)
     for e in range(scores.shape[0]):
-        for k in range(low, high):
-            x = scores[e, query[k]]
-            greater[k] += x > value[k]
-            equal[k] += x == value[k]
+        row = scores[e]
+        for k in range(n):
+            beside[k] = row[column[k]]
+        for k in range(n):
+            above[k] += np.int32(beside[k] > than[k])
+            same[k] += np.int32(beside[k] == than[k])
     for k in range(low, high):
         for i in range(known_ptr[query[k]], known_ptr[query[k] + 1]):
             if known[i] != answer[k]:

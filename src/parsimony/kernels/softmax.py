@@ -38,31 +38,34 @@ def softmax_residual(scores, bias, ptr, answer, low, high, partial, highest, tot
     for q in range(low, high):
         highest[q] = -np.inf
         total[q] = 0.0
-        partial[q] = 0.0
+    # Loops from 0 over slices: only these are vectorised.
+    n = high - low
+    top, part, whole = highest[low:high], partial[low:high], total[low:high]
     for c in range(scores.shape[0]):
-        for q in range(low, high):
-            scores[c, q] += bias[c]
-            if scores[c, q] > highest[q]:
-                highest[q] = scores[c, q]
+        row, b = scores[c, low:high], bias[c]
+        for q in range(n):
+            x = row[q] + b
+            top[q] = x if x > top[q] else top[q]
     for q in range(low, high):
         found = 0.0
         for i in range(ptr[q], ptr[q + 1]):
-            found += scores[answer[i], q]
+            found += scores[answer[i], q] + bias[answer[i]]
         loss[q] = -found
     for first in range(0, scores.shape[0], _ROWS):
+        part[:] = 0
         for c in range(first, min(first + _ROWS, scores.shape[0])):
-            for q in range(low, high):
-                x = exp(scores[c, q] - highest[q])
-                scores[c, q] = x
-                partial[q] += x
-        for q in range(low, high):
-            total[q] += partial[q]
-            partial[q] = 0.0
+            row, b = scores[c, low:high], bias[c]
+            for q in range(n):
+                x = exp(row[q] + b - top[q])
+                row[q] = x
+                part[q] += x
+        for q in range(n):
+            whole[q] += part[q]
     for q in range(low, high):
-        n = ptr[q + 1] - ptr[q]
-        loss[q] += n * (np.log(total[q]) + highest[q])
+        count = ptr[q + 1] - ptr[q]
+        loss[q] += count * (np.log(total[q]) + highest[q])
         for i in range(ptr[q], ptr[q + 1]):
-            scores[answer[i], q] -= total[q] / n
+            scores[answer[i], q] -= total[q] / count
 
 
 def softmax_residual_reference(
