@@ -9,7 +9,7 @@ import pytest
 
 from parsimony.knowledge import Symbol, read_symbol
 
-TINY = ["--set", "dim=16", "--set", "epochs=4", "--set", "per_round=3", "--set", "threads=1"]
+TINY = ["--set", "dim=16", "--set", "epochs=8", "--set", "per_round=3", "--set", "threads=1"]
 SMALL = [*TINY, "--trials", "12"]
 
 
@@ -27,7 +27,7 @@ def test_a_search_and_what_can_be_done_with_it(typed, tmp_path):
     rows = [json.loads(line) for line in (run / "search" / "trials.jsonl").read_text().splitlines()]
     assert rows[0]["space"] == "bilinear"
     assert len(rows) == 13
-    assert {(row["dim"], row["epochs"]) for row in rows[1:]} == {(4, 1), (8, 1)}
+    assert {(row["dim"], row["epochs"]) for row in rows[1:]} == {(16, 1), (16, 2)}
     # The best finalist on validation, and the named one beside it.
     finalists = done["comparison"]
     assert len(finalists) == 2

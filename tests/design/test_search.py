@@ -162,6 +162,19 @@ def test_budgets(tmp_path):
             Budget(**wrong)
 
 
+def test_repeated_seeds_decide_by_their_mean(tmp_path):
+    settings = SearchSettings(per_round=4, candidates=32, repeats=3, finalists=3)
+    ladder = (Rung(4, 10), Rung(8, 20))
+    result = run(tmp_path, settings=settings, ladder=ladder, budget=Budget(trials=40))
+    top = {}
+    for trial in result.trials:
+        if trial.stage == "rung 1":
+            top.setdefault(trial.canonical, []).append(trial)
+    assert {t.seed for group in top.values() for t in group} == {0, 1, 2}
+    whole = {key: sum(t.valid for t in g) / 3 for key, g in top.items() if len(g) == 3}
+    assert result.best.canonical == max(whole, key=whole.get)
+
+
 def test_a_space_that_ends(tmp_path):
     settings = SearchSettings(max_size=4)
     result = run(

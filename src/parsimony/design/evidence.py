@@ -61,7 +61,11 @@ def rung_evidence(ladder: Sequence[Rung], trials: Sequence[Trial]) -> list[dict[
     what it would be over all.
     """
     figures = [
-        {t.canonical: t.valid for t in trials if (t.dim, t.epochs) == (rung.dim, rung.epochs)}
+        {  # reversed: of several seeds the first counts
+            t.canonical: t.valid
+            for t in reversed(trials)
+            if (t.dim, t.epochs) == (rung.dim, rung.epochs)
+        }
         for rung in ladder
     ]
     found = []

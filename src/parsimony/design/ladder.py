@@ -18,8 +18,9 @@ def ladder_of(pairs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
     Parameters
     ----------
     pairs
-        Pairs of dimension and epochs, or None: a quarter of the final dimension for a tenth of its
-        epochs, then half of it for a quarter.
+        Pairs of dimension and epochs, or None: the final dimension for a tenth of the final
+        epochs, then for a quarter. (Structures are ranked very differently by smaller dimensions:
+        ``benchmarks/proxies.py``.)
     final
         The training that the winner gets.
     chunks
@@ -31,11 +32,7 @@ def ladder_of(pairs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
         Not pairs of positive whole numbers, or a dimension that cannot be cut.
     """
     if pairs is None:
-        shares = ((4, 10), (2, 4))
-        derived = [
-            Rung(max(chunks, final.dim // d // chunks * chunks), max(1, final.epochs // e))
-            for d, e in shares
-        ]
+        derived = [Rung(final.dim, max(1, final.epochs // share)) for share in (10, 4)]
         return derived[:1] if derived[0] == derived[1] else derived
     rungs = []
     for pair in pairs if isinstance(pairs, (list, tuple)) else [pairs]:

@@ -68,19 +68,24 @@ class Measuring(Generic[S]):
         *,
         stage: str = "search",
         share: float = 1.0,
+        repeat: int = 0,
     ) -> list[Trial | None]:
-        """Return the trials in the order of the proposals; None where the budget ended before."""
+        """Return the trials in the order of the proposals; None where the budget ended before.
+
+        ``repeat`` counts the seeds of one structure from the search's own.
+        """
+        seed = self.seed + repeat
         trials: dict[int, Trial] = {}
         asked: list[int] = []
         for i, proposal in enumerate(proposals):
-            known = self.ledger.find(proposal.key, self.seed, rung.epochs, rung.dim)
+            known = self.ledger.find(proposal.key, seed, rung.epochs, rung.dim)
             if known is None:
                 asked.append(i)
-            elif self._start(proposal, rung, share):
+            elif self._start(proposal, rung, seed, share):
                 trials[i] = known
                 self._end(known)
         jobs = [
-            {"structure": proposals[i].structure, "seed": self.seed, "epochs": rung.epochs,
+            {"structure": proposals[i].structure, "seed": seed, "epochs": rung.epochs,
              "dim": rung.dim}
             for i in asked
         ]  # fmt: skip
@@ -89,18 +94,18 @@ class Measuring(Generic[S]):
             results = self.engine.run(
                 partial(_guarded, self.evaluate),
                 jobs,
-                lambda: self._start(proposals[next(following)], rung, share),
+                lambda: self._start(proposals[next(following)], rung, seed, share),
             )
             for n, result in results:
-                trial = self._trial(proposals[asked[n]], rung, stage, *result)
+                trial = self._trial(proposals[asked[n]], rung, seed, stage, *result)
                 self.ledger.append(trial)
                 trials[asked[n]] = trial
                 self._end(trial)
         return [trials.get(i) for i in range(len(proposals))]
 
-    def _start(self, proposal: Proposal[S], rung: Rung, share: float) -> bool:
+    def _start(self, proposal: Proposal[S], rung: Rung, seed: int, share: float) -> bool:
         """Charge a trial to the budget, once; whether it may start."""
-        identity = (proposal.key, self.seed, rung.epochs, rung.dim)
+        identity = (proposal.key, seed, rung.epochs, rung.dim)
         if identity in self._started:
             return True
         if not self.left(share):
@@ -110,12 +115,18 @@ class Measuring(Generic[S]):
         return True
 
     def _trial(
-        self, proposal: Proposal[S], rung: Rung, stage: str, found: Measured, error: str | None
+        self,
+        proposal: Proposal[S],
+        rung: Rung,
+        seed: int,
+        stage: str,
+        found: Measured,
+        error: str | None,
     ) -> Trial:
         return Trial(
             structure=self.space.text(proposal.structure),
             canonical=proposal.key,
-            seed=self.seed,
+            seed=seed,
             epochs=rung.epochs,
             dim=rung.dim,
             valid=float(found.valid_mrr),

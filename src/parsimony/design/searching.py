@@ -36,7 +36,7 @@ class SearchResult(Generic[S]):
     structure
         The best on validation, on the highest rung that was reached.
     best : Trial
-        Its trial there.
+        Its trial there, the first of its seeds.
     trials : list of Trial
         All that were asked for, in the order in which they ended.
     named : mapping of str to Trial
@@ -194,14 +194,26 @@ def _climb(
             Proposal(known[key], key, "named" if key in named else "climb") for key in chosen
         ]
         share = settings.share + (1 - settings.share) * level / (len(ladder) - 1)
-        measuring.measure(proposals, ladder[level], stage=f"rung {level}", share=share)
+        for repeat in range(settings.repeats if last else 1):
+            measuring.measure(
+                proposals, ladder[level], stage=f"rung {level}", share=share, repeat=repeat
+            )
     return named
 
 
 def _ranked(trials: Sequence[Trial], rung: Rung) -> list[Trial]:
-    """The trials of a rung that did not diverge, best first; ties by age."""
-    mine = [t for t in trials if (t.dim, t.epochs) == (rung.dim, rung.epochs) and t.error is None]
-    return sorted(mine, key=lambda trial: -trial.valid)
+    """The structures of a rung, best first, each by its first trial; ties by age.
+
+    Of a structure that was repeated the mean counts, and one with more seeds stands before one
+    for which the budget ended. A training that diverged ranks nowhere.
+    """
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if (trial.dim, trial.epochs) == (rung.dim, rung.epochs):
+            groups.setdefault(trial.canonical, []).append(trial)
+    sound = [group for group in groups.values() if all(trial.error is None for trial in group)]
+    sound.sort(key=lambda group: (-len(group), -sum(trial.valid for trial in group) / len(group)))
+    return [group[0] for group in sound]
 
 
 def _best(trials: Sequence[Trial], ladder: Sequence[Rung]) -> Trial:

@@ -35,6 +35,7 @@ class SearchSettings(Parameters):
     max_size: int = Field(6, ge=1, le=7, description="exhaustive: blocks at most")
     keep: int = Field(4, ge=2, description="halving: one of so many goes on to the next rung")
     finalists: int = Field(2, ge=1, description="halving: structures on the last rung")
+    repeats: int = Field(1, ge=1, description="halving: seeds on the last rung; their mean decides")
     share: float = Field(
         0.6, gt=0, le=1, description="share of the budget spent before halving begins"
     )
