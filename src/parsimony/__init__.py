@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from parsimony import datasets, errors
     from parsimony.base import Estimator, estimators, load_run, resolve
     from parsimony.datasets import LinkData
+    from parsimony.embed.bilinear import Analogy, Bilinear, ComplEx, DistMult, SimplE
+    from parsimony.embed.geometric import RotatE, TransE
     from parsimony.errors import ParsimonyError
     from parsimony.fitting import fit
     from parsimony.graph import KnowledgeGraph, Vocabulary
@@ -32,6 +34,10 @@ __version__ = "0.1.0"
 #: public name → the module that defines it ("" for a module of the package)
 _HOME = {
     "AdaProp": "reason.adaprop",
+    "Analogy": "embed.bilinear",
+    "Bilinear": "embed.bilinear",
+    "ComplEx": "embed.bilinear",
+    "DistMult": "embed.bilinear",
     "Estimator": "base",
     "Explanation": "knowledge",
     "KnowledgeGraph": "graph",
@@ -39,8 +45,11 @@ _HOME = {
     "LinkTask": "tasks.link",
     "ParsimonyError": "errors",
     "RedGNN": "reason.redgnn",
+    "RotatE": "embed.geometric",
     "Rule": "knowledge",
     "RuleReasoner": "reason.rules",
+    "SimplE": "embed.bilinear",
+    "TransE": "embed.geometric",
     "Vocabulary": "graph",
     "apply_rules": "reason.rules",
     "audit": "tasks.audit",
@@ -57,6 +66,10 @@ _HOME = {
 
 __all__ = [
     "AdaProp",
+    "Analogy",
+    "Bilinear",
+    "ComplEx",
+    "DistMult",
     "Estimator",
     "Explanation",
     "KnowledgeGraph",
@@ -64,8 +77,11 @@ __all__ = [
     "LinkTask",
     "ParsimonyError",
     "RedGNN",
+    "RotatE",
     "Rule",
     "RuleReasoner",
+    "SimplE",
+    "TransE",
     "Vocabulary",
     "__version__",
     "apply_rules",

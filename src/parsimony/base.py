@@ -22,6 +22,13 @@ _HOMES = {
     "redgnn": "parsimony.reason.redgnn:RedGNN",
     "adaprop": "parsimony.reason.adaprop:AdaProp",
     "rules": "parsimony.reason.rules:RuleReasoner",
+    "bilinear": "parsimony.embed.bilinear:Bilinear",
+    "complex": "parsimony.embed.bilinear:ComplEx",
+    "distmult": "parsimony.embed.bilinear:DistMult",
+    "simple": "parsimony.embed.bilinear:SimplE",
+    "analogy": "parsimony.embed.bilinear:Analogy",
+    "transe": "parsimony.embed.geometric:TransE",
+    "rotate": "parsimony.embed.geometric:RotatE",
     "neighbours": "parsimony.pairs.neighbours:Neighbours",
     "emergnn": "parsimony.reason.emergnn:EmerGNN",
     "mlp": "parsimony.pairs.mlp:MLP",
@@ -101,6 +108,11 @@ class Estimator(ABC):
     @abstractmethod
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Measure on a split."""
+
+    def knowledge_table(self, top: int, *, quiet: bool = True) -> dict[str, Any]:
+        """Return what knowledge.toml holds: by default the ``top`` rules that it has learned."""
+        rules = self.knowledge(top=top, quiet=quiet)  # type: ignore[attr-defined]
+        return {"rules": [str(rule) for rule in rules]}
 
     @abstractmethod
     def save(self, path: Path | str) -> None:

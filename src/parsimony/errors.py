@@ -16,6 +16,7 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     │   ├── UnknownEntity           a name outside the entity vocabulary
     │   ├── UnknownRelation         a name outside the relation vocabulary
     │   ├── UnknownDrug             neither an id nor a name of a drug
+    │   ├── UnknownSymbol           no scoring function of that name
     │   ├── UnknownDataset          neither a registered name nor a path
     │   ├── ChecksumMismatch        bytes differ from those promised
     │   ├── CorruptArchive          truncated, damaged or unsafe archive
@@ -23,6 +24,7 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     ├── RunError                the run folder is wrong (exit 2)
     │   ├── RunExists               a non-empty folder without ``--resume``
     │   ├── MissingRun              no run there
+    │   ├── LedgerMismatch          trials that were measured on something else
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   └── RunVersionError         written by another version of the run format
     └── TrainingDiverged        the loss is no longer finite (exit 1)
@@ -46,6 +48,7 @@ __all__ = [
     "EncodingError",
     "FormatError",
     "InvalidParameter",
+    "LedgerMismatch",
     "MissingExtra",
     "MissingFile",
     "MissingRun",
@@ -60,6 +63,7 @@ __all__ = [
     "UnknownEntity",
     "UnknownParameter",
     "UnknownRelation",
+    "UnknownSymbol",
     "UsageError",
     "suggest",
 ]
@@ -225,6 +229,13 @@ class UnknownDrug(_UnknownName):
     plural = "drugs"
 
 
+class UnknownSymbol(_UnknownName):
+    """A word that names no scoring function."""
+
+    noun = "symbol"
+    plural = "symbols"
+
+
 class UnknownDataset(_UnknownName):
     """Neither a registered dataset name nor an existing path."""
 
@@ -256,6 +267,10 @@ class RunExists(RunError):
 
 class MissingRun(RunError):
     """No run folder at that path, or one without what the verb needs."""
+
+
+class LedgerMismatch(RunError):
+    """A ledger of trials that were measured on other data or with other settings."""
 
 
 class CorruptRun(RunError):

@@ -124,8 +124,7 @@ def _finish(
             k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
         }
     estimator.write(run)
-    rules = [str(rule) for rule in estimator.knowledge(top=KNOWN_RULES, quiet=quiet)]
-    run.write_toml("knowledge.toml", {"rules": rules})
+    run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
     run.write_json("metrics.json", metrics)
     run.write_json("ledger.json", estimator.ledger_.as_dict())
     valid = metrics.get("valid", {}).get("metrics", {})

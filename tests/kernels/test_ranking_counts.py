@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DTYPES
 
 from parsimony.kernels.frontier import Scratch
-from parsimony.kernels.ranking import filtered_counts, filtered_counts_reference
+from parsimony.kernels.ranking import dense_counts, filtered_counts, filtered_counts_reference
 
 
 @st.composite
@@ -60,3 +60,24 @@ def test_counts(dtype, unreached, batch):
     )  # fmt: skip
     assert greater.tolist() == expected[0].tolist()
     assert equal.tolist() == expected[1].tolist()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(batch=batches())
+@settings(deadline=None, max_examples=80)
+def test_counts_of_dense_scores(dtype, batch):
+    n_entities, score, rng, queries = batch
+    dense = rng.choice(score, (len(queries), n_entities))
+    expected = filtered_counts_reference(
+        dense, [q[1] for q in queries], [q[2].tolist() for q in queries]
+    )
+    known_ptr, known = flat([q[1] for q in queries])
+    answer_ptr, answer = flat([q[2] for q in queries])
+    query = np.repeat(np.arange(len(queries), dtype=np.uint64), np.diff(answer_ptr))
+    greater, equal = np.full(len(answer), -9, np.int32), np.full(len(answer), -9, np.int32)
+    value, half = np.empty(len(answer), dtype), len(answer) // 2
+    scores = np.ascontiguousarray(dense.T.astype(dtype))
+    for low, high in ((0, half), (half, len(answer))):  # answers may be shared out
+        dense_counts(scores, query, answer, known_ptr, known, low, high, value, greater, equal)
+    np.testing.assert_array_equal(greater, expected[0])
+    np.testing.assert_array_equal(equal, expected[1])

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from parsimony.errors import InvalidParameter
-from parsimony.knowledge import EvidenceEdge, Explanation
-from parsimony.report import explanation_figure, learning_curve
+from parsimony.knowledge import EvidenceEdge, Explanation, Symbol
+from parsimony.report import explanation_figure, learning_curve, symbol_figure
 
 HISTORY = [{"epoch": i, "loss": 4.0 / i, "valid_mrr": 0.2 * i} for i in (1, 2, 3)]
 
@@ -57,3 +57,17 @@ def test_nothing_heavy_is_imported_early():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_symbols(tmp_path):
+    one = symbol_figure(Symbol.parse("ComplEx"), tmp_path / "one.svg")
+    tree = ElementTree.fromstring(one.read_bytes())
+    words = ["".join(text.itertext()).strip() for text in tree.iter() if text.tag.endswith("text")]
+    assert "ComplEx" in words
+    assert {"1", "2", "3", "4", "−3", "−4"} <= set(words)
+    assert symbol_figure(Symbol.named(), tmp_path / "all.png").stat().st_size > 10_000
+    assert symbol_figure({"$x_": Symbol([[0] * 4] * 4)}, tmp_path / "odd.pdf").exists()
+    with pytest.raises(InvalidParameter):
+        symbol_figure({}, tmp_path / "none.png")
+    with pytest.raises(InvalidParameter):
+        symbol_figure(Symbol.parse("CP"), tmp_path / "a.docx")

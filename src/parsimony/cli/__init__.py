@@ -19,10 +19,12 @@ from parsimony.cli import (
     doctor,
     evaluate,
     explain,
+    export,
     fit,
     predict,
     report,
     rules,
+    search,
 )
 from parsimony.cli.frame import Frame
 
@@ -43,8 +45,10 @@ for _name, _verb in {
     "evaluate": evaluate,
     "predict": predict,
     "explain": explain,
+    "export": export,
     "rules": rules,
     "apply": apply,
+    "search": search,
     "report": report,
     "doctor": doctor,
 }.items():

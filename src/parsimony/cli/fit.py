@@ -43,8 +43,9 @@ def command(
         str | None,
         typer.Option(
             "--method",
-            help="How: redgnn, adaprop or rules [default: redgnn]; for ddi neighbours, "
-            "mlp, prior, emergnn or walks [default: neighbours].",
+            help="How: redgnn, adaprop, rules, or vectors: bilinear, complex, distmult, simple, "
+            "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp, "
+            "prior, walks, emergnn or ensemble [default: neighbours].",
         ),
     ] = None,
     out: Annotated[
@@ -55,6 +56,13 @@ def command(
     knowledge: Annotated[
         Path | None,
         typer.Option("--knowledge", metavar="FILE", help="Rules to start from (method rules)."),
+    ] = None,
+    symbol: Annotated[
+        str | None,
+        typer.Option(
+            "--symbol", metavar="FILE|NAME",
+            help="Scoring function of method bilinear: a knowledge.toml, a text file, or a name.",
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs.")] = None,
     time_budget: Annotated[
@@ -70,8 +78,10 @@ def command(
 ) -> None:
     """Train a method and write a run folder."""
     output = Output(as_json, quiet)
-    method = _method(task, method, data)
+    method = _method(task, method or ("bilinear" if symbol is not None else None), data)
     parameters = parse_settings(settings)
+    if symbol is not None:
+        parameters["symbol"] = _symbol(symbol, method)
     names = parse_columns(columns)
     budget = _seconds(time_budget)
     _check_device(device)
@@ -134,6 +144,36 @@ def _method(task: str | None, method: str | None, data: str) -> str:
     return method
 
 
+def _symbol(given: str, method: str) -> str:
+    """Read a symbol by its file, its run folder, its name or its text.
+
+    Raises
+    ------
+    InvalidParameter
+        A method that has its own scoring function.
+    MissingFile
+        What looks like a path, and nothing is there.
+    FormatError, UnknownSymbol
+        A file or a text that holds no symbol.
+    """
+    from parsimony.errors import MissingFile
+    from parsimony.knowledge.symbol import Symbol
+    from parsimony.knowledge.symbol_file import read_symbol
+
+    if method != "bilinear":
+        raise InvalidParameter(
+            f"method {method!r} takes no symbol", remedy="--method bilinear, or leave it out"
+        )
+    path = Path(given)
+    if (path / "knowledge.toml").is_file():
+        path = path / "knowledge.toml"
+    if path.is_file():
+        return str(read_symbol(path))
+    if path.suffix in (".toml", ".txt") or path.is_dir() or len(path.parts) > 1:
+        raise MissingFile("no symbol there", remedy="a file or a name", where=given)
+    return str(Symbol.parse(given))
+
+
 def default_run(
     data: str, method: str, seed: Any, settings: Mapping[str, Any] = MappingProxyType({})
 ) -> Path:
@@ -147,7 +187,7 @@ def default_run(
 def resume_line(run: Path, *, given: bool) -> str:
     """Return the command that goes on with an interrupted one."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
-    if not words or words[0] != "fit":
+    if not words or words[0] not in ("fit", "search"):
         return "the same command and --resume"
     return shlex.join(["parsimony", *words, "--resume"])
 

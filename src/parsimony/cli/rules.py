@@ -18,7 +18,7 @@ from parsimony.cli.options import (
     open_run,
     parse_columns,
 )
-from parsimony.errors import UnknownParameter, suggest
+from parsimony.errors import UnknownParameter, UsageError, suggest
 
 _ALL = 1_000_000
 _FORMATS = ("text", "anyburl", "amie", "datalog")
@@ -87,6 +87,12 @@ def find_rules(
     path = Path(source)
     if (path / "config.toml").is_file():
         estimator = open_run(path, "link")
+        if hasattr(estimator, "vectors"):
+            raise UsageError(
+                f"method {estimator.method} has learned vectors, not rules",
+                remedy="parsimony export writes the vectors; a symbol stands in knowledge.toml",
+                where=source,
+            )
         relations = estimator.task_.data.relations
         _check(relation, relations)
         written = _written(path) if relation is None else []

@@ -1,8 +1,8 @@
-"""Filtered rank counts from the reached nodes alone, without dense masks.
+"""Filtered rank counts without dense masks, from the reached nodes alone or from dense scores.
 
 For an answer with score s: how many other candidates score higher, and how many exactly s, with
-all other known answers left out. Unreached entities all share one score (0, or −inf with
-``unreached=below``), so they are counted, not listed.
+all other known answers left out. Entities that a walk does not reach all share one score (0, or
+−inf with ``unreached=below``), so they are counted, not listed.
 """
 
 from __future__ import annotations
@@ -69,6 +69,41 @@ def filtered_counts(  # type: ignore[no-untyped-def]
                     same -= 1
             greater[j] = above
             equal[j] = same
+
+
+@kernel
+def dense_counts(  # type: ignore[no-untyped-def]
+    scores, query, answer, known_ptr, known, low, high, value, greater, equal
+):
+    """Rank counts of answers low … high − 1 from the scores of all entities.
+
+    IN  scores (n_entities, n_queries); query, answer (n_answers,): a column and a row of it,
+        unsigned, as those need no check for negative ones
+        known_ptr (n_queries + 1,) known: distinct known answers to leave out
+        value (n_answers,): scratch
+    OUT greater, equal (n_answers,)
+    """
+    for k in range(low, high):
+        value[k] = scores[answer[k], query[k]]
+        greater[k] = 0
+        equal[k] = -1  # the answer itself
+    # Slices from 0, and a row's scores side by side, so that the comparisons are vectorised.
+    n = high - low
+    column, than, above, same = query[low:high], value[low:high], greater[low:high], equal[low:high]
+    beside = np.empty_like(than)
+    for e in range(scores.shape[0]):
+        row = scores[e]
+        for k in range(n):
+            beside[k] = row[column[k]]
+        for k in range(n):
+            above[k] += np.int32(beside[k] > than[k])
+            same[k] += np.int32(beside[k] == than[k])
+    for k in range(low, high):
+        for i in range(known_ptr[query[k]], known_ptr[query[k] + 1]):
+            if known[i] != answer[k]:
+                x = scores[known[i], query[k]]
+                greater[k] -= x > value[k]
+                equal[k] -= x == value[k]
 
 
 def filtered_counts_reference(

@@ -1,4 +1,4 @@
-"""What is true beyond single facts, as text: rules, and the explanation that all models give."""
+"""What is true beyond single facts, as text: rules, symbols, explanations."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         parse_rules,
         read_rules,
     )
+    from parsimony.knowledge.symbol import Symbol
+    from parsimony.knowledge.symbol_file import read_symbol
 
 __all__ = [
     "Atom",
@@ -36,6 +38,7 @@ __all__ = [
     "Path",
     "Rule",
     "Step",
+    "Symbol",
     "body_pairs",
     "count_rules",
     "format_rules",
@@ -43,6 +46,7 @@ __all__ = [
     "parse_rule",
     "parse_rules",
     "read_rules",
+    "read_symbol",
     "rules_from_text",
     "rules_to_text",
 ]
@@ -58,6 +62,7 @@ __getattr__ = lazy(
         "Path": "explanation",
         "Rule": "rules",
         "Step": "explanation",
+        "Symbol": "symbol",
         "body_pairs": "rule_counts",
         "count_rules": "rule_counts",
         "format_rules": "rules",
@@ -65,6 +70,7 @@ __getattr__ = lazy(
         "parse_rule": "rules",
         "parse_rules": "rules",
         "read_rules": "rules",
+        "read_symbol": "symbol_file",
         "rules_from_text": "rule_formats",
         "rules_to_text": "rule_formats",
     },

@@ -164,6 +164,8 @@ class Explanation:
         A sentence on what puts the paths in order and what their weights are.
     parts : mapping of str to float
         What the model's parts add to the score, where it has several.
+    parts_note : str
+        A sentence on what the parts are, or what they add up to.
     likenesses : tuple of Likeness
         Known facts that the answer resembles, most alike first.
     """
@@ -182,6 +184,12 @@ class Explanation:
     path_order: str = ""
     parts: Mapping[str, float] = field(default_factory=dict)
     likenesses: tuple[Likeness, ...] = ()
+    parts_note: str = ""
+
+    @property
+    def walks(self) -> bool:
+        """Whether the model walks the graph; one of vectors has parts and likenesses alone."""
+        return bool(self.paths or self.path_order or not (self.parts or self.likenesses))
 
     def label(self, name: str) -> str:
         """Return the readable name, or the name itself."""
@@ -239,6 +247,7 @@ class Explanation:
                 "path_order": self.path_order,
                 "parts": {name: _finite(value) for name, value in self.parts.items()},
                 "likenesses": [asdict(like) for like in self.likenesses],
+                "parts_note": self.parts_note,
             }
         return result
 
@@ -280,6 +289,7 @@ class Explanation:
             path_order=content.get("path_order", ""),
             parts={name: _number(value) for name, value in content.get("parts", {}).items()},
             likenesses=tuple(Likeness(**like) for like in content.get("likenesses", ())),
+            parts_note=content.get("parts_note", ""),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:

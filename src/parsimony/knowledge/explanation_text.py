@@ -29,15 +29,15 @@ def answer_sentence(explanation: Explanation) -> str:
     if explanation.model:
         parts.append(f"by {explanation.model}")
     if explanation.known is not None:
-        parts.append(known_sentence(explanation.known))
+        parts.append(known_sentence(explanation.known, explanation.walks))
     return ", ".join(parts)
 
 
-def known_sentence(known: Known) -> str:
-    """Say in words which split states the answer."""
+def known_sentence(known: Known, walks: bool = True) -> str:
+    """Say in words which split states the answer; a walk is asked without it, vectors know it."""
     if known == "no":
         return "not among the known facts"
-    return f"a fact of the {known} split" + ", asked without itself" * (known == "train")
+    return f"a fact of the {known} split" + ", asked without itself" * (known == "train" and walks)
 
 
 def path_text(explanation: Explanation, path: Path) -> str:
@@ -90,20 +90,24 @@ def explanation_text(explanation: Explanation) -> str:
         Lines that end in a newline.
     """
     head, relation, tail = map(explanation.label, explanation.query)
-    lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation), ""]
-    lines.append("Paths (weight, walk; ←r— walks the fact r backwards)")
-    lines += [f"  {explanation.path_order}"] * bool(explanation.path_order and explanation.paths)
-    lines += [
-        f"  {number(path.weight):>8}  {path_text(explanation, path)}" for path in explanation.paths
-    ] or ["  none: no path of the graph joins the two within the model's reach"]
+    lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation)]
+    if explanation.walks:
+        lines += ["", "Paths (weight, walk; ←r— walks the fact r backwards)"]
+        if explanation.paths and explanation.path_order:
+            lines.append(f"  {explanation.path_order}")
+        lines += [
+            f"  {number(path.weight):>8}  {path_text(explanation, path)}"
+            for path in explanation.paths
+        ] or ["  none: no path of the graph joins the two within the model's reach"]
     if explanation.rules:
         lines += ["", "Rules (confidence, support, clause)"]
         lines += [f"  {rule}" for rule in explanation.rules]
     if explanation.parts:
         lines += ["", "What the score is made of"]
+        lines += [f"  {explanation.parts_note}"] * bool(explanation.parts_note)
         lines += [f"  {number(value):>8}  {name}" for name, value in explanation.parts.items()]
     if explanation.likenesses:
-        lines += ["", "Known pairs of this type that are most alike (similarity)"]
+        lines += ["", "Known facts that are most alike (similarity)"]
         lines += [f"  {like.similarity:>8.2f}  {like.text}" for like in explanation.likenesses]
     sentence = faithfulness_sentence(explanation)
     if sentence:

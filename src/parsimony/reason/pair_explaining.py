@@ -120,6 +120,7 @@ def explain_pair(
         path_order=LABEL_PATH_ORDER if estimator.task_.data.multilabel else PATH_ORDER,
         parts={"paths": flow.logit, **parts},
         likenesses=tuple(_likenesses(estimator, u, t, v)),
+        parts_note="The logit of this type above the average type.",
     )
 
 

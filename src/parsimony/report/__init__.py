@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
+    from parsimony.report.figure_of_symbol import symbol_figure
     from parsimony.report.figures import explanation_figure, learning_curve
     from parsimony.report.page_of_explanation import explanation_page
     from parsimony.report.page_of_run import run_page, run_report
@@ -21,6 +22,7 @@ __all__ = [
     "learning_curve",
     "run_page",
     "run_report",
+    "symbol_figure",
 ]
 
 __getattr__ = lazy(
@@ -34,5 +36,6 @@ __getattr__ = lazy(
         "learning_curve": "figures",
         "run_page": "page_of_run",
         "run_report": "page_of_run",
+        "symbol_figure": "figure_of_symbol",
     },
 )

@@ -44,7 +44,7 @@ def explanation_figure(
     graph = layered_graph(explanation, limit=limit)
     at = {node.id: (node.column * _COLUMN, -node.row * _ROW) for node in graph.nodes}
     reach = max(abs(y) for _, y in [*at.values(), *_slots(graph.edges)]) + 0.38
-    figure, axes = _canvas((graph.n_columns - 1) * _COLUMN + 2.3, 2 * reach + 0.3)
+    figure, axes = canvas((graph.n_columns - 1) * _COLUMN + 2.3, 2 * reach + 0.3)
     axes.set(xlim=(-1.15, (graph.n_columns - 1) * _COLUMN + 1.15), ylim=(-reach - 0.3, reach))
     axes.axis("off")
     names = {}
@@ -86,7 +86,7 @@ def explanation_figure(
         color=MUTED,
         parse_math=False,
     )
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def learning_curve(
@@ -113,7 +113,7 @@ def learning_curve(
         raise InvalidParameter(
             "the history holds neither valid_mrr nor loss", remedy="draw it after fit"
         )
-    figure, all_axes = _canvas(3.6 * len(held), 2.5, columns=len(held))
+    figure, all_axes = canvas(3.6 * len(held), 2.5, columns=len(held))
     for axes, (points, title, colour) in zip(all_axes, held, strict=True):
         xs, ys = zip(*points, strict=True)
         axes.plot(xs, ys, color=colour, linewidth=1.6, marker="o" if len(xs) == 1 else None)
@@ -132,10 +132,10 @@ def learning_curve(
         for side in axes.spines.values():
             side.set_visible(False)
     figure.tight_layout()
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
-def _canvas(width: float, height: float, *, columns: int = 0) -> tuple[Any, Any]:
+def canvas(width: float, height: float, *, columns: int = 0) -> tuple[Any, Any]:
     """Return a figure without pyplot: no global state, no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -225,7 +225,7 @@ def _rim(
     return centre[0] + share * dx, centre[1] + share * dy
 
 
-def _save(figure: Any, path: Path | str | os.PathLike[str]) -> Path:
+def save_figure(figure: Any, path: Path | str | os.PathLike[str]) -> Path:
     """Write a figure by its suffix, the same bytes for the same picture."""
     target = Path(path)
     suffix = target.suffix.lstrip(".").lower()

@@ -43,7 +43,9 @@ def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, 
         "faithfulness": faithfulness_sentence(explanation),
         "drops": _drops(explanation),
         "graph": graph_data(explanation, limit=limit),
+        "walks": explanation.walks,
         "path_order": explanation.path_order,
+        "parts_note": explanation.parts_note,
         "paths": [
             {
                 "weight": path.weight,
@@ -116,7 +118,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     if explanation.model:
         facts.append(("model", explanation.model))
     if explanation.known is not None:
-        facts.append(("in the data", known_sentence(explanation.known)))
+        facts.append(("in the data", known_sentence(explanation.known, explanation.walks)))
     return facts
 
 

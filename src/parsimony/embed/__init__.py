@@ -1,0 +1,1 @@
+"""Embeddings: vectors of entities and relations, scored by a symbol or by a distance."""

@@ -1,0 +1,57 @@
+"""The training loss in plain torch, fact by fact: the oracle of values and gradients.
+
+Nothing is grouped or stacked and autograd derives the gradients; for small graphs only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from parsimony.embed.distance import RotatEScoring, TransEScoring
+from parsimony.embed.objective import Penalties
+from parsimony.embed.scoring import BilinearScoring, Scoring
+
+
+def plain_score(scoring: Scoring, head: Tensor, relation: Tensor, tail: Tensor) -> Tensor:
+    """f(h, r, t) by its definition; vectors broadcast along all axes but the last."""
+    if isinstance(scoring, BilinearScoring):
+        h, r, t = (x.chunk(4, -1) for x in (head, relation, tail))
+        terms = [s * (h[i] * r[k] * t[j]).sum(-1) for i, k, j, s in scoring.blocks]
+        return torch.stack(terms).sum(0)
+    if isinstance(scoring, TransEScoring):
+        return -(head + relation - tail).square().sum(-1).sqrt()
+    assert isinstance(scoring, RotatEScoring)
+    complex_head, complex_tail = (torch.complex(*x.chunk(2, -1)) for x in (head, tail))
+    turned = complex_head * torch.polar(torch.ones_like(relation), relation)
+    return -(turned - complex_tail).abs().square().sum(-1).sqrt()
+
+
+def plain_loss(
+    scoring: Scoring,
+    entity: Tensor,
+    relation: Tensor,
+    facts: list[tuple[int, int, int, bool]],
+    penalties: Penalties,
+) -> Tensor:
+    """Mean loss of facts asked one by one among all entities.
+
+    Parameters
+    ----------
+    facts
+        (entity, relation, answer, inverse): an inverse one asks (?, relation, entity).
+    """
+    total = entity.new_zeros(())
+    for e, r, a, inverse in facts:
+        if inverse:
+            scores = plain_score(scoring, entity, relation[r], entity[e])
+        else:
+            scores = plain_score(scoring, entity[e], relation[r], entity)
+        total = total - scores.log_softmax(0)[a]
+        vectors = (entity[e], relation[r], entity[a])
+        total = total + penalties.n3 * sum(x.abs().pow(3).sum() for x in vectors)
+        total = total + penalties.l2 * sum(x.square().sum() for x in vectors)
+        if penalties.relation_weight and not inverse:
+            of_relation = plain_score(scoring, entity[e], relation, entity[a])
+            total = total - penalties.relation_weight * of_relation.log_softmax(0)[r]
+    return total / len(facts)

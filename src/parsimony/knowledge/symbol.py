@@ -1,0 +1,236 @@
+"""A symbol: the block structure of a bilinear scoring function (AutoBLM, TPAMI 2022, eq. 4).
+
+Entities and relations have vectors of d numbers in K = 4 chunks. The structure A says which chunks
+meet::
+
+    f(h, r, t) = Σ_ij sgn(A_ij) ⟨h_i, r_|A_ij|, t_j⟩ = hᵀ G(r) t
+
+with ⟨a, b, c⟩ = Σ a b c. DistMult, ComplEx, SimplE, Analogy and CP are points of this space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import FormatError, InvalidParameter
+from parsimony.knowledge.symbol_canonical import (
+    Equivalence,
+    canonical,
+    canonical_keys,
+    equivalence,
+)
+from parsimony.knowledge.symbol_names import NAMED_CELLS, SIZE, Cells
+from parsimony.knowledge.symbol_patterns import Patterns, degenerate, generic_rank, patterns
+from parsimony.knowledge.symbol_text import (
+    checked_cells,
+    format_infix,
+    format_latex,
+    format_rows,
+    parse_cells,
+)
+
+__all__ = ["SIZE", "Symbol", "check_dimension"]
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A signed 4×4 block structure.
+
+    Parameters
+    ----------
+    cells : 4 × 4 int
+        Rows are head chunks, columns tail chunks; an entry is a relation chunk, counted from 1,
+        with the sign of the block, or 0 where there is none.
+
+    Raises
+    ------
+    InvalidParameter
+        Not 4×4, or an entry outside −4 … 4.
+    """
+
+    cells: Cells
+
+    def __post_init__(self) -> None:
+        """Check shape and range; arrays and lists become tuples."""
+        object.__setattr__(self, "cells", checked_cells(self.cells))
+
+    # ---- making ------------------------------------------------------------------------------
+
+    @classmethod
+    def parse(cls, text: str, *, where: str | None = None) -> Symbol:
+        """Read a name (``"ComplEx"``), 4 rows of 4 signed numbers, or infix.
+
+        Raises
+        ------
+        UnknownSymbol
+            A word that is no name; suggests the nearest.
+        FormatError
+            The message says which cell or term is wrong.
+        """
+        return cls(parse_cells(text, where=where))
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any], *, where: str | None = None) -> Symbol:
+        """Read the table ``[symbol]`` of a knowledge.toml; where both stand, rows beat the name.
+
+        Raises
+        ------
+        UnknownSymbol, FormatError
+        """
+        rows = value.get("rows", value.get("name"))
+        if isinstance(rows, str):
+            return cls.parse(rows, where=where)
+        if isinstance(rows, list) and all(isinstance(row, str) for row in rows):
+            return cls.parse("\n".join(rows), where=where)
+        try:
+            return cls(rows)  # checked by the constructor
+        except InvalidParameter as error:
+            raise FormatError(error.message, remedy=error.remedy, where=where) from None
+
+    @staticmethod
+    def named() -> Mapping[str, Symbol]:
+        """Return the named symbols: textbook models and published search results."""
+        return _named()
+
+    # ---- what it is --------------------------------------------------------------------------
+
+    @property
+    def blocks(self) -> tuple[tuple[int, int, int, int], ...]:
+        """(head chunk, relation chunk, tail chunk, ±1) of every block, counted from 0."""
+        return tuple(
+            (i, abs(value) - 1, j, 1 if value > 0 else -1)
+            for i, row in enumerate(self.cells)
+            for j, value in enumerate(row)
+            if value
+        )
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks: entries that are not 0."""
+        return sum(value != 0 for row in self.cells for value in row)
+
+    @cached_property
+    def name(self) -> str | None:
+        """The named symbol that it is, up to a map of the embeddings."""
+        return _names().get(self.key)
+
+    @cached_property
+    def key(self) -> int:
+        """One number for all equally expressive structures; see :mod:`.symbol_canonical`."""
+        return int(canonical_keys([self.cells])[0])
+
+    def canonical(self) -> Symbol:
+        """Return the smallest structure that is equally expressive."""
+        return Symbol(canonical([self.cells])[0].tolist())
+
+    def equivalence(self, other: Symbol) -> Equivalence | None:
+        """Return how embeddings of this structure become those of an equivalent one, or None."""
+        return equivalence(self.cells, other.cells)
+
+    def transpose(self) -> Symbol:
+        """Return the structure with head and tail exchanged."""
+        return Symbol(tuple(zip(*self.cells, strict=True)))
+
+    @property
+    def rank(self) -> int:
+        """Rank of G(r) for almost all r."""
+        return int(generic_rank([self.cells])[0])
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether numbers are wasted: a rank below 4, or a relation chunk that is not used."""
+        return bool(degenerate([self.cells])[0])
+
+    @cached_property
+    def patterns(self) -> Patterns:
+        """Which relations it can express: symmetric, skew-symmetric, inverse, general."""
+        return patterns(self.cells)
+
+    # ---- what it looks like ------------------------------------------------------------------
+
+    def matrix(self) -> npt.NDArray[np.int8]:
+        """Return the cells as an array (4, 4)."""
+        return np.array(self.cells, dtype=np.int8)
+
+    def text(self) -> str:
+        """Print 4 aligned rows; :meth:`parse` reads them back."""
+        return format_rows(self.cells)
+
+    def infix(self) -> str:
+        """Print ``h1*r1*t1 - h2*r3*t4``; :meth:`parse` reads it back unless there is no block."""
+        return format_infix(self.cells)
+
+    def latex(self) -> str:
+        """Print ``hᵀ G(r) t`` with G(r) as a LaTeX matrix."""
+        return format_latex(self.cells)
+
+    def __str__(self) -> str:
+        """Print the rows in one line: ``1 0 3 0; 0 2 0 4; -3 0 1 0; 0 -4 0 2``."""
+        return format_rows(self.cells, between="; ")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table ``[symbol]`` of a knowledge.toml: rows, and the name if it has one."""
+        named = {"name": self.name} if self.name else {}
+        return {**named, "rows": self.text().split("\n")}
+
+    # ---- the score ---------------------------------------------------------------------------
+
+    def score(
+        self,
+        head: npt.NDArray[np.floating],
+        relation: npt.NDArray[np.floating],
+        tail: npt.NDArray[np.floating],
+    ) -> npt.NDArray[np.floating]:
+        """Return f(h, r, t) for rows of vectors, (n,): the definition, for tests and small jobs.
+
+        Parameters
+        ----------
+        head, relation, tail : array, (n, d)
+            d divisible by 4.
+
+        Raises
+        ------
+        InvalidParameter
+            d is not divisible by 4.
+        """
+        check_dimension(np.shape(head)[-1])
+        h, r, t = (x.reshape(len(x), SIZE, -1) for x in (head, relation, tail))
+        total: npt.NDArray[np.floating] = np.zeros(len(h), np.result_type(h, r, t))
+        for i, k, j, sign in self.blocks:
+            total += sign * (h[:, i] * r[:, k] * t[:, j]).sum(axis=1)
+        return total
+
+
+def check_dimension(dim: int) -> None:
+    """Refuse a dimension that is not divisible by 4.
+
+    Raises
+    ------
+    InvalidParameter
+        Names the two nearest that are.
+    """
+    if dim < SIZE or dim % SIZE:
+        near = [d for d in (dim - dim % SIZE, dim - dim % SIZE + SIZE) if d >= SIZE]
+        raise InvalidParameter(
+            f"a dimension of {dim} cannot be cut into {SIZE} equal chunks",
+            remedy=f"use a multiple of {SIZE}, such as {' or '.join(map(str, near[-2:]))}",
+        )
+
+
+@cache
+def _named() -> Mapping[str, Symbol]:
+    return MappingProxyType({name: Symbol(cells) for name, cells in NAMED_CELLS.items()})
+
+
+@cache
+def _names() -> dict[int, str]:
+    """Canonical key → name; the first name of an orbit counts."""
+    keys = canonical_keys([list(cells) for cells in NAMED_CELLS.values()]).tolist()
+    return dict(reversed(list(zip(keys, NAMED_CELLS, strict=True))))

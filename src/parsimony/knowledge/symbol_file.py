@@ -1,0 +1,40 @@
+"""Symbols in files: a knowledge.toml that a person can edit, or plain text."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+
+from parsimony.errors import FormatError
+from parsimony.graph.files import read_text
+from parsimony.knowledge.symbol import Symbol
+from parsimony.knowledge.symbol_text import EXAMPLE
+
+__all__ = ["read_symbol"]
+
+
+def read_symbol(path: str | os.PathLike[str]) -> Symbol:
+    """Read the symbol of a knowledge.toml, or of a text file with rows, infix or a name.
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError, UnknownSymbol
+    FormatError
+        No symbol there, or a wrong cell.
+    """
+    where, text = os.fspath(path), read_text(path)
+    if not where.endswith(".toml"):
+        return Symbol.parse(text, where=where)
+    try:
+        table = tomllib.loads(text).get("symbol")
+    except tomllib.TOMLDecodeError as error:
+        raise FormatError(f"not TOML: {error}", remedy="mend that line", where=where) from None
+    if isinstance(table, str):
+        return Symbol.parse(table, where=where)
+    if not isinstance(table, dict) or not {"rows", "name"} & set(table):
+        raise FormatError(
+            "no [symbol] with rows or a name",
+            remedy=f"write [symbol] and a line such as rows = {EXAMPLE.split('; ')}",
+            where=where,
+        )
+    return Symbol.from_dict(table, where=where)
