@@ -43,8 +43,8 @@ def command(
         str | None,
         typer.Option(
             "--method",
-            help="How: redgnn, adaprop or rules [default: redgnn]; for ddi neighbours, mlp or "
-            "prior [default: neighbours].",
+            help="How: redgnn, adaprop or rules [default: redgnn]; for ddi neighbours, "
+            "mlp, prior, emergnn or walks [default: neighbours].",
         ),
     ] = None,
     out: Annotated[

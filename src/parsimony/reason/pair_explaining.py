@@ -96,6 +96,40 @@ def explain_pair(
     UsageError, InvalidParameter
         A drug with itself, or a count below 1.
     """
+    u, t, v, probability = asked_pair(estimator, drug1, drug2, kind, n_paths, draws)
+    graph, hidden, parts, weights = opened(estimator, u, v, t)
+    paths = PathDigraph(graph, u, v, hidden)
+    flow, walks = WalkedFlow(paths, weights), paths.walks()
+    best = best_paths(paths, walks, flow.shares(walks), max(n_paths, DRAWN))
+    named = best[:n_paths]
+    faithfulness = None
+    if named and draws:
+        facts = {fact for _, steps in named for fact in map(fact_of(graph.n_relations), steps)}
+        faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
+    speaker = Speaker(estimator)
+    return Explanation(
+        query=(speaker.entity(u), speaker.type(t), speaker.entity(v)),
+        score=flow.logit + sum(parts.values()),
+        probability=probability,
+        paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
+        subgraph=tuple(speaker.evidence(best[:DRAWN])),
+        faithfulness=faithfulness,
+        labels=speaker.labels,
+        model=estimator.method,
+        known=known_split(estimator.task_.data, u, t, v),
+        path_order=LABEL_PATH_ORDER if estimator.task_.labelling.multi else PATH_ORDER,
+        parts={"paths": flow.logit, **parts},
+        likenesses=tuple(_likenesses(estimator, u, t, v)),
+    )
+
+
+def asked_pair(
+    estimator: Any, drug1: str, drug2: str, kind: str | None, n_paths: int, draws: int
+) -> tuple[int, int, int, float]:
+    """The interaction (u, t, v) to explain and its probability, for what a user asks.
+
+    Without a kind it is the most probable of either order. Raises as :func:`explain_pair`.
+    """
     if n_paths < 1 or draws < 0:
         raise InvalidParameter(
             f"n_paths must be at least 1 and draws at least 0. Got {n_paths}, {draws}"
@@ -111,30 +145,7 @@ def explain_pair(
         u, v = orders[order]
     else:
         order, t = 0, data.types.index(kind)
-    graph, hidden, parts, weights = opened(estimator, u, v, t)
-    paths = PathDigraph(graph, u, v, hidden)
-    flow, walks = WalkedFlow(paths, weights), paths.walks()
-    best = best_paths(paths, walks, flow.shares(walks), max(n_paths, DRAWN))
-    named = best[:n_paths]
-    faithfulness = None
-    if named and draws:
-        facts = {fact for _, steps in named for fact in map(_fact_of(graph.n_relations), steps)}
-        faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
-    speaker = Speaker(estimator)
-    return Explanation(
-        query=(speaker.entity(u), speaker.type(t), speaker.entity(v)),
-        score=flow.logit + sum(parts.values()),
-        probability=float(table[order, t]),
-        paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
-        subgraph=tuple(speaker.evidence(best[:DRAWN])),
-        faithfulness=faithfulness,
-        labels=speaker.labels,
-        model=estimator.method,
-        known=_known(data, u, t, v),
-        path_order=LABEL_PATH_ORDER if data.multilabel else PATH_ORDER,
-        parts={"paths": flow.logit, **parts},
-        likenesses=tuple(_likenesses(estimator, u, t, v)),
-    )
+    return u, t, v, float(table[order, t])
 
 
 Walked = tuple[int, int, int]  # source, message relation, target
@@ -217,7 +228,7 @@ def best_paths(
     return found
 
 
-def _fact_of(n_relations: int) -> Any:
+def fact_of(n_relations: int) -> Any:
     """From a walked edge to its stored fact."""
 
     def fact(step: Walked) -> Walked:
@@ -227,7 +238,7 @@ def _fact_of(n_relations: int) -> Any:
     return fact
 
 
-def _facts(paths: PathDigraph) -> list[IntArray]:
+def stored_facts(paths: PathDigraph) -> list[IntArray]:
     """Stored facts of first, middle and last edges, as numbers; −1 for idle steps."""
     graph = paths.graph
     big = graph.n_relations
@@ -254,7 +265,7 @@ def _deletions(
 ) -> Faithfulness:
     """What the flows' logit loses without the facts, and without as many random ones."""
     graph = paths.graph
-    codes = _facts(paths)
+    codes = stored_facts(paths)
     stored, number = np.unique(np.concatenate(codes), return_inverse=True)
     rows = np.split(number.ravel(), np.cumsum([len(code) for code in codes])[:-1])
     walked = np.zeros(len(stored), bool)
@@ -312,7 +323,7 @@ class Speaker:
         """The stored fact of a walked edge, and its direction."""
         n_relations = len(self._relations)
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
-        h, r, t = _fact_of(n_relations)(walked)
+        h, r, t = fact_of(n_relations)(walked)
         return Step(self.entity(h), self.relation(r), self.entity(t), direction)
 
     def evidence(self, best: list[tuple[float, list[Walked]]]) -> list[EvidenceEdge]:
@@ -332,7 +343,7 @@ class Speaker:
         return edges
 
 
-def _known(data: Any, u: int, t: int, v: int) -> Known:
+def known_split(data: Any, u: int, t: int, v: int) -> Known:
     """The split that states the interaction."""
     for split, rows in data.pairs.items():
         same = rows[(rows[:, 1] == t) & np.isin(rows[:, [0, 2]], (u, v)).all(1)]
