@@ -114,11 +114,9 @@ def test_a_label_is_explained(fitted):
         fitted("emergnn").explain("ol1", "amine2", "e9")
 
 
-def test_a_method_of_one_type_refuses(monkeypatch):
-    cls = base.resolve("neighbours")
-    monkeypatch.setattr(cls, "multilabel", False)
+def test_a_method_of_one_type_refuses():
     with pytest.raises(InvalidParameter, match="one type a pair"):
-        cls().fit(DDITask(labelled(), DDIOptions(setting="S1")))
+        make("walks").fit(DDITask(labelled(), DDIOptions(setting="S1")))
 
 
 def test_what_a_pair_carries_is_not_counted_for_it():

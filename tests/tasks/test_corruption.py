@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,3 +98,12 @@ def test_no_asked_pair_is_visible_in_either_order(setting):
         asked = {frozenset(pair) for pair in task.asked(split).pairs.tolist()}
         seen = {frozenset((a, b)) for a, _, b in task.visible(split).tolist()}
         assert asked and seen and not asked & seen
+
+
+def test_a_pair_without_a_corruption_is_named():
+    data = labelled()
+    ends = [(a, b) for a in range(3) for b in range(a)]
+    every = np.array([(a, 0, b) for a, b in ends], np.int32)
+    whole = dataclasses.replace(data, pairs={"train": every, "valid_S0": every[:1]})
+    with pytest.raises(DataError, match="Drug ol0 and Drug ol1 are observed with every"):
+        DDITask(whole, DDIOptions(setting="S0")).asked("valid")

@@ -117,7 +117,7 @@ def explain_pair(
         labels=speaker.labels,
         model=estimator.method,
         known=known_split(estimator.task_.data, u, t, v),
-        path_order=LABEL_PATH_ORDER if estimator.task_.data.multilabel else PATH_ORDER,
+        path_order=LABEL_PATH_ORDER if estimator.task_.labelling.multi else PATH_ORDER,
         parts={"paths": flow.logit, **parts},
         likenesses=tuple(_likenesses(estimator, u, t, v)),
         parts_note="The logit of this type above the average type.",

@@ -9,6 +9,8 @@ that were observed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +34,7 @@ def corrupt(
     role: npt.NDArray[np.integer],
     observed: npt.NDArray[np.int64],
     generator: np.random.Generator,
+    label: Callable[[int], str] = str,
 ) -> IntArray:
     """Draw a corruption for every pair.
 
@@ -45,6 +48,8 @@ def corrupt(
         Pairs that no corruption may be, as :func:`unordered` writes them.
     generator
         Draws.
+    label
+        A drug's name, for the error message.
 
     Returns
     -------
@@ -75,7 +80,15 @@ def corrupt(
         found[left] = trial
         left = left[~_allowed(trial, pairs[left], taken, n_drugs)]
     for i in left.tolist():
-        found[i] = _counted_out(pairs[i], int(side[i]), role, taken, generator)
+        trial = _counted_out(pairs[i], int(side[i]), role, taken)
+        if not len(trial):
+            first, second = map(label, pairs[i].tolist())
+            raise DataError(
+                f"{first} and {second} are observed with every drug of each other's role: no "
+                "corruption is left",
+                remedy="leave that pair out, or list more drugs",
+            )
+        found[i] = trial[generator.integers(len(trial))]
     return found
 
 
@@ -88,23 +101,14 @@ def _allowed(
 
 
 def _counted_out(
-    pair: IntArray,
-    side: int,
-    role: npt.NDArray[np.integer],
-    taken: npt.NDArray[np.int64],
-    generator: np.random.Generator,
+    pair: IntArray, side: int, role: npt.NDArray[np.integer], taken: npt.NDArray[np.int64]
 ) -> IntArray:
-    """Draw among all that is allowed, at the other endpoint where this one allows nothing."""
+    """All that is allowed, at the other endpoint where this one allows nothing."""
     for place in (side, 1 - side):
         drugs = np.flatnonzero((role == role[pair[place]]) & (role >= 0))
         trial = np.repeat(pair[None], len(drugs), 0)
         trial[:, place] = drugs
         trial = trial[_allowed(trial, np.repeat(pair[None], len(drugs), 0), taken, len(role))]
         if len(trial):
-            chosen: IntArray = trial[generator.integers(len(trial))]
-            return chosen
-    raise DataError(
-        f"drugs {pair[0]} and {pair[1]} are observed with every drug of each other's role: no "
-        "corruption is left",
-        remedy="leave that pair out, or list more drugs",
-    )
+            break
+    return trial

@@ -117,8 +117,7 @@ class DDITask:
         self.linked = linked if degree is None else degree > 0
         self._visible: dict[str, IntArray] = {}
         self._asked: dict[str, Asked] = {}
-        labelling = MultiLabel if data.multilabel else SingleLabel
-        self.labelling = labelling(data.n_drugs, data.n_types)
+        self.labelling = (MultiLabel if data.multilabel else SingleLabel)(data)
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
             self.setting = self._told()

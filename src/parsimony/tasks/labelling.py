@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.datasets.ddi_data import DDIData
 from parsimony.tasks.asked import Asked, LabelledPairs, TypedPairs
 from parsimony.tasks.corruption import corrupt, unordered
 
@@ -29,8 +30,8 @@ class SingleLabel:
     #: the measure that validation selects by
     primary: ClassVar[str] = "macro_f1"
 
-    def __init__(self, n_drugs: int, n_types: int) -> None:
-        self.n_drugs, self.n_types = n_drugs, n_types
+    def __init__(self, data: DDIData) -> None:
+        self.n_drugs, self.n_types, self.label = data.n_drugs, data.n_types, data.label
 
     @property
     def n_relations(self) -> int:
@@ -140,7 +141,7 @@ class MultiLabel(SingleLabel):
         pairs = np.ascontiguousarray(found[:, [0, 2]])
         labels = np.zeros((len(pairs), self.n_types), bool)
         labels[of, rows[:, 1]] = True
-        corrupted = corrupt(pairs, role, unordered(observed, self.n_drugs), generator)
+        corrupted = corrupt(pairs, role, unordered(observed, self.n_drugs), generator, self.label)
         if training:  # the order means nothing, and shall not be learned
             turned = generator.random(len(pairs)) < 0.5
             pairs, corrupted = (
