@@ -24,6 +24,7 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     ├── RunError                the run folder is wrong (exit 2)
     │   ├── RunExists               a non-empty folder without ``--resume``
     │   ├── MissingRun              no run there
+    │   ├── LedgerMismatch          trials that were measured on something else
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   └── RunVersionError         written by another version of the run format
     └── TrainingDiverged        the loss is no longer finite (exit 1)
@@ -47,6 +48,7 @@ __all__ = [
     "EncodingError",
     "FormatError",
     "InvalidParameter",
+    "LedgerMismatch",
     "MissingExtra",
     "MissingFile",
     "MissingRun",
@@ -261,6 +263,10 @@ class RunExists(RunError):
 
 class MissingRun(RunError):
     """No run folder at that path, or one without what the verb needs."""
+
+
+class LedgerMismatch(RunError):
+    """A ledger of trials that were measured on other data or with other settings."""
 
 
 class CorruptRun(RunError):

@@ -24,6 +24,7 @@ from parsimony.cli import (
     predict,
     report,
     rules,
+    search,
 )
 from parsimony.cli.frame import Frame
 
@@ -47,6 +48,7 @@ for _name, _verb in {
     "export": export,
     "rules": rules,
     "apply": apply,
+    "search": search,
     "report": report,
     "doctor": doctor,
 }.items():

@@ -187,7 +187,7 @@ def default_run(
 def resume_line(run: Path, *, given: bool) -> str:
     """Return the command that goes on with an interrupted one."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
-    if not words or words[0] != "fit":
+    if not words or words[0] not in ("fit", "search"):
         return "the same command and --resume"
     return shlex.join(["parsimony", *words, "--resume"])
 

@@ -89,6 +89,13 @@ class LinkEstimator(Estimator):
             "queries_per_second": len(queries) / seconds,
         }
 
+    def ranks(self, split: str = "test", *, quiet: bool = True) -> Ranks:
+        """Filtered rank of every answer of a split, in the order of the task's queries."""
+        self._require_fitted()
+        queries = self.task_.queries(split)  # type: ignore[arg-type]
+        with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
+            return self._rank(queries, progress)
+
     def score(self, queries: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Scores of all entities for queries (n, 2) of entity and relation id (r + R: heads)."""
         self._require_fitted()

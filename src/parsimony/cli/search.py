@@ -1,0 +1,172 @@
+"""``parsimony search``: find the scoring function that fits a graph, within a budget."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parsimony.cli.fit import default_run, resume_line
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import (
+    Columns,
+    Data,
+    Json,
+    Mirror,
+    Quiet,
+    Seed,
+    Settings,
+    parse_columns,
+    parse_settings,
+)
+from parsimony.cli.tables import table
+
+_TRIALS = 50  # where no budget is given
+
+
+def command(
+    data: Data,
+    space: Annotated[
+        str, typer.Option("--space", metavar="bilinear", help="What is searched.")
+    ] = "bilinear",
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            "--algorithm", metavar="greedy|evolution|random|exhaustive|supernet", help="How."
+        ),
+    ] = "greedy",
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", help=f"Most trials [default: {_TRIALS}, or by the time budget]."),
+    ] = None,
+    time_budget: Annotated[
+        str | None,
+        typer.Option("--time-budget", metavar="20m", help="Most wall time of all trials."),
+    ] = None,
+    train_budget: Annotated[
+        str | None,
+        typer.Option("--train-budget", metavar="20m", help="Most wall time of a final training."),
+    ] = None,
+    compare: Annotated[
+        int,
+        typer.Option("--compare", min=0, help="Named symbols that are trained to the end as well."),
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="RUN", help="Run folder [default: runs/DATA-search-SEED]."),
+    ] = None,
+    settings: Settings = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="local|ray", help="Where trials run.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="Of a Ray cluster.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where RUN stopped.")] = False,
+    mirror: Mirror = None,
+    columns: Columns = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Search the scoring function of a graph and train the best one.
+
+    Every trial is a row of RUN/search/trials.jsonl; only validation facts are looked at. --set
+    takes settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of the
+    trainer (dim and epochs are those of the final trainings).
+    """
+    output = Output(as_json, quiet)
+    parameters = parse_settings(settings)
+    names = parse_columns(columns)
+    from parsimony.design.settings import Budget
+    from parsimony.run.duration import parse_duration
+
+    seconds, each = (
+        None if text is None else parse_duration(text) for text in (time_budget, train_budget)
+    )
+    if trials is None and seconds is None:
+        trials = _TRIALS
+    budget = Budget(trials=trials, seconds=seconds)
+    from parsimony.cli.search_table import LiveTable
+    from parsimony.design.algorithms import resolve_algorithm
+    from parsimony.run.engine import resolve_engine
+    from parsimony.symbol_search import search_symbols, space_of
+
+    space_of(space)
+    resolve_algorithm(algorithm)
+    if engine == "ray":
+        parameters.setdefault("threads", 1)  # one processor a trial
+    run = out or default_run(data, "search", seed)
+    where = resolve_engine(engine, address=address)
+    try:
+        with (
+            interruptible(f"go on with: {resume_line(run, given=out is not None)}"),
+            LiveTable(budget, quiet=quiet) as live,
+        ):
+            _, summary = search_symbols(
+                data, out=run, budget=budget, space=space, algorithm=algorithm,
+                settings=parameters, compare=compare, train_budget=each, engine=where,
+                resume=resume, mirror=mirror, columns=names, seed=seed, quiet=quiet,
+                on_trial=live.show, on_searched=live.stop,
+            )  # fmt: skip
+    finally:
+        where.close()
+    for note in summary["notes"]:
+        if note.startswith("warning"):
+            output.note(note)
+    output.result(summary, *_readable(summary))
+
+
+def _readable(summary: dict[str, Any]) -> list[Any]:
+    from parsimony.knowledge.symbol import Symbol
+
+    best = summary["best"]
+    named = f" ({best['name']})" if best["name"] else ""
+    rows = []
+    for row in summary["comparison"]:
+        gap = row.get("difference", {}).get("test")
+        rows.append([
+            row["name"], row["parameters"], row["epochs"],
+            *[_with_interval(row.get(split)) for split in ("valid", "test")],
+            _with_interval(gap),
+        ])  # fmt: skip
+    parts = [
+        f"best structure{named}: {best['symbol']}",
+        Symbol.parse(best["symbol"]).text(),
+        f"expresses: {', '.join(best['patterns'])}",
+        "",
+        table(
+            ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best less this"], rows
+        ),
+        "",
+        f"{summary['trials']} trials in {summary['seconds']['search']:.0f} s, final trainings "
+        f"{summary['seconds']['final']:.0f} s",
+    ]
+    predictor = summary["predictor"]
+    if predictor and predictor["rank_correlation"] is not None:
+        lift = predictor["lift"]
+        parts.append(
+            f"predictor: rank correlation {predictor['rank_correlation']:.2f} over "
+            f"{predictor['rounds']} rounds"
+            + ("" if lift is None else f", {lift:+.4f} MRR against choice by chance")
+        )
+    for rung in summary["rungs"]:
+        if rung["rank_correlation"] is not None:
+            parts.append(
+                f"{rung['from']} against {rung['to']}: rank correlation "
+                f"{rung['rank_correlation']:.2f} over {rung['structures']} structures"
+            )
+    return [
+        *parts,
+        f"run:   {summary['run']}",
+        f"next:  parsimony evaluate {shlex.quote(summary['run'])}",
+    ]
+
+
+def _with_interval(value: dict[str, Any] | None) -> str:
+    if value is None:
+        return ""
+    low, high = value["interval"]
+    return f"{value['mrr']:.4f} ({low:.4f} to {high:.4f})"

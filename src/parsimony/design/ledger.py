@@ -1,0 +1,172 @@
+"""The trial ledger: one JSON line a trial, append-only, bound to its data.
+
+The first line says what the trials were measured on. A kill loses the trials that were running:
+a line that it tore is cut off when the ledger is opened again. A measurement is looked up by what
+was asked for, so a search that is resumed walks the same way through it and goes on at its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from parsimony.design.trial import Trial
+from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
+from parsimony.run.lock import FolderLock
+
+__all__ = ["LEDGER", "TrialLedger"]
+
+LEDGER = "trials.jsonl"
+_FORMAT = 1
+_FIELDS = {field.name for field in fields(Trial)}
+
+
+class TrialLedger:
+    """The trials of a folder; a context manager that holds the folder's lock.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+    subject
+        What the trials are measured on: ``space``, ``data`` (content hash), trainer's settings …;
+        JSON-able.
+    resume
+        Go on with the trials of a ledger that is there.
+
+    Raises
+    ------
+    RunExists
+        There is a ledger and ``resume`` is off, or another process writes to it.
+    LedgerMismatch
+        It belongs to another subject; names the keys that differ.
+    CorruptRun
+        A line that is no trial; names file and line.
+    """
+
+    def __init__(self, folder: Path | str, subject: dict[str, Any], *, resume: bool = False):
+        self.path = Path(folder) / LEDGER
+        self.subject = json.loads(json.dumps(subject))
+        self.trials: list[Trial] = []
+        self._by_identity: dict[tuple[Any, ...], Trial] = {}
+        self._stream: IO[bytes] | None = None
+        self._lock = FolderLock(Path(folder))
+        if self.path.exists() and not resume:
+            raise RunExists(
+                "a search has been here",
+                remedy="continue it with --resume, or choose another --out",
+                where=str(self.path),
+            )
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        whole = self.path.read_bytes() if self.path.exists() else b""
+        end = whole.rfind(b"\n") + 1
+        for number, line in enumerate(whole[:end].split(b"\n")[:-1], start=1):
+            row = _row(line, f"{self.path}:{number}")
+            if number == 1:
+                self._require_same(row)
+            else:
+                self._remember(_trial(row, f"{self.path}:{number}"))
+        self._stream = self.path.open("ab")
+        self._stream.truncate(end)  # what a kill tore
+        if end == 0:
+            self._write({"ledger": _FORMAT, **self.subject})
+
+    def _require_same(self, head: dict[str, Any]) -> None:
+        now = {"ledger": _FORMAT, **self.subject}
+        changed = [
+            f"{key}: {head.get(key)!r} → {now.get(key)!r}"
+            for key in dict.fromkeys([*now, *head])
+            if head.get(key) != now.get(key)
+        ]
+        if changed:
+            raise LedgerMismatch(
+                f"its trials were measured on something else: {'; '.join(changed)}",
+                remedy="repeat the first command with --resume, or choose another --out",
+                where=str(self.path),
+            )
+
+    def find(self, canonical: str, seed: int, epochs: int, dim: int) -> Trial | None:
+        """Return the trial that was measured so, or None."""
+        return self._by_identity.get((canonical, seed, epochs, dim))
+
+    def append(self, trial: Trial) -> None:
+        """Write a row; it is on disk when this returns."""
+        self._write(asdict(trial))
+        self._remember(trial)
+
+    def _remember(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        self._by_identity[trial.identity] = trial
+
+    def _write(self, row: dict[str, Any]) -> None:
+        if self._stream is None:
+            raise ValueError("the ledger is closed")
+        self._stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Close the file and give the folder back."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        self._lock.release()
+
+    def __enter__(self) -> TrialLedger:
+        """Return the ledger."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def __iter__(self) -> Iterator[Trial]:
+        """Iterate over the trials in the order in which they ended."""
+        return iter(self.trials)
+
+    def __len__(self) -> int:
+        """Number of trials."""
+        return len(self.trials)
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        row, reason = None, f" ({error})"
+    else:
+        reason = ""
+    if not isinstance(row, dict):
+        raise CorruptRun(
+            f"the line is no JSON object{reason}", remedy="restore the file", where=where
+        )
+    return row
+
+
+def _trial(row: dict[str, Any], where: str) -> Trial:
+    if set(row) != _FIELDS:
+        odd = sorted(set(row) ^ _FIELDS)
+        raise CorruptRun(
+            f"the line is no trial: {', '.join(odd)} missing or unknown",
+            remedy="restore the file",
+            where=where,
+        )
+    return Trial(**row)

@@ -1,0 +1,56 @@
+"""One training for many structures: a pool is ranked by shared weights, then measured best first.
+
+What ERAS and ColdNAS do instead of training every candidate. The shared training is the space's
+affair (``screen``); a share of every round is chosen by chance, so that the trials themselves tell
+whether the screening chose better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeVar
+
+import numpy as np
+
+from parsimony.design.candidates import draw
+from parsimony.design.settings import SearchSettings
+from parsimony.design.space import Screen, Space
+from parsimony.design.trial import Proposal
+from parsimony.errors import InvalidParameter
+from parsimony.run.seeds import rng
+
+__all__ = ["supernet"]
+
+S = TypeVar("S")
+
+
+def supernet(
+    space: Space[S], settings: SearchSettings, seed: int, screen: Screen[S] | None = None
+) -> Generator[list[Proposal[S]], list[float], None]:
+    """Yield rounds of proposals, receive their figures.
+
+    Raises
+    ------
+    InvalidParameter
+        The space has no shared training.
+    """
+    if screen is None:
+        raise InvalidParameter(
+            f"structures of the space {space.name} cannot be trained with shared weights",
+            remedy="use another --algorithm",
+        )
+    first = space.start()
+    keys = space.keys(first)
+    yield [Proposal(s, k, "start") for s, k in zip(first, keys, strict=True)]
+    random = rng(seed, "supernet")
+    pool, keys = draw(space, lambda: space.sample(random), settings.pool, set(keys))
+    expected = screen(pool)
+    order = np.argsort(-expected, kind="stable").tolist()
+    while order:
+        n = min(settings.per_round, len(order))
+        by_chance = round(settings.explore * n)
+        chosen, order = order[: n - by_chance], order[n - by_chance :]
+        lucky = sorted(random.permutation(len(order))[:by_chance].tolist())
+        round_ = [(i, "predictor") for i in chosen] + [(order[at], "chance") for at in lucky]
+        order = [i for at, i in enumerate(order) if at not in set(lucky)]
+        yield [Proposal(pool[i], keys[i], origin, float(expected[i])) for i, origin in round_]

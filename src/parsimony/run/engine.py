@@ -1,0 +1,88 @@
+"""Where independent jobs run: in this process, or on a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from parsimony.errors import InvalidParameter, UnknownParameter, suggest
+
+__all__ = ["Engine", "LocalEngine", "resolve_engine"]
+
+Job = Mapping[str, Any]
+
+ENGINES = ("local", "ray")
+
+
+class Engine(Protocol):
+    """Runs one function on many jobs; what comes back does not depend on the engine."""
+
+    def run(
+        self, function: Callable[..., Any], jobs: Sequence[Job], go_on: Callable[[], bool]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield (number of the job, result) as jobs end, in any order.
+
+        Parameters
+        ----------
+        function
+            Called as ``function(**job)``; must pickle for engines of several processes.
+        jobs
+            Keyword arguments of each call.
+        go_on
+            Asked once before each job, in their order; once it says no, no further job is
+            started, and those that run are waited for.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+        ...
+
+
+class LocalEngine:
+    """One job after the other, in this process."""
+
+    def run(
+        self, function: Callable[..., Any], jobs: Sequence[Job], go_on: Callable[[], bool]
+    ) -> Iterator[tuple[int, Any]]:
+        """See :class:`Engine`."""
+        for number, job in enumerate(jobs):
+            if not go_on():
+                return
+            yield number, function(**job)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def resolve_engine(name: str, *, address: str | None = None) -> Engine:
+    """Return the engine of a name.
+
+    Parameters
+    ----------
+    name
+        ``local`` or ``ray``.
+    address
+        Of a running Ray cluster; without one Ray starts on this machine.
+
+    Raises
+    ------
+    UnknownParameter
+        No such engine.
+    InvalidParameter
+        An address for the local engine.
+    MissingExtra
+        Ray is not installed.
+    """
+    if name not in ENGINES:
+        raise UnknownParameter(
+            f"unknown engine {name!r}",
+            remedy=suggest(name, ENGINES) or f"engines: {', '.join(ENGINES)}",
+        )
+    if name == "local":
+        if address is not None:
+            raise InvalidParameter("the local engine has no address", remedy="use --engine ray")
+        return LocalEngine()
+    from parsimony.run.engine_ray import RayEngine
+
+    return RayEngine(address)

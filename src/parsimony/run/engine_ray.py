@@ -1,0 +1,110 @@
+"""Jobs on a Ray cluster: as many at once as it has processors; a lost worker's job is retried."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from parsimony.errors import MissingExtra, UsageError
+
+__all__ = ["RayEngine"]
+
+_RETRIES = 5  # of one job, when its worker or its node dies
+_PATIENCE = 10.0  # seconds until a cluster must have accepted a connection
+
+
+class RayEngine:
+    """See :class:`parsimony.run.engine.Engine`.
+
+    Parameters
+    ----------
+    address
+        Of a running cluster (``auto``, ``host:port``, ``ray://host:port``); None starts Ray here,
+        or uses the cluster that this process is connected to.
+
+    Raises
+    ------
+    MissingExtra
+        Ray is not installed.
+    UsageError
+        No cluster answers at the address.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise MissingExtra(
+                "the engine ray needs Ray", remedy="pip install 'parsimony-learning[dist]'"
+            ) from None
+        self._ray: Any = ray
+        self._started = not ray.is_initialized()
+        if self._started:
+            _require_listener(address)
+            try:
+                ray.init(
+                    address=address, include_dashboard=False, log_to_driver=False,
+                    logging_level=logging.ERROR, configure_logging=False,
+                )  # fmt: skip
+            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+                raise _no_cluster(address, error) from None
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        jobs: Sequence[Mapping[str, Any]],
+        go_on: Callable[[], bool],
+    ) -> Iterator[tuple[int, Any]]:
+        """See :class:`parsimony.run.engine.Engine`."""
+        ray = self._ray
+        remote = ray.remote(max_retries=_RETRIES, num_cpus=1)(_call)
+        shared = ray.put(function)  # once a call, not once a job: it may hold data
+        waiting = list(enumerate(jobs))
+        running: dict[Any, int] = {}
+        while waiting or running:
+            while waiting and len(running) < self._slots():
+                if not go_on():
+                    waiting.clear()
+                    break
+                number, job = waiting.pop(0)
+                running[remote.remote(shared, dict(job))] = number
+            if not running:
+                return
+            # A timeout: the cluster may have grown meanwhile.
+            done, _ = ray.wait(list(running), num_returns=1, timeout=5.0)
+            for reference in done:
+                number = running.pop(reference)
+                yield number, ray.get(reference)
+
+    def _slots(self) -> int:
+        resources: dict[str, float] = self._ray.cluster_resources()
+        return max(1, int(resources.get("CPU", 1)))
+
+    def close(self) -> None:
+        """Leave the cluster; stop it if this engine has started it."""
+        if self._started:
+            self._ray.shutdown()
+
+
+def _call(function: Callable[..., Any], job: dict[str, Any]) -> Any:
+    return function(**job)
+
+
+def _require_listener(address: str | None) -> None:
+    """Knock at ``host:port`` first: Ray itself tries for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+        except (OSError, OverflowError) as error:
+            raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str | None, error: Exception) -> UsageError:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return UsageError(
+        f"no Ray cluster answers at {address!r}: {first}",
+        remedy="start one with `ray start --head`, or leave --address out",
+    )

@@ -1,0 +1,324 @@
+"""From a dataset's name to the symbol that fits it: what ``parsimony search`` does.
+
+The run folder holds ``search/trials.jsonl`` (the ledger), ``search/runs/`` (the finalists, each a
+run folder of its own), ``search.json`` (what was found and what it cost), ``symbols.png``, and
+beside them the files of the best finalist: ``evaluate``, ``predict`` and ``explain`` take it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony import datasets
+from parsimony.base import Estimator, load_run
+from parsimony.datasets import LinkData
+from parsimony.design import BilinearSpace, Budget, Rung, SearchResult, SearchSettings, TrialLedger
+from parsimony.design import search as search_space
+from parsimony.design.ladder import ladder_of
+from parsimony.design.trial import Measured, Trial
+from parsimony.embed.bilinear import Bilinear
+from parsimony.embed.screening import screen
+from parsimony.embed.trial import run_trial
+from parsimony.errors import EmptySplit, RunExists, UnknownParameter, suggest
+from parsimony.fitting import fit
+from parsimony.knowledge.symbol import Symbol
+from parsimony.measure.bootstrap import bootstrap_interval
+from parsimony.report.figure_of_symbol import symbol_figure
+from parsimony.run.atomic import write_atomic
+from parsimony.run.engine import Engine, LocalEngine
+from parsimony.run.folder import RunFolder
+from parsimony.tasks.link import LinkTask
+
+__all__ = ["search_symbols", "space_of"]
+
+#: Not of the trainer's identity: the numbers do not depend on them, or every trial has its own.
+_FREE = ("dim", "epochs", "seed", "threads", "patience", "every", "symbol")
+
+SPACES = ("bilinear",)
+
+#: Epochs of the shared training: so many of a trial's on the lowest rung.
+SCREENING = 4
+
+
+def space_of(name: str) -> BilinearSpace:
+    """Return a space by its name.
+
+    Raises
+    ------
+    UnknownParameter
+        No such space.
+    """
+    if name not in SPACES:
+        raise UnknownParameter(
+            f"unknown space {name!r}",
+            remedy=suggest(name, SPACES) or f"spaces of this version: {', '.join(SPACES)}",
+        )
+    return BilinearSpace()
+
+
+@dataclass(frozen=True)
+class SymbolTrial:
+    """Trains one symbol for a while; validation is looked at once, at the end."""
+
+    task: LinkTask
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, structure: Symbol, *, seed: int, epochs: int, dim: int) -> Measured:
+        """See :class:`parsimony.design.trial.Evaluate`."""
+        return run_trial(
+            self.task, structure, dim=dim, epochs=epochs, seed=seed,
+            **{**self.settings, "every": epochs},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SymbolScreen:
+    """Guesses symbols by shared vectors; what was guessed is kept for a resumed search."""
+
+    task: LinkTask
+    rung: Rung
+    seed: int
+    settings: dict[str, Any]
+    kept: Path
+    quiet: bool
+
+    def __call__(self, structures: Sequence[Symbol]) -> npt.NDArray[np.float64]:
+        """See :class:`parsimony.design.space.Screen`."""
+        texts = [str(symbol) for symbol in structures]
+        asked = {"dim": self.rung.dim, "epochs": self.rung.epochs, "seed": self.seed}
+        if self.kept.exists():
+            before = json.loads(self.kept.read_text(encoding="utf-8"))
+            if before["asked"] == asked and list(before["guesses"]) == texts:
+                return np.array(list(before["guesses"].values()))
+        found = screen(self.task, structures, **asked, quiet=self.quiet, **self.settings)
+        guesses = dict(zip(texts, found.tolist(), strict=True))
+        write_atomic(self.kept, json.dumps({"asked": asked, "guesses": guesses}, indent=1) + "\n")
+        return found
+
+
+def search_symbols(
+    data: str | LinkData,
+    *,
+    out: Path | str,
+    budget: Budget,
+    space: str = "bilinear",
+    algorithm: str = "greedy",
+    settings: dict[str, Any] | None = None,
+    compare: int = 1,
+    train_budget: float | None = None,
+    engine: Engine | None = None,
+    resume: bool = False,
+    mirror: str | None = None,
+    columns: tuple[str, str, str] | None = None,
+    seed: int = 0,
+    quiet: bool = True,
+    on_trial: Callable[[Trial], None] | None = None,
+    on_searched: Callable[[], None] | None = None,
+) -> tuple[Estimator, dict[str, Any]]:
+    """Search the symbol of a graph, train the best one to the end, and write the run folder.
+
+    Parameters
+    ----------
+    data
+        A registered name, a dataset folder, a file, or loaded data with validation facts.
+    out
+        Run folder.
+    budget
+        Of the trials; the final trainings come on top (``train_budget``).
+    settings
+        Of the search (:class:`SearchSettings`, and ``ladder``: pairs of dimension and epochs) and
+        of the trainer; ``dim`` and ``epochs`` are those of the final trainings.
+    compare
+        Named symbols that are trained to the end as well, best first.
+    train_budget
+        Wall seconds of each final training.
+    engine
+        Where trials run.
+    on_trial, on_searched
+        Called with every trial, and before the final trainings.
+
+    Returns
+    -------
+    estimator, summary
+        The best finalist on validation, and ``run, best, trials, comparison, predictor, rungs,
+        exhausted, seconds, notes``.
+
+    Raises
+    ------
+    UnknownParameter, InvalidParameter
+        Settings.
+    EmptySplit
+        No validation facts.
+    RunExists, LedgerMismatch
+        The folder belongs to something else.
+    """
+    given = dict(settings or {})
+    seed = int(given.pop("seed", seed))
+    where = space_of(space)
+    named = [name for name in SearchSettings.model_fields if name in given]
+    search_settings = SearchSettings.of({name: given.pop(name) for name in named})
+    rungs = given.pop("ladder", None)
+    if "symbol" in given:
+        raise UnknownParameter("a search chooses the symbol", remedy="use parsimony fit --symbol")
+    trainer = Bilinear(**{"seed": seed, **given})
+    loaded = data if isinstance(data, LinkData) else datasets.load(
+        data, mirror=mirror, columns=columns, seed=seed
+    )  # fmt: skip
+    task = LinkTask(loaded)
+    trainer.prepare(task)
+    if not len(loaded.valid):
+        raise EmptySplit(
+            f"the valid split of {loaded.name} is empty", remedy="a search selects on it"
+        )
+    final = Rung(trainer.resolved_.dim, trainer.resolved_.epochs)
+    ladder = ladder_of(rungs, final, chunks=4)
+    folder = Path(out)
+    _require_room(folder, resume)
+    fixed = trainer.resolved_.model_dump()
+    subject = {
+        "space": where.name, "data": loaded.content_hash, "name": loaded.name,
+        "trainer": {name: value for name, value in fixed.items() if name not in _FREE},
+    }  # fmt: skip
+    shared = {k: v for k, v in given.items() if k not in ("dim", "epochs", "patience", "every")}
+    with TrialLedger(folder / "search", subject, resume=resume) as ledger:
+        found = search_space(
+            where, SymbolTrial(task, shared), ledger, budget=budget, ladder=ladder,
+            algorithm=algorithm, settings=search_settings, seed=seed,
+            engine=engine or LocalEngine(), on_trial=on_trial,
+            screen=SymbolScreen(
+                task, Rung(ladder[0].dim, SCREENING * ladder[0].epochs), seed, shared,
+                folder / "search" / "screening.json", quiet,
+            ),
+        )  # fmt: skip
+        if on_searched is not None:
+            on_searched()
+        searched = max(trial.at for trial in found.trials)
+        begin = time.perf_counter()
+        finalists = _finalists(found, compare)
+        runs = {
+            name: _train(loaded, symbol, folder, given, seed, train_budget, quiet)
+            for name, symbol in finalists.items()
+        }
+    best = max(runs, key=lambda name: _mrr(runs[name][1]))
+    summary = {
+        "run": str(folder),
+        "best": {
+            "symbol": str(finalists[best]), "name": finalists[best].name,
+            "valid": _mrr(runs[best][1]), "patterns": finalists[best].patterns.words(),
+        },
+        "trials": len(found.trials),
+        "algorithm": algorithm,
+        "ladder": [[rung.dim, rung.epochs] for rung in ladder],
+        "comparison": _comparison(finalists, runs, best),
+        "named": {name: _short(trial) for name, trial in found.named.items()},
+        "predictor": found.predictor,
+        "rungs": found.rungs,
+        "exhausted": found.exhausted,
+        "seconds": {"search": searched, "final": time.perf_counter() - begin},
+        "notes": list(loaded.notes),
+    }  # fmt: skip
+    _publish(folder, Path(runs[best][1]["run"]), finalists, summary)
+    return load_run(folder), summary
+
+
+def _require_room(folder: Path, resume: bool) -> None:
+    found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if found and not (resume and "search" in found):
+        raise RunExists(
+            "the folder holds no search" if resume else "the run folder is not empty",
+            remedy="choose another --out" + ("" if resume else ", or continue it with --resume"),
+            where=str(folder),
+        )
+
+
+def _finalists(found: SearchResult[Symbol], compare: int) -> dict[str, Symbol]:
+    """The structure found, and the best named ones by the highest rung that they reached."""
+    winner: Symbol = found.structure
+    finalists = {winner.name or "found": winner}
+    named = sorted(
+        found.named.items(), key=lambda item: (-item[1].dim, -item[1].epochs, -item[1].valid)
+    )
+    others = [name for name, _ in named if Symbol.parse(name).key != winner.key]
+    return finalists | {name: Symbol.parse(name) for name in others[:compare]}
+
+
+def _train(
+    data: LinkData, symbol: Symbol, folder: Path, settings: dict[str, Any], seed: int,
+    time_budget: float | None, quiet: bool,
+) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+    name = symbol.name or f"symbol-{symbol.key:x}"
+    estimator, summary = fit(
+        data, "bilinear", out=folder / "search" / "runs" / name, resume=True, seed=seed,
+        parameters={**settings, "symbol": str(symbol)}, time_budget=time_budget, quiet=quiet,
+    )  # fmt: skip
+    return estimator, summary
+
+
+def _mrr(summary: dict[str, Any]) -> float:
+    return float(summary["valid"]["mrr"])
+
+
+def _short(trial: Trial) -> dict[str, Any]:
+    return {"dim": trial.dim, "epochs": trial.epochs, "valid": trial.valid}
+
+
+def _comparison(
+    finalists: dict[str, Symbol], runs: dict[str, tuple[Any, dict[str, Any]]], best: str
+) -> list[dict[str, Any]]:
+    """The finalists at equal size, with intervals, and the paired difference to the best one.
+
+    ``difference`` is the best one's MRR less this one's, query by query, with its interval; it was
+    selected on valid, so the honest one is that of test.
+    """
+    rows = []
+    reciprocal: dict[str, dict[str, Any]] = {}
+    for name, (estimator, summary) in runs.items():
+        row: dict[str, Any] = {
+            "name": name, "symbol": str(finalists[name]), "run": summary["run"],
+            "parameters": summary["parameters"], "epochs": summary["epochs"],
+            "seconds": summary["seconds"],
+        }  # fmt: skip
+        reciprocal[name] = {}
+        for split in ("valid", "test"):
+            if len(getattr(estimator.task_.data, split)):
+                values = 1.0 / estimator.ranks(split).ranks()
+                reciprocal[name][split] = values
+                row[split] = {"mrr": float(values.mean()), "interval": bootstrap_interval(values)}
+        rows.append(row)
+    for row in rows:
+        if row["name"] != best:
+            row["difference"] = {
+                split: {
+                    "mrr": float((reciprocal[best][split] - values).mean()),
+                    "interval": bootstrap_interval(reciprocal[best][split] - values),
+                }
+                for split, values in reciprocal[row["name"]].items()
+            }
+    return rows
+
+
+def _publish(
+    folder: Path, winner: Path, finalists: dict[str, Symbol], summary: dict[str, Any]
+) -> None:
+    """Put the winner's files into the run folder, the seal last."""
+    (folder / "checksums.json").unlink(missing_ok=True)
+    for path in sorted(winner.iterdir(), key=lambda path: path.name == "checksums.json"):
+        target = folder / path.name
+        if path.name in ("checkpoints", ".lock"):
+            continue
+        if path.is_dir():
+            shutil.copytree(path, target, dirs_exist_ok=True)
+        else:
+            write_atomic(target, path.read_bytes())
+    RunFolder.open(folder)  # whole?
+    write_atomic(folder / "search.json", json.dumps(summary, indent=1) + "\n")
+    symbol_figure(finalists, folder / "symbols.png")

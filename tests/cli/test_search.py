@@ -1,0 +1,103 @@
+"""parsimony search, as it is typed."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+
+from parsimony.knowledge import Symbol, read_symbol
+
+TINY = ["--set", "dim=16", "--set", "epochs=8", "--set", "per_round=3", "--set", "threads=1"]
+SMALL = [*TINY, "--trials", "12"]
+
+
+def test_a_search_and_what_can_be_done_with_it(typed, tmp_path):
+    done = typed("search", "royal", *SMALL, "--out", "found", "--json").json
+    assert {"run", "best", "trials"} <= set(done)
+    assert done["run"] == "found"
+    assert done["trials"] == 12
+    symbol = Symbol.parse(done["best"]["symbol"])
+    assert done["best"]["name"] == symbol.name
+    run = tmp_path / "found"
+    assert read_symbol(run / "knowledge.toml") == symbol
+    assert (run / "symbols.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((run / "search.json").read_text()) == done
+    rows = [json.loads(line) for line in (run / "search" / "trials.jsonl").read_text().splitlines()]
+    assert rows[0]["space"] == "bilinear"
+    assert len(rows) == 13
+    assert {(row["dim"], row["epochs"]) for row in rows[1:]} == {(16, 1), (16, 2)}
+    # The best finalist on validation, and the named one beside it.
+    finalists = done["comparison"]
+    assert len(finalists) == 2
+    assert done["best"]["valid"] == max(row["valid"]["mrr"] for row in finalists)
+    assert sum("difference" in row for row in finalists) == 1
+    for row in finalists:
+        low, high = row["valid"]["interval"]
+        assert low <= row["valid"]["mrr"] <= high
+        assert row["parameters"] == finalists[0]["parameters"]
+    measured = typed("evaluate", "found", "--split", "valid", "--json").json
+    assert measured["metrics"]["mrr"] == pytest.approx(done["best"]["valid"])
+    config = tomllib.loads((run / "config.toml").read_text())
+    assert config["parameters"]["dim"] == 16
+    words = ["--head", "Leopold_I_of_Belgium", "--relation", "uncle", "--json"]
+    assert typed("predict", "found", *words).json["answers"]
+    again = typed("fit", "royal", "--symbol", "found/knowledge.toml", *TINY[:4], "--json").json
+    assert again["parameters"] == finalists[0]["parameters"]
+
+
+def test_resuming_goes_on(typed, tmp_path):
+    words = ["search", "royal", *TINY, "--algorithm", "random", "--out", "found"]
+    first = typed(*words, "--trials", 5, "--json").json
+    error = typed(*words, "--trials", 9, "--json", code=2).error
+    assert error["type"] == "RunExists"
+    assert "--resume" in error["remedy"]
+    more = typed(*words, "--trials", 9, "--resume", "--json").json
+    assert (first["trials"], more["trials"]) == (5, 9)
+    ledger = tmp_path / "found" / "search" / "trials.jsonl"
+    before = ledger.read_bytes()
+    same = typed(*words, "--trials", 9, "--resume", "--json").json
+    assert ledger.read_bytes() == before
+    assert same["best"] == more["best"]
+    typed("evaluate", "found", "--json")
+    for changed in (["search", "nations.tsv"], ["search", "royal", "--set", "lr=0.3"]):
+        if changed[1] == "nations.tsv":
+            rows = [f"a{i}\tr\ta{i % 7}\n" for i in range(60)]
+            (tmp_path / "nations.tsv").write_text("".join(rows))
+        words = [*changed, *TINY, "--trials", 9, "--out", "found", "--resume", "--json"]
+        error = typed(*words, code=2).error
+        assert error["type"] == "LedgerMismatch"
+        assert "trials.jsonl" in error["where"]
+
+
+def test_people_can_read_it(typed):
+    out = typed("search", "royal", *SMALL, "--out", "found").out
+    assert "best structure" in out
+    assert "valid MRR" in out
+    assert "parsimony evaluate found" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "told"),
+    [(["--trials", "0"], "InvalidParameter", "0 trials"),
+     (["--trials", "-3"], "InvalidParameter", "-3 trials"),
+     (["--time-budget", "0m"], "InvalidParameter", "duration"),
+     (["--space", "bilinea"], "UnknownParameter", "did you mean 'bilinear'"),
+     (["--algorithm", "genetic"], "UnknownParameter", "greedy, evolution"),
+     (["--engine", "spark"], "UnknownParameter", "local, ray"),
+     (["--address", "here:1"], "InvalidParameter", "--engine ray"),
+     (["--set", "dim=30"], "InvalidParameter", "4 equal chunks"),
+     (["--set", "ladder=[[30,5]]"], "InvalidParameter", "4 equal chunks"),
+     (["--set", "ladder=[[32,0]]"], "InvalidParameter", "at least 1"),
+     (["--set", "ladder=5"], "InvalidParameter", "pairs of dimension and epochs"),
+     (["--set", "ladder=[[32,5],[16,5]]"], "InvalidParameter", "do not grow"),
+     (["--set", "explore=2"], "InvalidParameter", "explore"),
+     (["--set", "per_rond=2"], "UnknownParameter", "per_rond"),
+     (["--set", "symbol=SimplE"], "UnknownParameter", "fit --symbol")],
+)  # fmt: skip
+def test_wrong_words(typed, tmp_path, words, kind, told):
+    done = typed("search", "royal", "--out", "found", *words, "--json", code=2)
+    assert done.error["type"] == kind
+    assert told in done.error["message"] + done.error["remedy"]
+    assert not (tmp_path / "found").exists()
