@@ -60,7 +60,8 @@ def command(
     symbol: Annotated[
         str | None,
         typer.Option(
-            "--symbol", metavar="FILE|NAME",
+            "--symbol",
+            metavar="FILE|NAME",
             help="Scoring function of method bilinear: a knowledge.toml, a text file, or a name.",
         ),
     ] = None,
