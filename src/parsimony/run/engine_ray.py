@@ -48,7 +48,7 @@ class RayEngine:
                     address=address, include_dashboard=False, log_to_driver=False,
                     logging_level=logging.ERROR, configure_logging=False,
                 )  # fmt: skip
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            except Exception as error:  # Ray raises plain ones
                 raise _no_cluster(address, error) from None
 
     def run(
@@ -104,6 +104,8 @@ def _require_listener(address: str | None) -> None:
 
 def _no_cluster(address: str | None, error: Exception) -> UsageError:
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if address is None:
+        return UsageError(f"Ray did not start here: {first}", remedy="try again, or --engine local")
     return UsageError(
         f"no Ray cluster answers at {address!r}: {first}",
         remedy="start one with `ray start --head`, or leave --address out",
