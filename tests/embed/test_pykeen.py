@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.embed.small_graphs import inverses
 
 import parsimony
 from parsimony.tasks.link import LinkTask
-from tests.embed.small_graphs import inverses
 
 pytest.importorskip("pykeen")
 
