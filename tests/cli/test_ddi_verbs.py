@@ -134,7 +134,10 @@ def test_a_run_of_facts_takes_no_drugs(typed, trained):
     assert "parsimony predict" in error["remedy"]
 
 
-SMALL = {"batch": 16, "threads": 1, "dim": 32, "votes": "[]", "hidden": 0}
+SMALL = {
+    "batch": 16, "threads": 1, "dim": 32, "votes": "[]", "hidden": 0,
+    "fingerprint_dropout": 0.3, "dropout": 0.2, "decay": 0.9,
+}  # fmt: skip
 SMALL_WORDS = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
 
 
