@@ -4,7 +4,8 @@
 
 The first run is held against each of the others over the same draws of emerging drugs. Beside the
 whole split stand the pairs whose drugs all have graph edges, and, for the first run, the test with
-the interactions of train alone in the graph. Writes ``results/ddi-NAME.json``.
+the interactions of train alone in the graph. Pairs with several labels are measured by PR-AUC and
+ROC-AUC against their corruptions. Writes ``results/ddi-NAME.json``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,10 @@ from common import record
 
 from parsimony.base import load_run, resolve
 from parsimony.errors import UsageError
-from parsimony.measure.classification import (
-    classification_metrics,
-    cluster_bootstrap,
-    paired_bootstrap,
-)
+from parsimony.pairs.confidence import measure_confidence
 from parsimony.pairs.pair_estimator import PairEstimator
 from parsimony.run import RunFolder
+from parsimony.tasks.asked import TypedPairs
 from parsimony.tasks.ddi import DDITask
 
 LINKED = "both drugs have graph edges"
@@ -56,26 +54,38 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def answers(estimator: PairEstimator) -> np.ndarray:
-    """The most probable type of every test pair."""
-    rows = estimator.task_.pairs("test")
-    return estimator.score(rows[:, [0, 2]], "test").argmax(1)
+def scores(estimator: PairEstimator) -> np.ndarray:
+    """Probabilities of all types of every test question."""
+    return estimator.score(estimator.task_.asked("test").questions, "test")
+
+
+def confidence(estimator: PairEstimator, table: np.ndarray) -> dict[str, Any]:
+    """What became on the test of what was learned on validation, the diagram's bins left out."""
+    learned, asked = estimator.learn_confidence(), estimator.task_.asked("test")
+    if learned is None or not isinstance(asked, TypedPairs):
+        return {}
+    found = measure_confidence(learned, table, asked.types, estimator.task_.emerging("test"))
+    for name in ("reliability", "reliability_uncalibrated"):
+        del found["calibration"][name]
+    return found
 
 
 def main(name: str, folders: list[Path]) -> None:
     """Measure, print and record."""
-    table, guesses = [], []
+    table, tables = [], []
     first: PairEstimator | None = None
     for folder in folders:
         estimator = load_run(folder)
         assert isinstance(estimator, PairEstimator)
-        rows, n_types = estimator.task_.pairs("test"), estimator.task_.data.n_types
+        asked, cluster = estimator.task_.asked("test"), estimator.task_.emerging("test")
         if first is None:
             first = estimator
-        elif not np.array_equal(rows, first.task_.pairs("test")):
+        elif not np.array_equal(
+            estimator.task_.pairs("test"), first.task_.pairs("test")
+        ) or not np.array_equal(asked.questions, first.task_.asked("test").questions):
             raise UsageError("runs of different test pairs", remedy="one split and one setting")
-        guess = answers(estimator)
-        guesses.append(guess)
+        probabilities = scores(estimator)
+        tables.append(probabilities)
         run = RunFolder.open(folder)
         summary, ledger = run.read_json("summary.json"), run.read_json("ledger.json")
         entry: dict[str, Any] = {
@@ -85,20 +95,14 @@ def main(name: str, folders: list[Path]) -> None:
             "fit_seconds": round(summary["seconds"], 1),
             "peak_memory_mib": round(ledger["peak_memory_bytes"] / 2**20),
             "valid": summary["valid"],
-            "test": classification_metrics(rows[:, 1], guess, n_types),
-            "interval": cluster_bootstrap(
-                rows[:, 1], guess, estimator.task_.emerging("test"), n_types
-            ),
-        }
+            "test": asked.metrics(probabilities),
+            "interval": asked.interval(probabilities, cluster),
+        } | confidence(estimator, probabilities)
         linked = first.task_.strata("test").get(LINKED)
         if linked is not None:
-            entry["test_linked"] = {"n": int(linked.sum())} | classification_metrics(
-                rows[linked, 1], guess[linked], n_types
-            )
-        if len(guesses) > 1:
-            entry["first_is_better_by"] = paired_bootstrap(
-                rows[:, 1], guesses[0], guess, first.task_.emerging("test"), n_types
-            )
+            entry["test_linked"] = {"n": int(linked.sum())} | asked.metrics(probabilities, linked)
+        if len(tables) > 1:
+            entry["first_is_better_by"] = asked.better_by(tables[0], probabilities, cluster)
         else:
             entry["test_train_only"] = _train_only(estimator)
         table.append(entry)
@@ -112,9 +116,14 @@ def _train_only(estimator: PairEstimator) -> dict[str, float]:
     """The test with the interactions of train alone known meanwhile."""
     task = estimator.task_
     options = task.options.model_copy(update={"test_graph": "train"})
-    estimator.task_ = DDITask(task.data, options, task.background, linked=task.linked)
-    rows = estimator.task_.pairs("test")
-    found = classification_metrics(rows[:, 1], answers(estimator), task.data.n_types)
+    estimator.task_ = DDITask(
+        task.data,
+        options,
+        task.background,
+        linked=task.linked,
+        degree=task.degree,
+    )
+    found = estimator.task_.asked("test").metrics(scores(estimator))
     estimator.task_ = task
     return found
 

@@ -76,6 +76,7 @@ def test_unknown_names_suggest_and_count():
     [
         ("famly", ["family", "umls"], "did you mean 'family'?"),
         ("UMLS", ["family", "umls"], "did you mean 'umls'?"),
+        ("KETOKONAZOLE", ["Ketoconazole", "Itraconazole"], "did you mean 'Ketoconazole'?"),
         ("zzz", ["family"], ""),
         ("a", [], ""),
         ("entity_0x012", [f"entity_{i:05}" for i in range(30_000)], "did you mean 'entity_"),

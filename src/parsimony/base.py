@@ -34,6 +34,7 @@ _HOMES = {
     "mlp": "parsimony.pairs.mlp:MLP",
     "prior": "parsimony.pairs.prior:Prior",
     "ensemble": "parsimony.pairs.ensemble:PairEnsemble",
+    "walks": "parsimony.reason.walks:Walks",
 }
 
 

@@ -88,9 +88,13 @@ def suggest(name: str, known: Iterable[str]) -> str:
         if candidate.casefold() == folded and candidate != name:
             return f"did you mean {candidate!r}?"
     if len(names) > _FUZZY_LIMIT:
-        names = [candidate for candidate in names if candidate[:2] == name[:2]][:_FUZZY_LIMIT]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close and close[0] != name else ""
+        names = [known for known in names if known[:2].casefold() == folded[:2]][:_FUZZY_LIMIT]
+    spelled: dict[str, str] = {}
+    for candidate in names:
+        spelled.setdefault(candidate.casefold(), candidate)
+    close = difflib.get_close_matches(folded, spelled, n=1, cutoff=0.6)
+    found = spelled[close[0]] if close else name
+    return f"did you mean {found!r}?" if found != name else ""
 
 
 class ParsimonyError(Exception):

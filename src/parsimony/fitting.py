@@ -114,7 +114,6 @@ def _finish(
     estimator: Any, run: RunFolder, time_budget: float | None, quiet: bool
 ) -> dict[str, Any]:
     """Write model, knowledge, measures, bill and summary of a fitted estimator."""
-    estimator.write(run)
     metrics = {}
     for split in ("valid", "test"):
         try:
@@ -124,6 +123,7 @@ def _finish(
         metrics[split] = {
             k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
         }
+    estimator.write(run)
     run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
     run.write_json("metrics.json", metrics)
     run.write_json("ledger.json", estimator.ledger_.as_dict())

@@ -60,8 +60,16 @@ def test_demo(typed, tmp_path):
     assert (tmp_path / result["report"]).stat().st_size > 10_000
     assert result["rules"]["count"] > 0
     assert result["test"]["n_queries"] == 2 * 619
+    drug = result["drug"]
+    assert drug["hidden"] > 20
+    assert drug["right"] / drug["hidden"] > 0.5  # 33 of 34 unless the time budget ends it
+    assert "CYP3A4" in drug["partners"][0]["reason"]
+    page = (tmp_path / result["report"]).read_text()
+    assert page.count("A new drug: voriconazole") == 2  # the link and the heading
+    assert page.count("data-explanation") >= 2
     again = typed("demo", "--epochs", "1", "--quiet")
     assert (tmp_path / "runs" / "demo-2" / "report.html").exists()
     lines = [line for line in again.out.splitlines() if line]
-    assert 8 <= len(lines) <= 10
+    assert 11 <= len(lines) <= 13
+    assert "not for clinical use" in again.out
     assert again.err == ""

@@ -37,6 +37,10 @@ def test_similarity_is_shared_over_all_bits():
     [
         ("C1CC(C)(C", "extra open parentheses while parsing: C1CC(C)(C; check for mistakes around"),
         ("CC(C)(C)(C)C", "Explicit valence for atom # 1 C, 5, is greater than permitted"),
+        (
+            "[13CH3]C2CC%11CC2",
+            "unclosed ring for input: '[13CH3]C2CC%11CC2'; ring opened at position 12",
+        ),
         ("Cx", "syntax error while parsing: Cx; check for mistakes around position 2"),
     ],
 )

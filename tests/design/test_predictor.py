@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_trial_ledger import ROW
+from tests.design.test_trial_ledger import ROW
 
 from parsimony.design.evidence import predictor_evidence, rung_evidence
 from parsimony.design.predictor import Predictor, rank_correlation

@@ -7,9 +7,12 @@ import pytest
 from tests.pairs.small_pairs import families
 
 from parsimony import base
+from parsimony.datasets.new_drug import NewDrug
 from parsimony.errors import InvalidParameter, UnknownParameter, UsageError
 from parsimony.fitting import fit, write_run
 from parsimony.pairs.ensemble import PairEnsemble
+from parsimony.pairs.new_drug import with_drug
+from parsimony.pairs.screening import screen
 from parsimony.run import RunFolder
 from parsimony.tasks.ddi import DDIOptions, DDITask
 
@@ -77,3 +80,18 @@ def test_an_ensemble_without_paths_gives_no_reasons(runs):
     ensemble = PairEnsemble.of_runs([runs / "mlp-0", runs / "mlp-1"])
     with pytest.raises(UsageError, match="gives reasons"):
         ensemble.explain("ol4", "amine1")
+
+
+def test_it_screens_and_takes_a_new_drug(runs):
+    ensemble = PairEnsemble.of_runs([runs / "neighbours", runs / "mlp-0"])
+    found = screen(ensemble, "ol4", top=2)["partners"]
+    assert all(partner["reason"].startswith("most like Drug") for partner in found[:2])
+    alone = ensemble.predict("ol4", found[0]["id"], top=1)["answers"][0]
+    assert alone["probability"] == pytest.approx(found[0]["probability"], abs=1e-6)
+    bits = ensemble.fingerprints_[ensemble.task_.data.drug("ol4")]
+    wider = with_drug(ensemble, NewDrug("twin", "", bits, ()))
+    assert ensemble.task_.data.n_drugs == wider.task_.data.n_drugs - 1
+    twin = screen(wider, "twin", top=1)["partners"]
+    assert len(twin) == len(found) + 1
+    before = ensemble.predict("ol4", "ol5")["answers"]
+    assert wider.predict("ol4", "ol5")["answers"][0]["text"] == before[0]["text"]

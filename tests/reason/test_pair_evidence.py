@@ -13,9 +13,10 @@ from tests.reason.test_pair_flow import DIM, cases, parameters
 from parsimony.datasets.background import Background
 from parsimony.errors import InvalidParameter, UnknownRelation, UsageError
 from parsimony.graph import Vocabulary
+from parsimony.kernels.walk_shares import walk_shares, walk_shares_reference
 from parsimony.knowledge import Explanation
 from parsimony.reason.emergnn import EmerGNN
-from parsimony.reason.pair_evidence import FlowWeights, Kept, PathDigraph, flow_logit
+from parsimony.reason.pair_evidence import FlowWeights, Gone, PathDigraph, WalkedFlow, flow_logit
 from parsimony.reason.pair_flow import PairFlow
 from parsimony.tasks.ddi import DDIOptions, DDITask
 
@@ -56,16 +57,61 @@ def test_walks_add_up_to_the_logit_without_biases(log_states, case):
 
 @given(case=cases())
 @settings(deadline=None, max_examples=60)
-def test_deleting_a_step_equals_a_flow_that_never_had_it(case):
-    """Deleting all middle edges but idle ones leaves what shorter paths carry."""
-    paths, weights, _ = inputs(case, biased=False, log_states=True)
-    every = [np.ones(len(part), bool) for part in (paths.first, paths.middle, paths.last)]
-    whole, share = flow_logit(paths, weights)
-    same, _ = flow_logit(paths, weights, Kept(*every))
-    assert same == whole
-    none = Kept(every[0], np.zeros(len(paths.middle), bool), every[2])
-    assert flow_logit(paths, weights, none)[0] == 0
-    assert len(share) == len(paths.walks())
+def test_the_fused_shares_are_those_of_the_reference(case):
+    paths, weights, _ = inputs(case, biased=False, log_states=False)
+    walks, rng = paths.walks(), case.rng
+    ahead, back = (rng.standard_normal((len(part), DIM)) for part in (paths.first, paths.last))
+    factor = rng.random(len(paths.middle))
+    kind = np.ascontiguousarray(paths.middle[:, 1])
+    values = (walks, kind, factor, ahead, weights.rho[1], back)
+    assert_close(walk_shares(*values), walk_shares_reference(*values), np.float64)
+
+
+def plain_logit(paths, weights, gone):
+    """The flows' part of the logit, edge by edge, for as many edges as are left."""
+    total = 0.0
+    for side in (0, 1):
+        turned = (paths.first, paths.middle, paths.last) if side == 0 else paths.turned()
+        first, middle, last = turned
+        no_first, no_middle, no_last = gone if not side else gone.turned()
+        rows, to = paths.nodes[1 - side], (paths.v, paths.u)[side]
+        b = np.zeros((3, DIM)) if weights.b is None else weights.b
+        constant = np.maximum(b[0], 0)
+        state = np.zeros((len(paths.nodes[side]), DIM))
+        for (x, r), lost in zip(first, no_first, strict=True):
+            state[x] += 0 if lost else weights.rho[0][r] * weights.f[side]
+        h1 = np.maximum(state @ weights.w[0].T + b[0], 0) - constant
+        factor = paths.factors(rows[middle[:, 2]], middle[:, 1])
+        z = np.zeros((len(rows), DIM))
+        for y, entity in enumerate(rows.tolist()):
+            span = slice(*paths.graph.degree_ptr[[entity, entity + 1]])
+            count = paths.graph.degree_count[span] * paths.graph.degree_weight[span]
+            z[y] = count @ weights.rho[1][paths.graph.degree_relation[span]] * constant
+        for (x, r, y), lost, c in zip(middle, no_middle, factor, strict=True):
+            z[y] += c * weights.rho[1][r] * (-constant if lost else h1[x])
+        h2 = np.maximum(z @ weights.w[1].T + b[1], 0)
+        factor = paths.factors(to, last[:, 1])
+        z = np.zeros(DIM)
+        for (y, r), lost, c in zip(last, no_last, factor, strict=True):
+            z += 0 if lost else c * weights.rho[2][r] * h2[y]
+        h3 = np.maximum(weights.w[2] @ z + b[2], 0)
+        total += weights.read[side] @ (np.log1p(h3) if weights.log_states else h3)
+    return total
+
+
+@pytest.mark.parametrize("biased", [False, True])
+@given(case=cases())
+@settings(deadline=None, max_examples=60)
+def test_deleted_edges_leave_the_flow_of_the_others(biased, case):
+    paths, weights, expected = inputs(case, biased=biased, log_states=True)
+    flow = WalkedFlow(paths, weights)
+    parts = (paths.first, paths.middle, paths.last)
+    none = Gone(*(np.zeros(len(part), bool) for part in parts))
+    assert_close(np.array(flow.without(none)), np.array(expected), np.float64)
+    for share in (0.1, 0.5, 1.0):
+        gone = Gone(*(case.rng.random(len(part)) < share for part in parts))
+        want = np.array(plain_logit(paths, weights, gone))
+        assert_close(np.array(flow.without(gone)), want, np.float64)
 
 
 def with_background(data):
@@ -97,7 +143,8 @@ def test_parts_add_up_to_the_model_s_own_logit(fitted):
     t = data.types.index(found.query[1].removeprefix("type "))
     assert found.score == pytest.approx(table[t] - table.mean(), abs=1e-3)
     assert sum(found.parts.values()) == pytest.approx(found.score)
-    assert found.probability == pytest.approx(float(np.exp(table[t])), rel=1e-4)
+    calibrated = fitted.calibrated(np.exp(table)[None])[0, t]
+    assert found.probability == pytest.approx(float(calibrated), rel=1e-4)
 
 
 def test_the_paths_are_facts_of_the_graph(fitted):

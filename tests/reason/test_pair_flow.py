@@ -15,7 +15,7 @@ from parsimony import errors
 from parsimony.kernels.pair_graph import PairGraph
 from parsimony.kernels.pair_paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
 from parsimony.reason.emergnn_plain import WholeGraph, plain_flow
-from parsimony.reason.pair_flow import PairFlow
+from parsimony.reason.pair_flow import PairFlow, common_drug
 
 DIM = 8
 DTYPES = (torch.float64, torch.float32)
@@ -319,3 +319,38 @@ def test_fifty_real_pairs():
     # the pairs are worth the test: paths, and their gradients
     assert (reference.abs().sum((1, 2)) > 0).all()
     assert expected["alpha"].grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("threads", [1, 2])
+@given(case=cases())
+@settings(deadline=None, max_examples=60)
+def test_pairs_of_one_drug_are_those_of_the_flow(dtype, biased, threads, case):
+    """What is shared among pairs of one drug, in any order, hidden edges or not."""
+    rng, n = case.rng, case.graph.n_entities
+    drug = int(case.pairs[0, 0])
+    others = rng.integers(0, n, 6)
+    pairs = np.stack([np.full(6, drug), others], 1)
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])[rng.permutation(12)].astype(np.int32)
+    pairs = np.ascontiguousarray(pairs)
+    normalise = "none" if rng.random() < 0.5 else case.normalise
+    graph = case.graph.activate(case.active, normalise=normalise, power=case.power)
+    hidden = np.zeros(12, np.uint8)
+    if not biased and normalise == "none":
+        hidden = rng.choice(np.array([0, HIDE_BETWEEN, 1, 2, 3, 7], np.uint8), 12)
+    values = parameters(rng, 12, graph.n_messages, DIM, biased)
+    x = [None if v is None else v.to(dtype) for v in values.values()]
+    assert common_drug(pairs) is not None
+    expected = PairFlow()(graph, pairs, *x, hidden).numpy()
+    with torch.no_grad():
+        actual = PairFlow(threads)(graph, pairs, *x, hidden).numpy()
+    assert_close(actual, expected, np.float32 if dtype == torch.float32 else np.float64)
+
+
+def test_a_common_drug():
+    pairs = np.array([[3, 5], [7, 5], [5, 3], [5, 9], [5, 5], [2, 5]])
+    assert common_drug(pairs) == 5
+    assert common_drug(pairs[:2]) is None
+    pairs[3] = 7, 4
+    assert common_drug(pairs) is None

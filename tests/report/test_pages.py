@@ -82,11 +82,43 @@ def info(name: str = "royal") -> dict:
     }
 
 
+def pairs_info(name: str = "families") -> dict:
+    """A run of drug pairs, every name the same."""
+    values = {"macro_f1": 0.7, "macro_f1_true_labels": 0.71, "accuracy": 0.8, "kappa": 0.75}
+    bins = [{"probability": 0.4, "accuracy": 0.5, "n": 20}]
+    losses = {key + s: 0.1 for key in ("ece", "nll", "brier") for s in ("", "_uncalibrated")}
+    result = {
+        "split": "test", "setting": "S1", "metrics": values, "n_queries": 40,
+        "interval": {key: [0.6, 0.8] for key in values},
+        "strata": {name: {"n": 40, **values, "coverage": 0.87}},
+        "calibration": {"temperature": 1.5, **losses, "reliability": bins,
+                        "reliability_uncalibrated": bins},
+        "conformal": {"0.9": {"coverage": 0.873, "interval": [0.8, 0.93], "mean_size": 2.5,
+                              "single": 0.25}},
+        "abstention": [{"threshold": 0.2, "share_answered": 1.0, "accuracy": 0.8},
+                       {"threshold": 0.9, "share_answered": 0.0, "accuracy": None}],
+    }  # fmt: skip
+    return {
+        "method": "emergnn",
+        "config": {"task": "ddi", "method": "emergnn", "parameters": {"name": name}},
+        "data": {"name": name, "n_drugs": 30, "n_types": 9, "train": 612, "notes": [name]},
+        "metrics": {"test": result},
+        "ledger": {"parameters": 422625, "hardware": name},
+        "history": [{"epoch": i, "loss": 4.0 / i, "valid_macro_f1": 0.3 * i} for i in (1, 2, 3)],
+        "explanations": [explanation(name), explanation().to_dict(full=True)],
+        "notes": [name],
+    }
+
+
 def pages(name: str) -> dict[str, str]:
-    return {"explanation": explanation(name).html(), "run": run_page(info(name))}
+    return {
+        "explanation": explanation(name).html(),
+        "run": run_page(info(name)),
+        "pairs": run_page(pairs_info(name)),
+    }
 
 
-@pytest.mark.parametrize("kind", ["explanation", "run"])
+@pytest.mark.parametrize("kind", ["explanation", "run", "pairs"])
 def test_names_never_become_markup(kind):
     plain, evil = Tags(pages("plain")[kind]), Tags(pages(EVIL)[kind])
     assert evil.tags == plain.tags
@@ -95,7 +127,7 @@ def test_names_never_become_markup(kind):
     assert evil.data[0]["nodes"][0]["label"] == EVIL
 
 
-@pytest.mark.parametrize("kind", ["explanation", "run"])
+@pytest.mark.parametrize("kind", ["explanation", "run", "pairs"])
 def test_pages_need_no_network(kind):
     page = Tags(pages("royal")[kind])
     assert not [a for a in page.attributes if a[1] in ("src", "href", "srcset")]
@@ -129,6 +161,19 @@ def test_run_page_holds_what_it_was_told():
     assert page.count("<svg") == 2
     assert page.count("data-explanation") >= 2
     assert 'class="sortable"' in page
+
+
+def test_pairs_page_holds_what_it_was_told():
+    page = run_page(pairs_info())
+    for words in ("422,625", "0.700", "0.600 – 0.800", "90 %", "<b>87.3 %</b>", "80.0 – 93.0 %",
+                  "trust what was measured", "0.870", "612"):  # fmt: skip
+        assert words in page
+    assert page.count("<svg") == 4
+    bare = pairs_info()
+    for key in ("calibration", "conformal", "abstention"):
+        del bare["metrics"]["test"][key]
+    assert "uncalibrated" in run_page(bare)
+    assert "<h1>" in run_page({"config": {"task": "ddi"}})
 
 
 @pytest.mark.parametrize(
@@ -173,7 +218,7 @@ def test_same_input_same_bytes():
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
-@pytest.mark.parametrize("kind", ["explanation", "run"])
+@pytest.mark.parametrize("kind", ["explanation", "run", "pairs"])
 def test_browser_draws_the_graph_and_runs_no_foreign_script(kind, tmp_path):
     file = tmp_path / "page.html"
     count = "document.title = 'n=' + document.querySelectorAll('.graph canvas').length"

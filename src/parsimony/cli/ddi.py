@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,8 @@ app = typer.Typer(
     help="Ask a run about drug-drug interactions.",
 )
 
-NOTE = "Uncalibrated; for research, not for clinical use."
+NOTE = "For research, not for clinical use."
+MOST = 5  # types of a set that are written out
 
 
 @app.command("predict")
@@ -44,9 +45,206 @@ def predict(
     estimator = open_run(run, "ddi")
     with interruptible():
         result = estimator.predict(drugs[0], drugs[1], top=top)
+    if result["set"] is not None:
+        result["set"]["measured"] = _measured(run, result["set"]["level"])
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
-    output.result(result, table(["probability", "interaction"], rows), *known, NOTE)
+    shown = table(["probability", "interaction"], rows)
+    notes = [*result["notes"], _calibration(result), NOTE]
+    output.result(result, shown, *_sets(result["set"]), *known, *notes)
+
+
+@app.command("calibrate")
+def calibrate(
+    run: Run,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Learn on validation what a run's probabilities are worth, where it was written without."""
+    from parsimony.errors import EmptySplit, UsageError
+    from parsimony.pairs.pair_estimator import CONFIDENCE
+    from parsimony.run.folder import RunFolder
+
+    output = Output(as_json, quiet)
+    estimator = open_run(run, "ddi")
+    if estimator.task_.labelling.multi:
+        raise UsageError(
+            "probabilities of pairs with several labels are not calibrated",
+            remedy="read them as ranks; parsimony evaluate measures those",
+        )
+    if estimator.confidence is not None:
+        raise UsageError("the run is calibrated", remedy="ask it with parsimony ddi predict")
+    with interruptible():
+        learned = estimator.learn_confidence(quiet=quiet)
+    if learned is None:
+        raise EmptySplit(
+            "the run has no validation pairs to calibrate on",
+            remedy="fit on data with validation pairs",
+            where=str(run),
+        )
+    RunFolder.open(run).amend(CONFIDENCE, learned.as_dict())
+    output.result(
+        learned.as_dict(),
+        f"temperature {learned.temperature:.3f}, on {learned.n_pairs:,} validation pairs of "
+        f"{learned.setting}",
+        f"next: parsimony evaluate {run}",
+    )
+
+
+def _sets(found: dict[str, Any] | None) -> list[str]:
+    """The prediction set of each order, in words."""
+    lines = []
+    for order in (found or {"orders": []})["orders"]:
+        texts = order["texts"]
+        words = " or ".join(f"“{text}”" for text in texts)
+        if len(texts) > MOST:
+            words = f"more than {MOST} types ({len(texts)}): abstain"
+        lines.append(f"90% set of {order['drug1']} → {order['drug2']}: {words}")
+    return lines
+
+
+def _calibration(result: dict[str, Any]) -> str:
+    """What the probabilities of an answer are worth."""
+    from parsimony.pairs.confidence import caveat
+
+    learned, setting = result["calibration"], result["setting"]
+    if result["labels"] == "several":
+        return (
+            "Each probability is by itself: that this is reported of the pair, and not of one that "
+            "was never observed; uncalibrated."
+        )
+    what = "Probabilities are of the type, given that the drugs interact in that order; "
+    if learned is None:
+        return f"{what}uncalibrated (see parsimony ddi calibrate)."
+    where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
+    if setting != learned["setting"]:
+        return f"{what}{where}This pair is of {setting}: for that nothing was calibrated."
+    found = result["set"]["measured"]
+    if found is None:
+        return f"{what}{where}{caveat(setting)}"
+    held = "On the test the sets held {:.1%} ({:.1%} to {:.1%})."
+    return f"{what}{where}{caveat(setting)} {held.format(found['coverage'], *found['interval'])}"
+
+
+def _measured(run: Path, level: float) -> dict[str, Any] | None:
+    """What the sets of a level were found to hold on the test; None where that was not measured."""
+    from parsimony.run.folder import RunFolder
+
+    metrics = RunFolder.open(run).read_json("metrics.json") or {}
+    found: dict[str, Any] | None = metrics.get("test", {}).get("conformal", {}).get(str(level))
+    return found
+
+
+DropKnown = Annotated[
+    bool, typer.Option("--drop-known", help="Leave out partners that the data state already.")
+]
+TableFile = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="All partners, as .parquet or .csv."),
+]
+
+
+@app.command("screen")
+def screen(
+    run: Run,
+    drug: Annotated[str, typer.Option("--drug", metavar="A", help="Id, DrugBank id or name.")],
+    top: Top = 20,
+    drop_known: DropKnown = False,
+    out: TableFile = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Rank all partners of a drug, with type, probability and reason."""
+    from parsimony.cli.screened import check_table
+
+    output = Output(as_json, quiet)
+    check_table(out)
+    estimator = open_run(run, "ddi")
+    with interruptible():
+        from parsimony.pairs.screening import screen
+
+        result = screen(estimator, drug, top=top, drop_known=drop_known)
+    _screened(output, result, top, out)
+
+
+@app.command("add-drug")
+def add_drug(
+    run: Run,
+    file: Annotated[
+        Path, typer.Option("--file", metavar="NEW.toml", help="Name, structure, known facts.")
+    ],
+    top: Top = 20,
+    out: TableFile = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="RUN2", help="Keep the run with the drug in it."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Explain the first partner as one page."),
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Rank the partners of a drug that the run has never seen."""
+    from parsimony.cli.options import check_output
+    from parsimony.cli.screened import check_table
+    from parsimony.datasets.new_drug import read_new_drug
+    from parsimony.errors import RunExists, UsageError
+
+    output = Output(as_json, quiet)
+    check_table(out)
+    check_output(html)
+    drug = read_new_drug(file)
+    estimator = open_run(run, "ddi")
+    if html is not None and not hasattr(estimator, "explain"):
+        raise UsageError(
+            f"method {estimator.method!r} draws no page of reasons", remedy="leave --html out"
+        )
+    if save is not None and save.exists() and any(save.iterdir()):
+        raise RunExists("the folder is not empty", remedy="choose another", where=str(save))
+    with interruptible():
+        from parsimony.pairs.new_drug import fact_sentences, new_drug_notes, with_drug
+        from parsimony.pairs.screening import screen
+
+        wider = with_drug(estimator, drug)
+        result = screen(wider, drug.name, top=top)
+        result["facts"] = fact_sentences(wider)
+        result["notes"] += new_drug_notes(wider, drug)
+        if html is not None:
+            from parsimony.run.atomic import write_atomic
+
+            first = result["partners"][0]
+            explained: Any = wider
+            page = explained.explain(*first["order"], first["type"], seed=seed).html()
+            html.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(html, page)
+            output.note(f"written: {html}")
+        if save is not None:
+            wider.save(save)
+            output.note(f"written: {save}")
+    known = [f"known of it: {'; '.join(result['facts'])}"] if result["facts"] else []
+    _screened(output, result, top, out, *known)
+
+
+def _screened(
+    output: Output, result: dict[str, Any], top: int, out: Path | None, *more: str
+) -> None:
+    """Write the table of all partners, print the first."""
+    from parsimony.cli.screened import screened_table, write_table
+
+    count = len(result["partners"])
+    if out is not None:
+        write_table(result, out)
+        output.note(f"written: {out} ({count:,} partners)")
+    shown = result["partners"][:top]
+    title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
+    output.result(
+        result | {"partners": shown}, title, screened_table(shown), *result["notes"], *more, NOTE
+    )
 
 
 @app.command("ensemble")

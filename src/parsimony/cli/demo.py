@@ -1,4 +1,6 @@
-"""``parsimony demo``: the main job on the embedded royal family, in under two minutes.
+"""``parsimony demo``: the main job on embedded data, in under two minutes.
+
+First the royal family, then drugs (:mod:`parsimony.cli.demo_drugs`).
 
 Every number that it prints is measured in the run.
 """
@@ -12,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parsimony.cli.demo_drugs import drug_demo, drug_section, drug_story
 from parsimony.cli.frame import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Seed
 
@@ -64,7 +67,7 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
     from parsimony.run.atomic import write_atomic
 
     data = datasets.load("royal")
-    step("1/5 training RED-GNN on the royal family (compiling its kernels the first time) …")
+    step("1/6 training RED-GNN on the royal family (compiling its kernels the first time) …")
     estimator: Any
     estimator, summary = fit(
         data,
@@ -76,17 +79,19 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
         seed=seed,
         quiet=hidden,
     )
-    step("2/5 ranking the hidden facts …")
+    step("2/6 ranking the hidden facts …")
     test = estimator.evaluate("test", quiet=hidden)
     popularity = popularity_of(estimator.task_)
-    step("3/5 reading rules out of the model and counting them …")
+    step("3/6 reading rules out of the model and counting them …")
     rules = estimator.knowledge(top=10_000, samples=40, n_paths=8)
     file = run / "rules.txt"
     write_atomic(file, format_rules(rules))
-    step("4/5 explaining one answer, and answering by the rules alone …")
+    step("4/6 explaining one answer, and answering by the rules alone …")
     explanation = explain_one(estimator)
     alone = RuleReasoner(seed=seed).fit(estimator.task_, knowledge=rules).evaluate("test")
-    step("5/5 writing the report …")
+    step("5/6 training EmerGNN on drugs, and asking it about a new one …")
+    drug, why = drug_demo(run / "drugs", seed, hidden)
+    step("6/6 writing the report …")
     report = run / "report.html"
     info = run_info(
         run,
@@ -95,6 +100,7 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
         explanations=[] if explanation is None else [explanation],
         popularity=popularity,
     )
+    info["drug"] = drug_section(drug, why)
     run_report(info, report)
     return {
         "run": str(run),
@@ -115,6 +121,7 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
         "rules_alone": alone["metrics"],
         "explanation": None if explanation is None else explanation.to_dict(),
         "explained": None if explanation is None else _told(explanation),
+        "drug": drug,
         "report": str(report),
     }
 
@@ -170,7 +177,7 @@ def _told(explanation: Any) -> dict[str, Any]:
 
 
 def _story(result: dict[str, Any]) -> list[str]:
-    """Ten lines on what happened."""
+    """What happened, in some lines."""
     data, fit, test = result["data"], result["fit"], result["test"]
     rules, told = result["rules"], result["explained"]
     low, high = test["interval"]["mrr"]
@@ -199,5 +206,6 @@ def _story(result: dict[str, Any]) -> list[str]:
             if told["deleted_drop"] is not None
             else "No path was named, so none could be tested."
         )
+    lines += drug_story(result["drug"])
     lines.append(f"All of it with pictures: {result['report']} ({result['seconds']:.0f} s in all)")
     return lines

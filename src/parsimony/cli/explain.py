@@ -54,7 +54,7 @@ def _explanation(estimator, head: str, relation: str | None, tail: str, seed: in
     if not hasattr(estimator, "explain"):
         raise UsageError(
             f"method {estimator.method!r} gives no reasons",
-            remedy="use a run of redgnn, adaprop, rules or emergnn",
+            remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
         )
     if estimator.kind == "ddi":
         return estimator.explain(head, tail, relation, seed=seed)

@@ -44,8 +44,8 @@ def command(
         typer.Option(
             "--method",
             help="How: redgnn, adaprop, rules, or vectors: bilinear, complex, distmult, simple, "
-            "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp or prior "
-            "[default: neighbours].",
+            "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp, "
+            "prior, walks, emergnn or ensemble [default: neighbours].",
         ),
     ] = None,
     out: Annotated[
@@ -60,7 +60,8 @@ def command(
     symbol: Annotated[
         str | None,
         typer.Option(
-            "--symbol", metavar="FILE|NAME",
+            "--symbol",
+            metavar="FILE|NAME",
             help="Scoring function of method bilinear: a knowledge.toml, a text file, or a name.",
         ),
     ] = None,

@@ -156,7 +156,7 @@ def open_run(path: Path, kind: str | None = None) -> Any:
     if kind is not None and estimator.kind != kind:
         verbs = {
             "link": "parsimony predict, explain, rules and report",
-            "ddi": "parsimony ddi predict and explain",
+            "ddi": "parsimony ddi predict, ddi screen and explain",
         }
         raise UsageError(
             f"this run is of task {estimator.kind} (method {estimator.method}), not {kind}",

@@ -24,20 +24,20 @@ def command(
     """Write a run as one self-contained page."""
     out = Output(as_json, quiet)
     check_output(file)
-    estimator = open_run(run, "link")
+    estimator = open_run(run)
     from parsimony.report import run_report
     from parsimony.report.from_run import run_info
 
     path = file or run / "report.html"
     with interruptible():
-        info = run_info(run, estimator=estimator, seed=seed)
+        info = run_info(run, estimator=estimator, seed=seed, quiet=quiet)
         path.parent.mkdir(parents=True, exist_ok=True)
         run_report(info, path)
     out.result(
         {
             "report": str(path),
             "bytes": path.stat().st_size,
-            "rules": len(info["rules"]),
+            "rules": len(info.get("rules", ())),
             "explanations": len(info["explanations"]),
         },
         f"{path}: {path.stat().st_size / 1000:,.0f} kB, no network needed",

@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = ["answers_table", "metrics_table", "query_text", "table"]
 
+_SAID = {"macro_f1": "macro-F1", "pr_auc": "PR-AUC"}
 _METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
 
 
@@ -63,15 +64,61 @@ def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[A
 def _classification(result: dict[str, Any]) -> list[Any]:
     """Return the table of a classified split: the whole, its interval, its strata."""
     names = list(result["metrics"])
-    rows = [["all", result["n_queries"], *[result["metrics"][n] for n in names]]]
-    for name, found in result["strata"].items():
-        rows.append([name, found["n"], *[found[n] for n in names]])
+    whole = {"n": result["n_queries"], **result["metrics"]}
+    more = []
+    if "conformal" in result:
+        more = ["coverage"]
+        whole["coverage"] = result["conformal"]["0.9"]["coverage"]
+    rows = [
+        [name, found["n"], *[found[n] for n in [*names, *more]]]
+        for name, found in {"all": whole, **result["strata"]}.items()
+    ]
     title = f"{result['split']}, setting {result['setting']}"
-    low, high = result["interval"]["macro_f1"]
+    low, high = result["interval"][names[0]]
     return [
-        table([title, "pairs", *names], rows),
-        f"95% interval of the macro-F1 (bootstrap over emerging drugs): {low:.4f} to {high:.4f}; "
-        f"{result['seconds']:.1f} s",
+        table([title, "pairs", *names, *["of 90% sets" for _ in more]], rows),
+        f"95% interval of the {_SAID.get(names[0], names[0])} (bootstrap over emerging drugs): "
+        f"{low:.4f} to {high:.4f}; {result['seconds']:.1f} s",
+        *_confidence(result),
+    ]
+
+
+def _confidence(result: dict[str, Any]) -> list[Any]:
+    """Return what became of calibration, prediction sets and abstention."""
+    if "pr_auc" in result["metrics"]:
+        return ["means over labels; every pair is held against one unobserved pair"]
+    if "calibration" not in result:
+        return ["probabilities are uncalibrated: there are no validation pairs"]
+    from parsimony.pairs.confidence import caveat
+
+    found = result["calibration"]
+    names = ("ece", "nll", "brier")
+    sets = [
+        [
+            f"{float(level):.0%}",
+            s["coverage"],
+            "{:.4f} to {:.4f}".format(*s["interval"]),
+            s["mean_size"],
+        ]
+        for level, s in result["conformal"].items()
+    ]
+    answered = [[a["threshold"], a["share_answered"], a["accuracy"]] for a in result["abstention"]]
+    columns = ["level of the sets", "coverage", "95% interval over drugs", "types in a set"]
+    same = " (on the pairs that taught it)" if result["split"] == "valid" else ""
+    return [
+        "",
+        table(
+            [f"probabilities{same}", *names],
+            [
+                ["as they come", *[found[f"{name}_uncalibrated"] for name in names]],
+                [f"at temperature {found['temperature']:.3f}", *[found[name] for name in names]],
+            ],
+        ),
+        "",
+        table(columns, sets),
+        caveat(result["setting"]),
+        "",
+        table(["answer from probability", "share answered", "accuracy"], answered[::2]),
     ]
 
 

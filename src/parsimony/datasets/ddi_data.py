@@ -29,7 +29,7 @@ _COLUMNS = ("names", "smiles", "external_ids")
 
 @dataclass(frozen=True, eq=False)
 class DDIData:
-    """Ordered drug pairs with one interaction type each.
+    """Drug pairs with one interaction type each, or with several labels.
 
     Attributes
     ----------
@@ -44,7 +44,8 @@ class DDIData:
     templates : tuple of str
         A sentence for every type, with #Drug1 and #Drug2.
     pairs : mapping of str to int32 array, shape (n, 3)
-        Rows (drug1, type, drug2) of ``train``, ``valid_S0`` … ``test_S2`` as far as they exist.
+        Rows (drug1, type, drug2) of ``train``, ``valid_S0`` … ``test_S2`` as far as they exist;
+        where ``multilabel``, a pair has one row for each of its labels.
     graph : str
         The background graph that belongs to the data (see :mod:`parsimony.datasets.background`).
     fingerprints : uint8 array, shape (n_drugs, 128), optional
@@ -55,6 +56,8 @@ class DDIData:
         Where the data come from.
     registered : bool
         Whether ``name`` is of the registry, so that its presets apply.
+    multilabel : bool
+        Whether a pair has several labels, such as side effects, and no order.
     """
 
     name: str
@@ -70,6 +73,7 @@ class DDIData:
     notes: tuple[str, ...] = ()
     source: str = ""
     registered: bool = False
+    multilabel: bool = False
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check them against the vocabularies."""
@@ -142,6 +146,8 @@ class DDIData:
         for split in sorted(self.pairs):
             digest.update(f"{split} {len(self.pairs[split])}\n".encode())
             digest.update(np.ascontiguousarray(self.pairs[split]).data)
+        if self.multilabel:
+            digest.update(b"multilabel")
         return digest.hexdigest()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -164,6 +170,7 @@ class DDIData:
             "notes": self.notes,
             "source": self.source,
             "registered": self.registered,
+            "multilabel": self.multilabel,
         }
         text = json.dumps(meta, ensure_ascii=False, indent=0)
         (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
@@ -195,6 +202,7 @@ class DDIData:
                 notes=tuple(meta["notes"]),
                 source=meta["source"],
                 registered=meta["registered"],
+                multilabel=meta.get("multilabel", False),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise FormatError(

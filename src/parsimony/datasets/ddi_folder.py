@@ -2,7 +2,9 @@
 
 ``drugs.tsv`` (id, name, smiles, drugbank_id …), ``relations.tsv`` (id, template with #Drug1 and
 #Drug2), and ``train.txt`` with ``valid.txt test.txt`` or ``valid_S1.txt test_S1.txt …``: rows of
-drug1, drug2, type; the separator is a tab if the first line has one, else single spaces. Optionally
+drug1, drug2, type, or the pair's labels separated by commas; the separator of columns is a tab if
+the first line has one, else single spaces. Where a row has several labels, all rows of the folder
+are pairs without an order that may have several. Optionally
 ``fingerprints.txt`` (drug, 1,024 bits in hexadecimal), so that no structures need be read, and
 ``background/train.txt``, a graph of their own.
 """
@@ -21,6 +23,7 @@ from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.fingerprints import BITS
 from parsimony.datasets.loading import locate
 from parsimony.datasets.time_split import split_by_time, years_of
+from parsimony.datasets.twosides import load_twosides
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -85,10 +88,10 @@ def load_ddi_folder(
     type_ids = _vocabulary(types, folder / "relations.tsv", "relation")
     notes: tuple[str, ...] = ()
     if split == TIME and not (folder / TIME).is_dir():
-        pairs, notes = _by_time(folder, drugs, drug_ids, type_ids)
+        pairs, several, notes = _by_time(folder, drugs, drug_ids, type_ids)
     else:
         home = _home(folder, split)
-        pairs = _pairs_of(home, drug_ids, type_ids)
+        pairs, several = _pairs_of(home, drug_ids, type_ids)
         if len(pairs) == 1:
             raise MissingFile(
                 "neither valid.txt and test.txt nor valid_S1.txt and test_S1.txt or others",
@@ -116,25 +119,29 @@ def load_ddi_folder(
         notes=notes,
         source=source or str(folder),
         registered=registered,
+        multilabel=several,
     )
 
 
-def _pairs_of(home: Path, drugs: Vocabulary, types: Vocabulary) -> dict[str, np.ndarray]:
-    """Read the pairs of every split that lies in a folder."""
-    pairs = {}
+def _pairs_of(
+    home: Path, drugs: Vocabulary, types: Vocabulary
+) -> tuple[dict[str, np.ndarray], bool]:
+    """Read the pairs of every split in a folder, and whether a pair has several labels."""
+    pairs, several = {}, False
     for part in ("train", *(f"{p}{s}" for s in ("", *(f"_{s}" for s in SETTINGS))
                             for p in ("valid", "test"))):  # fmt: skip
         path = home / f"{part}.txt"
         if part == "train" or os.path.lexists(path):
-            pairs[part] = _pairs(path, drugs, types)
+            pairs[part], more = _pairs(path, drugs, types)
+            several |= more
     if not len(pairs["train"]):
         raise EmptySplit("no training pairs", remedy="fill it", where=str(home / "train.txt"))
-    return pairs
+    return pairs, several
 
 
 def _by_time(
     folder: Path, table: pl.DataFrame, drugs: Vocabulary, types: Vocabulary
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+) -> tuple[dict[str, np.ndarray], bool, tuple[str, ...]]:
     """Divide all pairs of the folder, whatever its splits, by the drugs' years of approval."""
     if DATES not in table.columns:
         raise InvalidParameter(
@@ -143,14 +150,15 @@ def _by_time(
             where=f"{folder / 'drugs.tsv'}:1",
         )
     homes = sorted(path.parent for path in folder.glob("*/train.txt")) or [folder]
-    rows = [part for home in homes for part in _pairs_of(home, drugs, types).values()]
+    read = [_pairs_of(home, drugs, types) for home in homes]
+    rows = [part for pairs, _ in read for part in pairs.values()]
     years = years_of(table[DATES])
     pairs, (valid_from, test_from) = split_by_time(np.unique(np.concatenate(rows), axis=0), years)
     note = (
         f"split by time: drugs approved from {test_from} on are tested, those from {valid_from} on "
         f"validate; {int((years == 0).sum())} drugs without a year count as known"
     )
-    return pairs, (note,)
+    return pairs, any(several for _, several in read), (note,)
 
 
 def load_ddi(
@@ -164,7 +172,7 @@ def load_ddi(
     Parameters
     ----------
     name_or_path
-        ``drugbank-ddi`` (split by default at random over drugs), or a folder.
+        ``drugbank-ddi`` (split by default at random over drugs), ``twosides``, or a folder.
     split
         Which of several splits.
     mirror
@@ -190,13 +198,16 @@ def load_ddi(
             remedy=f"use {', '.join(registry.names('ddi'))}, or a folder",
         )
     folder, found = locate(text, mirror=mirror)
+    source = f"{found}; licence: {item.licence}"
+    if text == "twosides":
+        return load_twosides(folder, split=split, mirror=mirror, source=source)
     several = split is None and not os.path.lexists(folder / "train.txt")
     data = load_ddi_folder(
         folder,
         split="random" if several else split,
         name=text,
         graph="hetionet",
-        source=f"{found}; licence: {item.licence}",
+        source=source,
         registered=True,
     )
     return _with_drugs_exchanged(data) if text == "drugbank-ddi" else data
@@ -279,8 +290,11 @@ def _fingerprints(path: Path, drugs: Vocabulary) -> np.ndarray:
     return packed
 
 
-def _pairs(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarray:
-    """Read rows of drug1, drug2, type as (drug1, type, drug2) numbers."""
+def _pairs(path: Path, drugs: Vocabulary, types: Vocabulary) -> tuple[np.ndarray, bool]:
+    """Read rows of drug1, drug2, type as (drug1, type, drug2) numbers.
+
+    Also whether a row has several labels; it gives as many rows.
+    """
     _, start = first_line(check_file(path))
     drug, kind = pl.Enum(drugs.names), pl.Enum(types.names)
     try:
@@ -300,12 +314,13 @@ def _pairs(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarray:
         return _pairs_slowly(path, drugs, types)
     if frame.null_count().sum_horizontal().item() or (frame["drug1"] == frame["drug2"]).any():
         return _pairs_slowly(path, drugs, types)
-    return frame.select("drug1", "type", "drug2").to_numpy()
+    return frame.select("drug1", "type", "drug2").to_numpy(), False
 
 
-def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarray:
-    """Read line by line, to name the one that is wrong."""
-    rows = []
+def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> tuple[np.ndarray, bool]:
+    """Read line by line: rows of several labels, and to name a line that is wrong."""
+    rows: list[tuple[int, int, int]] = []
+    several = False
     separator = ""
     for number, line in enumerate(read_text(check_file(path)).splitlines(), start=1):
         if not line:
@@ -315,18 +330,22 @@ def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> np.ndarra
         where = f"{path}:{number}"
         if len(fields) != 3:
             raise FormatError(
-                f"{len(fields)} fields, expected drug1, drug2, type",
-                remedy="separate them by tabs, or by single spaces",
+                f"{len(fields)} fields, expected drug1, drug2, type or labels",
+                remedy="separate them by tabs, or by single spaces; labels by commas alone",
                 where=where,
             )
         first, second, kind = fields
         if first == second:
             raise FormatError(f"drug {first!r} with itself", remedy="remove the row", where=where)
-        rows.append(
-            (
-                drugs.index(first, where=where),
-                types.index(kind, where=where),
-                drugs.index(second, where=where),
-            )
-        )
-    return np.array(rows, np.int32).reshape(-1, 3)
+        a, b = drugs.index(first, where=where), drugs.index(second, where=where)
+        labels = [kind] if kind in types else kind.split(",")
+        several |= len(labels) > 1
+        for label in labels:
+            if not label:
+                raise FormatError(
+                    f"an empty label in {kind!r}", remedy="one comma between labels", where=where
+                )
+            if labels.count(label) > 1:
+                raise FormatError(f"label {label!r} twice", remedy="name each once", where=where)
+            rows.append((a, types.index(label, where=where), b))
+    return np.array(rows, np.int32).reshape(-1, 3), several

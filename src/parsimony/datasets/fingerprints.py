@@ -104,12 +104,25 @@ def _reason(text: str) -> str:
         logger.handlers, logger.propagate = before, propagated
     # Without the time, the text itself and the arrow below it.
     told = [
-        re.sub(r"^\[[\d:]+\] |SMILES Parse Error: ", "", line).strip()
+        re.sub(r"^\[[\d:]+\] |SMILES Parse Error: ", "", line).strip().rstrip(":")
         for each in heard
         for line in each.split("\n")
     ]
     reasons = [line for line in told if _is_reason(line, text)]
+    # RDKit names the position of what it cannot parse, but not where an open ring began.
+    if (start := _open_ring(text)) and any("unclosed ring" in reason for reason in reasons):
+        reasons.append(f"ring opened at position {start}")
     return f"{text!r}: {'; '.join(reasons) or 'no valid structure'}"
+
+
+def _open_ring(text: str) -> int | None:
+    """Position, from 1, of the first ring-closure digit that is never closed."""
+    bare = re.sub(r"\[[^\]]*\]", lambda atom: "_" * len(atom[0]), text)
+    opened: dict[str, int] = {}
+    for ring in re.finditer(r"%\d\d|\d", bare):
+        if opened.pop(ring[0].lstrip("%"), None) is None:
+            opened[ring[0].lstrip("%")] = ring.start() + 1
+    return min(opened.values(), default=None)
 
 
 def _is_reason(line: str, text: str) -> bool:

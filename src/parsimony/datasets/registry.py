@@ -173,7 +173,8 @@ def _entries() -> Iterator[Entry]:
     yield Entry(
         "twosides",
         "ddi",
-        "side effects of drug pairs (partial: no training file)",
+        "side effects of drug pairs: 604 drugs, 200 effects, 18,669 observed pairs (partial "
+        "archive, split by this project)",
         "none stated in the source repositories; content from TWOSIDES",
         "ddi_twosides_partial.tar.gz",
         "ddi_twosides_partial",

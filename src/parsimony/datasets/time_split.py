@@ -1,4 +1,4 @@
-"""A split by time: the drugs approved last are the emerging ones.
+"""Pairs divided by their drugs, and a split by time: the drugs approved last are the emerging ones.
 
 The newest tenth of the drugs whose year is known are tested, the tenth before them validates; whole
 years, so that no year stands on two sides. Drugs without a year count as known ones. Pairs of a
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from parsimony.errors import EmptySplit
 
-__all__ = ["split_by_time", "years_of"]
+__all__ = ["divide", "split_by_time", "years_of"]
 
 IntArray = npt.NDArray[np.int32]
 SHARE = 0.1  # of the dated drugs, for validation and for test each
@@ -54,19 +54,35 @@ def split_by_time(
         Too few years to divide by.
     """
     valid_from, test_from = _limits(years)
-    side = (years >= valid_from).astype(np.int64) + (years >= test_from)  # 0 known, 1 valid, 2 test
-    ends = np.sort(side[rows[:, [0, 2]]], axis=1)
-    known = rows[(ends == 0).all(1)]
-    order = np.random.default_rng(seed).permutation(len(known))
-    asked = round(SHARE_KNOWN * len(known))
-    pairs = {"train": known[np.sort(order[2 * asked :])]}
-    for number, split in ((1, "valid"), (2, "test")):
-        pairs[f"{split}_S0"] = known[np.sort(order[(number - 1) * asked : number * asked])]
-        pairs[f"{split}_S1"] = rows[(ends[:, 0] == 0) & (ends[:, 1] == number)]
-        pairs[f"{split}_S2"] = rows[(ends == number).all(1)]
+    side = (years >= valid_from).astype(np.int64) + (years >= test_from)
+    pairs = divide(rows, side, seed=seed)
     if not len(pairs["train"]):
         raise EmptySplit("no pair of two known drugs", remedy="give more drugs their dates")
     return pairs, (valid_from, test_from)
+
+
+def divide(rows: IntArray, side: npt.NDArray[np.int64], *, seed: int = 0) -> dict[str, IntArray]:
+    """Divide rows (n, 3) by the sides of their drugs: 0 known, 1 of validation, 2 of the test.
+
+    A tenth of the pairs of known drugs validates S0, another tenth tests it; all rows of a pair go
+    the same way. Pairs of a test and a validation drug are left out.
+    """
+    ends = np.sort(side[rows[:, [0, 2]]], axis=1)
+    known = rows[(ends == 0).all(1)]
+    _, first, number = np.unique(
+        np.sort(known[:, [0, 2]], axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    number = np.argsort(np.argsort(first))[number.ravel()]  # pairs in the order of their rows
+    place = np.empty(len(first), np.int64)
+    place[np.random.default_rng(seed).permutation(len(first))] = np.arange(len(first))
+    asked = round(SHARE_KNOWN * len(first))
+    part = np.minimum(place // max(asked, 1), 2)[number] if asked else np.full(len(known), 2)
+    pairs = {"train": known[part == 2]}
+    for at, split in ((1, "valid"), (2, "test")):
+        pairs[f"{split}_S0"] = known[part == at - 1]
+        pairs[f"{split}_S1"] = rows[(ends[:, 0] == 0) & (ends[:, 1] == at)]
+        pairs[f"{split}_S2"] = rows[(ends == at).all(1)]
+    return pairs
 
 
 def _limits(years: npt.NDArray[np.int64]) -> tuple[int, int]:

@@ -79,3 +79,32 @@ def _means(
             drawn = generator.integers(0, n, (size, n))
             means[start : start + size] = np.repeat(distinct, counts)[drawn].mean(1)
     return means
+
+
+def cluster_interval(
+    values: npt.NDArray[Any],
+    cluster: npt.NDArray[np.integer[Any]],
+    seed: int = 0,
+    *,
+    resamples: int = 500,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Interval of the mean of ``values`` (n,) when whole clusters are drawn with replacement.
+
+    Parameters
+    ----------
+    values
+        One number or truth value a pair.
+    cluster
+        (n,) what a pair was drawn with, such as its emerging drug.
+    seed, resamples, level
+        As in :func:`bootstrap_interval`.
+    """
+    _, number = np.unique(cluster, return_inverse=True)
+    n = np.bincount(number)
+    total = np.bincount(number, np.asarray(values, np.float64))
+    drawn = np.random.default_rng(seed).multinomial(
+        len(n), np.full(len(n), 1 / len(n)), size=resamples
+    )
+    low, high = np.quantile(drawn @ total / (drawn @ n), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

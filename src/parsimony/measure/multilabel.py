@@ -2,6 +2,9 @@
 
 Both treat equal scores as what they are, equal: the order of the rows cannot help. Average
 precision takes a group of equal scores as one threshold; ROC-AUC counts a tied couple half.
+
+Where every true row has a corruption, a row that should score lower, a label is measured on the
+true rows that carry it and their corruptions alone (methods/05 A e): :func:`contrast_metrics`.
 """
 
 from __future__ import annotations
@@ -11,10 +14,20 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter
 
-__all__ = ["average_precision", "multilabel_metrics", "roc_auc"]
+__all__ = [
+    "CONTRAST",
+    "average_precision",
+    "contrast_bootstrap",
+    "contrast_metrics",
+    "contrast_paired_bootstrap",
+    "multilabel_metrics",
+    "roc_auc",
+]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+CONTRAST = ("pr_auc", "roc_auc")
 
 
 def _counts(true: BoolArray, score: FloatArray) -> tuple[npt.NDArray[np.int64], ...]:
@@ -88,3 +101,124 @@ def multilabel_metrics(true: BoolArray, score: FloatArray) -> dict[str, float]:
         "roc_auc": float(np.mean([roc_auc(true[:, j], score[:, j]) for j in kept])),
         "labels": len(kept),
     }
+
+
+def contrast_metrics(
+    labels: BoolArray, score: FloatArray, corrupted: FloatArray
+) -> dict[str, float]:
+    """PR-AUC and ROC-AUC of true rows against their corruptions, averaged over labels.
+
+    Parameters
+    ----------
+    labels : bool array, shape (n, n_labels)
+        Which labels each true row carries; its corruption is asked for the same ones.
+    score, corrupted : float arrays, shape (n, n_labels)
+        Of the true rows, and of their corruptions.
+
+    Returns
+    -------
+    dict
+        ``pr_auc`` and ``roc_auc`` in [0, 1], means over the labels that a row carries. A constant
+        score gets .5 in both; of few rows a random one gets more in ``pr_auc``.
+
+    Raises
+    ------
+    InvalidParameter
+        Shapes differ, a score is not a number, or no row carries a label.
+    """
+    _check(labels, score, corrupted)
+    once = np.ones((1, len(labels)))
+    found = _contrasts(labels, score, corrupted, once)[0]
+    return dict(zip(CONTRAST, found.tolist(), strict=True))
+
+
+def contrast_bootstrap(
+    labels: BoolArray,
+    score: FloatArray,
+    corrupted: FloatArray,
+    cluster: IntArray,
+    *,
+    draws: int = 500,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """95 % intervals of :func:`contrast_metrics` when clusters (n,) are drawn anew."""
+    found = _contrasts(labels, score, corrupted, _times(cluster, draws, seed))
+    low, high = np.quantile(found, [0.025, 0.975], axis=0)
+    return {name: [float(a), float(b)] for name, a, b in zip(CONTRAST, low, high, strict=True)}
+
+
+def contrast_paired_bootstrap(
+    labels: BoolArray,
+    ours: tuple[FloatArray, FloatArray],
+    theirs: tuple[FloatArray, FloatArray],
+    cluster: IntArray,
+    *,
+    draws: int = 500,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
+    """How much better our (score, corrupted) are than theirs, drawn over the same clusters.
+
+    Returns
+    -------
+    dict
+        For each metric the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``, the
+        share of draws in which it is not better.
+    """
+    times = np.concatenate([np.ones((1, len(labels))), _times(cluster, draws, seed)])
+    differences = _contrasts(labels, *ours, times) - _contrasts(labels, *theirs, times)
+    whole, drawn = differences[0], differences[1:]
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    worse = (drawn <= 0).mean(0)
+    return {
+        name: {"difference": float(d), "low": float(lo), "high": float(hi), "worse": float(w)}
+        for name, d, lo, hi, w in zip(CONTRAST, whole, low, high, worse, strict=True)
+    }
+
+
+def _times(cluster: IntArray, draws: int, seed: int) -> npt.NDArray[np.float64]:
+    """How often each row (n,) is drawn, for every draw of its cluster: (draws, n)."""
+    _, number = np.unique(cluster, return_inverse=True)
+    n = int(number.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    times: npt.NDArray[np.float64] = drawn[:, number].astype(np.float64)
+    return times
+
+
+def _contrasts(
+    labels: BoolArray, score: FloatArray, corrupted: FloatArray, times: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Means over labels of both measures, for rows that count ``times`` (draws, n): (draws, 2).
+
+    A draw in which no row carries a label leaves that label out.
+    """
+    total, counted = np.zeros((len(times), 2)), np.zeros(len(times))
+    for j in np.flatnonzero(labels.any(0)):
+        rows = np.flatnonzero(labels[:, j])
+        both = np.concatenate([score[rows, j], corrupted[rows, j]])
+        order = np.argsort(-both, kind="stable")
+        last = np.append(np.flatnonzero(np.diff(both[order])), len(order) - 1)
+        weight = np.concatenate([times[:, rows], times[:, rows]], 1)[:, order]
+        hit = order < len(rows)
+        positives = np.cumsum(weight * hit, 1)[:, last]
+        negatives = np.cumsum(weight * ~hit, 1)[:, last]
+        here = positives[:, -1] > 0
+        positives, negatives = positives[here], negatives[here]
+        n = positives[:, -1]  # as many corruptions
+        gained = np.diff(positives, prepend=0)
+        seen = positives + negatives
+        precision = np.divide(positives, seen, out=np.zeros_like(seen), where=seen > 0)
+        tied = np.diff(negatives, prepend=0)
+        total[here, 0] += (gained * precision).sum(1) / n
+        total[here, 1] += (gained * (n[:, None] - negatives + tied / 2)).sum(1) / n**2
+        counted += here
+    return total / np.maximum(counted, 1)[:, None]
+
+
+def _check(labels: BoolArray, *scores: FloatArray) -> None:
+    if labels.ndim != 2 or any(labels.shape != score.shape for score in scores):
+        shapes = ", ".join(str(score.shape) for score in scores)
+        raise InvalidParameter(f"labels and scores must be (n, n_labels): {labels.shape}, {shapes}")
+    if any(np.isnan(score).any() for score in scores):
+        raise InvalidParameter("a score is not a number", remedy="look at the model's weights")
+    if not labels.any():
+        raise InvalidParameter("no row carries a label", remedy="ask more pairs")

@@ -7,6 +7,7 @@ trained here one after another, or are finished runs of the same pairs, put toge
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,7 @@ class PairEnsemble(PairEstimator):
     method: ClassVar[str] = "ensemble"
     Parameters: ClassVar[type[base.Parameters]] = EnsembleParameters
     structural = True
+    multilabel = True
 
     def __init__(self, **parameters: Any) -> None:
         super().__init__(**parameters)
@@ -168,9 +170,14 @@ class PairEnsemble(PairEstimator):
         return mean
 
     def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
+        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
         mean: FloatArray = np.mean([member.asked_alone(pairs) for member in self._members], axis=0)
         return mean
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return the reasons of the first member that explains itself, else of the first."""
+        able = [member for member in self._members if hasattr(member, "explain")]
+        return (able or self._members)[0].reasons(rows)
 
     def explain(
         self, drug1: str, drug2: str, kind: str | None = None, **choices: Any
@@ -189,12 +196,13 @@ class PairEnsemble(PairEstimator):
         data = self.task_.data
         a, b = data.drug(drug1), data.drug(drug2)
         if kind is None and a != b:
-            table = self.asked_alone(np.array([[a, b], [b, a]], np.int32))
+            table = self.calibrated(self.asked_alone(np.array([[a, b], [b, a]], np.int32)))
             order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
             drug1, drug2 = ((drug1, drug2), (drug2, drug1))[order]
             kind = data.types.name(t)
         found: Explanation = able[0].explain(drug1, drug2, kind, **choices)
-        row = self.asked_alone(np.array([[data.drug(drug1), data.drug(drug2)]], np.int32))[0]
+        asked = np.array([[data.drug(drug1), data.drug(drug2)]], np.int32)
+        row = self.calibrated(self.asked_alone(asked))[0]
         what = f"{able[0].method}, one of {len(self._members)} members"
         return replace(found, probability=float(row[data.types.index(str(kind))]), model=what)
 
@@ -206,6 +214,16 @@ class PairEnsemble(PairEstimator):
             for k, member in enumerate(self._members)
             for name, tensor in member._tensors().items()
         }
+
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        self._members = [copy.copy(member) for member in self._members]
+        for k, member in enumerate(self._members):
+            member.task_ = self.task_
+            if member.structural:
+                member.fingerprints_ = self.fingerprints_
+            start = f"{k}."
+            own = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+            member._rebuild(own)
 
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         for k, member in enumerate(self._members):

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from parsimony import base
 from parsimony.datasets.fingerprints import BITS
 from parsimony.pairs.pair_estimator import FloatArray, IntArray
 from parsimony.pairs.trained import Losses, TrainedPairs, TrainedParameters, ordered
+from parsimony.tasks.asked import Asked
 from parsimony.tasks.ddi import DDITask
 
 CHUNK = 4096  # pairs scored at once
@@ -54,6 +54,11 @@ class MLP(TrainedPairs):
     method: ClassVar[str] = "mlp"
     Parameters: ClassVar[type[base.Parameters]] = MLPParameters
     structural = True
+    because = "structure only: a network over both fingerprints"
+
+    def asked_alone(self, pairs: IntArray) -> FloatArray:
+        """Probabilities (n, n_types) of pairs; the network reads no interactions."""
+        return self._probabilities(pairs, self.task_.visible("test"))
 
     def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
         """Resolve what is left out by the setting."""
@@ -73,22 +78,29 @@ class MLP(TrainedPairs):
             self._network.initialise(generator)
 
     def _epoch(self, drawn: np.random.Generator) -> tuple[int, Losses]:
-        rows = self.task_.pairs("train")
-        return len(rows), self._losses(rows, drawn)
+        asked = self.task_.training(drawn)
+        return len(asked), self._losses(asked, drawn)
 
-    def _losses(self, rows: IntArray, drawn: np.random.Generator) -> Losses:
+    def _losses(self, asked: Asked, drawn: np.random.Generator) -> Losses:
         bits = torch.from_numpy(self.fingerprints_)
-        for batch in ordered(len(rows), self.resolved_.batch, drawn):
-            part = torch.from_numpy(rows[batch].astype(np.int64))
-            logits = self._network(bits, part[:, [0, 2]])
-            yield F.cross_entropy(logits, part[:, 1]), len(part)
+        questions = torch.from_numpy(asked.questions.astype(np.int64))
+        for batch in ordered(len(asked), self.resolved_.batch, drawn):
+            logits = self._network(bits, questions[asked.places(batch)])
+            yield asked.loss(logits, batch), len(batch)
 
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
         bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))
-        rows = torch.from_numpy(pairs.astype(np.int64))
+
+        def logits(rows: IntArray) -> Tensor:
+            found: Tensor = self._network(bits, torch.from_numpy(rows.astype(np.int64)))
+            return found
+
         self._network.eval()
         with torch.no_grad():
-            parts = [self._network(bits, part).softmax(1) for part in torch.split(rows, CHUNK)]
+            parts = [
+                self._answered(logits, pairs[at : at + CHUNK])
+                for at in range(0, max(len(pairs), 1), CHUNK)
+            ]
         probabilities: FloatArray = torch.cat(parts).numpy()
         return probabilities
 

@@ -13,19 +13,20 @@ import numpy.typing as npt
 from parsimony.base import Estimator
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
-from parsimony.errors import CorruptRun, InvalidParameter, UsageError
+from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra
 from parsimony.measure import Ledger
-from parsimony.measure.classification import (
-    METRICS,
-    classification_metrics,
-    cluster_bootstrap,
-)
+from parsimony.measure.conformal import covered
+from parsimony.pairs.confidence import Confidence, measure_confidence
+from parsimony.pairs.strata import similarity_strata
+from parsimony.pairs.unseen import own_interactions
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.tasks.asked import TypedPairs
 from parsimony.tasks.ddi import DDITask
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.floating]
+CONFIDENCE = "confidence.json"
 
 
 class PairEstimator(Estimator):
@@ -40,6 +41,12 @@ class PairEstimator(Estimator):
     structural: bool = False
     #: whether the method reads the background graph
     graphical: bool = False
+    _confidence: Confidence | None = None
+    _fitted_here: bool = False
+    #: what all its answers rest on, where that is one thing
+    because: str = ""
+    #: whether the method can answer pairs with several labels
+    multilabel: bool = False
 
     @abstractmethod
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
@@ -56,19 +63,30 @@ class PairEstimator(Estimator):
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         """Become fitted from what ``_tensors`` gave."""
 
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Become fitted for ``task_`` and ``fingerprints_`` as they are now."""
+        self._restore(tensors)
+
     # ---- fitting -----------------------------------------------------------------------------
 
     def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
         """Resolve the parameters for a task; returns what config.toml will hold."""
+        if task.labelling.multi and not self.multilabel:
+            raise InvalidParameter(
+                f"method {self.method!r} learns one type a pair; here pairs have several labels",
+                remedy="--method neighbours, mlp, emergnn or prior",
+            )
         given = self.parameters.model_dump(include=self.parameters.model_fields_set)
         if epochs is not None and "epochs" in type(self.parameters).model_fields:
             given["epochs"] = epochs
         self.task_, self.resolved_ = task, self._validate(given)
+        self._confidence, self._fitted_here = None, False
         return self.config()
 
     def _begin(self, task: DDITask, parameters: int, epochs: int | None = None) -> None:
         """What every fit begins with: the task, the structures and the bill."""
         self.prepare(task, epochs=epochs)
+        self._fitted_here = True
         self.history_: list[dict[str, Any]] = []
         self.best_epoch_ = 0
         self.parameters_count_ = parameters
@@ -88,10 +106,22 @@ class PairEstimator(Estimator):
         return self._probabilities(rows, self.task_.visible(split))
 
     def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
+        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
         facts = self.task_.visible("test")
-        own = np.isin(facts[:, [0, 2]], pairs[0]).all(1)
-        return self._probabilities(pairs, facts[~own])
+        row, own, of = own_interactions(facts, pairs, self.task_.data.n_drugs)
+        known = np.isin(of, own)
+        table = np.empty((len(pairs), self.task_.data.n_types), np.float64)
+        if not known.all():
+            table[~known] = self._probabilities(pairs[~known], facts)
+        for pair in np.unique(own):
+            rows = np.flatnonzero(of == pair)
+            others = np.delete(facts, row[own == pair], 0)
+            table[rows] = self._probabilities(pairs[rows], others)
+        return table
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return why, in one line each, for asked (drug1, type, drug2)."""
+        return [self.because] * len(rows)
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
         """Classify the pairs of a split (design.md §3).
@@ -100,37 +130,94 @@ class PairEstimator(Estimator):
         -------
         dict
             ``split, setting, metrics, interval, n_queries, strata`` and ``seconds``; the intervals
-            are over draws of the emerging drugs.
+            are over draws of the emerging drugs. Where pairs have one type, with validation also
+            ``calibration, conformal`` and ``abstention``
+            (:func:`parsimony.pairs.confidence.measure_confidence`), and in ``strata`` the coverage
+            of sets at 90 %.
         """
         self._require_fitted()
         if split not in ("valid", "test"):
             raise InvalidParameter(
                 f"split must be 'valid' or 'test'. Got {split!r}", remedy="--split test"
             )
-        rows = self.task_.pairs(split)
-        n_types = self.task_.data.n_types
+        asked, cluster = self.task_.asked(split), self.task_.emerging(split)
+        questions = asked.questions
         begin = time.perf_counter()
-        with Progress(len(rows), f"classifying {split}", quiet=quiet) as progress:
-            guess = self.score(rows[:, [0, 2]], split).argmax(1)
-            progress.advance(len(rows))
+        with Progress(len(questions), f"classifying {split}", quiet=quiet) as progress:
+            table = self.score(questions, split)
+            progress.advance(len(questions))
         seconds = time.perf_counter() - begin
-        strata = {
-            name: {"n": int(kept.sum())}
-            | classification_metrics(rows[kept, 1], guess[kept], n_types)
-            for name, kept in self.task_.strata(split).items()
+        confidence = self.learn_confidence(table if split == "valid" else None, quiet=quiet)
+        kinds = self.strata(split)
+        strata: dict[str, dict[str, Any]] = {
+            name: {"n": int(kept.sum()), **asked.metrics(table, kept)}
+            for name, kept in kinds.items()
         }
-        return {
+        result = {
             "split": split,
             "setting": self.task_.setting,
-            "metrics": classification_metrics(rows[:, 1], guess, n_types),
-            "interval": cluster_bootstrap(
-                rows[:, 1], guess, self.task_.emerging(split), n_types, seed=seed
-            ),
-            "n_queries": len(rows),
+            "metrics": asked.metrics(table),
+            "interval": asked.interval(table, cluster, seed),
+            "n_queries": len(asked),
             "strata": strata,
             "seconds": seconds,
-            "queries_per_second": len(rows) / seconds,
+            "queries_per_second": len(questions) / seconds,
         }
+        if confidence is not None and isinstance(asked, TypedPairs):
+            held = covered(confidence.sets(confidence.calibrated(table)), asked.types)
+            for name, kept in kinds.items():
+                strata[name]["coverage"] = float(held[kept].mean())
+            result |= measure_confidence(confidence, table, asked.types, cluster, seed=seed)
+        return result
+
+    def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return which asked pairs are of which kind: those of the task, and by structure."""
+        found = self.task_.strata(split)
+        try:
+            bits = self.fingerprints_ if self.structural else fingerprints_of(self.task_.data)
+        except (MissingExtra, FormatError):  # a method without structures needs none to be measured
+            return found
+        return found | similarity_strata(self.task_, split, bits)
+
+    # ---- confidence --------------------------------------------------------------------------
+
+    @property
+    def confidence(self) -> Confidence | None:
+        """What it knows of its own probabilities; None where nothing was learned about them.
+
+        Learned when first asked for after a fit; a run folder holds it, unless it was written by
+        an older version or without validation pairs. ``evaluate`` and :meth:`learn_confidence` make
+        up for that.
+        """
+        return self.learn_confidence() if self._fitted_here else self._confidence
+
+    def learn_confidence(
+        self, probabilities: FloatArray | None = None, *, quiet: bool = True
+    ) -> Confidence | None:
+        """Learn it on validation, where that has not happened.
+
+        None without validation pairs, and where pairs have several labels.
+
+        Parameters
+        ----------
+        probabilities
+            Of the validation pairs, (n, n_types), where they are known.
+        """
+        if self._confidence is None and self.task_.has("valid"):
+            asked = self.task_.asked("valid")
+            if not isinstance(asked, TypedPairs):
+                return None
+            if probabilities is None:
+                with Progress(len(asked), "calibrating on valid", quiet=quiet) as progress:
+                    probabilities = self.score(asked.pairs, "valid")
+                    progress.advance(len(asked))
+            self._confidence = Confidence.learn(probabilities, asked.types, self.task_.setting)
+        return self._confidence
+
+    def calibrated(self, probabilities: FloatArray) -> FloatArray:
+        """Return probabilities (n, n_types) as users see them: calibrated where they can be."""
+        confidence = self.confidence
+        return probabilities if confidence is None else confidence.calibrated(probabilities)
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Any]:
         """These methods have no rules to read out."""
@@ -151,9 +238,17 @@ class PairEstimator(Estimator):
         Returns
         -------
         dict
-            ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "text"}], "known":
-            [{"split", "text"}]}``; each order's probabilities sum to 1, uncalibrated. ``known``
-            lists what the data state of the pair; the method answers without it.
+            ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
+            "text"}], "labels", "set", "setting", "calibration", "known": [{"split", "text"}],
+            "notes"}``. Each order's
+            probabilities sum to 1: they are of the type, given that the drugs interact in that
+            order. Where ``labels`` is "several" rather than "one", a pair has no order, and each
+            probability is by itself: that the label is of this pair and not of one that was never
+            observed. ``set`` lists for each order the types that hold the true one at 90 %,
+            ``calibration`` what they were calibrated on; both are None where the run is
+            uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
+            it; the method answers without that. ``notes`` say so where an answer rests on structure
+            alone.
 
         Raises
         ------
@@ -162,35 +257,24 @@ class PairEstimator(Estimator):
         UsageError
             The same drug twice, or top below 1.
         """
+        from parsimony.pairs.predicting import predict_pair
+
         self._require_fitted()
-        if top < 1:
-            raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 5")
-        data = self.task_.data
-        a, b = data.drug(drug_a), data.drug(drug_b)
-        if a == b:
-            raise UsageError(f"{data.label(a)} with itself", remedy="name two drugs")
-        table = self.asked_alone(np.array([[a, b], [b, a]], np.int32))
-        best = np.argsort(-table.ravel(), kind="stable")[:top]
-        answers = []
-        for order, kind in zip(*np.unravel_index(best, table.shape), strict=True):
-            first, second = ((a, b), (b, a))[int(order)]
-            answers.append(
-                {
-                    "drug1": data.label(first),
-                    "drug2": data.label(second),
-                    "type": data.types.name(int(kind)),
-                    "probability": float(table[order, kind]),
-                    "text": data.sentence(first, int(kind), second),
-                }
-            )
-        known = [
-            {"split": split, "text": data.sentence(x, kind, y)}
-            for split, rows in data.pairs.items()
-            for x, kind, y in rows.tolist()
-            if (x, y) in ((a, b), (b, a))
-        ]
-        query = {"drug_a": data.label(a), "drug_b": data.label(b)}
-        return {"query": query, "answers": answers, "known": known}
+        return predict_pair(self, drug_a, drug_b, top)
+
+    def structure_alone(self, drug: int) -> str:
+        """Say so where neither graph nor interactions tell anything of a drug; "" elsewhere.
+
+        "" as well for a method that reads no graph.
+        """
+        task = self.task_
+        told = (task.background.triples, task.visible("test"))
+        if not self.graphical or any((rows[:, [0, 2]] == drug).any() for rows in told):
+            return ""
+        return (
+            f"{task.data.label(drug)} has no edge in the graph and no known interaction: the "
+            "answer rests on structure alone"
+        )
 
     # ---- persistence -------------------------------------------------------------------------
 
@@ -224,6 +308,9 @@ class PairEstimator(Estimator):
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)
         run.save_model(tensors)
+        confidence = self.learn_confidence()
+        if confidence is not None:
+            run.write_json(CONFIDENCE, confidence.as_dict())
 
     @classmethod
     def load(cls, path: Path | str) -> PairEstimator:
@@ -247,7 +334,20 @@ class PairEstimator(Estimator):
                 f"model.safetensors does not hold this model ({error})",
                 remedy="fit again, or restore the run folder",
             ) from None
+        self._confidence = _read_confidence(run)
         return self
+
+
+def _read_confidence(run: RunFolder) -> Confidence | None:
+    content = run.read_json(CONFIDENCE)
+    try:
+        return None if content is None else Confidence.from_dict(content)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CorruptRun(
+            f"{CONFIDENCE} does not hold a run's confidence ({error!r})",
+            remedy="fit again, or restore the run folder",
+            where=str(run.path / CONFIDENCE),
+        ) from None
 
 
 def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:
@@ -260,26 +360,25 @@ def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:
 def select(
     estimator: PairEstimator, choices: list[dict[str, Any]], run: RunFolder | None, quiet: bool
 ) -> dict[str, Any]:
-    """Return the choice of parameters with the best macro-F1 on the whole of validation.
+    """Return the choice of parameters with the best primary measure on the whole of validation.
 
     Each choice becomes ``resolved_`` in turn; what was measured goes to ``history_`` and the log.
     """
     task, given = estimator.task_, estimator.resolved_
     if len(choices) == 1 or not task.has("valid"):
         return choices[0]
-    rows = task.pairs("valid")
+    asked, primary = task.asked("valid"), task.labelling.primary
     best: tuple[float, int] | None = None
     with Progress(len(choices), "selecting", quiet=quiet) as progress:
         for i, choice in enumerate(choices):
             estimator.resolved_ = given.model_copy(update=choice)
-            guess = estimator.score(rows[:, [0, 2]], "valid").argmax(1)
-            found = classification_metrics(rows[:, 1], guess, task.data.n_types)
-            record = {"epoch": i + 1, **{f"valid_{m}": found[m] for m in METRICS}, **choice}
+            found = asked.metrics(estimator.score(asked.questions, "valid"))
+            record = {"epoch": i + 1, **{f"valid_{m}": v for m, v in found.items()}, **choice}
             estimator.history_.append(record)
             if run is not None:
                 run.log(**record)
-            if best is None or found["macro_f1"] > best[0]:
-                best = (found["macro_f1"], i)
+            if best is None or found[primary] > best[0]:
+                best = (found[primary], i)
             progress.advance(1)
     assert best is not None
     estimator.best_epoch_ = best[1] + 1

@@ -1,7 +1,8 @@
 """Method "prior": how often each type occurs, at the known drug's place.
 
 What popularity alone scores: for (a, b) the types of b's known interactions as second drug, and
-those of a's as first, above the overall shares.
+those of a's as first, above the overall shares. Where pairs have several labels, the rates of both
+drugs' labels (:mod:`parsimony.pairs.rates`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import Field
 
 from parsimony import base
 from parsimony.pairs.pair_estimator import FloatArray, IntArray, PairEstimator, select
+from parsimony.pairs.rates import against_chance, label_rates
 from parsimony.run.folder import RunFolder
 from parsimony.tasks.ddi import DDITask
 
@@ -42,6 +44,8 @@ class Prior(PairEstimator):
 
     method: ClassVar[str] = "prior"
     Parameters: ClassVar[type[base.Parameters]] = PriorParameters
+    multilabel = True
+    because = "how often either drug has this interaction, nothing else"
 
     def fit(
         self, task: DDITask, *, run: RunFolder | None = None, quiet: bool = True, **_: Any
@@ -59,6 +63,10 @@ class Prior(PairEstimator):
 
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
         n_drugs, n_types = self.task_.data.n_drugs, self.task_.data.n_types
+        if self.task_.labelling.multi:
+            both, smoothing = self.task_.labelling.vote_facts(facts), self.resolved_.smoothing
+            rates = label_rates(both, pairs, n_drugs, n_types, smoothing=smoothing)
+            return against_chance(rates.popular, rates.overall)
 
         def counts(place: int) -> npt.NDArray[np.float64]:
             code = facts[:, place].astype(np.int64) * n_types + facts[:, 1]

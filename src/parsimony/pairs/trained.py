@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from parsimony import base
 from parsimony.errors import TrainingDiverged
 from parsimony.measure import Ledger
-from parsimony.measure.classification import METRICS, classification_metrics
-from parsimony.pairs.pair_estimator import PairEstimator
+from parsimony.pairs.pair_estimator import IntArray, PairEstimator
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -47,6 +46,7 @@ class TrainedPairs(PairEstimator):
     """Train ``_network`` on the losses that a method's ``_epoch`` yields."""
 
     _network: nn.Module
+    multilabel = True
 
     @abstractmethod
     def _build(self, generator: torch.Generator | None = None) -> None:
@@ -102,11 +102,11 @@ class TrainedPairs(PairEstimator):
         )
         self._mean: dict[str, Tensor] = {}
         best = self._tensors()
-        best_f1, seconds = -1.0, 0.0
+        best_score, seconds = -1.0, 0.0
         checkpoint = None if run is None else run.load_checkpoint()
         if checkpoint is not None:
             plain, tensors = checkpoint
-            self.history_, best_f1, seconds = plain["history"], plain["best"], plain["seconds"]
+            self.history_, best_score, seconds = plain["history"], plain["best"], plain["seconds"]
             self.best_epoch_ = plain["best_epoch"]
             optimizer.load_state_dict(_optimizer_state(optimizer, tensors, plain["steps"]))
             self._restore(_part(tensors, "current."))
@@ -121,16 +121,16 @@ class TrainedPairs(PairEstimator):
                 score = -record["loss"]
                 if task.has("valid"):
                     record |= self._look(epoch)
-                    score = record.get("valid_macro_f1", -np.inf)
-                if not self.history_ or score > best_f1:
-                    best, best_f1, self.best_epoch_ = self._tensors(), float(score), epoch
+                    score = record.get(f"valid_{task.labelling.primary}", -np.inf)
+                if not self.history_ or score > best_score:
+                    best, best_score, self.best_epoch_ = self._tensors(), float(score), epoch
             record["seconds"] = time.perf_counter() - begin
             seconds += record["seconds"]
             self.history_.append(record)
             if run is not None:
                 run.log(**record)
                 plain = {
-                    "history": self.history_, "best": best_f1, "best_epoch": self.best_epoch_,
+                    "history": self.history_, "best": best_score, "best_epoch": self.best_epoch_,
                     "seconds": seconds, "steps": _steps(optimizer),
                     "ledger": self.ledger_.as_dict(),
                 }  # fmt: skip
@@ -175,10 +175,17 @@ class TrainedPairs(PairEstimator):
         p = self.resolved_
         if epoch % p.every and epoch < p.epochs:
             return {}
-        valid = self.task_.pairs("valid")
-        guess = self.score(valid[:, [0, 2]], "valid").argmax(1)
-        found = classification_metrics(valid[:, 1], guess, self.task_.data.n_types)
-        return {f"valid_{name}": found[name] for name in METRICS}
+        asked = self.task_.asked("valid")
+        found = asked.metrics(self.score(asked.questions, "valid"))
+        return {f"valid_{name}": value for name, value in found.items()}
+
+    def _answered(self, logits: Callable[[IntArray], Tensor], pairs: IntArray) -> Tensor:
+        """Probabilities of pairs; of those without an order the logits of both are averaged."""
+        labelling = self.task_.labelling
+        found = logits(pairs)
+        if labelling.multi:
+            found = (found + logits(np.ascontiguousarray(pairs[:, ::-1]))) / 2
+        return labelling.probabilities(found)
 
     def _ending(self, seconds: float, time_budget: float | None) -> str:
         epochs = len(self.history_)
@@ -223,6 +230,10 @@ class TrainedPairs(PairEstimator):
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         return {name: w.numpy().copy() for name, w in self._network.state_dict().items()}
+
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        self._build()
+        self._restore(tensors)
 
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         if not hasattr(self, "_network"):  # loaded from a run folder

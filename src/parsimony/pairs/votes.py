@@ -19,6 +19,7 @@ from parsimony.datasets.fingerprints import tanimoto
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.float64]
 Similarity = npt.NDArray[np.float32]
+MANY = 64  # partners
 
 
 def similarity(fingerprints: npt.NDArray[np.uint8], power: float) -> Similarity:
@@ -55,9 +56,17 @@ def votes_for(
         # Facts turned so that column 0 is the drug to replace and column 2 its partner.
         turned = facts if own == 0 else facts[:, ::-1]
         asked = rows[new[rows] | ~(first | second)[rows]]
+        if not len(asked):
+            continue
         votes[asked] += _voted(similar, turned, pairs[asked, own], pairs[asked, 1 - own], n_types)
-    both = np.flatnonzero(first & second)
-    votes[both] = _voted_twice(similar, facts, pairs[both], n_types)
+    # Grouped by the drug that is asked more often, whichever its place.
+    asked = np.bincount(pairs.ravel(), minlength=len(similar))[pairs]
+    for turn, chosen in ((1, asked[:, 0] >= asked[:, 1]), (-1, asked[:, 0] < asked[:, 1])):
+        both = np.flatnonzero(first & second & chosen)
+        if not len(both):
+            continue
+        turned, of = facts[:, ::turn], pairs[both][:, ::turn]
+        votes[both] = _voted_twice(similar, turned, of, n_types)
     return votes
 
 
@@ -66,8 +75,21 @@ def _voted(
 ) -> FloatArray:
     """Σ_x s(drug, x) over facts (x, r, partner), for every pair and type r: (n, n_types)."""
     votes = np.zeros((len(drug), n_types))
+    n_drugs = len(similar)
+    # A drug asked with many partners: one pass over all facts serves them together.
+    often = np.bincount(drug, minlength=n_drugs)[drug] >= MANY
+    place = facts[:, 2].astype(np.int64) * n_types + facts[:, 1] if often.any() else facts[:0, 1]
+    for a, at in _grouped(drug[often]):
+        rows = np.flatnonzero(often)[at]
+        moved = np.bincount(place, similar[a, facts[:, 0]], n_drugs * n_types)
+        votes[rows] = moved.reshape(n_drugs, n_types)[partner[rows]]
+    rest = np.flatnonzero(~often)
+    wanted = np.zeros(n_drugs, bool)
+    wanted[partner[rest]] = True
+    facts = facts[wanted[facts[:, 2]]]
     facts = facts[np.argsort(facts[:, 2], kind="stable")]
-    for b, rows in _grouped(partner):
+    for b, at in _grouped(partner[rest]):
+        rows = rest[at]
         low, high = np.searchsorted(facts[:, 2], [b, b + 1])
         neighbour, kind = facts[low:high, 0], facts[low:high, 1]
         one_hot = np.zeros((high - low, n_types), np.float32)

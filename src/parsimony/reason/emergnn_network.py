@@ -54,9 +54,13 @@ class EmerGNNNetwork(nn.Module):
         D.
     n_drugs
         How many drugs there are.
+    channels
+        Votes that are read.
     """
 
-    def __init__(self, p: Any, messages: int, n_types: int, n_drugs: int) -> None:
+    def __init__(
+        self, p: Any, messages: int, n_types: int, n_drugs: int, channels: int
+    ) -> None:
         super().__init__()
         self.p, d = p, p.dim
         self.embedded: bool = p.embedding
@@ -76,7 +80,6 @@ class EmerGNNNetwork(nn.Module):
             self.fingerprints = StructureNetwork(
                 p.hidden, n_types, p.fingerprint_dropout, p.hidden_dropout, free
             )
-        channels = len(p.votes)
         self.vote_weight = nn.Parameter(torch.zeros(channels, n_types)) if channels else None
         self.flow = PairFlow(p.threads)
 

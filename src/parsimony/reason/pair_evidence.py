@@ -11,13 +11,15 @@ the walks add up to what the flow has above its constant background, in the same
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
-from parsimony.kernels.pair_graph import ActiveGraph, inverse_of
-from parsimony.kernels.pair_paths import middle_edges, neighbourhood
+from parsimony.kernels.pair_graph import ActiveGraph
+from parsimony.kernels.pair_paths import merged, middle_edges, neighbourhood
+from parsimony.kernels.walk_shares import walk_shares
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -45,27 +47,33 @@ class PathDigraph:
         Index of x, relation of x → y, index of y in ``nodes[1]``.
     last : int array, shape (k, 2)
         Index of y, relation of y → v.
+    nodes : list of two int arrays
+        The neighbours of u and of v.
+    groups : list of two int arrays
+        Of each neighbour, the number of its signature.
     """
 
     def __init__(self, graph: ActiveGraph, u: int, v: int, hidden: int) -> None:
         self.graph, self.u, self.v = graph, u, v
-        self._invert = np.array(
-            [inverse_of(r, graph.n_relations) for r in range(graph.n_messages)], np.int64
-        )
+        r = np.arange(graph.n_relations)
+        self._invert = np.concatenate([r + graph.n_relations, r, [2 * graph.n_relations]])
         pair = np.array([u, v], np.int32)
         adjacency = (graph.indptr, graph.neighbour, graph.relation)
         rest = (pair, hidden, graph.n_types, graph.n_relations)
         ends, nodes = [], []
+        self.groups, self._n_groups = [], []
         for x in (u, v):
             node, group, begin, end, kept = neighbourhood(*adjacency, x, *rest)
             nodes.append(node)
+            self.groups.append(group)
+            self._n_groups.append(len(begin))
             times = (end - begin)[group]
             row = np.repeat(np.arange(len(node)), times)
             offset = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
             ends.append(np.stack([row, kept[np.repeat(begin[group], times) + offset]], 1))
         position = np.full(graph.n_entities, np.int32(-1), np.int32)
         found = middle_edges(*adjacency, *nodes, position, *rest)
-        self.nodes = nodes
+        self.nodes, self._found = nodes, found
         self.first = ends[0].astype(np.int64)
         self.middle = found.astype(np.int64)
         self.last = ends[1].astype(np.int64)
@@ -77,6 +85,16 @@ class PathDigraph:
         first = np.stack([self.last[:, 0], flip[self.last[:, 1]]], 1)
         middle = np.stack([self.middle[:, 2], flip[self.middle[:, 1]], self.middle[:, 0]], 1)
         return first, middle, np.stack([self.first[:, 0], flip[self.first[:, 1]]], 1)
+
+    def merged(self, side: int) -> tuple[npt.NDArray[Any], ...]:
+        """Layer 2 from u's side (0) or v's (1), see :func:`parsimony.kernels.pair_paths.merged`."""
+        graph = self.graph
+        found: tuple[npt.NDArray[Any], ...] = merged(
+            self._found, side == 1, self.groups[side], self._n_groups[side], self.nodes[1 - side],
+            graph.degree_ptr, graph.degree_relation, graph.degree_count, graph.degree_weight,
+            graph.n_relations, False, np.empty(0),
+        )  # fmt: skip
+        return found
 
     def factors(self, entity: int | npt.NDArray[np.int32], relation: IntArray) -> FloatArray:
         """By what messages of the relations into the entities are multiplied."""
@@ -107,88 +125,134 @@ class PathDigraph:
         return np.stack([first, middle, last], 1)
 
 
-class Kept(NamedTuple):
-    """Which rows of first, middle and last are not deleted."""
+class Gone(NamedTuple):
+    """Which rows of first, middle and last are deleted."""
 
     first: npt.NDArray[np.bool_]
     middle: npt.NDArray[np.bool_]
     last: npt.NDArray[np.bool_]
 
+    def turned(self) -> Gone:
+        """The same rows in the direction from v to u."""
+        return Gone(self.last, self.middle, self.first)
 
-def flow_logit(
-    paths: PathDigraph, weights: FlowWeights, kept: Kept | None = None
-) -> tuple[float, FloatArray | None]:
-    """The flows' part of the logit, and every walk's share of it where nothing is deleted.
 
-    Returns
-    -------
+class WalkedFlow:
+    """Both flows of a pair in float64: their logit, every walk's part of it, and deletions.
+
+    Attributes
+    ----------
     logit : float
-    contributions : float64 array, shape (n_walks,), or None
+        What both flows add to the explained type's logit.
     """
-    walks = paths.walks() if kept is None else None
-    share = np.zeros(len(walks)) if walks is not None else None
-    total = 0.0
-    forth = (paths.first, paths.middle, paths.last)
-    for side, (first, middle, last) in enumerate((forth, paths.turned())):
-        to = paths.v if side == 0 else paths.u
+
+    def __init__(self, paths: PathDigraph, weights: FlowWeights) -> None:
+        self._sides = [_Direction(paths, weights, side) for side in (0, 1)]
+        self.logit = sum(side.logit for side in self._sides)
+
+    def shares(self, walks: IntArray) -> FloatArray:
+        """Every walk's part of the logit, (n_walks,), of rows of first, middle and last."""
+        forth, back = self._sides
+        return forth.shares(walks) + back.shares(np.ascontiguousarray(walks[:, ::-1]))
+
+    def without(self, gone: Gone) -> float:
+        """The logit when edges are deleted: only what they touch is computed again."""
+        forth, back = self._sides
+        return forth.without(gone) + back.without(gone.turned())
+
+
+class _Direction:
+    """One direction: what it makes of every edge, kept to be changed a little."""
+
+    def __init__(self, paths: PathDigraph, weights: FlowWeights, side: int) -> None:
+        forth = (paths.first, paths.middle, paths.last)
+        edges: tuple[IntArray, IntArray, IntArray] = forth if side == 0 else paths.turned()
+        self.first, self.middle, self.last = edges
+        self.weights, self.side = weights, side
         rows = paths.nodes[1 - side]
-        weight2 = paths.factors(rows[middle[:, 2]], middle[:, 1])
-        weight3 = paths.factors(to, last[:, 1])
-        if kept is not None:
-            keep = (kept.first, kept.middle, kept.last)[:: 1 if side == 0 else -1]
-        else:
-            keep = tuple(np.ones(len(part), bool) for part in (first, middle, last))
-        logit, contribution = _one_flow(
-            paths, weights, side, (first, middle, last), (weight2, weight3), keep, rows,
-            None if walks is None else walks[:, :: 1 if side == 0 else -1],
-        )  # fmt: skip
-        total += logit
-        if share is not None and contribution is not None:
-            share += contribution
-    return total, share
+        rho, w, d = weights.rho, weights.w, weights.rho.shape[2]
+        self.bias = np.zeros((3, d)) if weights.b is None else weights.b
+        self.constant = np.maximum(self.bias[0], 0)
+        self.factor = paths.factors(rows[self.middle[:, 2]], self.middle[:, 1])
+        to = paths.v if side == 0 else paths.u
+        # edges of the ends lie sorted by node, at least one for each
+        start = np.flatnonzero(np.diff(self.first[:, 0], prepend=-1))
+        self.sent = _summed(rho[0][self.first[:, 1]], start, len(paths.nodes[side]))
+        self.state1, self.excess = self._layer1(self.sent)
+        ptr, column, weight, state, kind = paths.merged(side)
+        source = np.zeros(len(start), np.int64)
+        source[paths.groups[side]] = np.arange(len(start))  # one node of each signature
+        message = rho[1][kind] * self.excess[source[state]]
+        shape = (len(rows), len(state))
+        self.z2 = np.asarray(csr_matrix((weight, column, ptr), shape=shape) @ message)
+        if weights.b is not None:
+            self.z2 += _background(paths.graph, rows, rho[1]) * self.constant
+        self.state2 = self.z2 @ w[1].T + self.bias[1]
+        into = paths.factors(to, self.last[:, 1])
+        self.into = rho[2][self.last[:, 1]] * into[:, None]
+        self.z3 = (self.into * np.maximum(self.state2, 0)[self.last[:, 0]]).sum(0)
+        self.logit, self.slope = self._read(self.z3)
+
+    def _layer1(self, sent: FloatArray) -> tuple[FloatArray, FloatArray]:
+        state = (sent * self.weights.f[self.side]) @ self.weights.w[0].T + self.bias[0]
+        return state, np.maximum(state, 0) - self.constant
+
+    def _read(self, z3: FloatArray) -> tuple[float, FloatArray]:
+        """The logit, and its slope by the receiving drug's state before its ReLU."""
+        h = np.maximum(z3 @ self.weights.w[2].T + self.bias[2], 0)
+        value = np.log1p(h) if self.weights.log_states else h
+        read = self.weights.read[self.side]
+        slope = np.divide(value, h, out=np.zeros(len(h)), where=h > 0)
+        return float(read @ value), read * slope
+
+    def shares(self, walks: IntArray) -> FloatArray:
+        """Every walk's part; ``walks`` as rows of this direction's edges."""
+        rho, w = self.weights.rho, self.weights.w
+        back3 = self.slope @ w[2]
+        back = ((self.state2 > 0)[self.last[:, 0]] * self.into * back3) @ w[1]
+        sent = rho[0][self.first[:, 1]] * self.weights.f[self.side]
+        ahead = (self.state1 > 0)[self.first[:, 0]] * (sent @ w[0].T)
+        kind = np.ascontiguousarray(self.middle[:, 1])
+        found: FloatArray = walk_shares(walks, kind, self.factor, ahead, rho[1], back)
+        return found
+
+    def without(self, gone: Gone) -> float:
+        """The logit without some of this direction's edges."""
+        rho, w = self.weights.rho, self.weights.w
+        lost = self.first[gone.first]
+        source = np.unique(lost[:, 0])
+        sent = self.sent[source]
+        np.subtract.at(sent, np.searchsorted(source, lost[:, 0]), rho[0][lost[:, 1]])
+        changed = np.zeros(len(self.excess), bool)
+        changed[source] = True
+        less = np.zeros((len(self.excess), len(self.constant)))
+        less[source] = self._layer1(sent)[1] - self.excess[source]
+        # kept edges from changed nodes send something else, deleted ones nothing
+        other = np.flatnonzero(changed[self.middle[:, 0]] & ~gone.middle)
+        none = np.flatnonzero(gone.middle)
+        x = self.middle[:, 0]
+        what = np.concatenate([less[x[other]], -self.excess[x[none]] - self.constant])
+        edge = np.concatenate([other, none])
+        row, of = np.unique(self.middle[edge, 2], return_inverse=True)
+        z2 = self.z2[row]
+        np.add.at(z2, of.ravel(), rho[1][self.middle[edge, 1]] * self.factor[edge, None] * what)
+        state2 = self.state2.copy()
+        state2[row] = z2 @ w[1].T + self.bias[1]
+        sent3 = np.maximum(state2, 0)[self.last[:, 0]] * ~gone.last[:, None]
+        return self._read((self.into * sent3).sum(0))[0]
 
 
-def _one_flow(
-    paths: PathDigraph,
-    weights: FlowWeights,
-    side: int,
-    edges: tuple[IntArray, IntArray, IntArray],
-    factors: tuple[FloatArray, FloatArray],
-    keep: tuple[npt.NDArray[np.bool_], ...],
-    rows: npt.NDArray[np.int32],
-    walks: IntArray | None,
-) -> tuple[float, FloatArray | None]:
-    """One direction; ``walks`` as rows of this direction's edges."""
-    first, middle, last = edges
-    rho, w, b = weights.rho, weights.w, weights.b
-    d = rho.shape[2]
-    bias = np.zeros((3, d)) if b is None else b
-    constant = np.maximum(bias[0], 0)
-    sent = np.zeros((len(paths.nodes[side]), d))
-    np.add.at(sent, first[keep[0], 0], rho[0][first[keep[0], 1]])
-    state1 = (sent * weights.f[side]) @ w[0].T + bias[0]
-    excess = np.maximum(state1, 0) - constant
-    through = rho[1][middle[:, 1]] * factors[0][:, None]
-    z2 = np.zeros((len(rows), d))
-    np.add.at(z2, middle[keep[1], 2], (through * excess[middle[:, 0]])[keep[1]])
-    if b is not None:
-        z2 += _background(paths.graph, rows, rho[1]) * constant
-        np.subtract.at(z2, middle[~keep[1], 2], (through * constant)[~keep[1]])
-    state2 = z2 @ w[1].T + bias[1]
-    into = rho[2][last[:, 1]] * factors[1][:, None]
-    z3 = (into * np.maximum(state2, 0)[last[:, 0]])[keep[2]].sum(0)
-    state3 = z3 @ w[2].T + bias[2]
-    h = np.maximum(state3, 0)
-    value = np.log1p(h) if weights.log_states else h
-    logit = float(weights.read[side] @ value)
-    if walks is None:
-        return logit, None
-    slope = np.divide(value, h, out=np.zeros(d), where=h > 0)
-    back3 = (weights.read[side] * slope) @ w[2]
-    back2 = ((state2 > 0)[last[:, 0]] * into * back3) @ w[1]
-    ahead = (state1 > 0)[first[:, 0]] * ((rho[0][first[:, 1]] * weights.f[side]) @ w[0].T)
-    parts = ahead[walks[:, 0]] * through[walks[:, 1]] * back2[walks[:, 2]]
-    return logit, parts.sum(1)
+def flow_logit(paths: PathDigraph, weights: FlowWeights) -> tuple[float, FloatArray]:
+    """The flows' part of the logit, and every walk's share of it, (n_walks,)."""
+    flow = WalkedFlow(paths, weights)
+    return flow.logit, flow.shares(paths.walks())
+
+
+def _summed(values: FloatArray, start: IntArray, n: int) -> FloatArray:
+    """Sums of consecutive rows, (n, dim)."""
+    if not n:
+        return np.zeros((0, values.shape[1]))
+    return np.asarray(np.add.reduceat(values, start, axis=0))
 
 
 def _background(graph: ActiveGraph, rows: npt.NDArray[np.int32], rho: FloatArray) -> FloatArray:

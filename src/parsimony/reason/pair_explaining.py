@@ -12,14 +12,17 @@ import torch
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.knowledge import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.knowledge.explanation import Direction, Known, Likeness
+from parsimony.pairs.likeness import most_alike
 from parsimony.pairs.resembling import LIMITS
-from parsimony.reason.pair_evidence import FlowWeights, IntArray, Kept, PathDigraph, flow_logit
+from parsimony.reason.pair_evidence import FlowWeights, Gone, IntArray, PathDigraph, WalkedFlow
 from parsimony.run.seeds import rng
 
 PATH_ORDER = (
     "First the path that adds most to the type's logit above the average type; that is its weight. "
     "In an interaction, A is the first drug and B the second."
 )
+LABEL_PATH_ORDER = "First the path that adds most to the label's logit; that is its weight."
+TOGETHER = "has side effects with"  # the one relation of pairs with several labels
 DRAWN = 30  # paths whose edges the drawing may show
 #: Hetionet's metaedges in words (Himmelstein et al. 2017).
 METAEDGES = {
@@ -35,13 +38,18 @@ METAEDGES = {
 
 def relation_names(estimator: Any) -> list[str]:
     """Names of the R stored relations: interaction types, background, structural likeness."""
-    data, background = estimator.task_.data, estimator.task_.background
-    names = [f"type {name}" for name in data.types]
-    names += list(background.relations)
+    background = estimator.task_.background
+    names = interaction_names(estimator) + list(background.relations)
     n_like = estimator._built.n_relations - len(names)
     bounds = ["0", *map(str, LIMITS), "1"]
     names += [f"alike {a} to {b}" for a, b in pairwise(bounds)][:n_like]
     return names
+
+
+def interaction_names(estimator: Any) -> list[str]:
+    """Names of the relations that known interactions have in the graph."""
+    task = estimator.task_
+    return [TOGETHER] if task.labelling.multi else [f"type {name}" for name in task.data.types]
 
 
 def relation_labels(estimator: Any) -> dict[str, str]:
@@ -67,6 +75,9 @@ def explain_pair(
 ) -> Explanation:
     """Why the model gives an interaction its probability.
 
+    Labels that do not exclude each other are explained by their logit itself, others by how much it
+    is above the average type's. A pair without an order is explained in the order that is given.
+
     Parameters
     ----------
     drug1, drug2
@@ -76,7 +87,7 @@ def explain_pair(
     n_paths
         How many paths to name.
     draws
-        Random deletions that the evidence is compared with.
+        Random deletions that the evidence is compared with; 0 leaves the test out.
 
     Raises
     ------
@@ -85,52 +96,63 @@ def explain_pair(
     UsageError, InvalidParameter
         A drug with itself, or a count below 1.
     """
-    if n_paths < 1 or draws < 1:
-        raise InvalidParameter(f"n_paths and draws must be at least 1. Got {n_paths}, {draws}")
-    data = estimator.task_.data
-    u, v = data.drug(drug1), data.drug(drug2)
-    if u == v:
-        raise UsageError(f"{data.label(u)} with itself", remedy="name two drugs")
-    table = estimator.asked_alone(np.array([[u, v], [v, u]], np.int32))
-    if kind is None:
-        order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
-        u, v = ((u, v), (v, u))[order]
-    else:
-        order, t = 0, data.types.index(kind)
-    graph, hidden, parts, weights = _opened(estimator, u, v, t)
+    u, t, v, probability = asked_pair(estimator, drug1, drug2, kind, n_paths, draws)
+    graph, hidden, parts, weights = opened(estimator, u, v, t)
     paths = PathDigraph(graph, u, v, hidden)
-    logit, share = flow_logit(paths, weights)
-    assert share is not None
-    best = _best_paths(paths, share)
+    flow, walks = WalkedFlow(paths, weights), paths.walks()
+    best = best_paths(paths, walks, flow.shares(walks), max(n_paths, DRAWN))
     named = best[:n_paths]
     faithfulness = None
-    if named:
-        facts = {fact for _, steps in named for fact in map(_fact_of(graph.n_relations), steps)}
-        faithfulness = _deletions(
-            paths, weights, logit, facts, draws, rng(seed, "deletion", u, t, v)
-        )
-    speaker = _Speaker(estimator)
+    if named and draws:
+        facts = {fact for _, steps in named for fact in map(fact_of(graph.n_relations), steps)}
+        faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
+    speaker = Speaker(estimator)
     return Explanation(
-        query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
-        score=logit + sum(parts.values()),
-        probability=float(table[order, t]),
+        query=(speaker.entity(u), speaker.type(t), speaker.entity(v)),
+        score=flow.logit + sum(parts.values()),
+        probability=probability,
         paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
         subgraph=tuple(speaker.evidence(best[:DRAWN])),
         faithfulness=faithfulness,
         labels=speaker.labels,
         model=estimator.method,
-        known=_known(data, u, t, v),
-        path_order=PATH_ORDER,
-        parts={"paths": logit, **parts},
+        known=known_split(estimator.task_.data, u, t, v),
+        path_order=LABEL_PATH_ORDER if estimator.task_.labelling.multi else PATH_ORDER,
+        parts={"paths": flow.logit, **parts},
         likenesses=tuple(_likenesses(estimator, u, t, v)),
         parts_note="The logit of this type above the average type.",
     )
 
 
+def asked_pair(
+    estimator: Any, drug1: str, drug2: str, kind: str | None, n_paths: int, draws: int
+) -> tuple[int, int, int, float]:
+    """The interaction (u, t, v) to explain and its probability, for what a user asks.
+
+    Without a kind it is the most probable of either order. Raises as :func:`explain_pair`.
+    """
+    if n_paths < 1 or draws < 0:
+        raise InvalidParameter(
+            f"n_paths must be at least 1 and draws at least 0. Got {n_paths}, {draws}"
+        )
+    data = estimator.task_.data
+    u, v = data.drug(drug1), data.drug(drug2)
+    if u == v:
+        raise UsageError(f"{data.label(u)} with itself", remedy="name two drugs")
+    orders = estimator.task_.labelling.orders(u, v)
+    table = estimator.calibrated(estimator.asked_alone(np.array(orders, np.int32)))
+    if kind is None:
+        order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
+        u, v = orders[order]
+    else:
+        order, t = 0, data.types.index(kind)
+    return u, t, v, float(table[order, t])
+
+
 Walked = tuple[int, int, int]  # source, message relation, target
 
 
-def _opened(
+def opened(
     estimator: Any, u: int, v: int, t: int
 ) -> tuple[Any, int, dict[str, float], FlowWeights]:
     """The graph, what is hidden, the parts of the logit beside the paths, the flow's weights."""
@@ -143,8 +165,10 @@ def _opened(
         asked = torch.from_numpy(pair.astype(np.int64))
         f = network.features(estimator._bits, asked)
         rho = network.weights(f)[0, :, :, None] * network.e
-        read = network.read.weight - network.read.weight.mean(0)
-        offset = network.read.bias - network.read.bias.mean()
+        # types exclude each other, so that a logit says something only above the average
+        centre = 0.0 if estimator.task_.labelling.multi else 1.0
+        read = network.read.weight - centre * network.read.weight.mean(0)
+        offset = network.read.bias - centre * network.read.bias.mean()
         own = f.flatten(1) @ read[:, : f.numel()].T if network.embedded else None
         parts = {"the type itself": float(offset[t])}
         if own is not None:
@@ -152,11 +176,11 @@ def _opened(
         if network.fingerprints is not None:
             found = network.fingerprints(estimator._bits, asked)[0]
             name = "both structures" if network.fingerprints.vectors is None else "the drugs alone"
-            parts[name] = float(found[t] - found.mean())
+            parts[name] = float(found[t] - centre * found.mean())
         votes = estimator._log_votes(facts, pair, hidden)
         if votes is not None:
             found = (network.vote_weight * torch.from_numpy(votes[0])).sum(0)
-            parts["similar drugs' interactions"] = float(found[t] - found.mean())
+            parts["similar drugs' interactions"] = float(found[t] - centre * found.mean())
     double = [x.double().numpy() for x in (f[0], rho, network.w.detach())]
     bias = None if network.b is None else network.b.detach().double().numpy()
     # read as [h_{v→u}; h_{u→v}], the flow's own order turned
@@ -165,14 +189,22 @@ def _opened(
     return graph, int(hidden[0]), parts, weights
 
 
-def _best_paths(
-    paths: PathDigraph, share: npt.NDArray[np.float64]
+def best_paths(
+    paths: PathDigraph, walks: IntArray, share: npt.NDArray[np.float64], most: int
 ) -> list[tuple[float, list[Walked]]]:
     """Paths that add to the logit, best first; walks that differ only in idle steps are one."""
-    walks = paths.walks()
-    if not len(walks):
-        return []
     idle = 2 * paths.graph.n_relations
+    rests = [part[:, 1] == idle for part in (paths.first, paths.middle, paths.last)]
+    resting = rests[0][walks[:, 0]] | rests[1][walks[:, 1]] | rests[2][walks[:, 2]]
+    # Others are paths of their own but for duplicate facts: the best of them are enough.
+    own = np.flatnonzero(~resting)
+    room = 4 * most
+    if len(own) > room:
+        own = own[np.argpartition(-share[own], room)[:room]]
+    chosen = np.concatenate([np.flatnonzero(resting), own])
+    if not len(chosen):
+        return []
+    walks, share = walks[chosen], share[chosen]
     first, middle, last = (paths.first[walks[:, 0]], paths.middle[walks[:, 1]],
                            paths.last[walks[:, 2]])  # fmt: skip
     r = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
@@ -188,7 +220,7 @@ def _best_paths(
     distinct, of = np.unique(key, axis=0, return_inverse=True)
     weight = np.bincount(of.ravel(), share, len(distinct))
     found = []
-    for i in np.argsort(-weight, kind="stable")[: max(DRAWN, 100)].tolist():
+    for i in np.argsort(-weight, kind="stable")[:most].tolist():
         if weight[i] <= 0:
             break
         r1, a, r2, b, r3 = distinct[i].tolist()
@@ -197,7 +229,7 @@ def _best_paths(
     return found
 
 
-def _fact_of(n_relations: int) -> Any:
+def fact_of(n_relations: int) -> Any:
     """From a walked edge to its stored fact."""
 
     def fact(step: Walked) -> Walked:
@@ -207,7 +239,7 @@ def _fact_of(n_relations: int) -> Any:
     return fact
 
 
-def _facts(paths: PathDigraph) -> list[IntArray]:
+def stored_facts(paths: PathDigraph) -> list[IntArray]:
     """Stored facts of first, middle and last edges, as numbers; −1 for idle steps."""
     graph = paths.graph
     big = graph.n_relations
@@ -226,38 +258,48 @@ def _facts(paths: PathDigraph) -> list[IntArray]:
 
 def _deletions(
     paths: PathDigraph,
-    weights: FlowWeights,
-    logit: float,
+    flow: WalkedFlow,
+    walks: IntArray,
     facts: set[Walked],
     draws: int,
     generator: np.random.Generator,
 ) -> Faithfulness:
     """What the flows' logit loses without the facts, and without as many random ones."""
     graph = paths.graph
-    codes = _facts(paths)
-    walks = paths.walks()
-    used = np.unique(np.concatenate([c[walks[:, i]] for i, c in enumerate(codes)]))
-    used = used[used >= 0]
+    codes = stored_facts(paths)
+    stored, number = np.unique(np.concatenate(codes), return_inverse=True)
+    rows = np.split(number.ravel(), np.cumsum([len(code) for code in codes])[:-1])
+    walked = np.zeros(len(stored), bool)
+    for i, row in enumerate(rows):
+        on_walk = np.zeros(len(row), bool)
+        on_walk[walks[:, i]] = True
+        walked[row[on_walk]] = True
+    used = np.flatnonzero(walked & (stored >= 0))
 
-    def drop(gone: IntArray) -> float:
-        kept = Kept(*(~np.isin(c, gone) for c in codes))
-        return logit - flow_logit(paths, weights, kept)[0]
+    def drop(deleted: npt.NDArray[np.int64]) -> float:
+        gone = np.zeros(len(stored), bool)
+        gone[deleted] = True
+        return flow.logit - flow.without(Gone(*(gone[row] for row in rows)))
 
-    named = np.array([(h * graph.n_relations + r) * graph.n_entities + t for h, r, t in facts])
+    named = np.searchsorted(
+        stored, [(h * graph.n_relations + r) * graph.n_entities + t for h, r, t in facts]
+    )
     random = [drop(generator.choice(used, len(named), replace=False)) for _ in range(draws)]
     return Faithfulness(drop(named), float(np.mean(random)), len(named), draws)
 
 
-class _Speaker:
+class Speaker:
     """From numbers to names."""
 
     def __init__(self, estimator: Any) -> None:
         self._background = estimator.task_.background
         self._relations = relation_names(estimator)
+        self._types = estimator.task_.data.types.names
         self._known = relation_labels(estimator)
         self.labels: dict[str, str] = {}
 
     def entity(self, number: int) -> str:
+        """The entity's id; its readable name goes to ``labels``."""
         name: str = self._background.entities.name(number)
         label = self._background.labels[number]
         if label:
@@ -265,15 +307,24 @@ class _Speaker:
         return name
 
     def relation(self, number: int) -> str:
+        """The relation's name; a readable one goes to ``labels``."""
         name = self._relations[number]
         if name in self._known:
             self.labels[name] = self._known[name]
         return name
 
+    def type(self, number: int) -> str:
+        """The name of an interaction type or label; a readable one goes to ``labels``."""
+        name = f"type {self._types[number]}"
+        if name in self._known:
+            self.labels[name] = self._known[name]
+        return name
+
     def step(self, walked: Walked) -> Step:
+        """The stored fact of a walked edge, and its direction."""
         n_relations = len(self._relations)
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
-        h, r, t = _fact_of(n_relations)(walked)
+        h, r, t = fact_of(n_relations)(walked)
         return Step(self.entity(h), self.relation(r), self.entity(t), direction)
 
     def evidence(self, best: list[tuple[float, list[Walked]]]) -> list[EvidenceEdge]:
@@ -293,10 +344,11 @@ class _Speaker:
         return edges
 
 
-def _known(data: Any, u: int, t: int, v: int) -> Known:
+def known_split(data: Any, u: int, t: int, v: int) -> Known:
     """The split that states the interaction."""
     for split, rows in data.pairs.items():
-        if len(rows) and np.all(rows == np.array([u, t, v]), axis=1).any():
+        same = rows[(rows[:, 1] == t) & np.isin(rows[:, [0, 2]], (u, v)).all(1)]
+        if len(same) and (data.multilabel or (same[:, 0] == u).any()):
             name: Known = split.split("_")[0]
             return name
     return "no"
@@ -306,19 +358,7 @@ def _likenesses(estimator: Any, u: int, t: int, v: int, most: int = 3) -> list[L
     """Known interactions of the type whose drugs are most like the pair's."""
     if not estimator._similar:
         return []
-    data = estimator.task_.data
-    facts = estimator.task_.visible("test")
-    facts = facts[facts[:, 1] == t]
-    own = np.isin(facts[:, 0], (u, v)) & np.isin(facts[:, 2], (u, v))
-    facts = facts[~own]
-    root = np.float32(1 / estimator.resolved_.votes[0])
-    like = estimator._similar[0] ** root
-    first = np.where(facts[:, 0] == u, 1, like[u, facts[:, 0]])
-    second = np.where(facts[:, 2] == v, 1, like[v, facts[:, 2]])
-    both = first * second
-    found = []
-    for i in np.argsort(-both, kind="stable")[:most]:
-        if both[i] > 0:
-            x, _, y = facts[i].tolist()
-            found.append(Likeness(data.sentence(x, t, y), float(both[i])))
-    return found
+    data, labelling = estimator.task_.data, estimator.task_.labelling
+    facts = labelling.vote_facts(estimator.task_.visible("test"))
+    found = most_alike(estimator.fingerprints_, facts, u, t, v, most)
+    return [Likeness(data.sentence(x, t, y), similarity) for x, t, y, similarity in found]

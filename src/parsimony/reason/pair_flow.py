@@ -17,8 +17,10 @@ from torch import Tensor
 from parsimony.errors import InvalidParameter
 from parsimony.kernels.pair_flow import backward, forward
 from parsimony.kernels.pair_graph import ActiveGraph
+from parsimony.kernels.pair_screen import around
 
 LAYERS = 3
+SHARED = 6  # pairs
 IntArray = npt.NDArray[np.int64]
 
 
@@ -132,8 +134,47 @@ class PairFlow:
                 remedy="bias=false, normalise=none, or simulate emergence by a bitmap",
             )
         bias = b if b is not None else torch.zeros(LAYERS, dim, dtype=f.dtype)
+        drug = None if torch.is_grad_enabled() else common_drug(pairs)
+        if drug is not None:
+            return self._around(graph, drug, pairs, hidden, biased, f, alpha, e, w, bias)
         result: Tensor = _Flow.apply(self, graph, pairs, hidden, biased, f, alpha, e, w, bias)  # type: ignore[no-untyped-call]
         return result
+
+    def _around(
+        self,
+        graph: ActiveGraph,
+        drug: int,
+        pairs: npt.NDArray[np.int32],
+        hidden: npt.NDArray[np.uint8],
+        biased: bool,
+        *tensors: Tensor,
+    ) -> Tensor:
+        """Pairs of one drug with others, sharing what belongs to it; not differentiable."""
+        f, alpha, e, w, b = (x.detach().contiguous().numpy() for x in tensors)
+        wt = np.ascontiguousarray(w.transpose(0, 2, 1))
+        out = np.zeros_like(f)
+        other = pairs.sum(1) - drug
+        order = np.argsort(other, kind="stable")
+        _, part = np.unique(other[order], return_inverse=True)
+        shares = [order[part % self.threads == k] for k in range(self.threads)]
+
+        def share(rows: IntArray) -> None:
+            around(
+                f.shape[-1], *graph.arrays(), drug, rows, pairs, hidden, f, alpha, e, w, wt, b,
+                biased, out,
+            )  # fmt: skip
+
+        self.map(share, [rows for rows in shares if len(rows)])
+        return torch.from_numpy(out)
+
+
+def common_drug(pairs: npt.NDArray[np.int32]) -> int | None:
+    """Return the drug that all pairs have in common, where they are enough for sharing to pay."""
+    if len(pairs) >= SHARED:
+        for drug in pairs[0].tolist():
+            if (pairs == drug).any(1).all():
+                return int(drug)
+    return None
 
 
 class _Flow(torch.autograd.Function):

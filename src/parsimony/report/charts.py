@@ -1,4 +1,4 @@
-"""Small line charts as SVG inside the page: no script, colours from the style sheet."""
+"""Small charts as SVG inside the page: no script, colours from the style sheet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["line_chart", "series"]
+__all__ = ["line_chart", "series", "unit_chart"]
 
 _WIDTH, _HEIGHT = 480, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 30
@@ -85,4 +85,57 @@ def line_chart(
             f'<text class="value" x="{cx + shift:.1f}" y="{below:.1f}" text-anchor="{anchor}">'
             f"{y:.4g}</text>"
         )
+    return "".join([*out, "</svg>"])
+
+
+def unit_chart(
+    lines: Sequence[tuple[Sequence[tuple[float, float]], str]],
+    *,
+    title: str,
+    across: str,
+    up: str,
+    diagonal: bool = False,
+) -> str:
+    """Draw lines of shares: both axes from 0 to 1.
+
+    Parameters
+    ----------
+    lines : sequence of (points, class)
+        Points (x, y) in [0, 1], and the style: "line", or "other" for what it is compared with.
+    title : str
+        Read out in place of the picture.
+    across, up : str
+        Names of the axes.
+    diagonal : bool
+        Draw where x = y.
+    """
+    from markupsafe import escape
+
+    size, left, top = 300, 52, 14
+    width, height = left + size + 14, top + size + 48
+
+    def at(x: float, y: float) -> str:
+        return f"{left + x * size:.1f},{top + (1 - y) * size:.1f}"
+
+    out = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">']
+    for k in range(0, 11, 2):
+        x, y = left + k / 10 * size, top + (1 - k / 10) * size
+        out.append(f'<line class="grid" x1="{left}" x2="{left + size}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        out.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{k / 10:g}</text>')
+        out.append(
+            f'<text x="{x:.1f}" y="{top + size + 18}" text-anchor="middle">{k / 10:g}</text>'
+        )
+    middle = top + size / 2
+    out.append(
+        f'<text x="{left + size / 2}" y="{height - 8}" text-anchor="middle">{escape(across)}</text>'
+        f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
+        f"{escape(up)}</text>"
+    )
+    if diagonal:
+        out.append(f'<polyline class="diagonal" points="{at(0, 0)} {at(1, 1)}"/>')
+    for points, style in lines:
+        out.append(f'<polyline class="{style}" points="{" ".join(at(x, y) for x, y in points)}"/>')
+        for x, y in points:
+            cx, cy = at(x, y).split(",")
+            out.append(f'<circle class="{style}" cx="{cx}" cy="{cy}" r="2.5"/>')
     return "".join([*out, "</svg>"])

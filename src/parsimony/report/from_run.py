@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ def run_info(
     top: int = 40,
     n_explanations: int = 3,
     seed: int = 0,
+    quiet: bool = True,
 ) -> RunInfo:
     """Gather what :func:`parsimony.report.run_report` draws; what is not given is computed.
 
@@ -50,6 +50,8 @@ def run_info(
         Answers explained, each of another relation.
     seed
         Of the choice of answers.
+    quiet
+        No progress where something is measured.
 
     Raises
     ------
@@ -59,6 +61,10 @@ def run_info(
     run = RunFolder.open(path)
     if estimator is None:
         estimator = load_run(path)
+    if estimator.kind == "ddi":
+        from parsimony.report.from_pairs import pairs_info
+
+        return pairs_info(run, estimator, n_explanations=n_explanations, seed=seed, quiet=quiet)
     if rules is None:
         written = run.read_toml("knowledge.toml")
         rules = (
@@ -88,7 +94,7 @@ def run_info(
         "metrics": run.read_json("metrics.json") or {},
         "popularity": popularity,
         "ledger": run.read_json("ledger.json") or {},
-        "history": list(_history(run.path / "log.jsonl")),
+        "history": list(run.history()),
         "best_epoch": summary.get("best_epoch"),
         "rules": rules,
         "explanations": explanations,
@@ -105,20 +111,6 @@ def popularity_of(task: LinkTask) -> dict[str, Any] | None:
     n = task.n_relations
     ranks = Ranks(*popularity_ranks(queries), relation % n, relation // n)
     return {"split": "test", "policy": "realistic", "metrics": ranks.metrics()}
-
-
-def _history(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the epochs of a log; after a resume the later line of an epoch counts."""
-    epochs: dict[int, dict[str, Any]] = {}
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # a line cut by a kill
-            if isinstance(entry, dict) and isinstance(entry.get("epoch"), int):
-                epochs[entry["epoch"]] = entry
-    yield from (epochs[number] for number in sorted(epochs))
 
 
 def explain_correct_answers(

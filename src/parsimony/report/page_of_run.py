@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.rules import Rule, parse_rule
-from parsimony.report.charts import line_chart, series
 from parsimony.report.page_of_explanation import explanation_view
+from parsimony.report.rows import BILL, flat_rows, learning_charts, named_rows
 from parsimony.report.run_info import RunInfo
-from parsimony.report.templating import amount, duration, environment, memory
+from parsimony.report.templating import amount, environment
 from parsimony.run.atomic import write_atomic
 
 __all__ = ["run_page", "run_report"]
 
 _RULES = 40  # rows of the rules' table; the run folder holds them all
 _HITS = ("hits@1", "hits@3", "hits@10")
-_BILL = {
-    "parameters": ("trained parameters", amount),
-    "labels": ("labelled facts seen", amount),
-    "flops": ("floating-point operations", amount),
-    "cpu_seconds": ("processor time", duration),
-    "wall_seconds": ("wall time", duration),
-    "peak_memory_bytes": ("peak memory", memory),
-    "hardware": ("hardware", str),
-}
 _DATA = {
     "name": ("name", str),
     "n_entities": ("entities", amount),
@@ -62,6 +53,10 @@ def run_page(info: RunInfo) -> str:
 
     data, metrics = info.get("data") or {}, info.get("metrics") or {}
     config, history = info.get("config") or {}, info.get("history") or []
+    if config.get("task") == "ddi":
+        from parsimony.report.page_of_pairs import pairs_page
+
+        return pairs_page(info)
     name = data.get("name") or config.get("data", {}).get("name", "")
     method = info.get("method") or str(config.get("method", ""))
     split = "test" if "test" in metrics else next(iter(metrics), "")
@@ -77,13 +72,14 @@ def run_page(info: RunInfo) -> str:
             headline=_headline(metrics.get(split) or {}, info.get("popularity")),
             table=_metric_rows(metrics, info.get("popularity")),
             relations=(metrics.get(split) or {}).get("per_relation") or [],
-            curves=_curves(history, info.get("best_epoch")),
+            curves=learning_charts(history, info.get("best_epoch"), "valid_mrr", "Validation MRR"),
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
-            bill=_named(info.get("ledger") or {}, _BILL),
-            config=list(_flat(config)),
-            data=_named({k: v for k, v in data.items() if k != "notes"}, _DATA),
+            drug=_drug(info.get("drug")),
+            bill=named_rows(info.get("ledger") or {}, BILL),
+            config=list(flat_rows(config)),
+            data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),
             version=info.get("version") or __version__,
         )
@@ -140,24 +136,6 @@ def _metric_rows(
     return rows
 
 
-def _curves(history: Any, best: int | None) -> list[tuple[str, str]]:
-    """Draw one chart a series that the history holds."""
-    from markupsafe import Markup
-
-    curves: list[tuple[str, str]] = []
-    for key, title in (("valid_mrr", "Validation MRR"), ("loss", "Training loss")):
-        points = series(history, key)
-        if not points:
-            continue
-        if key == "valid_mrr" and best is None:
-            best = int(max(points, key=lambda point: point[1])[0])
-        svg = line_chart(
-            points, title=f"{title} by epoch", best=best if key == "valid_mrr" else None
-        )
-        curves.append((title, Markup(svg)))
-    return curves
-
-
 def _rule(rule: Rule | Mapping[str, Any]) -> Rule:
     return rule if isinstance(rule, Rule) else parse_rule(str(rule["text"]))
 
@@ -168,22 +146,5 @@ def _view(explanation: Explanation | Mapping[str, Any]) -> dict[str, Any]:
     return explanation_view(explanation)
 
 
-def _named(values: Mapping[str, Any], names: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (label, text) in the order of the names; what has no name follows as it is."""
-    known = [
-        (label, show(values[key]))
-        for key, (label, show) in names.items()
-        if values.get(key) is not None
-    ]
-    return known + [
-        (key.replace("_", " "), str(value)) for key, value in values.items() if key not in names
-    ]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield dotted keys and their values."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value)
+def _drug(drug: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if drug is None else {**drug, "explanation": _view(drug["explanation"])}

@@ -24,13 +24,15 @@ class Epoch(TypedDict, total=False):
 
 
 class DataInfo(TypedDict, total=False):
-    """The dataset: counts of triples by split, names, hash."""
+    """The dataset: counts of triples or pairs by split, names, hash."""
 
     name: str
     source: str
     hash: str
     n_entities: int
     n_relations: int
+    n_drugs: int
+    n_types: int
     train: int
     valid: int
     test: int
@@ -43,7 +45,8 @@ class RunInfo(TypedDict, total=False):
     ``metrics`` maps a split to what ``evaluate`` returned, with ``per_relation``;
     ``popularity`` is the audit's entry of that name, or metrics alone; ``explanations`` are
     objects or ``to_dict(full=True)``; ``rules`` are objects or ``{"text", …}``; ``notes`` are
-    sentences printed under the title.
+    sentences printed under the title; ``drug`` is a second part on a screened drug: ``title,
+    lines, partners, explanation``.
     """
 
     title: str
@@ -57,5 +60,6 @@ class RunInfo(TypedDict, total=False):
     best_epoch: int | None
     rules: Sequence[Rule | Mapping[str, Any]]
     explanations: Sequence[Explanation | Mapping[str, Any]]
+    drug: Mapping[str, Any]
     notes: Sequence[str]
     version: str

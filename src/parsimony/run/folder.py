@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -165,6 +166,21 @@ class RunFolder:
         """Record the checksum of every file that makes the model: the run has ended."""
         seal(self.path)
 
+    def amend(self, name: str, value: Any) -> None:
+        """Add a JSON file to a finished run, and seal it anew.
+
+        Raises
+        ------
+        RunExists
+            Another process writes to the folder.
+        """
+        self._lock.acquire()
+        try:
+            self.write_json(name, value)
+            self.seal()
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Release the lock."""
         self._lock.release()
@@ -228,6 +244,20 @@ class RunFolder:
         line = json.dumps({"time": round(time.time(), 3), **fields})
         with (self.path / LOG).open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+
+    def history(self) -> Iterator[dict[str, Any]]:
+        """Yield the epochs of the log; after a resume the later line of an epoch counts."""
+        epochs: dict[int, dict[str, Any]] = {}
+        path = self.path / LOG
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue  # a line cut by a kill
+                if isinstance(entry, dict) and isinstance(entry.get("epoch"), int):
+                    epochs[entry["epoch"]] = entry
+        yield from (epochs[number] for number in sorted(epochs))
 
     # ---- tensors -----------------------------------------------------------------------------
 

@@ -5,6 +5,9 @@ Settings (methods/05 a): in S0 both drugs have known interactions, in S1 one of 
 ``valid_S1``, ``test_S1`` and so on, or ``valid`` and ``test`` where a folder has only these.
 While test pairs are asked, the interactions of train and of validation are known, as published,
 or those of train alone (``test_graph="train"``).
+
+Pairs have one type each, or several labels (:mod:`parsimony.tasks.labelling`); then each is asked
+beside a corruption, drawn once for validation and test and anew for every epoch of training.
 """
 
 from __future__ import annotations
@@ -21,9 +24,15 @@ from parsimony.base import Parameters
 from parsimony.datasets.background import Background
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.errors import DataError, EmptySplit, InvalidParameter
+from parsimony.run.seeds import rng
+from parsimony.tasks.asked import Asked
+from parsimony.tasks.corruption import unordered
+from parsimony.tasks.labelling import MultiLabel, SingleLabel
+from parsimony.tasks.strata import buckets
 
 IntArray = npt.NDArray[np.int32]
 Setting = Literal["S0", "S1", "S2"]
+CORRUPTIONS = 0  # seed of those of validation and test
 
 
 class DDIOptions(Parameters):
@@ -78,6 +87,8 @@ class DDITask:
         Facts about the drugs beside their pairs.
     linked
         Whether a drug has facts in the background graph, (n_drugs,), where that is not given.
+    degree
+        How many, where that is known; then ``linked`` follows from it.
 
     Raises
     ------
@@ -96,12 +107,17 @@ class DDITask:
         background: Background | None = None,
         *,
         linked: npt.NDArray[np.bool_] | None = None,
+        degree: npt.NDArray[np.integer] | None = None,
     ) -> None:
         self.data, self.options = data, options or DDIOptions()
         self.background = background or Background.of_drugs(data)
         if background is not None and len(background.triples):
-            linked = background.degree[: data.n_drugs] > 0
-        self.linked = linked
+            degree = background.degree[: data.n_drugs]
+        self.degree = degree
+        self.linked = linked if degree is None else degree > 0
+        self._visible: dict[str, IntArray] = {}
+        self._asked: dict[str, Asked] = {}
+        self.labelling = (MultiLabel if data.multilabel else SingleLabel)(data)
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
             self.setting = self._told()
@@ -166,14 +182,77 @@ class DDITask:
             )
         return rows
 
+    def asked(self, split: str) -> Asked:
+        """Return the pairs of a split as they are scored and measured.
+
+        Those with labels have their corruptions: seeded, of the same roles, and observed in no
+        split.
+
+        Raises
+        ------
+        InvalidParameter, EmptySplit
+            As :meth:`pairs`.
+        DataError
+            A pair without a possible corruption.
+        """
+        if split not in self._asked:
+            observed = np.concatenate([rows[:, [0, 2]] for rows in self.data.pairs.values()])
+            generator = rng(CORRUPTIONS, "corruptions", self._name(split))
+            self._asked[split] = self.labelling.asked(
+                self.pairs(split), self.roles, observed, generator
+            )
+        return self._asked[split]
+
+    def training(
+        self,
+        drawn: np.random.Generator,
+        chosen: npt.NDArray[np.int64] | None = None,
+        new: npt.NDArray[np.bool_] | None = None,
+    ) -> Asked:
+        """Return training pairs as they are asked in one epoch.
+
+        Parameters
+        ----------
+        drawn
+            Draws corruptions from the training drugs; none is an observed training pair.
+        chosen
+            Numbers of pairs, as the labelling's ``pair_rows`` has them; all by default.
+        new
+            (n_drugs,) which drugs play new ones, where some do: only these replace these.
+        """
+        known = self.data.pairs["train"]
+        role = np.where(self.trained, 0, -1)
+        if new is not None:
+            role[new & self.trained] = 1
+        rows = known if chosen is None else self.labelling.rows_of(known, chosen)
+        return self.labelling.asked(rows, role, known[:, [0, 2]], drawn, training=True)
+
+    @cached_property
+    def roles(self) -> npt.NDArray[np.int64]:
+        """Which drugs may replace which in a corruption, (n_drugs,).
+
+        0 with training pairs, 1 with none but validation pairs, 2 with none but test pairs, −1
+        without any.
+        """
+        role = np.full(self.data.n_drugs, -1)
+        for number, part in ((2, "test"), (1, "valid"), (0, "train")):
+            for split, rows in self.data.pairs.items():
+                if split.split("_")[0] == part:
+                    role[rows[:, [0, 2]]] = number
+        return role
+
     def visible(self, split: str) -> IntArray:
         """Return the interactions (drug1, type, drug2) that are known while a split is asked.
 
         A pair that is asked is not among them, in neither order.
         """
-        facts = self._known(split)
-        asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
-        return facts[~np.isin(self._unordered(facts), asked)]
+        if split not in self._visible:
+            facts = self._known(split)
+            asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+            found = facts[~np.isin(self._unordered(facts), asked)]
+            found.setflags(write=False)
+            self._visible[split] = found
+        return self._visible[split]
 
     def all_facts(self) -> IntArray:
         """Return every interaction that is visible in one split or another, once."""
@@ -195,8 +274,7 @@ class DDITask:
         return np.concatenate(known)
 
     def _unordered(self, rows: IntArray) -> npt.NDArray[np.int64]:
-        low = np.minimum(rows[:, 0], rows[:, 2]).astype(np.int64)
-        return low * self.data.n_drugs + np.maximum(rows[:, 0], rows[:, 2])
+        return unordered(rows[:, [0, 2]], self.data.n_drugs)
 
     @cached_property
     def trained(self) -> npt.NDArray[np.bool_]:
@@ -227,28 +305,43 @@ class DDITask:
 
     def emerging(self, split: str) -> IntArray:
         """Return, for every asked pair, the drug that is new; drug1 where both or neither are."""
-        rows = self.pairs(split)
-        new = ~self.trained[rows[:, [0, 2]]]
-        return np.where(new[:, 0] | ~new[:, 1], rows[:, 0], rows[:, 2]).astype(np.int32)
+        pairs = self.asked(split).pairs
+        new = ~self.trained[pairs]
+        return np.where(new[:, 0] | ~new[:, 1], pairs[:, 0], pairs[:, 1]).astype(np.int32)
 
     def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
         """Return which asked pairs are of which kind, by name.
 
-        Graph edges (where there is a background), and the support of the type in training.
+        Graph edges and facts (where there is a background), known interactions of the partner, and
+        the support of the type in training where a pair has one type.
         """
-        rows = self.pairs(split)
+        pairs = self.asked(split).pairs
         found: dict[str, npt.NDArray[np.bool_]] = {}
         if self.linked is not None:
-            linked: npt.NDArray[np.bool_] = np.all(self.linked[rows[:, [0, 2]]], axis=1)
+            linked: npt.NDArray[np.bool_] = np.all(self.linked[pairs], axis=1)
             found |= {"both drugs have graph edges": linked, "one has none": ~linked}
+        if self.degree is not None:
+            fewer = self.degree[pairs].min(1)
+            found |= buckets("{} graph facts of the drug with fewer", fewer, (1, 50, 200))
+        ends = self.labelling.pair_rows(self.visible(split))[0][:, [0, 2]].ravel()
+        interactions = np.bincount(ends, minlength=self.data.n_drugs)
+        known = np.where(self.trained, interactions, len(ends))[pairs].min(1)
+        known[~self.trained[pairs].any(1)] = -1
+        which = "less known" if self.setting == "S0" else "known"
+        found |= buckets(f"{{}} interactions of the {which} drug", known, (0, 100, 300))
+        if not self.labelling.multi:
+            found |= self._support(self.pairs(split)[:, 1])
+        return {name: kept for name, kept in found.items() if kept.any()}
+
+    def _support(self, types: IntArray) -> dict[str, npt.NDArray[np.bool_]]:
+        """Which types (n,) are how common in training."""
         support = np.bincount(self.data.pairs["train"][:, 1], minlength=self.data.n_types)
-        rare, common = (support < 50)[rows[:, 1]], (support >= 1000)[rows[:, 1]]
-        found |= {
+        rare, common = (support < 50)[types], (support >= 1000)[types]
+        return {
             "type with under 50 training pairs": rare,
             "type with 50 to 999": ~rare & ~common,
             "type with 1,000 and more": common,
         }
-        return {name: kept for name, kept in found.items() if kept.any()}
 
     # ---- persistence -------------------------------------------------------------------------
 
@@ -257,15 +350,19 @@ class DDITask:
         self.data.save(folder)
         if graph:
             self.background.save(folder)
-        if self.linked is not None:
-            np.save(folder / "linked.npy", self.linked)
+        for name, known in (("linked", self.linked), ("degree", self.degree)):
+            if known is not None:
+                np.save(folder / f"{name}.npy", known)
 
     @classmethod
     def load(cls, folder: Path, options: dict[str, Any]) -> DDITask:
         """Read what :meth:`save` wrote."""
-        path = folder / "linked.npy"
-        linked = np.load(path, allow_pickle=False) if path.exists() else None
+        known = {
+            name: np.load(path, allow_pickle=False)
+            for name in ("linked", "degree")
+            if (path := folder / f"{name}.npy").exists()
+        }
         data = DDIData.load(folder)
         graph = (folder / "background.json").exists()
         background = Background.load(folder, data) if graph else None
-        return cls(data, DDIOptions(**options), background, linked=linked)
+        return cls(data, DDIOptions(**options), background, **known)

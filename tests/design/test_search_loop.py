@@ -118,7 +118,7 @@ def test_repeating_a_finished_search_runs_nothing(tmp_path):
 CHILD = """
 import sys
 sys.path[:0] = {path!r}
-from test_search import *
+from test_search_loop import *
 run(Path({folder!r}), resume=True, evaluate=TensorFit(log={log!r}, pause=0.2))
 """
 
