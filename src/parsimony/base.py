@@ -109,10 +109,13 @@ class Estimator(ABC):
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Measure on a split."""
 
+    @abstractmethod
+    def knowledge(self, top: int = 100, *, quiet: bool = True) -> list[Any]:
+        """What it has learned, as text-able objects, the strongest first."""
+
     def knowledge_table(self, top: int, *, quiet: bool = True) -> dict[str, Any]:
         """Return what knowledge.toml holds: by default the ``top`` rules that it has learned."""
-        rules = self.knowledge(top=top, quiet=quiet)  # type: ignore[attr-defined]
-        return {"rules": [str(rule) for rule in rules]}
+        return {"rules": [str(rule) for rule in self.knowledge(top=top, quiet=quiet)]}
 
     @abstractmethod
     def save(self, path: Path | str) -> None:

@@ -46,6 +46,16 @@ def test_temper_takes_zeros_and_single_precision():
         temper(found, 0.0)
 
 
+@pytest.mark.parametrize("n", [20, 200, 2000])
+def test_pairs_that_are_all_right_do_not_prove_certainty(n):
+    p = np.full((n, 10), 0.02)
+    true = np.arange(n) % 10
+    p[np.arange(n), true] = 0.82
+    sure = temper(p, fit_temperature(p, true))[np.arange(n), true]
+    assert np.all(sure > 0.9)
+    np.testing.assert_allclose(1 - sure, 0.9 / (n + 2), rtol=0.01)
+
+
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.5])
 def test_the_temperature_undoes_what_was_too_sure(sharpness):
     p, true = drawn(20000, 6, sharpness)

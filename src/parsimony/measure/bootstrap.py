@@ -5,6 +5,7 @@ Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,34 @@ def _means(
             drawn = generator.integers(0, n, (size, n))
             means[start : start + size] = np.repeat(distinct, counts)[drawn].mean(1)
     return means
+
+
+def intervals(names: Sequence[str], drawn: npt.NDArray[np.floating[Any]]) -> dict[str, list[float]]:
+    """95 % interval of every measure from its draws (draws, n_measures)."""
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    return {name: [float(a), float(b)] for name, a, b in zip(names, low, high, strict=True)}
+
+
+def differences(
+    names: Sequence[str],
+    whole: npt.NDArray[np.floating[Any]],
+    drawn: npt.NDArray[np.floating[Any]],
+) -> dict[str, dict[str, float]]:
+    """A paired comparison from the measured difference (n_measures,) and its draws.
+
+    Returns
+    -------
+    dict
+        For each measure the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``,
+        the share of draws in which it is not positive.
+    """
+    worse = (drawn <= 0).mean(0)
+    return {
+        name: {"difference": float(d), "low": low, "high": high, "worse": float(w)}
+        for (name, (low, high)), d, w in zip(
+            intervals(names, drawn).items(), whole, worse, strict=True
+        )
+    }
 
 
 def cluster_interval(

@@ -55,7 +55,10 @@ def temper(probabilities: FloatArray, temperature: float) -> npt.NDArray[np.floa
 def fit_temperature(probabilities: FloatArray, true: IntArray) -> float:
     """Return the temperature of the least negative log-likelihood, in [0.02, 50].
 
-    The likelihood is concave in 1 / T, so that there is one.
+    Of the targets 1 / (n + 2) is spread over all labels (J. Platt, Probabilistic Outputs for
+    Support Vector Machines, 1999): n pairs that are all right do not prove that none is ever wrong,
+    and without it T would fall to its bound. The likelihood is concave in 1 / T, so that there is
+    one.
 
     Raises
     ------
@@ -68,7 +71,8 @@ def fit_temperature(probabilities: FloatArray, true: IntArray) -> float:
         raise InvalidParameter("a temperature needs labelled probabilities. Got none")
     logs = _log(probabilities)
     logs -= logs.max(1, keepdims=True)
-    own = logs[np.arange(len(true)), true].mean()
+    spread = 1 / (len(true) + 2)
+    own = (1 - spread) * logs[np.arange(len(true)), true].mean() + spread * logs.mean()
 
     def loss(log_inverse: float) -> float:
         inverse = np.exp(log_inverse)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.measure.bootstrap import differences, intervals
+
 __all__ = ["METRICS", "classification_metrics", "cluster_bootstrap", "paired_bootstrap"]
 
 IntArray = npt.NDArray[np.integer]
@@ -89,8 +91,7 @@ def cluster_bootstrap(
     for _ in range(draws):
         times = _times(generator, len(counts))
         found.append(list(of_confusion((times @ counts).reshape(n_labels, n_labels)).values()))
-    low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
-    return {name: [float(a), float(b)] for name, a, b in zip(METRICS, low, high, strict=True)}
+    return intervals(METRICS, np.array(found))
 
 
 def paired_bootstrap(
@@ -122,11 +123,4 @@ def paired_bootstrap(
     for _ in range(draws):
         times = _times(generator, len(a))
         drawn.append(measure(times @ a) - measure(times @ b))
-    differences = np.array(drawn)
-    low, high = np.quantile(differences, [0.025, 0.975], axis=0)
-    whole = measure(a.sum(0)) - measure(b.sum(0))
-    worse = (differences <= 0).mean(0)
-    return {
-        name: {"difference": float(d), "low": float(lo), "high": float(hi), "worse": float(w)}
-        for name, d, lo, hi, w in zip(METRICS, whole, low, high, worse, strict=True)
-    }
+    return differences(METRICS, measure(a.sum(0)) - measure(b.sum(0)), np.array(drawn))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter
+from parsimony.measure.bootstrap import differences, intervals
 
 __all__ = [
     "CONTRAST",
@@ -143,8 +144,7 @@ def contrast_bootstrap(
 ) -> dict[str, list[float]]:
     """95 % intervals of :func:`contrast_metrics` when clusters (n,) are drawn anew."""
     found = _contrasts(labels, score, corrupted, _times(cluster, draws, seed))
-    low, high = np.quantile(found, [0.025, 0.975], axis=0)
-    return {name: [float(a), float(b)] for name, a, b in zip(CONTRAST, low, high, strict=True)}
+    return intervals(CONTRAST, found)
 
 
 def contrast_paired_bootstrap(
@@ -165,14 +165,8 @@ def contrast_paired_bootstrap(
         share of draws in which it is not better.
     """
     times = np.concatenate([np.ones((1, len(labels))), _times(cluster, draws, seed)])
-    differences = _contrasts(labels, *ours, times) - _contrasts(labels, *theirs, times)
-    whole, drawn = differences[0], differences[1:]
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    worse = (drawn <= 0).mean(0)
-    return {
-        name: {"difference": float(d), "low": float(lo), "high": float(hi), "worse": float(w)}
-        for name, d, lo, hi, w in zip(CONTRAST, whole, low, high, worse, strict=True)
-    }
+    found = _contrasts(labels, *ours, times) - _contrasts(labels, *theirs, times)
+    return differences(CONTRAST, found[0], found[1:])
 
 
 def _times(cluster: IntArray, draws: int, seed: int) -> npt.NDArray[np.float64]:

@@ -60,15 +60,13 @@ def screen(
         )
     own = np.full_like(others, asked)
     pairs = np.stack([np.stack([own, others], 1), np.stack([others, own], 1)], 1)
-    raw = estimator.asked_alone(np.ascontiguousarray(pairs.reshape(-1, 2)))
-    table = estimator.calibrated(raw)
+    asked_pairs = np.ascontiguousarray(pairs.reshape(-1, 2))
+    table = estimator.calibrated(estimator.asked_alone(asked_pairs))
     table = table.reshape(len(others), -1)  # both orders side by side
     best = table.argmax(1)
     order, kind = best // data.n_types, best % data.n_types
     probability = table[np.arange(len(others)), best]
-    # at a low temperature many are 1: then as they come
-    first = raw.reshape(len(others), -1)[np.arange(len(others)), best]
-    ranked = np.lexsort((-first, -probability))
+    ranked = np.argsort(-probability, kind="stable")
     rows = pairs[np.arange(len(others)), order][ranked]
     rows = np.insert(rows, 1, kind[ranked], axis=1).astype(np.int32)
     reasons = estimator.reasons(rows[:top])
