@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 
 import pytest
@@ -41,6 +42,11 @@ def test_a_search_and_what_can_be_done_with_it(typed, tmp_path):
     assert measured["metrics"]["mrr"] == pytest.approx(done["best"]["valid"])
     config = tomllib.loads((run / "config.toml").read_text())
     assert config["parameters"]["dim"] == 16
+    assert typed("report", "found", "--json").json["report"].endswith("report.html")
+    page = (run / "report.html").read_text()
+    assert "The symbol that fits royal" in page
+    assert page.count('class="symbol"') == 1 + len(finalists)
+    assert "12 trials" in re.sub(r"<[^>]*>", "", page) or ">12<" in page
     words = ["--head", "Leopold_I_of_Belgium", "--relation", "uncle", "--json"]
     assert typed("predict", "found", *words).json["answers"]
     again = typed("fit", "royal", "--symbol", "found/knowledge.toml", *TINY[:4], "--json").json

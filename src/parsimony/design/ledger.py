@@ -20,7 +20,7 @@ from parsimony.design.trial import Trial
 from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
 from parsimony.run.lock import FolderLock
 
-__all__ = ["LEDGER", "TrialLedger"]
+__all__ = ["LEDGER", "TrialLedger", "read_trials"]
 
 LEDGER = "trials.jsonl"
 _FORMAT = 1
@@ -73,10 +73,8 @@ class TrialLedger:
             raise
 
     def _open(self) -> None:
-        whole = self.path.read_bytes() if self.path.exists() else b""
-        end = whole.rfind(b"\n") + 1
-        for number, line in enumerate(whole[:end].split(b"\n")[:-1], start=1):
-            row = _row(line, f"{self.path}:{number}")
+        end, rows = _rows(self.path)
+        for number, row in enumerate(rows, start=1):
             if number == 1:
                 self._require_same(row)
             else:
@@ -156,6 +154,27 @@ def _flat(subject: dict[str, Any]) -> dict[str, Any]:
         inner = value if isinstance(value, dict) else {}
         flat |= {f"{key}.{name}": each for name, each in inner.items()} or {key: value}
     return flat
+
+
+def read_trials(folder: Path | str) -> list[Trial]:
+    """Return the trials of a ledger that is only read, perhaps while a search writes to it.
+
+    Raises
+    ------
+    CorruptRun
+        A line that is no trial; names file and line.
+    """
+    path = Path(folder) / LEDGER
+    rows = list(_rows(path)[1])
+    return [_trial(row, f"{path}:{number}") for number, row in enumerate(rows[1:], start=2)]
+
+
+def _rows(path: Path) -> tuple[int, Iterator[dict[str, Any]]]:
+    """Where the last whole line ends, and the whole lines."""
+    whole = path.read_bytes() if path.exists() else b""
+    end = whole.rfind(b"\n") + 1
+    lines = whole[:end].split(b"\n")[:-1]
+    return end, (_row(line, f"{path}:{n}") for n, line in enumerate(lines, start=1))
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
