@@ -27,7 +27,7 @@ def described(run: Path) -> dict[str, Any]:
     """What a search folder says, without where it lies."""
     found = run / "search.json"
     if not found.exists():
-        raise UsageError(f"{run} holds no finished search", remedy="parsimony search DATA --out RUN")
+        raise UsageError(f"{run} holds no finished search", remedy="parsimony search DATA")
     summary = json.loads(found.read_text(encoding="utf-8"))
     head = json.loads((run / "search" / "trials.jsonl").read_text(encoding="utf-8").split("\n")[0])
     table = {name: summary[name] for name in KEPT}
