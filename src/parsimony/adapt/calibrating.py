@@ -81,8 +81,8 @@ class BalancedCalibration:
 
 def sigmoid(logit: FloatArray) -> FloatArray:
     """1 / (1 + exp(−x)), bounded away from 0 and 1."""
-    odds: FloatArray = np.exp(np.clip(logit, -30, 30))
-    return odds / (1 + odds)
+    probability: FloatArray = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    return probability
 
 
 def _even(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:

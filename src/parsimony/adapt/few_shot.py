@@ -29,7 +29,7 @@ __all__ = ["Adapted", "FewShotEstimator"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
-CALIBRATION = "calibration.json"
+LEARNED = "few_shot.json"
 
 
 class Adapted(ABC):
@@ -352,7 +352,12 @@ class FewShotEstimator(Estimator):
         self.task_.save(run.path / "data")
         run.save_model(self._tensors())
         found = {str(k): v.as_dict() for k, v in self.calibration.items()}
-        run.write_json(CALIBRATION, {"parameters": self.parameters_count_, "shots": found})
+        learned = {
+            "trained_parameters": self.parameters_count_,
+            "chosen": self.resolved_.model_dump(exclude_none=True, mode="json"),
+            "calibration": found,
+        }
+        run.write_json(LEARNED, learned)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -367,12 +372,15 @@ class FewShotEstimator(Estimator):
         self = cls(**run.config["parameters"])
         self.prepare(MoleculeTask.load(run.path / "data", run.config["options"]))
         tensors = run.load_model()
-        kept = run.read_json(CALIBRATION)
+        kept = run.read_json(LEARNED)
         try:
+            self.resolved_ = self._validate(kept["chosen"])
             self._restore(tensors)
             self._forget()
-            self.parameters_count_ = int(kept["parameters"])
-            self._calibration = {int(k): BalancedCalibration(**v) for k, v in kept["shots"].items()}
+            self.parameters_count_ = int(kept["trained_parameters"])
+            self._calibration = {
+                int(k): BalancedCalibration(**v) for k, v in kept["calibration"].items()
+            }
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise CorruptRun(
                 f"the files do not hold this model ({error!r})",
