@@ -71,8 +71,9 @@ class BalancedCalibration:
 
     def probability(self, score: FloatArray, prevalence: float) -> FloatArray:
         """Probabilities (n,) where a share ``prevalence`` in (0, 1) is expected to be active."""
-        ratio = self.slope * (np.asarray(score, np.float64) - self.centre) / self.scale
-        return sigmoid(ratio + self.offset + np.log(prevalence / (1 - prevalence)))
+        standard: FloatArray = (np.asarray(score, np.float64) - self.centre) / self.scale
+        prior = float(np.log(prevalence / (1 - prevalence)))
+        return sigmoid(self.slope * standard + self.offset + prior)
 
     def as_dict(self) -> dict[str, float | int]:
         """Return what a run folder holds."""
@@ -81,8 +82,8 @@ class BalancedCalibration:
 
 def sigmoid(logit: FloatArray) -> FloatArray:
     """1 / (1 + exp(−x)), bounded away from 0 and 1."""
-    probability: FloatArray = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
-    return probability
+    bounded = np.clip(logit, -30, 30)
+    return np.asarray(1 / (1 + np.exp(-bounded)))
 
 
 def _even(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
