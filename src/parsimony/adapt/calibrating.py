@@ -82,11 +82,12 @@ class BalancedCalibration:
 
 def sigmoid(logit: FloatArray) -> FloatArray:
     """1 / (1 + exp(−x)), bounded away from 0 and 1."""
-    bounded = np.clip(logit, -30, 30)
-    return np.asarray(1 / (1 + np.exp(-bounded)))
+    probability: FloatArray = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    return probability
 
 
 def _even(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
     """Weights of an episode's queries: 1/2 a class."""
-    active = answers == 1
-    return np.where(active, 0.5 / max(active.sum(), 1), 0.5 / max((~active).sum(), 1))
+    share = 0.5 / np.maximum(np.bincount(answers, minlength=2), 1)
+    weights: npt.NDArray[np.float64] = share[answers]
+    return weights

@@ -107,9 +107,10 @@ def _episodes(result: dict[str, Any]) -> list[Any]:
     left = len(by_task) - len(rows)
     return [
         table([f"{result['split']}, support", "roc_auc", "std over episodes", "ece"], whole),
-        f"{result['episodes']} episodes of {len(by_task):,} tasks, "
-        f"{result['n_queries']:,} queries; {result['adapted_parameters']:,} adapted and "
-        f"{result['trained_parameters']:,} trained parameters; {result['seconds_per_task']:.3f} s a task, {result['seconds']:.1f} s in all",
+        f"{result['episodes']} episodes of {len(by_task):,} tasks, {result['n_queries']:,} queries, "
+        f"{result['seconds_per_task']:.3f} s a task, {result['seconds']:.1f} s in all",
+        f"{result['adapted_parameters']:,} adapted and {result['trained_parameters']:,} trained "
+        "parameters",
         "",
         table(["task", "active", *names], rows),
         *([f"… and {left:,} more tasks (all with --json)"] if left > 0 else []),
