@@ -11,6 +11,7 @@ import typer
 
 from parsimony import __version__
 from parsimony.cli import (
+    adapt,
     apply,
     audit,
     datasets,
@@ -49,6 +50,7 @@ for _name, _verb in {
     "rules": rules,
     "apply": apply,
     "search": search,
+    "adapt": adapt,
     "report": report,
     "doctor": doctor,
 }.items():
