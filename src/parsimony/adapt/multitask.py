@@ -32,6 +32,7 @@ from parsimony.run.folder import RunFolder
 
 __all__ = ["MultiTask"]
 
+PATIENCE = 3  # looks at validation without a better one before choosing ends
 CHOOSING = 5  # episodes of every validation task that epochs and weights are chosen by
 
 
@@ -129,6 +130,8 @@ class MultiTask(FewShotEstimator):
             self.history_.append(record)
             if run is not None:
                 run.log(**record)
+            if sum(e > self.resolved_.epochs for e in looks if e <= epoch) >= PATIENCE:
+                break
         self._held = states
 
     def _validated(self, represented: Represented, noise: float) -> float:
@@ -144,7 +147,7 @@ class MultiTask(FewShotEstimator):
         return float(np.mean(found))
 
     def _stream(self, tasks: IntArray, epochs: int, number: int, quiet: bool) -> Any:
-        p, labels = self.resolved_, self.task_.data.labels[:, tasks]
+        p, labels = self.resolved_, self.task_.taught[:, tasks]
         self.ledger_.add(
             flops=6.0 * epochs * int((labels >= 0).any(1).sum())
             * p.hidden * (self._features.counts.shape[1] + len(tasks))
