@@ -36,7 +36,8 @@ from parsimony.run.folder import RunFolder
 __all__ = ["MultiTask"]
 
 PATIENCE = 3  # looks at validation without a better one before choosing ends
-CHOOSING = 5  # episodes of every validation task that epochs and weights are chosen by
+CHOOSING = 5  # most episodes of a validation task that epochs and weights are chosen by
+SUPPORTS = 40  # supports in all, of each number of shots, where there are many validation tasks
 
 
 class MultiTaskParameters(base.Parameters):
@@ -46,12 +47,12 @@ class MultiTaskParameters(base.Parameters):
     epochs: int | None = Field(
         None, ge=1, description="epochs of the network, ≥ 1; chosen where left out"
     )
-    most_epochs: int = Field(96, ge=1, description="most epochs that are tried, ≥ 1")
+    most_epochs: int = Field(192, ge=1, description="most epochs that are tried, ≥ 1")
     networks: int = Field(1, ge=1, description="networks whose logits are averaged, ≥ 1")
     lr: float = Field(2e-3, gt=0, description="learning rate of AdamW, > 0")
     weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay, ≥ 0")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout of hidden units, [0, 1)")
-    input_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of inputs, [0, 1)")
+    input_dropout: float = Field(0.2, ge=0, lt=1, description="dropout of inputs, [0, 1)")
     batch: int = Field(256, ge=1, description="molecules a step, ≥ 1")
     mean: float | None = Field(
         None, ge=0, description="weight s of the training tasks' mean, ≥ 0; chosen where left out"
@@ -150,9 +151,10 @@ class MultiTask(FewShotEstimator):
     ) -> dict[tuple[float, float], float]:
         """ROC-AUC by mean and noise, over tasks, episodes and shots; one kernel for all."""
         found: dict[tuple[float, float], list[float]] = {choice: [] for choice in choices}
+        number = min(max(SUPPORTS // len(self.task_.valid_tasks), 1), CHOOSING)
         for shots in self.task_.options.shots:
             for episode in evaluation_episodes(
-                self.task_, "valid", shots, episodes=CHOOSING, seed=self.resolved_.seed
+                self.task_, "valid", shots, episodes=number, seed=self.resolved_.seed
             ):
                 process = _Process(represented, episode.support, self.resolved_)
                 kernel = process.kernel(episode.queries)
@@ -294,8 +296,7 @@ def represent(networks: list[Trained], features: MoleculeFeatures) -> Represente
     z: npt.NDArray[np.float32] = np.mean(logits, 0, dtype=np.float32)
     h = np.concatenate(units, 1)
     h /= np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-6)
-    first = networks[0].network
-    values = (features.descriptors - first.mean.numpy()) / first.std.numpy()
+    values = networks[0].network.standardised(features)
     mean: npt.NDArray[np.float32] = z.mean(1)
     return Represented(
         mean, z / np.float32(np.sqrt(z.shape[1])), h, (features.counts > 0).view(np.uint8),
