@@ -39,6 +39,7 @@ _HOMES = {
     "fingerprint-ridge": "parsimony.adapt.fingerprint_methods:FingerprintRidge",
     "fingerprint-lr": "parsimony.adapt.fingerprint_methods:FingerprintLogistic",
     "fingerprint-rf": "parsimony.adapt.fingerprint_methods:FingerprintForest",
+    "multitask": "parsimony.adapt.multitask:MultiTask",
 }
 
 
