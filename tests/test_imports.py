@@ -24,7 +24,7 @@ FLOORS = [
     ["datasets", "kernels", "knowledge", "measure", "run"],
     ["base"],
     ["tasks"],
-    ["reason", "pairs", "embed", "design"],
+    ["reason", "pairs", "embed", "adapt", "design"],
     ["fitting", "report"],
     ["symbol_search"],
     ["cli"],

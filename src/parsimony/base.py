@@ -35,6 +35,10 @@ _HOMES = {
     "prior": "parsimony.pairs.prior:Prior",
     "ensemble": "parsimony.pairs.ensemble:PairEnsemble",
     "walks": "parsimony.reason.walks:Walks",
+    "tanimoto": "parsimony.adapt.fingerprint_methods:Tanimoto",
+    "fingerprint-ridge": "parsimony.adapt.fingerprint_methods:FingerprintRidge",
+    "fingerprint-lr": "parsimony.adapt.fingerprint_methods:FingerprintLogistic",
+    "fingerprint-rf": "parsimony.adapt.fingerprint_methods:FingerprintForest",
 }
 
 
@@ -62,7 +66,7 @@ class Estimator(ABC):
     """
 
     method: ClassVar[str]
-    #: the task that it learns: "link" or "ddi"
+    #: the task that it learns: "link", "ddi" or "molecules"
     kind: ClassVar[str] = "link"
     Parameters: ClassVar[type[Parameters]]
 

@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.base import Estimator, load_run, resolve
-from parsimony.datasets import LinkData
-from parsimony.datasets.ddi_data import DDIData
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.run.folder import RunFolder
-from parsimony.tasks.opening import open_task, task_options
+from parsimony.tasks.opening import Loaded, open_task, task_options
 
 KNOWN_RULES = 200  # rules that knowledge.toml holds at most
 
 
 def fit(
-    data: str | LinkData | DDIData,
+    data: str | Loaded,
     method: str = "redgnn",
     *,
     out: Path | str | None = None,

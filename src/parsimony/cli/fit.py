@@ -25,8 +25,8 @@ from parsimony.cli.options import (
 )
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 
-_TASKS = ("link", "ddi")
-_DEFAULTS = {"link": "redgnn", "ddi": "neighbours"}
+_TASKS = ("link", "ddi", "molecules")
+_DEFAULTS = {"link": "redgnn", "ddi": "neighbours", "molecules": "fingerprint-ridge"}
 _ENDED = {
     "time budget": "the time budget (a larger one and --resume go on)",
     "patience": "patience (no better on validation for long)",
@@ -37,7 +37,9 @@ def command(
     data: Data,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="link|ddi", help="What to learn [default: by the data]."),
+        typer.Option(
+            "--task", metavar="link|ddi|molecules", help="What to learn [default: by the data]."
+        ),
     ] = None,
     method: Annotated[
         str | None,
@@ -45,7 +47,9 @@ def command(
             "--method",
             help="How: redgnn, adaprop, rules, or vectors: bilinear, complex, distmult, simple, "
             "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp, "
-            "prior, walks, emergnn or ensemble [default: neighbours].",
+            "prior, walks, emergnn or ensemble [default: neighbours]; for molecules "
+            "fingerprint-ridge, fingerprint-lr, fingerprint-rf or tanimoto [default: "
+            "fingerprint-ridge].",
         ),
     ] = None,
     out: Annotated[
@@ -127,15 +131,13 @@ def _method(task: str | None, method: str | None, data: str) -> str:
         A method of another task.
     """
     from parsimony.base import resolve
-    from parsimony.datasets import registry
 
     if task is not None and task not in _TASKS:
         raise UnknownParameter(
             f"unknown task {task!r}",
             remedy=suggest(task, _TASKS) or f"tasks of this version: {', '.join(_TASKS)}",
         )
-    pairs = data in registry.names("ddi") or (Path(data) / "drugs.tsv").is_file()
-    task = task or ("ddi" if pairs else "link" if method is None else resolve(method).kind)
+    task = task or _task_of(data) or ("link" if method is None else resolve(method).kind)
     method = method or _DEFAULTS[task]
     if resolve(method).kind != task:
         raise InvalidParameter(
@@ -143,6 +145,16 @@ def _method(task: str | None, method: str | None, data: str) -> str:
             remedy=f"--method {_DEFAULTS[task]}",
         )
     return method
+
+
+def _task_of(data: str) -> str | None:
+    """The task that data are made for; None where they do not say."""
+    from parsimony.datasets import registry
+    from parsimony.datasets.molecule_table import is_molecules
+
+    if data in registry.names("ddi") or (Path(data) / "drugs.tsv").is_file():
+        return "ddi"
+    return "molecules" if is_molecules(data) else None
 
 
 def _symbol(given: str, method: str) -> str:

@@ -157,6 +157,7 @@ def open_run(path: Path, kind: str | None = None) -> Any:
         verbs = {
             "link": "parsimony predict, explain, rules and report",
             "ddi": "parsimony ddi predict, ddi screen and explain",
+            "molecules": "parsimony adapt",
         }
         raise UsageError(
             f"this run is of task {estimator.kind} (method {estimator.method}), not {kind}",

@@ -9,33 +9,47 @@ from parsimony.datasets import LinkData, load
 from parsimony.datasets.background import load_background
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.ddi_folder import load_ddi
+from parsimony.datasets.molecule_data import MoleculeData
+from parsimony.datasets.molecule_table import load_molecules
 from parsimony.errors import InvalidParameter
 from parsimony.tasks.ddi import DDIOptions, DDITask
 from parsimony.tasks.link import LinkTask
+from parsimony.tasks.molecules import MoleculeOptions, MoleculeTask
 
-__all__ = ["open_task", "task_options"]
+__all__ = ["Loaded", "Task", "open_task", "task_options"]
+
+Loaded = LinkData | DDIData | MoleculeData
+Task = LinkTask | DDITask | MoleculeTask
+_OPTIONS: dict[str, type[DDIOptions] | type[MoleculeOptions]] = {
+    "ddi": DDIOptions, "molecules": MoleculeOptions,
+}  # fmt: skip
+_NOUNS: dict[type, tuple[str, str]] = {
+    LinkData: ("link", "a graph"),
+    DDIData: ("ddi", "drug pairs"),
+    MoleculeData: ("molecules", "molecules"),
+}
 
 
 def task_options(kind: str) -> tuple[str, ...]:
     """Names of the task's own settings, which ``--set`` mixes with the method's parameters."""
-    return tuple(DDIOptions.model_fields) if kind == "ddi" else ()
+    return tuple(_OPTIONS[kind].model_fields) if kind in _OPTIONS else ()
 
 
 def open_task(
     kind: str,
-    data: str | os.PathLike[str] | LinkData | DDIData,
+    data: str | os.PathLike[str] | Loaded,
     settings: dict[str, Any],
     *,
     mirror: str | None = None,
     columns: tuple[str, str, str] | None = None,
     seed: int = 0,
-) -> LinkTask | DDITask:
+) -> Task:
     """Load the data and make the task.
 
     Parameters
     ----------
     kind
-        "link" or "ddi".
+        "link", "ddi" or "molecules".
     data
         A registered name, a dataset folder, a file, or loaded data.
     settings
@@ -48,20 +62,27 @@ def open_task(
     DataError
         The data are wrong.
     """
+    own, noun = _NOUNS.get(type(data), (kind, ""))
+    if own != kind:
+        raise InvalidParameter(f"these data are {noun}", remedy=f"use a method of task {own}")
     if kind == "link":
-        if isinstance(data, DDIData):
-            raise InvalidParameter("these data are drug pairs", remedy="use a method of task ddi")
-        loaded = (
-            data
-            if isinstance(data, LinkData)
-            else load(data, mirror=mirror, columns=columns, seed=seed)
-        )
-        return LinkTask(loaded, str(settings.get("protocol", "redgnn")))
-    if isinstance(data, LinkData):
-        raise InvalidParameter("these data are a graph", remedy="use a method of task link")
+        if not isinstance(data, LinkData):
+            data = load(_path(data), mirror=mirror, columns=columns, seed=seed)
+        return LinkTask(data, str(settings.get("protocol", "redgnn")))
+    if kind == "molecules":
+        wanted = MoleculeOptions.of(settings)
+        if not isinstance(data, MoleculeData):
+            data = load_molecules(_path(data), bad_smiles=wanted.bad_smiles, mirror=mirror)
+        return MoleculeTask(data, wanted)
     options = DDIOptions.of(settings)
-    pairs = data
-    if not isinstance(pairs, DDIData):
-        pairs = load_ddi(pairs, split=options.split, mirror=mirror)
-    graph = options.graph or pairs.graph
-    return DDITask(pairs, options, load_background(pairs, graph, mirror=mirror))
+    if not isinstance(data, DDIData):
+        data = load_ddi(_path(data), split=options.split, mirror=mirror)
+    graph = options.graph or data.graph
+    return DDITask(data, options, load_background(data, graph, mirror=mirror))
+
+
+def _path(data: str | os.PathLike[str] | Loaded) -> str | os.PathLike[str]:
+    """What is left where loaded data have been told apart."""
+    if isinstance(data, Loaded):
+        raise InvalidParameter(f"data of another task: {data!r}")
+    return data

@@ -1,0 +1,165 @@
+"""Molecules with several measured properties: SMILES, a table of labels, and which tasks teach."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import FormatError, InvalidParameter
+from parsimony.graph.files import check_folder, read_text
+
+__all__ = ["MoleculeData"]
+
+IntArray = npt.NDArray[np.int32]
+_FORMAT = 1
+UNMEASURED = -1
+
+
+@dataclass(frozen=True, eq=False)
+class MoleculeData:
+    """Molecules and what was measured of them.
+
+    Attributes
+    ----------
+    name : str
+    smiles : tuple of str
+        One molecule each, all of which can be read.
+    labels : int8 array, shape (n_molecules, n_tasks)
+        1 active, 0 inactive, −1 not measured.
+    task_names : tuple of str
+        One property each.
+    train_tasks, test_tasks : int32 arrays
+        Columns of the properties that a model may learn from, and of those it is tested on.
+    notes : tuple of str
+        What a user should know.
+    source : str
+    registered : bool
+        Whether ``name`` is of the registry, so that its presets apply.
+
+    Raises
+    ------
+    InvalidParameter
+        Labels of another shape or value, a task outside the table or in both lists.
+    """
+
+    name: str
+    smiles: tuple[str, ...]
+    labels: npt.NDArray[np.int8]
+    task_names: tuple[str, ...]
+    train_tasks: IntArray
+    test_tasks: IntArray
+    notes: tuple[str, ...] = ()
+    source: str = ""
+    registered: bool = False
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays and check that they belong together."""
+        shape = (len(self.smiles), len(self.task_names))
+        labels = np.array(self.labels, np.int8)
+        if labels.shape != shape or not np.isin(labels, (-1, 0, 1)).all():
+            raise InvalidParameter(
+                f"labels must be -1, 0 or 1, a row a molecule and a column a task {shape}. "
+                f"Got shape {labels.shape}"
+            )
+        tasks: dict[str, IntArray] = {}
+        for part in ("train_tasks", "test_tasks"):
+            rows = np.array(getattr(self, part), np.int32).reshape(-1)
+            if len(rows) and (rows.min() < 0 or rows.max() >= shape[1]):
+                raise InvalidParameter(f"{part} must be columns 0 … {shape[1] - 1} of the labels")
+            tasks[part] = rows
+        both = sorted(set(tasks["train_tasks"].tolist()) & set(tasks["test_tasks"].tolist()))
+        if both:
+            raise InvalidParameter(
+                f"a task cannot both teach and test: {self.task_names[both[0]]!r}"
+            )
+        arrays: dict[str, npt.NDArray[Any]] = {"labels": labels, **tasks}
+        for name, array in arrays.items():
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __repr__(self) -> str:
+        """Show the name and the counts."""
+        return (
+            f"MoleculeData({self.name}: {self.n_molecules:,} molecules, {self.n_tasks} tasks, "
+            f"{len(self.train_tasks)} to train and {len(self.test_tasks)} to test)"
+        )
+
+    @property
+    def n_molecules(self) -> int:
+        """The number of molecules."""
+        return len(self.smiles)
+
+    @property
+    def n_tasks(self) -> int:
+        """The number of properties, those of neither list included."""
+        return len(self.task_names)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """A sha256 of all that a model could see, whatever the data are called."""
+        digest = hashlib.sha256()
+        for names in (self.smiles, self.task_names):
+            digest.update(json.dumps(names).encode())
+        for array in (self.labels, self.train_tasks, self.test_tasks):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def measured(self, task: int) -> npt.NDArray[np.int64]:
+        """Return the molecules that were measured in a task, ascending."""
+        return np.flatnonzero(self.labels[:, task] != UNMEASURED)
+
+    def counts(self, task: int) -> tuple[int, int]:
+        """Return the inactive and the active molecules of a task."""
+        column = self.labels[:, task]
+        return int((column == 0).sum()), int((column == 1).sum())
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``labels.npy`` and ``meta.json`` into ``folder``, made if absent; that one last."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "labels.npy", self.labels)
+        meta = {
+            "format": _FORMAT,
+            "name": self.name,
+            "smiles": self.smiles,
+            "task_names": self.task_names,
+            "train_tasks": self.train_tasks.tolist(),
+            "test_tasks": self.test_tasks.tolist(),
+            "notes": self.notes,
+            "source": self.source,
+            "registered": self.registered,
+        }
+        text = json.dumps(meta, ensure_ascii=False, indent=0)
+        (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> MoleculeData:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        MissingFile, NotAFile, EncodingError, FormatError
+            ``where`` names the file.
+        """
+        folder = check_folder(folder)
+        path = folder / "meta.json"
+        try:
+            meta: dict[str, Any] = json.loads(read_text(path))
+            if meta.pop("format") != _FORMAT:
+                raise ValueError(f"not format {_FORMAT}")
+            labels = np.load(folder / "labels.npy", allow_pickle=False)
+            for name in ("smiles", "task_names", "notes"):
+                meta[name] = tuple(meta[name])
+            return cls(labels=labels, **meta)
+        except (OSError, ValueError, KeyError, TypeError, InvalidParameter) as error:
+            raise FormatError(
+                f"not a saved table of molecules ({error})", remedy="restore it", where=str(path)
+            ) from None
