@@ -22,6 +22,7 @@ from parsimony.cli import (
     export,
     fit,
     predict,
+    pretrain,
     report,
     rules,
     search,
@@ -49,6 +50,7 @@ for _name, _verb in {
     "rules": rules,
     "apply": apply,
     "search": search,
+    "pretrain": pretrain,
     "report": report,
     "doctor": doctor,
 }.items():
