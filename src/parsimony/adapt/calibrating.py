@@ -71,8 +71,9 @@ class BalancedCalibration:
 
     def probability(self, score: FloatArray, prevalence: float) -> FloatArray:
         """Probabilities (n,) where a share ``prevalence`` in (0, 1) is expected to be active."""
-        ratio = self.slope * (np.asarray(score, np.float64) - self.centre) / self.scale
-        return sigmoid(ratio + self.offset + np.log(prevalence / (1 - prevalence)))
+        standard: FloatArray = (np.asarray(score, np.float64) - self.centre) / self.scale
+        prior = float(np.log(prevalence / (1 - prevalence)))
+        return sigmoid(self.slope * standard + self.offset + prior)
 
     def as_dict(self) -> dict[str, float | int]:
         """Return what a run folder holds."""
@@ -87,5 +88,6 @@ def sigmoid(logit: FloatArray) -> FloatArray:
 
 def _even(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
     """Weights of an episode's queries: 1/2 a class."""
-    active = answers == 1
-    return np.where(active, 0.5 / max(active.sum(), 1), 0.5 / max((~active).sum(), 1))
+    share = 0.5 / np.maximum(np.bincount(answers, minlength=2), 1)
+    weights: npt.NDArray[np.float64] = share[answers]
+    return weights

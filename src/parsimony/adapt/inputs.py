@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from parsimony.datasets.descriptors import COLUMNS
+from parsimony.datasets.molecule_features import DESCRIPTORS
 from parsimony.datasets.molecule_graphs import MoleculeGraphs
 
 __all__ = ["Inputs", "MoleculeInput", "Represented", "TransferPrior"]
 
-SUMMARY = 3 + COLUMNS
+SUMMARY = 3 + len(DESCRIPTORS)
 
 
 class Inputs(NamedTuple):
@@ -25,7 +25,7 @@ class Inputs(NamedTuple):
     ----------
     embedding : (T, n, d)
         Of the frozen encoder.
-    described : (T, n, 17)
+    described : (T, n, 15)
         Standardised descriptors.
     measured, predicted, missing : (T, n, C)
         Profile in the training tasks; zero in the column of the task at hand.

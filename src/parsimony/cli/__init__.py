@@ -11,6 +11,7 @@ import typer
 
 from parsimony import __version__
 from parsimony.cli import (
+    adapt,
     apply,
     audit,
     datasets,
@@ -51,6 +52,7 @@ for _name, _verb in {
     "apply": apply,
     "search": search,
     "pretrain": pretrain,
+    "adapt": adapt,
     "report": report,
     "doctor": doctor,
 }.items():

@@ -8,6 +8,7 @@ from typing import Any
 __all__ = ["answers_table", "metrics_table", "query_text", "table"]
 
 _SAID = {"macro_f1": "macro-F1", "pr_auc": "PR-AUC"}
+_MOST_TASKS = 30
 _METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
 
 
@@ -39,6 +40,8 @@ def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[A
     """Return the tables of an evaluation: policies, the interval, the relations."""
     if "strata" in result:
         return _classification(result)
+    if "shots" in result:
+        return _episodes(result)
     policies = {"realistic": result["metrics"]}
     policies |= {name: result[name] for name in ("optimistic", "pessimistic") if name in result}
     parts: list[Any] = [
@@ -80,6 +83,37 @@ def _classification(result: dict[str, Any]) -> list[Any]:
         f"95% interval of the {_SAID.get(names[0], names[0])} (bootstrap over emerging drugs): "
         f"{low:.4f} to {high:.4f}; {result['seconds']:.1f} s",
         *_confidence(result),
+    ]
+
+
+def _episodes(result: dict[str, Any]) -> list[Any]:
+    """Return the tables of few-shot episodes: a row a number of shots, then a row a task."""
+    whole = [
+        [
+            f"{shots} of either class",
+            result["metrics"][f"roc_auc@{shots}"],
+            result["std"][f"roc_auc@{shots}"],
+            found.get("calibration", {}).get("ece"),
+        ]
+        for shots, found in result["shots"].items()
+    ]
+    by_task: dict[str, list[Any]] = {}
+    for found in result["shots"].values():
+        for row in found["per_task"]:
+            by_task.setdefault(row["task"], [row["active"]]).append(row["roc_auc"])
+    rows = [[name, *values] for name, values in list(by_task.items())[:_MOST_TASKS]]
+    names = [f"{shots}-shot" for shots in result["shots"]]
+    rows = [row + [None] * (2 + len(names) - len(row)) for row in rows]
+    left = len(by_task) - len(rows)
+    return [
+        table([f"{result['split']}, support", "roc_auc", "std over episodes", "ece"], whole),
+        f"{result['episodes']} episodes of {len(by_task)} tasks, {result['n_queries']:,} queries; "
+        f"{result['seconds_per_task']:.3f} s a task, {result['seconds']:.1f} s in all",
+        f"{result['adapted_parameters']:,} adapted and {result['trained_parameters']:,} trained "
+        "parameters",
+        "",
+        table(["task", "active", *names], rows),
+        *([f"… and {left:,} more tasks (all with --json)"] if left > 0 else []),
     ]
 
 

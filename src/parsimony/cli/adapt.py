@@ -1,0 +1,171 @@
+"""``parsimony adapt``: a fitted run meets a new task through a few labelled examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.options import Json, Quiet, Run, Seed, Top, check_output, open_run
+
+NOTE = "For research: a probability from a handful of molecules ranks, it does not decide."
+
+
+def command(
+    run: Run,
+    support: Annotated[
+        Path,
+        typer.Option("--support", metavar="FILE.csv", help="Labelled molecules: smiles, label."),
+    ],
+    predict: Annotated[
+        Path, typer.Option("--predict", metavar="FILE.csv", help="Molecules to predict: smiles.")
+    ],
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            "--prevalence",
+            metavar="P",
+            help="Share of actives expected among them [default: that of the training tasks].",
+        ),
+    ] = None,
+    bad_smiles: Annotated[
+        str,
+        typer.Option(
+            "--bad-smiles",
+            metavar="refuse|skip",
+            help="What to do with molecules to predict that cannot be read.",
+        ),
+    ] = "refuse",
+    top: Top = 3,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="All predictions, as .parquet or .csv."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Predictions and reasons as a page."),
+    ] = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Adapt to labelled molecules and predict others, with the supports that speak for it."""
+    from parsimony.cli.screened import check_table
+    from parsimony.errors import UnknownParameter
+
+    output = Output(as_json, quiet)
+    check_output(html)
+    check_table(out)
+    if bad_smiles not in ("refuse", "skip"):
+        raise UnknownParameter(
+            f"--bad-smiles is refuse or skip. Got {bad_smiles!r}", remedy="--bad-smiles skip"
+        )
+    estimator = open_run(run, "molecules")
+    from parsimony.adapt.user_tables import read_queries, read_support
+
+    labelled = read_support(support)
+    asked = read_queries(predict, "skip" if bad_smiles == "skip" else "refuse")
+    with interruptible():
+        result = estimator.adapt(
+            labelled.smiles, labelled.labels, asked.smiles, prevalence=prevalence, top=top
+        )
+    for name, prediction in zip(asked.ids, result["predictions"], strict=True):
+        for reason in prediction["reasons"]:
+            reason["id"] = labelled.ids[reason.pop("support")]
+        prediction["id"] = name
+    result["predictions"] = [{"id": p.pop("id"), **p} for p in result["predictions"]]
+    result["notes"] = [*asked.notes, *result["notes"]]
+    if out is not None:
+        _write(result["predictions"], out)
+        output.note(f"written: {out}")
+    if html is not None:
+        from parsimony.report.page_of_molecules import molecules_page
+        from parsimony.run.atomic import write_atomic
+
+        html.parent.mkdir(parents=True, exist_ok=True)
+        page = molecules_page(
+            result, labelled.ids, labelled.smiles, labelled.labels, _about(estimator)
+        )
+        write_atomic(html, page)
+        output.note(f"written: {html}")
+    output.result(result, *_readable(result, labelled, estimator))
+
+
+def _about(estimator: Any) -> dict[str, str]:
+    """What a page says of the model."""
+    data = estimator.task_.data
+    return {
+        "method": estimator.method,
+        "data": data.name,
+        "tasks": f"{len(data.train_tasks):,} training tasks of {data.name}",
+    }
+
+
+def _readable(result: dict[str, Any], labelled: Any, estimator: Any) -> list[Any]:
+    from parsimony.cli.tables import table
+
+    def reason(found: dict[str, Any]) -> str:
+        label = "active" if found["label"] else "inactive"
+        weight = "" if found["weight"] is None else f", weight {found['weight']:.2f}"
+        return f"{found['id']} {label}, similarity {found['similarity']:.2f}{weight}"
+
+    rows = []
+    for p in sorted(result["predictions"], key=lambda p: -p["probability"]):
+        measured = " (measured)" if p["known"] is not None else ""
+        rows.append([f"{p['id']}{measured}", p["probability"], p["smiles"],
+                     "\n".join(reason(r) for r in p["reasons"])])  # fmt: skip
+    active = sum(labelled.labels)
+    return [
+        f"{estimator.method}: adapted to {active} active and {len(labelled.labels) - active} "
+        f"inactive molecules, {result['adapted_parameters']:,} numbers, {result['seconds']:.2f} s",
+        table(["molecule", "probability", "smiles", "supports"], rows),
+        *result["notes"],
+        calibration_sentence(result),
+        NOTE,
+    ]
+
+
+def calibration_sentence(result: dict[str, Any]) -> str:
+    """What the probabilities rest on."""
+    share = f"expecting {result['prevalence']:.1%} of them to be active (--prevalence)"
+    learned = result["calibration"]
+    if learned is None:
+        return f"Probabilities are uncalibrated; {share}."
+    return (
+        f"Probabilities: calibrated on {learned['n_episodes']} episodes of each of "
+        f"{learned['n_tasks']} validation tasks, {share}."
+    )
+
+
+def _write(predictions: list[dict[str, Any]], path: Path) -> None:
+    """Write one row a molecule, whole or not at all."""
+    import io
+
+    import polars as pl
+
+    from parsimony.run.atomic import write_atomic
+
+    frame = pl.DataFrame(
+        [
+            (
+                p["id"], p["smiles"], p["probability"], p["score"], p["known"],
+                "; ".join(f"{r['id']} ({'active' if r['label'] else 'inactive'})"
+                          for r in p["reasons"]),
+            )
+            for p in predictions
+        ],
+        schema={
+            "id": pl.String, "smiles": pl.String, "probability": pl.Float64, "score": pl.Float64,
+            "measured": pl.Int8, "supports": pl.String,
+        },
+        orient="row",
+    )  # fmt: skip
+    content = io.BytesIO()
+    if path.suffix.lower() in (".parquet", ".pq"):
+        frame.write_parquet(content)
+    else:
+        frame.write_csv(content, separator="\t" if path.suffix.lower() == ".tsv" else ",")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, content.getvalue())
