@@ -237,7 +237,7 @@ class _Training:
                 self.optimizer.step()
                 for name, value in losses.items():
                     total[name] += float(value.detach()) * len(rows) / n
-                progress.advance(len(rows), loss=float(loss))
+                progress.advance(len(rows), loss=float(loss.detach()))
         if not np.isfinite(sum(total.values())):
             raise TrainingDiverged(
                 f"the loss became {total} in epoch {epoch}", remedy="lower lr (--set lr=…)"

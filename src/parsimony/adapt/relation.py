@@ -198,8 +198,8 @@ def _within(supports: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 @cache
 def _pairs(n: int) -> tuple[Tensor, Tensor]:
-    """Rows i < j of all pairs."""
-    first, second = np.triu_indices(n, 1)
+    """All pairs i < j of n nodes; those of the first n − 1 come first, whatever n is."""
+    second, first = np.tril_indices(n, -1)
     return torch.from_numpy(first), torch.from_numpy(second)
 
 
@@ -211,24 +211,16 @@ def _crossed(t: int, q: int, beside: int, s: int) -> tuple[Any, Any]:
 
 @cache
 def _places(n: int) -> Tensor:
-    """Where each entry of a symmetric matrix stands among its packed pairs, 0 behind them.
-
-    The pairs of the first n − 1 nodes come first, then those with the last node.
-    """
-    first, second = np.triu_indices(n - 1, 1)
-    first = np.concatenate([first, np.arange(n - 1)])
-    second = np.concatenate([second, np.full(n - 1, n - 1)])
-    places = np.full((n, n), len(first))
-    places[first, second] = places[second, first] = np.arange(len(first))
-    return torch.from_numpy(places)
+    """Where each entry of a symmetric matrix stands among its packed pairs; zeros behind them."""
+    first, second = _pairs(n)
+    places = torch.full((n, n), len(first))
+    places[first, second] = places[second, first] = torch.arange(len(first))
+    return places
 
 
 def _square(packed: Tensor, n: int) -> Tensor:
     """A symmetric matrix with zeros on its diagonal, (…, n, n), from packed pairs."""
-    padded = functional.pad(packed, (0, 1))
-    if packed.shape[-1] == n * (n - 1) // 2 and n > 1:
-        return padded[..., _places(n)]
-    raise ValueError(f"{packed.shape[-1]} pairs are not those of {n} nodes")
+    return functional.pad(packed, (0, 1))[..., _places(n)]
 
 
 def _rows(a: Tensor, keep: int) -> Tensor:
