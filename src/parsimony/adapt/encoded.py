@@ -1,4 +1,9 @@
-"""Few-shot methods on a frozen encoder: how molecules are represented for them."""
+"""Few-shot methods on a frozen encoder: how molecules are represented for them.
+
+The profile has a column for each training task and, behind those, one for each validation task.
+While a model learns and is chosen it sees the columns of the training tasks alone; the others are
+what is known besides when a test task or a user's molecules are asked.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ import torch
 from pydantic import Field
 
 from parsimony import base
+from parsimony.adapt.episode_scores import EpisodeScores, measure_episodes
 from parsimony.adapt.few_shot import FewShotEstimator
 from parsimony.adapt.gin import GIN
 from parsimony.adapt.inputs import Represented
@@ -66,9 +72,9 @@ class EncodedFewShot(FewShotEstimator):
             "bits": bits.mean(0, dtype=np.float64).astype(np.float32),
         }  # fmt: skip
         x = self._features(raw, described, bits)
-        labels = self.task_.train_labels
-        self._profile = Profile.learn(x, labels, self.resolved_.penalty)
-        self._represented = self._assembled(raw, described, self._profile.of_data(labels), graphs)
+        self._profile = Profile.learn(x, self._labels, self.resolved_.penalty)
+        values = self._profile.of_data(self._labels)
+        self._represented = self._assembled(raw, described, values, graphs)
         encoder = sum(w.numel() for w in self._encoder.parameters())
         return encoder + (self._profile.weights.size if self.resolved_.profile else 0)
 
@@ -99,6 +105,27 @@ class EncodedFewShot(FewShotEstimator):
         )
         return load_encoder(path)[0]
 
+    @property
+    def _labels(self) -> npt.NDArray[np.int8]:
+        """Labels of the training tasks, and behind them those of the validation tasks."""
+        columns = np.concatenate([self.task_.train_tasks, self.task_.valid_tasks])
+        return self.task_.data.labels[:, columns]
+
+    def scored(
+        self, split: str, shots: int, *, episodes: int | None = None, seed: int = 0,
+        quiet: bool = True,
+    ) -> EpisodeScores:  # fmt: skip
+        """Score the episodes of a split; a validation task sees no validation task's labels."""
+        if split != "valid":
+            return super().scored(split, shots, episodes=episodes, seed=seed, quiet=quiet)
+        self._require_fitted()
+        represented = self._molecules().narrow(len(self.task_.train_tasks))
+        return measure_episodes(
+            self.task_, split, shots,
+            lambda support, labels: self._adapt(represented, support, labels),
+            episodes=episodes, seed=seed, quiet=quiet,
+        )  # fmt: skip
+
     # ---- representing ------------------------------------------------------------------------
 
     def _represent(self, smiles: Sequence[str]) -> Represented:
@@ -111,7 +138,7 @@ class EncodedFewShot(FewShotEstimator):
         found = [(i, known[text]) for i, text in enumerate(smiles) if text in known]
         if found:
             here, there = np.array(found).T
-            data = self._profile.of_data(self.task_.train_labels)
+            data = self._profile.of_data(self._labels)
             for name in ("measured", "predicted", "missing"):
                 getattr(values, name)[here] = getattr(data, name)[there]
         return self._assembled(raw, described, values, graphs)

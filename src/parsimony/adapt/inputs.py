@@ -64,6 +64,11 @@ class Represented:
     missing: Tensor
     graphs: MoleculeGraphs
 
+    def narrow(self, columns: int) -> Represented:
+        """Return the same molecules with the first columns of the profile alone."""
+        profile = [x[:, :columns] for x in (self.measured, self.predicted, self.missing)]
+        return Represented(self.embedding, self.described, *profile, self.graphs)
+
     def inputs(
         self, rows: npt.NDArray[np.integer], hidden: npt.NDArray[np.integer] | None = None
     ) -> Inputs:
@@ -118,20 +123,24 @@ class MoleculeInput(nn.Module):
 
     Parameters
     ----------
-    embedding, columns
-        Widths of the encoder and of the profile.
+    embedding
+        Width of the encoder.
+    columns
+        Of the profile that are read: the first ones, those of the training tasks.
     width
         Of what comes out.
     """
 
     def __init__(self, embedding: int, columns: int, width: int, dropout: float) -> None:
         super().__init__()
+        self.columns = columns
         self.embedding = nn.Linear(embedding, width)
         self.profile = nn.Linear(2 * columns, width, bias=False)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Inputs, embedding: Tensor | None = None) -> Tensor:
         """Vectors (T, n, width); another embedding may stand for the one of ``x``."""
-        profile = self.profile(self.dropout(torch.cat([x.measured, x.predicted], -1)))
+        read = [part[..., : self.columns] for part in (x.measured, x.predicted)]
+        profile = self.profile(self.dropout(torch.cat(read, -1)))
         structure = self.embedding(self.dropout(x.embedding if embedding is None else embedding))
         return nn.functional.leaky_relu(structure + profile)

@@ -40,7 +40,7 @@ class MetaParameters(EncodedParameters):
     steps: int = Field(1000, ge=0, le=4000, description="most meta-steps, 0 … 4,000")
     tasks: int = Field(4, ge=1, description="tasks a step, ≥ 1; published 9")
     queries: int = Field(32, ge=2, description="queries a task and step, ≥ 2; published 16")
-    lr: float = Field(1e-3, gt=0, description="learning rate of AdamW, > 0")
+    lr: float = Field(1e-3, gt=0, description="first learning rate of AdamW, > 0; it falls to 0")
     weight_decay: float = Field(1e-3, ge=0, description="weight decay of AdamW, ≥ 0")
     every: int = Field(100, ge=1, description="steps between two looks at validation, ≥ 1")
     patience: int = Field(6, ge=1, description="looks without improvement before stopping, ≥ 1")
@@ -116,7 +116,7 @@ class MetaTrained(EncodedFewShot):
         self, run: RunFolder | None, time_budget: float | None, spent: float, quiet: bool
     ) -> None:
         p = self.resolved_
-        molecules = self._represented
+        molecules = self._molecules().narrow(len(self.task_.train_tasks))
         optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=p.lr, weight_decay=p.weight_decay
         )
@@ -161,6 +161,8 @@ class MetaTrained(EncodedFewShot):
             for step in range(first, last + 1):
                 drawn = rng(p.seed, "meta-step", step)
                 torch.manual_seed(int(drawn.integers(1 << 60)))  # of dropout
+                for group in optimizer.param_groups:
+                    group["lr"] = p.lr * (1 - (step - 1) / p.steps)
                 loss = self._network.loss(self._draw(molecules, drawn))
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
