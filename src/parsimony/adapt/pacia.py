@@ -45,8 +45,10 @@ Modulations = list[tuple[Tensor, Tensor]]
 class PACIAParameters(MetaParameters):
     """Parameters of PACIA."""
 
-    dim: int = Field(64, ge=1, description="width of the relation graph, ≥ 1; published 128")
-    edge_dim: int = Field(128, ge=1, description="width of its edges' network; published 256")
+    every: int = Field(200, ge=1, description="steps between two looks at validation, ≥ 1")
+    patience: int = Field(3, ge=1, description="looks without improvement before stopping, ≥ 1")
+    dim: int = Field(32, ge=1, description="width of the relation graph, ≥ 1; published 128")
+    edge_dim: int = Field(64, ge=1, description="width of its edges' network; published 256")
     relation_layers: int = Field(2, ge=1, description="greatest depth, ≥ 1; published 5")
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout of its nodes, [0, 1)")
     modulated: int = Field(

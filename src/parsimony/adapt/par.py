@@ -35,6 +35,8 @@ Theta = dict[str, Tensor]
 class PARParameters(MetaParameters):
     """Parameters of PAR."""
 
+    every: int = Field(200, ge=1, description="steps between two looks at validation, ≥ 1")
+    patience: int = Field(3, ge=1, description="looks without improvement before stopping, ≥ 1")
     dim: int = Field(64, ge=1, description="width of the relation graph, ≥ 1; published 128")
     edge_dim: int = Field(128, ge=1, description="width of its edges' network; published 256")
     relation_layers: int = Field(2, ge=1, description="layers of the relation graph, ≥ 1")
