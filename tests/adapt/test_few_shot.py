@@ -27,7 +27,7 @@ METHODS = sorted(name for name, cls in base.estimators().items() if cls.kind == 
 # Quick values for parameters that a method may declare.
 SMALL = {
     "epochs": 2, "trees": 20, "hidden": 16, "networks": 1, "encoder": "random", "layers": 2,
-    "width": 16, "dim": 16, "edge_dim": 16, "steps": 20, "every": 10,
+    "width": 16, "dim": 16, "edge_dim": 16, "steps": 60, "every": 20, "lr": 0.02,
 }  # fmt: skip
 OPTIONS = MoleculeOptions(shots=(5, 1), episodes=2)
 SUPPORT = ["OCCC", "OCCCCC", "CCCC", "ClCCC"]

@@ -59,7 +59,10 @@ def test_unreadable_smiles_are_named(graphs):
 
 def test_taking_and_joining_keep_the_molecules(graphs):
     order = np.array([7, 2, 2, 0])
-    taken, joined = graphs.take(order), MoleculeGraphs.join([graphs.take([7]), graphs.take([2, 2, 0])])
+    taken, joined = (
+        graphs.take(order),
+        MoleculeGraphs.join([graphs.take([7]), graphs.take([2, 2, 0])]),
+    )
     for name in ("atoms", "element", "bonds", "neighbour", "bond_type", "direction"):
         assert np.array_equal(getattr(taken, name), getattr(joined, name)), name
     assert np.array_equal(taken.bond_counts, joined.bond_counts)

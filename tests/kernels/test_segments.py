@@ -23,7 +23,9 @@ def test_sums_agree_with_their_twins(seed, dtype):
     x = drawn.normal(size=(n, d)).astype(dtype)
     out = np.empty_like(x)
     neighbour_sum(indptr, source, x, out)
-    np.testing.assert_allclose(out, neighbour_sum_reference(indptr, source, x), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        out, neighbour_sum_reference(indptr, source, x), rtol=1e-5, atol=1e-5
+    )
     cuts = np.sort(drawn.integers(0, n + 1, 3))  # empty segments too
     offsets = np.concatenate([[0], cuts, [n]]).astype(np.int64)
     summed = np.empty((4, d), dtype)

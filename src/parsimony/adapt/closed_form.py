@@ -85,9 +85,7 @@ class RidgeNetwork(MetaNetwork):
 class RidgeParameters(MetaParameters):
     """Parameters of the ridge head."""
 
-    lr: float = Field(
-        5e-3, gt=0, description="first learning rate of AdamW, > 0; it falls to 0"
-    )
+    lr: float = Field(5e-3, gt=0, description="first learning rate of AdamW, > 0; it falls to 0")
     every: int = Field(50, ge=1, description="steps between two looks at validation, ≥ 1")
 
 

@@ -55,6 +55,7 @@ class EncodedFewShot(FewShotEstimator):
     _encoder: GIN
     _profile: Profile
     _statistics: dict[str, FloatArray]
+    _represented: Represented | None
 
     # ---- learning ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ molecule's embedding depends on those beside it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -65,9 +65,10 @@ class _NeighbourSum(torch.autograd.Function):
         return _summed(indptr, source, x)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, None, None]:
-        return _summed(*ctx.graph, d_out), None, None
+        indptr, source = ctx.graph
+        return _summed(indptr, source, d_out), None, None
 
 
 def _summed(indptr: Any, source: Any, x: Tensor) -> Tensor:
@@ -87,7 +88,7 @@ class _SegmentMean(torch.autograd.Function):
         return out.div_(sizes[:, None])
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, None, None]:
         return (d_out / ctx.sizes[:, None]).repeat_interleave(ctx.sizes, 0), None, None
 
@@ -191,7 +192,7 @@ def gin_reference(gin: GIN, graphs: MoleculeGraphs) -> Tensor:
     way = torch.cat([torch.from_numpy(graphs.direction.astype(np.int64)), torch.zeros(n).long()])
     h = gin.element(torch.from_numpy(graphs.element.astype(np.int64)))
     h = h + gin.chirality(torch.from_numpy(graphs.chirality.astype(np.int64)))
-    for number, layer in enumerate(gin.layers):
+    for number, layer in enumerate(cast(list[GINLayer], list(gin.layers))):
         message = h[source] + (layer.bond[kind] + layer.bond[TYPES + way])
         m = torch.zeros_like(h).index_add(0, target, message)
         h = layer.norm(layer.outer(layer.inner(m).relu()))
@@ -200,4 +201,7 @@ def gin_reference(gin: GIN, graphs: MoleculeGraphs) -> Tensor:
         h = gin.dropout(h)
     sizes = torch.from_numpy(np.diff(graphs.atoms))
     molecule = torch.arange(len(graphs)).repeat_interleave(sizes)
-    return torch.zeros(len(graphs), h.shape[1], dtype=h.dtype).index_add(0, molecule, h) / sizes[:, None]
+    return (
+        torch.zeros(len(graphs), h.shape[1], dtype=h.dtype).index_add(0, molecule, h)
+        / sizes[:, None]
+    )

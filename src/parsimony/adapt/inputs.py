@@ -66,8 +66,12 @@ class Represented:
 
     def narrow(self, columns: int) -> Represented:
         """Return the same molecules with the first columns of the profile alone."""
-        profile = [x[:, :columns] for x in (self.measured, self.predicted, self.missing)]
-        return Represented(self.embedding, self.described, *profile, self.graphs)
+        measured, predicted, missing = (
+            x[:, :columns] for x in (self.measured, self.predicted, self.missing)
+        )
+        return Represented(
+            self.embedding, self.described, measured, predicted, missing, self.graphs
+        )
 
     def inputs(
         self, rows: npt.NDArray[np.integer], hidden: npt.NDArray[np.integer] | None = None
@@ -90,7 +94,11 @@ class Represented:
                 x[tasks, :, own] = 0  # a gathered copy
             columns -= 1
         count = torch.full((len(at), 1, 1), float(max(columns, 1)))
-        return Inputs(self.embedding[at], self.described[at], *profile, count, at, self.graphs)
+        measured, predicted, missing = profile
+        return Inputs(
+            self.embedding[at], self.described[at], measured, predicted, missing, count, at,
+            self.graphs,
+        )  # fmt: skip
 
 
 class TransferPrior(nn.Module):
@@ -102,10 +110,11 @@ class TransferPrior(nn.Module):
     def __init__(self, hidden: int = 16, dropout: float = 0.1) -> None:
         super().__init__()
         self.linear = nn.Linear(SUMMARY, 1)
+        last = nn.Linear(hidden, 1)
+        nn.init.zeros_(last.weight)
         self.network = nn.Sequential(
-            nn.Linear(SUMMARY, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
+            nn.Linear(SUMMARY, hidden), nn.Tanh(), nn.Dropout(dropout), last
         )
-        nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
         with torch.no_grad():

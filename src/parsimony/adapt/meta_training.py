@@ -210,9 +210,7 @@ class MetaTrained(EncodedFewShot):
             rows.append(episode.support)
             labels.append(episode.labels)
             # A class with few molecules is asked several times.
-            chosen = [
-                np.resize(np.flatnonzero(episode.answers == label), half) for label in (0, 1)
-            ]
+            chosen = [np.resize(np.flatnonzero(episode.answers == label), half) for label in (0, 1)]
             queries = np.concatenate(chosen)
             asked.append(episode.queries[queries])
             answers.append(episode.answers[queries])
@@ -264,9 +262,7 @@ class _AdaptedNetwork(Adapted):
     @torch.no_grad()
     def _all(self, molecules: IntArray) -> list[tuple[Tensor, Tensor | None]]:
         return [
-            self.network.score(
-                self.state, self.molecules.inputs(molecules[None, at : at + CHUNK])
-            )
+            self.network.score(self.state, self.molecules.inputs(molecules[None, at : at + CHUNK]))
             for at in range(0, len(molecules), CHUNK)
         ]
 

@@ -121,9 +121,10 @@ class PACIANetwork(MetaNetwork):
         self.controller = nn.Sequential(
             nn.Linear(h + p.dim, h), nn.LeakyReLU(SLOPE), Residual(h), nn.Linear(h, 1)
         )
-        self.classifier = nn.Sequential(Residual(p.dim), Residual(p.dim), nn.Linear(p.dim, p.dim + 1))
+        last = nn.Linear(p.dim, p.dim + 1)
         with torch.no_grad():
-            self.classifier[-1].weight.mul_(0.1)
+            last.weight.mul_(0.1)
+        self.classifier = nn.Sequential(Residual(p.dim), Residual(p.dim), last)
 
     # ---- the task's level --------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ profile, and what is expected of it in any task, f₀, is added to the answer.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from pydantic import Field
@@ -101,15 +101,14 @@ class PARNetwork(MetaNetwork):
         self, theta: Theta, x: Tensor, means: Tensor, prior: Tensor, labels: Tensor
     ) -> Tensor:
         """Sum over tasks of cross-entropy and alignment of the supports' own graph."""
-        nodes, raw = self.relation.among_supports(
-            self._aware(theta, x, means), _keep(labels)
-        )
+        nodes, raw = self.relation.among_supports(self._aware(theta, x, means), _keep(labels))
         logits = self._answer(theta, nodes) + prior
         loss = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
         same = (labels[:, :, None] == labels[:, None]).to(raw.dtype)
         off = 1 - torch.eye(labels.shape[1], dtype=raw.dtype)
         aligned = ((raw - same).square() * off).sum((-1, -2)) / off.sum()
-        return (loss.mean(-1) + self.p.alignment * aligned).sum()
+        found: Tensor = (loss.mean(-1) + self.p.alignment * aligned).sum()
+        return found
 
     def _inner(
         self, x: Tensor, means: Tensor, prior: Tensor, labels: Tensor, *, keep_graph: bool
@@ -122,8 +121,7 @@ class PARNetwork(MetaNetwork):
         loss = self._support_loss(theta, x, means, prior, labels)
         gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=keep_graph)
         return {
-            k: v - self.p.inner_lr * g
-            for (k, v), g in zip(theta.items(), gradients, strict=True)
+            k: v - self.p.inner_lr * g for (k, v), g in zip(theta.items(), gradients, strict=True)
         }
 
     def _queries(
@@ -145,7 +143,8 @@ class PARNetwork(MetaNetwork):
         logits, raw, _ = self._queries(theta, x_s, means, x_q, _keep(labels))
         loss = functional.binary_cross_entropy_with_logits(logits + self.prior(q), answers)
         same = (answers[:, :, None] == labels[:, None]).to(raw.dtype)
-        return loss + self.p.alignment * functional.mse_loss(raw, same)
+        aligned = self.p.alignment * functional.mse_loss(raw, same)
+        return loss + cast(Tensor, aligned)
 
     def adapt(self, support: Inputs, labels: Tensor) -> Any:
         """One inner step."""
@@ -190,7 +189,7 @@ def _prototypes(x: Tensor, labels: Tensor) -> Tensor:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b where every task may have its own W (T, o, i) and b (T, o)."""
+    """Return x Wᵀ + b, where every task may have its own W (T, o, i) and b (T, o)."""
     found = x @ weight.mT
     return found if bias is None else found + bias.unsqueeze(-2)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +26,14 @@ from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
 from parsimony.datasets.molecule_features import DESCRIPTORS, molecule_features
 from parsimony.datasets.molecule_graphs import ELEMENTS, MASKED, molecule_graphs
 from parsimony.datasets.molecule_table import load_molecules
-from parsimony.errors import CorruptRun, InvalidParameter, TrainingDiverged, UsageError
+from parsimony.errors import (
+    CorruptRun,
+    InvalidParameter,
+    TrainingDiverged,
+    UnknownParameter,
+    UsageError,
+    suggest,
+)
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -129,8 +136,10 @@ def pretrain(
     ------
     TrainingDiverged
         A loss is not finite.
+    UnknownParameter, InvalidParameter
+        No such parameter, or a value outside its limits.
     """
-    p = EncoderParameters(**(parameters or {}))
+    p = _validated(parameters or {})
     out = default_artefact(p.layers, p.width) if out is None else Path(out)
     if (out / "checksums.json").exists():
         run = RunFolder.open(out)
@@ -141,6 +150,23 @@ def pretrain(
         summary = _Training(p, smiles or unlabelled(p, mirror), run).all(time_budget, quiet)
         run.write_json("summary.json", summary)
     return summary
+
+
+def _validated(values: dict[str, Any]) -> EncoderParameters:
+    for name in values:
+        if name not in EncoderParameters.model_fields:
+            raise UnknownParameter(
+                f"pretraining has no parameter {name!r}",
+                remedy=suggest(name, EncoderParameters.model_fields),
+            )
+    try:
+        return EncoderParameters(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidParameter(
+            f"the {first['loc'][0]!r} parameter of pretraining is not valid: {first['msg']}. "
+            f"Got {first['input']!r}"
+        ) from None
 
 
 def load_encoder(path: Path | str) -> tuple[GIN, EncoderParameters]:
@@ -231,9 +257,9 @@ class _Training:
                 for group in self.optimizer.param_groups:
                     group["lr"] = p.lr * rate
                 losses = self._losses(rows, drawn)
-                loss = sum(_WEIGHTS[k] * v for k, v in losses.items())
+                loss = torch.stack([_WEIGHTS[k] * v for k, v in losses.items()]).sum()
                 self.optimizer.zero_grad()
-                loss.backward()  # type: ignore[union-attr]
+                loss.backward()  # type: ignore[no-untyped-call]
                 self.optimizer.step()
                 for name, value in losses.items():
                     total[name] += float(value.detach()) * len(rows) / n
@@ -248,9 +274,7 @@ class _Training:
         self.run.log(**record)
         self._checkpoint()
 
-    def _losses(
-        self, rows: npt.NDArray[np.int64], drawn: np.random.Generator
-    ) -> dict[str, Tensor]:
+    def _losses(self, rows: npt.NDArray[np.int64], drawn: np.random.Generator) -> dict[str, Tensor]:
         batch = MoleculeBatch(self.graphs.take(rows))
         atoms = len(batch.element)
         hidden = torch.from_numpy(np.flatnonzero(drawn.random(atoms) < self.p.masked))
@@ -297,9 +321,7 @@ def moments(optimizer: torch.optim.Optimizer) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def restore_moments(
-    optimizer: torch.optim.Optimizer, tensors: dict[str, npt.NDArray[Any]]
-) -> None:
+def restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, npt.NDArray[Any]]) -> None:
     """Give Adam the state that :func:`moments` took."""
     state = optimizer.state_dict()
     found: dict[int, dict[str, Tensor]] = {}

@@ -117,7 +117,5 @@ class Profile:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _standardised(
-    labels: npt.NDArray[np.int8], mean: FloatArray, scale: FloatArray
-) -> FloatArray:
+def _standardised(labels: npt.NDArray[np.int8], mean: FloatArray, scale: FloatArray) -> FloatArray:
     return np.where(labels >= 0, (labels - mean) / scale, 0).astype(np.float32)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -92,6 +92,11 @@ class Relation(nn.Module):
         self.layers = nn.ModuleList(RelationLayer(width, edge_width) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
 
+    @property
+    def rounds(self) -> list[RelationLayer]:
+        """The layers, the first one first."""
+        return cast(list[RelationLayer], list(self.layers))
+
     def among_supports(self, supports: Tensor, keep: int) -> tuple[Tensor, Tensor]:
         """Relate the supports alone, without a query.
 
@@ -109,13 +114,11 @@ class Relation(nn.Module):
         x, n = self.dropout(supports), supports.shape[-2]
         first, second = _pairs(n)
         raw = x.new_zeros(*x.shape[:-1], n)
-        for layer in self.layers:
+        for layer in self.rounds:
             # Plain operations: the inner step of MAML is differentiated twice.
             a = layer.strength(torch.exp(-(x[..., first, :] - x[..., second, :]).abs()))
             raw = _square(a, n)
-            x = functional.leaky_relu(
-                layer.own(x) + _rows(raw, keep) @ layer.other(x), SLOPE
-            )
+            x = functional.leaky_relu(layer.own(x) + _rows(raw, keep) @ layer.other(x), SLOPE)
         return x, raw
 
     def forward(self, supports: Tensor, queries: Tensor, keep: int) -> Related:
@@ -130,7 +133,7 @@ class Relation(nn.Module):
         x_s, x_q = self.dropout(supports)[:, None], self.dropout(queries)
         n = supports.shape[-2]
         first, second = _pairs(n)
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.rounds):
             alone = query_alone and number == len(self.layers) - 1
             a_q = layer.strength(_across(x_q, x_s))
             other = layer.other(x_s)
@@ -166,7 +169,7 @@ class _PairFeatures(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, y, out = ctx.saved_tensors
         d_x, d_y = torch.zeros_like(x), torch.zeros_like(y)
@@ -254,7 +257,7 @@ def relation_reference(
     x = torch.cat([supports[:, None].expand(t, q, n, d), queries[:, :, None]], 2)
     found = []
     off = 1 - torch.eye(n + 1, dtype=x.dtype)
-    for layer in relation.layers:
+    for layer in relation.rounds:
         features = torch.exp(-(x[:, :, :, None] - x[:, :, None]).abs())
         raw = layer.strength(features) * off
         kept = torch.zeros_like(raw).scatter(-1, raw.topk(min(keep, n + 1), -1).indices, 1.0) * raw

@@ -105,7 +105,7 @@ class MoleculeGraphs:
     @classmethod
     def join(cls, parts: Sequence[MoleculeGraphs]) -> MoleculeGraphs:
         """Put the molecules of several collections behind one another."""
-        arrays = {
+        arrays: dict[str, Any] = {
             field.name: (
                 _offsets(np.concatenate([np.diff(getattr(part, field.name)) for part in parts]))
                 if field.name in ("atoms", "bonds")
@@ -186,7 +186,7 @@ def _compute(smiles: Sequence[str], names: Sequence[str], quiet: bool) -> Molecu
     )
 
 
-# RDKit's BondType: SINGLE 1, DOUBLE 2, TRIPLE 3, AROMATIC 12; BondDir: ENDUPRIGHT 4, ENDDOWNRIGHT 3.
+# RDKit's numbers of single, double, triple and aromatic, and of bonds that point up and down.
 _BOND_TYPES = {1: 0, 2: 1, 3: 2, 12: 3}
 _DIRECTIONS = {4: 1, 3: 2}
 
@@ -195,9 +195,7 @@ def _offsets(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def _ranges(
-    begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _ranges(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The integers of all ranges, one range behind the other."""
     length = end - begin
     at = np.repeat(begin - _offsets(length)[:-1], length)
