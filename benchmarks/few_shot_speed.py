@@ -8,9 +8,9 @@ the attention made for each, and one dense relation graph a query with all order
 layer. A step is nine tasks with ten shots and sixteen queries of Tox21: the queries' loss and its
 gradient in all weights, the encoder's included, in evaluation mode. The inner step is left out on
 both sides, since the published one depends on the queries and ours does not. Losses and gradients
-are compared before the clock starts. "frozen" is the step as `--method par` takes it: the encoder
-is not trained, so ours reads embeddings that were computed once, and plain runs the encoder's forward
-pass, as a code without that cache has to. One thread.
+are compared before the clock starts. "frozen" is the step as `--method par` takes it: the
+encoder is not trained, so ours reads embeddings that were computed once, and plain runs the
+encoder's forward pass, as a code without that cache has to. One thread.
 """
 
 from __future__ import annotations

@@ -55,7 +55,6 @@ class EncodedFewShot(FewShotEstimator):
     _encoder: GIN
     _profile: Profile
     _statistics: dict[str, FloatArray]
-    _represented: Represented | None
 
     # ---- learning ----------------------------------------------------------------------------
 
