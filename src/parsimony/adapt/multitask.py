@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,15 +25,19 @@ from pydantic import Field
 
 from parsimony import base
 from parsimony.adapt.episode_scores import EpisodeScores, measure_episodes
+from parsimony.adapt.episodes import evaluation_episodes
 from parsimony.adapt.few_shot import Adapted, FewShotEstimator, FloatArray, IntArray
 from parsimony.adapt.property_network import PropertyNetwork, train_network
 from parsimony.datasets.fingerprints import tanimoto
 from parsimony.datasets.molecule_features import MoleculeFeatures, molecule_features
+from parsimony.measure.multilabel import roc_auc
 from parsimony.run.folder import RunFolder
 
 __all__ = ["MultiTask"]
 
-CHOOSING = 5  # episodes of every validation task that epochs and weights are chosen by
+PATIENCE = 3  # looks at validation without a better one before choosing ends
+CHOOSING = 5  # most episodes of a validation task that epochs and weights are chosen by
+SUPPORTS = 40  # supports in all, of each number of shots, where there are many validation tasks
 
 
 class MultiTaskParameters(base.Parameters):
@@ -42,25 +47,28 @@ class MultiTaskParameters(base.Parameters):
     epochs: int | None = Field(
         None, ge=1, description="epochs of the network, ≥ 1; chosen where left out"
     )
-    most_epochs: int = Field(40, ge=1, description="most epochs that are tried, ≥ 1")
+    most_epochs: int = Field(192, ge=1, description="most epochs that are tried, ≥ 1")
     networks: int = Field(1, ge=1, description="networks whose logits are averaged, ≥ 1")
     lr: float = Field(2e-3, gt=0, description="learning rate of AdamW, > 0")
     weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay, ≥ 0")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout of hidden units, [0, 1)")
-    input_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of inputs, [0, 1)")
+    input_dropout: float = Field(0.2, ge=0, lt=1, description="dropout of inputs, [0, 1)")
     batch: int = Field(256, ge=1, description="molecules a step, ≥ 1")
-    mean: float = Field(1.0, ge=0, description="weight s of the training tasks' mean, ≥ 0")
+    mean: float | None = Field(
+        None, ge=0, description="weight s of the training tasks' mean, ≥ 0; chosen where left out"
+    )
     logits: float = Field(1.0, ge=0, description="weight a of the logits in the kernel, ≥ 0")
     units: float = Field(1.0, ge=0, description="weight b of the hidden units, ≥ 0")
-    fingerprints: float = Field(1.0, ge=0, description="weight c of the fingerprints, ≥ 0")
-    descriptors: float = Field(0.3, ge=0, description="weight d of the descriptors, ≥ 0")
+    fingerprints: float = Field(3.0, ge=0, description="weight c of the fingerprints, ≥ 0")
+    descriptors: float = Field(1.0, ge=0, description="weight d of the descriptors, ≥ 0")
     noise: float | None = Field(
         None, gt=0, description="variance σ² of a label, > 0; chosen where left out"
     )
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
 
 
-NOISES = (1.0, 3.0, 10.0)
+MEANS = (0.3, 1.0)
+NOISES = (3.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +99,11 @@ class MultiTask(FewShotEstimator):
         task, given = self.task_, self.resolved_
         self._features = molecule_features(task.data.smiles)
         chosen = given.model_copy(
-            update={"epochs": given.epochs or given.most_epochs, "noise": given.noise or NOISES[1]}
+            update={
+                "epochs": given.epochs or given.most_epochs,
+                "mean": MEANS[-1] if given.mean is None else given.mean,
+                "noise": given.noise or NOISES[1],
+            }
         )
         self.resolved_ = chosen
         self._held: list[Trained] = []
@@ -120,31 +132,40 @@ class MultiTask(FewShotEstimator):
             if epoch in looks:
                 self._held = [Trained.of(network, self._features) for _, _, network in steps]
                 represented = represent(self._held, self._features)
-                for noise in (given.noise,) if given.noise else NOISES:
-                    score = self._validated(represented, noise)
+                for choice, score in self._validated(represented, _choices(given)).items():
                     record["valid_roc_auc"] = max(score, record.get("valid_roc_auc", -1.0))
                     if score > best:
                         best, states = score, [trained.copy() for trained in self._held]
-                        self.resolved_ = p.model_copy(update={"epochs": epoch, "noise": noise})
+                        mean, noise = choice
+                        chosen = {"epochs": epoch, "mean": mean, "noise": noise}
+                        self.resolved_ = p.model_copy(update=chosen)
             self.history_.append(record)
             if run is not None:
                 run.log(**record)
+            if sum(e > self.resolved_.epochs for e in looks if e <= epoch) >= PATIENCE:
+                break
         self._held = states
 
-    def _validated(self, represented: Represented, noise: float) -> float:
-        found = [
-            measure_episodes(
-                self.task_, "valid", shots,
-                lambda support, labels: self._adapt(represented, support, labels, noise),
-                episodes=CHOOSING, seed=self.resolved_.seed,
-            ).roc_auc
-            for shots in self.task_.options.shots
-            if len(self.task_.drawable("valid", shots))
-        ]  # fmt: skip
-        return float(np.mean(found))
+    def _validated(
+        self, represented: Represented, choices: list[tuple[float, float]]
+    ) -> dict[tuple[float, float], float]:
+        """ROC-AUC by mean and noise, over tasks, episodes and shots; one kernel for all."""
+        found: dict[tuple[float, float], list[float]] = {choice: [] for choice in choices}
+        number = min(max(SUPPORTS // len(self.task_.valid_tasks), 1), CHOOSING)
+        for shots in self.task_.options.shots:
+            for episode in evaluation_episodes(
+                self.task_, "valid", shots, episodes=number, seed=self.resolved_.seed
+            ):
+                process = _Process(represented, episode.support, self.resolved_)
+                kernel = process.kernel(episode.queries)
+                for mean, noise in choices:
+                    process.learn(episode.labels, mean, noise)
+                    score = mean * represented.mean[episode.queries] + kernel @ process.alpha
+                    found[mean, noise].append(roc_auc(episode.answers == 1, score))
+        return {choice: float(np.mean(values)) for choice, values in found.items()}
 
     def _stream(self, tasks: IntArray, epochs: int, number: int, quiet: bool) -> Any:
-        p, labels = self.resolved_, self.task_.data.labels[:, tasks]
+        p, labels = self.resolved_, self.task_.taught[:, tasks]
         self.ledger_.add(
             flops=6.0 * epochs * int((labels >= 0).any(1).sum())
             * p.hidden * (self._features.counts.shape[1] + len(tasks))
@@ -191,10 +212,10 @@ class MultiTask(FewShotEstimator):
         self._represented_held = None
 
     def _adapt(
-        self, represented: Represented, support: IntArray, labels: npt.NDArray[np.int8],
-        noise: float | None = None,
-    ) -> Adapted:  # fmt: skip
-        return _Process(represented, support, labels, self.resolved_, noise)
+        self, represented: Represented, support: IntArray, labels: npt.NDArray[np.int8]
+    ) -> Adapted:
+        p = self.resolved_
+        return _Process(represented, support, p).learn(labels, p.mean, p.noise)
 
     # ---- persistence -------------------------------------------------------------------------
 
@@ -216,6 +237,12 @@ class MultiTask(FewShotEstimator):
                 }
                 found.append(Trained.from_tensors(own))
         self._held, self._networks = parts["held"], parts["all"]
+
+
+def _choices(given: Any) -> list[tuple[float, float]]:
+    """Mean and noise that are tried: the given ones, or all."""
+    means = MEANS if given.mean is None else (given.mean,)
+    return list(product(means, NOISES if given.noise is None else (given.noise,)))
 
 
 def _looks(epochs: int) -> list[int]:
@@ -269,8 +296,7 @@ def represent(networks: list[Trained], features: MoleculeFeatures) -> Represente
     z: npt.NDArray[np.float32] = np.mean(logits, 0, dtype=np.float32)
     h = np.concatenate(units, 1)
     h /= np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-6)
-    first = networks[0].network
-    values = (features.descriptors - first.mean.numpy()) / first.std.numpy()
+    values = networks[0].network.standardised(features)
     mean: npt.NDArray[np.float32] = z.mean(1)
     return Represented(
         mean, z / np.float32(np.sqrt(z.shape[1])), h, (features.counts > 0).view(np.uint8),
@@ -279,41 +305,48 @@ def represent(networks: list[Trained], features: MoleculeFeatures) -> Represente
 
 
 class _Process(Adapted):
-    """The posterior mean of the Gaussian process of one support."""
+    """The posterior mean of the Gaussian process of one support.
 
-    def __init__(
-        self, represented: Represented, support: IntArray, labels: npt.NDArray[np.int8],
-        weights: Any, noise: float | None,
-    ) -> None:  # fmt: skip
-        self.of, self.support, self.p = represented, support, weights
-        target = np.where(labels == 1, 1.0, -1.0)
-        wrong = target - self.p.mean * represented.mean[support]
-        kernel = self._kernel(support).astype(np.float64)
-        kernel += (noise or self.p.noise) * np.eye(len(support))
-        self.alpha = np.linalg.solve(kernel, wrong - wrong.mean())
+    Parameters
+    ----------
+    represented
+        All molecules.
+    support
+        Rows of the labelled ones.
+    weights
+        The parts of the kernel.
+    """
+
+    def __init__(self, represented: Represented, support: IntArray, weights: Any) -> None:
+        self.of, self.support, self.weights_of = represented, support, weights
         self.parameters = len(support)
+        self.gram = self.kernel(support).astype(np.float64)
 
-    def _kernel(self, molecules: IntArray) -> npt.NDArray[np.float32]:
+    def learn(self, labels: npt.NDArray[np.int8], mean: float, noise: float) -> _Process:
+        """Solve for the coefficients of the support."""
+        wrong = np.where(labels == 1, 1.0, -1.0) - mean * self.of.mean[self.support]
+        ridge = noise * np.eye(len(labels))
+        self.mean, self.alpha = mean, np.linalg.solve(self.gram + ridge, wrong - wrong.mean())
+        return self
+
+    def kernel(self, molecules: IntArray) -> npt.NDArray[np.float32]:
         """k(x, S), (n, n_support)."""
-        of, own = self.of, self.support
+        of, own, p = self.of, self.support, self.weights_of
         found = np.zeros((len(molecules), len(own)), np.float32)
         for weight, rows in (
-            (self.p.logits, of.logits),
-            (self.p.units, of.units),
-            (self.p.descriptors, of.descriptors),
-        ):
+            (p.logits, of.logits), (p.units, of.units), (p.descriptors, of.descriptors),
+        ):  # fmt: skip
             if weight:
                 found += weight * (rows[molecules] @ rows[own].T)
-        if self.p.fingerprints:
-            found += self.p.fingerprints * tanimoto(of.bits[molecules], of.bits[own])
+        if p.fingerprints:
+            found += p.fingerprints * tanimoto(of.bits[molecules], of.bits[own])
         return found
 
     def score(self, molecules: IntArray) -> FloatArray:
-        score: FloatArray = (
-            self.p.mean * self.of.mean[molecules] + self._kernel(molecules) @ self.alpha
-        )
-        return score
+        """Mean plus correction, (n,)."""
+        score: FloatArray = self.mean * self.of.mean[molecules]
+        return score + self.kernel(molecules) @ self.alpha
 
     def weights(self, molecules: IntArray) -> FloatArray:
         """What each support adds to the prior, without its sign."""
-        return np.abs(self._kernel(molecules) * self.alpha)
+        return np.abs(self.kernel(molecules) * self.alpha)

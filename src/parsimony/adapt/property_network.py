@@ -24,6 +24,7 @@ from parsimony.run.seeds import rng
 __all__ = ["PropertyNetwork", "train_network"]
 
 FloatArray = npt.NDArray[np.float32]
+FARTHEST = 6.0  # standard deviations of a descriptor
 CHUNK = 4096  # molecules at a time where nothing is trained
 _COUNTED = torch.log1p(torch.arange(256.0)).clamp(max=3.0)
 
@@ -63,10 +64,15 @@ class PropertyNetwork(nn.Module):
             self.std.copy_(values.std(0).clamp(min=1e-3))
 
     def inputs(self, features: MoleculeFeatures, rows: npt.NDArray[np.integer[Any]]) -> Tensor:
-        """Inputs (n, 2063) of some molecules."""
+        """Inputs (n, 2141) of some molecules."""
         counts = _COUNTED[torch.from_numpy(features.counts[rows]).long()]
-        values = (torch.from_numpy(features.descriptors[rows]) - self.mean) / self.std
-        return torch.cat([counts, values], 1)
+        return torch.cat([counts, torch.from_numpy(self.standardised(features, rows))], 1)
+
+    def standardised(self, features: MoleculeFeatures, rows: Any = slice(None)) -> FloatArray:
+        """Descriptors (n, 93) of some molecules, in standard deviations, at most 6."""
+        values = (features.descriptors[rows] - self.mean.numpy()) / self.std.numpy()
+        bounded: FloatArray = np.clip(values, -FARTHEST, FARTHEST)
+        return bounded
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden units (n, hidden) and logits (n, n_tasks)."""

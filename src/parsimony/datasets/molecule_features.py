@@ -24,6 +24,10 @@ DESCRIPTORS = (
     "logP (Crippen)", "molar refractivity", "polar surface", "molecular weight", "H-bond acceptors",
     "H-bond donors", "rotatable bonds", "aromatic rings", "rings", "share of sp3 carbons",
     "heavy atoms", "heteroatoms", "aliphatic rings", "surface (Labute)", "formal charge",
+    *(f"surface by logP {i + 1}" for i in range(12)),
+    *(f"surface by refractivity {i + 1}" for i in range(10)),
+    *(f"surface by partial charge {i + 1}" for i in range(14)),
+    *(f"molecular quantum number {i + 1}" for i in range(42)),
 )  # fmt: skip
 
 
@@ -35,7 +39,7 @@ class MoleculeFeatures:
     ----------
     counts : uint8 array, shape (n, 2048)
         How often each Morgan fragment of radius 2 occurs, folded; at most 255.
-    descriptors : float32 array, shape (n, 15)
+    descriptors : float32 array, shape (n, 93)
         Those of ``DESCRIPTORS``, as sign(x) log(1 + |x|).
     """
 
@@ -57,7 +61,7 @@ def molecule_features(smiles: Sequence[str]) -> MoleculeFeatures:
     MissingExtra
         RDKit is not installed.
     """
-    key = hashlib.sha256("\n".join([f"features 1 {RADIUS} {N_COUNTS}", *smiles]).encode())
+    key = hashlib.sha256("\n".join([f"features 2 {RADIUS} {N_COUNTS}", *smiles]).encode())
     path = cache_folder() / "features" / f"{key.hexdigest()[:32]}.npz"
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -99,7 +103,8 @@ def _compute(smiles: Sequence[str]) -> MoleculeFeatures:
                 of.CalcNumRings(molecule), of.CalcFractionCSP3(molecule),
                 molecule.GetNumHeavyAtoms(), of.CalcNumHeteroatoms(molecule),
                 of.CalcNumAliphaticRings(molecule), of.CalcLabuteASA(molecule),
-                Chem.GetFormalCharge(molecule),
+                Chem.GetFormalCharge(molecule), *of.SlogP_VSA_(molecule), *of.SMR_VSA_(molecule),
+                *of.PEOE_VSA_(molecule), *of.MQNs_(molecule),
             )  # fmt: skip
     values = np.nan_to_num(np.sign(values) * np.log1p(np.abs(values)))
     return MoleculeFeatures(counts, values.astype(np.float32))
