@@ -44,3 +44,15 @@ def test_new_molecules_have_predictions_alone():
     np.testing.assert_allclose(
         new.missing, np.broadcast_to((labels < 0).mean(0), (5, 3)), rtol=1e-6
     )
+
+
+def test_a_molecule_that_nobody_measured_teaches_nothing_and_is_predicted():
+    x, labels = random_data(3)
+    labels[4] = -1
+    rest = np.arange(len(x)) != 4
+    profile = Profile.learn(x, labels, 2.0)
+    without = Profile.learn(x[rest], labels[rest], 2.0)
+    np.testing.assert_allclose(profile.weights, without.weights, rtol=1e-4, atol=1e-6)
+    values = profile.of_data(labels)
+    np.testing.assert_allclose(values.measured[4], without.of_new(x[4:5]).measured[0], rtol=1e-4)
+    np.testing.assert_allclose(values.missing[4], profile.missing)

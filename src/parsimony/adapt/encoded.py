@@ -109,7 +109,7 @@ class EncodedFewShot(FewShotEstimator):
     def _labels(self) -> npt.NDArray[np.int8]:
         """Labels of the training tasks, and behind them those of the validation tasks."""
         columns = np.concatenate([self.task_.train_tasks, self.task_.valid_tasks])
-        return self.task_.data.labels[:, columns]
+        return self.task_.taught[:, columns]
 
     def scored(
         self, split: str, shots: int, *, episodes: int | None = None, seed: int = 0,

@@ -8,7 +8,8 @@ regression of all training tasks at once on embedding, fingerprint and descripto
     W = (XᵀX + λ I)⁻¹ XᵀP,    ŝ_i = x_i W
 
 with a molecule's own labels left out in closed form: (ŝ_i − h_ii p_i) / (1 − h_ii), where h is the
-diagonal of X (XᵀX + λ I)⁻¹ Xᵀ. Of a molecule that no training task measured only ŝ is known.
+diagonal of X (XᵀX + λ I)⁻¹ Xᵀ. Of a molecule that no training task measured only ŝ is known: it
+stands for the measured profile too, as the posterior mean of the standardised labels.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class Profile:
     @classmethod
     def learn(cls, x: FloatArray, labels: npt.NDArray[np.int8], penalty: float) -> Self:
         """Learn from structure features (n, D) and training labels (n, T), −1 where unmeasured."""
-        known = labels >= 0
+        seen = (labels >= 0).any(1)
+        known = labels[seen] >= 0
         count = np.maximum(known.sum(0), 1)
         mean = np.asarray((labels == 1).sum(0) / count, np.float32)
         scale = np.sqrt(np.maximum(mean * (1 - mean), 1e-4)).astype(np.float32)
@@ -80,9 +82,9 @@ class Profile:
         gram = penalty * np.eye(x.shape[1])
         moment = np.zeros((x.shape[1], labels.shape[1]))
         for at in range(0, len(x), _BLOCK):
-            part = x[at : at + _BLOCK]
-            gram += part.T @ part
-            moment += part.T @ p[at : at + _BLOCK]
+            rows = at + np.flatnonzero(seen[at : at + _BLOCK])
+            gram += x[rows].T @ x[rows]
+            moment += x[rows].T @ p[rows]
         inverse = np.linalg.inv(gram)
         weights = np.asarray(inverse @ moment, np.float32)
         narrow = inverse.astype(np.float32)
@@ -90,7 +92,7 @@ class Profile:
         for at in range(0, len(x), _BLOCK):
             part = x[at : at + _BLOCK]
             leverage = ((part @ narrow) * part).sum(1, keepdims=True)
-            leverage = np.minimum(leverage, 0.99)
+            leverage = np.minimum(leverage, 0.99) * seen[at : at + _BLOCK, None]
             own[at : at + _BLOCK] = (part @ weights - leverage * p[at : at + _BLOCK]) / (
                 1 - leverage
             )
@@ -99,17 +101,16 @@ class Profile:
 
     def of_data(self, labels: npt.NDArray[np.int8]) -> ProfileValues:
         """Return the values of the molecules that it was learned from."""
-        return ProfileValues(
-            _standardised(labels, self.mean, self.scale),
-            self.own / self.spread,
-            (labels < 0).astype(np.float32),
-        )
+        measured = _standardised(labels, self.mean, self.scale)
+        missing = (labels < 0).astype(np.float32)
+        new = missing.all(1)
+        measured[new], missing[new] = self.own[new], self.missing
+        return ProfileValues(measured, self.own / self.spread, missing)
 
     def of_new(self, x: FloatArray) -> ProfileValues:
         """Return the values of molecules that nobody measured: predictions alone."""
         predicted = np.asarray(x @ self.weights, np.float32)
         missing = np.broadcast_to(self.missing, predicted.shape)
-        # The prediction is the posterior mean of the standardised label.
         return ProfileValues(predicted, predicted / self.spread, np.ascontiguousarray(missing))
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
