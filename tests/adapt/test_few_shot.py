@@ -25,7 +25,10 @@ pytest.importorskip("sklearn", reason="two baselines need the extra calib")
 
 METHODS = sorted(name for name, cls in base.estimators().items() if cls.kind == "molecules")
 # Quick values for parameters that a method may declare.
-SMALL = {"epochs": 2, "trees": 20, "hidden": 16, "networks": 1}
+SMALL = {
+    "epochs": 2, "trees": 20, "hidden": 16, "networks": 1, "encoder": "random", "layers": 2,
+    "width": 16, "dim": 16, "edge_dim": 16, "steps": 60, "every": 20, "lr": 0.02,
+}  # fmt: skip
 OPTIONS = MoleculeOptions(shots=(5, 1), episodes=2)
 SUPPORT = ["OCCC", "OCCCCC", "CCCC", "ClCCC"]
 LABELS = [1, 1, 0, 0]

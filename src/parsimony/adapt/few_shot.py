@@ -66,6 +66,7 @@ class FewShotEstimator(Estimator):
     #: what the method calls the weights of the supports, where it has them
     weighing: str = ""
     _calibration: dict[int, BalancedCalibration] | None = None
+    _represented: Any = None
 
     # ---- what a method implements ------------------------------------------------------------
 
