@@ -39,6 +39,11 @@ _HOMES = {
     "fingerprint-ridge": "parsimony.adapt.fingerprint_methods:FingerprintRidge",
     "fingerprint-lr": "parsimony.adapt.fingerprint_methods:FingerprintLogistic",
     "fingerprint-rf": "parsimony.adapt.fingerprint_methods:FingerprintForest",
+    "ridge": "parsimony.adapt.closed_form:Ridge",
+    "prototype": "parsimony.adapt.closed_form:Prototype",
+    "par": "parsimony.adapt.par:PAR",
+    "pacia": "parsimony.adapt.pacia:PACIA",
+    "multitask": "parsimony.adapt.multitask:MultiTask",
 }
 
 

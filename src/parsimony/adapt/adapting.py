@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.adapt.calibrating import sigmoid
+from parsimony.adapt.calibrating import nearest, sigmoid
 from parsimony.datasets.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.datasets.smiles import canonical, reason_unreadable
 from parsimony.errors import FormatError, InvalidParameter
@@ -64,8 +64,6 @@ def adapt_molecules(
     top: int,
 ) -> dict[str, Any]:
     """Do what :meth:`parsimony.adapt.few_shot.FewShotEstimator.adapt` says."""
-    from parsimony.adapt.few_shot import nearest
-
     if prevalence is not None and not 0 < prevalence < 1:
         raise InvalidParameter(
             f"the prevalence must be in (0, 1). Got {prevalence}",
