@@ -73,7 +73,7 @@ class Profile:
     @classmethod
     def learn(cls, x: FloatArray, labels: npt.NDArray[np.int8], penalty: float) -> Self:
         """Learn from structure features (n, D) and training labels (n, T), −1 where unmeasured."""
-        seen = (labels >= 0).any(1)
+        seen = np.asarray((labels >= 0).any(1))
         known = labels[seen] >= 0
         count = np.maximum(known.sum(0), 1)
         mean = np.asarray((labels == 1).sum(0) / count, np.float32)
