@@ -14,8 +14,8 @@ from parsimony.datasets.molecule_graphs import MoleculeGraphs
 
 __all__ = ["PLAIN", "Inputs", "MoleculeInput", "Represented", "TransferPrior"]
 
-#: descriptors that are read, the first ones of molecule_features. With all 93 the prior fits its few
-#: training tasks too closely: ridge falls from .814 to .794 on the validation tasks of Tox21.
+#: descriptors that are read: the first ones of molecule_features. With all 93 the prior fits its
+#: few training tasks too closely: ridge falls from .814 to .794 on Tox21's validation tasks.
 PLAIN = 15
 SUMMARY = 3 + PLAIN
 
