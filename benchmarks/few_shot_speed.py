@@ -27,10 +27,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from parsimony.adapt.gin import GIN, MoleculeBatch, gin_reference
-from parsimony.adapt.inputs import Inputs
+from parsimony.adapt.inputs import PLAIN, Inputs
 from parsimony.adapt.par import PARNetwork, PARParameters
 from parsimony.adapt.relation import SLOPE, relation_reference
-from parsimony.datasets.molecule_features import DESCRIPTORS
 from parsimony.datasets.molecule_graphs import MoleculeGraphs, molecule_graphs
 from parsimony.datasets.molecule_table import load_molecules
 
@@ -42,7 +41,7 @@ def molecules(embedding: Tensor, graphs: MoleculeGraphs) -> Inputs:
     """Inputs without a profile, from embeddings (T, n, d)."""
     t, n = embedding.shape[:2]
     empty = torch.zeros(t, n, 1)
-    described = torch.zeros(t, n, len(DESCRIPTORS))
+    described = torch.zeros(t, n, PLAIN)
     rows = torch.zeros(t, n, dtype=torch.long)
     return Inputs(embedding, described, empty, empty, empty, torch.ones(t, 1, 1), rows, graphs)
 

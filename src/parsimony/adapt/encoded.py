@@ -20,7 +20,7 @@ from parsimony import base
 from parsimony.adapt.episode_scores import EpisodeScores, measure_episodes
 from parsimony.adapt.few_shot import FewShotEstimator
 from parsimony.adapt.gin import GIN
-from parsimony.adapt.inputs import Represented
+from parsimony.adapt.inputs import PLAIN, Represented
 from parsimony.adapt.pretraining import default_artefact, load_encoder, pretrain
 from parsimony.adapt.profile import Profile, ProfileValues
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
@@ -65,7 +65,7 @@ class EncodedFewShot(FewShotEstimator):
         smiles = self.task_.data.smiles
         graphs = molecule_graphs(smiles, quiet=quiet)
         raw = self._encoder.embed(graphs).numpy()
-        described = molecule_features(smiles).descriptors
+        described = molecule_features(smiles).descriptors[:, :PLAIN]
         bits = morgan_fingerprints(smiles)
         self._statistics = {
             "embedding": _moments(raw), "descriptors": _moments(described),
@@ -131,7 +131,7 @@ class EncodedFewShot(FewShotEstimator):
     def _represent(self, smiles: Sequence[str]) -> Represented:
         graphs = molecule_graphs(smiles)
         raw = self._encoder.embed(graphs).numpy()
-        described = molecule_features(smiles).descriptors
+        described = molecule_features(smiles).descriptors[:, :PLAIN]
         bits = morgan_fingerprints(smiles)
         values = self._profile.of_new(self._features(raw, described, bits))
         known = {text: row for row, text in enumerate(self.task_.data.smiles)}

@@ -10,12 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from parsimony.datasets.molecule_features import DESCRIPTORS
 from parsimony.datasets.molecule_graphs import MoleculeGraphs
 
-__all__ = ["Inputs", "MoleculeInput", "Represented", "TransferPrior"]
+__all__ = ["PLAIN", "Inputs", "MoleculeInput", "Represented", "TransferPrior"]
 
-SUMMARY = 3 + len(DESCRIPTORS)
+#: descriptors that are read: the first ones of molecule_features. With all 93 the prior fits its
+#: few training tasks too closely: ridge falls from .814 to .794 on Tox21's validation tasks.
+PLAIN = 15
+SUMMARY = 3 + PLAIN
 
 
 class Inputs(NamedTuple):

@@ -21,9 +21,10 @@ from torch.nn import functional
 
 from parsimony import base
 from parsimony.adapt.gin import GIN, MoleculeBatch, mean_pool
+from parsimony.adapt.inputs import PLAIN
 from parsimony.datasets.archive import cache_folder
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
-from parsimony.datasets.molecule_features import DESCRIPTORS, molecule_features
+from parsimony.datasets.molecule_features import molecule_features
 from parsimony.datasets.molecule_graphs import ELEMENTS, MASKED, molecule_graphs
 from parsimony.datasets.molecule_table import load_molecules
 from parsimony.errors import (
@@ -82,7 +83,7 @@ class SelfSupervised(nn.Module):
         d = parameters.width
         self.element = nn.Linear(d, ELEMENTS)
         self.bits = nn.Sequential(nn.Linear(d, 2 * d), nn.ReLU(), nn.Linear(2 * d, BITS))
-        self.descriptor = nn.Linear(d, len(DESCRIPTORS))
+        self.descriptor = nn.Linear(d, PLAIN)
 
     def losses(
         self, batch: MoleculeBatch, hidden: Tensor, bits: Tensor, described: Tensor
@@ -217,7 +218,9 @@ class _Training:
         begin = time.perf_counter()
         self.graphs = molecule_graphs(self.smiles, quiet=quiet)
         self.bits = np.packbits(morgan_fingerprints(self.smiles), axis=1)
-        self.described = torch.from_numpy(_standardised(molecule_features(self.smiles).descriptors))
+        self.described = torch.from_numpy(
+            _standardised(molecule_features(self.smiles).descriptors[:, :PLAIN])
+        )
         if (kept := self.run.load_checkpoint()) is not None:
             self._resume(*kept)
         self.seconds += time.perf_counter() - begin
