@@ -3,10 +3,11 @@
     python benchmarks/proxies.py umls [dim [epochs [structures]]]
 
 The same structures (the seven of the start, the rest drawn at random from all structures of 4 to 16
-blocks) are trained in full with three seeds, whose mean is the truth, and with another seed by each
-proxy: one full training, shorter rungs, shared vectors, the predictor (leave one out). Reported is
-Spearman's ρ to the truth, how many of the best eight a proxy's best quarter holds, and the share of
-one full training's processor time. Validation only, one thread.
+blocks) are trained in full with five seeds, whose mean is the truth, and with another seed by each
+proxy: one full training, rungs of fewer epochs, dimensions or entities, shared vectors, the
+predictor (leave one out). Reported is Spearman's ρ to the truth, how many of the best eight a
+proxy's best quarter holds, and the share of one full training's processor time. Validation only,
+one thread.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ import numpy as np
 from common import record
 
 from parsimony import datasets
-from parsimony.design import BilinearSpace
+from parsimony.design import BilinearSpace, Rung
 from parsimony.design.candidates import draw
 from parsimony.design.predictor import Predictor, rank_correlation
 from parsimony.embed.screening import screen
-from parsimony.embed.trial import run_trial
+from parsimony.symbol_search import SymbolTrial
 from parsimony.tasks.link import LinkTask
 
 BEST = 8
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2, 3, 4, 5)
 DEFAULTS = ["64", "60", "40"]
 
 
@@ -39,17 +40,18 @@ def main() -> None:
     drawn, _ = draw(space, lambda: space.sample(random), n - len(start), set(space.keys(start)))
     symbols = start + drawn
 
-    def measure(d: int, e: int, seed: int = 0) -> tuple[list[float], float]:
+    trial = SymbolTrial(task, {"threads": 1})
+
+    def measure(rung: Rung, seed: int = 0) -> tuple[list[float], float]:
         begin = time.process_time()
-        found = [
-            run_trial(task, s, dim=d, epochs=e, seed=seed, threads=1, every=e).valid_mrr
-            for s in symbols
-        ]
+        how = {"seed": seed, "dim": rung.dim, "epochs": rung.epochs, "entities": rung.entities}
+        found = [trial(symbol, **how).valid_mrr for symbol in symbols]
         return found, time.process_time() - begin
 
-    several = np.array([measure(dim, epochs, seed)[0] for seed in SEEDS])
+    whole = Rung(dim, epochs)
+    several = np.array([measure(whole, seed)[0] for seed in SEEDS])
     full = several.mean(axis=0).tolist()
-    one, seconds = measure(dim, epochs)
+    one, seconds = measure(whole)
     result = {
         "dataset": name,
         "structures": len(symbols),
@@ -77,9 +79,11 @@ def main() -> None:
         print(result["proxies"][-1], flush=True)
 
     report("one full training", one, seconds)
-    for d, e in ((dim // 4, epochs // 10), (dim // 4, epochs // 4), (dim // 2, epochs // 10),
-                 (dim // 2, epochs // 4), (dim, epochs // 10), (dim, epochs // 4)):  # fmt: skip
-        report(f"{d}d × {e} epochs", *measure(d, e))
+    short = (epochs // 10, epochs // 4)
+    rungs = [Rung(d, e) for d in (dim // 4, dim // 2, dim) for e in short]
+    rungs += [Rung(dim, e, share) for share in (0.3, 0.5) for e in (epochs // 4, epochs)]
+    for rung in rungs:
+        report(str(rung), *measure(rung))
     for e in (epochs, 4 * epochs):
         begin = time.process_time()
         shared = screen(task, symbols, dim=dim, epochs=e, seed=0, threads=1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from parsimony import datasets
 from parsimony.base import Estimator, load_run
 from parsimony.datasets import LinkData
+from parsimony.datasets.subgraph import walked_subgraph
 from parsimony.design import BilinearSpace, Budget, Rung, SearchResult, SearchSettings, TrialLedger
 from parsimony.design import search as search_space
 from parsimony.design.ladder import ladder_of
@@ -72,10 +72,15 @@ class SymbolTrial:
     task: LinkTask
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def __call__(self, structure: Symbol, *, seed: int, epochs: int, dim: int) -> Measured:
+    def __call__(
+        self, structure: Symbol, *, seed: int, epochs: int, dim: int, entities: float = 1.0
+    ) -> Measured:
         """See :class:`parsimony.design.trial.Evaluate`."""
+        task = self.task
+        if entities < 1:
+            task = LinkTask(walked_subgraph(task.data, entities, seed=seed))
         return run_trial(
-            self.task, structure, dim=dim, epochs=epochs, seed=seed,
+            task, structure, dim=dim, epochs=epochs, seed=seed,
             **{**self.settings, "every": epochs},
         )  # fmt: skip
 
@@ -135,8 +140,9 @@ def search_symbols(
     budget
         Of the trials; the final trainings come on top (``train_budget``).
     settings
-        Of the search (:class:`SearchSettings`, and ``ladder``: pairs of dimension and epochs) and
-        of the trainer; ``dim`` and ``epochs`` are those of the final trainings.
+        Of the search (:class:`SearchSettings`, and ``ladder``: dimension, epochs and perhaps a
+        share of the entities of each rung) and of the trainer; ``dim`` and ``epochs`` are those of
+        the final trainings.
     compare
         Named symbols that are trained to the end as well, best first.
     train_budget
@@ -149,8 +155,9 @@ def search_symbols(
     Returns
     -------
     estimator, summary
-        The best finalist on validation, and ``run, best, trials, comparison, predictor, rungs,
-        exhausted, seconds, notes``.
+        The best finalist on validation, and ``run, found, best, trials, algorithm, ladder,
+        comparison, named, predictor, rungs, exhausted, seconds, notes``: what search.json holds.
+        ``found`` names the finalist that the search itself put first.
 
     Raises
     ------
@@ -169,6 +176,7 @@ def search_symbols(
     rungs = given.pop("ladder", None)
     if "symbol" in given:
         raise UnknownParameter("a search chooses the symbol", remedy="use parsimony fit --symbol")
+    _require_known(given)
     trainer = Bilinear(**{"seed": seed, **given})
     loaded = data if isinstance(data, LinkData) else datasets.load(
         data, mirror=mirror, columns=columns, seed=seed
@@ -201,8 +209,6 @@ def search_symbols(
         )  # fmt: skip
         if on_searched is not None:
             on_searched()
-        searched = max(trial.at for trial in found.trials)
-        begin = time.perf_counter()
         finalists = _finalists(found, compare)
         runs = {
             name: _train(loaded, symbol, folder, given, seed, train_budget, quiet)
@@ -211,23 +217,35 @@ def search_symbols(
     best = max(runs, key=lambda name: _mrr(runs[name][1]))
     summary = {
         "run": str(folder),
+        "found": next(iter(finalists)),
         "best": {
             "symbol": str(finalists[best]), "name": finalists[best].name,
             "valid": _mrr(runs[best][1]), "patterns": finalists[best].patterns.words(),
         },
         "trials": len(found.trials),
         "algorithm": algorithm,
-        "ladder": [[rung.dim, rung.epochs] for rung in ladder],
+        "ladder": [rung.to_list() for rung in ladder],
         "comparison": _comparison(finalists, runs, best),
         "named": {name: _short(trial) for name, trial in found.named.items()},
         "predictor": found.predictor,
         "rungs": found.rungs,
         "exhausted": found.exhausted,
-        "seconds": {"search": searched, "final": time.perf_counter() - begin},
+        "seconds": _seconds(found.trials, runs, best),
         "notes": list(loaded.notes),
     }  # fmt: skip
     _publish(folder, Path(runs[best][1]["run"]), finalists, summary)
     return load_run(folder), summary
+
+
+def _require_known(given: dict[str, Any]) -> None:
+    own = [*SearchSettings.model_fields, "ladder"]
+    for name in given:
+        if name not in Bilinear.Parameters.model_fields:
+            known = [*own, *Bilinear.Parameters.model_fields]
+            raise UnknownParameter(
+                f"neither the search nor its trainer has a setting {name!r}",
+                remedy=suggest(name, known) or f"settings of the search: {', '.join(own)}",
+            )
 
 
 def _require_room(folder: Path, resume: bool) -> None:
@@ -244,9 +262,7 @@ def _finalists(found: SearchResult[Symbol], compare: int) -> dict[str, Symbol]:
     """The structure found, and the best named ones by the highest rung that they reached."""
     winner: Symbol = found.structure
     finalists = {winner.name or "found": winner}
-    named = sorted(
-        found.named.items(), key=lambda item: (-item[1].dim, -item[1].epochs, -item[1].valid)
-    )
+    named = sorted(found.named.items(), key=lambda item: (*_height(item[1].rung), -item[1].valid))
     others = [name for name, _ in named if Symbol.parse(name).key != winner.key]
     return finalists | {name: Symbol.parse(name) for name in others[:compare]}
 
@@ -263,12 +279,34 @@ def _train(
     return estimator, summary
 
 
+def _seconds(
+    trials: Sequence[Trial], runs: dict[str, tuple[Any, dict[str, Any]]], best: str
+) -> dict[str, float]:
+    """What the search cost, over all its resumed parts, and the training of the best one alone.
+
+    ``search`` is wall time; ``trials`` sums the trials, which engines of many processors overlap.
+    """
+    each = {name: float(summary["seconds"]) for name, (_, summary) in runs.items()}
+    return {
+        "search": max(trial.at for trial in trials),
+        "trials": sum(trial.seconds for trial in trials),
+        "final": sum(each.values()),
+        "training": each[best],
+    }
+
+
 def _mrr(summary: dict[str, Any]) -> float:
     return float(summary["valid"]["mrr"])
 
 
+def _height(rung: Rung) -> tuple[float, ...]:
+    """Sorts the highest rung first."""
+    return -rung.entities, -rung.dim, -rung.epochs
+
+
 def _short(trial: Trial) -> dict[str, Any]:
-    return {"dim": trial.dim, "epochs": trial.epochs, "valid": trial.valid}
+    names = ("dim", "epochs", "entities", "valid")
+    return {name: getattr(trial, name) for name in names}
 
 
 def _comparison(

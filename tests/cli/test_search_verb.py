@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 
 import pytest
@@ -41,6 +42,11 @@ def test_a_search_and_what_can_be_done_with_it(typed, tmp_path):
     assert measured["metrics"]["mrr"] == pytest.approx(done["best"]["valid"])
     config = tomllib.loads((run / "config.toml").read_text())
     assert config["parameters"]["dim"] == 16
+    assert typed("report", "found", "--json").json["report"].endswith("report.html")
+    page = (run / "report.html").read_text()
+    assert "The symbol that fits royal" in page
+    assert page.count('class="symbol"') == 1 + len(finalists)
+    assert "12 trials" in re.sub(r"<[^>]*>", "", page) or ">12<" in page
     words = ["--head", "Leopold_I_of_Belgium", "--relation", "uncle", "--json"]
     assert typed("predict", "found", *words).json["answers"]
     again = typed("fit", "royal", "--symbol", "found/knowledge.toml", *TINY[:4], "--json").json
@@ -71,6 +77,49 @@ def test_resuming_goes_on(typed, tmp_path):
         assert "trials.jsonl" in error["where"]
 
 
+def test_rungs_of_a_part_of_the_graph(typed, tmp_path):
+    rungs = ["--set", "ladder=[[16,4,0.5],[16,4],[16,8]]"]
+    done = typed("search", "royal", *SMALL, *rungs, "--out", "found", "--json").json
+    assert done["ladder"] == [[16, 4, 0.5], [16, 4], [16, 8]]
+    rows = (tmp_path / "found" / "search" / "trials.jsonl").read_text().splitlines()[1:]
+    trials = [json.loads(row) for row in rows]
+    shares = {row["stage"]: row["entities"] for row in trials}
+    assert shares == {"search": 0.5, "rung 1": 1.0, "rung 2": 1.0}
+    part, whole = ({r["parameters"] for r in trials if r["entities"] == s} for s in (0.5, 1.0))
+    assert len(part) == len(whole) == 1
+    assert part < whole or max(part) < max(whole)
+    wrong = ["--set", "ladder=[[16,4,0.001]]"]
+    error = typed("search", "royal", *SMALL, *wrong, "--out", "other", "--json", code=2).error
+    assert error["type"] == "EmptySplit"
+    assert "larger share" in error["remedy"]
+
+
+def test_a_person_edits_a_block(typed, tmp_path):
+    typed("search", "royal", *SMALL, "--compare", "0", "--out", "found", "--json")
+    path = tmp_path / "found" / "knowledge.toml"
+    rows = read_symbol(path).matrix().tolist()
+    at = next(j for j, value in enumerate(rows[0]) if not value)
+    rows[0][at] = -2
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f"[symbol]\nrows = {rows}\n")
+    typed("fit", "royal", "--symbol", "mine.toml", *TINY[:4], "--out", "mine", "--json")
+    assert read_symbol(tmp_path / "mine" / "knowledge.toml") == Symbol(rows)
+    rows[0][at] = -7
+    mine.write_text(f"[symbol]\nrows = {rows}\n")
+    error = typed("fit", "royal", "--symbol", "mine.toml", "--json", code=2).error
+    assert f"row 1, column {at + 1}" in error["message"]
+    assert error["where"] == "mine.toml"
+
+
+def test_what_a_resumed_search_cost_is_all_of_it(typed):
+    words = ["search", "royal", *SMALL, "--out", "found", "--json"]
+    first = typed(*words).json
+    assert set(first["seconds"]) == {"search", "trials", "final", "training"}
+    assert first["found"] in {row["name"] for row in first["comparison"]}
+    again = typed(*words, "--resume").json
+    assert again["seconds"] == first["seconds"]
+
+
 def test_people_can_read_it(typed):
     out = typed("search", "royal", *SMALL, "--out", "found").out
     assert "best structure" in out
@@ -90,10 +139,13 @@ def test_people_can_read_it(typed):
      (["--set", "dim=30"], "InvalidParameter", "4 equal chunks"),
      (["--set", "ladder=[[30,5]]"], "InvalidParameter", "4 equal chunks"),
      (["--set", "ladder=[[32,0]]"], "InvalidParameter", "at least 1"),
-     (["--set", "ladder=5"], "InvalidParameter", "pairs of dimension and epochs"),
+     (["--set", "ladder=5"], "InvalidParameter", "dimension, epochs"),
      (["--set", "ladder=[[32,5],[16,5]]"], "InvalidParameter", "do not grow"),
      (["--set", "explore=2"], "InvalidParameter", "explore"),
-     (["--set", "per_rond=2"], "UnknownParameter", "per_rond"),
+     (["--set", "ladder=[[32,5,0]]"], "InvalidParameter", "share above 0"),
+     (["--set", "ladder=[[32,5,0.5],[32,5,0.2]]"], "InvalidParameter", "do not grow"),
+     (["--set", "ladder=[[32,5,0.5,1]]"], "InvalidParameter", "share of the entities"),
+     (["--set", "per_rond=2"], "UnknownParameter", "did you mean 'per_round'"),
      (["--set", "symbol=SimplE"], "UnknownParameter", "fit --symbol")],
 )  # fmt: skip
 def test_wrong_words(typed, tmp_path, words, kind, told):

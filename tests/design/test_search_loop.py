@@ -23,7 +23,7 @@ from parsimony.design import (
 )
 from parsimony.design.algorithms import ALGORITHMS
 from parsimony.errors import InvalidParameter, TrainingDiverged, UnknownParameter
-from parsimony.run.engine import resolve_engine
+from parsimony.run.engine import LocalEngine, resolve_engine
 
 SPACE = BilinearSpace()
 SMALL = SearchSettings(per_round=4, candidates=32, parents=4)
@@ -162,6 +162,46 @@ def test_budgets(tmp_path):
             Budget(**wrong)
 
 
+def test_a_rung_may_see_a_part_of_the_entities(tmp_path):
+    """The share reaches the trainer, and a part is no measurement of the whole."""
+    asked = []
+
+    def evaluate(structure, *, seed, epochs, dim, entities=1.0):
+        asked.append(entities)
+        fit = TensorFit(n_entities=round(8 * entities))
+        return fit(structure, seed=seed, epochs=epochs, dim=dim)
+
+    ladder = (Rung(4, 20, 0.5), Rung(4, 20), Rung(8, 40))
+    result = run(tmp_path, ladder=ladder, evaluate=evaluate)
+    assert [t.entities for t in result.trials] == asked
+    assert {t.rung for t in result.trials} == set(ladder)
+    assert result.best.rung == ladder[-1]
+    assert result.rungs[0]["from"] == "4d × 20 epochs on 50 % of the entities"
+    again = run(
+        tmp_path, ladder=ladder, resume=True, evaluate=lambda *a, **k: pytest.fail("ran again")
+    )
+    assert figures(again) == figures(result)
+
+
+def test_equal_figures_rank_alike_in_any_order(tmp_path):
+    """Trials end in another order on another engine; ties must not follow it."""
+
+    def flat(structure, *, seed, epochs, dim):
+        return TrialResult(0.5, 0.0, 1, epochs)
+
+    class Backwards(LocalEngine):
+        def run(self, function, jobs, go_on):
+            allowed = [number for number, _ in enumerate(jobs) if go_on()]
+            return iter([(n, function(**jobs[n])) for n in reversed(allowed)])
+
+    found = [
+        run(tmp_path / name, evaluate=flat, engine=engine)
+        for name, engine in (("a", LocalEngine()), ("b", Backwards()))
+    ]
+    assert found[0].structure == found[1].structure
+    assert sorted(figures(found[0])) == sorted(figures(found[1]))
+
+
 def test_repeated_seeds_decide_by_their_mean(tmp_path):
     settings = SearchSettings(per_round=4, candidates=32, repeats=3, finalists=3)
     ladder = (Rung(4, 10), Rung(8, 20))
@@ -202,9 +242,15 @@ def test_a_diverging_structure_is_a_bad_one(tmp_path):
 def test_wrong_names_and_ladders(tmp_path):
     with pytest.raises(UnknownParameter, match="did you mean 'greedy'"):
         run(tmp_path / "a", algorithm="gredy")
-    for ladder in ((), (Rung(8, 5), Rung(4, 5)), (Rung(4, 5), Rung(4, 5))):
-        with pytest.raises(InvalidParameter):
-            run(tmp_path / f"{len(ladder)}{ladder[:1]}", ladder=ladder)
+    falling = (
+        (Rung(8, 5), Rung(4, 5)), (Rung(4, 5), Rung(4, 5)), (Rung(4, 5), Rung(4, 6, 0.5)),
+    )  # fmt: skip
+    for n, ladder in enumerate([(), *falling]):
+        with pytest.raises(InvalidParameter, match="do not grow"):
+            run(tmp_path / f"ladder {n}", ladder=ladder)
+    for share in (0.0, 1.5, float("nan")):
+        with pytest.raises(InvalidParameter, match="share above 0"):
+            Rung(4, 5, share)
     with pytest.raises(InvalidParameter):
         Rung(0, 5)
     with pytest.raises(UnknownParameter, match="engines: local, ray"):

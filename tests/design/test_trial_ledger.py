@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parsimony.design.ledger import LEDGER, TrialLedger
+from parsimony.design.settings import Rung
 from parsimony.design.trial import Trial
 from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
 
@@ -24,8 +25,18 @@ def test_what_is_written_is_read(tmp_path):
             ledger.append(row)
     with TrialLedger(tmp_path / "run", SUBJECT, resume=True) as ledger:
         assert list(ledger) == rows
-        assert ledger.find("k1", 0, 5, 8) == rows[1]
-        assert ledger.find("k1", 0, 6, 8) is None
+        assert ledger.find("k1", 0, Rung(8, 5)) == rows[1]
+        assert ledger.find("k1", 0, Rung(8, 6)) is None
+        assert ledger.find("k1", 0, Rung(8, 5, 0.5)) is None  # a part is another measurement
+
+
+def test_rows_of_before_there_were_subgraphs_are_of_all_entities(tmp_path):
+    with TrialLedger(tmp_path, SUBJECT) as ledger:
+        ledger.append(ROW)
+    path = tmp_path / LEDGER
+    path.write_text(path.read_text().replace(', "entities": 1.0', ""))
+    with TrialLedger(tmp_path, SUBJECT, resume=True) as ledger:
+        assert list(ledger) == [ROW]
 
 
 @pytest.mark.parametrize("cut", [1, 10, 200])
@@ -55,6 +66,9 @@ def test_other_data_are_refused(tmp_path):
         ledger.append(ROW)
     with pytest.raises(LedgerMismatch, match="data: 'abc' → 'xyz'"):
         TrialLedger(tmp_path, {**SUBJECT, "data": "xyz"}, resume=True)
+    other = {**SUBJECT, "trainer": {"lr": 0.5, "n3": 0.1}}
+    with pytest.raises(LedgerMismatch, match=r"something else: trainer\.n3: None → 0\.1;"):
+        TrialLedger(tmp_path, other, resume=True)
     with pytest.raises(RunExists, match="--resume"):
         TrialLedger(tmp_path, SUBJECT)
     with TrialLedger(tmp_path, SUBJECT, resume=True):  # the lock was given back

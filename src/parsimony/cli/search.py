@@ -132,17 +132,26 @@ def _readable(summary: dict[str, Any]) -> list[Any]:
             *[_with_interval(row.get(split)) for split in ("valid", "test")],
             _with_interval(gap),
         ])  # fmt: skip
+    seconds = summary["seconds"]
+    turned = []
+    if best["name"] not in (None, summary["found"]):
+        turned = [
+            f"the search had put {summary['found']} first; trained to the end, {best['name']} is "
+            "better on validation"
+        ]
     parts = [
         f"best structure{named}: {best['symbol']}",
         Symbol.parse(best["symbol"]).text(),
         f"expresses: {', '.join(best['patterns'])}",
+        *turned,
         "",
         table(
-            ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best less this"], rows
+            ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best less this, test"],
+            rows,
         ),
         "",
-        f"{summary['trials']} trials in {summary['seconds']['search']:.0f} s, final trainings "
-        f"{summary['seconds']['final']:.0f} s",
+        f"{summary['trials']} trials in {seconds['search']:.0f} s, final trainings "
+        f"{seconds['final']:.0f} s; the best one's alone {seconds['training']:.0f} s",
     ]
     predictor = summary["predictor"]
     if predictor and predictor["rank_correlation"] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ class LiveTable:
         self.shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._trials: list[Trial] = []
         self._live: Any = None
+        self._since = time.monotonic()
 
     def __enter__(self) -> LiveTable:
         """Begin."""
@@ -40,30 +42,41 @@ class LiveTable:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            self._live = Live(
+                console=Console(stderr=True), transient=True, refresh_per_second=1,
+                get_renderable=self.render,
+            )  # fmt: skip
+            self._since = time.monotonic()
             self._live.start()
         return self
 
     def show(self, trial: Trial) -> None:
         """Take in a trial and draw the table anew."""
-        self._trials.append(trial)
+        self._trials = [*self._trials, trial]  # another thread draws
+        self._since = time.monotonic()
         if self._live is not None:
-            self._live.update(self.render(), refresh=True)
+            self._live.refresh()
 
     def render(self) -> Any:
         """Return the table: the longest trainings first, each rung by its figure."""
         from parsimony.knowledge.symbol import Symbol
 
-        ranked = sorted(self._trials, key=lambda t: (-t.dim, -t.epochs, -t.valid))
-        rows = [
+        trials = self._trials
+        ranked = sorted(trials, key=lambda t: (-t.entities, -t.dim, -t.epochs, -t.valid))
+        columns = ["name", "structure", "valid MRR", "d", "epochs", "by"]
+        rows: list[list[Any]] = [
             [Symbol.parse(t.structure).name or "", t.structure, t.valid, t.dim, t.epochs, t.origin]
             for t in ranked[:_ROWS]
         ]
-        last = self._trials[-1]
+        if any(t.entities < 1 for t in trials):
+            columns.append("entities")
+            rows = [[*row, f"{t.entities:.0%}"] for row, t in zip(rows, ranked, strict=False)]
         of = f" of {self.budget.trials}" if self.budget.trials else ""
-        time = f" of {self.budget.seconds:.0f}" if self.budget.seconds else ""
-        title = f"{len(self._trials)}{of} trials, {last.at:.0f}{time} s; latest {last.valid:.4f}"
-        return table(["name", "structure", "valid MRR", "d", "epochs", "by"], rows, title=title)
+        most = f" of {self.budget.seconds:.0f}" if self.budget.seconds else ""
+        spent = (trials[-1].at if trials else 0.0) + time.monotonic() - self._since
+        latest = f"; latest {trials[-1].valid:.4f}" if trials else ""
+        title = f"{len(trials)}{of} trials, {spent:.0f}{most} s{latest}"
+        return table(columns, rows, title=title)
 
     def __exit__(
         self,

@@ -107,7 +107,7 @@ def _episodes(result: dict[str, Any]) -> list[Any]:
     left = len(by_task) - len(rows)
     return [
         table([f"{result['split']}, support", "roc_auc", "std over episodes", "ece"], whole),
-        f"{result['episodes']} episodes of {len(by_task):,} tasks, {result['n_queries']:,} queries, "
+        f"{result['episodes']} episodes of {len(by_task)} tasks, {result['n_queries']:,} queries; "
         f"{result['seconds_per_task']:.3f} s a task, {result['seconds']:.1f} s in all",
         f"{result['adapted_parameters']:,} adapted and {result['trained_parameters']:,} trained "
         "parameters",

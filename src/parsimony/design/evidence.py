@@ -62,9 +62,7 @@ def rung_evidence(ladder: Sequence[Rung], trials: Sequence[Trial]) -> list[dict[
     """
     figures = [
         {  # reversed: of several seeds the first counts
-            t.canonical: t.valid
-            for t in reversed(trials)
-            if (t.dim, t.epochs) == (rung.dim, rung.epochs)
+            t.canonical: t.valid for t in reversed(trials) if t.rung == rung
         }
         for rung in ladder
     ]
@@ -75,9 +73,8 @@ def rung_evidence(ladder: Sequence[Rung], trials: Sequence[Trial]) -> list[dict[
             rho = rank_correlation(
                 [figures[low][key] for key in both], [figures[high][key] for key in both]
             )
-            names = (f"{ladder[i].dim}d × {ladder[i].epochs} epochs" for i in (low, high))
             found.append(
-                {"from": next(names), "to": next(names), "structures": len(both),
+                {"from": str(ladder[low]), "to": str(ladder[high]), "structures": len(both),
                  "rank_correlation": rho}
             )  # fmt: skip
     return found

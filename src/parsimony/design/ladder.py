@@ -12,15 +12,15 @@ from parsimony.errors import InvalidParameter
 __all__ = ["check_ladder", "ladder_of"]
 
 
-def ladder_of(pairs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
+def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
     """Return the rungs from the shortest training to the longest.
 
     Parameters
     ----------
-    pairs
-        Pairs of dimension and epochs, or None: the final dimension for a tenth of the final
-        epochs, then for a quarter. (Structures are ranked very differently by smaller dimensions:
-        ``benchmarks/proxies.py``.)
+    rungs
+        Dimension, epochs and, where it is not 1, the share of the entities of each rung; or None:
+        the final dimension for a tenth of the final epochs, then for a quarter. (Structures are
+        ranked very differently by smaller dimensions: ``benchmarks/proxies.py``.)
     final
         The training that the winner gets.
     chunks
@@ -29,27 +29,32 @@ def ladder_of(pairs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
     Raises
     ------
     InvalidParameter
-        Not pairs of positive whole numbers, or a dimension that cannot be cut.
+        Not positive whole numbers and a share, or a dimension that cannot be cut.
     """
-    if pairs is None:
+    if rungs is None:
         derived = [Rung(final.dim, max(1, final.epochs // share)) for share in (10, 4)]
         return derived[:1] if derived[0] == derived[1] else derived
-    rungs = []
-    for pair in pairs if isinstance(pairs, (list, tuple)) else [pairs]:
-        whole = isinstance(pair, (list, tuple)) and len(pair) == 2
-        if not whole or not all(isinstance(n, int) and not isinstance(n, bool) for n in pair):
-            raise InvalidParameter(
-                f"a rung of the ladder is {pair!r}",
-                remedy="give pairs of dimension and epochs: --set ladder=[[64,5],[128,20]]",
-            )
-        if pair[0] % chunks:
-            raise InvalidParameter(
-                f"a rung's dimension of {pair[0]} cannot be cut into {chunks} equal chunks",
-                remedy=f"use multiples of {chunks}",
-            )
-        rungs.append(Rung(pair[0], pair[1]))
-    check_ladder(rungs)
-    return rungs
+    ladder = [_rung(rung, chunks) for rung in (rungs if isinstance(rungs, list) else [rungs])]
+    check_ladder(ladder)
+    return ladder
+
+
+def _rung(given: Any, chunks: int) -> Rung:
+    numbers = given if isinstance(given, (list, tuple)) else []
+    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers[:2])
+    shares = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers[2:])
+    if len(numbers) not in (2, 3) or not whole or not shares:
+        raise InvalidParameter(
+            f"a rung of the ladder is {given!r}",
+            remedy="give dimension, epochs and perhaps a share of the entities: "
+            "--set ladder=[[64,5,0.3],[64,5],[128,20]]",
+        )
+    if numbers[0] % chunks:
+        raise InvalidParameter(
+            f"a rung's dimension of {numbers[0]} cannot be cut into {chunks} equal chunks",
+            remedy=f"use multiples of {chunks}",
+        )
+    return Rung(*numbers)
 
 
 def check_ladder(ladder: Sequence[Rung]) -> None:
@@ -59,10 +64,13 @@ def check_ladder(ladder: Sequence[Rung]) -> None:
     ------
     InvalidParameter
     """
-    steps = pairwise(ladder)
-    grows = all(a != b and a.dim <= b.dim and a.epochs <= b.epochs for a, b in steps)
+    grows = all(
+        a != b and a.dim <= b.dim and a.epochs <= b.epochs and a.entities <= b.entities
+        for a, b in pairwise(ladder)
+    )
     if not ladder or not grows:
         raise InvalidParameter(
-            f"the rungs {[(r.dim, r.epochs) for r in ladder]} do not grow",
-            remedy="give (dimension, epochs) from the shortest training to the longest",
+            f"the rungs {[rung.to_list() for rung in ladder]} do not grow",
+            remedy="go from the shortest training to the longest: neither dimension nor epochs "
+            "nor the share of the entities may fall",
         )

@@ -15,15 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from parsimony.design.settings import Rung
 from parsimony.design.trial import Trial
 from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
 from parsimony.run.lock import FolderLock
 
-__all__ = ["LEDGER", "TrialLedger"]
+__all__ = ["LEDGER", "TrialLedger", "read_trials"]
 
 LEDGER = "trials.jsonl"
 _FORMAT = 1
 _FIELDS = {field.name for field in fields(Trial)}
+_OPTIONAL = {"entities"}  # ledgers of before there were subgraphs
 
 
 class TrialLedger:
@@ -53,7 +55,7 @@ class TrialLedger:
         self.path = Path(folder) / LEDGER
         self.subject = json.loads(json.dumps(subject))
         self.trials: list[Trial] = []
-        self._by_identity: dict[tuple[Any, ...], Trial] = {}
+        self._by_identity: dict[tuple[str, int, Rung], Trial] = {}
         self._stream: IO[bytes] | None = None
         self._lock = FolderLock(Path(folder))
         if self.path.exists() and not resume:
@@ -71,10 +73,8 @@ class TrialLedger:
             raise
 
     def _open(self) -> None:
-        whole = self.path.read_bytes() if self.path.exists() else b""
-        end = whole.rfind(b"\n") + 1
-        for number, line in enumerate(whole[:end].split(b"\n")[:-1], start=1):
-            row = _row(line, f"{self.path}:{number}")
+        end, rows = _rows(self.path)
+        for number, row in enumerate(rows, start=1):
             if number == 1:
                 self._require_same(row)
             else:
@@ -85,11 +85,11 @@ class TrialLedger:
             self._write({"ledger": _FORMAT, **self.subject})
 
     def _require_same(self, head: dict[str, Any]) -> None:
-        now = {"ledger": _FORMAT, **self.subject}
+        then, now = _flat(head), _flat({"ledger": _FORMAT, **self.subject})
         changed = [
-            f"{key}: {head.get(key)!r} → {now.get(key)!r}"
-            for key in dict.fromkeys([*now, *head])
-            if head.get(key) != now.get(key)
+            f"{key}: {then.get(key)!r} → {now.get(key)!r}"
+            for key in dict.fromkeys([*now, *then])
+            if then.get(key) != now.get(key)
         ]
         if changed:
             raise LedgerMismatch(
@@ -98,9 +98,9 @@ class TrialLedger:
                 where=str(self.path),
             )
 
-    def find(self, canonical: str, seed: int, epochs: int, dim: int) -> Trial | None:
+    def find(self, canonical: str, seed: int, rung: Rung) -> Trial | None:
         """Return the trial that was measured so, or None."""
-        return self._by_identity.get((canonical, seed, epochs, dim))
+        return self._by_identity.get((canonical, seed, rung))
 
     def append(self, trial: Trial) -> None:
         """Write a row; it is on disk when this returns."""
@@ -147,6 +147,36 @@ class TrialLedger:
         return len(self.trials)
 
 
+def _flat(subject: dict[str, Any]) -> dict[str, Any]:
+    """The subject with the settings of ``trainer`` as keys of their own, ``trainer.lr``."""
+    flat: dict[str, Any] = {}
+    for key, value in subject.items():
+        inner = value if isinstance(value, dict) else {}
+        flat |= {f"{key}.{name}": each for name, each in inner.items()} or {key: value}
+    return flat
+
+
+def read_trials(folder: Path | str) -> list[Trial]:
+    """Return the trials of a ledger that is only read, perhaps while a search writes to it.
+
+    Raises
+    ------
+    CorruptRun
+        A line that is no trial; names file and line.
+    """
+    path = Path(folder) / LEDGER
+    rows = list(_rows(path)[1])
+    return [_trial(row, f"{path}:{number}") for number, row in enumerate(rows[1:], start=2)]
+
+
+def _rows(path: Path) -> tuple[int, Iterator[dict[str, Any]]]:
+    """Where the last whole line ends, and the whole lines."""
+    whole = path.read_bytes() if path.exists() else b""
+    end = whole.rfind(b"\n") + 1
+    lines = whole[:end].split(b"\n")[:-1]
+    return end, (_row(line, f"{path}:{n}") for n, line in enumerate(lines, start=1))
+
+
 def _row(line: bytes, where: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
@@ -162,8 +192,8 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
 
 
 def _trial(row: dict[str, Any], where: str) -> Trial:
-    if set(row) != _FIELDS:
-        odd = sorted(set(row) ^ _FIELDS)
+    odd = sorted((_FIELDS - _OPTIONAL - set(row)) | (set(row) - _FIELDS))
+    if odd:
         raise CorruptRun(
             f"the line is no trial: {', '.join(odd)} missing or unknown",
             remedy="restore the file",

@@ -46,8 +46,8 @@ class Measuring(Generic[S]):
         self.space, self.evaluate, self.ledger, self.engine = space, evaluate, ledger, engine
         self.budget, self.seed, self.on_trial = budget, seed, on_trial
         self.trials: list[Trial] = []
-        self._started: set[tuple[Any, ...]] = set()
-        self._ended: set[tuple[Any, ...]] = set()
+        self._started: set[tuple[str, int, Rung]] = set()
+        self._ended: set[tuple[str, int, Rung]] = set()
         self._epochs, self._at = 0, 0.0
         # Wall time goes on where the last part of this search ended.
         self._begin = time.perf_counter() - max((trial.at for trial in ledger), default=0.0)
@@ -78,17 +78,16 @@ class Measuring(Generic[S]):
         trials: dict[int, Trial] = {}
         asked: list[int] = []
         for i, proposal in enumerate(proposals):
-            known = self.ledger.find(proposal.key, seed, rung.epochs, rung.dim)
+            known = self.ledger.find(proposal.key, seed, rung)
             if known is None:
                 asked.append(i)
             elif self._start(proposal, rung, seed, share):
                 trials[i] = known
                 self._end(known)
-        jobs = [
-            {"structure": proposals[i].structure, "seed": seed, "epochs": rung.epochs,
-             "dim": rung.dim}
-            for i in asked
-        ]  # fmt: skip
+        how: dict[str, float] = {"seed": seed, "epochs": rung.epochs, "dim": rung.dim}
+        if rung.entities < 1:
+            how["entities"] = rung.entities
+        jobs = [{"structure": proposals[i].structure, **how} for i in asked]
         following = iter(asked)
         if jobs:
             results = self.engine.run(
@@ -105,7 +104,7 @@ class Measuring(Generic[S]):
 
     def _start(self, proposal: Proposal[S], rung: Rung, seed: int, share: float) -> bool:
         """Charge a trial to the budget, once; whether it may start."""
-        identity = (proposal.key, seed, rung.epochs, rung.dim)
+        identity = (proposal.key, seed, rung)
         if identity in self._started:
             return True
         if not self.left(share):
@@ -138,6 +137,7 @@ class Measuring(Generic[S]):
             predicted=proposal.predicted,
             at=time.perf_counter() - self._begin,
             error=error,
+            entities=rung.entities,
         )
 
     def _end(self, trial: Trial) -> None:
@@ -150,12 +150,10 @@ class Measuring(Generic[S]):
             self.on_trial(trial)
 
 
-def _guarded(
-    evaluate: Evaluate[Any], structure: Any, seed: int, epochs: int, dim: int
-) -> tuple[Measured, str | None]:
+def _guarded(evaluate: Evaluate[Any], structure: Any, **how: Any) -> tuple[Measured, str | None]:
     """Evaluate; a training that diverges is a bad structure, not the end of the search."""
     begin = time.perf_counter()
     try:
-        return evaluate(structure, seed=seed, epochs=epochs, dim=dim), None
+        return evaluate(structure, **how), None
     except TrainingDiverged as error:
         return TrialResult(0.0, time.perf_counter() - begin, 0, 0), error.message

@@ -1,7 +1,8 @@
 """The search: an algorithm proposes on the lowest rung, the best climb the ladder.
 
 min over structures of the validation loss, subject to the best weights of each: the algorithm
-walks the outer problem with short trainings (the first rung of dimension and epochs), and
+walks the outer problem with short trainings (the first rung of dimension, epochs
+and share of the entities), and
 successive halving gives the promising structures longer ones. Only validation is looked at.
 """
 
@@ -202,17 +203,18 @@ def _climb(
 
 
 def _ranked(trials: Sequence[Trial], rung: Rung) -> list[Trial]:
-    """The structures of a rung, best first, each by its first trial; ties by age.
+    """The structures of a rung, best first, each by its first trial.
 
     Of a structure that was repeated the mean counts, and one with more seeds stands before one
-    for which the budget ended. A training that diverged ranks nowhere.
+    for which the budget ended. A training that diverged ranks nowhere. Ties go by the canonical
+    form: the order in which trials end differs between engines.
     """
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
-        if (trial.dim, trial.epochs) == (rung.dim, rung.epochs):
+        if trial.rung == rung:
             groups.setdefault(trial.canonical, []).append(trial)
     sound = [group for group in groups.values() if all(trial.error is None for trial in group)]
-    sound.sort(key=lambda group: (-len(group), -sum(trial.valid for trial in group) / len(group)))
+    sound.sort(key=lambda g: (-len(g), -sum(t.valid for t in g) / len(g), g[0].canonical))
     return [group[0] for group in sound]
 
 

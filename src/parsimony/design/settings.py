@@ -64,10 +64,23 @@ class SearchSettings(Parameters):
 
 @dataclass(frozen=True)
 class Rung:
-    """How much one trial is trained: a step of the ladder of successive halving."""
+    """How much one trial is trained: a step of the ladder of successive halving.
+
+    Parameters
+    ----------
+    dim, epochs : int
+    entities : float
+        Share of the entities, in (0, 1]: the trial sees the facts among so many of them.
+
+    Raises
+    ------
+    InvalidParameter
+        A rung that trains nothing.
+    """
 
     dim: int
     epochs: int
+    entities: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what trains nothing."""
@@ -76,6 +89,20 @@ class Rung:
                 f"a rung of dimension {self.dim} and {self.epochs} epochs",
                 remedy="both must be at least 1",
             )
+        if not 0 < self.entities <= 1:
+            raise InvalidParameter(
+                f"a rung with {self.entities:g} of the entities",
+                remedy="give a share above 0 and at most 1, such as 0.3",
+            )
+
+    def __str__(self) -> str:
+        """Print ``64d × 5 epochs``, and the share of the entities where it is not 1."""
+        of = "" if self.entities == 1 else f" on {100 * self.entities:g} % of the entities"
+        return f"{self.dim}d × {self.epochs} epochs{of}"
+
+    def to_list(self) -> list[float]:
+        """Return the form that ``--set ladder=`` takes."""
+        return [self.dim, self.epochs, *([self.entities] if self.entities < 1 else [])]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from parsimony.design.settings import Rung
 
 __all__ = ["Evaluate", "Measured", "Proposal", "Trial", "TrialResult"]
 
@@ -46,7 +48,11 @@ class TrialResult:
 
 
 class Evaluate(Protocol[S_contra]):
-    """The trainer: the same arguments give the same result."""
+    """The trainer: the same arguments give the same result.
+
+    It is called with ``entities`` as well, the share of them that the trial may see, on rungs where
+    that is below 1; a trainer that has no part of its data to train on need not take it.
+    """
 
     def __call__(self, structure: S_contra, *, seed: int, epochs: int, dim: int) -> Measured:
         """Train the structure and measure it on validation."""
@@ -63,7 +69,8 @@ class Proposal(Generic[S]):
     key : str
         Its canonical form.
     origin : str
-        Who chose it: ``start``, ``predictor``, ``chance``, ``order``, ``named``.
+        Who chose it: ``start``, ``predictor``, ``chance``, ``order``; on higher rungs ``climb``,
+        or ``named`` for a hand-made structure.
     predicted : float, optional
         What the predictor expected, in units of its own.
     """
@@ -83,7 +90,7 @@ class Trial:
     structure, canonical : str
         As text: as it was trained, and the form that all equivalent ones share.
     seed, epochs, dim : int
-        As asked for; with ``canonical`` they are the trial's identity.
+        As asked for; with ``canonical`` and ``entities`` they are the trial's identity.
     valid : float
         The validation figure; 0 for a training that diverged.
     seconds : float
@@ -100,6 +107,8 @@ class Trial:
         Wall seconds of the search, over all its resumed parts, when the trial ended.
     error : str, optional
         Why there is no figure.
+    entities : float
+        Share of the entities that the trial saw.
     """
 
     structure: str
@@ -116,8 +125,14 @@ class Trial:
     predicted: float | None
     at: float
     error: str | None = None
+    entities: float = 1.0
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def rung(self) -> Rung:
+        """How much it was trained."""
+        return Rung(self.dim, self.epochs, self.entities)
+
+    @property
+    def identity(self) -> tuple[str, int, Rung]:
         """What makes two trials the same measurement."""
-        return self.canonical, self.seed, self.epochs, self.dim
+        return self.canonical, self.seed, self.rung

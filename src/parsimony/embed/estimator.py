@@ -163,9 +163,7 @@ class EmbeddingEstimator(LinkEstimator):
             for name in self.shapes_
         }
         ledger = Ledger(self.parameters_count_, task.n_labels, previous)
-        penalties = Penalties(
-            p.n3, p.l2, p.dropout, p.input_dropout, getattr(p, "relation_weight", 0.0), p.unit_ball
-        )
+        penalties = Penalties.of(p)
         schedule = Schedule(
             p.epochs, p.batch, p.negatives, p.lr, p.decay, p.patience, p.every, p.seed
         )

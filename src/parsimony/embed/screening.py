@@ -72,7 +72,7 @@ def screen(
         for name, array in first.items()
     }
     scorings = [BilinearScoring(symbol.blocks) for symbol in symbols]
-    penalties = Penalties(p.n3, p.l2, p.dropout, p.input_dropout, p.relation_weight, p.unit_ball)
+    penalties = Penalties.of(p)
     queries = GroupedQueries.of(
         task.train_graph.triples, task.data.n_entities, task.n_relations, p.reciprocal
     )

@@ -177,7 +177,7 @@ class _Direction:
         to = paths.v if side == 0 else paths.u
         # edges of the ends lie sorted by node, at least one for each
         start = np.flatnonzero(np.diff(self.first[:, 0], prepend=-1))
-        self.sent = _summed(rho[0][self.first[:, 1]], start, len(paths.nodes[side]))
+        self.sent = _summed(rho[0][self.first[:, 1]], start, d)
         self.state1, self.excess = self._layer1(self.sent)
         ptr, column, weight, state, kind = paths.merged(side)
         source = np.zeros(len(start), np.int64)
@@ -187,10 +187,11 @@ class _Direction:
         self.z2 = np.asarray(csr_matrix((weight, column, ptr), shape=shape) @ message)
         if weights.b is not None:
             self.z2 += _background(paths.graph, rows, rho[1]) * self.constant
-        self.state2 = self.z2 @ w[1].T + self.bias[1]
+        self.state2 = np.maximum(self.z2 @ w[1].T + self.bias[1], 0)
         into = paths.factors(to, self.last[:, 1])
         self.into = rho[2][self.last[:, 1]] * into[:, None]
-        self.z3 = (self.into * np.maximum(self.state2, 0)[self.last[:, 0]]).sum(0)
+        self.reach = _summed(self.into, np.flatnonzero(np.diff(self.last[:, 0], prepend=-1)), d)
+        self.z3 = (self.reach * self.state2).sum(0)
         self.logit, self.slope = self._read(self.z3)
 
     def _layer1(self, sent: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -220,9 +221,9 @@ class _Direction:
         """The logit without some of this direction's edges."""
         rho, w = self.weights.rho, self.weights.w
         lost = self.first[gone.first]
-        source = np.unique(lost[:, 0])
-        sent = self.sent[source]
-        np.subtract.at(sent, np.searchsorted(source, lost[:, 0]), rho[0][lost[:, 1]])
+        start = np.flatnonzero(np.diff(lost[:, 0], prepend=-1))
+        source = lost[start, 0]
+        sent = self.sent[source] - _summed(rho[0][lost[:, 1]], start, rho.shape[2])
         changed = np.zeros(len(self.excess), bool)
         changed[source] = True
         less = np.zeros((len(self.excess), len(self.constant)))
@@ -236,10 +237,13 @@ class _Direction:
         row, of = np.unique(self.middle[edge, 2], return_inverse=True)
         z2 = self.z2[row]
         np.add.at(z2, of.ravel(), rho[1][self.middle[edge, 1]] * self.factor[edge, None] * what)
-        state2 = self.state2.copy()
-        state2[row] = z2 @ w[1].T + self.bias[1]
-        sent3 = np.maximum(state2, 0)[self.last[:, 0]] * ~gone.last[:, None]
-        return self._read((self.into * sent3).sum(0))[0]
+        state2 = np.maximum(z2 @ w[1].T + self.bias[1], 0)
+        z3 = self.z3 + (self.reach[row] * (state2 - self.state2[row])).sum(0)
+        if gone.last.any():
+            now = self.state2.copy()
+            now[row] = state2
+            z3 -= (self.into[gone.last] * now[self.last[gone.last, 0]]).sum(0)
+        return self._read(z3)[0]
 
 
 def flow_logit(paths: PathDigraph, weights: FlowWeights) -> tuple[float, FloatArray]:
@@ -248,10 +252,10 @@ def flow_logit(paths: PathDigraph, weights: FlowWeights) -> tuple[float, FloatAr
     return flow.logit, flow.shares(paths.walks())
 
 
-def _summed(values: FloatArray, start: IntArray, n: int) -> FloatArray:
-    """Sums of consecutive rows, (n, dim)."""
-    if not n:
-        return np.zeros((0, values.shape[1]))
+def _summed(values: FloatArray, start: IntArray, dim: int) -> FloatArray:
+    """Sums of the consecutive rows that begin at ``start``, (len(start), dim)."""
+    if not len(start):
+        return np.zeros((0, dim))
     return np.asarray(np.add.reduceat(values, start, axis=0))
 
 

@@ -98,7 +98,20 @@ def run_info(
         "best_epoch": summary.get("best_epoch"),
         "rules": rules,
         "explanations": explanations,
+        **_searched(run),
     }
+
+
+def _searched(run: RunFolder) -> RunInfo:
+    """The symbol of a bilinear run and, of a searched one, the search."""
+    symbol = (run.read_toml("knowledge.toml") or {}).get("symbol", {})
+    info: RunInfo = {"symbol": "\n".join(symbol["rows"])} if "rows" in symbol else {}
+    found = run.read_json("search.json")
+    if found is not None and "symbol" in found.get("best", {}):
+        from parsimony.design.ledger import read_trials
+
+        info["search"], info["trials"] = found, read_trials(run.path / "search")
+    return info
 
 
 def popularity_of(task: LinkTask) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Any
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.report.page_of_explanation import explanation_view
+from parsimony.report.page_of_search import search_view, symbol_view
 from parsimony.report.rows import BILL, flat_rows, learning_charts, named_rows
 from parsimony.report.run_info import RunInfo
 from parsimony.report.templating import amount, environment
@@ -65,7 +66,7 @@ def run_page(info: RunInfo) -> str:
         environment()
         .get_template("run.html.j2")
         .render(
-            title=info.get("title") or " on ".join(filter(None, (method, name))) or "A run",
+            title=info.get("title") or _title(info, method, name),
             method=method,
             notes=list(info.get("notes") or ()),
             split=split,
@@ -76,6 +77,10 @@ def run_page(info: RunInfo) -> str:
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
+            search=search_view(info["search"], info.get("trials") or ())
+            if info.get("search")
+            else {},
+            symbol=symbol_view(info["symbol"]) if info.get("symbol") else {},
             drug=_drug(info.get("drug")),
             bill=named_rows(info.get("ledger") or {}, BILL),
             config=list(flat_rows(config)),
@@ -84,6 +89,12 @@ def run_page(info: RunInfo) -> str:
             version=info.get("version") or __version__,
         )
     )
+
+
+def _title(info: RunInfo, method: str, name: str) -> str:
+    if info.get("search"):
+        return f"The symbol that fits {name}" if name else "A searched symbol"
+    return " on ".join(filter(None, (method, name))) or "A run"
 
 
 def _headline(result: Mapping[str, Any], popularity: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,10 +7,13 @@ The values are those that a run folder holds (``metrics.json``, ``ledger.json``,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.rules import Rule
+
+if TYPE_CHECKING:
+    from parsimony.design.trial import Trial
 
 __all__ = ["DataInfo", "Epoch", "RunInfo"]
 
@@ -46,7 +49,8 @@ class RunInfo(TypedDict, total=False):
     ``popularity`` is the audit's entry of that name, or metrics alone; ``explanations`` are
     objects or ``to_dict(full=True)``; ``rules`` are objects or ``{"text", …}``; ``notes`` are
     sentences printed under the title; ``drug`` is a second part on a screened drug: ``title,
-    lines, partners, explanation``.
+    lines, partners, explanation``; ``symbol`` is that of a bilinear run as text; ``search`` is what
+    search.json holds and ``trials`` the rows of the search's ledger.
     """
 
     title: str
@@ -61,5 +65,8 @@ class RunInfo(TypedDict, total=False):
     rules: Sequence[Rule | Mapping[str, Any]]
     explanations: Sequence[Explanation | Mapping[str, Any]]
     drug: Mapping[str, Any]
+    symbol: str
+    search: Mapping[str, Any]
+    trials: Sequence[Trial]
     notes: Sequence[str]
     version: str
