@@ -39,6 +39,12 @@ _HOMES = {
     "fingerprint-ridge": "parsimony.adapt.fingerprint_methods:FingerprintRidge",
     "fingerprint-lr": "parsimony.adapt.fingerprint_methods:FingerprintLogistic",
     "fingerprint-rf": "parsimony.adapt.fingerprint_methods:FingerprintForest",
+    "coldnas": "parsimony.adapt.coldnas:ColdNAS",
+    "film": "parsimony.adapt.coldnas:FiLM",
+    "means": "parsimony.adapt.rating_baselines:Means",
+    "popularity": "parsimony.adapt.rating_baselines:Popularity",
+    "evidence": "parsimony.adapt.rating_baselines:EvidenceRegression",
+    "ridge-head": "parsimony.adapt.rating_baselines:RidgeHead",
 }
 
 
@@ -66,7 +72,7 @@ class Estimator(ABC):
     """
 
     method: ClassVar[str]
-    #: the task that it learns: "link", "ddi" or "molecules"
+    #: the task that it learns: "link", "ddi", "molecules" or "coldstart"
     kind: ClassVar[str] = "link"
     Parameters: ClassVar[type[Parameters]]
 

@@ -5,8 +5,10 @@ Source: ColdNAS, WWW 2023 (arXiv 2306.03387); FiLM, AAAI 2018 (arXiv 1709.07871)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,7 @@ from parsimony.knowledge.formula import Formula
 from parsimony.run.folder import RunFolder
 from parsimony.tasks.coldstart import ColdStartTask, Person
 
-__all__ = ["ColdNAS", "FiLM", "ModulatedParameters"]
+__all__ = ["ColdNAS", "FiLM", "ModulatedParameters", "prepared"]
 
 Array = npt.NDArray[Any]
 _PEOPLE = 256  # predicted at a time
@@ -44,7 +46,7 @@ class FiLMParameters(base.Parameters):
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout, [0, 1)")
     item_dropout: float = Field(
-        0.5, ge=0, le=1, description="share of items unknown in a training step, [0, 1]"
+        0.95, ge=0, le=1, description="share of items unknown in a training step, [0, 1]"
     )
     lr: float = Field(3e-3, gt=0, description="learning rate of AdamW, > 0")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW, ≥ 0")
@@ -94,58 +96,46 @@ class ColdNAS(RatingEstimator):
 
     def _learn(self, *, run: RunFolder | None, time_budget: float | None, quiet: bool) -> int:
         task, p = self.task_, self.resolved_
-        self._evidence = Evidence(task)
-        block = self.block("train")
-        choosing = task.choosing()
-        asked = self.block_of(choosing) if choosing else None
+        ready = prepared(task)
         self._networks = []
         for member in range(p.members):
-            network, trained = self.train_one(
-                block, asked, choosing, p.seed + 1000 * member,
-                # checkpoints are those of a single network; members are short trainings
-                run=run if p.members == 1 else None, time_budget=time_budget, quiet=quiet,
-            )  # fmt: skip
+            seed = p.seed + 1000 * member
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                network = build(task, p)
+                network.standardise(ready.train)
+                trained = train(
+                    network, ready.train, lambda n, drawn: self.formula,
+                    self._look(network) if task.has("valid") else None, schedule_of(p, seed),
+                    # checkpoints are those of a single network; members are short trainings
+                    run=run if p.members == 1 else None,
+                    time_budget=None if time_budget is None else time_budget / p.members,
+                    quiet=quiet,
+                )  # fmt: skip
             self._networks.append(network)
             self.history_ += trained.history
             self.best_epoch_, self.ended_ = trained.best_epoch, trained.ended
         return sum(weight.numel() for net in self._networks for weight in net.parameters())
 
-    def train_one(
-        self, block: Block, asked: Block | None, choosing: list[Person], seed: int, **limits: Any
-    ) -> Any:
-        """Train one network with the formula; return it and what came of it."""
-        formula, p = self.formula, self.resolved_
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = build(self.task_, p)
-            network.standardise(block)
+    def _look(self, network: Modulated) -> Callable[[], float]:
+        task, block, people = self.task_, prepared(self.task_).choosing, self.task_.choosing()
 
-            def look() -> float:
-                assert asked is not None
-                found = answers(network, asked, formula)
-                measured = self.task_.measure(choosing, found)
-                return self.task_.skill(measured, choosing)
+        def look() -> float:
+            return task.skill(task.measure(people, answers(network, block, self.formula)), people)
 
-            schedule = schedule_of(p, seed)
-            trained = train(
-                network, block, lambda n, drawn: formula, look if choosing else None, schedule,
-                **limits,
-            )  # fmt: skip
-        return network, trained
+        return look
 
-    def block(self, split: str) -> Block:
-        """The users of a split, padded, with what others say of their items."""
-        return self.block_of(self.task_.people(split))
-
-    def block_of(self, people: Sequence[Person]) -> Block:
-        """People, padded, with what others say of their items."""
-        return block_of(people, self._evidence.of_all(people))
+    def skill(self) -> float:
+        """What a search maximises: 1 − MSE / MSE of the mean, over the supports of validation."""
+        self._require_fitted()
+        people = self.task_.choosing()
+        return self.task_.skill(self.task_.measure(people, self._predict(people)), people)
 
     def _predict(self, people: Sequence[Person]) -> list[Array]:
         found: list[Array] = []
         for at in range(0, len(people), _PEOPLE):
             part = people[at : at + _PEOPLE]
-            block = self.block_of(part)
+            block = block_of(part, prepared(self.task_).evidence.of_all(part))
             each = [answers(network, block, self.formula) for network in self._networks]
             found += [np.mean(rows, axis=0) for rows in zip(*each, strict=True)]
         return found
@@ -170,7 +160,6 @@ class ColdNAS(RatingEstimator):
         }
 
     def _restore(self, tensors: dict[str, Array]) -> None:
-        self._evidence = Evidence(self.task_)
         self._networks = []
         for i in range(self.resolved_.members):
             network = build(self.task_, self.resolved_)
@@ -190,6 +179,33 @@ class FiLM(ColdNAS):
     def formula(self) -> Formula:
         """FiLM everywhere."""
         return Formula.named()["FiLM"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every training on a task shares; computed once a task and process.
+
+    ``choosing`` is an empty block of training users where there is no validation user.
+    """
+
+    evidence: Evidence
+    train: Block
+    choosing: Block
+
+
+_PREPARED: WeakKeyDictionary[ColdStartTask, Prepared] = WeakKeyDictionary()
+
+
+def prepared(task: ColdStartTask) -> Prepared:
+    """Return the evidence and the blocks of a task."""
+    if task not in _PREPARED:
+        evidence = Evidence(task)
+        blocks = [
+            block_of(people, evidence.of_all(people))
+            for people in (task.people("train"), task.choosing() or task.people("train")[:1])
+        ]
+        _PREPARED[task] = Prepared(evidence, *blocks)
+    return _PREPARED[task]
 
 
 def build(task: ColdStartTask, parameters: Any) -> Modulated:

@@ -59,7 +59,7 @@ class Evidence:
         self._total = np.asarray(self._rated.sum(0)).ravel()
         self._sum = np.asarray(self._like.sum(0)).ravel()
 
-    def means(self, items: npt.NDArray[np.int32], less: tuple[FloatArray, FloatArray] | None = None
+    def means(self, items: npt.NDArray[np.int32], less: FloatArray | None = None
               ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
         """Return smoothed means, numbers of ratings and sums of items, less one user's own."""
         total, total_like = self._total[items], self._sum[items]
@@ -72,11 +72,10 @@ class Evidence:
         """Return what others say of a person's items."""
         like = self._like[:, person.items].toarray()
         rated = self._rated[:, person.items].toarray()
-        own = rated[person.user], like[person.user]
+        own = np.zeros((2, len(person.items)), np.float32)
         if person.user >= 0:
+            own[:] = rated[person.user], like[person.user]
             like[person.user] = rated[person.user] = 0
-        else:
-            own = np.zeros_like(own[0]), np.zeros_like(own[1])
         used = rated.any(1)
         like, rated = like[used], rated[used]
         mean, total, liked = self.means(person.items, own)
@@ -91,5 +90,10 @@ class Evidence:
         return Statistics(*(part.astype(np.float32) for part in (stats, near, both, count)))
 
     def of_all(self, people: Sequence[Person]) -> list[Statistics]:
-        """Return the statistics of several people."""
-        return [self.of(person) for person in people]
+        """Return the statistics of several people; redrawn supports of one share them."""
+        known: dict[tuple[int, bytes], Statistics] = {}
+        for person in people:
+            key = person.user, person.items.tobytes()
+            if key not in known:
+                known[key] = self.of(person)
+        return [known[person.user, person.items.tobytes()] for person in people]
