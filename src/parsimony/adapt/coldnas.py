@@ -51,7 +51,7 @@ class FiLMParameters(base.Parameters):
     lr: float = Field(3e-3, gt=0, description="learning rate of AdamW, > 0")
     weight_decay: float = Field(0.01, ge=0, description="of AdamW, ≥ 0")
     batch: int = Field(32, ge=1, description="users a step, ≥ 1")
-    least: int = Field(5, ge=0, description="ratings in a drawn support at least, ≥ 0")
+    least: int = Field(15, ge=0, description="ratings in a drawn support at least, ≥ 0")
     most: int = Field(25, ge=1, description="ratings in a drawn support at most, ≥ 1")
     epochs: int = Field(100, ge=1, description="most epochs, ≥ 1")
     patience: int = Field(30, ge=1, description="epochs without improvement before stopping, ≥ 1")

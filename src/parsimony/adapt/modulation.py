@@ -127,9 +127,7 @@ class Rows(nn.Module):
             begin = self._ptr[flat]
             times = self._ptr[flat + 1] - begin
             offsets = torch.cumsum(times, 0) - times
-            place = torch.arange(int(times.sum())) + torch.repeat_interleave(
-                begin - offsets, times
-            )
+            place = torch.arange(int(times.sum())) + torch.repeat_interleave(begin - offsets, times)
             found = found + self.table(self._index[place], offsets)[of]
         return found
 
@@ -188,7 +186,7 @@ class Modulated(nn.Module):
         self.spread.copy_(found.std(0, correction=0).clamp_min(1e-3))
 
     def inputs(self, block: Block) -> Tensor:
-        """x = [e_v ; e_u ; evidence] of all items of a block: (B, n, width)."""
+        """Join [e_v ; e_u ; evidence] of all items of a block, (B, n, width)."""
         embedded = self.drop(self.items(block.items))
         if self.training:
             embedded = embedded * (torch.rand(*block.items.shape, 1) >= self.item_dropout)

@@ -49,7 +49,9 @@ class _Closed(RatingEstimator):
             skills = []
             for shrink in self.grid:
                 self._fit(shrink)
-                skills.append(self.task_.skill(self.task_.measure(people, self._predict(people)), people))
+                skills.append(
+                    self.task_.skill(self.task_.measure(people, self._predict(people)), people)
+                )
             self._fit(self.grid[int(np.argmax(skills))])
         return sum(part.size for part in self._weights().values())
 
@@ -113,7 +115,9 @@ class _Linear(_Closed):
         super()._fit(shrink)
         if self._gram is None:
             people = self.task_.people("train")
-            x = np.concatenate([c[p.query] for c, p in zip(self._columns(people), people, strict=True)])
+            x = np.concatenate(
+                [c[p.query] for c, p in zip(self._columns(people), people, strict=True)]
+            )
             y = np.concatenate([p.ratings[p.query] for p in people]).astype(np.float64)
             self._center, self._spread = x.mean(0), x.std(0) + 1e-6
             z = (x - self._center) / self._spread

@@ -35,9 +35,7 @@ class RatingEstimator(Estimator):
     fallback: str = ""
 
     @abstractmethod
-    def _learn(
-        self, *, run: RunFolder | None, time_budget: float | None, quiet: bool
-    ) -> int:
+    def _learn(self, *, run: RunFolder | None, time_budget: float | None, quiet: bool) -> int:
         """Learn from the known ratings of ``task_``; return the number of trained parameters."""
 
     @abstractmethod
@@ -145,9 +143,7 @@ class RatingEstimator(Estimator):
 
     # ---- a new user --------------------------------------------------------------------------
 
-    def adapt(
-        self, support: Mapping[str, float], queries: Sequence[str]
-    ) -> dict[str, Any]:
+    def adapt(self, support: Mapping[str, float], queries: Sequence[str]) -> dict[str, Any]:
         """Predict a new user's ratings from a few.
 
         Parameters

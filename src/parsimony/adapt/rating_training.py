@@ -98,7 +98,9 @@ def train(
         begin, epoch = time.perf_counter(), len(history) + 1
         drawn = rng(schedule.seed, "epoch", epoch)
         torch.manual_seed(int(drawn.integers(1 << 60)))  # of dropout
-        rate = schedule.lr * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * (epoch - 1) / schedule.epochs)))
+        rate = schedule.lr * (
+            0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * (epoch - 1) / schedule.epochs))
+        )
         for group in optimizer.param_groups:
             group["lr"] = rate
         order, total = drawn.permutation(n), 0.0
@@ -196,7 +198,9 @@ def _resume(
     tensors: dict[str, Array], steps: int,
 ) -> dict[str, Array]:  # fmt: skip
     def part(prefix: str) -> dict[str, Array]:
-        return {k.removeprefix(prefix): v.copy() for k, v in tensors.items() if k.startswith(prefix)}
+        return {
+            k.removeprefix(prefix): v.copy() for k, v in tensors.items() if k.startswith(prefix)
+        }
 
     network.load_state_dict({k: torch.from_numpy(v) for k, v in part("now.").items()})
     for i, average in enumerate(mean):

@@ -40,7 +40,9 @@ def command(
     task: Annotated[
         str | None,
         typer.Option(
-            "--task", metavar="link|ddi|molecules|coldstart", help="What to learn [default: by the data]."
+            "--task",
+            metavar="link|ddi|molecules|coldstart",
+            help="What to learn [default: by the data].",
         ),
     ] = None,
     method: Annotated[
@@ -51,8 +53,8 @@ def command(
             "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp, "
             "prior, walks, emergnn or ensemble [default: neighbours]; for molecules "
             "fingerprint-ridge, fingerprint-lr, fingerprint-rf or tanimoto [default: "
-            "fingerprint-ridge]; for ratings coldnas, film, means, popularity, evidence or ridge-head "
-            "[default: coldnas].",
+            "fingerprint-ridge]; for ratings coldnas, film, means, popularity, evidence or "
+            "ridge-head [default: coldnas].",
         ),
     ] = None,
     out: Annotated[

@@ -173,9 +173,7 @@ def _number(text: str, where: str) -> float:
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise FormatError(
-            f"the rating {text!r} is no number", remedy="write a number", where=where
-        )
+        raise FormatError(f"the rating {text!r} is no number", remedy="write a number", where=where)
     return value
 
 
@@ -223,12 +221,13 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
     """MovieLens-1M: ``user::item::rating::time``, and what is known of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
     ratings = [_number(row[2], f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)]
-    data = _split(
-        folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed
-    )
+    data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
     features = {}
     words = ("gender", "age", "occupation", "zip")
-    for kind, file, names in (("user", "users.dat", data.users), ("item", "movies.dat", data.items)):
+    for kind, file, names in (
+        ("user", "users.dat", data.users),
+        ("item", "movies.dat", data.items),
+    ):
         path, known = folder / file, {}
         if path.is_file():
             for row in _fields(path, 5 if kind == "user" else 3):

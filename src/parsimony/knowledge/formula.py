@@ -5,9 +5,9 @@ of each operator, in a fixed order,
 
     h ← min(max(h, a), b) * c + d,
 
-each part of which may be left out. Any sequence of element-wise max, min, +, −, ×, ÷ with constants
-of the user can be rewritten so (ColdNAS, WWW 2023, arXiv 2306.03387, section 4.1), hence 2⁴ formulas
-a position and 65,536 for four positions. FiLM is ``h * c + d`` everywhere.
+each part of which may be left out. Any sequence of element-wise max, min, +, −, ×, ÷ with
+constants of the user can be rewritten so (ColdNAS, WWW 2023, arXiv 2306.03387), hence 2⁴ formulas a
+position and 65,536 for four positions. FiLM is ``h * c + d`` everywhere.
 
 As text the positions are separated by ``;`` or stand on lines of their own:
 
