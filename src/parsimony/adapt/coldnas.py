@@ -44,6 +44,9 @@ class FiLMParameters(base.Parameters):
     pooling: Literal["mean", "attention"] = Field(
         "attention", description="how ratings become a context: mean or attention"
     )
+    evidence: bool = Field(
+        True, description="whether what others' ratings say of an item is an input"
+    )
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout, [0, 1)")
     item_dropout: float = Field(
         0.95, ge=0, le=1, description="share of items unknown in a training step, [0, 1]"
@@ -215,6 +218,7 @@ def build(task: ColdStartTask, parameters: Any) -> Modulated:
         len(data.items), len(data.users), data.item_features, data.user_features, dim=p.dim,
         hidden=p.hidden, context=p.context, dropout=p.dropout, item_dropout=p.item_dropout,
         pooling=p.pooling,
+        evidence=p.evidence,
     )  # fmt: skip
 
 

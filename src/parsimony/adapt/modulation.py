@@ -154,12 +154,15 @@ class Modulated(nn.Module):
         NeurIPS 2017): an item's own vector else learns the few ratings by heart.
     pooling
         "mean" of what the ratings say (as published), or "attention": a weighted mean.
+    evidence
+        Whether what others' ratings say of an item is part of the input.
     """
 
     def __init__(
         self, items: int, users: int, item_features: Features, user_features: Features, *,
         dim: int, hidden: Sequence[int], context: int, dropout: float, item_dropout: float,
         pooling: str,
+        evidence: bool,
     ) -> None:  # fmt: skip
         super().__init__()
         self.items = Rows(items, item_features, dim, itself=True)
@@ -176,6 +179,7 @@ class Modulated(nn.Module):
             nn.Linear(a, b) for a, b in zip(self.widths, (*hidden, 1), strict=True)
         )
         self.drop, self.item_dropout = nn.Dropout(dropout), item_dropout
+        self.known = float(evidence)
         self.register_buffer("center", torch.zeros(N_EVIDENCE))
         self.register_buffer("spread", torch.ones(N_EVIDENCE))
 
@@ -194,7 +198,7 @@ class Modulated(nn.Module):
         if self.users is not None:
             of = self.users(block.users)[:, None].expand(*block.items.shape, -1)
             parts.append(self.drop(of))
-        parts.append((block.evidence() - self.center) / self.spread)
+        parts.append(self.known * (block.evidence() - self.center) / self.spread)
         return torch.cat(parts, -1)
 
     def context(self, x: Tensor, block: Block) -> Tensor:

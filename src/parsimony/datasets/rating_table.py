@@ -26,7 +26,7 @@ from parsimony.errors import EmptySplit, FormatError, InvalidParameter, UnknownD
 from parsimony.graph.files import check_file, read_text
 from parsimony.run.seeds import rng
 
-__all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_ratings"]
+__all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"]
 
 COLUMNS = ("user", "item", "rating")
 _TASKS, _MOVIES = "tasks.tsv", "ratings.dat"
@@ -105,9 +105,16 @@ def is_ratings(name_or_path: str) -> bool:
 
 
 def read_ratings(
-    path: str | os.PathLike[str], columns: tuple[str, ...] | None = None
+    path: str | os.PathLike[str], columns: tuple[str, ...] | None = None, *, empty: bool = False
 ) -> tuple[list[str], list[str], list[float]]:
     """Read user, item and rating of a CSV, TSV or Parquet file.
+
+    Parameters
+    ----------
+    columns
+        Their header names; two are those of item and rating, of one user.
+    empty
+        Whether a table without rows will do.
 
     Raises
     ------
@@ -130,7 +137,7 @@ def read_ratings(
                 or f"name user, item and rating by --columns; found: {', '.join(table.columns)}",
                 where=str(path),
             )
-    if not len(table):
+    if not len(table) and not empty:
         raise EmptySplit(f"no ratings in {path.name}", remedy="give at least one row")
     texts = [
         [(cell or "").strip() for cell in table[named[name.strip().lower()]].cast(pl.String)]
@@ -150,6 +157,26 @@ def read_ratings(
                 where=f"{path}:{i + 2}",
             )
     return users, items, ratings
+
+
+def read_items(path: str | os.PathLike[str]) -> list[str]:
+    """Read the column item of a table; each item once.
+
+    Raises
+    ------
+    MissingFile, NotAFile, FormatError, EmptySplit
+    """
+    path = check_file(path)
+    table = _table(path)
+    named = {name.strip().lower(): name for name in table.columns}
+    if "item" not in named:
+        raise FormatError(
+            "no column 'item'", remedy=f"found: {', '.join(table.columns)}", where=str(path)
+        )
+    items = [str(cell or "").strip() for cell in table[named["item"]]]
+    if not items:
+        raise EmptySplit(f"no items in {path.name}", remedy="give at least one row")
+    return list(dict.fromkeys(items))
 
 
 def _table(path: Path) -> pl.DataFrame:
