@@ -26,7 +26,8 @@ FLOORS = [
     ["tasks"],
     ["reason", "pairs", "embed", "adapt", "design"],
     ["fitting", "report"],
-    ["symbol_search"],
+    ["structure_search"],
+    ["symbol_search", "formula_search"],
     ["cli"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -44,6 +44,12 @@ _HOMES = {
     "par": "parsimony.adapt.par:PAR",
     "pacia": "parsimony.adapt.pacia:PACIA",
     "multitask": "parsimony.adapt.multitask:MultiTask",
+    "coldnas": "parsimony.adapt.coldnas:ColdNAS",
+    "film": "parsimony.adapt.coldnas:FiLM",
+    "means": "parsimony.adapt.rating_baselines:Means",
+    "popularity": "parsimony.adapt.rating_baselines:Popularity",
+    "evidence": "parsimony.adapt.rating_baselines:EvidenceRegression",
+    "ridge-head": "parsimony.adapt.rating_baselines:RidgeHead",
 }
 
 
@@ -71,7 +77,7 @@ class Estimator(ABC):
     """
 
     method: ClassVar[str]
-    #: the task that it learns: "link", "ddi" or "molecules"
+    #: the task that it learns: "link", "ddi", "molecules" or "coldstart"
     kind: ClassVar[str] = "link"
     Parameters: ClassVar[type[Parameters]]
 

@@ -8,7 +8,6 @@ beside them the files of the best finalist: ``evaluate``, ``predict`` and ``expl
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,41 +27,30 @@ from parsimony.design.trial import Measured, Trial
 from parsimony.embed.bilinear import Bilinear
 from parsimony.embed.screening import screen
 from parsimony.embed.trial import run_trial
-from parsimony.errors import EmptySplit, RunExists, UnknownParameter, suggest
+from parsimony.errors import EmptySplit, UnknownParameter
 from parsimony.fitting import fit
 from parsimony.knowledge.symbol import Symbol
 from parsimony.measure.bootstrap import bootstrap_interval
 from parsimony.report.figure_of_symbol import symbol_figure
 from parsimony.run.atomic import write_atomic
 from parsimony.run.engine import Engine, LocalEngine
-from parsimony.run.folder import RunFolder
+from parsimony.structure_search import (
+    by_rung,
+    publish,
+    require_known,
+    require_room,
+    seconds_of,
+    short,
+)
 from parsimony.tasks.link import LinkTask
 
-__all__ = ["search_symbols", "space_of"]
+__all__ = ["search_symbols"]
 
 #: Not of the trainer's identity: the numbers do not depend on them, or every trial has its own.
 _FREE = ("dim", "epochs", "seed", "threads", "patience", "every", "symbol")
 
-SPACES = ("bilinear",)
-
 #: Epochs of the shared training: so many of a trial's on the lowest rung.
 SCREENING = 4
-
-
-def space_of(name: str) -> BilinearSpace:
-    """Return a space by its name.
-
-    Raises
-    ------
-    UnknownParameter
-        No such space.
-    """
-    if name not in SPACES:
-        raise UnknownParameter(
-            f"unknown space {name!r}",
-            remedy=suggest(name, SPACES) or f"spaces of this version: {', '.join(SPACES)}",
-        )
-    return BilinearSpace()
 
 
 @dataclass(frozen=True)
@@ -115,7 +103,6 @@ def search_symbols(
     *,
     out: Path | str,
     budget: Budget,
-    space: str = "bilinear",
     algorithm: str = "greedy",
     settings: dict[str, Any] | None = None,
     compare: int = 1,
@@ -170,13 +157,13 @@ def search_symbols(
     """
     given = dict(settings or {})
     seed = int(given.pop("seed", seed))
-    where = space_of(space)
+    where = BilinearSpace()
     named = [name for name in SearchSettings.model_fields if name in given]
     search_settings = SearchSettings.of({name: given.pop(name) for name in named})
     rungs = given.pop("ladder", None)
     if "symbol" in given:
         raise UnknownParameter("a search chooses the symbol", remedy="use parsimony fit --symbol")
-    _require_known(given)
+    require_known(given, Bilinear.Parameters.model_fields)
     trainer = Bilinear(**{"seed": seed, **given})
     loaded = data if isinstance(data, LinkData) else datasets.load(
         data, mirror=mirror, columns=columns, seed=seed
@@ -190,7 +177,7 @@ def search_symbols(
     final = Rung(trainer.resolved_.dim, trainer.resolved_.epochs)
     ladder = ladder_of(rungs, final, chunks=4, parts=True)
     folder = Path(out)
-    _require_room(folder, resume)
+    require_room(folder, resume)
     fixed = trainer.resolved_.model_dump()
     subject = {
         "space": where.name, "data": loaded.content_hash, "name": loaded.name,
@@ -226,44 +213,23 @@ def search_symbols(
         "algorithm": algorithm,
         "ladder": [rung.to_list() for rung in ladder],
         "comparison": _comparison(finalists, runs, best),
-        "named": {name: _short(trial) for name, trial in found.named.items()},
+        "named": {name: short(trial) for name, trial in found.named.items()},
         "predictor": found.predictor,
         "rungs": found.rungs,
         "exhausted": found.exhausted,
-        "seconds": _seconds(found.trials, runs, best),
+        "seconds": seconds_of(found.trials, runs, best),
         "notes": list(loaded.notes),
     }  # fmt: skip
-    _publish(folder, Path(runs[best][1]["run"]), finalists, summary)
+    publish(folder, Path(runs[best][1]["run"]), summary)
+    symbol_figure(finalists, folder / "symbols.png")
     return load_run(folder), summary
-
-
-def _require_known(given: dict[str, Any]) -> None:
-    own = [*SearchSettings.model_fields, "ladder"]
-    for name in given:
-        if name not in Bilinear.Parameters.model_fields:
-            known = [*own, *Bilinear.Parameters.model_fields]
-            raise UnknownParameter(
-                f"neither the search nor its trainer has a setting {name!r}",
-                remedy=suggest(name, known) or f"settings of the search: {', '.join(own)}",
-            )
-
-
-def _require_room(folder: Path, resume: bool) -> None:
-    found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    if found and not (resume and "search" in found):
-        raise RunExists(
-            "the folder holds no search" if resume else "the run folder is not empty",
-            remedy="choose another --out" + ("" if resume else ", or continue it with --resume"),
-            where=str(folder),
-        )
 
 
 def _finalists(found: SearchResult[Symbol], compare: int) -> dict[str, Symbol]:
     """The structure found, and the best named ones by the highest rung that they reached."""
     winner: Symbol = found.structure
     finalists = {winner.name or "found": winner}
-    named = sorted(found.named.items(), key=lambda item: (*_height(item[1].rung), -item[1].valid))
-    others = [name for name, _ in named if Symbol.parse(name).key != winner.key]
+    others = [name for name in by_rung(found.named) if Symbol.parse(name).key != winner.key]
     return finalists | {name: Symbol.parse(name) for name in others[:compare]}
 
 
@@ -279,34 +245,8 @@ def _train(
     return estimator, summary
 
 
-def _seconds(
-    trials: Sequence[Trial], runs: dict[str, tuple[Any, dict[str, Any]]], best: str
-) -> dict[str, float]:
-    """What the search cost, over all its resumed parts, and the training of the best one alone.
-
-    ``search`` is wall time; ``trials`` sums the trials, which engines of many processors overlap.
-    """
-    each = {name: float(summary["seconds"]) for name, (_, summary) in runs.items()}
-    return {
-        "search": max(trial.at for trial in trials),
-        "trials": sum(trial.seconds for trial in trials),
-        "final": sum(each.values()),
-        "training": each[best],
-    }
-
-
 def _mrr(summary: dict[str, Any]) -> float:
     return float(summary["valid"]["mrr"])
-
-
-def _height(rung: Rung) -> tuple[float, ...]:
-    """Sorts the highest rung first."""
-    return -rung.entities, -rung.dim, -rung.epochs
-
-
-def _short(trial: Trial) -> dict[str, Any]:
-    names = ("dim", "epochs", "entities", "valid")
-    return {name: getattr(trial, name) for name in names}
 
 
 def _comparison(
@@ -342,21 +282,3 @@ def _comparison(
                 for split, values in reciprocal[row["name"]].items()
             }
     return rows
-
-
-def _publish(
-    folder: Path, winner: Path, finalists: dict[str, Symbol], summary: dict[str, Any]
-) -> None:
-    """Put the winner's files into the run folder, the seal last."""
-    (folder / "checksums.json").unlink(missing_ok=True)
-    for path in sorted(winner.iterdir(), key=lambda path: path.name == "checksums.json"):
-        target = folder / path.name
-        if path.name in ("checkpoints", ".lock"):
-            continue
-        if path.is_dir():
-            shutil.copytree(path, target, dirs_exist_ok=True)
-        else:
-            write_atomic(target, path.read_bytes())
-    RunFolder.open(folder)  # whole?
-    write_atomic(folder / "search.json", json.dumps(summary, indent=1) + "\n")
-    symbol_figure(finalists, folder / "symbols.png")

@@ -17,10 +17,17 @@ def command(
     run: Run,
     support: Annotated[
         Path,
-        typer.Option("--support", metavar="FILE.csv", help="Labelled molecules: smiles, label."),
+        typer.Option(
+            "--support",
+            metavar="FILE.csv",
+            help="Labelled molecules: smiles, label. Or a user's ratings: item, rating.",
+        ),
     ],
     predict: Annotated[
-        Path, typer.Option("--predict", metavar="FILE.csv", help="Molecules to predict: smiles.")
+        Path,
+        typer.Option(
+            "--predict", metavar="FILE.csv", help="Molecules to predict: smiles. Or items: item."
+        ),
     ],
     prevalence: Annotated[
         float | None,
@@ -51,9 +58,9 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Adapt to labelled molecules and predict others, with the supports that speak for it."""
+    """Adapt to labelled molecules, or to a new user's ratings, and predict others."""
     from parsimony.cli.screened import check_table
-    from parsimony.errors import UnknownParameter
+    from parsimony.errors import UnknownParameter, UsageError
 
     output = Output(as_json, quiet)
     check_output(html)
@@ -62,7 +69,18 @@ def command(
         raise UnknownParameter(
             f"--bad-smiles is refuse or skip. Got {bad_smiles!r}", remedy="--bad-smiles skip"
         )
-    estimator = open_run(run, "molecules")
+    estimator = open_run(run)
+    if estimator.kind == "coldstart":
+        if html is not None or prevalence is not None:
+            raise UsageError(
+                "--html and --prevalence are for molecules, and this run is of ratings"
+            )
+        from parsimony.cli.adapt_ratings import adapt_ratings
+
+        adapt_ratings(output, estimator, support, predict, top, out)
+        return
+    if estimator.kind != "molecules":
+        open_run(run, "molecules")  # raises, and says what to ask instead
     from parsimony.adapt.user_tables import read_queries, read_support
 
     labelled = read_support(support)

@@ -25,8 +25,10 @@ from parsimony.cli.options import (
 )
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 
-_TASKS = ("link", "ddi", "molecules")
-_DEFAULTS = {"link": "redgnn", "ddi": "neighbours", "molecules": "fingerprint-ridge"}
+_TASKS = ("link", "ddi", "molecules", "coldstart")
+_DEFAULTS = {
+    "link": "redgnn", "ddi": "neighbours", "molecules": "fingerprint-ridge", "coldstart": "coldnas",
+}  # fmt: skip
 _ENDED = {
     "time budget": "the time budget (a larger one and --resume go on)",
     "patience": "patience (no better on validation for long)",
@@ -38,7 +40,9 @@ def command(
     task: Annotated[
         str | None,
         typer.Option(
-            "--task", metavar="link|ddi|molecules", help="What to learn [default: by the data]."
+            "--task",
+            metavar="link|ddi|molecules|coldstart",
+            help="What to learn [default: by the data].",
         ),
     ] = None,
     method: Annotated[
@@ -49,7 +53,8 @@ def command(
             "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp, "
             "prior, walks, emergnn or ensemble [default: neighbours]; for molecules "
             "fingerprint-ridge, fingerprint-lr, fingerprint-rf, tanimoto, multitask, ridge, "
-            "prototype, par or pacia [default: fingerprint-ridge].",
+            "prototype, par or pacia [default: fingerprint-ridge]; for ratings coldnas, film, "
+            "means, popularity, evidence or ridge-head [default: coldnas].",
         ),
     ] = None,
     out: Annotated[
@@ -69,6 +74,14 @@ def command(
             help="Scoring function of method bilinear: a knowledge.toml, a text file, or a name.",
         ),
     ] = None,
+    formula: Annotated[
+        str | None,
+        typer.Option(
+            "--formula",
+            metavar="FILE|NAME",
+            help="Modulation of method coldnas: a knowledge.toml, a text file, or a name.",
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs.")] = None,
     time_budget: Annotated[
         str | None, typer.Option("--time-budget", metavar="20m", help="Most wall time in all.")
@@ -83,10 +96,13 @@ def command(
 ) -> None:
     """Train a method and write a run folder."""
     output = Output(as_json, quiet)
-    method = _method(task, method or ("bilinear" if symbol is not None else None), data)
+    given = "bilinear" if symbol is not None else "coldnas" if formula is not None else None
+    method = _method(task, method or given, data)
     parameters = parse_settings(settings)
     if symbol is not None:
         parameters["symbol"] = _symbol(symbol, method)
+    if formula is not None:
+        parameters["formula"] = _formula(formula, method)
     names = parse_columns(columns)
     budget = _seconds(time_budget)
     _check_device(device)
@@ -151,9 +167,12 @@ def _task_of(data: str) -> str | None:
     """The task that data are made for; None where they do not say."""
     from parsimony.datasets import registry
     from parsimony.datasets.molecule_table import is_molecules
+    from parsimony.datasets.rating_table import is_ratings
 
     if data in registry.names("ddi") or (Path(data) / "drugs.tsv").is_file():
         return "ddi"
+    if is_ratings(data):
+        return "coldstart"
     return "molecules" if is_molecules(data) else None
 
 
@@ -185,6 +204,35 @@ def _symbol(given: str, method: str) -> str:
     if path.suffix in (".toml", ".txt") or path.is_dir() or len(path.parts) > 1:
         raise MissingFile("no symbol there", remedy="a file or a name", where=given)
     return str(Symbol.parse(given))
+
+
+def _formula(given: str, method: str) -> str:
+    """Read a formula by its file, its run folder, its name or its text.
+
+    Raises
+    ------
+    InvalidParameter
+        A method that has its own modulation.
+    MissingFile
+        What looks like a path, and nothing is there.
+    FormatError
+        A file or a text that holds no formula.
+    """
+    from parsimony.errors import MissingFile
+    from parsimony.knowledge.formula import Formula, read_formula
+
+    if method != "coldnas":
+        raise InvalidParameter(
+            f"method {method!r} takes no formula", remedy="--method coldnas, or leave it out"
+        )
+    path = Path(given)
+    if (path / "knowledge.toml").is_file():
+        path = path / "knowledge.toml"
+    if path.is_file():
+        return str(read_formula(path))
+    if path.suffix in (".toml", ".txt") or path.is_dir() or len(path.parts) > 1:
+        raise MissingFile("no formula there", remedy="a file or a name", where=given)
+    return str(Formula.parse(given))
 
 
 def default_run(

@@ -158,6 +158,7 @@ def open_run(path: Path, kind: str | None = None) -> Any:
             "link": "parsimony predict, explain, rules and report",
             "ddi": "parsimony ddi predict, ddi screen and explain",
             "molecules": "parsimony adapt",
+            "coldstart": "parsimony adapt and evaluate",
         }
         raise UsageError(
             f"this run is of task {estimator.kind} (method {estimator.method}), not {kind}",

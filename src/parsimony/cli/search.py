@@ -1,4 +1,4 @@
-"""``parsimony search``: find the scoring function that fits a graph, within a budget."""
+"""``parsimony search``: find the structure that fits the data, within a budget."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TRIALS = 50  # where no budget is given
 def command(
     data: Data,
     space: Annotated[
-        str, typer.Option("--space", metavar="bilinear", help="What is searched.")
+        str, typer.Option("--space", metavar="bilinear|modulation", help="What is searched.")
     ] = "bilinear",
     algorithm: Annotated[
         str,
@@ -51,7 +51,9 @@ def command(
     ] = None,
     compare: Annotated[
         int,
-        typer.Option("--compare", min=0, help="Named symbols that are trained to the end as well."),
+        typer.Option(
+            "--compare", min=0, help="Named structures that are trained to the end as well."
+        ),
     ] = 1,
     out: Annotated[
         Path | None,
@@ -71,8 +73,9 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Search the scoring function of a graph and train the best one.
+    """Search the scoring function of a graph (--space bilinear) and train the best one.
 
+    --space modulation searches how a new user's ratings modulate a predictor, on rating data.
     Every trial is a row of RUN/search/trials.jsonl; only validation facts are looked at. --set
     takes settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of the
     trainer (dim and epochs are those of the final trainings).
@@ -92,21 +95,21 @@ def command(
     from parsimony.cli.search_table import LiveTable
     from parsimony.design.algorithms import resolve_algorithm
     from parsimony.run.engine import resolve_engine
-    from parsimony.symbol_search import search_symbols, space_of
+    from parsimony.structure_search import resolve_search
 
-    space_of(space)
+    search = resolve_search(space)
     resolve_algorithm(algorithm)
-    if engine == "ray":
+    if engine == "ray" and space == "bilinear":
         parameters.setdefault("threads", 1)  # one processor a trial
     run = out or default_run(data, "search", seed)
     where = resolve_engine(engine, address=address)
     try:
         with (
             interruptible(f"go on with: {resume_line(run, given=out is not None)}"),
-            LiveTable(budget, quiet=quiet) as live,
+            LiveTable(budget, space=space, quiet=quiet) as live,
         ):
-            _, summary = search_symbols(
-                data, out=run, budget=budget, space=space, algorithm=algorithm,
+            _, summary = search(
+                data, out=run, budget=budget, algorithm=algorithm,
                 settings=parameters, compare=compare, train_budget=each, engine=where,
                 resume=resume, mirror=mirror, columns=names, seed=seed, quiet=quiet,
                 on_trial=live.show, on_searched=live.stop,
@@ -116,6 +119,11 @@ def command(
     for note in summary["notes"]:
         if note.startswith("warning"):
             output.note(note)
+    if space == "modulation":
+        from parsimony.cli.search_formula import readable
+
+        output.result(summary, *readable(summary))
+        return
     output.result(summary, *_readable(summary))
 
 

@@ -25,12 +25,15 @@ class LiveTable:
     ----------
     budget
         For the title.
+    space
+        What the structures are.
     quiet
         Show nothing, even on a terminal.
     """
 
-    def __init__(self, budget: Budget, *, quiet: bool = False) -> None:
-        self.budget = budget
+    def __init__(self, budget: Budget, *, space: str = "bilinear", quiet: bool = False) -> None:
+        self.budget, self.space = budget, space
+        self.figure = "MRR" if space == "bilinear" else "skill"
         self.shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._trials: list[Trial] = []
         self._live: Any = None
@@ -59,13 +62,11 @@ class LiveTable:
 
     def render(self) -> Any:
         """Return the table: the longest trainings first, each rung by its figure."""
-        from parsimony.knowledge.symbol import Symbol
-
         trials = self._trials
         ranked = sorted(trials, key=lambda t: (-t.entities, -t.dim, -t.epochs, -t.valid))
-        columns = ["name", "structure", "valid MRR", "d", "epochs", "by"]
+        columns = ["name", "structure", f"valid {self.figure}", "d", "epochs", "by"]
         rows: list[list[Any]] = [
-            [Symbol.parse(t.structure).name or "", t.structure, t.valid, t.dim, t.epochs, t.origin]
+            [self._name(t.structure), t.structure, t.valid, t.dim, t.epochs, t.origin]
             for t in ranked[:_ROWS]
         ]
         if any(t.entities < 1 for t in trials):
@@ -77,6 +78,16 @@ class LiveTable:
         latest = f"; latest {trials[-1].valid:.4f}" if trials else ""
         title = f"{len(trials)}{of} trials, {spent:.0f}{most} s{latest}"
         return table(columns, rows, title=title)
+
+    def _name(self, structure: str) -> str:
+        """The name of a hand-made structure."""
+        if self.space == "bilinear":
+            from parsimony.knowledge.symbol import Symbol
+
+            return Symbol.parse(structure).name or ""
+        from parsimony.knowledge.formula import Formula
+
+        return Formula.parse(structure).name or ""
 
     def __exit__(
         self,

@@ -42,6 +42,8 @@ def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[A
         return _classification(result)
     if "shots" in result:
         return _episodes(result)
+    if "without_support" in result:
+        return _ratings(result)
     policies = {"realistic": result["metrics"]}
     policies |= {name: result[name] for name in ("optimistic", "pessimistic") if name in result}
     parts: list[Any] = [
@@ -83,6 +85,23 @@ def _classification(result: dict[str, Any]) -> list[Any]:
         f"95% interval of the {_SAID.get(names[0], names[0])} (bootstrap over emerging drugs): "
         f"{low:.4f} to {high:.4f}; {result['seconds']:.1f} s",
         *_confidence(result),
+    ]
+
+
+def _ratings(result: dict[str, Any]) -> list[Any]:
+    """Return the table of predicted ratings: cold users, warm users."""
+    names = list(result["metrics"])
+    whose = "new" if result["split"] != "warm" else "known"
+    rows = [
+        [f"{whose} users, {result['split']}", result["users"], *result["metrics"].values()],
+        ["95 % interval", "", *(f"{a:.4f} to {b:.4f}" for a, b in result["interval"].values())],
+    ]
+    if warm := result.get("warm"):
+        rows.append(["known users, held out", warm["users"], *warm["metrics"].values()])
+    without = result["without_support"]
+    return [
+        table(["", "users", *names], rows),
+        *([f"{without:,} users gave no rating: {result['fallback']}"] if without else []),
     ]
 
 

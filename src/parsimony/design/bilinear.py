@@ -8,6 +8,7 @@ from itertools import combinations, permutations, product
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.errors import InvalidParameter
 from parsimony.knowledge.symbol import SIZE, Symbol
 from parsimony.knowledge.symbol_canonical import canonical, canonical_keys, from_keys
 from parsimony.knowledge.symbol_patterns import degenerate, srf
@@ -17,6 +18,7 @@ __all__ = ["BilinearSpace"]
 Cells = npt.NDArray[np.int8]
 
 _CELLS = SIZE * SIZE
+_LISTED = 7  # blocks at most in an enumeration
 _GROWTH = 2  # blocks that one step of the greedy search adds
 _COMPARED = ("DistMult", "ComplEx", "SimplE", "Analogy")
 
@@ -25,6 +27,7 @@ class BilinearSpace:
     """Symbols; see :class:`parsimony.design.space.Space`."""
 
     name = "bilinear"
+    most = 6
 
     def start(self) -> list[Symbol]:
         """Return the 5 structures of 4 blocks, and the named ones: 7 in all."""
@@ -70,6 +73,11 @@ class BilinearSpace:
 
     def enumerate(self, max_size: int) -> Iterator[Symbol]:
         """Yield every orbit that wastes nothing: by number of blocks, then by canonical form."""
+        if max_size > _LISTED:
+            raise InvalidParameter(
+                f"structures of {max_size} blocks are too many to be listed",
+                remedy=f"--set max_size={_LISTED} or less",
+            )
         for n_blocks in range(SIZE, max_size + 1):
             for rows in enumerated(n_blocks):
                 yield _symbol(rows)

@@ -31,8 +31,15 @@ class SearchSettings(Parameters):
     parents: int = Field(8, ge=1, description="greedy: best structures of a size that grow")
     rounds: int = Field(2, ge=1, description="greedy: rounds a size")
     population: int = Field(8, ge=2, description="evolution: structures that have children")
-    pool: int = Field(400, ge=1, description="supernet: structures that share one training")
-    max_size: int = Field(6, ge=1, le=7, description="exhaustive: blocks at most")
+    pool: int | None = Field(
+        None, ge=1,
+        description="supernet: structures that share one training; left out: 400, or all of a "
+        "space that can rank them all",
+    )  # fmt: skip
+    max_size: int | None = Field(
+        None, ge=1, le=16,
+        description="exhaustive: parts at most (bilinear: blocks, 6 if left out, 7 at most)",
+    )  # fmt: skip
     keep: int = Field(4, ge=2, description="halving: one of so many goes on to the next rung")
     finalists: int = Field(2, ge=1, description="halving: structures on the last rung")
     repeats: int = Field(1, ge=1, description="halving: seeds on the last rung; their mean decides")

@@ -30,6 +30,8 @@ class Space(Protocol[S]):
 
     #: as in ``--space``
     name: str
+    #: size up to which :meth:`enumerate` is usually asked
+    most: int
 
     def start(self) -> list[S]:
         """Return the structures that every search measures first: simplest and named ones."""

@@ -23,6 +23,8 @@ __all__ = ["supernet"]
 
 S = TypeVar("S")
 
+_POOL = 400
+
 
 def supernet(
     space: Space[S], settings: SearchSettings, seed: int, screen: Screen[S] | None = None
@@ -43,7 +45,13 @@ def supernet(
     keys = space.keys(first)
     yield [Proposal(s, k, "start") for s, k in zip(first, keys, strict=True)]
     random = rng(seed, "supernet")
-    pool, keys = draw(space, lambda: space.sample(random), settings.pool, set(keys))
+    if settings.pool is None and getattr(screen, "ranks_all", False):
+        known = set(keys)
+        pool = [s for s in space.enumerate(space.most) if space.keys([s])[0] not in known]
+        keys = space.keys(pool)
+    else:
+        n = settings.pool or _POOL
+        pool, keys = draw(space, lambda: space.sample(random), n, set(keys))
     expected = screen(pool)
     order = np.argsort(-expected, kind="stable").tolist()
     while order:

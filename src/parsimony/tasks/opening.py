@@ -11,22 +11,26 @@ from parsimony.datasets.ddi_data import DDIData
 from parsimony.datasets.ddi_folder import load_ddi
 from parsimony.datasets.molecule_data import MoleculeData
 from parsimony.datasets.molecule_table import load_molecules
+from parsimony.datasets.rating_data import RatingData
+from parsimony.datasets.rating_table import load_ratings
 from parsimony.errors import InvalidParameter
+from parsimony.tasks.coldstart import ColdStartOptions, ColdStartTask
 from parsimony.tasks.ddi import DDIOptions, DDITask
 from parsimony.tasks.link import LinkTask
 from parsimony.tasks.molecules import MoleculeOptions, MoleculeTask
 
 __all__ = ["Loaded", "Task", "open_task", "task_options"]
 
-Loaded = LinkData | DDIData | MoleculeData
-Task = LinkTask | DDITask | MoleculeTask
-_OPTIONS: dict[str, type[DDIOptions] | type[MoleculeOptions]] = {
-    "ddi": DDIOptions, "molecules": MoleculeOptions,
+Loaded = LinkData | DDIData | MoleculeData | RatingData
+Task = LinkTask | DDITask | MoleculeTask | ColdStartTask
+_OPTIONS: dict[str, type[DDIOptions | MoleculeOptions | ColdStartOptions]] = {
+    "ddi": DDIOptions, "molecules": MoleculeOptions, "coldstart": ColdStartOptions,
 }  # fmt: skip
 _NOUNS: dict[type, tuple[str, str]] = {
     LinkData: ("link", "a graph"),
     DDIData: ("ddi", "drug pairs"),
     MoleculeData: ("molecules", "molecules"),
+    RatingData: ("coldstart", "ratings"),
 }
 
 
@@ -49,7 +53,7 @@ def open_task(
     Parameters
     ----------
     kind
-        "link", "ddi" or "molecules".
+        "link", "ddi", "molecules" or "coldstart".
     data
         A registered name, a dataset folder, a file, or loaded data.
     settings
@@ -74,6 +78,13 @@ def open_task(
         if not isinstance(data, MoleculeData):
             data = load_molecules(_path(data), bad_smiles=wanted.bad_smiles, mirror=mirror)
         return MoleculeTask(data, wanted)
+    if kind == "coldstart":
+        asked = ColdStartOptions.of(settings)
+        if not isinstance(data, RatingData):
+            data = load_ratings(
+                _path(data), columns=columns, support=asked.support, mirror=mirror, seed=seed
+            )
+        return ColdStartTask(data, asked)
     options = DDIOptions.of(settings)
     if not isinstance(data, DDIData):
         data = load_ddi(_path(data), split=options.split, mirror=mirror)

@@ -1,0 +1,270 @@
+"""Modulation formulas: how a user's ratings change the layers of a predictor (ColdNAS).
+
+A formula has one expression a position. At a position the layer's state h meets at most one vector
+of each operator, in a fixed order,
+
+    h ← min(max(h, a), b) * c + d,
+
+each part of which may be left out. Any sequence of element-wise max, min, +, −, ×, ÷ with
+constants of the user can be rewritten so (ColdNAS, WWW 2023, arXiv 2306.03387), hence 2⁴ formulas a
+position and 65,536 for four positions. FiLM is ``h * c + d`` everywhere.
+
+As text the positions are separated by ``;`` or stand on lines of their own:
+
+    h + d; h + d; max(h, a) + d; h
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parsimony.errors import FormatError
+from parsimony.graph.files import read_text
+
+__all__ = ["OPERATORS", "POSITIONS", "Formula", "modulate", "read_formula"]
+
+#: The operators in the order in which they are applied, with the name of their vector.
+OPERATORS: dict[str, str] = {"max": "a", "min": "b", "*": "c", "+": "d"}
+POSITIONS = 4
+_ORDER = tuple(OPERATORS)
+_STATE = "h"
+_EXAMPLE = "write min(max(h, a), b) * c + d, and leave out what is not wanted"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """Which operators modulate which position.
+
+    Attributes
+    ----------
+    positions : tuple of tuple of str
+        Operators of each of the four positions, in the order of ``OPERATORS``, none twice.
+
+    Raises
+    ------
+    FormatError
+        An unknown operator, one that occurs twice, or another number of positions.
+    """
+
+    positions: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Put the operators into their order."""
+        if len(self.positions) != POSITIONS:
+            raise FormatError(
+                f"a formula has {POSITIONS} positions: the input and three layers. "
+                f"Got {len(self.positions)}",
+                remedy="separate them by ;, and write h where nothing is modulated",
+            )
+        ordered = []
+        for number, operators in enumerate(self.positions):
+            for operator in operators:
+                if operator not in OPERATORS:
+                    raise FormatError(
+                        f"position {number} of the formula has the unknown operator {operator!r}",
+                        remedy=f"operators: {', '.join(_ORDER)}",
+                    )
+            if len(set(operators)) < len(operators):
+                raise FormatError(
+                    f"position {number} of the formula has an operator twice",
+                    remedy="once is enough: two of a kind are one",
+                )
+            ordered.append(tuple(sorted(operators, key=_ORDER.index)))
+        object.__setattr__(self, "positions", tuple(ordered))
+
+    @classmethod
+    def parse(cls, text: str) -> Formula:
+        """Read a formula, or the name of one (``FiLM``, ``gate``, ``shift``, ``clip``, ``none``).
+
+        Operators may stand in any order: every order has the same power, so the sets count.
+
+        Raises
+        ------
+        FormatError
+            Says which position is wrong, and how.
+        """
+        named = {name.lower(): formula for name, formula in cls.named().items()}
+        if text.strip().lower() in named:
+            return named[text.strip().lower()]
+        parts = [part.strip() for part in text.replace("\n", ";").split(";")]
+        return cls(tuple(_operators(part, n) for n, part in enumerate(filter(None, parts))))
+
+    @classmethod
+    def named(cls) -> dict[str, Formula]:
+        """Return the hand-made formulas."""
+        return {
+            "FiLM": cls((("*", "+"),) * POSITIONS),
+            "gate": cls((("*",),) * POSITIONS),
+            "shift": cls((("+",),) * POSITIONS),
+            "clip": cls((("max", "min"),) * POSITIONS),
+            "none": cls(((),) * POSITIONS),
+        }
+
+    @property
+    def name(self) -> str | None:
+        """The name of a hand-made formula, None for others."""
+        return next((name for name, formula in self.named().items() if formula == self), None)
+
+    @property
+    def n_operators(self) -> int:
+        """How many operators there are: the description length of the formula."""
+        return sum(map(len, self.positions))
+
+    @property
+    def bits(self) -> int:
+        """The formula as a number: bit 4 p + o for operator o of position p."""
+        return sum(
+            1 << (len(_ORDER) * p + _ORDER.index(operator))
+            for p, operators in enumerate(self.positions)
+            for operator in operators
+        )
+
+    @classmethod
+    def from_bits(cls, bits: int) -> Formula:
+        """Return the formula of a number."""
+        return cls(
+            tuple(
+                tuple(o for i, o in enumerate(_ORDER) if bits >> (len(_ORDER) * p + i) & 1)
+                for p in range(POSITIONS)
+            )
+        )
+
+    def gates(self) -> tuple[tuple[bool, ...], ...]:
+        """Whether each operator is there: a row a position."""
+        return tuple(tuple(o in operators for o in _ORDER) for operators in self.positions)
+
+    def __str__(self) -> str:
+        """Print the expressions in one line."""
+        return "; ".join(map(_expression, self.positions))
+
+    def text(self) -> str:
+        """Print one line a position: what becomes of the layer's state."""
+        return "\n".join(f"h{p} <- {_expression(o)}" for p, o in enumerate(self.positions))
+
+    def latex(self) -> str:
+        """Print as LaTeX: superscripts name the position, a hat the modulated state."""
+        lines = []
+        for p, operators in enumerate(self.positions):
+            right = rf"h^{{{p}}}"
+            for operator in operators:
+                vector = rf"{OPERATORS[operator]}^{{{p}}}_u"
+                right = {
+                    "max": rf"\max({right}, {vector})",
+                    "min": rf"\min({right}, {vector})",
+                    "*": rf"{right} \odot {vector}",
+                    "+": rf"{right} + {vector}",
+                }[operator]
+            lines.append(rf"\hat h^{{{p}}} &= {right}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+    def apply(self, position: int, state: Any, vectors: Mapping[str, Any]) -> Any:
+        """Modulate a layer's state.
+
+        Parameters
+        ----------
+        position
+            From 0.
+        state
+            Array or tensor, (…, width).
+        vectors
+            The user's vector of every operator, of a shape that broadcasts with the state.
+        """
+        for operator in self.positions[position]:
+            state = modulate(operator, state, vectors[operator])
+        return state
+
+
+def modulate(operator: str, state: Any, vector: Any) -> Any:
+    """Apply one operator to an array or a tensor."""
+    if operator == "*":
+        return state * vector
+    if operator == "+":
+        return state + vector
+    if isinstance(state, (np.ndarray, float, np.floating)):
+        return np.maximum(state, vector) if operator == "max" else np.minimum(state, vector)
+    return state.maximum(vector) if operator == "max" else state.minimum(vector)
+
+
+def read_formula(path: str | os.PathLike[str]) -> Formula:
+    """Read the formula of a knowledge.toml, or of a text file with expressions or a name.
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError
+    FormatError
+        No formula there, or a wrong position.
+    """
+    where, text = os.fspath(path), read_text(path)
+    if where.endswith(".toml"):
+        try:
+            table = tomllib.loads(text).get("formula")
+        except tomllib.TOMLDecodeError as error:
+            raise FormatError(f"not TOML: {error}", remedy="mend that line", where=where) from None
+        rows = table.get("positions") if isinstance(table, dict) else table
+        if not isinstance(rows, (list, str)):
+            raise FormatError(
+                "no [formula] with positions",
+                remedy='write [formula] and positions = ["h * c + d", "h", "h", "h"]',
+                where=where,
+            )
+        text = rows if isinstance(rows, str) else "\n".join(map(str, rows))
+    try:
+        return Formula.parse(text)
+    except FormatError as error:
+        raise FormatError(error.message, remedy=error.remedy, where=where) from None
+
+
+def _expression(operators: Sequence[str]) -> str:
+    text = _STATE
+    for operator in operators:
+        vector = OPERATORS[operator]
+        text = (
+            f"{operator}({text}, {vector})"
+            if operator in ("max", "min")
+            else f"{text} {operator} {vector}"
+        )
+    return text
+
+
+def _operators(text: str, position: int) -> tuple[str, ...]:
+    """Operators of one expression; ``h0 <-`` may stand before it."""
+    body = text.split("<-")[-1].strip()
+    try:
+        tree = ast.parse(body, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise _wrong(position, text, "cannot be read") from None
+    return tuple(_walk(tree, position, text))[::-1]
+
+
+def _walk(node: ast.expr, position: int, text: str) -> Iterator[str]:
+    """Operators from the outermost to the innermost."""
+    while not (isinstance(node, ast.Name) and node.id == _STATE):
+        match node:
+            case ast.BinOp(left=left, op=ast.Mult(), right=ast.Name(id="c")):
+                operator, node = "*", left
+            case ast.BinOp(left=left, op=ast.Add(), right=ast.Name(id="d")):
+                operator, node = "+", left
+            case ast.Call(
+                func=ast.Name(id="max" | "min" as called),
+                args=[inner, ast.Name(id=vector)],
+                keywords=[],
+            ) if OPERATORS[called] == vector:
+                operator, node = called, inner
+            case ast.Call(func=ast.Name(id=called)) if called not in ("max", "min"):
+                raise _wrong(position, text, f"has the unknown operator {called!r}")
+            case ast.Name(id=name):
+                raise _wrong(position, text, f"has the unknown name {name!r}")
+            case _:
+                raise _wrong(position, text, f"has an unknown part {ast.unparse(node)!r}")
+        yield operator
+
+
+def _wrong(position: int, text: str, what: str) -> FormatError:
+    return FormatError(f"position {position} of the formula, {text!r}, {what}", remedy=_EXAMPLE)
