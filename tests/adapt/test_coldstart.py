@@ -187,7 +187,7 @@ def test_the_ranking_of_all_formulas_is_what_each_alone_gets(task, network):
     for bits in (0, 51, 4711, 40000, 65535):
         p = torch.sigmoid(network(block, Formula.from_bits(bits)))
         each = ((p - block.ratings) ** 2 * block.asked).sum(1) / block.asked.sum(1)
-        assert errors[bits] == pytest.approx(float(each.mean()), rel=1e-4)
+        assert errors[bits] == pytest.approx(float(each.mean().detach()), rel=1e-4)
 
 
 def test_shared_training_serves_formulas(task):

@@ -30,7 +30,7 @@ __all__ = ["ColdNAS", "FiLM", "ModulatedParameters", "prepared"]
 Array = npt.NDArray[Any]
 _PEOPLE = 256  # predicted at a time
 #: Found by `search lastfm --space modulation` on validation users; see docs/coldstart.md.
-FOUND = "h + d; h + d; max(h, a) + d; h"
+FOUND = "min(h, b) + d; min(h, b) * c + d; min(h, b) * c + d; min(max(h, a), b) * c"
 
 
 class FiLMParameters(base.Parameters):
