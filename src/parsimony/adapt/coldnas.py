@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -88,7 +88,7 @@ class ColdNAS(RatingEstimator):
     """A predictor that a user's ratings modulate by a formula, searched or given."""
 
     method = "coldnas"
-    Parameters: Any = ModulatedParameters
+    Parameters: ClassVar[type[base.Parameters]] = ModulatedParameters
     fallback = "predicted from the items alone, with the modulation of an empty support"
     _networks: list[Modulated]
 

@@ -158,6 +158,9 @@ class Modulated(nn.Module):
         Whether what others' ratings say of an item is part of the input.
     """
 
+    center: Tensor
+    spread: Tensor
+
     def __init__(
         self, items: int, users: int, item_features: Features, user_features: Features, *,
         dim: int, hidden: Sequence[int], context: int, dropout: float, item_dropout: float,
