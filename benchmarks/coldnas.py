@@ -88,6 +88,8 @@ def main(name: str, searched: str) -> None:
         arm: {m: gap(best[m], values[arm]["test"][m], m) for m in MEASURES}
         for arm in arms if arm != "coldnas"
     }  # fmt: skip
+    for row in found["comparison"]:
+        row.pop("run")
     record(f"coldnas-{name}", {
         "data": name, "users": best["mse"].shape[1], "seeds": len(SEEDS), "formula": formula,
         "rows": rows, "coldnas_better_by": gaps,
