@@ -191,7 +191,7 @@ def search_formulas(
         others = [name for name in by_rung(found.named) if Formula.parse(name) != winner]
         others.sort(key=lambda name: name != "FiLM")  # the usual choice is always compared first
         finalists |= {name: Formula.parse(name) for name in others[:compare]}
-        runs = {}
+        runs: dict[str, tuple[Any, dict[str, Any]]] = {}
         for name, formula in finalists.items():
             runs[name] = fit(
                 task.data, "coldnas", resume=True, seed=seed, time_budget=train_budget,

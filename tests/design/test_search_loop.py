@@ -268,6 +268,7 @@ def test_another_space(tmp_path):
 
     class Digits:
         name = "digits"
+        most = 4
         start = staticmethod(lambda: ["11", "20"])
         named = staticmethod(lambda: {"ten": "10"})
         sample = staticmethod(lambda random: str(random.integers(10, 100)))

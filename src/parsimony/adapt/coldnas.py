@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -30,7 +30,7 @@ __all__ = ["ColdNAS", "FiLM", "ModulatedParameters", "prepared"]
 Array = npt.NDArray[Any]
 _PEOPLE = 256  # predicted at a time
 #: Found by `search lastfm --space modulation` on validation users; see docs/coldstart.md.
-FOUND = "h + d; h + d; max(h, a) + d; h"
+FOUND = "min(h, b) + d; min(h, b) * c + d; min(h, b) * c + d; min(max(h, a), b) * c"
 
 
 class FiLMParameters(base.Parameters):
@@ -88,7 +88,7 @@ class ColdNAS(RatingEstimator):
     """A predictor that a user's ratings modulate by a formula, searched or given."""
 
     method = "coldnas"
-    Parameters: Any = ModulatedParameters
+    Parameters: ClassVar[type[base.Parameters]] = ModulatedParameters
     fallback = "predicted from the items alone, with the modulation of an empty support"
     _networks: list[Modulated]
 

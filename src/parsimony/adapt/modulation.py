@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +113,7 @@ class Rows(nn.Module):
         self.own = nn.Embedding(n + 1, dim) if itself else None  # the last: nobody known
         self.table = nn.EmbeddingBag(max(len(features.names), 1), dim, mode="sum")
         for module in filter(None, (self.own, self.table)):
-            nn.init.normal_(module.weight, std=0.01)
+            nn.init.normal_(cast(Tensor, module.weight), std=0.01)
         ptr = features.ptr if len(features.ptr) > 1 else np.zeros(n + 1, np.int32)
         self._ptr = torch.from_numpy(np.append(ptr, ptr[-1]).astype(np.int64))
         self._index = torch.from_numpy(features.index.astype(np.int64))
@@ -121,7 +122,7 @@ class Rows(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Embed entities of any shape (…,) to (…, dim); −1 is somebody unknown."""
         rows = torch.where(rows < 0, self._n, rows)
-        found = 0 if self.own is None else self.own(rows)
+        found: Tensor = torch.zeros(()) if self.own is None else self.own(rows)
         if self.featured:
             flat, of = torch.unique(rows, return_inverse=True)
             begin = self._ptr[flat]
@@ -157,6 +158,9 @@ class Modulated(nn.Module):
     evidence
         Whether what others' ratings say of an item is part of the input.
     """
+
+    center: Tensor
+    spread: Tensor
 
     def __init__(
         self, items: int, users: int, item_features: Features, user_features: Features, *,

@@ -193,7 +193,7 @@ class RatingEstimator(Estimator):
             np.arange(len(support) + len(queries)) >= len(support),
         )
         found = low + (high - low) * np.clip(self._predict([person])[0], 0, 1)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"item": name, "rating": float(value), "known": support.get(name)}
             for name, value in zip(queries, found, strict=True)
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from parsimony.tasks.coldstart import ColdStartTask, Person
 __all__ = ["N_EVIDENCE", "Evidence", "Statistics"]
 
 FloatArray = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
 #: numbers of an item: 3 of its own, 5 of its pairs with the support
 N_EVIDENCE = 8
 _PRIOR = 1.5  # ratings of either kind that an item is thought to have had before
@@ -60,7 +62,7 @@ class Evidence:
         self._sum = np.asarray(self._like.sum(0)).ravel()
 
     def means(self, items: npt.NDArray[np.int32], less: FloatArray | None = None
-              ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
+              ) -> tuple[Array, Array, Array]:  # fmt: skip
         """Return smoothed means, numbers of ratings and sums of items, less one user's own."""
         total, total_like = self._total[items], self._sum[items]
         if less is not None:

@@ -230,7 +230,10 @@ def _formula(given: str, method: str) -> str:
         path = path / "knowledge.toml"
     if path.is_file():
         return str(read_formula(path))
-    if path.suffix in (".toml", ".txt") or path.is_dir() or len(path.parts) > 1:
+    expressions = ";" in given or "\n" in given  # these may hold a / as well
+    if not expressions and (
+        path.suffix in (".toml", ".txt") or path.is_dir() or len(path.parts) > 1
+    ):
         raise MissingFile("no formula there", remedy="a file or a name", where=given)
     return str(Formula.parse(given))
 

@@ -91,7 +91,7 @@ class RatingData:
         """Freeze the arrays and check that they belong together."""
         kinds = (np.int32, np.int32, np.float32, np.bool_, np.int8)
         for name, kind in zip(_ARRAYS, kinds, strict=True):
-            array = np.array(getattr(self, name), kind)
+            array: npt.NDArray[Any] = np.array(getattr(self, name), kind)
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         low, high = self.scale

@@ -249,7 +249,7 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
     rows = _fields(folder / _MOVIES, 4)
     ratings = [_number(row[2], f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)]
     data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
-    features = {}
+    features: dict[str, Features] = {}
     words = ("gender", "age", "occupation", "zip")
     for kind, file, names in (
         ("user", "users.dat", data.users),
@@ -265,7 +265,12 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
                 )
         found = Features.of([known.get(name, []) for name in names])
         features[f"{kind}_features"] = found if found.names else NO_FEATURES
-    return replace(data, scale=(1.0, 5.0), **features)
+    return replace(
+        data,
+        scale=(1.0, 5.0),
+        item_features=features["item_features"],
+        user_features=features["user_features"],
+    )
 
 
 def _fields(path: Path, n: int) -> list[list[str]]:
