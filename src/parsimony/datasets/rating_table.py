@@ -29,7 +29,7 @@ from parsimony.run.seeds import rng
 __all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"]
 
 COLUMNS = ("user", "item", "rating")
-_TASKS, _MOVIES = "tasks.tsv", "ratings.dat"
+_TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
 _QUERIES = 10  # ratings beside the support that make a user a task
 
 
@@ -38,6 +38,7 @@ def load_ratings(
     *,
     columns: tuple[str, str, str] | None = None,
     support: int = 20,
+    others: bool = True,
     mirror: str | os.PathLike[str] | None = None,
     seed: int = 0,
 ) -> RatingData:
@@ -51,6 +52,8 @@ def load_ratings(
         Header names of user, item and rating in a file.
     support
         Ratings of a user that a model may see, where the data are not split yet.
+    others
+        Whether users of ``ratings.tsv`` beside ``tasks.tsv`` who are no task teach as well.
     seed
         Of the split of users.
 
@@ -70,12 +73,12 @@ def load_ratings(
                 remedy=f"use one of {', '.join(registry.names('coldstart'))}, or a file",
             )
         folder, source = locate(text, mirror=mirror)
-        found = _read_tasks(folder, text)
+        found = _read_tasks(folder, text, others)
         return replace(found, source=f"{source}; licence: {item.licence}", registered=True)
     path = Path(text).expanduser()
     if path.is_dir():
         if (path / _TASKS).is_file():
-            return _read_tasks(path, path.name)
+            return _read_tasks(path, path.name, others)
         if (path / _MOVIES).is_file():
             return _read_movielens(path, support, seed)
         raise FormatError(
@@ -204,8 +207,8 @@ def _number(text: str, where: str) -> float:
     return value
 
 
-def _read_tasks(folder: Path, name: str) -> RatingData:
-    """User tasks that come split."""
+def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
+    """User tasks that come split, and the ratings of further users."""
     path = check_file(folder / _TASKS)
     table = _table(path)
     header = ("split", "role", "user", "item", "label")
@@ -222,8 +225,6 @@ def _read_tasks(folder: Path, name: str) -> RatingData:
                     f"{column} {word!r} is none of {', '.join(words)}", remedy="mend it",
                     where=f"{path}:{i + 2}",
                 )  # fmt: skip
-    ratings = [_number(str(t), f"{path}:{i + 2}") for i, t in enumerate(columns["label"])]
-    users, items = _numbers(columns["user"]), _numbers(columns["item"])
     split: dict[str, str] = {}
     for i, (user, part) in enumerate(zip(columns["user"], columns["split"], strict=True)):
         if split.setdefault(user, part) != part:
@@ -231,6 +232,12 @@ def _read_tasks(folder: Path, name: str) -> RatingData:
                 f"user {user!r} is of two splits", remedy="a user is of one",
                 where=f"{path}:{i + 2}",
             )  # fmt: skip
+    ratings = [_number(str(t), f"{path}:{i + 2}") for i, t in enumerate(columns["label"])]
+    notes: tuple[str, ...] = ()
+    if others and (folder / _OTHERS).is_file():
+        n = _add_others(folder / _OTHERS, columns, split, ratings)
+        notes = (f"{n:,} users of {_OTHERS} that are no task teach as well",) if n else ()
+    users, items = _numbers(columns["user"]), _numbers(columns["item"])
     return RatingData(
         name,
         tuple(users),
@@ -241,7 +248,29 @@ def _read_tasks(folder: Path, name: str) -> RatingData:
         np.array([role == "query" for role in columns["role"]]),
         np.array([SPLITS.index(split[user]) for user in users], np.int8),
         _scale(ratings),
+        notes=notes,
     )
+
+
+def _add_others(
+    path: Path, columns: dict[str, list[Any]], split: dict[str, str], ratings: list[float]
+) -> int:
+    """Append the users who are no task, as training users; returns how many.
+
+    Every other rating of theirs is a query: training draws supports anew.
+    """
+    users, items, found = read_ratings(path, ("user", "item", "label"))
+    seen: dict[str, int] = {}
+    for user, item, rating in zip(users, items, found, strict=True):
+        if user in split:
+            continue
+        seen[user] = seen.get(user, 0) + 1
+        columns["user"].append(user)
+        columns["item"].append(item)
+        columns["role"].append("query" if seen[user] % 2 == 0 else "support")
+        ratings.append(rating)
+    split |= dict.fromkeys(seen, "train")
+    return len(seen)
 
 
 def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:

@@ -39,6 +39,9 @@ class ColdStartOptions(Parameters):
     redraws: int = Field(
         4, ge=0, description="further supports drawn of every validation user, for choosing, ≥ 0"
     )
+    others: bool = Field(
+        True, description="whether users of ratings.tsv who are no task of tasks.tsv teach as well"
+    )
     most_ratings: int = Field(
         100, ge=2, description="ratings of a training user that are used as a task, ≥ 2"
     )

@@ -82,8 +82,9 @@ def open_task(
         asked = ColdStartOptions.of(settings)
         if not isinstance(data, RatingData):
             data = load_ratings(
-                _path(data), columns=columns, support=asked.support, mirror=mirror, seed=seed
-            )
+                _path(data), columns=columns, support=asked.support, others=asked.others,
+                mirror=mirror, seed=seed,
+            )  # fmt: skip
         return ColdStartTask(data, asked)
     options = DDIOptions.of(settings)
     if not isinstance(data, DDIData):
