@@ -162,5 +162,5 @@ def _summary(
         "ended": estimator.ended_,
         "valid": valid,
         "seconds": seconds,
-        "notes": list(estimator.task_.data.notes),
+        "notes": [*estimator.task_.data.notes, *getattr(estimator, "notes_", ())],
     }

@@ -175,7 +175,7 @@ def search_symbols(
             f"the valid split of {loaded.name} is empty", remedy="a search selects on it"
         )
     final = Rung(trainer.resolved_.dim, trainer.resolved_.epochs)
-    ladder = ladder_of(rungs, final, chunks=4)
+    ladder = ladder_of(rungs, final, chunks=4, parts=True)
     folder = Path(out)
     require_room(folder, resume)
     fixed = trainer.resolved_.model_dump()

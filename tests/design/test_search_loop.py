@@ -22,6 +22,7 @@ from parsimony.design import (
     search,
 )
 from parsimony.design.algorithms import ALGORITHMS
+from parsimony.design.ladder import ladder_of
 from parsimony.errors import InvalidParameter, TrainingDiverged, UnknownParameter
 from parsimony.run.engine import LocalEngine, resolve_engine
 
@@ -248,6 +249,9 @@ def test_wrong_names_and_ladders(tmp_path):
     for n, ladder in enumerate([(), *falling]):
         with pytest.raises(InvalidParameter, match="do not grow"):
             run(tmp_path / f"ladder {n}", ladder=ladder)
+    assert ladder_of([[4, 5, 0.5]], Rung(4, 9), parts=True) == [Rung(4, 5, 0.5)]
+    with pytest.raises(InvalidParameter, match="part of the entities"):
+        ladder_of([[4, 5, 0.5]], Rung(4, 9))
     for share in (0.0, 1.5, float("nan")):
         with pytest.raises(InvalidParameter, match="share above 0"):
             Rung(4, 5, share)

@@ -78,6 +78,17 @@ def test_counts_of_dense_scores(dtype, batch):
     value, half = np.empty(len(answer), dtype), len(answer) // 2
     scores = np.ascontiguousarray(dense.T.astype(dtype))
     for low, high in ((0, half), (half, len(answer))):  # answers may be shared out
-        dense_counts(scores, query, answer, known_ptr, known, low, high, value, greater, equal)
+        dense_counts(scores, query, 0, answer, known_ptr, known, low, high, value, greater, equal)
     np.testing.assert_array_equal(greater, expected[0])
     np.testing.assert_array_equal(equal, expected[1])
+    # With one answer of each query in front, in the order of the queries.
+    ahead = np.unique(query, return_index=True)[1]
+    first = len(queries) if len(ahead) == len(queries) else 0
+    order = np.concatenate([ahead, np.setdiff1d(np.arange(len(answer)), ahead)]).astype(int)
+    for low, high in ((0, half), (half, len(answer))):
+        dense_counts(
+            scores, query[order], first, answer[order], known_ptr, known, low, high, value,
+            greater, equal,
+        )  # fmt: skip
+    np.testing.assert_array_equal(greater, expected[0][order])
+    np.testing.assert_array_equal(equal, expected[1][order])

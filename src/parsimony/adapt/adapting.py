@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.adapt.calibrating import sigmoid
+from parsimony.adapt.calibrating import nearest, sigmoid
 from parsimony.datasets.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.datasets.smiles import canonical, reason_unreadable
 from parsimony.errors import FormatError, InvalidParameter
@@ -64,8 +64,6 @@ def adapt_molecules(
     top: int,
 ) -> dict[str, Any]:
     """Do what :meth:`parsimony.adapt.few_shot.FewShotEstimator.adapt` says."""
-    from parsimony.adapt.few_shot import nearest
-
     if prevalence is not None and not 0 < prevalence < 1:
         raise InvalidParameter(
             f"the prevalence must be in (0, 1). Got {prevalence}",
@@ -99,6 +97,11 @@ def adapt_molecules(
     else:
         probability = sigmoid(score)
         notes.append("uncalibrated: the run's data have no validation task; read them as ranks")
+    if learned and estimator.parameters_count_ and not estimator.task_.options.unseen:
+        notes.append(
+            "calibrated on molecules that other tasks had taught; for new ones such probabilities "
+            "are too sure: fit with --set unseen=0.2"
+        )
     similar = _similarity(smiles, queries)
     reasons = _reasons(smiles, label, similar, weights, top)
     known = [of.get(name) for name in asked]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from parsimony.adapt.episode_scores import EpisodeScores
 
-__all__ = ["BalancedCalibration", "sigmoid"]
+__all__ = ["BalancedCalibration", "nearest", "sigmoid"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 STEPS, RIDGE = 50, 1e-3
@@ -78,6 +78,12 @@ class BalancedCalibration:
     def as_dict(self) -> dict[str, float | int]:
         """Return what a run folder holds."""
         return asdict(self)
+
+
+def nearest(calibration: dict[int, BalancedCalibration], shots: float) -> BalancedCalibration:
+    """Return the calibration of the nearest number of shots, by their ratio."""
+    best = min(calibration, key=lambda k: abs(np.log(k / shots)))
+    return calibration[best]
 
 
 def sigmoid(logit: FloatArray) -> FloatArray:

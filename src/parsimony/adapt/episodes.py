@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.datasets.molecule_data import UNMEASURED
 from parsimony.errors import InvalidParameter
 from parsimony.run.seeds import rng
 from parsimony.tasks.molecules import MoleculeTask
@@ -83,7 +84,8 @@ def evaluation_episodes(
     """Yield the seeded episodes of a split, task by task within an episode number.
 
     The same seed, split and shots give the same supports, whatever the method; queries are all
-    other measured molecules of the task.
+    other measured molecules of the task. Where the task keeps molecules unseen, these alone are the
+    queries and the others the supports.
 
     Parameters
     ----------
@@ -132,7 +134,7 @@ def training_episode(
                 remedy="--set shots=N with a smaller N",
             )
         column = int(generator.choice(tasks))
-    episode = _episode(task, column, shots, generator, None if balanced else n_queries)
+    episode = _episode(task, column, shots, generator, None if balanced else n_queries, True)
     if not balanced:
         return episode
     parts = []
@@ -151,11 +153,15 @@ def _episode(
     shots: int,
     generator: np.random.Generator,
     n_queries: int | None,
+    training: bool = False,
 ) -> Episode:
     measured = task.data.measured(column)
     labels = task.data.labels[measured, column]
-    places = draw_support(labels, shots, generator)
+    unseen = task.unseen[measured]
+    places = draw_support(np.where(unseen, UNMEASURED, labels), shots, generator)
     rest = np.delete(np.arange(len(measured)), places)
+    if unseen.any():
+        rest = rest[~unseen[rest]] if training else rest[unseen[rest]]
     if n_queries is not None and n_queries < len(rest):
         rest = np.sort(generator.choice(rest, n_queries, replace=False))
     return Episode(column, measured[places], labels[places], measured[rest], labels[rest])

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.adapt.calibrating import BalancedCalibration
+from parsimony.adapt.calibrating import BalancedCalibration, nearest
 from parsimony.adapt.episode_scores import EpisodeScores, measure_episodes
 from parsimony.base import Estimator
 from parsimony.errors import CorruptRun, EmptySplit, InvalidParameter
@@ -66,6 +66,7 @@ class FewShotEstimator(Estimator):
     #: what the method calls the weights of the supports, where it has them
     weighing: str = ""
     _calibration: dict[int, BalancedCalibration] | None = None
+    _represented: Any = None
 
     # ---- what a method implements ------------------------------------------------------------
 
@@ -388,9 +389,3 @@ class FewShotEstimator(Estimator):
                 where=str(path),
             ) from None
         return self
-
-
-def nearest(calibration: dict[int, BalancedCalibration], shots: float) -> BalancedCalibration:
-    """Return the calibration of the nearest number of shots, by their ratio."""
-    best = min(calibration, key=lambda k: abs(np.log(k / shots)))
-    return calibration[best]

@@ -117,7 +117,9 @@ def _about(estimator: Any) -> dict[str, str]:
     return {
         "method": estimator.method,
         "data": data.name,
-        "tasks": f"{len(data.train_tasks):,} training tasks of {data.name}",
+        "learned": f"has learned from {len(data.train_tasks):,} tasks of {data.name} and"
+        if estimator.parameters_count_
+        else "learns from no other task: it",
     }
 
 

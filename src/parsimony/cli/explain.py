@@ -51,6 +51,11 @@ def command(
 def _explanation(estimator, head: str, relation: str | None, tail: str, seed: int):  # type: ignore[no-untyped-def]
     from parsimony.errors import UsageError
 
+    if estimator.kind == "molecules":
+        raise UsageError(
+            "molecules are explained by their supports",
+            remedy="parsimony adapt RUN --support FILE --predict FILE --html FILE",
+        )
     if not hasattr(estimator, "explain"):
         raise UsageError(
             f"method {estimator.method!r} gives no reasons",

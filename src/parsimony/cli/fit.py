@@ -52,9 +52,9 @@ def command(
             help="How: redgnn, adaprop, rules, or vectors: bilinear, complex, distmult, simple, "
             "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp, "
             "prior, walks, emergnn or ensemble [default: neighbours]; for molecules "
-            "fingerprint-ridge, fingerprint-lr, fingerprint-rf or tanimoto [default: "
-            "fingerprint-ridge]; for ratings coldnas, film, means, popularity, evidence or "
-            "ridge-head [default: coldnas].",
+            "fingerprint-ridge, fingerprint-lr, fingerprint-rf, tanimoto, multitask, ridge, "
+            "prototype, par or pacia [default: fingerprint-ridge]; for ratings coldnas, film, "
+            "means, popularity, evidence or ridge-head [default: coldnas].",
         ),
     ] = None,
     out: Annotated[

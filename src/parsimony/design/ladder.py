@@ -12,7 +12,7 @@ from parsimony.errors import InvalidParameter
 __all__ = ["check_ladder", "ladder_of"]
 
 
-def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
+def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1, parts: bool = False) -> list[Rung]:
     """Return the rungs from the shortest training to the longest.
 
     Parameters
@@ -25,16 +25,24 @@ def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1) -> list[Rung]:
         The training that the winner gets.
     chunks
         What every dimension must be divisible by.
+    parts
+        Whether a trial can see a share of the entities.
 
     Raises
     ------
     InvalidParameter
-        Not positive whole numbers and a share, or a dimension that cannot be cut.
+        Not positive whole numbers and a share, a share where there are no parts, or a dimension
+        that cannot be cut.
     """
     if rungs is None:
         derived = [Rung(final.dim, max(1, final.epochs // share)) for share in (10, 4)]
         return derived[:1] if derived[0] == derived[1] else derived
     ladder = [_rung(rung, chunks) for rung in (rungs if isinstance(rungs, list) else [rungs])]
+    if not parts and any(rung.entities < 1 for rung in ladder):
+        raise InvalidParameter(
+            "trials of this space cannot see a part of the entities",
+            remedy="give dimension and epochs alone: --set ladder=[[64,5],[128,20]]",
+        )
     check_ladder(ladder)
     return ladder
 

@@ -95,16 +95,14 @@ class GroupedQueries:
             np.arange(ptr[-1]) - np.repeat(ptr[:-1], count) + np.repeat(self.ptr[which], count)
         ]
         entity = self.entity[which]
-        row: IntArray = np.arange(self.n_entities)
-        bias = np.zeros(self.n_entities, np.float32)
-        if negatives > 0 and generator is not None:
-            mentioned = np.unique(np.concatenate([entity, answer]))
-            if len(mentioned) + negatives < self.n_entities:
-                row, bias = _sample(mentioned, self.n_entities, negatives, generator)
-                entity, answer = (
-                    np.searchsorted(mentioned, entity),
-                    np.searchsorted(mentioned, answer),
-                )
+        mentioned = np.unique(np.concatenate([entity, answer])) if negatives > 0 else answer
+        row: IntArray
+        if negatives > 0 and generator and len(mentioned) + negatives < self.n_entities:
+            row, bias = _sample(mentioned, self.n_entities, negatives, generator)
+            entity = np.searchsorted(mentioned, entity)
+            answer = np.searchsorted(mentioned, answer)
+        else:  # nothing of the size of the table is made where a sample is enough
+            row, bias = np.arange(self.n_entities), np.zeros(self.n_entities, np.float32)
         return Batch(
             entity.astype(np.int64), self.relation[which].astype(np.int64),
             int(np.count_nonzero(~self.inverse[which])), ptr, answer.astype(np.int64), row, bias,

@@ -6,6 +6,7 @@ No mask of the size of the scores is built: known answers are subtracted from th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ from parsimony.run.progress import Progress
 from parsimony.tasks.link import QuerySet
 
 IntArray = npt.NDArray[np.integer[Any]]
+
+#: Rows of a product. Scores of all entities at once leave the cache while they are made: 512
+#: queries against 40,943 entities take 7 % longer then.
+PIECE = 512
 
 
 class Ranker:
@@ -54,6 +59,10 @@ class Ranker:
         self.scoring, self.entity, self.relation = scoring, entity, relation
         self.n_relations, self.reciprocal, self.block = n_relations, reciprocal, block
         self.buffers = Buffers(entity)
+        # Of equal size, none of few rows: a product of few rows may round otherwise, and equal
+        # entities would no longer tie.
+        pieces = max(1, len(entity) // PIECE)
+        self._pieces = np.linspace(0, len(entity), pieces + 1).astype(int).tolist()
 
     def queries(self, entity: IntArray, relation: IntArray) -> Tensor:
         """Query vectors (n, d) of entity and relation ids."""
@@ -80,7 +89,9 @@ class Ranker:
             part = slice(at, min(at + self.block, len(entity)))
             query = self.queries(entity[part], relation[part])
             out = self.buffers.get("scores", len(self.entity), len(query))
-            yield part, self.scoring.compare(self.entity, query, out)
+            for low, high in pairwise(self._pieces):
+                self.scoring.compare(self.entity[low:high], query, out[low:high])
+            yield part, out
 
     def rank(self, queries: QuerySet, progress: Progress, team: Team) -> Ranks:
         """Filtered rank counts of all answers of a query set."""
@@ -92,13 +103,23 @@ class Ranker:
             query = np.repeat(np.arange(len(count), dtype=np.uint64), count)
             known_ptr = queries.known_ptr[part.start : part.stop + 1]
             known = queries.known[known_ptr[0] : known_ptr[-1]]
+            # One answer of each query stands first, so that its columns need no gather.
+            order = np.argsort(np.diff(query, prepend=np.uint64(len(count))) == 0, kind="stable")
+            first = len(count) if count.all() else 0
             n = len(query)
             value, greater, equal = np.empty(n, array.dtype), *np.empty((2, n), np.int32)
-            asked = (array, query, queries.answer[answers], known_ptr - known_ptr[0], known)
+            asked = (
+                array, query[order], first, queries.answer[answers][order],
+                known_ptr - known_ptr[0], known,
+            )  # fmt: skip
             team.share(dense_counts, n, asked, (value, greater, equal))
+            back = np.argsort(order)
             relation = np.repeat(queries.relation[part], count)
             shards.append(
-                Ranks(greater, equal, relation % self.n_relations, relation // self.n_relations)
-            )
+                Ranks(
+                    greater[back], equal[back],
+                    relation % self.n_relations, relation // self.n_relations,
+                )
+            )  # fmt: skip
             progress.advance(len(count))
         return Ranks.join(shards)

@@ -73,12 +73,13 @@ def filtered_counts(  # type: ignore[no-untyped-def]
 
 @kernel
 def dense_counts(  # type: ignore[no-untyped-def]
-    scores, query, answer, known_ptr, known, low, high, value, greater, equal
+    scores, query, first, answer, known_ptr, known, low, high, value, greater, equal
 ):
     """Rank counts of answers low … high − 1 from the scores of all entities.
 
     IN  scores (n_entities, n_queries); query, answer (n_answers,): a column and a row of it,
-        unsigned, as those need no check for negative ones
+        unsigned, as those need no check for negative ones; of the answers k < first query[k] = k,
+        so that their columns stand side by side
         known_ptr (n_queries + 1,) known: distinct known answers to leave out
         value (n_answers,): scratch
     OUT greater, equal (n_answers,)
@@ -91,9 +92,12 @@ def dense_counts(  # type: ignore[no-untyped-def]
     n = high - low
     column, than, above, same = query[low:high], value[low:high], greater[low:high], equal[low:high]
     beside = np.empty_like(than)
+    m = max(0, min(high, first) - low)
     for e in range(scores.shape[0]):
-        row = scores[e]
-        for k in range(n):
+        row, side = scores[e], scores[e, low : low + m]
+        for k in range(m):
+            beside[k] = side[k]
+        for k in range(m, n):
             beside[k] = row[column[k]]
         for k in range(n):
             above[k] += np.int32(beside[k] > than[k])

@@ -32,7 +32,7 @@ def molecules_page(
     ids, smiles, labels
         Of the support.
     about
-        ``method``, ``data`` and ``tasks`` in words.
+        ``method``, ``data`` and ``learned``, what was learned before, in words.
     """
     from parsimony import __version__
 
@@ -57,7 +57,7 @@ def molecules_page(
         "facts": [
             ("method", about["method"]),
             ("adapted numbers", f"{result['adapted_parameters']:,}"),
-            ("seconds", f"{result['seconds']:.2f}"),
+            ("seconds to adapt", f"{result['seconds']:.3f}"),
             ("expected share of actives", f"{result['prevalence']:.1%}"),
         ],
         "calibration": result["calibration"],

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pydantic import Field, ValidationError, field_validator
 
 from parsimony.base import Parameters
-from parsimony.datasets.molecule_data import MoleculeData
+from parsimony.datasets.molecule_data import UNMEASURED, MoleculeData
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.run.seeds import rng
 
@@ -40,6 +40,10 @@ class MoleculeOptions(Parameters):
     valid_tasks: int | None = Field(
         None, ge=0, description="validation tasks; by default a fifth of the training tasks"
     )
+    unseen: float = Field(
+        0.0, ge=0, lt=1, description="share of molecules of which no label is learned and which "
+        "alone are asked; 0 as published: all teach in some tasks and are asked in others",
+    )  # fmt: skip
     bad_smiles: Literal["skip", "refuse"] = Field(
         "skip", description="molecules whose SMILES cannot be read: skip or refuse"
     )
@@ -114,6 +118,10 @@ class MoleculeTask:
         self.train_tasks: IntArray = tasks[~held]
         self.valid_tasks: IntArray = tasks[held]
         self.test_tasks: IntArray = data.test_tasks
+        n_unseen = round(self.options.unseen * data.n_molecules)
+        drawn = rng(SPLIT_SEED, "unseen molecules").permutation(data.n_molecules)[:n_unseen]
+        #: molecules of which no label may be learned, (n_molecules,)
+        self.unseen: npt.NDArray[np.bool_] = np.isin(np.arange(data.n_molecules), drawn)
 
     def __repr__(self) -> str:
         """Show the data and the number of tasks."""
@@ -141,14 +149,32 @@ class MoleculeTask:
 
     def drawable(self, split: str, shots: int) -> IntArray:
         """Return the tasks of a split with a query of either class beside a support."""
-        return np.array(
-            [t for t in self.tasks(split) if min(self.data.counts(int(t))) > shots], np.int32
-        )
+        held = split != "train" and self.unseen.any()
+
+        def enough(task: int) -> bool:
+            column = self.data.labels[:, task]
+            if held:  # supports of the others, queries of the unseen
+                asked = column[self.unseen]
+                if not ((asked == 0).any() and (asked == 1).any()):
+                    return False
+            labels = self.taught[:, task]
+            least = min((labels == 0).sum(), (labels == 1).sum())
+            return bool(least >= shots + (not held))
+
+        return np.array([t for t in self.tasks(split) if enough(int(t))], np.int32)
+
+    @cached_property
+    def taught(self) -> npt.NDArray[np.int8]:
+        """Labels (n_molecules, n_tasks) without those of the unseen molecules."""
+        labels = self.data.labels.copy()
+        labels[self.unseen] = UNMEASURED
+        labels.flags.writeable = False
+        return labels
 
     @cached_property
     def train_labels(self) -> npt.NDArray[np.int8]:
         """Labels of the training tasks alone, (n_molecules, n_train_tasks)."""
-        return self.data.labels[:, self.train_tasks]
+        return self.taught[:, self.train_tasks]
 
     @property
     def n_labels(self) -> int:
