@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tests.adapt.small_ratings import tastes
+from tests.adapt.small_ratings import tastes, write_movielens
 
 import parsimony
 from parsimony import base
@@ -16,6 +16,7 @@ from parsimony.adapt.formula_ranking import shared_errors, train_shared
 from parsimony.adapt.modulation import block_of
 from parsimony.adapt.rating_evidence import Evidence
 from parsimony.adapt.rating_training import random_gates
+from parsimony.datasets.rating_table import load_ratings
 from parsimony.errors import (
     CorruptRun,
     EmptySplit,
@@ -341,3 +342,17 @@ def test_a_persons_ratings_may_be_one(fitted):
                     np.array([False, True]))  # fmt: skip
     for method in METHODS:
         assert fitted(method)._predict([person])[0].shape == (1,)
+
+
+def test_features_of_users_and_movies_are_used(tmp_path):
+    task = ColdStartTask(load_ratings(write_movielens(tmp_path / "ml-1m")))
+    model = make("coldnas", most=20).fit(task)
+    assert model._networks[0].users is not None
+    assert model.evaluate("test")["users"] == 6
+    model.save(tmp_path / "run")
+    loaded = parsimony.load_run(tmp_path / "run")
+    people = task.people("test")
+    for a, b in zip(model._predict(people), loaded._predict(people), strict=True):
+        np.testing.assert_array_equal(a, b)
+    stranger = model.adapt({"1": 5.0, "2": 1.0}, ["3", "4"])
+    assert len(stranger["predictions"]) == 2
