@@ -1,6 +1,8 @@
 """Cold start: a searched formula against FiLM and every baseline, paired over users.
 
-    python benchmarks/coldnas.py lastfm SEARCHED_RUN
+    python benchmarks/coldnas.py lastfm SEARCHED_RUN [tasks]
+
+With ``tasks`` only the users of tasks.tsv teach (``--set others=false``), as published.
 
 Trains the formula of a searched run (found on validation users) and FiLM with five seeds each, both
 with and without evidence, and the closed forms once (they have no randomness). Test users are
@@ -59,9 +61,9 @@ def gap(best: Any, other: Any, measure: str) -> dict[str, float]:
     }  # fmt: skip
 
 
-def main(name: str, searched: str) -> None:
+def main(name: str, searched: str, which: str = "") -> None:
     """Measure and record."""
-    task = ColdStartTask(load_ratings(name))
+    task = ColdStartTask(load_ratings(name, others=which != "tasks"))
     formula = str(read_formula(Path(searched) / "knowledge.toml"))
     found = json.loads((Path(searched) / "search.json").read_text())
     arms = {
@@ -90,7 +92,7 @@ def main(name: str, searched: str) -> None:
     }  # fmt: skip
     for row in found["comparison"]:
         row.pop("run")
-    record(f"coldnas-{name}", {
+    record(f"coldnas-{name}{which and f'-{which}'}", {
         "data": name, "users": best["mse"].shape[1], "seeds": len(SEEDS), "formula": formula,
         "rows": rows, "coldnas_better_by": gaps,
         "search": {k: found[k] for k in ("trials", "ranking", "rungs", "predictor", "seconds",
@@ -99,4 +101,4 @@ def main(name: str, searched: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
