@@ -160,6 +160,8 @@ def test_adapt_prefers_what_resembles_the_actives(method, fitted):
     if method in ("tanimoto", "fingerprint-ridge"):
         assert known["reasons"][0]["smiles"] == "OCCC"
     assert result["seconds"] < 5
+    trained = fitted(method).parameters_count_ > 0
+    assert any("unseen=0.2" in note for note in result["notes"]) == trained
     json.dumps(result)
 
 

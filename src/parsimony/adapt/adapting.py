@@ -97,6 +97,11 @@ def adapt_molecules(
     else:
         probability = sigmoid(score)
         notes.append("uncalibrated: the run's data have no validation task; read them as ranks")
+    if learned and estimator.parameters_count_ and not estimator.task_.options.unseen:
+        notes.append(
+            "calibrated on molecules that other tasks had taught; for new ones such probabilities "
+            "are too sure: fit with --set unseen=0.2"
+        )
     similar = _similarity(smiles, queries)
     reasons = _reasons(smiles, label, similar, weights, top)
     known = [of.get(name) for name in asked]
