@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from parsimony import base  # noqa: E402
 from parsimony.adapt.meta_training import Episodes  # noqa: E402
 from parsimony.adapt.par import PARNetwork, PARParameters  # noqa: E402
+from parsimony.datasets.molecule_data import MoleculeData  # noqa: E402
 from parsimony.errors import InvalidParameter  # noqa: E402
 from parsimony.run.folder import RunFolder  # noqa: E402
 from parsimony.tasks.molecules import MoleculeOptions, MoleculeTask  # noqa: E402
@@ -46,6 +47,27 @@ def make(name, **more):
 @pytest.fixture(params=METHODS, scope="module")
 def fitted(request, own_cache):
     return make(request.param).fit(TASK)
+
+
+def opposites() -> MoleculeData:
+    """Every task asks for an alcohol or an amine, or for neither: only the support tells which."""
+    data = chains()
+    drawn = np.random.default_rng(0)
+    polar = (data.labels[:, :2] == 1).any(1)
+    labels = np.stack([polar ^ (task % 2 == 1) for task in range(10)], 1)
+    labels ^= drawn.random(labels.shape) < 0.05
+    return MoleculeData(
+        "opposites", data.smiles, labels.astype(np.int8), tuple(map(str, range(10))),
+        np.arange(8), np.array([8, 9]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["ridge", "prototype", "par", "pacia"])
+def test_a_support_turns_the_answer_round(name):
+    """What is expected of a molecule in any task tells nothing here; five shots tell it all."""
+    task = MoleculeTask(opposites(), MoleculeOptions(shots=(5,), episodes=2))
+    model = make(name, steps=150, every=50, lr=0.02).fit(task)
+    assert model.evaluate("test")["metrics"]["roc_auc@5"] > 0.8
 
 
 def episode():
@@ -167,6 +189,17 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     assert [h["epoch"] for h in again.history_] == [0, 2, 4, 6]
     for name, value in whole._tensors().items():
         np.testing.assert_array_equal(value, again._tensors()[name], err_msg=name)
+
+
+def test_an_encoder_that_is_not_modulated_gives_the_kept_embeddings():
+    model = make("pacia modulated").fit(TASK)
+    molecules = model._molecules()
+    everything = molecules.inputs(np.arange(126)[None])
+    nothing = (torch.zeros(1, 16), torch.zeros(1, 16))
+    with torch.no_grad():
+        found = model._network._encoded(everything, [nothing, nothing])
+    # Kept embeddings are clipped where they are extreme.
+    torch.testing.assert_close(found[0].clamp(-4, 4), molecules.embedding)
 
 
 def test_too_many_modulated_layers_are_refused():
