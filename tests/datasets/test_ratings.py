@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
@@ -85,12 +82,11 @@ def test_movielens_in_its_own_layout(tmp_path):
 
 
 TASKS = "split\ttask\trole\tuser\titem\tlabel\n"
+GIVEN = "train\t0\tsupport\ta\tx\t1\ntrain\t0\tquery\ta\ty\t0\ntest\t1\tquery\tb\tx\t1\n"
 
 
 def test_tasks_that_come_split(tmp_path):
-    rows = [("train", "support", "a", "x", 1), ("train", "query", "a", "y", 0),
-            ("test", "query", "b", "x", 1)]  # fmt: skip
-    text = "".join(f"{s}\t0\t{r}\t{u}\t{i}\t{v}\n" for s, r, u, i, v in rows)
+    text = GIVEN
     (tmp_path / "tasks.tsv").write_text(TASKS + text)
     data = load_ratings(tmp_path)
     assert data.split.tolist() == [0, 2]
@@ -153,12 +149,30 @@ def test_one_users_ratings(tmp_path):
 
 
 @pytest.mark.data
-def test_lastfm_as_the_manifest_counts_it():
-    if not any(Path(p, "rec_lastfm.tar.gz").exists()
-               for p in os.environ.get("PARSIMONY_DATA", "").split(os.pathsep) if p):  # fmt: skip
-        pytest.skip("needs PARSIMONY_DATA")
-    data = load_ratings("lastfm")
+def test_lastfm_as_the_manifest_counts_it(real_data, monkeypatch):
+    monkeypatch.setenv("PARSIMONY_DATA", str(real_data))
+    data = load_ratings("lastfm", others=False)
     assert [int((data.split == s).sum()) for s in range(3)] == [248, 35, 66]
     for rows in data.rows:
         assert (~data.query[rows]).sum() == 20
     assert set(data.rating.tolist()) == {0.0, 1.0}
+    whole = load_ratings("lastfm")
+    assert len(whole.users) == 1872
+    assert [int((whole.split == s).sum()) for s in (1, 2)] == [35, 66]
+
+
+def test_users_who_are_no_task_teach_as_well(tmp_path):
+    (tmp_path / "tasks.tsv").write_text(TASKS + GIVEN)
+    (tmp_path / "ratings.tsv").write_text(
+        "user\titem\tlabel\na\tx\t1\nnew\tx\t1\nnew\tz\t0\nnew\ty\t0\n"
+    )
+    alone, data = load_ratings(tmp_path, others=False), load_ratings(tmp_path)
+    assert set(data.users) == {*alone.users, "new"}
+    number = data.users.index("new")
+    assert data.split[number] == 0
+    mine = data.user == number
+    assert mine.sum() == 3  # what a task's user rated comes from tasks.tsv alone
+    assert len(data.user) == len(alone.user) + 3
+    assert data.query[mine].tolist() == [False, True, False]
+    assert "1 users" in data.notes[0]
+
