@@ -11,11 +11,14 @@ import difflib
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from parsimony.errors import InvalidParameter, UnknownParameter, UsageError
+
+if TYPE_CHECKING:
+    from parsimony.run.folder import RunFolder
 
 #: method → the class that implements it; imported when first asked for.
 _HOMES = {
@@ -81,6 +84,9 @@ class Estimator(ABC):
     kind: ClassVar[str] = "link"
     Parameters: ClassVar[type[Parameters]]
 
+    #: what was learned from, and the parameters with presets and defaults filled in
+    task_: Any
+    resolved_: Any
     #: why training ended: "epochs", "patience", "time budget", or "" for what is not iterated
     ended_: str = ""
 
@@ -132,9 +138,36 @@ class Estimator(ABC):
         """Return what knowledge.toml holds: by default the ``top`` rules that it has learned."""
         return {"rules": [str(rule) for rule in self.knowledge(top=top, quiet=quiet)]}
 
+    def config(self) -> dict[str, Any]:
+        """Return what config.toml holds: method, data by their hash, options of the task."""
+        data = self.task_.data
+        return {
+            "method": self.method,
+            "task": self.task_.name,
+            "data": {"name": data.name, "source": data.source, "hash": data.content_hash},
+            "options": self.task_.options.model_dump(exclude_none=True, mode="json"),
+            "parameters": self.resolved_.model_dump(exclude_none=True, mode="json"),
+        }
+
     @abstractmethod
+    def write(self, run: RunFolder) -> None:
+        """Write model and data into an open run folder."""
+
     def save(self, path: Path | str) -> None:
-        """Write a run folder."""
+        """Write a complete run folder: model, data, configuration.
+
+        Raises
+        ------
+        UsageError
+            Not fitted.
+        RunExists
+            The folder is not empty.
+        """
+        from parsimony.run.folder import RunFolder
+
+        self._require_fitted()
+        with RunFolder.create(Path(path), self.config()) as run:
+            self.write(run)
 
     @classmethod
     @abstractmethod

@@ -325,29 +325,6 @@ class FewShotEstimator(Estimator):
 
     # ---- persistence -------------------------------------------------------------------------
 
-    def config(self) -> dict[str, Any]:
-        """What config.toml holds of a fitted estimator."""
-        data = self.task_.data
-        return {
-            "method": self.method,
-            "task": self.task_.name,
-            "data": {"name": data.name, "source": data.source, "hash": data.content_hash},
-            "options": self.task_.options.model_dump(exclude_none=True, mode="json"),
-            "parameters": self.resolved_.model_dump(exclude_none=True, mode="json"),
-        }
-
-    def save(self, path: Path | str) -> None:
-        """Write a complete run folder: model, data, configuration.
-
-        Raises
-        ------
-        RunExists
-            The folder is not empty.
-        """
-        self._require_fitted()
-        with RunFolder.create(Path(path), self.config()) as run:
-            self.write(run)
-
     def write(self, run: RunFolder) -> None:
         """Write model, data and calibration into an open run folder."""
         self.task_.save(run.path / "data")

@@ -165,7 +165,7 @@ class MetaTrained(EncodedFewShot):
                     group["lr"] = p.lr * (1 - (step - 1) / p.steps)
                 loss = self._network.loss(self._draw(molecules, drawn))
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
                 optimizer.step()
                 total += float(loss.detach())

@@ -262,7 +262,7 @@ class _Training:
                 losses = self._losses(rows, drawn)
                 loss = torch.stack([_WEIGHTS[k] * v for k, v in losses.items()]).sum()
                 self.optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 self.optimizer.step()
                 for name, value in losses.items():
                     total[name] += float(value.detach()) * len(rows) / n

@@ -140,7 +140,7 @@ def train_network(
                     part = order[at : at + batch]
                     loss = _loss(network, features, labels, part)
                     optimizer.zero_grad()
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()
                     optimizer.step()
                     total += float(loss.detach()) * len(part)
                     progress.advance(len(part), loss=total / (at + len(part)))

@@ -111,7 +111,7 @@ def train(
                 part = part.redraw(drawn, *schedule.support)
                 loss = _loss(network(part, gates(len(part.users), drawn)), part)
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimizer.step()
                 state["steps"] += 1
                 share = 1 - min(_AVERAGE, (1 + state["steps"]) / (10 + state["steps"]))

@@ -184,7 +184,7 @@ def _across(queries: Tensor, supports: Tensor) -> Tensor:
     t, q, d = queries.shape
     beside, s = supports.shape[1], supports.shape[2]
     first, second = _crossed(t, q, beside, s)
-    flat = _PairFeatures.apply(queries.reshape(-1, d), supports.reshape(-1, d), first, second)  # type: ignore[no-untyped-call]
+    flat = _PairFeatures.apply(queries.reshape(-1, d), supports.reshape(-1, d), first, second)
     found: Tensor = flat.view(t, q, s, d)
     return found
 
@@ -195,7 +195,7 @@ def _within(supports: Tensor, first: Tensor, second: Tensor) -> Tensor:
     at = np.arange(t * q)[:, None] * s
     flat = supports.reshape(-1, d)
     rows = ((at + part.numpy()).ravel() for part in (first, second))
-    found: Tensor = _PairFeatures.apply(flat, flat, *rows).view(t, q, -1, d)  # type: ignore[no-untyped-call]
+    found: Tensor = _PairFeatures.apply(flat, flat, *rows).view(t, q, -1, d)
     return found
 
 

@@ -23,9 +23,6 @@ class NamedParameters(EmbeddingParameters):
         0.0, ge=0, description="weight of predicting the relation of every fact, ≥ 0"
     )
 
-    dura: float = Field(
-        0.0, ge=0, description="weight of the squared norms of an answer and of its query, ≥ 0"
-    )
 
     @field_validator("dim")
     @classmethod

@@ -25,14 +25,11 @@ class Penalties:
     """What is added to the loss, and the noise in it.
 
     ``dropout`` falls on the queries, ``input_dropout`` on the vectors that make them;
-    ``relation_weight`` is that of predicting the relation of every fact. ``dura`` weighs
-    ‖query‖² + ‖answer‖² of every answer (Zhang et al., NeurIPS 2020): N3 holds the three vectors of
-    a fact small, this also what two of them make together.
+    ``relation_weight`` is that of predicting the relation of every fact.
     """
 
     n3: float = 0.0
     l2: float = 0.0
-    dura: float = 0.0
     dropout: float = 0.0
     input_dropout: float = 0.0
     relation_weight: float = 0.0
@@ -139,11 +136,6 @@ class Objective:
         d_candidates = self.buffers.get("d_candidates", m, table.shape[1])
         d_query = self.scoring.compare_backward(scores, candidates, query, factor, d_candidates)
         self.flops += 6.0 * n * m * table.shape[1]
-        if self.penalties.dura > 0:
-            weight = 2 * self.penalties.dura / len(batch.answer)
-            d_query.addcmul_(query, self._on(batch.count).to(query.dtype)[:, None], value=weight)
-            answers = self._on(np.bincount(batch.answer, minlength=m)).to(table.dtype)
-            d_candidates.addcmul_(candidates, answers[:, None], value=weight)
 
         if drop is not None:
             d_query.mul_(drop)

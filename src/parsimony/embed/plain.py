@@ -48,11 +48,6 @@ def plain_loss(
         else:
             scores = plain_score(scoring, entity[e], relation[r], entity)
         total = total - scores.log_softmax(0)[a]
-        if penalties.dura:
-            one = torch.eye(entity.shape[1], dtype=entity.dtype)
-            pair = (one, relation[r], entity[e]) if inverse else (entity[e], relation[r], one)
-            query = plain_score(scoring, *pair)
-            total = total + penalties.dura * (query.square().sum() + entity[a].square().sum())
         vectors = (entity[e], relation[r], entity[a])
         total = total + penalties.n3 * sum(x.abs().pow(3).sum() for x in vectors)
         total = total + penalties.l2 * sum(x.square().sum() for x in vectors)

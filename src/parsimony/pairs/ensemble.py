@@ -77,7 +77,7 @@ class PairEnsemble(PairEstimator):
             if not isinstance(member, PairEstimator):
                 raise UsageError(f"{folder} is no run of drug pairs", remedy="name ddi runs")
             for name in ("data", "options"):
-                if member.config()[name] != members[0].config()[name]:  # type: ignore[attr-defined]
+                if member.config()[name] != members[0].config()[name]:
                     raise UsageError(
                         f"{folder} and {folders[0]} differ in their {name}",
                         remedy="members answer the same pairs on the same graph",

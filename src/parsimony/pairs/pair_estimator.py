@@ -278,29 +278,6 @@ class PairEstimator(Estimator):
 
     # ---- persistence -------------------------------------------------------------------------
 
-    def config(self) -> dict[str, Any]:
-        """What config.toml holds of a fitted estimator."""
-        data, options = self.task_.data, self.task_.options
-        return {
-            "method": self.method,
-            "task": self.task_.name,
-            "data": {"name": data.name, "source": data.source, "hash": data.content_hash},
-            "options": options.model_dump(exclude_none=True),
-            "parameters": self.resolved_.model_dump(exclude_none=True),
-        }
-
-    def save(self, path: Path | str) -> None:
-        """Write a complete run folder: model, data, configuration.
-
-        Raises
-        ------
-        RunExists
-            The folder is not empty.
-        """
-        self._require_fitted()
-        with RunFolder.create(Path(path), self.config()) as run:
-            self.write(run)
-
     def write(self, run: RunFolder) -> None:
         """Write model and data into an open run folder."""
         self.task_.save(run.path / "data", graph=self.graphical)

@@ -156,7 +156,7 @@ class TrainedPairs(PairEstimator):
         with Progress(n, f"epoch {epoch}/{p.epochs}", quiet=quiet) as progress:
             for loss, size in losses:
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimizer.step()
                 self._follow(_steps(optimizer))
                 total += float(loss.detach()) * size

@@ -94,7 +94,7 @@ class PlainPropagation:
             train_seed=train_seed,
         )  # fmt: skip
         loss = plain_loss(frontier, scores, self.n_entities, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for name, tensor in tensors.items():
             if tensor.grad is not None:
                 gradient[name][...] += tensor.grad.cpu().numpy()

@@ -209,18 +209,6 @@ class LinkEstimator(Estimator):
 
     # ---- persistence -------------------------------------------------------------------------
 
-    def save(self, path: Path | str) -> None:
-        """Write a complete run folder: model, data, configuration.
-
-        Raises
-        ------
-        RunExists
-            The folder is not empty.
-        """
-        self._require_fitted()
-        with RunFolder.create(Path(path), self.config()) as run:
-            self.write(run)
-
     def config(self) -> dict[str, Any]:
         """What config.toml holds of a fitted estimator."""
         parameters = {k: v for k, v in self.resolved_.model_dump().items() if v is not None}

@@ -137,7 +137,7 @@ class PairFlow:
         drug = None if torch.is_grad_enabled() else common_drug(pairs)
         if drug is not None:
             return self._around(graph, drug, pairs, hidden, biased, f, alpha, e, w, bias)
-        result: Tensor = _Flow.apply(self, graph, pairs, hidden, biased, f, alpha, e, w, bias)  # type: ignore[no-untyped-call]
+        result: Tensor = _Flow.apply(self, graph, pairs, hidden, biased, f, alpha, e, w, bias)
         return result
 
     def _around(

@@ -14,14 +14,14 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from parsimony.base import Parameters
 from parsimony.datasets.rating_data import SPLITS, RatingData
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.measure.bootstrap import bootstrap_interval
 from parsimony.measure.rating import RATING_MEASURES, measure_user
 from parsimony.run.seeds import rng
+from parsimony.tasks.options import TaskOptions
 
 __all__ = ["ColdStartOptions", "ColdStartTask", "Person"]
 
@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 SEED = 0  # of held-out and redrawn ratings: the same for all methods and seeds
 
 
-class ColdStartOptions(Parameters):
+class ColdStartOptions(TaskOptions):
     """Options of the task, given by ``--set`` beside the method's parameters."""
 
     support: int = Field(20, ge=1, description="ratings given of a user, of unsplit data, ≥ 1")
@@ -45,27 +45,6 @@ class ColdStartOptions(Parameters):
     most_ratings: int = Field(
         100, ge=2, description="ratings of a training user that are used as a task, ≥ 2"
     )
-
-    @classmethod
-    def of(cls, settings: dict[str, Any]) -> ColdStartOptions:
-        """Take the task's options out of ``--set`` values; the rest is the method's.
-
-        Raises
-        ------
-        InvalidParameter
-            A value outside its limits.
-        """
-        own = {name: value for name, value in settings.items() if name in cls.model_fields}
-        try:
-            return cls(**own)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0])
-            raise InvalidParameter(
-                f"the {name!r} option of the task is not valid: {first['msg']}. "
-                f"Got {first['input']!r}",
-                remedy=cls.model_fields[name].description or "",
-            ) from None
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from parsimony.base import Parameters
 from parsimony.datasets.background import Background
 from parsimony.datasets.ddi_data import DDIData
 from parsimony.errors import DataError, EmptySplit, InvalidParameter
@@ -28,6 +27,7 @@ from parsimony.run.seeds import rng
 from parsimony.tasks.asked import Asked
 from parsimony.tasks.corruption import unordered
 from parsimony.tasks.labelling import MultiLabel, SingleLabel
+from parsimony.tasks.options import TaskOptions
 from parsimony.tasks.strata import buckets
 
 IntArray = npt.NDArray[np.int32]
@@ -35,7 +35,7 @@ Setting = Literal["S0", "S1", "S2"]
 CORRUPTIONS = 0  # seed of those of validation and test
 
 
-class DDIOptions(Parameters):
+class DDIOptions(TaskOptions):
     """Options of the task, given by ``--set`` beside the method's parameters."""
 
     setting: Setting | None = Field(
@@ -51,27 +51,6 @@ class DDIOptions(Parameters):
     test_graph: Literal["train+valid", "train"] = Field(
         "train+valid", description="interactions known while test pairs are asked"
     )
-
-    @classmethod
-    def of(cls, settings: dict[str, Any]) -> DDIOptions:
-        """Take the task's options out of ``--set`` values; the rest is the method's.
-
-        Raises
-        ------
-        InvalidParameter
-            A value outside its limits.
-        """
-        own = {name: value for name, value in settings.items() if name in cls.model_fields}
-        try:
-            return cls(**own)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0])
-            raise InvalidParameter(
-                f"the {name!r} option of the task is not valid: {first['msg']}. "
-                f"Got {first['input']!r}",
-                remedy=cls.model_fields[name].description or "",
-            ) from None
 
 
 class DDITask:

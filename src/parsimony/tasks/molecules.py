@@ -14,12 +14,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from parsimony.base import Parameters
 from parsimony.datasets.molecule_data import UNMEASURED, MoleculeData
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.run.seeds import rng
+from parsimony.tasks.options import TaskOptions
 
 __all__ = ["MoleculeOptions", "MoleculeTask"]
 
@@ -28,7 +28,7 @@ VALID_SHARE = 0.2
 SPLIT_SEED = 0  # of the draw of validation tasks: the same for all methods and seeds
 
 
-class MoleculeOptions(Parameters):
+class MoleculeOptions(TaskOptions):
     """Options of the task, given by ``--set`` beside the method's parameters."""
 
     shots: tuple[int, ...] = Field(
@@ -59,27 +59,6 @@ class MoleculeOptions(Parameters):
         if min(value) < 1:
             raise ValueError("shots must be at least 1")
         return tuple(dict.fromkeys(value))
-
-    @classmethod
-    def of(cls, settings: dict[str, Any]) -> MoleculeOptions:
-        """Take the task's options out of ``--set`` values; the rest is the method's.
-
-        Raises
-        ------
-        InvalidParameter
-            A value outside its limits.
-        """
-        own = {name: value for name, value in settings.items() if name in cls.model_fields}
-        try:
-            return cls(**own)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0])
-            raise InvalidParameter(
-                f"the {name!r} option of the task is not valid: {first['msg']}. "
-                f"Got {first['input']!r}",
-                remedy=cls.model_fields[name].description or "",
-            ) from None
 
 
 class MoleculeTask:
