@@ -29,11 +29,13 @@ from parsimony.reason.redgnn import RedGNN
 from parsimony.tasks.link import LinkTask
 
 
-@pytest.fixture(scope="module", params=[RedGNN, AdaProp])
+@pytest.fixture(
+    scope="module", params=[(RedGNN, {}), (AdaProp, {"top_k": 40, "relative": True})]
+)
 def fitted(request):
     task = LinkTask(datasets.load("royal"))
-    extra = {"top_k": 40} if request.param is AdaProp else {}
-    return request.param(
+    method, extra = request.param
+    return method(
         dim=16, attention_dim=5, n_layers=3, epochs=1, threads=1, seed=1, lr=0.01, **extra
     ).fit(task)
 

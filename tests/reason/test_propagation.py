@@ -39,6 +39,14 @@ def gru(x, h, w):
     return (1 - z) * np.tanh(x_n + r * y_n) + z * h
 
 
+def seen(r, asked, n_relations, architecture):
+    """The row of the relation table that an edge reads."""
+    other = asked + n_relations if asked < n_relations else asked - n_relations
+    if architecture.relative and r in (asked, other):
+        return 2 * n_relations + (1 if r == asked else 2)
+    return r
+
+
 def dense_scores(graph, architecture, w, head, relation, active):
     """f(u, q, ·) over all entities, and the smallest margin of a top-K decision."""
     h = np.zeros((graph.n_entities, architecture.dim))
@@ -50,7 +58,7 @@ def dense_scores(graph, architecture, w, head, relation, active):
         e_q = of["relation"][relation]
         message = np.zeros_like(h)
         for s, r, o, _ in edges:
-            e_r = of["relation"][r]
+            e_r = of["relation"][seen(r, relation, graph.n_relations, architecture)]
             z = of["W_s"] @ h[s] + of["W_r"] @ e_r + of["W_q"] @ e_q + of["b_q"]
             alpha = sigmoid(of["w_alpha"] @ np.maximum(z, 0) + of["b_alpha"][0])
             message[o] += alpha * (h[s] + e_r)
@@ -79,11 +87,12 @@ def models(draw, top_k, **how):
     architecture = Architecture(
         case.graph.n_relations, DIM, ATTENTION_DIM, draw(st.integers(1, 3)),
         draw(st.sampled_from(["identity", "relu", "tanh"])), 0.0,
-        draw(st.integers(1, 4)) if top_k else None,
+        draw(st.integers(1, 4)) if top_k else None, draw(st.booleans()),
     )  # fmt: skip
     shapes = layout(
-        case.graph.n_relations, DIM, ATTENTION_DIM, architecture.n_layers, sampler=top_k
-    )
+        case.graph.n_relations, DIM, ATTENTION_DIM, architecture.n_layers, sampler=top_k,
+        relative=architecture.relative,
+    )  # fmt: skip
     weights = Weights(shapes, dtype=np.float64).initialise(case.rng)
     counts = case.rng.integers(1, 3, len(case.heads))
     ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -16,6 +16,7 @@ class Architecture:
     activation: str = "relu"
     dropout: float = 0.0
     top_k: int | None = None  # AdaProp's K; None keeps every node (RED-GNN)
+    relative: bool = False  # see kernels/relative.py
 
 
 @dataclass

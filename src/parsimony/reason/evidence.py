@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from parsimony.graph import Adjacency
 from parsimony.kernels.frontier import Frontier
+from parsimony.kernels.relative import relative_relations_reference
 from parsimony.reason.architecture import Architecture
 from parsimony.reason.plain import ACTIVATIONS, LayerTrace, gru_cell, plain_forward
 
@@ -169,7 +170,10 @@ def _run(
         }
         source = torch.from_numpy(np.searchsorted(nodes, edges.source))
         target = torch.from_numpy(np.searchsorted(nodes, edges.target))
-        relation = torch.from_numpy(edges.relation.astype(np.int64))
+        seen = edges.relation
+        if architecture.relative:
+            seen = relative_relations_reference(seen, q, architecture.n_relations)
+        relation = torch.from_numpy(seen.astype(np.int64))
         embedding = w["relation"]
         alive = keep[number] & reached[:, source]
         of_query = F.linear(embedding[q], w["W_q"], w["b_q"])

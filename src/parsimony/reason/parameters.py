@@ -16,18 +16,19 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 def layout(
-    n_relations: int, dim: int, attention_dim: int, n_layers: int, *, sampler: bool
+    n_relations: int, dim: int, attention_dim: int, n_layers: int, *, sampler: bool,
+    relative: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """Name → shape of every parameter (methods/04 b).
 
     L [(2R+1) d + 3 d a + 2 a + 1 + d²] + 6 d² + 6 d + d weights, and L d more with AdaProp's
-    sampler.
+    sampler, and 2 L d more where edges of the asked relation have vectors of their own.
     """
     d, a = dim, attention_dim
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in range(n_layers):
         of_layer: dict[str, tuple[int, ...]] = {
-            "relation": (2 * n_relations + 1, d),
+            "relation": (2 * n_relations + 1 + 2 * relative, d),
             "W_s": (a, d),
             "W_r": (a, d),
             "W_q": (a, d),

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from parsimony.graph import Adjacency
 from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, restrict, start
+from parsimony.kernels.relative import relative_relations_reference
 from parsimony.kernels.sampling import prune, top_k_new
 from parsimony.reason.architecture import Architecture
 from parsimony.tasks.link import Batch
@@ -85,7 +86,11 @@ def plain_forward(
         }
         before = frontier
         step = expand(walkable, arch.n_relations, frontier, row_query, scratch, collapse=collapse)
-        source, relation = index(step.source), index(step.relation)
+        seen = step.relation
+        if arch.relative:
+            asked = q_relation[row_query[step.source]]
+            seen = relative_relations_reference(seen, asked, arch.n_relations)
+        source, relation = index(step.source), index(seen)
         target = index(np.repeat(np.arange(len(step.indptr) - 1), np.diff(step.indptr)))
         embedding = w["relation"]
         query_part = F.linear(embedding[q], w["W_q"], w["b_q"])

@@ -30,6 +30,7 @@ from parsimony.kernels.gru import (
     gru_kernels,
 )
 from parsimony.kernels.partition import log_loss
+from parsimony.kernels.relative import relative_relations
 from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
 from parsimony.reason.sampler import Sampling, sample, sample_backward
@@ -53,6 +54,7 @@ class _Layer:
     """What the backward pass of one layer reads."""
 
     step: Step
+    relation: IntArray  # (n_edges,) rows of the relation table
     hidden: FloatArray  # (n_sources, d) h of the step before
     alpha: FloatArray
     a: FloatArray
@@ -206,12 +208,18 @@ class Propagation:
         )
         begin = self._lap("dense", begin)
 
+        relation = step.relation
+        if arch.relative:
+            relation = np.empty_like(step.relation)
+            relative_relations(
+                step.relation, step.source, row_query, q_relation, arch.n_relations, relation
+            )
         alpha = self.space.array(f"alpha{layer}", len(step.source))
         m = self.space.array(f"m{layer}", n_rows, d)
         x = self.space.array(f"x{layer}", n_rows, d)
         for block in blocks(n_rows):
             self.kernels.forward(
-                step.indptr[block.start : block.stop + 1], step.source, step.relation, a, p,
+                step.indptr[block.start : block.stop + 1], step.source, relation, a, p,
                 w["w_alpha"], w["b_alpha"], hidden, w["relation"], alpha, m[block],
             )  # fmt: skip
             begin = self._lap("edges", begin)
@@ -253,8 +261,9 @@ class Propagation:
         self._lap("dense", begin)
 
         saved = _Layer(
-            step, hidden, alpha, a, p, m, x, mask, x_kept, kept_rows, gates, y, old, out, sampling
-        )
+            step, relation, hidden, alpha, a, p, m, x, mask, x_kept, kept_rows, gates, y, old,
+            out, sampling,
+        )  # fmt: skip
         self._layers.append(saved)
         counts = self.counts
         counts.rows += n_rows
@@ -347,7 +356,7 @@ class Propagation:
             d_block = matmul(d_x[block], w["W_h"], d_m[: block.stop - block.start])
             begin = self._lap("dense", begin)
             self.kernels.backward(
-                step.indptr[block.start : block.stop + 1], step.source, step.relation, saved.a,
+                step.indptr[block.start : block.stop + 1], step.source, saved.relation, saved.a,
                 saved.p, saved.hidden, w["relation"], saved.alpha, d_block,
                 d_a, d_p, g["b_alpha"], d_hidden, g["relation"],
             )  # fmt: skip

@@ -75,11 +75,11 @@ class Reasoner(LinkEstimator):
         self.task_, self.resolved_, self.device_ = task, resolved, device
         self.architecture_ = Architecture(
             task.n_relations, resolved.dim, resolved.attention_dim, resolved.n_layers,
-            resolved.activation, resolved.dropout, self._top_k(task.train_graph),
+            resolved.activation, resolved.dropout, self._top_k(task.train_graph), resolved.relative,
         )  # fmt: skip
         self.shapes_ = layout(
             task.n_relations, resolved.dim, resolved.attention_dim, resolved.n_layers,
-            sampler=self.architecture_.top_k is not None,
+            sampler=self.architecture_.top_k is not None, relative=resolved.relative,
         )  # fmt: skip
         self.parameters_count_ = sum(int(np.prod(s)) for s in self.shapes_.values())
         self._engines: dict[str, Engine] = {}

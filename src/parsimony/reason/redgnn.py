@@ -50,6 +50,10 @@ class ReasonerParameters(base.Parameters):
     average: float = Field(
         0.0, ge=0, lt=1, description="running average of the weights (β a step), [0, 1); 0: none"
     )
+    relative: bool = Field(
+        False, description="vectors of their own for edges of the asked relation and its inverse: "
+        "for relations that training hardly asks",
+    )
     unreached: Literal["zero", "below"] = Field(
         "zero", description="rank of unreached entities: score zero (published) or below all"
     )
