@@ -103,24 +103,39 @@ def test_softmax_kernel_and_its_twin(seed):
     np.testing.assert_allclose(scores * np.diff(ptr) / total, gradient, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("joined", [1, 2, 4])
 @pytest.mark.parametrize("radius", [0.0, 1.0])
-def test_adagrad_kernel_and_its_twins(radius):
+def test_adagrad_kernel_and_its_twins(radius, joined):
     rng = np.random.default_rng(0)
-    weight, state = rng.normal(0, 1, (7, 5)), rng.random((7, 5))
-    gradient, mentions, row = rng.normal(0, 1, (3, 5)), rng.random(3), np.array([5, 0, 3])
+    weight, state = rng.normal(0, 1, (7, 8)), rng.random((7, 8))
+    gradient, mentions, row = rng.normal(0, 1, (3, 8)), rng.random(3), np.array([5, 0, 3])
     tables = [(weight.copy(), state.copy()) for _ in range(3)]
-    numbers = 0.2, 0.1, 0.05, radius
+    numbers = 0.2, 0.1, 0.05, radius, joined
     adagrad_rows_reference(*tables[0], gradient, row, mentions, *numbers)
     adagrad_rows(*tables[1], gradient, row, mentions, *numbers, 0, 3)
     plain = Table(*map(torch.from_numpy, tables[2]))
     tensors = map(torch.from_numpy, (gradient, row, mentions))
-    plain.update(*tensors, 0.2, Regulariser(0.1, 0.05, radius), None)
+    plain.update(*tensors, 0.2, Regulariser(0.1, 0.05, radius, joined), None)
     for other in tables[1:]:
         np.testing.assert_allclose(other[0], tables[0][0], rtol=1e-10)
         np.testing.assert_allclose(other[1], tables[0][1], rtol=1e-10)
     assert (tables[0][0][1] == weight[1]).all()  # not in the batch
     if radius:
         assert (np.linalg.norm(tables[0][0][row], axis=1) <= radius + 1e-12).all()
+
+
+@pytest.mark.parametrize("joined", [1, 2, 4])
+def test_n3_pulls_along_the_gradient_of_the_cubed_norm(joined):
+    x = torch.randn(3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    mentions = torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64)
+    theirs = x.clone().requires_grad_()
+    # of chunk c the number k stands at c · 8 / joined + k
+    length = theirs.view(3, joined, -1).square().sum(1).sqrt()
+    (0.1 * mentions * length.pow(3).sum(1)).sum().backward()
+    torch.optim.Adagrad([theirs], lr=0.3).step()
+    table, still = Table(x), torch.zeros_like(x)
+    table.update(still, torch.arange(3), mentions, 0.3, Regulariser(0.1, joined=joined), Team(1))
+    torch.testing.assert_close(table.weight, theirs.detach())
 
 
 def test_adagrad_is_torchs_own():

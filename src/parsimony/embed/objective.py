@@ -29,6 +29,7 @@ class Penalties:
     """
 
     n3: float = 0.0
+    joined: int = 1
     l2: float = 0.0
     dropout: float = 0.0
     input_dropout: float = 0.0
@@ -105,10 +106,10 @@ class Objective:
         p = self.penalties
         self.entity.update(
             found.entity, row, found.entity_mentions, lr,
-            Regulariser(p.n3, p.l2, float(p.unit_ball)), self.team,
+            Regulariser(p.n3, p.l2, float(p.unit_ball), p.joined), self.team,
         )  # fmt: skip
         self.relation.update(
-            found.relation, self._all, found.relation_mentions, lr, Regulariser(p.n3, p.l2),
+            found.relation, self._all, found.relation_mentions, lr, Regulariser(p.n3, p.l2, 0.0, p.joined),
             self.team,
         )  # fmt: skip
         return found.loss

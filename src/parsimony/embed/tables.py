@@ -60,11 +60,15 @@ def torch_threads(threads: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Regulariser:
-    """N3 and L2 weights of a mention, and the radius of the ball that rows stay in (0: none)."""
+    """N3 and L2 weights of a mention, and the radius of the ball that rows stay in (0: none).
+
+    ``joined``: how many numbers of a row share a length in N3.
+    """
 
     n3: float = 0.0
     l2: float = 0.0
     radius: float = 0.0
+    joined: int = 1
 
 
 class Table:
@@ -92,13 +96,14 @@ class Table:
         # In the table's own precision, so that the kernel's loop stays in it.
         numbers = [weight.dtype.type(x) for x in (lr, regulariser.n3, regulariser.l2,
                                                   regulariser.radius)]  # fmt: skip
-        team.share(adagrad_rows, len(row), (*arrays, *numbers))
+        team.share(adagrad_rows, len(row), (*arrays, *numbers, regulariser.joined))
 
     def _update_plain(
         self, gradient: Tensor, row: Tensor, mentions: Tensor, lr: float, regulariser: Regulariser
     ) -> None:
         x = self.weight[row]
-        pull = 3 * regulariser.n3 * x.abs() + 2 * regulariser.l2
+        length = x.view(len(x), regulariser.joined, -1).norm(dim=1).repeat(1, regulariser.joined)
+        pull = 3 * regulariser.n3 * length + 2 * regulariser.l2
         g = gradient + mentions[:, None] * pull * x
         state = self.state[row].addcmul_(g, g)
         x.addcdiv_(g, state.sqrt().add_(EPSILON), value=-lr)
