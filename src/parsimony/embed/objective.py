@@ -109,8 +109,8 @@ class Objective:
             Regulariser(p.n3, p.l2, float(p.unit_ball), p.joined), self.team,
         )  # fmt: skip
         self.relation.update(
-            found.relation, self._all, found.relation_mentions, lr, Regulariser(p.n3, p.l2, 0.0, p.joined),
-            self.team,
+            found.relation, self._all, found.relation_mentions, lr,
+            Regulariser(p.n3, p.l2, joined=p.joined), self.team,
         )  # fmt: skip
         return found.loss
 
