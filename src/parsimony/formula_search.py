@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,6 @@ from parsimony.design.trial import Measured, Trial
 from parsimony.errors import EmptySplit, InvalidParameter, UnknownParameter
 from parsimony.fitting import fit
 from parsimony.knowledge.formula import Formula
-from parsimony.measure.bootstrap import bootstrap_interval
 from parsimony.run.atomic import write_atomic
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.structure_search import (
@@ -104,8 +103,11 @@ class FormulaScreen:
         write_atomic(told, json.dumps({"seconds": time.perf_counter() - begin}) + "\n")
         return found
 
-    def summary(self) -> dict[str, Any] | None:
-        """The best formulas of the ranking, and the best of every size; None if never asked."""
+    def summary(self, formulas: Mapping[str, Formula]) -> dict[str, Any] | None:
+        """The best formulas of the ranking, the best of every size, and where some stand in it.
+
+        None if it was never asked for.
+        """
         told = self.folder / "ranking.json"
         if not told.exists():
             return None
@@ -119,8 +121,13 @@ class FormulaScreen:
             by_size.append({"operators": size, **row, "mean": float(ranking[of].mean())})
         top = [{"formula": str(Formula.from_bits(int(b))), "skill": float(ranking[b])}
                for b in order[:_TOP]]  # fmt: skip
+        named = [
+            {"name": name, "formula": str(formula), "skill": float(ranking[formula.bits]),
+             "rank": 1 + int((ranking > ranking[formula.bits]).sum())}
+            for name, formula in formulas.items()
+        ]  # fmt: skip
         return {**json.loads(told.read_text()), "structures": N_STRUCTURES, "top": top,
-                "by_operators": by_size}  # fmt: skip
+                "by_operators": by_size, "named": named}  # fmt: skip
 
 
 def search_formulas(
@@ -213,7 +220,8 @@ def search_formulas(
         "ladder": [rung.to_list() for rung in ladder],
         "comparison": _comparison(finalists, runs, skills, best),
         "named": {name: short(trial) for name, trial in found.named.items()},
-        "ranking": screen.summary() if algorithm == "supernet" else None,
+        "ranking": screen.summary(finalists | Formula.named())
+        if algorithm == "supernet" else None,
         "predictor": found.predictor,
         "rungs": found.rungs,
         "exhausted": found.exhausted,
@@ -247,12 +255,8 @@ def _comparison(
     for row in rows:
         if row["name"] == best:
             continue
-        row["difference"] = {}
-        for split, found in measured[row["name"]].items():
-            gaps = {}
-            for measure, values in found.items():
-                gap = measured[best][split][measure] - values
-                gap = gap if measure.startswith("ndcg") else -gap
-                gaps[measure] = {"mean": float(gap.mean()), "interval": bootstrap_interval(gap)}
-            row["difference"][split] = gaps
+        row["difference"] = {
+            split: runs[best][0].task_.gains(measured[best][split], found)
+            for split, found in measured[row["name"]].items()
+        }
     return rows

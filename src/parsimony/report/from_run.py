@@ -65,6 +65,10 @@ def run_info(
         from parsimony.report.from_pairs import pairs_info
 
         return pairs_info(run, estimator, n_explanations=n_explanations, seed=seed, quiet=quiet)
+    if estimator.kind == "coldstart":
+        from parsimony.report.from_ratings import ratings_info
+
+        return ratings_info(run, estimator)
     if rules is None:
         written = run.read_toml("knowledge.toml")
         rules = (

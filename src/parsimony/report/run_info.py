@@ -36,6 +36,7 @@ class DataInfo(TypedDict, total=False):
     n_relations: int
     n_drugs: int
     n_types: int
+    n_items: int
     train: int
     valid: int
     test: int
@@ -49,8 +50,9 @@ class RunInfo(TypedDict, total=False):
     ``popularity`` is the audit's entry of that name, or metrics alone; ``explanations`` are
     objects or ``to_dict(full=True)``; ``rules`` are objects or ``{"text", …}``; ``notes`` are
     sentences printed under the title; ``drug`` is a second part on a screened drug: ``title,
-    lines, partners, explanation``; ``symbol`` is that of a bilinear run as text; ``search`` is what
-    search.json holds and ``trials`` the rows of the search's ledger.
+    lines, partners, explanation``; ``symbol`` is that of a bilinear run as text, ``formula`` that
+    of a cold-start run; ``baselines`` are further rows of a comparison, with the differences to the
+    run; ``search`` is what search.json holds and ``trials`` the rows of the search's ledger.
     """
 
     title: str
@@ -66,6 +68,8 @@ class RunInfo(TypedDict, total=False):
     explanations: Sequence[Explanation | Mapping[str, Any]]
     drug: Mapping[str, Any]
     symbol: str
+    formula: str
+    baselines: Sequence[Mapping[str, Any]]
     search: Mapping[str, Any]
     trials: Sequence[Trial]
     notes: Sequence[str]
