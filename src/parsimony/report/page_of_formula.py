@@ -68,7 +68,7 @@ def _split(row: Mapping[str, Any]) -> str:
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     split = _split(row)
-    skill = {"valid skill": {"value": row["skill"]}} if "skill" in row else {}
+    skill = {"valid skill": {"value": row["skill"], "interval": None}} if "skill" in row else {}
     return skill | {
         f"{split} {name}": {
             "value": row[split]["metrics"][key], "interval": row[split]["interval"][key],

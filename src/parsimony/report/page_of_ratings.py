@@ -57,7 +57,7 @@ def ratings_page(info: RunInfo) -> str:
                 "Validation skill",
             ),
             table=list(_table(metrics)),
-            bill=named_rows(info.get("ledger") or {}, _BILL),
+            bill=named_rows(_bill(info.get("ledger") or {}), _BILL),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),
@@ -77,6 +77,11 @@ def _own(info: RunInfo, method: str) -> dict[str, Any]:
         "seconds": ledger.get("wall_seconds"),
         **(info.get("metrics") or {}),
     }
+
+
+def _bill(ledger: Mapping[str, Any]) -> dict[str, Any]:
+    """Operations are not counted here."""
+    return {name: value for name, value in ledger.items() if name != "flops" or value}
 
 
 def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -35,7 +35,7 @@ class Structures:
     size_of, picture : callable
         Of such a structure: its size, an ``<svg>``.
     values, gaps : callable
-        Of a row of the comparison: title → ``value`` and, where there is one, ``interval``. Gaps
+        Of a row of the comparison: title → ``value`` and ``interval`` or None. Gaps
         are how much better the best one is than this one.
     """
 
