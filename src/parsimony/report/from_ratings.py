@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from parsimony.base import resolve
-from parsimony.report.run_info import RunInfo
+from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.run.folder import RunFolder
 
 __all__ = ["closed_forms", "ratings_info"]
@@ -16,27 +16,14 @@ _CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
 
 def ratings_info(run: RunFolder, estimator: Any) -> RunInfo:
     """Gather what :func:`parsimony.report.run_report` draws of a cold-start run."""
-    task, summary = estimator.task_, run.read_json("summary.json") or {}
-    data = task.data
-    info: RunInfo = {
-        "method": estimator.method,
-        "config": run.config,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "hash": data.content_hash,
-            "n_items": len(data.items),
-            "train": len(task.people("train")),
-            "valid": len(task.people("valid")),
-            "test": len(task.people("test")),
-            "notes": data.notes,
-        },
-        "metrics": run.read_json("metrics.json") or {},
-        "ledger": run.read_json("ledger.json") or {},
-        "history": list(run.history()),
-        "best_epoch": summary.get("best_epoch"),
-        "baselines": closed_forms(estimator),
-    }
+    task = estimator.task_
+    info = info_of_folder(run, estimator, {
+        "n_items": len(task.data.items),
+        "train": len(task.people("train")),
+        "valid": len(task.people("valid")),
+        "test": len(task.people("test")),
+    })  # fmt: skip
+    info["baselines"] = closed_forms(estimator)
     if hasattr(estimator, "formula"):
         info["formula"] = str(estimator.formula)
     found = run.read_json("search.json")

@@ -14,8 +14,9 @@ from parsimony.knowledge.rules import Rule
 
 if TYPE_CHECKING:
     from parsimony.design.trial import Trial
+    from parsimony.run.folder import RunFolder
 
-__all__ = ["DataInfo", "Epoch", "RunInfo"]
+__all__ = ["DataInfo", "Epoch", "RunInfo", "info_of_folder"]
 
 
 class Epoch(TypedDict, total=False):
@@ -74,3 +75,27 @@ class RunInfo(TypedDict, total=False):
     trials: Sequence[Trial]
     notes: Sequence[str]
     version: str
+
+
+def info_of_folder(run: RunFolder, estimator: Any, counts: DataInfo) -> RunInfo:
+    """Return what the folder of any run tells.
+
+    Parameters
+    ----------
+    run, estimator
+    counts
+        What the task has of questions and things.
+    """
+    data, summary = estimator.task_.data, run.read_json("summary.json") or {}
+    return {
+        "method": estimator.method,
+        "config": run.config,
+        "data": {
+            "name": data.name, "source": data.source, "hash": data.content_hash, **counts,
+            "notes": data.notes,
+        },
+        "metrics": run.read_json("metrics.json") or {},
+        "ledger": run.read_json("ledger.json") or {},
+        "history": list(run.history()),
+        "best_epoch": summary.get("best_epoch"),
+    }  # fmt: skip
