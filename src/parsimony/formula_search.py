@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,25 +25,15 @@ from parsimony.adapt.coldnas import ColdNAS
 from parsimony.adapt.formula_ranking import rank_formulas
 from parsimony.base import Estimator, load_run
 from parsimony.datasets.rating_data import RatingData
-from parsimony.design import Budget, Rung, SearchSettings, TrialLedger, TrialResult
-from parsimony.design import search as search_space
+from parsimony.design import Budget, Rung, TrialResult
 from parsimony.design.ladder import ladder_of
 from parsimony.design.modulation import N_STRUCTURES, ModulationSpace
 from parsimony.design.trial import Measured, Trial
-from parsimony.errors import EmptySplit, InvalidParameter, UnknownParameter
-from parsimony.fitting import fit
+from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.knowledge.formula import Formula
-from parsimony.measure.bootstrap import bootstrap_interval
 from parsimony.run.atomic import write_atomic
-from parsimony.run.engine import Engine, LocalEngine
-from parsimony.structure_search import (
-    by_rung,
-    publish,
-    require_known,
-    require_room,
-    seconds_of,
-    short,
-)
+from parsimony.run.engine import Engine
+from parsimony.structure_search import Asked, Searched, StructureSearch, publish
 from parsimony.tasks.coldstart import ColdStartOptions, ColdStartTask
 from parsimony.tasks.opening import open_task
 
@@ -104,8 +95,11 @@ class FormulaScreen:
         write_atomic(told, json.dumps({"seconds": time.perf_counter() - begin}) + "\n")
         return found
 
-    def summary(self) -> dict[str, Any] | None:
-        """The best formulas of the ranking, and the best of every size; None if never asked."""
+    def summary(self, formulas: Mapping[str, Formula]) -> dict[str, Any] | None:
+        """The best formulas of the ranking, the best of every size, and where some stand in it.
+
+        None if it was never asked for.
+        """
         told = self.folder / "ranking.json"
         if not told.exists():
             return None
@@ -119,8 +113,13 @@ class FormulaScreen:
             by_size.append({"operators": size, **row, "mean": float(ranking[of].mean())})
         top = [{"formula": str(Formula.from_bits(int(b))), "skill": float(ranking[b])}
                for b in order[:_TOP]]  # fmt: skip
+        named = [
+            {"name": name, "formula": str(formula), "skill": float(ranking[formula.bits]),
+             "rank": 1 + int((ranking > ranking[formula.bits]).sum())}
+            for name, formula in formulas.items()
+        ]  # fmt: skip
         return {**json.loads(told.read_text()), "structures": N_STRUCTURES, "top": top,
-                "by_operators": by_size}  # fmt: skip
+                "by_operators": by_size, "named": named}  # fmt: skip
 
 
 def search_formulas(
@@ -147,16 +146,13 @@ def search_formulas(
     also be of the task (:class:`parsimony.tasks.coldstart.ColdStartOptions`). The figure of a
     trial is :meth:`parsimony.tasks.coldstart.ColdStartTask.skill`.
     """
-    given = dict(settings or {})
-    seed = int(given.pop("seed", seed))
-    named = [name for name in SearchSettings.model_fields if name in given]
-    search_settings = SearchSettings.of({name: given.pop(name) for name in named})
-    rungs = given.pop("ladder", None)
-    if "formula" in given:
-        raise UnknownParameter("a search chooses the formula", remedy="use parsimony fit --formula")
     options = list(ColdStartOptions.model_fields)
-    require_known(given, [*ColdNAS.Parameters.model_fields, *options])
-    own = {name: given.pop(name) for name in options if name in given}
+    asked = Asked.of(
+        settings, seed, noun="formula", trainer=[*ColdNAS.Parameters.model_fields, *options]
+    )
+    seed = asked.seed
+    own = {name: value for name, value in asked.trainer.items() if name in options}
+    given = {name: value for name, value in asked.trainer.items() if name not in options}
     trainer = ColdNAS(**{"seed": seed, **given})
     task = open_task("coldstart", data, own, mirror=mirror, columns=columns, seed=seed)
     if not isinstance(task, ColdStartTask):
@@ -168,91 +164,57 @@ def search_formulas(
         )
     p = trainer.resolved_
     half = [[p.dim, max(1, p.epochs // 2)], [p.dim, p.epochs]]
-    ladder = ladder_of(rungs or (half if p.epochs > 1 else half[:1]), Rung(p.dim, p.epochs))
-    folder, space = Path(out), ModulationSpace()
-    require_room(folder, resume)
-    subject = {
-        "space": space.name, "data": task.data.content_hash, "name": task.data.name,
-        "options": task.options.model_dump(),
-        "trainer": {k: v for k, v in p.model_dump(mode="json").items() if k not in _FREE},
-    }  # fmt: skip
+    derived = half if p.epochs > 1 else half[:1]
+    ladder = ladder_of(asked.ladder or derived, Rung(p.dim, p.epochs))
+    folder = Path(out)
     shared = {k: v for k, v in given.items() if k not in ("dim", "epochs")}
     screen = FormulaScreen(task, p, seed, folder / "search", quiet)
-    with TrialLedger(folder / "search", subject, resume=resume) as ledger:
-        found = search_space(
-            space, FormulaTrial(task, shared), ledger, budget=budget, ladder=ladder,
-            algorithm=algorithm, settings=search_settings, seed=seed,
-            engine=engine or LocalEngine(), on_trial=on_trial, screen=screen,
-        )  # fmt: skip
-        if on_searched is not None:
-            on_searched()
-        winner: Formula = found.structure
-        finalists = {winner.name or "found": winner}
-        others = [name for name in by_rung(found.named) if Formula.parse(name) != winner]
-        others.sort(key=lambda name: name != "FiLM")  # the usual choice is always compared first
-        finalists |= {name: Formula.parse(name) for name in others[:compare]}
-        runs: dict[str, tuple[Any, dict[str, Any]]] = {}
-        for name, formula in finalists.items():
-            runs[name] = fit(
-                task.data, "coldnas", resume=True, seed=seed, time_budget=train_budget,
-                out=folder / "search" / "runs" / name, quiet=quiet,
-                parameters={**given, **own, "formula": str(formula)},
-            )  # fmt: skip
+    searched = StructureSearch(
+        ModulationSpace(), "formula", "coldnas", task.data, attrgetter("bits"), asked, ladder,
+        folder,
+    ).run(
+        FormulaTrial(task, shared), screen,
+        {
+            "options": task.options.model_dump(),
+            "trainer": {k: v for k, v in p.model_dump(mode="json").items() if k not in _FREE},
+        },
+        budget=budget, algorithm=algorithm, engine=engine, resume=resume, compare=compare,
+        train_budget=train_budget, quiet=quiet, on_trial=on_trial, on_searched=on_searched,
+        first=("FiLM", "none"),  # the usual choice, and nothing at all
+    )  # fmt: skip
+    runs, finalists = searched.runs, searched.finalists
     skills = {name: model.skill() for name, (model, _) in runs.items()}
     best = max(skills, key=lambda name: skills[name])
-    summary = {
-        "run": str(folder),
-        "space": space.name,
-        "found": next(iter(finalists)),
-        "best": {
-            "formula": str(finalists[best]), "name": finalists[best].name, "valid": skills[best],
-            "operators": finalists[best].n_operators, "latex": finalists[best].latex(),
-        },
-        "trials": len(found.trials),
-        "algorithm": algorithm,
-        "ladder": [rung.to_list() for rung in ladder],
-        "comparison": _comparison(finalists, runs, skills, best),
-        "named": {name: short(trial) for name, trial in found.named.items()},
-        "ranking": screen.summary() if algorithm == "supernet" else None,
-        "predictor": found.predictor,
-        "rungs": found.rungs,
-        "exhausted": found.exhausted,
-        "seconds": seconds_of(found.trials, runs, best),
-        "notes": list(task.data.notes),
-    }  # fmt: skip
+    formula = finalists[best]
+    summary = searched.summary(
+        best, skills[best],
+        {"operators": formula.n_operators, "latex": formula.latex()},
+        space=ModulationSpace.name,
+        comparison=_comparison(searched, skills, best),
+        ranking=screen.summary(finalists | Formula.named()) if algorithm == "supernet" else None,
+    )  # fmt: skip
     publish(folder, Path(runs[best][1]["run"]), summary)
     return load_run(folder), summary
 
 
 def _comparison(
-    finalists: dict[str, Formula], runs: dict[str, Any], skills: dict[str, float], best: str
+    searched: Searched[Formula], skills: dict[str, float], best: str
 ) -> list[dict[str, Any]]:
     """The finalists, with intervals over users, and the paired difference to the best one.
 
-    ``difference`` is this one's error less the best one's (mse, mae), or the best one's gain less
-    this one's (ndcg), user by user: positive where the best one is better.
+    ``difference`` is how much better the best one is: see :meth:`ColdStartTask.gains`.
     """
-    rows: list[dict[str, Any]] = []
-    measured: dict[str, dict[str, Any]] = {}
-    for name, (model, summary) in runs.items():
-        task = model.task_
-        splits = [split for split in ("valid", "test") if task.has(split)]
-        measured[name] = {split: model.by_user(split) for split in splits}
-        rows.append({
-            "name": name, "formula": str(finalists[name]), "run": summary["run"],
-            "operators": finalists[name].n_operators, "parameters": summary["parameters"],
-            "epochs": summary["epochs"], "seconds": summary["seconds"], "skill": skills[name],
-            **{split: task.summary(found) for split, found in measured[name].items()},
-        })  # fmt: skip
+    rows = searched.rows()
+    task = searched.runs[best][0].task_
+    splits = [split for split in ("valid", "test") if task.has(split)]
+    measured = {
+        name: {split: model.by_user(split) for split in splits}
+        for name, (model, _) in searched.runs.items()
+    }
     for row in rows:
-        if row["name"] == best:
-            continue
-        row["difference"] = {}
-        for split, found in measured[row["name"]].items():
-            gaps = {}
-            for measure, values in found.items():
-                gap = measured[best][split][measure] - values
-                gap = gap if measure.startswith("ndcg") else -gap
-                gaps[measure] = {"mean": float(gap.mean()), "interval": bootstrap_interval(gap)}
-            row["difference"][split] = gaps
+        name, found = row["name"], measured[row["name"]]
+        row |= {"operators": searched.finalists[name].n_operators, "skill": skills[name]}
+        row |= {split: task.summary(found[split]) for split in splits}
+        if name != best:
+            row["difference"] = {s: task.gains(measured[best][s], found[s]) for s in splits}
     return rows

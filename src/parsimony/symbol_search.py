@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +21,19 @@ from parsimony import datasets
 from parsimony.base import Estimator, load_run
 from parsimony.datasets import LinkData
 from parsimony.datasets.subgraph import walked_subgraph
-from parsimony.design import BilinearSpace, Budget, Rung, SearchResult, SearchSettings, TrialLedger
-from parsimony.design import search as search_space
+from parsimony.design import BilinearSpace, Budget, Rung
 from parsimony.design.ladder import ladder_of
 from parsimony.design.trial import Measured, Trial
 from parsimony.embed.bilinear import Bilinear
 from parsimony.embed.screening import screen
 from parsimony.embed.trial import run_trial
-from parsimony.errors import EmptySplit, UnknownParameter
-from parsimony.fitting import fit
+from parsimony.errors import EmptySplit
 from parsimony.knowledge.symbol import Symbol
 from parsimony.measure.bootstrap import bootstrap_interval
 from parsimony.report.figure_of_symbol import symbol_figure
 from parsimony.run.atomic import write_atomic
-from parsimony.run.engine import Engine, LocalEngine
-from parsimony.structure_search import (
-    by_rung,
-    publish,
-    require_known,
-    require_room,
-    seconds_of,
-    short,
-)
+from parsimony.run.engine import Engine
+from parsimony.structure_search import Asked, Searched, StructureSearch, publish
 from parsimony.tasks.link import LinkTask
 
 __all__ = ["search_symbols"]
@@ -155,15 +147,8 @@ def search_symbols(
     RunExists, LedgerMismatch
         The folder belongs to something else.
     """
-    given = dict(settings or {})
-    seed = int(given.pop("seed", seed))
-    where = BilinearSpace()
-    named = [name for name in SearchSettings.model_fields if name in given]
-    search_settings = SearchSettings.of({name: given.pop(name) for name in named})
-    rungs = given.pop("ladder", None)
-    if "symbol" in given:
-        raise UnknownParameter("a search chooses the symbol", remedy="use parsimony fit --symbol")
-    require_known(given, Bilinear.Parameters.model_fields)
+    asked = Asked.of(settings, seed, noun="symbol", trainer=Bilinear.Parameters.model_fields)
+    given, seed = asked.trainer, asked.seed
     trainer = Bilinear(**{"seed": seed, **given})
     loaded = data if isinstance(data, LinkData) else datasets.load(
         data, mirror=mirror, columns=columns, seed=seed
@@ -175,103 +160,54 @@ def search_symbols(
             f"the valid split of {loaded.name} is empty", remedy="a search selects on it"
         )
     final = Rung(trainer.resolved_.dim, trainer.resolved_.epochs)
-    ladder = ladder_of(rungs, final, chunks=4, parts=True)
+    ladder = ladder_of(asked.ladder, final, chunks=4, parts=True)
     folder = Path(out)
-    require_room(folder, resume)
     fixed = trainer.resolved_.model_dump()
-    subject = {
-        "space": where.name, "data": loaded.content_hash, "name": loaded.name,
-        "trainer": {name: value for name, value in fixed.items() if name not in _FREE},
-    }  # fmt: skip
     shared = {k: v for k, v in given.items() if k not in ("dim", "epochs", "patience", "every")}
-    with TrialLedger(folder / "search", subject, resume=resume) as ledger:
-        found = search_space(
-            where, SymbolTrial(task, shared), ledger, budget=budget, ladder=ladder,
-            algorithm=algorithm, settings=search_settings, seed=seed,
-            engine=engine or LocalEngine(), on_trial=on_trial,
-            screen=SymbolScreen(
-                task, Rung(ladder[0].dim, SCREENING * ladder[0].epochs), seed, shared,
-                folder / "search" / "screening.json", quiet,
-            ),
-        )  # fmt: skip
-        if on_searched is not None:
-            on_searched()
-        finalists = _finalists(found, compare)
-        runs = {
-            name: _train(loaded, symbol, folder, given, seed, train_budget, quiet)
-            for name, symbol in finalists.items()
-        }
-    best = max(runs, key=lambda name: _mrr(runs[name][1]))
-    summary = {
-        "run": str(folder),
-        "found": next(iter(finalists)),
-        "best": {
-            "symbol": str(finalists[best]), "name": finalists[best].name,
-            "valid": _mrr(runs[best][1]), "patterns": finalists[best].patterns.words(),
-        },
-        "trials": len(found.trials),
-        "algorithm": algorithm,
-        "ladder": [rung.to_list() for rung in ladder],
-        "comparison": _comparison(finalists, runs, best),
-        "named": {name: short(trial) for name, trial in found.named.items()},
-        "predictor": found.predictor,
-        "rungs": found.rungs,
-        "exhausted": found.exhausted,
-        "seconds": seconds_of(found.trials, runs, best),
-        "notes": list(loaded.notes),
-    }  # fmt: skip
-    publish(folder, Path(runs[best][1]["run"]), summary)
-    symbol_figure(finalists, folder / "symbols.png")
-    return load_run(folder), summary
-
-
-def _finalists(found: SearchResult[Symbol], compare: int) -> dict[str, Symbol]:
-    """The structure found, and the best named ones by the highest rung that they reached."""
-    winner: Symbol = found.structure
-    finalists = {winner.name or "found": winner}
-    others = [name for name in by_rung(found.named) if Symbol.parse(name).key != winner.key]
-    return finalists | {name: Symbol.parse(name) for name in others[:compare]}
-
-
-def _train(
-    data: LinkData, symbol: Symbol, folder: Path, settings: dict[str, Any], seed: int,
-    time_budget: float | None, quiet: bool,
-) -> tuple[Any, dict[str, Any]]:  # fmt: skip
-    name = symbol.name or f"symbol-{symbol.key:x}"
-    estimator, summary = fit(
-        data, "bilinear", out=folder / "search" / "runs" / name, resume=True, seed=seed,
-        parameters={**settings, "symbol": str(symbol)}, time_budget=time_budget, quiet=quiet,
+    searched = StructureSearch(
+        BilinearSpace(), "symbol", "bilinear", loaded, attrgetter("key"), asked, ladder, folder
+    ).run(
+        SymbolTrial(task, shared),
+        SymbolScreen(
+            task, Rung(ladder[0].dim, SCREENING * ladder[0].epochs), seed, shared,
+            folder / "search" / "screening.json", quiet,
+        ),
+        {"trainer": {name: value for name, value in fixed.items() if name not in _FREE}},
+        budget=budget, algorithm=algorithm, engine=engine, resume=resume, compare=compare,
+        train_budget=train_budget, quiet=quiet, on_trial=on_trial, on_searched=on_searched,
     )  # fmt: skip
-    return estimator, summary
+    runs = searched.runs
+    best = max(runs, key=lambda name: _mrr(runs[name][1]))
+    summary = searched.summary(
+        best, _mrr(runs[best][1]),
+        {"patterns": searched.finalists[best].patterns.words()},
+        comparison=_comparison(searched, best),
+    )  # fmt: skip
+    publish(folder, Path(runs[best][1]["run"]), summary)
+    symbol_figure(searched.finalists, folder / "symbols.png")
+    return load_run(folder), summary
 
 
 def _mrr(summary: dict[str, Any]) -> float:
     return float(summary["valid"]["mrr"])
 
 
-def _comparison(
-    finalists: dict[str, Symbol], runs: dict[str, tuple[Any, dict[str, Any]]], best: str
-) -> list[dict[str, Any]]:
+def _comparison(searched: Searched[Symbol], best: str) -> list[dict[str, Any]]:
     """The finalists at equal size, with intervals, and the paired difference to the best one.
 
     ``difference`` is the best one's MRR less this one's, query by query, with its interval; it was
     selected on valid, so the honest one is that of test.
     """
-    rows = []
+    rows = searched.rows()
     reciprocal: dict[str, dict[str, Any]] = {}
-    for name, (estimator, summary) in runs.items():
-        row: dict[str, Any] = {
-            "name": name, "symbol": str(finalists[name]), "run": summary["run"],
-            "parameters": summary["parameters"], "epochs": summary["epochs"],
-            "seconds": summary["seconds"],
-        }  # fmt: skip
-        reciprocal[name] = {}
+    for row in rows:
+        estimator, _ = searched.runs[row["name"]]
+        reciprocal[row["name"]] = {}
         for split in ("valid", "test"):
             if len(getattr(estimator.task_.data, split)):
                 values = 1.0 / estimator.ranks(split).ranks()
-                reciprocal[name][split] = values
+                reciprocal[row["name"]][split] = values
                 row[split] = {"mrr": float(values.mean()), "interval": bootstrap_interval(values)}
-        rows.append(row)
     for row in rows:
         if row["name"] != best:
             row["difference"] = {

@@ -12,7 +12,8 @@ from parsimony.design.ledger import TrialLedger, read_trials
 from parsimony.design.trial import Trial
 from parsimony.knowledge.symbol import Symbol
 from parsimony.report import run_page
-from parsimony.report.page_of_search import search_view, symbol_view
+from parsimony.report.page_of_search import search_view
+from parsimony.report.page_of_symbol import SYMBOLS, symbol_view
 from parsimony.report.svg_of_symbol import symbol_svg
 
 COMPLEX, OWN = "1 0 3 0; 0 2 0 4; -3 0 1 0; 0 -4 0 2", "1 2 0 0; 0 2 0 0; 0 0 3 0; 0 0 -4 4"
@@ -90,7 +91,7 @@ def test_names_never_become_markup_and_no_network_is_needed():
 
 
 def test_structures_are_ranked_by_rung_and_mean():
-    top = search_view(found(), trials())["top"]
+    top = search_view(found(), trials(), SYMBOLS)["top"]
     assert [(row["name"], row["valid"], row["seeds"]) for row in top] == [
         ("", 0.5, 2), ("ComplEx", 0.5, 1), ("", 0.3, 1), ("ComplEx", 0.25, 1),
     ]  # fmt: skip
@@ -104,7 +105,7 @@ def test_structures_are_ranked_by_rung_and_mean():
 def test_the_predictor_in_words(lift, error, said):
     told = found()
     told["predictor"] |= {"lift": lift, "lift_error": error}
-    assert said in search_view(told, trials())["predictor"]
+    assert said in search_view(told, trials(), SYMBOLS)["predictor"]
 
 
 def test_files_of_an_older_version_and_of_a_search_without_test():

@@ -20,9 +20,10 @@ import numpy.typing as npt
 from parsimony.adapt.calibrating import BalancedCalibration, nearest
 from parsimony.adapt.episode_scores import EpisodeScores, measure_episodes
 from parsimony.base import Estimator
-from parsimony.errors import CorruptRun, EmptySplit, InvalidParameter
+from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.measure import Ledger
 from parsimony.run.folder import RunFolder
+from parsimony.run.restoring import restoring
 from parsimony.tasks.molecules import MoleculeTask
 
 __all__ = ["Adapted", "FewShotEstimator"]
@@ -351,7 +352,7 @@ class FewShotEstimator(Estimator):
         self.prepare(MoleculeTask.load(run.path / "data", run.config["options"]))
         tensors = run.load_model()
         kept = run.read_json(LEARNED)
-        try:
+        with restoring(run):
             self.resolved_ = self._validate(kept["chosen"])
             self._restore(tensors)
             self._forget()
@@ -359,10 +360,4 @@ class FewShotEstimator(Estimator):
             self._calibration = {
                 int(k): BalancedCalibration(**v) for k, v in kept["calibration"].items()
             }
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise CorruptRun(
-                f"the files do not hold this model ({error!r})",
-                remedy="fit again, or restore the run folder",
-                where=str(path),
-            ) from None
         return self

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Estimator
-from parsimony.errors import CorruptRun, EmptySplit, InvalidParameter, UnknownEntity
+from parsimony.errors import EmptySplit, InvalidParameter, UnknownEntity
 from parsimony.measure import Ledger
 from parsimony.run.folder import RunFolder
+from parsimony.run.restoring import restoring
 from parsimony.tasks.coldstart import ColdStartTask, Person
 
 __all__ = ["RatingEstimator"]
@@ -223,13 +224,7 @@ class RatingEstimator(Estimator):
         self = cls(**run.config["parameters"])
         self.prepare(ColdStartTask.load(run.path / "data", run.config["options"]))
         tensors = run.load_model()
-        try:
+        with restoring(run):
             self.parameters_count_ = int(run.read_json(_LEARNED)["trained_parameters"])
             self._restore(tensors)
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise CorruptRun(
-                f"the files do not hold this model ({error!r})",
-                remedy="fit again, or restore the run folder",
-                where=str(path),
-            ) from None
         return self

@@ -46,7 +46,7 @@ def command(
             "report": str(path),
             "bytes": path.stat().st_size,
             "rules": len(info.get("rules", ())),
-            "explanations": len(info["explanations"]),
+            "explanations": len(info.get("explanations", ())),
         },
         f"{path}: {path.stat().st_size / 1000:,.0f} kB, no network needed",
     )

@@ -15,15 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.errors import FormatError, InvalidParameter, UnknownDrug
-from parsimony.graph.files import check_folder, read_text
+from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.errors import InvalidParameter, UnknownDrug
 from parsimony.graph.knowledge_graph import frozen_triples, load_array
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["DDIData"]
 
 IntArray = npt.NDArray[np.int32]
-_FORMAT = 1
 _COLUMNS = ("names", "smiles", "external_ids")
 
 
@@ -152,14 +151,10 @@ class DDIData:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write arrays and ``meta.json`` into ``folder`` (created if absent), that one last."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for split, rows in self.pairs.items():
-            np.save(folder / f"{split}.npy", rows)
+        arrays: dict[str, npt.NDArray[Any]] = dict(self.pairs)
         if self.fingerprints is not None:
-            np.save(folder / "fingerprints.npy", self.fingerprints)
-        meta = {
-            "format": _FORMAT,
+            arrays["fingerprints"] = self.fingerprints
+        write_table(folder, arrays, {
             "name": self.name,
             "drugs": self.drugs.names,
             **{column: getattr(self, column) for column in _COLUMNS},
@@ -171,9 +166,7 @@ class DDIData:
             "source": self.source,
             "registered": self.registered,
             "multilabel": self.multilabel,
-        }
-        text = json.dumps(meta, ensure_ascii=False, indent=0)
-        (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+        })  # fmt: skip
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> DDIData:
@@ -184,27 +177,19 @@ class DDIData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        folder = check_folder(folder)
-        path, bits = folder / "meta.json", folder / "fingerprints.npy"
-        try:
-            meta: dict[str, Any] = json.loads(read_text(path))
-            if meta["format"] != _FORMAT:
-                raise ValueError(f"format {meta['format']!r}, expected {_FORMAT}")
+        bits = Path(folder) / "fingerprints.npy"
+        with read_table(folder, "interaction dataset") as (meta, array):
             return cls(
                 name=meta["name"],
                 drugs=Vocabulary(meta["drugs"], "drug"),
                 **{column: tuple(meta[column]) for column in _COLUMNS},
                 types=Vocabulary(meta["types"], "relation"),
                 templates=tuple(meta["templates"]),
-                pairs={s: load_array(folder / f"{s}.npy", True) for s in meta["splits"]},
+                pairs={s: load_array(Path(folder) / f"{s}.npy", True) for s in meta["splits"]},
                 graph=meta["graph"],
-                fingerprints=np.load(bits, allow_pickle=False) if bits.exists() else None,
+                fingerprints=array("fingerprints") if bits.exists() else None,
                 notes=tuple(meta["notes"]),
                 source=meta["source"],
                 registered=meta["registered"],
                 multilabel=meta.get("multilabel", False),
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise FormatError(
-                f"not a saved interaction dataset ({error})", remedy="restore it", where=str(path)
-            ) from None

@@ -7,19 +7,17 @@ import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.errors import FormatError, InvalidParameter
-from parsimony.graph.files import check_folder, read_text
+from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.errors import InvalidParameter
 
 __all__ = ["MoleculeData"]
 
 IntArray = npt.NDArray[np.int32]
-_FORMAT = 1
 UNMEASURED = -1
 
 
@@ -123,11 +121,7 @@ class MoleculeData:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``labels.npy`` and ``meta.json`` into ``folder``, made if absent; that one last."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "labels.npy", self.labels)
-        meta = {
-            "format": _FORMAT,
+        write_table(folder, {"labels": self.labels}, {
             "name": self.name,
             "smiles": self.smiles,
             "task_names": self.task_names,
@@ -136,9 +130,7 @@ class MoleculeData:
             "notes": self.notes,
             "source": self.source,
             "registered": self.registered,
-        }
-        text = json.dumps(meta, ensure_ascii=False, indent=0)
-        (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+        })  # fmt: skip
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> MoleculeData:
@@ -149,17 +141,7 @@ class MoleculeData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        folder = check_folder(folder)
-        path = folder / "meta.json"
-        try:
-            meta: dict[str, Any] = json.loads(read_text(path))
-            if meta.pop("format") != _FORMAT:
-                raise ValueError(f"not format {_FORMAT}")
-            labels = np.load(folder / "labels.npy", allow_pickle=False)
+        with read_table(folder, "table of molecules") as (meta, array):
             for name in ("smiles", "task_names", "notes"):
                 meta[name] = tuple(meta[name])
-            return cls(labels=labels, **meta)
-        except (OSError, ValueError, KeyError, TypeError, InvalidParameter) as error:
-            raise FormatError(
-                f"not a saved table of molecules ({error})", remedy="restore it", where=str(path)
-            ) from None
+            return cls(labels=array("labels"), **meta)

@@ -7,21 +7,20 @@ import json
 import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.errors import FormatError, InvalidParameter
-from parsimony.graph.files import check_folder, read_text
+from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.errors import InvalidParameter
 
 __all__ = ["NO_FEATURES", "SPLITS", "Features", "RatingData"]
 
 IntArray = npt.NDArray[np.int32]
-_FORMAT = 1
 SPLITS = ("train", "valid", "test")
 _ARRAYS = ("user", "item", "rating", "query", "split")
+_FEATURES = ("item_features", "user_features")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,18 +139,13 @@ class RatingData:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write an ``.npy`` an array into ``folder``; ``meta.json`` last."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name))
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         meta = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
-        for name in ("item_features", "user_features"):
+        for name in _FEATURES:
             part = meta[name]
-            np.save(folder / f"{name}_ptr.npy", part.ptr)
-            np.save(folder / f"{name}_index.npy", part.index)
+            arrays |= {f"{name}_ptr": part.ptr, f"{name}_index": part.index}
             meta[name] = part.names
-        text = json.dumps({"format": _FORMAT, **meta}, ensure_ascii=False, indent=0)
-        (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+        write_table(folder, arrays, meta)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> RatingData:
@@ -162,24 +156,11 @@ class RatingData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        folder = check_folder(folder)
-        path = folder / "meta.json"
-        try:
-            meta: dict[str, Any] = json.loads(read_text(path))
-            if meta.pop("format") != _FORMAT:
-                raise ValueError(f"not format {_FORMAT}")
-
-            def array(name: str) -> Any:
-                return np.load(folder / f"{name}.npy", allow_pickle=False)
-
-            for name in ("item_features", "user_features"):
+        with read_table(folder, "table of ratings") as (meta, array):
+            for name in _FEATURES:
                 meta[name] = Features(
                     tuple(meta[name]), array(f"{name}_ptr"), array(f"{name}_index")
                 )
             for name in ("users", "items", "notes", "scale"):
                 meta[name] = tuple(meta[name])
             return cls(**{name: array(name) for name in _ARRAYS}, **meta)
-        except (OSError, ValueError, KeyError, TypeError, InvalidParameter) as error:
-            raise FormatError(
-                f"not a saved table of ratings ({error})", remedy="restore it", where=str(path)
-            ) from None

@@ -21,6 +21,7 @@ from parsimony.pairs.strata import similarity_strata
 from parsimony.pairs.unseen import own_interactions
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import restoring
 from parsimony.tasks.asked import TypedPairs
 from parsimony.tasks.ddi import DDITask
 
@@ -302,15 +303,10 @@ class PairEstimator(Estimator):
         self = cls(**run.config["parameters"])
         self.prepare(DDITask.load(run.path / "data", run.config["options"]))
         tensors = run.load_model()
-        try:
+        with restoring(run):
             if self.structural:
                 self.fingerprints_ = np.unpackbits(tensors["fingerprints"], axis=1)[:, :BITS]
             self._restore(tensors)
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise CorruptRun(
-                f"model.safetensors does not hold this model ({error})",
-                remedy="fit again, or restore the run folder",
-            ) from None
         self._confidence = _read_confidence(run)
         return self
 

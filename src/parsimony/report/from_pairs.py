@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from parsimony.knowledge.explanation import Explanation
-from parsimony.report.run_info import RunInfo
+from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 
@@ -22,38 +22,27 @@ def pairs_info(
 
     A run that was written without confidence is measured anew.
     """
-    task, summary = estimator.task_, run.read_json("summary.json") or {}
-    data = task.data
+    task, data = estimator.task_, estimator.task_.data
     splits = [split for split in ("valid", "test") if task.has(split)]
-    metrics = run.read_json("metrics.json") or {}
+    counts = {split: len(task.asked(split)) for split in splits}
+    info = info_of_folder(run, estimator, {
+        "n_drugs": data.n_drugs,
+        "n_types": data.n_types,
+        "train": len(task.labelling.pair_rows(data.pairs["train"])[0]),
+        "valid": counts.get("valid", 0),
+        "test": counts.get("test", 0),
+    })  # fmt: skip
     single = not task.labelling.multi
     if (
         single
         and task.has("valid")
-        and any("calibration" not in metrics.get(s, {}) for s in splits)
+        and any("calibration" not in info["metrics"].get(s, {}) for s in splits)
     ):
-        metrics = {split: estimator.evaluate(split, seed=seed, quiet=quiet) for split in splits}
-    counts = {split: len(task.asked(split)) for split in splits}
-    return {
-        "method": estimator.method,
-        "config": run.config,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "hash": data.content_hash,
-            "n_drugs": data.n_drugs,
-            "n_types": data.n_types,
-            "train": len(task.labelling.pair_rows(data.pairs["train"])[0]),
-            "valid": counts.get("valid", 0),
-            "test": counts.get("test", 0),
-            "notes": data.notes,
-        },
-        "metrics": metrics,
-        "ledger": run.read_json("ledger.json") or {},
-        "history": list(run.history()),
-        "best_epoch": summary.get("best_epoch"),
-        "explanations": list(explain_correct_pairs(estimator, n_explanations, seed)),
-    }
+        info["metrics"] = {
+            split: estimator.evaluate(split, seed=seed, quiet=quiet) for split in splits
+        }
+    info["explanations"] = list(explain_correct_pairs(estimator, n_explanations, seed))
+    return info
 
 
 def explain_correct_pairs(

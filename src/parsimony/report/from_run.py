@@ -13,7 +13,7 @@ from parsimony.errors import EmptySplit
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.measure import Ranks
-from parsimony.report.run_info import RunInfo
+from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 from parsimony.tasks.link import LinkTask
@@ -65,6 +65,10 @@ def run_info(
         from parsimony.report.from_pairs import pairs_info
 
         return pairs_info(run, estimator, n_explanations=n_explanations, seed=seed, quiet=quiet)
+    if estimator.kind == "coldstart":
+        from parsimony.report.from_ratings import ratings_info
+
+        return ratings_info(run, estimator)
     if rules is None:
         written = run.read_toml("knowledge.toml")
         rules = (
@@ -76,30 +80,16 @@ def run_info(
         explanations = list(explain_correct_answers(estimator, n_explanations, seed))
     if popularity is None:
         popularity = popularity_of(estimator.task_)
-    data, summary = estimator.task_.data, run.read_json("summary.json") or {}
-    return {
-        "method": estimator.method,
-        "config": run.config,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "hash": data.content_hash,
-            "n_entities": data.n_entities,
-            "n_relations": data.n_relations,
-            "train": len(data.train),
-            "valid": len(data.valid),
-            "test": len(data.test),
-            "notes": data.notes,
-        },
-        "metrics": run.read_json("metrics.json") or {},
-        "popularity": popularity,
-        "ledger": run.read_json("ledger.json") or {},
-        "history": list(run.history()),
-        "best_epoch": summary.get("best_epoch"),
-        "rules": rules,
-        "explanations": explanations,
-        **_searched(run),
-    }
+    data = estimator.task_.data
+    info = info_of_folder(run, estimator, {
+        "n_entities": data.n_entities,
+        "n_relations": data.n_relations,
+        "train": len(data.train),
+        "valid": len(data.valid),
+        "test": len(data.test),
+    })  # fmt: skip
+    more: RunInfo = {"popularity": popularity, "rules": rules, "explanations": explanations}
+    return {**info, **more, **_searched(run)}
 
 
 def _searched(run: RunFolder) -> RunInfo:

@@ -10,7 +10,8 @@ from typing import Any
 from parsimony.knowledge.explanation import Explanation
 from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.report.page_of_explanation import explanation_view
-from parsimony.report.page_of_search import search_view, symbol_view
+from parsimony.report.page_of_search import comparison_view, search_view
+from parsimony.report.page_of_symbol import SYMBOLS, symbol_view
 from parsimony.report.rows import BILL, flat_rows, learning_charts, named_rows
 from parsimony.report.run_info import RunInfo
 from parsimony.report.templating import amount, environment
@@ -58,10 +59,17 @@ def run_page(info: RunInfo) -> str:
         from parsimony.report.page_of_pairs import pairs_page
 
         return pairs_page(info)
+    if config.get("task") == "coldstart":
+        from parsimony.report.page_of_ratings import ratings_page
+
+        return ratings_page(info)
     name = data.get("name") or config.get("data", {}).get("name", "")
     method = info.get("method") or str(config.get("method", ""))
     split = "test" if "test" in metrics else next(iter(metrics), "")
     rules = [_rule(rule) for rule in info.get("rules") or ()]
+    found = info.get("search")
+    search = search_view(found, info.get("trials") or (), SYMBOLS) if found else {}
+    symbol = found["best"]["symbol"] if found else info.get("symbol")
     return (
         environment()
         .get_template("run.html.j2")
@@ -77,10 +85,9 @@ def run_page(info: RunInfo) -> str:
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
-            search=search_view(info["search"], info.get("trials") or ())
-            if info.get("search")
-            else {},
-            symbol=symbol_view(info["symbol"]) if info.get("symbol") else {},
+            search=search,
+            compared=comparison_view(found["comparison"], search["best"], SYMBOLS) if found else {},
+            symbol=symbol_view(symbol) if symbol else {},
             drug=_drug(info.get("drug")),
             bill=named_rows(info.get("ledger") or {}, BILL),
             config=list(flat_rows(config)),

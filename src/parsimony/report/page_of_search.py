@@ -1,58 +1,58 @@
-"""What the page of a searched run shows of the search, and of the symbol of any bilinear run."""
+"""What the page of a searched run shows of the search, whatever the space."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parsimony.knowledge.symbol import Symbol
 from parsimony.report.search_charts import STYLES, interval_chart, trials_chart
-from parsimony.report.svg_of_symbol import symbol_svg
 
 if TYPE_CHECKING:
     from parsimony.design.trial import Trial
 
-__all__ = ["search_view", "symbol_view"]
+__all__ = ["Structures", "comparison_view", "search_view"]
 
 _TRIALS = 12  # of the best, in the table
-#: What a pattern lets a relation say, in words.
-_MEANING = {
-    "symmetric": "(a, r, b) holds as (b, r, a) does, as in “is married to”",
-    "skew-symmetric": "(a, r, b) speaks against (b, r, a), as in “is the parent of”",
-    "inverse": "every relation can have a second one that says the same backwards, as in “parent "
-    "of” and “child of”",
-    "general": "relations that are neither, which most are",
-}
+
+Cells = Mapping[str, Mapping[str, Any]]
 
 
-def symbol_view(text: str) -> dict[str, Any]:
-    """Return a symbol as picture, text and words.
+@dataclass(frozen=True)
+class Structures:
+    """How the structures of one space are read, drawn and compared.
 
     Parameters
     ----------
-    text
-        Rows, infix or a name.
+    noun : str
+        What one is called: its key in search.json.
+    figure : str
+        What validation says of a trial.
+    size : str
+        What their size counts.
+    parse : callable
+        From text to something that has a ``name``, None where it has none.
+    size_of, picture : callable
+        Of such a structure: its size, an ``<svg>``.
+    values, gaps : callable
+        Of a row of the comparison: title → ``value`` and ``interval`` or None. Gaps
+        are how much better the best one is than this one.
     """
-    from markupsafe import Markup
 
-    symbol = Symbol.parse(text)
-    words = symbol.patterns.words()
-    said = {word.split(" (")[0]: word for word in words}
-    return {
-        "name": symbol.name,
-        "picture": Markup(symbol_svg(symbol)),
-        "rows": symbol.text(),
-        "infix": symbol.infix(),
-        "latex": symbol.latex(),
-        "blocks": symbol.n_blocks,
-        "degenerate": symbol.degenerate,
-        "rank": symbol.rank,
-        "patterns": [(said.get(name), name, meaning) for name, meaning in _MEANING.items()],
-    }
+    noun: str
+    figure: str
+    size: str
+    parse: Callable[[str], Any]
+    size_of: Callable[[Any], int]
+    picture: Callable[[Any], str]
+    values: Callable[[Mapping[str, Any]], Cells]
+    gaps: Callable[[Mapping[str, Any]], Cells]
 
 
-def search_view(found: Mapping[str, Any], trials: Sequence[Trial]) -> dict[str, Any]:
-    """Return what the template shows.
+def search_view(
+    found: Mapping[str, Any], trials: Sequence[Trial], of: Structures
+) -> dict[str, Any]:
+    """Return what the template shows of how a structure was found.
 
     Parameters
     ----------
@@ -60,50 +60,75 @@ def search_view(found: Mapping[str, Any], trials: Sequence[Trial]) -> dict[str, 
         What search.json holds.
     trials
         The ledger's rows, in the order in which they ended.
+    of
+        The structures of its space.
     """
     # A resumed search may have changed its ladder: what belongs to another is left out.
     trials = [trial for trial in trials if trial.rung.to_list() in found["ladder"]]
-    names = {row["symbol"]: row["name"] for row in found["comparison"]}
-    best = names.get(found["best"]["symbol"], found["best"]["name"] or "found")
+    names = {row[of.noun]: row["name"] for row in found["comparison"]}
+    best = names.get(found["best"][of.noun], found["best"]["name"] or "found")
     return {
         "best": best,
-        "symbol": symbol_view(found["best"]["symbol"]),
         "found": found.get("found"),
+        "figure": of.figure,
+        "size": of.size,
         "algorithm": found["algorithm"],
         "n_trials": found["trials"],
         "n_structures": len({trial.canonical for trial in trials}),
         "exhausted": found.get("exhausted", False),
-        "finalists": [_finalist(row) for row in found["comparison"]],
-        "splits": [split for split in ("valid", "test") if split in found["comparison"][0]],
-        "intervals": _intervals(found["comparison"], best),
-        "curve": _curve(trials),
+        "curve": _curve(trials, of),
         "rungs": _rung_keys(trials),
         "evidence": found.get("rungs", []),
-        "predictor": _predictor(found.get("predictor")),
-        "top": _top(trials),
+        "predictor": _predictor(found.get("predictor"), of),
+        "top": _top(trials, of),
         "seconds": _cost(found, best),
         "diverged": sum(trial.error is not None for trial in trials),
     }
 
 
-def _finalist(row: Mapping[str, Any]) -> dict[str, Any]:
+def comparison_view(
+    rows: Sequence[Mapping[str, Any]], best: str, of: Structures
+) -> dict[str, Any]:
+    """Return a table of trained models and a chart a measure.
+
+    Parameters
+    ----------
+    rows
+        ``name parameters epochs seconds`` and the measures of each; those that are structures hold
+        their text.
+    best
+        The name that is marked.
+    """
     from markupsafe import Markup
 
-    gap = row.get("difference", {})
-    return {**row, "picture": Markup(symbol_svg(Symbol.parse(row["symbol"]))), "gap": gap}
-
-
-def _intervals(rows: Sequence[Mapping[str, Any]], best: str) -> list[tuple[str, Any]]:
-    """One chart a split: the finalists' MRR with its interval."""
-    from markupsafe import Markup
-
+    shown = []
+    for row in rows:
+        structure = of.parse(row[of.noun]) if of.noun in row else None
+        shown.append({
+            **{key: row[key] for key in ("name", "parameters", "epochs", "seconds")},
+            "picture": "" if structure is None else Markup(of.picture(structure)),
+            "values": of.values(row),
+            "gaps": of.gaps(row),
+        })  # fmt: skip
     charts = []
-    for split, title in (("valid", "Validation MRR"), ("test", "Test MRR")):
-        found = [(r["name"], r[split]["mrr"], *r[split]["interval"]) for r in rows if split in r]
-        if found:
-            title = f"{title} of the finalists, 95 % interval"
-            charts.append((title, Markup(interval_chart(found, title=title, best=best))))
-    return charts
+    for title in _titles(row["values"] for row in shown):
+        cells = [(row["name"], row["values"].get(title, {})) for row in shown]
+        points = [(n, c["value"], *c["interval"]) for n, c in cells if c.get("interval")]
+        if points:
+            told = f"{title[0].upper()}{title[1:]}, 95 % interval"
+            charts.append((told, Markup(interval_chart(points, title=told, best=best))))
+    return {
+        "best": best,
+        "rows": shown,
+        "titles": _titles(row["values"] for row in shown),
+        "gap_titles": _titles(row["gaps"] for row in shown),
+        "charts": charts,
+    }
+
+
+def _titles(cells: Any) -> list[str]:
+    """All titles, in the order in which they first come."""
+    return list({title: None for row in cells for title in row})
 
 
 def _ladder(trials: Sequence[Trial]) -> list[Any]:
@@ -126,7 +151,7 @@ def _style(number: int, n: int) -> str:
     return STYLES[-1] if number == n - 1 else STYLES[min(number, 1)]
 
 
-def _curve(trials: Sequence[Trial]) -> Any:
+def _curve(trials: Sequence[Trial], of: Structures) -> Any:
     from markupsafe import Markup
 
     sound = [trial for trial in trials if trial.error is None]
@@ -140,10 +165,11 @@ def _curve(trials: Sequence[Trial]) -> Any:
         for i, rung in enumerate(rungs)
     ]
     across = f"{'minutes' if minutes else 'seconds'} of the search"
-    return Markup(trials_chart(points, title="Validation MRR of the trials", across=across))
+    title = f"Validation {of.figure} of the trials"
+    return Markup(trials_chart(points, title=title, across=across))
 
 
-def _predictor(found: Mapping[str, Any] | None) -> str | None:
+def _predictor(found: Mapping[str, Any] | None, of: Structures) -> str | None:
     """Whether the predictor earned its keep, in a sentence or two."""
     if not found or found["rank_correlation"] is None:
         return None
@@ -156,8 +182,8 @@ def _predictor(found: Mapping[str, Any] | None) -> str | None:
         return said
     within = "" if error is None else f" ± {error:.4f} (standard error)"
     said += (
-        f" What it chose measured {lift:+.4f}{within} in MRR against what chance chose from the "
-        "same candidates"
+        f" What it chose measured {lift:+.4f}{within} in {of.figure} against what chance chose "
+        "from the same candidates"
     )
     if error is None:
         return f"{said}; one round cannot say more."
@@ -168,7 +194,7 @@ def _predictor(found: Mapping[str, Any] | None) -> str | None:
     return f"{said}: it {'earned its keep' if lift > 0 else 'did harm'}."
 
 
-def _top(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def _top(trials: Sequence[Trial], of: Structures) -> list[dict[str, Any]]:
     """The best structures of the highest rungs first, each once a rung, seeds averaged."""
     groups: dict[tuple[str, Any], list[Trial]] = {}
     for trial in trials:
@@ -177,13 +203,13 @@ def _top(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     rungs = {rung: i for i, rung in enumerate(_ladder(trials))}
     rows: list[dict[str, Any]] = [
         {
-            "name": Symbol.parse(canonical).name or "",
+            "name": of.parse(canonical).name or "",
             "structure": group[0].structure,
             "valid": sum(trial.valid for trial in group) / len(group),
             "seeds": len(group),
             "rung": str(rung),
             "level": rungs[rung],
-            "blocks": Symbol.parse(canonical).n_blocks,
+            "size": of.size_of(of.parse(canonical)),
         }
         for (canonical, rung), group in groups.items()
     ]

@@ -14,8 +14,9 @@ from parsimony.knowledge.rules import Rule
 
 if TYPE_CHECKING:
     from parsimony.design.trial import Trial
+    from parsimony.run.folder import RunFolder
 
-__all__ = ["DataInfo", "Epoch", "RunInfo"]
+__all__ = ["DataInfo", "Epoch", "RunInfo", "info_of_folder"]
 
 
 class Epoch(TypedDict, total=False):
@@ -36,6 +37,7 @@ class DataInfo(TypedDict, total=False):
     n_relations: int
     n_drugs: int
     n_types: int
+    n_items: int
     train: int
     valid: int
     test: int
@@ -49,8 +51,9 @@ class RunInfo(TypedDict, total=False):
     ``popularity`` is the audit's entry of that name, or metrics alone; ``explanations`` are
     objects or ``to_dict(full=True)``; ``rules`` are objects or ``{"text", …}``; ``notes`` are
     sentences printed under the title; ``drug`` is a second part on a screened drug: ``title,
-    lines, partners, explanation``; ``symbol`` is that of a bilinear run as text; ``search`` is what
-    search.json holds and ``trials`` the rows of the search's ledger.
+    lines, partners, explanation``; ``symbol`` is that of a bilinear run as text, ``formula`` that
+    of a cold-start run; ``baselines`` are further rows of a comparison, with the differences to the
+    run; ``search`` is what search.json holds and ``trials`` the rows of the search's ledger.
     """
 
     title: str
@@ -66,7 +69,33 @@ class RunInfo(TypedDict, total=False):
     explanations: Sequence[Explanation | Mapping[str, Any]]
     drug: Mapping[str, Any]
     symbol: str
+    formula: str
+    baselines: Sequence[Mapping[str, Any]]
     search: Mapping[str, Any]
     trials: Sequence[Trial]
     notes: Sequence[str]
     version: str
+
+
+def info_of_folder(run: RunFolder, estimator: Any, counts: DataInfo) -> RunInfo:
+    """Return what the folder of any run tells.
+
+    Parameters
+    ----------
+    run, estimator
+    counts
+        What the task has of questions and things.
+    """
+    data, summary = estimator.task_.data, run.read_json("summary.json") or {}
+    return {
+        "method": estimator.method,
+        "config": run.config,
+        "data": {
+            "name": data.name, "source": data.source, "hash": data.content_hash, **counts,
+            "notes": data.notes,
+        },
+        "metrics": run.read_json("metrics.json") or {},
+        "ledger": run.read_json("ledger.json") or {},
+        "history": list(run.history()),
+        "best_epoch": summary.get("best_epoch"),
+    }  # fmt: skip

@@ -206,6 +206,18 @@ class ColdStartTask:
             "interval": {name: bootstrap_interval(values) for name, values in measured.items()},
         }
 
+    @staticmethod
+    def gains(better: dict[str, FloatArray], other: dict[str, FloatArray]) -> dict[str, Any]:
+        """How much better one model is than another, in pairs, with bootstrap intervals over users.
+
+        Errors count as the other's less the better one's, nDCG the other way round.
+        """
+        found = {}
+        for name, values in other.items():
+            gap = better[name] - values if name.startswith("ndcg") else values - better[name]
+            found[name] = {"mean": float(gap.mean()), "interval": bootstrap_interval(gap)}
+        return found
+
     # ---- persistence -------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:

@@ -1,0 +1,65 @@
+"""Data in a folder: arrays as ``.npy``, all else in ``meta.json``, without which it is none."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import FormatError, InvalidParameter
+from parsimony.graph.files import check_folder, read_text
+
+__all__ = ["read_table", "write_table"]
+
+_FORMAT = 1
+Array = npt.NDArray[Any]
+
+
+def write_table(
+    folder: str | os.PathLike[str], arrays: Mapping[str, Array], meta: Mapping[str, Any]
+) -> None:
+    """Write an ``.npy`` an array into a folder, made if absent; ``meta.json`` last."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    text = json.dumps({"format": _FORMAT, **meta}, ensure_ascii=False, indent=0)
+    (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def read_table(
+    folder: str | os.PathLike[str], what: str
+) -> Iterator[tuple[dict[str, Any], Callable[[str], Any]]]:
+    """Give what :func:`write_table` wrote: ``meta``, and arrays by their name.
+
+    Whatever goes wrong while the data are made of them is told as a fault of the folder.
+
+    Parameters
+    ----------
+    folder
+    what
+        The data in words.
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError, FormatError
+        ``where`` names the file.
+    """
+    folder = check_folder(folder)
+    path = folder / "meta.json"
+    try:
+        meta: dict[str, Any] = json.loads(read_text(path))
+        if meta.pop("format") != _FORMAT:
+            raise ValueError(f"not format {_FORMAT}")
+        yield meta, lambda name: np.load(folder / f"{name}.npy", allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError, InvalidParameter) as error:
+        raise FormatError(
+            f"not a saved {what} ({error})", remedy="restore it", where=str(path)
+        ) from None
