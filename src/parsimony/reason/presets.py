@@ -65,6 +65,10 @@ _OURS_RED: dict[str, dict[str, Any]] = {
         "mask_answers": True, "dim": 32, "attention_dim": 5, "lr": 0.004, "decay": 0.94,
         "epochs": 40,
     },
+    "nell_v4": {
+        "mask_answers": True, "relative": True, "lr": 0.004, "decay": 0.94, "average": 0.99,
+        "epochs": 25,
+    },
 }  # fmt: skip
 _OURS_ADA: dict[str, dict[str, Any]] = {
     "umls": {
