@@ -14,6 +14,7 @@ from parsimony.embed.scoring import BilinearScoring
 from parsimony.embed.tables import Regulariser, Table, Team
 from parsimony.kernels.adagrad import adagrad_rows, adagrad_rows_reference
 from parsimony.kernels.softmax import softmax_residual, softmax_residual_reference
+from parsimony.knowledge.symbol import Symbol
 
 COMPLEX = tuple(
     (i, k, j, s)
@@ -103,19 +104,22 @@ def test_softmax_kernel_and_its_twin(seed):
     np.testing.assert_allclose(scores * np.diff(ptr) / total, gradient, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("joined", [1, 2, 4])
+GROUPS = [(0,), (0, 1, 0, 1), (0, 0, 0, 0), (0, 1, 2, 2)]
+
+
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("radius", [0.0, 1.0])
-def test_adagrad_kernel_and_its_twins(radius, joined):
+def test_adagrad_kernel_and_its_twins(radius, group):
     rng = np.random.default_rng(0)
     weight, state = rng.normal(0, 1, (7, 8)), rng.random((7, 8))
     gradient, mentions, row = rng.normal(0, 1, (3, 8)), rng.random(3), np.array([5, 0, 3])
     tables = [(weight.copy(), state.copy()) for _ in range(3)]
-    numbers = 0.2, 0.1, 0.05, radius, joined
+    numbers = 0.2, 0.1, 0.05, radius, np.array(group)
     adagrad_rows_reference(*tables[0], gradient, row, mentions, *numbers)
     adagrad_rows(*tables[1], gradient, row, mentions, *numbers, 0, 3)
     plain = Table(*map(torch.from_numpy, tables[2]))
     tensors = map(torch.from_numpy, (gradient, row, mentions))
-    plain.update(*tensors, 0.2, Regulariser(0.1, 0.05, radius, joined), None)
+    plain.update(*tensors, 0.2, Regulariser(0.1, 0.05, radius, group), None)
     for other in tables[1:]:
         np.testing.assert_allclose(other[0], tables[0][0], rtol=1e-10)
         np.testing.assert_allclose(other[1], tables[0][1], rtol=1e-10)
@@ -124,18 +128,51 @@ def test_adagrad_kernel_and_its_twins(radius, joined):
         assert (np.linalg.norm(tables[0][0][row], axis=1) <= radius + 1e-12).all()
 
 
-@pytest.mark.parametrize("joined", [1, 2, 4])
-def test_n3_pulls_along_the_gradient_of_the_cubed_norm(joined):
+@pytest.mark.parametrize("group", GROUPS)
+def test_n3_pulls_along_the_gradient_of_the_cubed_norm(group):
     x = torch.randn(3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     mentions = torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64)
     theirs = x.clone().requires_grad_()
-    # of chunk c the number k stands at c · 8 / joined + k
-    length = theirs.view(3, joined, -1).square().sum(1).sqrt()
-    (0.1 * mentions * length.pow(3).sum(1)).sum().backward()
+    chunks = theirs.view(3, len(group), -1)
+    for number in set(group):
+        of_group = [i for i, other in enumerate(group) if other == number]
+        length = chunks[:, of_group].square().sum(1).sqrt()
+        (0.1 * mentions * length.pow(3).sum(1)).sum().backward(retain_graph=True)
     torch.optim.Adagrad([theirs], lr=0.3).step()
     table, still = Table(x), torch.zeros_like(x)
-    table.update(still, torch.arange(3), mentions, 0.3, Regulariser(0.1, joined=joined), Team(1))
+    table.update(still, torch.arange(3), mentions, 0.3, Regulariser(0.1, group=group), Team(1))
     torch.testing.assert_close(table.weight, theirs.detach())
+
+
+@pytest.mark.parametrize(
+    ("name", "entity", "relation"),
+    [
+        ("DistMult", (0, 1, 2, 3), (0, 1, 2, 3)),
+        ("ComplEx", (0, 1, 0, 1), (0, 1, 0, 1)),
+        ("SimplE", (0, 1, 0, 1), (0, 1, 0, 1)),
+        ("Analogy", (0, 1, 2, 2), (0, 1, 2, 2)),
+        ("QuatE", (0, 0, 0, 0), (0, 0, 0, 0)),
+        ("1 0 0 0; 0 2 0 1; 0 0 3 0; 0 1 0 4", (0, 1, 2, 1), (0, 0, 2, 0)),
+    ],
+)
+def test_chunks_that_a_symbol_connects(name, entity, relation):
+    found = BilinearScoring(Symbol.parse(name).blocks).groups()
+    for groups, expected in zip(found, (entity, relation), strict=True):
+        same, as_expected = np.equal.outer(groups, groups), np.equal.outer(expected, expected)
+        np.testing.assert_array_equal(same, as_expected)
+
+
+@pytest.mark.parametrize("name", ["complex", "lopsided"])
+def test_a_step_with_joined_chunks_goes_down_the_plain_loss(name):
+    scoring, penalties = SCORINGS[name], Penalties(n3=0.05, joined=True)
+    ours = objective(scoring, penalties, team=Team(1))
+    tables = [t.weight.clone().requires_grad_() for t in (ours.entity, ours.relation)]
+    grouped = GroupedQueries.of(facts(), N, R, False)
+    plain_loss(scoring, *tables, asked(grouped, range(len(grouped))), penalties).backward()
+    torch.optim.Adagrad(tables, lr=0.1).step()
+    ours.step(grouped.batch(np.arange(len(grouped)), 0), 0.1)
+    torch.testing.assert_close(ours.entity.weight, tables[0].detach(), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(ours.relation.weight, tables[1].detach(), rtol=1e-6, atol=1e-7)
 
 
 def test_adagrad_is_torchs_own():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, field_validator
@@ -22,8 +22,8 @@ class NamedParameters(EmbeddingParameters):
     relation_weight: float = Field(
         0.0, ge=0, description="weight of predicting the relation of every fact, ≥ 0"
     )
-    joined: Literal[1, 2, 4] = Field(
-        1, description="numbers that share a length in n3: 1; 2, the halves; 4, the quarters"
+    joined: bool = Field(
+        False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"
     )
 
     @field_validator("dim")

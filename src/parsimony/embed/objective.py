@@ -25,11 +25,12 @@ class Penalties:
     """What is added to the loss, and the noise in it.
 
     ``dropout`` falls on the queries, ``input_dropout`` on the vectors that make them;
-    ``relation_weight`` is that of predicting the relation of every fact.
+    ``relation_weight`` is that of predicting the relation of every fact; with ``joined`` n3 cubes
+    lengths over the chunks that the scoring function ties together.
     """
 
     n3: float = 0.0
-    joined: int = 1
+    joined: bool = False
     l2: float = 0.0
     dropout: float = 0.0
     input_dropout: float = 0.0
@@ -104,13 +105,14 @@ class Objective:
         """Update both tables; returns the summed cross-entropy of the batch's answers."""
         found, row = self.gradients(batch, generator), self._on(batch.row)
         p = self.penalties
+        of_entity, of_relation = self.scoring.groups() if p.joined else ((0,), (0,))
         self.entity.update(
             found.entity, row, found.entity_mentions, lr,
-            Regulariser(p.n3, p.l2, float(p.unit_ball), p.joined), self.team,
+            Regulariser(p.n3, p.l2, float(p.unit_ball), of_entity), self.team,
         )  # fmt: skip
         self.relation.update(
             found.relation, self._all, found.relation_mentions, lr,
-            Regulariser(p.n3, p.l2, joined=p.joined), self.team,
+            Regulariser(p.n3, p.l2, group=of_relation), self.team,
         )  # fmt: skip
         return found.loss
 

@@ -27,6 +27,15 @@ def plain_score(scoring: Scoring, head: Tensor, relation: Tensor, tail: Tensor) 
     return -(turned - complex_tail).abs().square().sum(-1).sqrt()
 
 
+def lengths_of(x: Tensor, group: tuple[int, ...]) -> Tensor:
+    """What N3 cubes of a vector (d,): numbers, or lengths over the chunks of a group."""
+    if len(group) == 1:
+        return x.abs()
+    chunks = x.view(len(group), -1)
+    members = [[i for i, of in enumerate(group) if of == number] for number in sorted(set(group))]
+    return torch.cat([chunks[chosen].square().sum(0).sqrt() for chosen in members])
+
+
 def plain_loss(
     scoring: Scoring,
     entity: Tensor,
@@ -42,6 +51,7 @@ def plain_loss(
         (entity, relation, answer, inverse): an inverse one asks (?, relation, entity).
     """
     total = entity.new_zeros(())
+    joined, joined_relation = scoring.groups() if penalties.joined else ((0,), (0,))
     for e, r, a, inverse in facts:
         if inverse:
             scores = plain_score(scoring, entity, relation[r], entity[e])
@@ -49,7 +59,9 @@ def plain_loss(
             scores = plain_score(scoring, entity[e], relation[r], entity)
         total = total - scores.log_softmax(0)[a]
         vectors = (entity[e], relation[r], entity[a])
-        total = total + penalties.n3 * sum(x.abs().pow(3).sum() for x in vectors)
+        groups = (joined, joined_relation, joined)
+        lengths = [lengths_of(x, group) for x, group in zip(vectors, groups, strict=True)]
+        total = total + penalties.n3 * sum(x.pow(3).sum() for x in lengths)
         total = total + penalties.l2 * sum(x.square().sum() for x in vectors)
         if penalties.relation_weight and not inverse:
             of_relation = plain_score(scoring, entity[e], relation, entity[a])

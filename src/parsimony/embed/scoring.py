@@ -22,6 +22,13 @@ class Scoring(ABC):
         """Numbers of a relation's vector where entities have ``dim``."""
         return dim
 
+    def groups(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """For every chunk of an entity and of a relation the number of its group.
+
+        Chunks of a group belong together as the parts of a complex number do.
+        """
+        return (0,), (0,)
+
     @abstractmethod
     def query(self, entity: Tensor, relation: Tensor, inverse: bool, out: Tensor) -> Tensor:
         """Queries (n, d) of rows (e, r, ?), or (?, r, e) where ``inverse``, into ``out``."""
@@ -67,6 +74,21 @@ class BilinearScoring(Scoring):
 
     def __init__(self, blocks: tuple[Block, ...]) -> None:
         self.blocks = blocks
+
+    def groups(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Entity chunks that blocks connect, and relation chunks that meet the same of them."""
+        entity, relation = list(range(self.CHUNKS)), list(range(self.CHUNKS))
+
+        def join(group: list[int], a: int, b: int) -> None:
+            group[:] = [group[a] if of == group[b] else of for of in group]
+
+        for i, _, j, _ in self.blocks:
+            join(entity, i, j)
+        for i, k, _, _ in self.blocks:
+            for other, met, _, _ in self.blocks:
+                if entity[i] == entity[other]:
+                    join(relation, k, met)
+        return tuple(entity), tuple(relation)
 
     def _directed(self, inverse: bool) -> tuple[Block, ...]:
         """Blocks as (chunk given, relation chunk, chunk asked, sign)."""

@@ -62,13 +62,13 @@ def torch_threads(threads: int) -> Iterator[None]:
 class Regulariser:
     """N3 and L2 weights of a mention, and the radius of the ball that rows stay in (0: none).
 
-    ``joined``: how many numbers of a row share a length in N3.
+    ``group`` cuts a row into chunks and says which of them share lengths in N3.
     """
 
     n3: float = 0.0
     l2: float = 0.0
     radius: float = 0.0
-    joined: int = 1
+    group: tuple[int, ...] = (0,)
 
 
 class Table:
@@ -96,13 +96,16 @@ class Table:
         # In the table's own precision, so that the kernel's loop stays in it.
         numbers = [weight.dtype.type(x) for x in (lr, regulariser.n3, regulariser.l2,
                                                   regulariser.radius)]  # fmt: skip
-        team.share(adagrad_rows, len(row), (*arrays, *numbers, regulariser.joined))
+        team.share(adagrad_rows, len(row), (*arrays, *numbers, np.array(regulariser.group)))
 
     def _update_plain(
         self, gradient: Tensor, row: Tensor, mentions: Tensor, lr: float, regulariser: Regulariser
     ) -> None:
         x = self.weight[row]
-        length = x.view(len(x), regulariser.joined, -1).norm(dim=1).repeat(1, regulariser.joined)
+        group = torch.tensor(regulariser.group, device=x.device)
+        same = (group[:, None] == group).to(x.dtype)
+        square = x.view(len(x), len(group), -1).square()
+        length = torch.einsum("ij,njk->nik", same, square).sqrt().reshape(x.shape)
         pull = 3 * regulariser.n3 * length + 2 * regulariser.l2
         g = gradient + mentions[:, None] * pull * x
         state = self.state[row].addcmul_(g, g)

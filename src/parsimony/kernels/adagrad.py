@@ -2,8 +2,9 @@
 
 N3 is the cubed 3-norm (Lacroix et al., ICML 2018, eq. 8), weighted like L2 by how often a batch
 mentions a row; the projection keeps rows in a ball (AutoSF). The norm is over numbers or over the
-lengths of several numbers together: ``joined`` = 2 takes the row's halves as real and imaginary
-parts, as the paper does for ComplEx, 4 its quarters as those of a quaternion.
+lengths of several together: a row is cut into as many chunks as ``group`` has entries, and the
+numbers at the same place of chunks of one group share a length, as the real and the imaginary part
+of a complex number do in the paper.
 """
 
 from __future__ import annotations
@@ -23,33 +24,34 @@ EPSILON = 1e-10
 
 @kernel
 def adagrad_rows(  # type: ignore[no-untyped-def]
-    weight, state, gradient, row, mentions, lr, n3, l2, radius, joined, low, high
+    weight, state, gradient, row, mentions, lr, n3, l2, radius, group, low, high
 ):
     """Update ``weight[row[i]]`` by ``gradient[i]`` for i = low … high − 1.
 
     g = gradient + mentions (3 n3 |x| x + 2 l2 x);  state += g²;  x −= lr g / (√state + ε),
-    where |x| is the length of the ``joined`` numbers that stand d / joined apart;
+    where |x| is the length of the numbers at the place of x in all chunks of its group;
     then x is shrunk to norm ``radius`` where it is longer (0: never).
 
-    IN  gradient (n, d) row (n,) distinct; mentions (n,)
+    IN  gradient (n, d) row (n,) distinct; mentions (n,); group (n_chunks,): number of the group of
+        every chunk, below n_chunks
     OUT weight, state (n_rows, d)
     """
     d = weight.shape[1]
-    width = d // joined
-    length = np.empty(d, weight.dtype)
+    chunks = group.shape[0]
+    width = d // chunks
+    length, square = np.empty(d, weight.dtype), np.empty(chunks, weight.dtype)
     for i in range(low, high):
         at = row[i]
-        if joined == 1:
+        if chunks == 1:
             for k in range(d):
                 length[k] = abs(weight[at, k])
         else:
             for k in range(width):
-                square = weight[at, k] * weight[at, k]
-                for j in range(1, joined):
-                    square += weight[at, k + j * width] * weight[at, k + j * width]
-                square = math.sqrt(square)
-                for j in range(joined):
-                    length[k + j * width] = square
+                square[:] = 0
+                for j in range(chunks):
+                    square[group[j]] += weight[at, k + j * width] * weight[at, k + j * width]
+                for j in range(chunks):
+                    length[k + j * width] = math.sqrt(square[group[j]])
         cubic = 3 * n3 * mentions[i]
         linear = 2 * l2 * mentions[i]
         norm = weight[at, 0] * 0
@@ -77,12 +79,13 @@ def adagrad_rows_reference(
     n3: float,
     l2: float,
     radius: float,
-    joined: int,
+    group: npt.NDArray[Any],
 ) -> None:
     """The readable twin."""
     x = weight[row]
-    length = np.linalg.norm(x.reshape(len(x), joined, -1), axis=1)
-    length = np.tile(length, joined)
+    same = np.equal.outer(group, group).astype(x.dtype)
+    chunks = x.reshape(len(x), len(group), -1)
+    length = np.sqrt(np.einsum("ij,njk->nik", same, chunks**2)).reshape(x.shape)
     g = gradient + mentions[:, None] * (3 * n3 * length * x + 2 * l2 * x)
     state[row] += g * g
     x = x - lr * g / (np.sqrt(state[row]) + EPSILON)

@@ -51,6 +51,8 @@ NAMED_CELLS: dict[str, Cells] = {
     # Hitchcock, 1927: an entity has unrelated vectors as head and as tail. Of rank 2 here, since
     # half of every vector is idle on either side.
     "CP": _from_blocks([(1, 1, 3), (2, 2, 4)]),
+    # Zhang et al., 2019: the Hamilton product, its relations not normalised
+    "QuatE": ((1, 2, 3, 4), (-2, 1, -4, 3), (-3, 4, 1, -2), (-4, -3, 2, 1)),
     # AutoSF (Zhang et al., ICDE 2020) and its OGB branch
     "AutoSF-WN18": _searched(
         (3, 2, 1, 0), (3, 3, 2, -1), (0, 2, 3, -1), (1, 0, 1, 1), (2, 1, 0, 1), (2, 2, 0, -1),
