@@ -20,7 +20,7 @@ Cells = npt.NDArray[np.int8]
 _CELLS = SIZE * SIZE
 _LISTED = 7  # blocks at most in an enumeration
 _GROWTH = 2  # blocks that one step of the greedy search adds
-_COMPARED = ("DistMult", "ComplEx", "SimplE", "Analogy")
+_COMPARED = ("DistMult", "ComplEx", "SimplE", "Analogy", "QuatE")
 
 
 class BilinearSpace:
@@ -30,13 +30,13 @@ class BilinearSpace:
     most = 6
 
     def start(self) -> list[Symbol]:
-        """Return the 5 structures of 4 blocks, and the named ones: 7 in all."""
+        """Return the 5 structures of 4 blocks, and the named ones: 8 in all."""
         simplest = list(self.enumerate(SIZE))
         keys = {symbol.key for symbol in simplest}
         return simplest + [s for s in self.named().values() if s.key not in keys]
 
     def named(self) -> Mapping[str, Symbol]:
-        """Return DistMult, ComplEx, SimplE and Analogy."""
+        """Return DistMult, ComplEx, SimplE, Analogy and QuatE."""
         return {name: Symbol.named()[name] for name in _COMPARED}
 
     def sample(self, random: np.random.Generator) -> Symbol:
