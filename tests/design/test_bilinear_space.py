@@ -31,10 +31,10 @@ def test_moves():
 
 def test_start_and_named():
     start = SPACE.start()
-    assert len(start) == 7
+    assert len(start) == 8
     assert SPACE.valid(start).all()
-    assert len(set(SPACE.keys(start))) == 7
-    assert {s.name for s in start} >= {"DistMult", "ComplEx", "SimplE", "Analogy"}
+    assert len(set(SPACE.keys(start))) == 8
+    assert {s.name for s in start} >= {"DistMult", "ComplEx", "SimplE", "Analogy", "QuatE"}
     assert SPACE.keys([]) == []
     assert SPACE.valid([]).shape == (0,)
 

@@ -64,7 +64,7 @@ def test_a_search(found, algorithm):
     assert result.best == max(top, key=lambda t: t.valid)
     assert result.structure.canonical() == SPACE.parse(result.best.canonical)
     assert (result.best.dim, result.best.epochs) == (8, 80)
-    assert set(result.named) == {"DistMult", "ComplEx", "SimplE", "Analogy"}
+    assert set(result.named) == {"DistMult", "ComplEx", "SimplE", "Analogy", "QuatE"}
     assert any((t.dim, t.epochs) == (8, 80) for t in result.named.values())
     keys = [t.identity for t in result.trials]
     assert len(set(keys)) == len(keys)
@@ -223,7 +223,7 @@ def test_a_space_that_ends(tmp_path):
         ladder=(Rung(4, 5),),
     )  # fmt: skip
     assert result.exhausted
-    assert len(result.trials) == 7  # 5 of four blocks, ComplEx, Analogy
+    assert len(result.trials) == 8  # 5 of four blocks, ComplEx, Analogy, QuatE
 
 
 def test_a_diverging_structure_is_a_bad_one(tmp_path):
