@@ -45,10 +45,22 @@ class AtomClasses(NamedTuple):
     index: IntArray
 
 
-def atom_classes(graphs: MoleculeGraphs, rounds: int) -> Iterator[AtomClasses]:
-    """Yield the classes before the first round, and those after each."""
+def atom_classes(
+    graphs: MoleculeGraphs, rounds: int, apart: IntArray | None = None
+) -> Iterator[AtomClasses]:
+    """Yield the classes before the first round, and those after each.
+
+    Parameters
+    ----------
+    graphs
+    rounds
+    apart : (n_atoms,)
+        Atoms of different numbers are of different classes.
+    """
     source, bonds = graphs.source, graphs.bonds
     seen = _mixed(graphs.element.astype(np.uint64) * CHIRALITIES + graphs.chirality)
+    if apart is not None:
+        seen = _mixed(seen + apart.astype(np.uint64))
     bonded = _mixed(graphs.bond_counts @ _mixed(np.arange(1, BONDS + 1, dtype=np.uint64)))
     none = np.zeros(0, np.int64)
     known = _classes(seen)

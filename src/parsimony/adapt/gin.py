@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from parsimony.adapt.atom_classes import atom_classes
+from parsimony.adapt.atom_classes import AtomClasses, atom_classes
 from parsimony.datasets.molecule_graphs import (
     BONDS,
     CHIRALITIES,
@@ -123,8 +123,8 @@ class GINLayer(nn.Module):
         return found
 
 
-#: (layer, states of the atoms) → states that go on; see PACIA
-Modulation = Callable[[int, Tensor], Tensor]
+#: (layer, states of the classes, classes) → states that go on; see PACIA
+Modulation = Callable[[int, Tensor, AtomClasses], Tensor]
 
 
 class GIN(nn.Module):
@@ -153,47 +153,43 @@ class GIN(nn.Module):
         """The layers, the first one first."""
         return cast(list[GINLayer], list(self.layers))
 
-    def start(self, batch: MoleculeBatch) -> Tensor:
-        """h⁰, (n_atoms, width)."""
-        found: Tensor = self.element(batch.element) + self.chirality(batch.chirality)
-        return found
-
-    def layer(self, batch: MoleculeBatch, number: int, h: Tensor) -> Tensor:
-        """States after one layer with its activation and dropout."""
-        layer = self.rounds[number]
-        h = layer.read(layer.hidden(batch.around, h))
-        if number < len(self.layers) - 1:
-            h = h.relu_()
-        found: Tensor = self.dropout(h)
-        return found
-
-    def states(self, batch: MoleculeBatch, modulate: Modulation | None = None) -> Tensor:
+    def states(self, batch: MoleculeBatch) -> Tensor:
         """States of the atoms after the last layer, (n_atoms, width)."""
-        h = self.start(batch)
-        for number in range(len(self.layers)):
-            h = self.layer(batch, number, h)
-            if modulate is not None:
-                h = modulate(number, h)
+        h: Tensor = self.element(batch.element) + self.chirality(batch.chirality)
+        for layer in self.rounds:
+            h = layer.read(layer.hidden(batch.around, h))
+            h = self.dropout(h if layer is self.rounds[-1] else h.relu_())
         return h
 
     def forward(self, batch: MoleculeBatch) -> Tensor:
         """Embeddings of the molecules, (n, width)."""
-        return mean_pool(batch, self.states(batch)) if self.training else self._by_class(batch)
+        return mean_pool(batch, self.states(batch)) if self.training else self.by_class(batch)
 
-    def _by_class(self, batch: MoleculeBatch) -> Tensor:
+    def by_class(
+        self, batch: MoleculeBatch, modulate: Modulation | None = None, apart: Any = None
+    ) -> Tensor:
         """Embeddings in evaluation mode, where atoms that look alike have equal states.
 
-        The last layer is affine behind its ReLU, so the mean over atoms is taken there.
+        Parameters
+        ----------
+        batch
+        modulate
+            Changes the states after each layer. Without it the mean over atoms is taken before
+            the last layer's affine part, of which there is then one row a molecule.
+        apart : int array, shape (n_atoms,)
+            Atoms of different numbers are never computed as one.
         """
-        first, *after = atom_classes(batch.graphs, len(self.layers))
+        first, *after = atom_classes(batch.graphs, len(self.layers), apart)
         h = self.element(batch.element[first.atom]) + self.chirality(batch.chirality[first.atom])
-        for layer, seen in zip(self.rounds, after, strict=True):
+        for number, (layer, seen) in enumerate(zip(self.rounds, after, strict=True)):
             around = Around(seen.indptr, seen.index, batch.bond_counts[seen.atom])
-            hidden = layer.hidden(around, h)
-            if layer is self.rounds[-1]:
+            hidden, last = layer.hidden(around, h), layer is self.rounds[-1]
+            if last and modulate is None:
                 return layer.read(mean_pool(batch, hidden, seen.of_atom))
-            h = layer.read(hidden).relu_()
-        return mean_pool(batch, h, first.of_atom)
+            h = layer.read(hidden) if last else layer.read(hidden).relu_()
+            if modulate is not None:
+                h = modulate(number, h, seen)
+        return mean_pool(batch, h, after[-1].of_atom)
 
     @torch.no_grad()
     def embed(self, graphs: MoleculeGraphs, size: int = 512) -> Tensor:
