@@ -1,6 +1,6 @@
 """PAR's meta-step against plain PyTorch: the same numbers, supports shared and pairs packed.
 
-    python benchmarks/few_shot_speed.py [--published] [--repeats 5] [--pyg] [--json]
+    python benchmarks/few_shot_speed.py [--published] [--pyg] [--repeats 5]
 
 Plain is the same mathematics as the published codes compute it: messages and bond embeddings
 gathered in the encoder (with --pyg by PyG, benchmarks/pyg_gin.py), supports embedded once a
@@ -11,18 +11,19 @@ inner step is left out on both sides, since the published one depends on the que
 not. Losses and gradients are compared before the clock starts. "frozen" is the step as
 `--method par` takes it: the encoder is not trained, so ours reads embeddings that were computed
 once, and plain runs the encoder's forward pass, as a code without that cache has to. One thread.
+Writes results/few_shot_speed*.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from common import record
 from torch import Tensor
 from torch.nn import functional
 
@@ -120,7 +121,6 @@ def main() -> None:
     parser.add_argument("--published", action="store_true", help="5 × 300, 128 and 256 wide")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--pyg", action="store_true", help="PyG's messages on the plain side")
-    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -175,15 +175,8 @@ def main() -> None:
     result["times_faster"] = {
         name: seconds[f"{name}, plain"] / seconds[name] for name in ("step", "encoder", "frozen")
     }
-    if given.json:
-        print(json.dumps(result))
-        return
-    print(f"losses {result['loss']}, gradients apart by {apart:.1e} of the largest")
-    for name, ratio in result["times_faster"].items():
-        print(
-            f"{name:8s} {seconds[name]:.3f} s, plain {seconds[f'{name}, plain']:.3f} s: "
-            f"{ratio:.1f} times faster"
-        )
+    size, side = "published" if given.published else "", "pyg" if given.pyg else ""
+    record("-".join(filter(None, ["few_shot_speed", side, size])), result)
 
 
 if __name__ == "__main__":
