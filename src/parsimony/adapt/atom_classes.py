@@ -35,14 +35,14 @@ class AtomClasses(NamedTuple):
         One atom of each.
     of_atom : (n_atoms,)
         The class of each atom.
-    indptr, index : (n_classes + 1,), (m,)
+    indptr, listed : (n_classes + 1,), (m,)
         Of what classes *before* the round that atom and its neighbours are; empty before the first.
     """
 
     atom: IntArray
     of_atom: IntArray
     indptr: IntArray
-    index: IntArray
+    listed: IntArray
 
 
 def atom_classes(

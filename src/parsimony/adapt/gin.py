@@ -40,13 +40,13 @@ class Around(NamedTuple):
 
     Attributes
     ----------
-    indptr, index : int64 arrays, shapes (n + 1,), (m,)
+    indptr, listed : int64 arrays, shapes (n + 1,), (m,)
         The rows of the states that each one sums, its own among them.
     bond_counts : (n, 9)
     """
 
     indptr: Any
-    index: Any
+    listed: Any
     bond_counts: Tensor
 
 
@@ -112,7 +112,7 @@ class GINLayer(nn.Module):
 
     def hidden(self, around: Around, h: Tensor) -> Tensor:
         """Return ReLU(W₁ m + b₁) of states h (…, width), one row for each of ``around``."""
-        summed: Tensor = _GatheredSum.apply(h, around.indptr, around.index)
+        summed: Tensor = _GatheredSum.apply(h, around.indptr, around.listed)
         m = torch.addmm(summed, around.bond_counts.to(h.dtype), self.bond)
         found: Tensor = self.inner(m).relu_()
         return found
@@ -182,7 +182,7 @@ class GIN(nn.Module):
         first, *after = atom_classes(batch.graphs, len(self.layers), apart)
         h = self.element(batch.element[first.atom]) + self.chirality(batch.chirality[first.atom])
         for number, (layer, seen) in enumerate(zip(self.rounds, after, strict=True)):
-            around = Around(seen.indptr, seen.index, batch.bond_counts[seen.atom])
+            around = Around(seen.indptr, seen.listed, batch.bond_counts[seen.atom])
             hidden, last = layer.hidden(around, h), layer is self.rounds[-1]
             if last and modulate is None:
                 return layer.read(mean_pool(batch, hidden, seen.of_atom))

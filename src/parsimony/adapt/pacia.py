@@ -167,7 +167,8 @@ class PACIANetwork(MetaNetwork):
                 made.append(self._modulations(number - begin, pooled, labels))
             w, b = made[number - begin]
             own = torch.from_numpy(task[seen.atom])
-            return h * (1 + w[own]) + b[own]
+            changed: Tensor = h * (1 + w[own]) + b[own]
+            return changed
 
         return self._standardised(encoder.by_class(batch, modulate, task)).view(tasks, n, -1)
 
