@@ -97,13 +97,12 @@ def main() -> None:
     parser.add_argument("--set", action="append", dest="settings", metavar="KEY=VALUE")
     given = parser.parse_args()
     settings = parse_settings(given.settings)
-    trainings = [
-        watched(data, method, settings, given.episodes)
-        for data in given.data
-        for method in given.methods
-    ]
-    result = {"episodes": given.episodes, "trainings": trainings}
-    record("-".join(filter(None, ["molecules-leak", given.name])), result)
+    trainings = []
+    for data in given.data:
+        for method in given.methods:
+            trainings.append(watched(data, method, settings, given.episodes))
+            result = {"episodes": given.episodes, "trainings": trainings}
+            record("-".join(filter(None, ["molecules-leak", given.name])), result)
 
 
 if __name__ == "__main__":
