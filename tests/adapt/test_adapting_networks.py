@@ -205,6 +205,18 @@ def test_an_encoder_that_is_not_modulated_gives_the_kept_embeddings():
     )
 
 
+def test_a_training_can_be_watched_at_every_look():
+    model, seen = make("par"), []
+    model.on_look = lambda trained: seen.append(
+        (trained.history_[-1]["epoch"], trained.scored("test", 1, episodes=1).roc_auc)
+    )
+    model.fit(TASK)
+    assert [step for step, _ in seen] == [h["epoch"] for h in model.history_] == [0, 2, 4]
+    unwatched = make("par").fit(TASK)
+    for name, value in unwatched._tensors().items():
+        np.testing.assert_array_equal(value, model._tensors()[name], err_msg=name)
+
+
 def test_too_many_modulated_layers_are_refused():
     with pytest.raises(InvalidParameter, match="modulated"):
         make("pacia", modulated=3).fit(TASK)
