@@ -1,28 +1,29 @@
 """PAR's meta-step against plain PyTorch: the same numbers, supports shared and pairs packed.
 
-    python benchmarks/few_shot_speed.py [--published] [--repeats 5] [--json]
+    python benchmarks/few_shot_speed.py [--published] [--pyg] [--repeats 5]
 
 Plain is the same mathematics as the published codes compute it: messages and bond embeddings
-gathered in the encoder (as PyG's GIN does), supports embedded once a query, the three tokens of
-the attention made for each, and one dense relation graph a query with all ordered pairs in every
-layer. A step is nine tasks with ten shots and sixteen queries of Tox21: the queries' loss and its
-gradient in all weights, the encoder's included, in evaluation mode. The inner step is left out on
-both sides, since the published one depends on the queries and ours does not. Losses and gradients
-are compared before the clock starts. "frozen" is the step as `--method par` takes it: the
-encoder is not trained, so ours reads embeddings that were computed once, and plain runs the
-encoder's forward pass, as a code without that cache has to. One thread.
+gathered in the encoder (with --pyg by PyG, benchmarks/pyg_gin.py), supports embedded once a
+query, the three tokens of the attention made for each, and one dense relation graph a query with
+all ordered pairs in every layer. A step is nine tasks with ten shots and sixteen queries of Tox21:
+the queries' loss and its gradient in all weights, the encoder's included, in evaluation mode. The
+inner step is left out on both sides, since the published one depends on the queries and ours does
+not. Losses and gradients are compared before the clock starts. "frozen" is the step as
+`--method par` takes it: the encoder is not trained, so ours reads embeddings that were computed
+once, and plain runs the encoder's forward pass, as a code without that cache has to. One thread.
+Writes results/few_shot_speed*.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from common import record
 from torch import Tensor
 from torch.nn import functional
 
@@ -54,17 +55,10 @@ def loss_of(logits: Tensor, raw: Tensor, labels: Tensor, answers: Tensor) -> Ten
 
 
 def ours(
-    gin: GIN, network: PARNetwork, graphs: MoleculeGraphs, labels: Tensor, answers: Tensor
-) -> Tensor:
-    """One step of this library."""
-    return ours_after(gin(MoleculeBatch(graphs)), network, graphs, labels, answers)
-
-
-def ours_after(
     embedding: Tensor, network: PARNetwork, graphs: MoleculeGraphs, labels: Tensor,
     answers: Tensor,
 ) -> Tensor:  # fmt: skip
-    """What follows the encoder."""
+    """What follows the encoder in this library."""
     e = embedding.view(TASKS, S + QUERIES, -1)
     x_s = network.input(molecules(e[:, :S], graphs))
     x_q = network.input(molecules(e[:, S:], graphs))
@@ -75,17 +69,10 @@ def ours_after(
 
 
 def plain(
-    gin: GIN, network: PARNetwork, graphs: MoleculeGraphs, labels: Tensor, answers: Tensor
-) -> Tensor:
-    """The same step, supports copied to each query and graphs dense."""
-    return plain_after(gin_reference(gin, graphs), network, graphs, labels, answers)
-
-
-def plain_after(
     embedding: Tensor, network: PARNetwork, graphs: MoleculeGraphs, labels: Tensor,
     answers: Tensor,
 ) -> Tensor:  # fmt: skip
-    """What follows the encoder."""
+    """The same, supports copied to each query and graphs dense."""
     e = embedding.view(TASKS, S + QUERIES, -1)
     share = torch.stack([1 - labels, labels], 1) / SHOTS
     # One episode a query: its supports and itself.
@@ -109,30 +96,13 @@ def plain_after(
     return loss_of(logits, last.raw.view(TASKS, QUERIES, S), labels, answers)
 
 
-def encoders(gin: GIN, graphs: MoleculeGraphs) -> dict[str, Callable[[], Tensor]]:
-    """The encoder alone, its sum as a loss."""
-    return {
-        "encoder": lambda: gin(MoleculeBatch(graphs)).sum(),
-        "encoder, plain": lambda: gin_reference(gin, graphs).sum(),
-    }
+def plain_encoder(gin: GIN, graphs: MoleculeGraphs, pyg: bool) -> Callable[[], Tensor]:
+    """The encoder of the plain side."""
+    if pyg:
+        from pyg_gin import PyGEncoder
 
-
-def frozen(
-    gin: GIN, network: PARNetwork, graphs: MoleculeGraphs, labels: Tensor, answers: Tensor
-) -> dict[str, Callable[[], Tensor]]:
-    """The step with an encoder that is not trained."""
-    with torch.no_grad():
-        kept = gin(MoleculeBatch(graphs))
-
-    def again() -> Tensor:
-        with torch.no_grad():
-            e = gin_reference(gin, graphs)
-        return plain_after(e, network, graphs, labels, answers)
-
-    return {
-        "frozen": lambda: ours_after(kept, network, graphs, labels, answers),
-        "frozen, plain": again,
-    }
+        return PyGEncoder(gin, graphs)
+    return lambda: gin_reference(gin, graphs)
 
 
 def timed(parts: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
@@ -150,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--published", action="store_true", help="5 × 300, 128 and 256 wide")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--pyg", action="store_true", help="PyG's messages on the plain side")
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -165,10 +135,29 @@ def main() -> None:
     answers = torch.from_numpy(drawn.integers(0, 2, (TASKS, QUERIES))).float()
     weights = [*gin.parameters(), *network.parameters()]
 
-    def step(of: Callable[..., Tensor]) -> Callable[[], Tensor]:
-        return lambda: of(gin, network, graphs, labels, answers)
+    def encoder() -> Tensor:
+        found: Tensor = gin(MoleculeBatch(graphs))
+        return found
 
-    found = {name: step(of)() for name, of in (("ours", ours), ("plain", plain))}
+    theirs = plain_encoder(gin, graphs, given.pyg)
+    rest = network, graphs, labels, answers
+    with torch.no_grad():
+        kept = encoder()
+
+    def frozen_plain() -> Tensor:
+        with torch.no_grad():
+            embedding = theirs()
+        return plain(embedding, *rest)
+
+    parts: dict[str, Callable[[], Tensor]] = {
+        "step": lambda: ours(encoder(), *rest),
+        "step, plain": lambda: plain(theirs(), *rest),
+        "encoder": lambda: encoder().sum(),
+        "encoder, plain": lambda: theirs().sum(),
+        "frozen": lambda: ours(kept, *rest),
+        "frozen, plain": frozen_plain,
+    }
+    found = {"ours": parts["step"](), "plain": parts["step, plain"]()}
     gradients = [torch.autograd.grad(x, weights, allow_unused=True) for x in found.values()]
     scale = max(float(g.abs().max()) for g in gradients[1] if g is not None)
     apart = max(
@@ -180,29 +169,14 @@ def main() -> None:
         "molecules": len(graphs),
         "loss": {name: float(x.detach()) for name, x in found.items()},
         "gradients_apart": apart,
-        "cpu_seconds": timed(
-            {
-                "step": step(ours),
-                "step, plain": step(plain),
-                **encoders(gin, graphs),
-                **frozen(gin, network, graphs, labels, answers),
-            },
-            given.repeats,
-        ),
+        "cpu_seconds": timed(parts, given.repeats),
     }
     seconds = result["cpu_seconds"]
     result["times_faster"] = {
         name: seconds[f"{name}, plain"] / seconds[name] for name in ("step", "encoder", "frozen")
     }
-    if given.json:
-        print(json.dumps(result))
-        return
-    print(f"losses {result['loss']}, gradients apart by {apart:.1e} of the largest")
-    for name, ratio in result["times_faster"].items():
-        print(
-            f"{name:8s} {seconds[name]:.3f} s, plain {seconds[f'{name}, plain']:.3f} s: "
-            f"{ratio:.1f} times faster"
-        )
+    size, side = "published" if given.published else "", "pyg" if given.pyg else ""
+    record("-".join(filter(None, ["few_shot_speed", side, size])), result)
 
 
 if __name__ == "__main__":

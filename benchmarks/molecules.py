@@ -51,7 +51,8 @@ def table() -> None:
     found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(RESULTS.glob("molecules-*.json")):
         entry = json.loads(path.read_text())["result"]
-        found.setdefault(entry["data"], []).append(entry)
+        if "data" in entry:  # not a collection of runs
+            found.setdefault(entry["data"], []).append(entry)
     for data, entries in found.items():
         entries.sort(key=lambda e: -e["valid"].get("roc_auc", 0.0))
         shots = list(entries[0]["test"]["shots"])

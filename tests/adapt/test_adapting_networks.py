@@ -198,8 +198,23 @@ def test_an_encoder_that_is_not_modulated_gives_the_kept_embeddings():
     nothing = (torch.zeros(1, 16), torch.zeros(1, 16))
     with torch.no_grad():
         found = model._network._encoded(everything, [nothing, nothing])
-    # Kept embeddings are clipped where they are extreme.
-    torch.testing.assert_close(found[0].clamp(-4, 4), molecules.embedding)
+    # Kept embeddings are clipped where they are extreme. Of a random encoder on chains they vary
+    # little, and standardising magnifies what summing in another order rounds.
+    torch.testing.assert_close(
+        found[0].clamp(-4, 4), molecules.embedding, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_a_training_can_be_watched_at_every_look():
+    model, seen = make("par"), []
+    model.on_look = lambda trained: seen.append(
+        (trained.history_[-1]["epoch"], trained.scored("test", 1, episodes=1).roc_auc)
+    )
+    model.fit(TASK)
+    assert [step for step, _ in seen] == [h["epoch"] for h in model.history_] == [0, 2, 4]
+    unwatched = make("par").fit(TASK)
+    for name, value in unwatched._tensors().items():
+        np.testing.assert_array_equal(value, model._tensors()[name], err_msg=name)
 
 
 def test_too_many_modulated_layers_are_refused():

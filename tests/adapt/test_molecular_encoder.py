@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("rdkit")
 torch = pytest.importorskip("torch")
 
+from parsimony.adapt.atom_classes import atom_classes  # noqa: E402
 from parsimony.adapt.gin import GIN, MoleculeBatch, gin_reference  # noqa: E402
 from parsimony.datasets.molecule_graphs import (  # noqa: E402
     SELF_LOOP,
@@ -83,6 +84,25 @@ def test_encoder_equals_its_plain_twin(graphs, training):
     torch.testing.assert_close(ours, plain, rtol=1e-10, atol=1e-10)
     for name, parameter in gin.named_parameters():
         torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-8, atol=1e-8)
+
+
+def test_classes_are_those_of_the_colours(graphs):
+    twice = graphs.take([0, 1, 2, 3, 4, 5, 6, 7, 7, 3])
+    source, colour = twice.source, list(zip(twice.element, twice.chirality, strict=True))
+    first, *after = atom_classes(twice, 3)
+    assert len(first.atom) == len(set(colour))
+    for seen in after:
+        colour = [
+            (colour[i], tuple(twice.bond_counts[i]), tuple(sorted(map(str, around))))
+            for i in range(len(colour))
+            for around in [[colour[j] for j in source[twice.bonds[i] : twice.bonds[i + 1]]]]
+        ]
+        # One class a colour, one colour a class.
+        pairs = set(zip(colour, seen.of_atom.tolist(), strict=True))
+        assert len(pairs) == len(set(colour)) == len(seen.atom)
+        assert np.array_equal(seen.of_atom[seen.atom], np.arange(len(seen.atom)))
+    benzene = slice(twice.atoms[1], twice.atoms[2])
+    assert len(set(after[-1].of_atom[benzene])) == 1
 
 
 def test_an_embedding_does_not_depend_on_its_neighbours_in_the_batch(graphs):

@@ -61,7 +61,7 @@ class EncodedFewShot(FewShotEstimator):
     def _learn_representation(self, quiet: bool) -> int:
         """Read or make the encoder, learn the profile; return the number of parameters."""
         self.notes_: list[str] = []
-        self._encoder = self._find_encoder(quiet).eval()
+        self._encoder = self._find_encoder(quiet).eval().requires_grad_(False)
         smiles = self.task_.data.smiles
         graphs = molecule_graphs(smiles, quiet=quiet)
         raw = self._encoder.embed(graphs).numpy()
@@ -184,7 +184,7 @@ class EncodedFewShot(FewShotEstimator):
         self._encoder = GIN(p.layers, p.width)
         state = {k: torch.from_numpy(v) for k, v in _part(tensors, "encoder.").items()}
         self._encoder.load_state_dict(state)
-        self._encoder.eval()
+        self._encoder.eval().requires_grad_(False)
         self._profile = Profile(**_part(tensors, "profile."))
         self._statistics = _part(tensors, "statistics.")
         if self._statistics["bits"].shape != (BITS,):

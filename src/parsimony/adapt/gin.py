@@ -7,19 +7,22 @@
 (K. Xu et al., ICLR 2019; with bond embeddings W. Hu et al., ICLR 2020.) A molecule is the mean of
 its atoms. The sum of bond embeddings is one product: counts over the 9 bond ids times their table,
 the same numbers as gathered embeddings. In evaluation BatchNorm uses running statistics, so no
-molecule's embedding depends on those beside it.
+molecule's embedding depends on those beside it, and atoms that look alike are computed once
+(:mod:`parsimony.adapt.atom_classes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from functools import cached_property
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from parsimony.adapt.atom_classes import AtomClasses, atom_classes
 from parsimony.datasets.molecule_graphs import (
     BONDS,
     CHIRALITIES,
@@ -27,9 +30,24 @@ from parsimony.datasets.molecule_graphs import (
     TYPES,
     MoleculeGraphs,
 )
-from parsimony.kernels.segments import neighbour_sum, segment_sum
+from parsimony.kernels.gathers import gathered_sum, gathered_sum_backward
 
 __all__ = ["GIN", "MoleculeBatch", "gin_reference"]
+
+
+class Around(NamedTuple):
+    """Rows whose messages a layer sums, and the bonds of each.
+
+    Attributes
+    ----------
+    indptr, listed : int64 arrays, shapes (n + 1,), (m,)
+        The rows of the states that each one sums, its own among them.
+    bond_counts : (n, 9)
+    """
+
+    indptr: Any
+    listed: Any
+    bond_counts: Tensor
 
 
 class MoleculeBatch:
@@ -46,8 +64,6 @@ class MoleculeBatch:
         self.element = torch.from_numpy(graphs.element.astype(np.int64))
         self.chirality = torch.from_numpy(graphs.chirality.astype(np.int64))
         self.bond_counts = torch.from_numpy(graphs.bond_counts.astype(np.float32))
-        self.indptr = np.ascontiguousarray(graphs.bonds)
-        self.source = graphs.source
         self.atoms = np.ascontiguousarray(graphs.atoms)
         self.sizes = torch.from_numpy(np.diff(self.atoms))
 
@@ -55,42 +71,32 @@ class MoleculeBatch:
         """The number of molecules."""
         return len(self.graphs)
 
-
-class _NeighbourSum(torch.autograd.Function):
-    """Its own adjoint, as bonds have no direction."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, indptr: Any, source: Any) -> Tensor:
-        ctx.graph = indptr, source
-        return _summed(indptr, source, x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, None, None]:
-        indptr, source = ctx.graph
-        return _summed(indptr, source, d_out), None, None
+    @cached_property
+    def around(self) -> Around:
+        """Each atom with its neighbours."""
+        g, n = self.graphs, len(self.element)
+        # Each atom stands before its neighbours.
+        index = np.insert(g.source, g.bonds[:-1], np.arange(n))
+        return Around(g.bonds + np.arange(n + 1), index, self.bond_counts)
 
 
-def _summed(indptr: Any, source: Any, x: Tensor) -> Tensor:
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    neighbour_sum(indptr, source, x.contiguous().numpy(), out.numpy())
-    return out
-
-
-class _SegmentMean(torch.autograd.Function):
-    """The mean over the rows of every segment."""
+class _GatheredSum(torch.autograd.Function):
+    """Sums of listed rows."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, atoms: Any, sizes: Tensor) -> Tensor:
-        ctx.sizes = sizes
-        out = torch.empty(len(sizes), x.shape[1], dtype=x.dtype)
-        segment_sum(atoms, x.contiguous().numpy(), out.numpy())
-        return out.div_(sizes[:, None])
+    def forward(ctx: Any, x: Tensor, indptr: Any, index: Any) -> Tensor:
+        ctx.listed = indptr, index, len(x)
+        out = torch.empty(len(indptr) - 1, x.shape[1], dtype=x.dtype)
+        gathered_sum(indptr, index, x.contiguous().numpy(), out.numpy())
+        return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, None, None]:
-        return (d_out / ctx.sizes[:, None]).repeat_interleave(ctx.sizes, 0), None, None
+        indptr, index, n = ctx.listed
+        d_x = torch.zeros(n, d_out.shape[1], dtype=d_out.dtype)
+        gathered_sum_backward(indptr, index, d_out.contiguous().numpy(), d_x.numpy())
+        return d_x, None, None
 
 
 class GINLayer(nn.Module):
@@ -104,16 +110,21 @@ class GINLayer(nn.Module):
         self.norm = nn.BatchNorm1d(width)
         nn.init.xavier_uniform_(self.bond)
 
-    def forward(self, batch: MoleculeBatch, h: Tensor) -> Tensor:
-        """Return BN(MLP(m)) of states h (n_atoms, width)."""
-        summed: Tensor = _NeighbourSum.apply(h, batch.indptr, batch.source)
-        m = torch.addmm(summed, batch.bond_counts.to(h.dtype), self.bond)
-        found: Tensor = self.norm(self.outer(self.inner(m).relu_()))
+    def hidden(self, around: Around, h: Tensor) -> Tensor:
+        """Return ReLU(W₁ m + b₁) of states h (…, width), one row for each of ``around``."""
+        summed: Tensor = _GatheredSum.apply(h, around.indptr, around.listed)
+        m = torch.addmm(summed, around.bond_counts.to(h.dtype), self.bond)
+        found: Tensor = self.inner(m).relu_()
+        return found
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """Return BN(W₂ hidden + b₂)."""
+        found: Tensor = self.norm(self.outer(hidden))
         return found
 
 
-#: (layer, states of the atoms) → states that go on; see PACIA
-Modulation = Callable[[int, Tensor], Tensor]
+#: (layer, states of the classes, classes) → states that go on; see PACIA
+Modulation = Callable[[int, Tensor, AtomClasses], Tensor]
 
 
 class GIN(nn.Module):
@@ -137,31 +148,48 @@ class GIN(nn.Module):
         self.layers = nn.ModuleList(GINLayer(width) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
 
-    def start(self, batch: MoleculeBatch) -> Tensor:
-        """h⁰, (n_atoms, width)."""
-        found: Tensor = self.element(batch.element) + self.chirality(batch.chirality)
-        return found
+    @property
+    def rounds(self) -> list[GINLayer]:
+        """The layers, the first one first."""
+        return cast(list[GINLayer], list(self.layers))
 
-    def layer(self, batch: MoleculeBatch, number: int, h: Tensor) -> Tensor:
-        """States after one layer with its activation and dropout."""
-        h = self.layers[number](batch, h)
-        if number < len(self.layers) - 1:
-            h = h.relu_()
-        found: Tensor = self.dropout(h)
-        return found
-
-    def states(self, batch: MoleculeBatch, modulate: Modulation | None = None) -> Tensor:
+    def states(self, batch: MoleculeBatch) -> Tensor:
         """States of the atoms after the last layer, (n_atoms, width)."""
-        h = self.start(batch)
-        for number in range(len(self.layers)):
-            h = self.layer(batch, number, h)
-            if modulate is not None:
-                h = modulate(number, h)
+        h: Tensor = self.element(batch.element) + self.chirality(batch.chirality)
+        for layer in self.rounds:
+            h = layer.read(layer.hidden(batch.around, h))
+            h = self.dropout(h if layer is self.rounds[-1] else h.relu_())
         return h
 
     def forward(self, batch: MoleculeBatch) -> Tensor:
         """Embeddings of the molecules, (n, width)."""
-        return mean_pool(batch, self.states(batch))
+        return mean_pool(batch, self.states(batch)) if self.training else self.by_class(batch)
+
+    def by_class(
+        self, batch: MoleculeBatch, modulate: Modulation | None = None, apart: Any = None
+    ) -> Tensor:
+        """Embeddings in evaluation mode, where atoms that look alike have equal states.
+
+        Parameters
+        ----------
+        batch
+        modulate
+            Changes the states after each layer. Without it the mean over atoms is taken before
+            the last layer's affine part, of which there is then one row a molecule.
+        apart : int array, shape (n_atoms,)
+            Atoms of different numbers are never computed as one.
+        """
+        first, *after = atom_classes(batch.graphs, len(self.layers), apart)
+        h = self.element(batch.element[first.atom]) + self.chirality(batch.chirality[first.atom])
+        for number, (layer, seen) in enumerate(zip(self.rounds, after, strict=True)):
+            around = Around(seen.indptr, seen.listed, batch.bond_counts[seen.atom])
+            hidden, last = layer.hidden(around, h), layer is self.rounds[-1]
+            if last and modulate is None:
+                return layer.read(mean_pool(batch, hidden, seen.of_atom))
+            h = layer.read(hidden) if last else layer.read(hidden).relu_()
+            if modulate is not None:
+                h = modulate(number, h, seen)
+        return mean_pool(batch, h, after[-1].of_atom)
 
     @torch.no_grad()
     def embed(self, graphs: MoleculeGraphs, size: int = 512) -> Tensor:
@@ -176,10 +204,11 @@ class GIN(nn.Module):
         return torch.cat(found) if found else torch.empty(0, self.width)
 
 
-def mean_pool(batch: MoleculeBatch, h: Tensor) -> Tensor:
-    """The mean of the atoms of each molecule, (n, width)."""
-    found: Tensor = _SegmentMean.apply(h, batch.atoms, batch.sizes)
-    return found
+def mean_pool(batch: MoleculeBatch, h: Tensor, row: Any = None) -> Tensor:
+    """The mean of the atoms of each molecule, (n, width); ``row`` is where each atom's state is."""
+    row = np.arange(len(batch.element)) if row is None else row
+    summed: Tensor = _GatheredSum.apply(h, batch.atoms, row)
+    return summed / batch.sizes[:, None]
 
 
 def gin_reference(gin: GIN, graphs: MoleculeGraphs) -> Tensor:
@@ -192,7 +221,7 @@ def gin_reference(gin: GIN, graphs: MoleculeGraphs) -> Tensor:
     way = torch.cat([torch.from_numpy(graphs.direction.astype(np.int64)), torch.zeros(n).long()])
     h = gin.element(torch.from_numpy(graphs.element.astype(np.int64)))
     h = h + gin.chirality(torch.from_numpy(graphs.chirality.astype(np.int64)))
-    for number, layer in enumerate(cast(list[GINLayer], list(gin.layers))):
+    for number, layer in enumerate(gin.rounds):
         message = h[source] + (layer.bond[kind] + layer.bond[TYPES + way])
         m = torch.zeros_like(h).index_add(0, target, message)
         h = layer.norm(layer.outer(layer.inner(m).relu()))

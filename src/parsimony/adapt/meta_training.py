@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -87,6 +87,8 @@ class MetaTrained(EncodedFewShot):
     """Train ``_network`` on episodes."""
 
     _network: MetaNetwork
+    #: called after every look at validation, with this estimator; it can watch, not choose
+    on_look: Callable[[Any], None] | None = None
 
     @abstractmethod
     def _build(self, columns: int) -> MetaNetwork:
@@ -185,6 +187,8 @@ class MetaTrained(EncodedFewShot):
         self.history_.append(
             {"epoch": step, "loss": loss, "valid_roc_auc": score, "seconds": seconds}
         )
+        if self.on_look is not None:
+            self.on_look(self)
         return score if self.task_.has("valid") else float(step)
 
     def _ending(self, seconds: float, time_budget: float | None) -> str:

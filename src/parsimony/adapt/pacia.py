@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parsimony import base
+from parsimony.adapt.atom_classes import AtomClasses
 from parsimony.adapt.gin import GIN, MoleculeBatch, mean_pool
 from parsimony.adapt.inputs import Inputs, MoleculeInput, TransferPrior
 from parsimony.adapt.meta_training import Episodes, MetaNetwork, MetaParameters, MetaTrained
@@ -155,18 +156,21 @@ class PACIANetwork(MetaNetwork):
         """Run the encoder with modulations; with labels, x are supports that make them."""
         encoder, (tasks, n) = self._encoder[0], x.rows.shape
         batch = MoleculeBatch(x.graphs.take(x.rows.reshape(-1).numpy()))
-        task = torch.arange(tasks).repeat_interleave(n).repeat_interleave(batch.sizes)
-        h, begin = encoder.start(batch), len(encoder.layers) - self.p.modulated
-        for number in range(len(encoder.layers)):
-            h = encoder.layer(batch, number, h)
+        task = np.repeat(np.repeat(np.arange(tasks), n), batch.sizes)
+        begin = len(encoder.layers) - self.p.modulated
+
+        def modulate(number: int, h: Tensor, seen: AtomClasses) -> Tensor:
             if number < begin:
-                continue
+                return h
             if labels is not None:
-                pooled = self._standardised(mean_pool(batch, h)).view(tasks, n, -1)
+                pooled = self._standardised(mean_pool(batch, h, seen.of_atom)).view(tasks, n, -1)
                 made.append(self._modulations(number - begin, pooled, labels))
             w, b = made[number - begin]
-            h = h * (1 + w[task]) + b[task]
-        return self._standardised(mean_pool(batch, h)).view(tasks, n, -1)
+            own = torch.from_numpy(task[seen.atom])
+            changed: Tensor = h * (1 + w[own]) + b[own]
+            return changed
+
+        return self._standardised(encoder.by_class(batch, modulate, task)).view(tasks, n, -1)
 
     def _standardised(self, pooled: Tensor) -> Tensor:
         return (pooled - self._moments[0]) / self._moments[1]

@@ -24,7 +24,7 @@ from parsimony.datasets.smiles import molecule_of, reason_unreadable
 from parsimony.errors import FormatError
 from parsimony.run.progress import Progress
 
-__all__ = ["BONDS", "ELEMENTS", "MoleculeGraphs", "molecule_graphs"]
+__all__ = ["BONDS", "ELEMENTS", "MoleculeGraphs", "molecule_graphs", "offsets", "ranges"]
 
 #: ids of elements: the atomic number, and one for a masked atom
 ELEMENTS = 120
@@ -82,13 +82,13 @@ class MoleculeGraphs:
     def take(self, molecules: npt.NDArray[np.integer[Any]]) -> MoleculeGraphs:
         """Return the graphs of some molecules, in their order; one may stand several times."""
         rows = np.asarray(molecules, np.int64)
-        atom = _ranges(self.atoms[rows], self.atoms[rows + 1])
-        bond = _ranges(self.bonds[self.atoms[rows]], self.bonds[self.atoms[rows + 1]])
+        atom = ranges(self.atoms[rows], self.atoms[rows + 1])
+        bond = ranges(self.bonds[self.atoms[rows]], self.bonds[self.atoms[rows + 1]])
         taken = MoleculeGraphs(
-            _offsets(self.atoms[rows + 1] - self.atoms[rows]),
+            offsets(self.atoms[rows + 1] - self.atoms[rows]),
             self.element[atom],
             self.chirality[atom],
-            _offsets(self.bonds[atom + 1] - self.bonds[atom]),
+            offsets(self.bonds[atom + 1] - self.bonds[atom]),
             self.neighbour[bond],
             self.bond_type[bond],
             self.direction[bond],
@@ -107,7 +107,7 @@ class MoleculeGraphs:
         """Put the molecules of several collections behind one another."""
         arrays: dict[str, Any] = {
             field.name: (
-                _offsets(np.concatenate([np.diff(getattr(part, field.name)) for part in parts]))
+                offsets(np.concatenate([np.diff(getattr(part, field.name)) for part in parts]))
                 if field.name in ("atoms", "bonds")
                 else np.concatenate([getattr(part, field.name) for part in parts])
             )
@@ -176,10 +176,10 @@ def _compute(smiles: Sequence[str], names: Sequence[str], quiet: bool) -> Molecu
             progress.advance()
     packed = np.array(bonds, np.int32).reshape(-1, 3)
     return MoleculeGraphs(
-        _offsets(np.array(n_atoms, np.int64)),
+        offsets(np.array(n_atoms, np.int64)),
         np.array(element, np.uint8),
         np.array(chirality, np.uint8),
-        _offsets(np.array(degree, np.int64)),
+        offsets(np.array(degree, np.int64)),
         packed[:, 0].copy(),
         packed[:, 1].astype(np.uint8),
         packed[:, 2].astype(np.uint8),
@@ -191,14 +191,15 @@ _BOND_TYPES = {1: 0, 2: 1, 3: 2, 12: 3}
 _DIRECTIONS = {4: 1, 3: 2}
 
 
-def _offsets(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+def offsets(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    """Where each of several parts of given lengths begins, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def _ranges(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def ranges(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The integers of all ranges, one range behind the other."""
     length = end - begin
-    at = np.repeat(begin - _offsets(length)[:-1], length)
+    at = np.repeat(begin - offsets(length)[:-1], length)
     return np.asarray(at + np.arange(len(at)), np.int64)
 
 
