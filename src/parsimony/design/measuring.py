@@ -76,30 +76,35 @@ class Measuring(Generic[S]):
         """
         seed = self.seed + repeat
         trials: dict[int, Trial] = {}
-        asked: list[int] = []
-        for i, proposal in enumerate(proposals):
-            known = self.ledger.find(proposal.key, seed, rung)
-            if known is None:
-                asked.append(i)
-            elif self._start(proposal, rung, seed, share):
-                trials[i] = known
-                self._end(known)
+        known = [self.ledger.find(proposal.key, seed, rung) for proposal in proposals]
+        asked = [i for i, trial in enumerate(known) if trial is None]
+        following = iter(range(len(proposals)))
+
+        def begin() -> bool:
+            """Go on to the next that must be run, past those that the ledger knows; in order, so
+            that a resumed search charges its budget as the first one did."""
+            for i in following:
+                started = self._start(proposals[i], rung, seed, share)
+                trial = known[i]
+                if trial is None:
+                    return started
+                if started:
+                    trials[i] = trial
+                    self._end(trial)
+            return False
+
         how: dict[str, float] = {"seed": seed, "epochs": rung.epochs, "dim": rung.dim}
         if rung.entities < 1:
             how["entities"] = rung.entities
         jobs = [{"structure": proposals[i].structure, **how} for i in asked]
-        following = iter(asked)
         if jobs:
-            results = self.engine.run(
-                partial(_guarded, self.evaluate),
-                jobs,
-                lambda: self._start(proposals[next(following)], rung, seed, share),
-            )
+            results = self.engine.run(partial(_guarded, self.evaluate), jobs, begin)
             for n, result in results:
                 trial = self._trial(proposals[asked[n]], rung, seed, stage, *result)
                 self.ledger.append(trial)
                 trials[asked[n]] = trial
                 self._end(trial)
+        begin()  # what is known after the last that was run
         return [trials.get(i) for i in range(len(proposals))]
 
     def _start(self, proposal: Proposal[S], rung: Rung, seed: int, share: float) -> bool:
