@@ -1,4 +1,4 @@
-"""Sums over neighbours and segments against their twins."""
+"""Sums over neighbours, segments and index lists against their twins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from parsimony.kernels.segments import (
+    add_rows,
+    add_rows_reference,
     neighbour_sum,
     neighbour_sum_reference,
     segment_sum,
@@ -31,3 +33,8 @@ def test_sums_agree_with_their_twins(seed, dtype):
     summed = np.empty((4, d), dtype)
     segment_sum(offsets, x, summed)
     np.testing.assert_allclose(summed, segment_sum_reference(offsets, x), rtol=1e-5, atol=1e-5)
+    index = drawn.integers(0, 3, n).astype(np.int32)
+    added, expected = np.ones((2, 3, d), dtype)
+    add_rows(index, x, added)
+    add_rows_reference(index, x, expected)
+    np.testing.assert_allclose(added, expected, rtol=1e-5, atol=1e-5)

@@ -1,7 +1,8 @@
-"""Sums over a graph's neighbours and over segments of rows, without materialised messages.
+"""Sums over a graph's neighbours, segments and index lists of rows, without copies of the rows.
 
     neighbour sum    out_i = x_i + Σ_{j ∈ N(i)} x_j        (GIN with a self-loop)
     segment sum      out_m = Σ_{i ∈ segment m} x_i
+    added rows       out_m += Σ_{i: index_i = m} x_i
 
 Bonds have no direction, so the neighbour sum is its own adjoint: the backward pass is the same
 kernel applied to the gradient.
@@ -53,6 +54,19 @@ def segment_sum(offsets, x, out):  # type: ignore[no-untyped-def]
                 out[m, k] += x[i, k]
 
 
+@kernel
+def add_rows(index, x, out):  # type: ignore[no-untyped-def]
+    """Add row i of x to row index[i] of out, duplicates included.
+
+    IN  index (n,) x (n, d)
+    OUT out (m, d)
+    """
+    for i in range(index.shape[0]):
+        to = out[index[i]]
+        for k in range(x.shape[1]):
+            to[k] += x[i, k]
+
+
 def neighbour_sum_reference(indptr: IntArray, source: IntArray, x: FloatArray) -> FloatArray:
     """The readable twin of :func:`neighbour_sum`."""
     out: FloatArray = x.copy()
@@ -65,3 +79,8 @@ def segment_sum_reference(offsets: IntArray, x: FloatArray) -> FloatArray:
     out: FloatArray = np.zeros((len(offsets) - 1, x.shape[1]), x.dtype)
     np.add.at(out, np.repeat(np.arange(len(out)), np.diff(offsets)), x)
     return out
+
+
+def add_rows_reference(index: npt.NDArray[np.int32], x: FloatArray, out: FloatArray) -> None:
+    """The readable twin of :func:`add_rows`."""
+    np.add.at(out, index, x)
