@@ -150,10 +150,10 @@ def _expand(  # type: ignore[no-untyped-def]
     found = np.empty(most_nodes, np.uint64)  # what the table holds where a key's search begins
     offset = np.empty(most_nodes, np.int64)
     stride = np.empty(most_nodes, np.int64)  # 1 where the node lends a row its edges
-    n_all = neighbour.shape[0]
+    last_edge = neighbour.shape[0] - 1
     first = np.empty(most_nodes, np.int64)
     end = np.empty(most_nodes, np.int64)
-    warm = np.empty(most_nodes, np.int32)
+    touched = np.empty(most_nodes, np.int32)  # written, so that the loads are made
     walked_target = np.empty(most_edges, np.int32)
     walked_source = np.empty(most_edges, np.int32)
     walked_relation = np.empty(most_edges, np.int32)
@@ -195,14 +195,16 @@ def _expand(  # type: ignore[no-untyped-def]
             walked_relation[n_walked] = identity
             n_walked += 1
         n_after = n_before
-        # walk: list the edges, then reach new nodes and sum the keys of every node's in-edges. Loops
-        # without a branch to guess wrong let the misses of the cache overlap: a third of the
-        # targets are new, at random.
+        # walk: list the edges, then reach new nodes and sum the keys of every node's in-edges.
+        # Loops without a branch to guess wrong let the misses of the cache overlap: a third of
+        # the targets are new, at random.
         for i in range(n_before):
             s = node[ptr[b] + i]
             first[i] = indptr[s]
             end[i] = indptr[s + 1]
-            warm[i] = relation[min(first[i], n_all - 1)] + neighbour[min(first[i], n_all - 1)]
+            if last_edge >= 0:
+                at = min(first[i], last_edge)
+                touched[i] = relation[at] + neighbour[at]
         for i in range(n_before):
             state = row[ptr[b] + i]
             for e in range(first[i], end[i]):
@@ -217,8 +219,9 @@ def _expand(  # type: ignore[no-untyped-def]
             to = n_after if new else at ^ now
             seen[o] = now | to
             out_node[start + n_after] = o
-            key[to] = (np.uint64(0) if new else key[to]) + _mix(walked_source[e], walked_relation[e])
-            degree[to] = (0 if new else degree[to]) + 1
+            mixed = _mix(walked_source[e], walked_relation[e])
+            key[to] = mixed if new else key[to] + mixed
+            degree[to] = 1 if new else degree[to] + 1
             n_after += new
             walked_target[e] = to
         visited += n_walked
