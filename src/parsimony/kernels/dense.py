@@ -55,7 +55,7 @@ def _add_tile(_context: Any, rows: Any, x: Any, i: Any, matrix: Any, j: Any, out
                  for n in (1, 3, 5)}  # fmt: skip
 
         def at(n: int, row: Any, column: Any) -> Any:
-            return cgutils.get_item_pointer(
+            return cgutils.get_item_pointer(  # type: ignore[no-untyped-call]
                 context, builder, signature.args[n], array[n], (row, column)
             )
 
@@ -68,11 +68,14 @@ def _add_tile(_context: Any, rows: Any, x: Any, i: Any, matrix: Any, j: Any, out
         size = out.dtype.bitwidth // 8
         tile = [(r, v) for r in range(rows.count) for v in range(VECTORS)]
         target = {(r, v): vector_at(5, plus(args[2], r), v) for r, v in tile}
-        total = {rv: cgutils.alloca_once(builder, vector) for rv in tile}
+        total = {
+            rv: cgutils.alloca_once(builder, vector)  # type: ignore[no-untyped-call]
+            for rv in tile
+        }
         for rv in tile:
             builder.store(builder.load(target[rv], align=size), total[rv])
-        n_terms = cgutils.unpack_tuple(builder, array[3].shape)[0]
-        with cgutils.for_range(builder, n_terms) as loop:
+        shape = cgutils.unpack_tuple(builder, array[3].shape)  # type: ignore[no-untyped-call]
+        with cgutils.for_range(builder, shape[0]) as loop:
             right = [builder.load(vector_at(3, loop.index, v), align=size) for v in range(VECTORS)]
             for r in range(rows.count):
                 number = builder.load(at(1, plus(args[2], r), loop.index))
@@ -107,9 +110,9 @@ def _product(x, matrix, out):  # type: ignore[no-untyped-def]
     tall, wide = n - n % len(_TILE), m - m % width
     for j in range(0, wide, width):
         for i in range(0, tall, len(_TILE)):
-            _add_tile(_TILE, x, i, matrix, j, out)
+            _add_tile(_TILE, x, i, matrix, j, out)  # type: ignore[call-arg]
         for i in range(tall, n):
-            _add_tile(_ONE, x, i, matrix, j, out)
+            _add_tile(_ONE, x, i, matrix, j, out)  # type: ignore[call-arg]
     if wide < m:
         for i in range(n):
             for k in range(x.shape[1]):
