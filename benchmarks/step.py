@@ -65,9 +65,9 @@ def products(form: Propagation) -> list[tuple[int, int, int]]:
     for layer in form._layers:
         shapes.append((len(layer.hidden), d, a))
         shapes.append((len(layer.x), d, d))
-        shapes.append((len(layer.gates), d, 3 * d))
-        if len(layer.old):
-            shapes.append((len(layer.old), d, 3 * d))
+        shapes.append((len(layer.gate), d, 3 * d))
+        if len(layer.y_n):
+            shapes.append((len(layer.y_n), d, 3 * d))
     return shapes
 
 

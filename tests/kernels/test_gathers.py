@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from parsimony.kernels.gathers import (
+    add_rows,
+    add_rows_reference,
     gathered_sum,
     gathered_sum_backward,
     gathered_sum_backward_reference,
@@ -30,3 +32,8 @@ def test_sums_agree_with_their_twins(seed, dtype):
     np.testing.assert_allclose(
         d_x, gathered_sum_backward_reference(indptr, index, d_out, rows), **close
     )
+    few = drawn.integers(0, 3, n).astype(np.int32)
+    added, expected = np.ones((2, 3, d), dtype)
+    add_rows(few, d_out, added)
+    add_rows_reference(few, d_out, expected)
+    np.testing.assert_allclose(added, expected, **close)

@@ -81,8 +81,10 @@ class Measuring(Generic[S]):
         following = iter(range(len(proposals)))
 
         def begin() -> bool:
-            """Go on to the next that must be run, past those that the ledger knows; in order, so
-            that a resumed search charges its budget as the first one did."""
+            """Go on to the next that must be run, past those that the ledger knows.
+
+            In order, so that a resumed search charges its budget as the first one did.
+            """
             for i in following:
                 started = self._start(proposals[i], rung, seed, share)
                 trial = known[i]

@@ -58,6 +58,7 @@ class Scratch:
     """Stamped relabelling arrays, reused by every expansion of one thread."""
 
     def __init__(self, n_entities: int) -> None:
+        self.seen = np.zeros(n_entities, np.int64)  # stamp and position in one: frontier.py
         self.stamp = np.zeros(n_entities, np.int64)
         self.position = np.empty(n_entities, np.int32)
         self.tick = np.zeros(1, np.int64)
@@ -98,15 +99,37 @@ def restrict(indptr, neighbour, relation, fact, active):  # type: ignore[no-unty
     return out_ptr, out_neighbour[:to].copy(), out_relation[:to].copy()
 
 
+@njit(inline="always")
+def _slot(key, slots):  # type: ignore[no-untyped-def]
+    """Where a key's search begins in a table of a power of two of slots."""
+    return np.int64((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & (slots - 1)
+
+
+@kernel
+def _larger(table, slots):  # type: ignore[no-untyped-def]
+    """Move a hash table of (key, code) pairs to ``slots`` slots."""
+    out = np.zeros((slots, 2), np.uint64)
+    for j in range(table.shape[0]):
+        k = table[j, 0]
+        if k != 0:
+            slot = _slot(k, slots)
+            while out[slot, 0] != 0:
+                slot = (slot + 1) & (slots - 1)
+            out[slot, 0] = k
+            out[slot, 1] = table[j, 1]
+    return out
+
+
 @kernel
 def _expand(  # type: ignore[no-untyped-def]
     indptr, neighbour, relation, n_relations,
-    ptr, node, row, row_query, collapse, stamp, position, tick,
+    ptr, node, row, row_query, collapse, seen, tick,
 ):  # fmt: skip
     n_queries = ptr.shape[0] - 1
-    n_entities = stamp.shape[0]
+    n_entities = seen.shape[0]
     identity = np.int32(2 * n_relations)
-    bound = 0
+    bound = 0  # nodes; so many rows at most
+    most = 1  # edges
     most_edges = 1
     most_nodes = 1
     for b in range(n_queries):
@@ -114,34 +137,39 @@ def _expand(  # type: ignore[no-untyped-def]
         for i in range(ptr[b], ptr[b + 1]):
             reach += indptr[node[i] + 1] - indptr[node[i]]
         bound += min(reach, n_entities)
+        most += reach
         most_edges = max(most_edges, reach)
         most_nodes = max(most_nodes, min(reach, n_entities))
+    # One more than needed, here and below: the walk writes the next new node before it knows.
     out_ptr = np.zeros(n_queries + 1, np.int64)
-    out_node = np.empty(bound, np.int32)
+    out_node = np.empty(bound + 1, np.int32)
     out_row = np.empty(bound, np.int32)
     # of one query: the keys and in-degrees of its nodes, its edges in the order of the walk
-    key = np.empty(most_nodes, np.uint64)
-    degree = np.empty(most_nodes, np.int32)
+    key = np.empty(most_nodes + 1, np.uint64)
+    degree = np.empty(most_nodes + 1, np.int32)
+    found = np.empty(most_nodes, np.uint64)  # what the table holds where a key's search begins
     offset = np.empty(most_nodes, np.int64)
     stride = np.empty(most_nodes, np.int64)  # 1 where the node lends a row its edges
+    last_edge = neighbour.shape[0] - 1
+    first = np.empty(most_nodes, np.int64)
+    end = np.empty(most_nodes, np.int64)
+    touched = np.empty(most_nodes, np.int32)  # written, so that the loads are made
     walked_target = np.empty(most_edges, np.int32)
     walked_source = np.empty(most_edges, np.int32)
     walked_relation = np.empty(most_edges, np.int32)
 
+    # Key and code lie in the slot itself: a look-up is one miss of the cache, not a chain of them.
     slots = 1024
-    while slots < 2 * bound and slots < 65536:
+    while slots < bound // 2:
         slots *= 2
-    # Key and row lie in the slot itself: a look-up is one miss of the cache, not a chain of them.
-    slot_key = np.zeros(slots, np.uint64)  # 0 is free
-    slot_code = np.empty(slots, np.int32)
-    capacity = 1024
-    row_code = np.empty(capacity, np.int32)  # old: number, new: number | _NEW
-    row_previous = np.empty(capacity, np.int32)
-    row_of_query = np.empty(capacity, np.int32)
-    row_ptr = np.zeros(capacity + 1, np.int64)
-    edge_capacity = 8192
-    edge_source = np.empty(edge_capacity, np.int32)
-    edge_relation = np.empty(edge_capacity, np.int32)
+    table = np.zeros((slots, 2), np.uint64)  # key 0 is free
+    # As large as can be: memory that is not written costs nothing.
+    row_code = np.empty(bound, np.int32)  # old: number, new: number | _NEW
+    row_previous = np.empty(bound, np.int32)
+    row_of_query = np.empty(bound, np.int32)
+    row_ptr = np.empty(bound + 1, np.int64)
+    edge_source = np.empty(most, np.int32)
+    edge_relation = np.empty(most, np.int32)
     n_found = 0
     n_old_rows = 0
     n_new_rows = 0
@@ -151,15 +179,14 @@ def _expand(  # type: ignore[no-untyped-def]
     total = 0
     for b in range(n_queries):
         tick[0] += 1
-        now = tick[0]
+        now = tick[0] << 32  # seen[v] = now | position of v in this query
         start = total
         n_before = ptr[b + 1] - ptr[b]
         n_walked = 0
         for i in range(n_before):
             v = node[ptr[b] + i]
             state = row[ptr[b] + i]
-            stamp[v] = now
-            position[v] = i
+            seen[v] = now | i
             out_node[start + i] = v
             key[i] = _mix(state, identity)
             degree[i] = 1
@@ -168,45 +195,56 @@ def _expand(  # type: ignore[no-untyped-def]
             walked_relation[n_walked] = identity
             n_walked += 1
         n_after = n_before
-        # walk: reach new nodes, and sum the keys of every node's in-edges
+        # walk: list the edges, then reach new nodes and sum the keys of every node's in-edges.
+        # Loops without a branch to guess wrong let the misses of the cache overlap: a third of
+        # the targets are new, at random.
         for i in range(n_before):
             s = node[ptr[b] + i]
+            first[i] = indptr[s]
+            end[i] = indptr[s + 1]
+            if last_edge >= 0:
+                at = min(first[i], last_edge)
+                touched[i] = relation[at] + neighbour[at]
+        for i in range(n_before):
             state = row[ptr[b] + i]
-            for e in range(indptr[s], indptr[s + 1]):
-                o = neighbour[e]
-                if stamp[o] != now:
-                    stamp[o] = now
-                    position[o] = n_after
-                    out_node[start + n_after] = o
-                    key[n_after] = 0
-                    degree[n_after] = 0
-                    n_after += 1
-                to = position[o]
-                key[to] += _mix(state, relation[e])
-                degree[to] += 1
-                walked_target[n_walked] = to
+            for e in range(first[i], end[i]):
+                walked_target[n_walked] = neighbour[e]
                 walked_source[n_walked] = state
                 walked_relation[n_walked] = relation[e]
                 n_walked += 1
+        for e in range(n_before, n_walked):
+            o = walked_target[e]
+            at = seen[o]
+            new = at < now
+            to = n_after if new else at ^ now
+            seen[o] = now | to
+            out_node[start + n_after] = o
+            mixed = _mix(walked_source[e], walked_relation[e])
+            key[to] = mixed if new else key[to] + mixed
+            degree[to] = 1 if new else degree[to] + 1
+            n_after += new
+            walked_target[e] = to
         visited += n_walked
         total = start + n_after
         out_ptr[b + 1] = total
-        # rows: look every node's key up; a row's first node lends it its in-edges
+        if 2 * (n_found + n_after) > slots:  # keep the table at most half full
+            while 2 * (n_found + n_after) > slots:
+                slots *= 2
+            table = _larger(table, slots)
+        # rows: look every node's key up; a row's first node lends it its in-edges. The first loop
+        # has no branch to guess wrong, so that its misses of the cache overlap.
         for i in range(n_after):
-            k = key[i] if collapse else np.uint64(start + i + 1)
-            k = max(k, np.uint64(1))
-            slot = np.int64((k * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & (slots - 1)
-            while slot_key[slot] != k and slot_key[slot] != 0:
-                slot = (slot + 1) & (slots - 1)
+            key[i] = max(key[i], np.uint64(1)) if collapse else np.uint64(start + i + 1)
+            found[i] = table[_slot(key[i], slots), 0]
+        for i in range(n_after):
+            k = key[i]
+            slot = _slot(k, slots)
+            if found[i] != k:
+                while table[slot, 0] != k and table[slot, 0] != 0:
+                    slot = (slot + 1) & (slots - 1)
             offset[i] = 0
             stride[i] = 0
-            if slot_key[slot] == 0:
-                if n_found == capacity:
-                    capacity *= 2
-                    row_code = np.append(row_code, np.empty(n_found, np.int32))
-                    row_previous = np.append(row_previous, np.empty(n_found, np.int32))
-                    row_of_query = np.append(row_of_query, np.empty(n_found, np.int32))
-                    row_ptr = np.append(row_ptr, np.zeros(n_found, np.int64))
+            if table[slot, 0] == 0:
                 c = n_found
                 n_found += 1
                 if i < n_before:
@@ -217,34 +255,14 @@ def _expand(  # type: ignore[no-untyped-def]
                     row_code[c] = n_new_rows | _NEW
                     row_previous[c] = -1
                     n_new_rows += 1
-                slot_key[slot] = k
-                slot_code[slot] = row_code[c]
-                out_row[start + i] = row_code[c]
+                table[slot, 0] = k
+                table[slot, 1] = np.uint64(row_code[c])
                 row_of_query[c] = row_query[row[ptr[b]]]
                 offset[i] = n_edges
                 stride[i] = 1
                 n_edges += degree[i]
                 row_ptr[c + 1] = n_edges
-                if 2 * n_found > slots:  # keep the table at most half full
-                    slots *= 2
-                    old_key, old_code = slot_key, slot_code
-                    slot_key = np.zeros(slots, np.uint64)
-                    slot_code = np.empty(slots, np.int32)
-                    for j in range(len(old_key)):
-                        k = old_key[j]
-                        if k != 0:
-                            t = np.int64((k * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20))
-                            t &= slots - 1
-                            while slot_key[t] != 0:
-                                t = (t + 1) & (slots - 1)
-                            slot_key[t] = k
-                            slot_code[t] = old_code[j]
-            else:
-                out_row[start + i] = slot_code[slot]
-        while n_edges > edge_capacity:
-            edge_source = np.append(edge_source, np.empty(edge_capacity, np.int32))
-            edge_relation = np.append(edge_relation, np.empty(edge_capacity, np.int32))
-            edge_capacity *= 2
+            out_row[start + i] = np.int32(table[slot, 1])
         for e in range(n_walked):
             node_at = walked_target[e]
             to = offset[node_at]  # no branch: half of the nodes lend theirs, at random
@@ -321,8 +339,7 @@ def expand(
     """
     out = _expand(
         digraph[0], digraph[1], digraph[2], n_relations,
-        frontier.ptr, frontier.node, frontier.row, row_query, collapse,
-        scratch.stamp, scratch.position, scratch.tick,
+        frontier.ptr, frontier.node, frontier.row, row_query, collapse, scratch.seen, scratch.tick,
     )  # fmt: skip
     return Step(Frontier(out[0], out[1], out[2]), *out[3:])
 

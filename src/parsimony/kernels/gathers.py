@@ -1,6 +1,6 @@
 """Sums of listed rows, without the gathered copies that a framework would write.
 
-    out_i = Σ_{e of i} x[index_e]
+    out_i = Σ_{e of i} x[index_e]        added rows: out_m += Σ_{i: index_i = m} x_i
 
 With an atom and its neighbours listed this is the message of a GIN with a self-loop; with the
 atoms of a molecule, their sum. The backward pass adds each gradient to the rows that were listed.
@@ -49,6 +49,19 @@ def gathered_sum_backward(indptr, index, d_out, d_x):  # type: ignore[no-untyped
                 a[k] += g[k]
 
 
+@kernel
+def add_rows(index, x, out):  # type: ignore[no-untyped-def]
+    """Add row i of x to row index[i] of out, duplicates included.
+
+    IN  index (n,) x (n, d)
+    OUT out (m, d)
+    """
+    for i in range(index.shape[0]):
+        to = out[index[i]]
+        for k in range(x.shape[1]):
+            to[k] += x[i, k]
+
+
 def gathered_sum_reference(indptr: IntArray, index: IntArray, x: FloatArray) -> FloatArray:
     """The readable twin of :func:`gathered_sum`."""
     out: FloatArray = np.zeros((len(indptr) - 1, x.shape[1]), x.dtype)
@@ -63,3 +76,8 @@ def gathered_sum_backward_reference(
     d_x: FloatArray = np.zeros((n, d_out.shape[1]), d_out.dtype)
     np.add.at(d_x, index, d_out[np.repeat(np.arange(len(d_out)), np.diff(indptr))])
     return d_x
+
+
+def add_rows_reference(index: npt.NDArray[np.int32], x: FloatArray, out: FloatArray) -> None:
+    """The readable twin of :func:`add_rows`."""
+    np.add.at(out, index, x)

@@ -1,135 +1,157 @@
-"""The gates of the GRU cell, fused, forward and backward.
+"""The GRU cell over the rows of a layer, products and gates fused, forward and backward.
 
     r = σ(x_r + y_r)   z = σ(x_z + y_z)   n = tanh(x_n + r y_n)   h' = (1 − z) n + z h
 
 with x = W_ih ĥ + b_ih and y = W_hh h + b_hh. A row that was just reached has h = 0: then y = b_hh,
 and the product W_hh h is not made (design.md §7.3). Such rows stand last.
+
+Rows go in blocks so small that their gates stay in the cache between product and gate. What is
+kept for the backward pass is (r, z, n) and y_n; x, y and the gradients of the gates live a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.kernels.dense import product
 from parsimony.kernels.numerics import kernel, sigmoid, tanh
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-
-class GRUKernels(NamedTuple):
-    """The compiled gates for one dimension."""
-
-    forward: Callable[..., None]
-    backward: Callable[..., None]
+BLOCK = 96  # rows: 16 tiles
 
 
-@cache
-def gru_kernels(dim: int) -> GRUKernels:
-    """Compile the gates for ``dim``.
+@kernel
+def gru_forward(dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out):  # type: ignore[no-untyped-def]
+    """New states of the rows.
 
-    ``forward(x, y, b_ih, b_hh, old, out)`` with x = W_ih ĥ and y = W_hh h, without biases
-
-    IN    b_ih, b_hh (3 dim,) old (n_old, dim) states of the rows that have one
-    INOUT x (n_rows, 3 dim) becomes (r, z, n); y (n_old, 3 dim) the last third gets its bias
-    OUT   out (n_rows, dim)
-
-    ``backward(gate, y, b_hh, old, d_out, d_old, d_b_ih, d_b_hh)``
-
-    IN    b_hh, old as in forward; d_out (n_rows, dim)
-    INOUT gate (n_rows, 3 dim) (r, z, n), becomes d_x; y (n_old, 3 dim), becomes d_y
-    OUT   d_old (n_old, dim) the direct part z · d_out; d_b_ih, d_b_hh (3 dim,) are added to
+    IN  dim: ``constant`` of d; x (n_rows, d) inputs; hidden (n_sources, d) old states, row i
+        continues that of ``previous`` (n_old,); w_ih, w_hh (d, 3 d): W_ih and W_hh transposed
+    OUT gate (n_rows, 3 d) r, z, n; y_n (n_old, d); out (n_rows, d)
     """
-    d = dim
-
-    # Several short loops over few arrays each: LLVM vectorises a loop only while the run-time
-    # checks that its arrays do not overlap stay few.
-    @kernel
-    def forward(x, y, b_ih, b_hh, old, out):  # type: ignore[no-untyped-def]
-        n_old = old.shape[0]
-        both = b_ih + b_hh
-        b_n = b_hh[2 * d :]
-        b_in = b_ih[2 * d :]
-        for i in range(out.shape[0]):
-            rz = x[i, : 2 * d]
-            n = x[i, 2 * d :]
-            z = x[i, d : 2 * d]
-            h = out[i]
-            if i < n_old:
-                other = y[i]
-                y_n = y[i, 2 * d :]
-                state = old[i]
-                for k in range(2 * d):
-                    rz[k] = sigmoid(rz[k] + other[k] + both[k])
+    d = len(dim)
+    n_rows, n_old = len(x), len(previous)
+    state = np.empty((BLOCK, d), x.dtype)
+    bias = b_ih.copy()
+    for k in range(2 * d):
+        bias[k] += b_hh[k]
+    b_n = b_hh[2 * d :]
+    for begin in range(0, n_rows, BLOCK):
+        end = min(begin + BLOCK, n_rows)
+        old = max(min(end, n_old) - begin, 0)
+        g = gate[begin:end]
+        for i in range(end - begin):
+            for k in range(3 * d):
+                g[i, k] = bias[k]
+        product(x[begin:end], w_ih, g)
+        if old:
+            y = y_n[begin : begin + old]
+            for i in range(old):
+                h = hidden[previous[begin + i]]
                 for k in range(d):
-                    y_n[k] += b_n[k]
+                    state[i, k] = h[k]
                 for k in range(d):
-                    n[k] += rz[k] * y_n[k]
+                    y[i, k] = b_n[k]
+            product(state[:old], w_hh[:, : 2 * d], g[:old, : 2 * d])
+            product(state[:old], w_hh[:, 2 * d :], y)
+        # Short loops over few arrays: LLVM vectorises a loop only while the run-time checks that
+        # its arrays do not overlap stay few.
+        for i in range(end - begin):
+            row = g[i]
+            n = row[2 * d :]
+            other = y_n[begin + i] if i < old else b_n
+            for k in range(2 * d):
+                row[k] = sigmoid(row[k])
+            for k in range(d):
+                n[k] += row[k] * other[k]
+            for k in range(d):
+                n[k] = tanh(n[k])
+            z = row[d : 2 * d]
+            to = out[begin + i]
+            if i < old:
                 for k in range(d):
-                    n[k] = tanh(n[k] + b_in[k])
-                for k in range(d):
-                    h[k] = state[k] - n[k]
-                for k in range(d):
-                    h[k] *= z[k]
-                for k in range(d):
-                    h[k] += n[k]
-            else:
-                for k in range(2 * d):
-                    rz[k] = sigmoid(rz[k] + both[k])
-                for k in range(d):
-                    n[k] += rz[k] * b_n[k]
-                for k in range(d):
-                    n[k] = tanh(n[k] + b_in[k])
-                for k in range(d):
-                    h[k] = n[k] - z[k] * n[k]
-
-    @kernel
-    def backward(gate, y, b_hh, old, d_out, d_old, d_b_ih, d_b_hh):  # type: ignore[no-untyped-def]
-        n_old = old.shape[0]
-        one = b_hh[0] * 0 + 1
-        for i in range(d_out.shape[0]):
-            x = gate[i]
-            d_h = d_out[i]
-            if i < n_old:
-                other = y[i]
-                state = old[i]
-                direct = d_old[i]
-                for k in range(d):
-                    r = x[k]
-                    z = x[d + k]
-                    n = x[2 * d + k]
-                    d_n = d_h[k] * (one - z) * (one - n * n)
-                    d_z = d_h[k] * (state[k] - n) * z * (one - z)
-                    d_r = d_n * other[2 * d + k] * r * (one - r)
-                    direct[k] = d_h[k] * z
-                    x[k] = d_r
-                    x[d + k] = d_z
-                    x[2 * d + k] = d_n
-                    other[k] = d_r
-                    other[d + k] = d_z
-                    other[2 * d + k] = d_n * r
-                for k in range(3 * d):
-                    d_b_ih[k] += x[k]
-                    d_b_hh[k] += other[k]
+                    to[k] = n[k] + z[k] * (state[i, k] - n[k])
             else:
                 for k in range(d):
-                    r = x[k]
-                    z = x[d + k]
-                    n = x[2 * d + k]
-                    d_n = d_h[k] * (one - z) * (one - n * n)
-                    x[k] = d_n * b_hh[2 * d + k] * r * (one - r)
-                    x[d + k] = -d_h[k] * n * z * (one - z)
-                    x[2 * d + k] = d_n
-                    d_b_hh[2 * d + k] += d_n * r
-                for k in range(2 * d):
-                    d_b_hh[k] += x[k]
-                for k in range(3 * d):
-                    d_b_ih[k] += x[k]
+                    to[k] = n[k] - z[k] * n[k]
 
-    return GRUKernels(forward, backward)
+
+@kernel
+def gru_backward(  # type: ignore[no-untyped-def]
+    dim, x, hidden, previous, w_ih, w_hh, b_hh, gate, y_n, d_out,
+    d_x, d_hidden, d_w_ih, d_w_hh, d_b_ih, d_b_hh,
+):  # fmt: skip
+    """Gradients of inputs, old states and weights.
+
+    IN  as in the forward pass, but w_ih, w_hh (3 d, d); d_out (n_rows, d)
+    OUT d_x (n_rows, d); added to: d_hidden (n_sources, d), d_w_ih, d_w_hh (3 d, d), d_b_ih,
+        d_b_hh (3 d,)
+    """
+    d = len(dim)
+    n_rows, n_old = len(x), len(previous)
+    one = b_hh.dtype.type(1)
+    zero = b_hh.dtype.type(0)
+    state = np.empty((BLOCK, d), x.dtype)
+    d_gate = np.empty((BLOCK, 3 * d), x.dtype)
+    d_y = np.empty((BLOCK, d), x.dtype)  # of y_n: y_r and y_z get what x_r and x_z get
+    d_old = np.empty((BLOCK, d), x.dtype)
+    for begin in range(0, n_rows, BLOCK):
+        end = min(begin + BLOCK, n_rows)
+        old = max(min(end, n_old) - begin, 0)
+        for i in range(old):
+            h = hidden[previous[begin + i]]
+            for k in range(d):
+                state[i, k] = h[k]
+        for i in range(end - begin):
+            g = d_gate[i]
+            row = gate[begin + i]
+            to = d_out[begin + i]
+            other = y_n[begin + i] if i < old else b_hh[2 * d :]
+            d_other = d_y[i]
+            if i < old:
+                for k in range(d):
+                    d_old[i, k] = to[k] * row[d + k]
+                for k in range(d):
+                    g[d + k] = state[i, k] - row[2 * d + k]
+            else:
+                for k in range(d):
+                    g[d + k] = -row[2 * d + k]
+            for k in range(d):
+                z = row[d + k]
+                n = row[2 * d + k]
+                d_n = to[k] * (one - z)
+                g[d + k] *= d_n * z
+                g[2 * d + k] = d_n * (one - n * n)
+            for k in range(d):
+                r = row[k]
+                d_other[k] = g[2 * d + k] * r
+                g[k] = d_other[k] * other[k] * (one - r)
+            for k in range(3 * d):
+                d_b_ih[k] += g[k]
+            for k in range(2 * d):
+                d_b_hh[k] += g[k]
+            for k in range(d):
+                d_b_hh[2 * d + k] += d_other[k]
+        g = d_gate[: end - begin]
+        to = d_x[begin:end]
+        for i in range(end - begin):
+            for k in range(d):
+                to[i, k] = zero
+        product(g, w_ih, to)
+        product(g.T, x[begin:end], d_w_ih)
+        if old:
+            g = d_gate[:old]
+            product(g[:, : 2 * d], w_hh[: 2 * d], d_old[:old])
+            product(d_y[:old], w_hh[2 * d :], d_old[:old])
+            product(g[:, : 2 * d].T, state[:old], d_w_hh[: 2 * d])
+            product(d_y[:old].T, state[:old], d_w_hh[2 * d :])
+            for i in range(old):
+                to_state = d_hidden[previous[begin + i]]
+                for k in range(d):
+                    to_state[k] += d_old[i, k]
 
 
 def gru_reference(x: FloatArray, y: FloatArray, old: FloatArray) -> FloatArray:
@@ -140,54 +162,3 @@ def gru_reference(x: FloatArray, y: FloatArray, old: FloatArray) -> FloatArray:
     z = 1 / (1 + np.exp(-(x_z + y_z)))
     n = np.tanh(x_n + r * y_n)
     return np.asarray((1 - z) * n + z * old)
-
-
-@kernel
-def activate(x, kind):  # type: ignore[no-untyped-def]
-    """In place: 0 identity, 1 ReLU, 2 tanh."""
-    flat = x.reshape(x.size)
-    if kind == 1:
-        for i in range(flat.size):
-            flat[i] = max(flat[i], flat[i] * 0)
-    elif kind == 2:
-        for i in range(flat.size):
-            flat[i] = tanh(flat[i])
-
-
-@kernel
-def activate_backward(x, d_x, kind):  # type: ignore[no-untyped-def]
-    """In place on d_x, from the activated values x."""
-    flat = x.reshape(x.size)
-    grad = d_x.reshape(d_x.size)
-    if kind == 1:
-        for i in range(flat.size):
-            if flat[i] <= 0:
-                grad[i] = 0
-    elif kind == 2:
-        for i in range(flat.size):
-            grad[i] *= 1 - flat[i] * flat[i]
-
-
-@kernel
-def dropout(x, mask, rate, seed):  # type: ignore[no-untyped-def]
-    """Zero entries with probability ``rate`` and scale the others by 1 / (1 − rate).
-
-    Counter-based (splitmix64 of seed + index, two entries a draw), so that a mask depends on the
-    seed alone. INOUT x; OUT mask, of x's shape: the factor of every entry.
-    """
-    flat = x.reshape(x.size)
-    factor = mask.reshape(mask.size)
-    keep = flat[0] * 0 + 1 / (1 - rate) if flat.size else rate
-    threshold = np.uint64(rate * 4294967296.0)
-    for i in range(0, flat.size, 2):
-        u = np.uint64(seed) + np.uint64(i) * np.uint64(0x9E3779B97F4A7C15)
-        u = (u ^ (u >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        u = (u ^ (u >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        u = u ^ (u >> np.uint64(31))
-        m = keep if (u & np.uint64(0xFFFFFFFF)) >= threshold else keep * 0
-        factor[i] = m
-        flat[i] *= m
-        if i + 1 < flat.size:
-            m = keep if (u >> np.uint64(32)) >= threshold else keep * 0
-            factor[i + 1] = m
-            flat[i + 1] *= m

@@ -65,7 +65,9 @@ def _overload_exp(x):  # type: ignore[no-untyped-def]
             x = -_LIMIT if x < -_LIMIT else x
             # Biased exponent: positive, so that truncation rounds to the nearest.
             n = np.int32(x * _LOG2E + _BIAS)
-            k = np.float32(n - np.int32(127))
+            # Cut back to int32: the difference of two is an int64 here, and the conversion of
+            # those does not vectorise before AVX-512.
+            k = np.float32(np.int32(n - np.int32(127)))
             y = x - k * _LN2_HIGH - k * _LN2_LOW
             p = ((((_C0 * y + _C1) * y + _C2) * y + _C3) * y + _C4) * y + _C5
             p = p * y * y + y + _ONE

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from parsimony.kernels.dense import constant, outer, product
+from parsimony.kernels.dense import constant, product
 from parsimony.kernels.numerics import kernel
 from parsimony.kernels.pair_graph import inverse_of
 from parsimony.kernels.pair_paths import merged, middle_edges, neighbourhood
@@ -43,7 +43,7 @@ def layer1(dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta):  
         for k in range(d):
             z[g, k] = total[k] * f[k]
             p[g, k] = b[0, k]
-    product(dim, z, wt[0], p)
+    product(z, wt[0], p)
     for k in range(d):
         delta[n, k] = max(b[0, k], zero)
     for g in range(n):
@@ -66,7 +66,7 @@ def layer2(  # type: ignore[no-untyped-def]
         to = message[c]
         for k in range(d):
             to[k] = scale * x[k] * h[k]
-    product(dim, message, wt[1], y)
+    product(message, wt[1], y)
     for i in range(group.shape[0]):
         row = p[i]
         for k in range(d):
@@ -97,7 +97,7 @@ def layer3(dim, begin, end, relation, n_relations, scale_in, alpha, e, wt, b, to
             z[0, k] += weights[k] * total[g, k]
     for k in range(d):
         p[0, k] = b[2, k]
-    product(dim, z, wt[2], p)
+    product(z, wt[2], p)
 
 
 @kernel
@@ -113,8 +113,8 @@ def back3(dim,  # type: ignore[no-untyped-def]
     for k in range(d):
         g_p[0, k] = d_out[k] if p[0, k] > zero else zero
         d_b[2, k] += g_p[0, k]
-    outer(dim, z, g_p, d_wt[2])
-    product(dim, g_p, w[2], g_z)
+    product(z.T, g_p, d_wt[2])
+    product(g_p, w[2], g_z)
     g_kappa = np.empty(d, p.dtype)
     for g in range(begin.shape[0]):
         for k in range(d):
@@ -163,9 +163,9 @@ def back2(dim,  # type: ignore[no-untyped-def]
             scale = weight[m]
             for k in range(d):
                 to[k] += scale * row[k]
-    outer(dim, message, d_y, d_wt[1])
+    product(message.T, d_y, d_wt[1])
     d_message = np.zeros_like(message)
-    product(dim, d_y, w[1], d_message)
+    product(d_y, w[1], d_message)
     for c in range(state.shape[0]):
         r = kind[c]
         scale = alpha[1, r]
@@ -200,9 +200,9 @@ def back1(  # type: ignore[no-untyped-def]
             p[g, k] = d_delta[g, k] if p[g, k] > zero else zero
         for k in range(d):
             d_b[0, k] += p[g, k]
-    outer(dim, z, p, d_wt[0])
+    product(z.T, p, d_wt[0])
     d_z = np.zeros_like(p)
-    product(dim, p, w[0], d_z)
+    product(p, w[0], d_z)
     for g in range(n):
         grad = d_z[g]
         for k in range(d):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.kernels.numerics import kernel
+from parsimony.kernels.numerics import exp, kernel
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -34,15 +34,25 @@ def log_loss(  # type: ignore[no-untyped-def]
     OUT d_score (n_rows,) is added to; returns the loss
     """
     total = 0.0
+    most = 0
+    for b in range(ptr.shape[0] - 1):
+        most = max(most, ptr[b + 1] - ptr[b])
+    power = np.empty(most, score.dtype)  # e^(f - top) of the nodes that are not left out
+    zero = score.dtype.type(0)
     for b in range(ptr.shape[0] - 1):
         tick[0] += 1
         now = tick[0]
-        top = 0.0
-        for i in range(ptr[b], ptr[b + 1]):
-            stamp[node[i]] = now
-            position[node[i]] = i
-            top = max(top, np.float64(score[row[i]]))
-        n_unreached = n_entities - (ptr[b + 1] - ptr[b])
+        start = ptr[b]
+        n_reached = ptr[b + 1] - start
+        top = zero
+        for i in range(n_reached):
+            stamp[node[start + i]] = now
+            position[node[start + i]] = i
+            power[i] = score[row[start + i]]
+            top = max(top, power[i])
+        for i in range(n_reached):
+            power[i] = exp(power[i] - top)
+        n_unreached = n_entities - n_reached
         for j in range(known_ptr[b], known_ptr[b + 1]):
             v = known[j]
             if stamp[v] != now:
@@ -50,11 +60,11 @@ def log_loss(  # type: ignore[no-untyped-def]
                 stamp[v] = now
                 position[v] = -1  # left out, unreached
             else:
+                power[position[v]] = zero
                 position[v] = -2 - position[v]  # left out
-        z = n_unreached * np.exp(-top)
-        for i in range(ptr[b], ptr[b + 1]):
-            if position[node[i]] >= 0:
-                z += np.exp(np.float64(score[row[i]]) - top)
+        z = n_unreached * np.exp(-np.float64(top))
+        for i in range(n_reached):
+            z += power[i]
         weight = 0.0  # of e^f in the gradient of all partition sums
         for j in range(answer_ptr[b], answer_ptr[b + 1]):
             at = -1
@@ -63,15 +73,14 @@ def log_loss(  # type: ignore[no-untyped-def]
                 at = position[answer[j]]
                 left_out = at < 0
                 at = -2 - at if left_out else at
-            f = np.float64(score[row[at]]) if at >= 0 else 0.0
+            f = np.float64(score[row[start + at]]) if at >= 0 else 0.0
             own = np.exp(f - top) if left_out else 0.0
             total += np.log(z + own) + top - f
             weight += 1 / (z + own)
             if at >= 0:
-                d_score[row[at]] += own / (z + own) - 1
-        for i in range(ptr[b], ptr[b + 1]):
-            if position[node[i]] >= 0:
-                d_score[row[i]] += np.exp(np.float64(score[row[i]]) - top) * weight
+                d_score[row[start + at]] += own / (z + own) - 1
+        for i in range(n_reached):
+            d_score[row[start + i]] += power[i] * weight
     return total
 
 

@@ -6,7 +6,8 @@ autograd, is :mod:`parsimony.reason.plain`.
 
     a = W_s h + W_q e_q + b_q,  p = W_r e      per row, per relation
     m = Σ α (h_s + e_r)                        kernels/attention.py
-    ĥ = act(W_h m), dropout                    → AdaProp: logits w_s · ĥ, top-K new nodes
+    ĥ = act(W_h m), dropout                    kernels/linear.py
+                                               → AdaProp: logits w_s · ĥ, top-K new nodes
     h' = GRU(ĥ, h of the step before or 0)     kernels/gru.py
     f = w · h^L
 """
@@ -22,31 +23,21 @@ import numpy.typing as npt
 
 from parsimony.graph import Adjacency
 from parsimony.kernels.attention import attention_kernels, projection_gradients
+from parsimony.kernels.dense import constant
 from parsimony.kernels.frontier import Frontier, Scratch, Step, expand, restrict, start
-from parsimony.kernels.gru import (
-    activate,
-    activate_backward,
-    dropout,
-    gru_kernels,
-)
+from parsimony.kernels.gathers import add_rows
+from parsimony.kernels.gru import gru_backward, gru_forward
+from parsimony.kernels.linear import ACTIVATIONS, dropout, linear, linear_backward
 from parsimony.kernels.partition import log_loss
 from parsimony.kernels.relative import relative_relations
 from parsimony.reason.architecture import Architecture, Counts
 from parsimony.reason.parameters import Weights
 from parsimony.reason.sampler import Sampling, sample, sample_backward
-from parsimony.reason.workspace import (
-    Workspace,
-    add_rows,
-    block_size,
-    blocks,
-    matmul,
-    matvec,
-)
+from parsimony.reason.workspace import BLOCK, Workspace, blocks, matmul, matvec
 from parsimony.tasks.link import Batch
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int32]
-ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
 
 
 @dataclass
@@ -61,14 +52,13 @@ class _Layer:
     p: FloatArray
     m: FloatArray
     x: FloatArray  # act(W_h m) before dropout, all rows
-    mask: FloatArray | None
     x_kept: FloatArray  # input of the GRU
     kept_rows: IntArray | None
-    gates: FloatArray
-    y: FloatArray
-    old: FloatArray
+    gate: FloatArray
+    y_n: FloatArray
     out: FloatArray
     sampling: Sampling | None
+    seed: int | None  # of dropout
 
 
 class Propagation:
@@ -106,7 +96,7 @@ class Propagation:
         self.profile = profile
         self.scratch = Scratch(n_entities)
         self.kernels = attention_kernels(architecture.dim, architecture.attention_dim)
-        self.gru = gru_kernels(architecture.dim)
+        self.dim = constant(architecture.dim)
         self.counts = Counts()
         self.space = Workspace(dtype)
         self._layers: list[_Layer] = []
@@ -217,16 +207,16 @@ class Propagation:
         alpha = self.space.array(f"alpha{layer}", len(step.source))
         m = self.space.array(f"m{layer}", n_rows, d)
         x = self.space.array(f"x{layer}", n_rows, d)
+        w_h = np.ascontiguousarray(w["W_h"].T)
         for block in blocks(n_rows):
             self.kernels.forward(
                 step.indptr[block.start : block.stop + 1], step.source, relation, a, p,
                 w["w_alpha"], w["b_alpha"], hidden, w["relation"], alpha, m[block],
             )  # fmt: skip
             begin = self._lap("edges", begin)
-            matmul(m[block], w["W_h"].T, x[block])
-            activate(x[block], ACTIVATIONS[arch.activation])
+            linear(m[block], w_h, ACTIVATIONS[arch.activation], x[block])
             begin = self._lap("dense", begin)
-        x_kept, mask, kept_rows, sampling = x, None, None, None
+        x_kept, kept_rows, sampling = x, None, None
         frontier, next_query = step.frontier, step.query
         if arch.top_k is not None:
             frontier, kept_rows, sampling = sample(
@@ -237,32 +227,24 @@ class Propagation:
             np.take(x, kept_rows, axis=0, out=x_kept, mode="clip")
             begin = self._lap("sampling", begin)
         if seed is not None and arch.dropout > 0:
-            if x_kept is x:
-                x_kept = self.space.array(f"xk{layer}", n_rows, d)
-                x_kept[...] = x
-            mask = self.space.array(f"mask{layer}", *x_kept.shape)
-            dropout(x_kept, mask, arch.dropout, seed)
+            x_kept = self.space.array(f"xk{layer}", len(x_kept), d)
+            dropout(x if kept_rows is None else x_kept, arch.dropout, seed, x_kept)
 
         n_kept = len(x_kept)
-        gates = self.space.array(f"g{layer}", n_kept, 3 * d)
-        y = self.space.array(f"y{layer}", n_old, 3 * d)
-        old = self.space.array(f"old{layer}", n_old, d)
+        gate = self.space.array(f"gate{layer}", n_kept, 3 * d)
+        y_n = self.space.array(f"y{layer}", n_old, d)
         out = self.space.array(f"h{layer + 1}", n_kept, d)
-        w_ih, w_hh = weights["gru.W_ih"].T, weights["gru.W_hh"].T
-        for block in blocks(n_kept):
-            matmul(x_kept[block], w_ih, gates[block])
-            if len(old[block]):
-                np.take(hidden, step.previous[block], axis=0, out=old[block], mode="clip")
-                matmul(old[block], w_hh, y[block])
-            self.gru.forward(
-                gates[block], y[block], weights["gru.b_ih"], weights["gru.b_hh"], old[block],
-                out[block],
-            )  # fmt: skip
+        gru_forward(
+            self.dim, x_kept, hidden, step.previous,
+            np.ascontiguousarray(weights["gru.W_ih"].T),
+            np.ascontiguousarray(weights["gru.W_hh"].T),
+            weights["gru.b_ih"], weights["gru.b_hh"], gate, y_n, out,
+        )  # fmt: skip
         self._lap("dense", begin)
 
         saved = _Layer(
-            step, relation, hidden, alpha, a, p, m, x, mask, x_kept, kept_rows, gates, y, old,
-            out, sampling,
+            step, relation, hidden, alpha, a, p, m, x, x_kept, kept_rows, gate, y_n, out,
+            sampling, seed,
         )  # fmt: skip
         self._layers.append(saved)
         counts = self.counts
@@ -311,29 +293,24 @@ class Propagation:
         self, weights: Weights, gradient: Weights, layer: int, d_out: FloatArray, name: str
     ) -> FloatArray:
         arch, saved = self.architecture, self._layers[layer]
-        d = arch.dim
-        step, old = saved.step, saved.old
+        d, step = arch.dim, saved.step
         w = {n: weights[f"layer{layer}.{n}"] for n in
              ("relation", "W_s", "W_r", "W_q", "w_alpha", "W_h")}  # fmt: skip
         g = {n: gradient[f"layer{layer}.{n}"] for n in
              ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
 
         begin = time.perf_counter()
-        d_old = self.space.array("d_old", *old.shape)
-        d_gates, d_y = saved.gates, saved.y
-        d_kept = self.space.array("d_kept", len(d_gates), d)
-        for block in blocks(len(d_gates)):
-            self.gru.backward(
-                d_gates[block], d_y[block], weights["gru.b_hh"], old[block], d_out[block],
-                d_old[block], gradient["gru.b_ih"], gradient["gru.b_hh"],
-            )  # fmt: skip
-            matmul(d_gates[block].T, saved.x_kept[block], gradient["gru.W_ih"], add=True)
-            matmul(d_gates[block], weights["gru.W_ih"], d_kept[block])
-            if len(old[block]):
-                matmul(d_y[block].T, old[block], gradient["gru.W_hh"], add=True)
-                matmul(d_y[block], weights["gru.W_hh"], d_old[block], add=True)
-        if saved.mask is not None:
-            d_kept *= saved.mask
+        n_sources = len(saved.hidden)
+        d_hidden = self.space.array(name, n_sources, d, zero=True)
+        d_kept = self.space.array("d_kept", *saved.x_kept.shape)
+        gru_backward(
+            self.dim, saved.x_kept, saved.hidden, step.previous, weights["gru.W_ih"],
+            weights["gru.W_hh"], weights["gru.b_hh"], saved.gate, saved.y_n, d_out,
+            d_kept, d_hidden, gradient["gru.W_ih"], gradient["gru.W_hh"], gradient["gru.b_ih"],
+            gradient["gru.b_hh"],
+        )  # fmt: skip
+        if arch.dropout > 0:
+            dropout(d_kept, arch.dropout, saved.seed, d_kept)
         d_x = d_kept
         if saved.kept_rows is not None:
             begin = self._lap("dense", begin)
@@ -345,15 +322,15 @@ class Propagation:
                 d_x, self.space.array("share", len(saved.x)), gradient[of_sampler],
             )  # fmt: skip
             begin = self._lap("sampling", begin)
-        n_sources = len(saved.hidden)
-        d_hidden = self.space.array(name, n_sources, d, zero=True)
         d_a = self.space.array("d_a", n_sources, arch.attention_dim, zero=True)
         d_p = self.space.array("d_p", *saved.p.shape, zero=True)
-        d_m = self.space.array("d_m", block_size(len(d_x)), d)
+        d_m = self.space.array("d_m", BLOCK, d)
         for block in blocks(len(d_x)):
-            activate_backward(saved.x[block], d_x[block], ACTIVATIONS[arch.activation])
-            matmul(d_x[block].T, saved.m[block], g["W_h"], add=True)
-            d_block = matmul(d_x[block], w["W_h"], d_m[: block.stop - block.start])
+            d_block = d_m[: block.stop - block.start]
+            linear_backward(
+                saved.m[block], w["W_h"], ACTIVATIONS[arch.activation], saved.x[block],
+                d_x[block], d_block, g["W_h"],
+            )  # fmt: skip
             begin = self._lap("dense", begin)
             self.kernels.backward(
                 step.indptr[block.start : block.stop + 1], step.source, saved.relation, saved.a,
@@ -371,12 +348,10 @@ class Propagation:
         q_relation = self._q_relation
         row_query = np.arange(len(q_relation)) if layer == 0 else self._row_query(layer - 1)
         d_q = np.zeros((len(q_relation), arch.attention_dim), self.dtype)
-        add_rows(d_q, row_query, d_a)
+        add_rows(row_query, d_a, d_q)
         g["b_q"][...] += d_q.sum(0)
         g["W_q"][...] += d_q.T @ w["relation"][q_relation]
         np.add.at(g["relation"], q_relation, d_q @ w["W_q"])
-        if len(old):
-            add_rows(d_hidden, step.previous, d_old)
         self._lap("dense", begin)
         return d_hidden
 

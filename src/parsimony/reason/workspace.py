@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 FloatArray = npt.NDArray[np.floating[Any]]
-BLOCK = 512  # rows whose 3 dim gates stay in a core's cache
+BLOCK = 1024
 
 
 class Workspace:
@@ -36,18 +36,9 @@ class Workspace:
         return view
 
 
-def block_size(n: int) -> int:
-    """Rows of the largest of :func:`blocks`."""
-    return BLOCK if n > 2 * BLOCK else n
-
-
 def blocks(n: int) -> list[slice]:
-    """Row blocks whose gates stay in the cache between product and gate kernel.
-
-    Few rows stay together: there the calls cost more than the cache's misses.
-    """
-    size = max(block_size(n), 1)
-    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
+    """Row blocks whose messages stay in the cache between the kernels of a layer."""
+    return [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
 
 
 def matmul(a: FloatArray, b: FloatArray, out: FloatArray, *, add: bool = False) -> FloatArray:
@@ -64,9 +55,3 @@ def matvec(a: FloatArray, x: FloatArray) -> FloatArray:
     """A @ x, by torch: NumPy's own product wakes a pool of threads that spin on."""
     product: FloatArray = torch.mv(torch.from_numpy(a), torch.from_numpy(x)).numpy()
     return product
-
-
-def add_rows(target: FloatArray, index: npt.NDArray[Any], rows: FloatArray) -> None:
-    """target[index] += rows, duplicates included."""
-    where = torch.from_numpy(np.ascontiguousarray(index))
-    torch.from_numpy(target).index_add_(0, where, torch.from_numpy(rows))
