@@ -54,7 +54,10 @@ _ADA_EPOCHS = {"transductive": 300, "inductive": 30}
 #: gets less in that time: fewer layers or a smaller K, and learning rates that end low.
 _OURS_RED: dict[str, dict[str, Any]] = {
     "family": {"mask_answers": True, "decay": 0.92, "epochs": 25},
-    "umls": {"mask_answers": True, "lr": 0.004, "decay": 0.96, "epochs": 75, "patience": 25},
+    "umls": {
+        "mask_answers": True, "relative": True, "lr": 0.004, "decay": 0.96, "average": 0.99,
+        "epochs": 75, "patience": 25,
+    },
     "fb237_v1": {"mask_answers": True, "decay": 0.93, "average": 0.99, "epochs": 40},
     "fb237_v2": {"mask_answers": True, "decay": 0.88, "epochs": 25},
     "fb237_v4": {
