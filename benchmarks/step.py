@@ -4,6 +4,7 @@
 
 One run on one thread: the fused step (forward, backward), the plain torch twin on the same CSR
 expansion, and the matrix products of the fused step alone, replayed at their shapes (the floor).
+All times are of the processor: other work on the machine counts less.
 Peak memory of each form is taken in a process of its own.
 """
 
@@ -78,7 +79,7 @@ def replay(shapes: list[tuple[int, int, int]]) -> float:
         x, w, g = torch.rand(n, i), torch.rand(i, o), torch.rand(n, o)
         out, d_w, d_x = torch.empty(n, o), torch.empty(i, o), torch.empty(n, i)
         for left, right, result in ((x, w, out), (x.T, g, d_w), (g, w.T, d_x)):
-            seconds += best_of(partial(torch.mm, left, right, out=result), 5)
+            seconds += best_of(partial(torch.mm, left, right, out=result), 5, time.process_time)
     return seconds
 
 
@@ -100,16 +101,16 @@ def main() -> None:
     form.counts, form.profile = Counts(), True
     times, floors, flops = [], [], 0.0
     for i in range(steps):
-        begin = time.perf_counter()
-        run(i)
-        times.append(time.perf_counter() - begin)
+        times.append(best_of(lambda i=i: run(i), 1, time.process_time))
         shapes = products(form)
         floors.append(replay(shapes))
         flops += 6 * sum(n * i * o for n, i, o in shapes)
     counts = form.counts
     run_plain = plain(prepared)
     run_plain(0)
-    plain_times = [best_of(lambda i=i: run_plain(i), 1) for i in range(min(steps, 5))]
+    plain_times = [
+        best_of(lambda i=i: run_plain(i), 1, time.process_time) for i in range(min(steps, 5))
+    ]
     memory = {
         kind: float(
             subprocess.run(
