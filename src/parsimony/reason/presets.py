@@ -75,8 +75,8 @@ _OURS_RED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _OURS_ADA: dict[str, dict[str, Any]] = {
     "umls": {
-        "mask_answers": True, "lr": 0.003, "decay": 0.97, "batch": 20, "fact_ratio": 0.8,
-        "average": 0.99, "epochs": 120, "patience": 60,
+        "mask_answers": True, "relative": True, "lr": 0.003, "decay": 0.95, "batch": 20,
+        "fact_ratio": 0.8, "average": 0.99, "epochs": 60, "patience": 25,
     },
     "fb237_v2": {"mask_answers": True, "decay": 0.93},
     "family": {"mask_answers": True, "n_layers": 5, "decay": 0.94, "epochs": 40},
