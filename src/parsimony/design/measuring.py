@@ -80,19 +80,21 @@ class Measuring(Generic[S]):
         asked = [i for i, trial in enumerate(known) if trial is None]
         following = iter(range(len(proposals)))
 
+        def replay(i: int, trial: Trial) -> None:
+            if self._start(proposals[i], rung, seed, share):
+                trials[i] = trial
+                self._end(trial)
+
         def begin() -> bool:
             """Go on to the next that must be run, past those that the ledger knows.
 
             In order, so that a resumed search charges its budget as the first one did.
             """
             for i in following:
-                started = self._start(proposals[i], rung, seed, share)
                 trial = known[i]
                 if trial is None:
-                    return started
-                if started:
-                    trials[i] = trial
-                    self._end(trial)
+                    return self._start(proposals[i], rung, seed, share)
+                replay(i, trial)
             return False
 
         how: dict[str, float] = {"seed": seed, "epochs": rung.epochs, "dim": rung.dim}
@@ -106,7 +108,9 @@ class Measuring(Generic[S]):
                 self.ledger.append(trial)
                 trials[asked[n]] = trial
                 self._end(trial)
-        begin()  # what is known after the last that was run
+        for i in following:  # what is known after the last that was run
+            if (trial_before := known[i]) is not None:
+                replay(i, trial_before)
         return [trials.get(i) for i in range(len(proposals))]
 
     def _start(self, proposal: Proposal[S], rung: Rung, seed: int, share: float) -> bool:

@@ -21,8 +21,8 @@ _BILINEAR: dict[str, dict[str, Any]] = {
     "family": {"dim": 128, "lr": 0.1, "decay": 0.97, "n3": 0.01, "dropout": 0.0, "epochs": 60},
     "wn18rr": {
         "dim": 256, "lr": 0.5, "decay": 0.93, "batch": 128, "negatives": 2048, "n3": 0.07,
-        "joined": True, "dropout": 0.0, "input_dropout": 0.1, "reciprocal": True, "epochs": 36, "every": 3,
-        "patience": 12,
+        "joined": True, "dropout": 0.0, "input_dropout": 0.1, "reciprocal": True, "epochs": 36,
+        "every": 3, "patience": 12,
     },
     "fb15k-237": {
         "dim": 512, "lr": 0.15, "decay": 0.93, "batch": 512, "negatives": 4096, "n3": 0.05,

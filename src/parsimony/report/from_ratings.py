@@ -40,7 +40,7 @@ def closed_forms(estimator: Any) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Rows like those of a search's comparison, the best on validation first.
+        Rows like those of a search's comparison.
     """
     task = estimator.task_
     splits = [split for split in ("valid", "test") if task.has(split)]
