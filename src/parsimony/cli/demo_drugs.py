@@ -10,7 +10,7 @@ __all__ = ["drug_demo", "drug_section", "drug_story"]
 #: Of the drugs that the teaching set holds out (setting S1): no interaction of it is trained on.
 DRUG = "voriconazole"
 EPOCHS = 8
-TIME_BUDGET = 80.0  # the first epoch compiles, and the next is taken to cost as much
+TIME_BUDGET = 80.0  # on a machine too slow for the epochs
 #: Small, and without what reads structures: the graph's facts alone tell these interactions.
 PARAMETERS = {
     "batch": 16, "dim": 32, "votes": (), "hidden": 0, "setting": "S1", "threads": 1,

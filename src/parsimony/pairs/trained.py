@@ -113,7 +113,11 @@ class TrainedPairs(PairEstimator):
             self._mean = {k: torch.from_numpy(v) for k, v in _part(tensors, "mean.").items()}
             best = _part(tensors, "best.")
             self.ledger_ = Ledger(self.parameters_count_, task.n_labels, plain["ledger"])
+        warm = False
         while not (end := self._ending(seconds, time_budget)):
+            if not warm:
+                self._warm_up(quiet)
+                warm = True
             begin = time.perf_counter()
             record = self._one_epoch(optimizer, quiet)
             epoch = record["epoch"]
@@ -142,6 +146,18 @@ class TrainedPairs(PairEstimator):
                 run.save_checkpoint(plain, named | _moments(optimizer))
         self.ended_, self.seconds_ = end, seconds
         self._restore(best)
+
+    def _warm_up(self, quiet: bool) -> None:
+        """Compile the kernels before the clock of an epoch runs: a batch that teaches nothing."""
+        before = self._tensors()
+        with Progress(1, "preparing kernels", quiet=quiet) as progress:
+            _, losses = self._epoch(rng(self.resolved_.seed, "warm up"))
+            self._network.train()
+            loss, _ = next(iter(losses))
+            loss.backward()
+            self._network.zero_grad()
+            progress.advance(1)
+        self._restore(before)
 
     def _one_epoch(self, optimizer: torch.optim.Optimizer, quiet: bool) -> dict[str, Any]:
         p = self.resolved_
