@@ -147,12 +147,21 @@ def _circular(rule: Any) -> bool:
 
 
 def explain_one(estimator: Any) -> Any:
-    """Explain a hidden fact that the model ranks first, an uncle rather than a cousin."""
+    """Explain a hidden fact that the model ranks first, an uncle rather than a cousin.
+
+    Rather one that rests on the facts it names than one with many ways to be known.
+    """
     from parsimony.report.from_run import explain_correct_answers
 
     found = list(explain_correct_answers(estimator, most=4, tries=40))
-    found.sort(key=lambda e: QUESTIONS.index(e.query[1]) if e.query[1] in QUESTIONS else 9)
+    found.sort(key=_worth_telling)
     return found[0] if found else None
+
+
+def _worth_telling(explanation: Any) -> tuple[bool, int]:
+    relation, faith = explanation.query[1], explanation.faithfulness
+    rests = faith is not None and faith.deleted_drop > max(faith.random_drop, 0)
+    return not rests, QUESTIONS.index(relation) if relation in QUESTIONS else len(QUESTIONS)
 
 
 def _told(explanation: Any) -> dict[str, Any]:
