@@ -201,7 +201,7 @@ def test_an_encoder_that_is_not_modulated_gives_the_kept_embeddings():
     # Kept embeddings are clipped where they are extreme. Of a random encoder on chains they vary
     # little, and standardising magnifies what summing in another order rounds.
     torch.testing.assert_close(
-        found[0].clamp(-4, 4), molecules.embedding, rtol=1e-3, atol=1e-3
+        found[0].clamp(-4, 4), molecules.embedding, rtol=2e-4, atol=2e-4
     )
 
 

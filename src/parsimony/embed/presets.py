@@ -1,7 +1,7 @@
 """Hyper-parameters of embedding models for the registered datasets.
 
 Those of umls, nations, wn18rr and FB15k-237 were chosen on validation from a few trainings of
-ComplEx (26, 16, 13 and 2); the other bilinear models take the same. Those of family have not been
+ComplEx (26, 16, 21 and 2); the other bilinear models take the same. Those of family have not been
 tuned: they begin with what Lacroix et al. (ICML 2018) found for ComplEx with N3.
 """
 
