@@ -29,7 +29,7 @@ def batches(draw):
     answer_ptr = np.concatenate([[0], np.cumsum([len(x) for x in answers])]).astype(np.int64)
     node = np.concatenate([*nodes, []]).astype(np.int32)
     row = rng.integers(0, n_rows, len(node)).astype(np.int32)
-    score = draw(st.sampled_from([1.0, 30.0])) * rng.standard_normal(n_rows)
+    score = draw(st.sampled_from([1.0, 30.0, 300.0])) * rng.standard_normal(n_rows)
     return (
         n_entities,
         ptr,
@@ -57,9 +57,10 @@ def reference(batch, score):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(batch=batches())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=150)
 def test_loss_and_gradient(dtype, batch):
     n_entities, ptr, node, row, score, *queries = batch
+    score = score.astype(dtype).astype(np.float64)
     scratch = (
         np.zeros(n_entities, np.int64), np.empty(n_entities, np.int32), np.zeros(1, np.int64)
     )  # fmt: skip

@@ -39,19 +39,16 @@ def log_loss(  # type: ignore[no-untyped-def]
         most = max(most, ptr[b + 1] - ptr[b])
     power = np.empty(most, score.dtype)  # e^(f - top) of the nodes that are not left out
     zero = score.dtype.type(0)
+    nothing = score.dtype.type(-np.inf)
     for b in range(ptr.shape[0] - 1):
         tick[0] += 1
         now = tick[0]
         start = ptr[b]
         n_reached = ptr[b + 1] - start
-        top = zero
         for i in range(n_reached):
             stamp[node[start + i]] = now
             position[node[start + i]] = i
             power[i] = score[row[start + i]]
-            top = max(top, power[i])
-        for i in range(n_reached):
-            power[i] = exp(power[i] - top)
         n_unreached = n_entities - n_reached
         for j in range(known_ptr[b], known_ptr[b + 1]):
             v = known[j]
@@ -60,12 +57,21 @@ def log_loss(  # type: ignore[no-untyped-def]
                 stamp[v] = now
                 position[v] = -1  # left out, unreached
             else:
-                power[position[v]] = zero
+                power[position[v]] = nothing
                 position[v] = -2 - position[v]  # left out
-        z = n_unreached * np.exp(-np.float64(top))
+        # Of what is not left out alone: far below another's score, e^(f - top) would vanish.
+        top = zero if n_unreached > 0 else nothing
+        for i in range(n_reached):
+            top = max(top, power[i])
+        for i in range(n_reached):
+            power[i] = exp(power[i] - top)
+        for j in range(known_ptr[b], known_ptr[b + 1]):
+            if position[known[j]] < -1:
+                power[-2 - position[known[j]]] = zero
+        z = n_unreached * np.exp(-np.float64(top)) if n_unreached > 0 else 0.0
         for i in range(n_reached):
             z += power[i]
-        weight = 0.0  # of e^f in the gradient of all partition sums
+        weight = 0.0  # of e^(f - top) in the gradient of all partition sums
         for j in range(answer_ptr[b], answer_ptr[b + 1]):
             at = -1
             left_out = False
@@ -74,11 +80,14 @@ def log_loss(  # type: ignore[no-untyped-def]
                 left_out = at < 0
                 at = -2 - at if left_out else at
             f = np.float64(score[row[start + at]]) if at >= 0 else 0.0
-            own = np.exp(f - top) if left_out else 0.0
-            total += np.log(z + own) + top - f
-            weight += 1 / (z + own)
+            highest = max(np.float64(top), f) if left_out else np.float64(top)
+            others = np.exp(top - highest)
+            own = np.exp(f - highest) if left_out else 0.0
+            own_z = z * others + own
+            total += np.log(own_z) + highest - f
+            weight += others / own_z
             if at >= 0:
-                d_score[row[start + at]] += own / (z + own) - 1
+                d_score[row[start + at]] += own / own_z - 1
         for i in range(n_reached):
             d_score[row[start + i]] += power[i] * weight
     return total
