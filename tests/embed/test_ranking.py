@@ -82,3 +82,14 @@ def test_equal_entities_tie_wherever_they_stand(scoring, n_queries):
     heads = random.integers(0, 40, n_queries)
     ((_, scores),) = asked.scores(heads, random.integers(0, 3, n_queries))
     assert (scores[40:] == scores[40]).all()
+
+
+def test_an_answer_whose_own_piece_rounds_otherwise_is_counted_again(monkeypatch):
+    entity = np.random.default_rng(2).standard_normal((N, DIM), np.float32)
+    asked, queries, team = ranker(SCORINGS[0], entity), task().queries("test"), Team(1)
+    expected = asked.rank(queries, Progress(0, "", quiet=True), team)
+    right = Ranker._values
+    monkeypatch.setattr(Ranker, "_values", lambda *given: right(*given) + np.float32(0.5))
+    found = asked.rank(queries, Progress(0, "", quiet=True), team)
+    np.testing.assert_array_equal(found.greater, expected.greater)
+    np.testing.assert_array_equal(found.equal, expected.equal)

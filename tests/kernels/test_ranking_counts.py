@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DTYPES
 
 from parsimony.kernels.frontier import Scratch
-from parsimony.kernels.ranking import dense_counts, filtered_counts, filtered_counts_reference
+from parsimony.kernels.ranking import (
+    filtered_counts,
+    filtered_counts_reference,
+    higher_counts,
+    leave_out,
+)
 
 
 @st.composite
@@ -74,21 +79,23 @@ def test_counts_of_dense_scores(dtype, batch):
     known_ptr, known = flat([q[1] for q in queries])
     answer_ptr, answer = flat([q[2] for q in queries])
     query = np.repeat(np.arange(len(queries), dtype=np.uint64), np.diff(answer_ptr))
-    greater, equal = np.full(len(answer), -9, np.int32), np.full(len(answer), -9, np.int32)
-    value, half = np.empty(len(answer), dtype), len(answer) // 2
+    of_known = np.repeat(np.arange(len(queries)), np.diff(known_ptr))
     scores = np.ascontiguousarray(dense.T.astype(dtype))
-    for low, high in ((0, half), (half, len(answer))):  # answers may be shared out
-        dense_counts(scores, query, 0, answer, known_ptr, known, low, high, value, greater, equal)
-    np.testing.assert_array_equal(greater, expected[0])
-    np.testing.assert_array_equal(equal, expected[1])
-    # With one answer of each query in front, in the order of the queries.
+    # As it comes, and with one answer of each query in front, in the order of the queries.
     ahead = np.unique(query, return_index=True)[1]
-    first = len(queries) if len(ahead) == len(queries) else 0
     order = np.concatenate([ahead, np.setdiff1d(np.arange(len(answer)), ahead)]).astype(int)
-    for low, high in ((0, half), (half, len(answer))):
-        dense_counts(
-            scores, query[order], first, answer[order], known_ptr, known, low, high, value,
-            greater, equal,
-        )  # fmt: skip
-    np.testing.assert_array_equal(greater, expected[0][order])
-    np.testing.assert_array_equal(equal, expected[1][order])
+    for first, of in ((0, np.arange(len(answer))), (len(ahead), order)):
+        if first != len(queries):
+            first = 0
+        value = scores[answer[of], query[of]]
+        greater, equal = np.zeros((2, len(answer)), np.int32)
+        half, cut = len(answer) // 2, n_entities // 2
+        for low, high in ((0, half), (half, len(answer))):  # answers may be shared out
+            for piece in (scores[:cut], scores[cut:]):
+                higher_counts(piece, query[of], first, value, low, high, greater, equal)
+            leave_out(
+                query[of], answer[of], value, known_ptr, known, scores[known, of_known], low,
+                high, greater, equal,
+            )  # fmt: skip
+        np.testing.assert_array_equal(greater, expected[0][of])
+        np.testing.assert_array_equal(equal, expected[1][of])

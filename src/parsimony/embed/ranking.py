@@ -17,7 +17,7 @@ from torch import Tensor
 from parsimony.embed.objective import Buffers
 from parsimony.embed.scoring import Scoring
 from parsimony.embed.tables import Team
-from parsimony.kernels.ranking import dense_counts
+from parsimony.kernels.ranking import higher_counts, leave_out
 from parsimony.measure import Ranks
 from parsimony.run.progress import Progress
 from parsimony.tasks.link import QuerySet
@@ -85,8 +85,7 @@ class Ranker:
 
     def scores(self, entity: IntArray, relation: IntArray) -> Iterator[tuple[slice, Tensor]]:
         """Scores (n_entities, n) of blocks of queries; the next block overwrites them."""
-        for at in range(0, len(entity), self.block):
-            part = slice(at, min(at + self.block, len(entity)))
+        for part in self._blocks(len(entity)):
             query = self.queries(entity[part], relation[part])
             out = self.buffers.get("scores", len(self.entity), len(query))
             for low, high in pairwise(self._pieces):
@@ -96,23 +95,19 @@ class Ranker:
     def rank(self, queries: QuerySet, progress: Progress, team: Team) -> Ranks:
         """Filtered rank counts of all answers of a query set."""
         shards = []
-        for part, scores in self.scores(queries.head, queries.relation):
-            array = scores.cpu().numpy()
-            answers = slice(queries.answer_ptr[part.start], queries.answer_ptr[part.stop])
-            count = np.diff(queries.answer_ptr[part.start : part.stop + 1])
-            query = np.repeat(np.arange(len(count), dtype=np.uint64), count)
+        for part in self._blocks(len(queries)):
+            answer_ptr = queries.answer_ptr[part.start : part.stop + 1]
             known_ptr = queries.known_ptr[part.start : part.stop + 1]
-            known = queries.known[known_ptr[0] : known_ptr[-1]]
+            count = np.diff(answer_ptr)
+            query = np.repeat(np.arange(len(count), dtype=np.uint64), count)
             # One answer of each query stands first, so that its columns need no gather.
             order = np.argsort(np.diff(query, prepend=np.uint64(len(count))) == 0, kind="stable")
-            first = len(count) if count.all() else 0
-            n = len(query)
-            value, greater, equal = np.empty(n, array.dtype), *np.empty((2, n), np.int32)
-            asked = (
-                array, query[order], first, queries.answer[answers][order],
-                known_ptr - known_ptr[0], known,
+            greater, equal = self._counts(
+                self.queries(queries.head[part], queries.relation[part]),
+                query[order], len(count) if count.all() else 0,
+                queries.answer[answer_ptr[0] : answer_ptr[-1]][order],
+                known_ptr - known_ptr[0], queries.known[known_ptr[0] : known_ptr[-1]], team,
             )  # fmt: skip
-            team.share(dense_counts, n, asked, (value, greater, equal))
             back = np.argsort(order)
             relation = np.repeat(queries.relation[part], count)
             shards.append(
@@ -123,3 +118,69 @@ class Ranker:
             )  # fmt: skip
             progress.advance(len(count))
         return Ranks.join(shards)
+
+    # ---- parts -------------------------------------------------------------------------------
+
+    def _blocks(self, n: int) -> Iterator[slice]:
+        return (slice(at, min(at + self.block, n)) for at in range(0, n, self.block))
+
+    def _compare(self, candidates: Tensor, query: Tensor) -> npt.NDArray[Any]:
+        """Scores of a few candidates; the next ones overwrite them."""
+        out = self.buffers.get("piece", len(candidates), len(query))
+        return self.scoring.compare(candidates, query, out).cpu().numpy()
+
+    def _counts(
+        self,
+        vectors: Tensor,
+        query: npt.NDArray[np.uint64],
+        first: int,
+        answer: IntArray,
+        known_ptr: IntArray,
+        known: IntArray,
+        team: Team,
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Rank counts of a block's answers; see :func:`higher_counts` and :func:`leave_out`.
+
+        Entities are counted piece by piece while their scores are in the cache. What an answer
+        itself scores has to be known before: it is computed as pieces are. Should its own piece
+        round otherwise, all pieces are counted again with what was found there.
+        """
+        n = len(answer)
+        entity = np.concatenate([answer, known])
+        of_known = np.repeat(np.arange(len(known_ptr) - 1, dtype=np.uint64), np.diff(known_ptr))
+        column = np.concatenate([query, of_known])
+        by_piece = np.argsort(entity, kind="stable")
+        cuts = np.searchsorted(entity[by_piece], self._pieces)
+        value = self._values(vectors, query, answer)
+        score = np.empty(len(entity), value.dtype)
+        while True:
+            greater, equal = np.zeros((2, n), np.int32)
+            for (low, high), (start, stop) in zip(
+                pairwise(self._pieces), pairwise(cuts), strict=True
+            ):
+                scores = self._compare(self.entity[low:high], vectors)
+                team.share(higher_counts, n, (scores, query, first, value), (greater, equal))
+                here = by_piece[start:stop]
+                score[here] = scores[entity[here] - low, column[here]]
+            if np.array_equal(score[:n], value, equal_nan=True):
+                break
+            value = score[:n].copy()
+        team.share(
+            leave_out, n, (query, answer, value, known_ptr, known, score[n:]), (greater, equal)
+        )
+        return greater, equal
+
+    def _values(
+        self, vectors: Tensor, query: npt.NDArray[np.uint64], answer: IntArray
+    ) -> npt.NDArray[Any]:
+        """Scores of the answers, by products of about the size of a piece."""
+        n = len(answer)
+        rows = np.resize(answer, max(n, min(PIECE, len(self.entity)))).astype(np.int64)
+        value = np.empty(n, self.entity.cpu().numpy().dtype)
+        parts = max(1, n // PIECE)
+        for low, high in pairwise(np.linspace(0, len(rows), parts + 1).astype(int).tolist()):
+            chosen = torch.from_numpy(rows[low:high]).to(self.entity.device)
+            scores = self._compare(self.entity[chosen], vectors)
+            k = np.arange(low, min(high, n))
+            value[k] = scores[k - low, query[k]]
+        return value

@@ -72,22 +72,14 @@ def filtered_counts(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def dense_counts(  # type: ignore[no-untyped-def]
-    scores, query, first, answer, known_ptr, known, low, high, value, greater, equal
-):
-    """Rank counts of answers low … high − 1 from the scores of all entities.
+def higher_counts(scores, query, first, value, low, high, greater, equal):  # type: ignore[no-untyped-def]
+    """Add how many of some entities score higher than answers low … high − 1, and as high.
 
-    IN  scores (n_entities, n_queries); query, answer (n_answers,): a column and a row of it,
-        unsigned, as those need no check for negative ones; of the answers k < first query[k] = k,
-        so that their columns stand side by side
-        known_ptr (n_queries + 1,) known: distinct known answers to leave out
-        value (n_answers,): scratch
-    OUT greater, equal (n_answers,)
+    IN  scores (n_some, n_queries); query (n_answers,): a column of it, unsigned, as those need no
+        check for negative ones; of the answers k < first query[k] = k, so that their columns
+        stand side by side; value (n_answers,): the answers' own scores
+    OUT greater, equal (n_answers,) are added to
     """
-    for k in range(low, high):
-        value[k] = scores[answer[k], query[k]]
-        greater[k] = 0
-        equal[k] = -1  # the answer itself
     # Slices from 0, and a row's scores side by side, so that the comparisons are vectorised.
     n = high - low
     column, than, above, same = query[low:high], value[low:high], greater[low:high], equal[low:high]
@@ -96,18 +88,31 @@ def dense_counts(  # type: ignore[no-untyped-def]
     for e in range(scores.shape[0]):
         row, side = scores[e], scores[e, low : low + m]
         for k in range(m):
-            beside[k] = side[k]
+            above[k] += np.int32(side[k] > than[k])
+            same[k] += np.int32(side[k] == than[k])
         for k in range(m, n):
             beside[k] = row[column[k]]
-        for k in range(n):
+        for k in range(m, n):
             above[k] += np.int32(beside[k] > than[k])
             same[k] += np.int32(beside[k] == than[k])
+
+
+@kernel
+def leave_out(  # type: ignore[no-untyped-def]
+    query, answer, value, known_ptr, known, known_score, low, high, greater, equal
+):
+    """Take an answer itself and the other known answers from its counts.
+
+    IN  query, answer, value (n_answers,); known_ptr (n_queries + 1,) known: distinct known answers
+        with their scores
+    OUT greater, equal (n_answers,): of answers low … high − 1, lowered
+    """
     for k in range(low, high):
+        equal[k] -= 1
         for i in range(known_ptr[query[k]], known_ptr[query[k] + 1]):
             if known[i] != answer[k]:
-                x = scores[known[i], query[k]]
-                greater[k] -= x > value[k]
-                equal[k] -= x == value[k]
+                greater[k] -= known_score[i] > value[k]
+                equal[k] -= known_score[i] == value[k]
 
 
 def filtered_counts_reference(
