@@ -60,7 +60,7 @@ def asked(grouped, which):
 def test_values_and_gradients_are_those_of_the_plain_loss(name, reciprocal, compiled):
     scoring = SCORINGS[name]
     weight = 0.3 if isinstance(scoring, BilinearScoring) else 0.0
-    penalties = Penalties(n3=0.02, l2=0.05, relation_weight=weight)
+    penalties = Penalties(n3=0.02, l2=0.05, relation_weight=weight, dura=weight / 3)
     team = Team(2) if compiled else None
     ours = objective(scoring, penalties, reciprocal=reciprocal, team=team)
     grouped = GroupedQueries.of(facts(), N, R, reciprocal)

@@ -22,6 +22,9 @@ class NamedParameters(EmbeddingParameters):
     relation_weight: float = Field(
         0.0, ge=0, description="weight of predicting the relation of every fact, ≥ 0"
     )
+    dura: float = Field(
+        0.0, ge=0, description="weight of the squared lengths of a query and its answer, ≥ 0"
+    )
     joined: bool = Field(
         False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"
     )

@@ -26,7 +26,9 @@ class Penalties:
 
     ``dropout`` falls on the queries, ``input_dropout`` on the vectors that make them;
     ``relation_weight`` is that of predicting the relation of every fact; with ``joined`` n3 cubes
-    lengths over the chunks that the scoring function ties together.
+    lengths over the chunks that the scoring function ties together; ``dura`` weighs ‖q‖² + ‖a‖² of
+    every query and answer (duality-induced regulariser, Zhang et al., NeurIPS 2020): with it
+    2⟨q, a⟩ becomes −‖q − a‖², so that queries come to lie near their answers.
     """
 
     n3: float = 0.0
@@ -35,6 +37,7 @@ class Penalties:
     dropout: float = 0.0
     input_dropout: float = 0.0
     relation_weight: float = 0.0
+    dura: float = 0.0
     unit_ball: bool = False
 
     @classmethod
@@ -140,6 +143,8 @@ class Objective:
         d_query = self.scoring.compare_backward(scores, candidates, query, factor, d_candidates)
         self.flops += 6.0 * n * m * table.shape[1]
 
+        if self.penalties.dura > 0:
+            self._duality(batch, candidates, query, d_candidates, d_query)
         if drop is not None:
             d_query.mul_(drop)
         d_relation = torch.zeros_like(self.relation.weight)
@@ -196,6 +201,16 @@ class Objective:
         )  # fmt: skip
         factor = (batch.count / total).astype(array.dtype)
         return float(loss.sum()), torch.from_numpy(factor)
+
+    def _duality(
+        self, batch: Batch, candidates: Tensor, query: Tensor, d_candidates: Tensor, d_query: Tensor
+    ) -> None:
+        """Add the gradient of ‖q‖² + ‖a‖² for every query q and each of its answers a."""
+        weight = 2 * self.penalties.dura / len(batch.answer)
+        asked = self._on(batch.count).to(query.dtype)
+        d_query.addcmul_(query, asked[:, None], value=weight)
+        answer = self._on(batch.answer)
+        d_candidates.index_add_(0, answer, candidates[answer], alpha=weight)
 
     def _mentions(self, batch: Batch, m: int) -> tuple[Tensor, Tensor]:
         """How often the facts of the batch mention candidates and relations, an answer."""

@@ -27,6 +27,18 @@ def plain_score(scoring: Scoring, head: Tensor, relation: Tensor, tail: Tensor) 
     return -(turned - complex_tail).abs().square().sum(-1).sqrt()
 
 
+def plain_query(
+    scoring: BilinearScoring, entity: Tensor, relation: Tensor, inverse: bool
+) -> Tensor:
+    """The vector (d,) whose inner product with the entity asked for is the score."""
+    e, r = entity.chunk(4), relation.chunk(4)
+    found = [torch.zeros_like(e[0]) for _ in range(4)]
+    for i, k, j, s in scoring.blocks:
+        given, sought = (j, i) if inverse else (i, j)
+        found[sought] = found[sought] + s * e[given] * r[k]
+    return torch.cat(found)
+
+
 def lengths_of(x: Tensor, group: tuple[int, ...]) -> Tensor:
     """What N3 cubes of a vector (d,): numbers, or lengths over the chunks of a group."""
     if len(group) == 1:
@@ -63,6 +75,11 @@ def plain_loss(
         lengths = [lengths_of(x, group) for x, group in zip(vectors, groups, strict=True)]
         total = total + penalties.n3 * sum(x.pow(3).sum() for x in lengths)
         total = total + penalties.l2 * sum(x.square().sum() for x in vectors)
+        if penalties.dura:
+            assert isinstance(scoring, BilinearScoring)
+            query = plain_query(scoring, entity[e], relation[r], inverse)
+            both = query.square().sum() + entity[a].square().sum()
+            total = total + penalties.dura * both
         if penalties.relation_weight and not inverse:
             of_relation = plain_score(scoring, entity[e], relation, entity[a])
             total = total - penalties.relation_weight * of_relation.log_softmax(0)[r]
