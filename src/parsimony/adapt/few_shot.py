@@ -146,17 +146,18 @@ class FewShotEstimator(Estimator):
         MissingExtra
             RDKit, or another library that the method needs, is not installed.
         """
-        begin = time.perf_counter()
         self.prepare(task, epochs=epochs)
         self.history_: list[dict[str, Any]] = []
         self.best_epoch_, self.ended_, self.parameters_count_ = 0, "", 0
-        self.ledger_ = Ledger(parameters=0, labels=task.n_labels)
+        kept = None if run is None else run.load_checkpoint()
+        previous = {} if kept is None else kept[0].get("ledger", {})
+        self.ledger_ = Ledger(parameters=0, labels=task.n_labels, previous=previous)
         self.parameters_count_ = self._learn(
             run=run, time_budget=time_budget, device=device, quiet=quiet
         )
         self.ledger_.parameters = self.parameters_count_
         self._forget()
-        self.seconds_ = time.perf_counter() - begin
+        self.seconds_ = self.ledger_.as_dict()["wall_seconds"]
         return self
 
     # ---- measuring ---------------------------------------------------------------------------

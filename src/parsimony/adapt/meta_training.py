@@ -22,7 +22,7 @@ from parsimony.adapt.encoded import EncodedFewShot, EncodedParameters
 from parsimony.adapt.episodes import training_episode
 from parsimony.adapt.few_shot import Adapted, FloatArray, IntArray
 from parsimony.adapt.inputs import Inputs, Represented
-from parsimony.adapt.pretraining import moments, part, restore_moments
+from parsimony.adapt.torch_state import moments, part, restore_moments
 from parsimony.errors import InvalidParameter, TrainingDiverged
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -147,7 +147,7 @@ class MetaTrained(EncodedFewShot):
                 named = {f"{k}.{n}": v.numpy() for k, s in state.items() for n, v in s.items()}
                 plain = {
                     "history": self.history_, "best": best_score, "best_step": self.best_epoch_,
-                    "seconds": seconds,
+                    "seconds": seconds, "ledger": self.ledger_.as_dict(),
                 }  # fmt: skip
                 run.save_checkpoint(plain, named | moments(optimizer))
         self.ended_ = self._ending(seconds, time_budget)

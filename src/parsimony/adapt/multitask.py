@@ -14,6 +14,7 @@ label the score is m: an active molecule of most training tasks is likely to be 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -27,7 +28,7 @@ from parsimony import base
 from parsimony.adapt.episode_scores import EpisodeScores, measure_episodes
 from parsimony.adapt.episodes import evaluation_episodes
 from parsimony.adapt.few_shot import Adapted, FewShotEstimator, FloatArray, IntArray
-from parsimony.adapt.property_network import PropertyNetwork, train_network
+from parsimony.adapt.property_network import NetworkTraining, PropertyNetwork
 from parsimony.datasets.fingerprints import tanimoto
 from parsimony.datasets.molecule_features import MoleculeFeatures, molecule_features
 from parsimony.measure.multilabel import roc_auc
@@ -36,6 +37,7 @@ from parsimony.run.folder import RunFolder
 __all__ = ["MultiTask"]
 
 PATIENCE = 3  # looks at validation without a better one before choosing ends
+BETWEEN_CHECKPOINTS = 20.0  # seconds
 CHOOSING = 5  # most episodes of a validation task that epochs and weights are chosen by
 SUPPORTS = 40  # supports in all, of each number of shots, where there are many validation tasks
 
@@ -107,44 +109,59 @@ class MultiTask(FewShotEstimator):
         )
         self.resolved_ = chosen
         self._held: list[Trained] = []
+        self._networks: list[Trained] = []
+        self._run, self._saved = run, time.perf_counter()
+        self._kept = None if run is None else run.load_checkpoint()
         if task.has("valid"):
-            self._choose(given, run, quiet)
+            self._choose(given, quiet)
         else:
-            self._held = self._train(task.train_tasks, None, quiet)
-        self._networks = self._train(task.data.train_tasks, None, quiet)
+            self._held = self._train("held", task.train_tasks, quiet)
+        self._networks = self._train("all", task.data.train_tasks, quiet)
         self.best_epoch_ = self.resolved_.epochs
         self.ended_ = "epochs"
         return sum(w.numel() for trained in self._networks for w in trained.network.parameters())
 
-    def _choose(self, given: Any, run: RunFolder | None, quiet: bool) -> None:
+    def _choose(self, given: Any, quiet: bool) -> None:
         """Look at validation after epochs 1, 2, 4, 8 … and keep the best."""
         task, p = self.task_, self.resolved_
-        best, looks = -1.0, _looks(p.epochs) if given.epochs is None else [p.epochs]
-        states: list[Trained] = []
-        streams = [
-            self._stream(task.train_tasks, p.epochs, number, quiet) for number in range(p.networks)
-        ]
-        for epoch in range(1, p.epochs + 1):
-            steps = [next(stream) for stream in streams]
-            record: dict[str, Any] = {
-                "epoch": epoch, "loss": float(np.mean([loss for _, loss, _ in steps])),
-            }  # fmt: skip
+        trainings = [self._training(task.train_tasks, number) for number in range(p.networks)]
+        looks = _looks(p.epochs) if given.epochs is None else [p.epochs]
+        best = -1.0
+        if self._kept is not None:
+            plain, tensors = self._kept
+            self.history_, best = plain["history"], plain["best"]
+            self.resolved_ = p.model_copy(update=plain["chosen"])
+            self._held = _restored(tensors, "held.")
+            if plain["phase"] == "choosing":
+                for number, training in enumerate(trainings):
+                    training.restore(_under(tensors, f"training.{number}."))
+                self._kept = None
+            else:
+                return
+        while not self._chosen(looks):
+            epoch = len(self.history_) + 1
+            losses = [self._epoch(training, p.epochs, quiet) for training in trainings]
+            record: dict[str, Any] = {"epoch": epoch, "loss": float(np.mean(losses))}
             if epoch in looks:
-                self._held = [Trained.of(network, self._features) for _, _, network in steps]
-                represented = represent(self._held, self._features)
+                found = [Trained.of(training.network, self._features) for training in trainings]
+                represented = represent(found, self._features)
                 for choice, score in self._validated(represented, _choices(given)).items():
                     record["valid_roc_auc"] = max(score, record.get("valid_roc_auc", -1.0))
                     if score > best:
-                        best, states = score, [trained.copy() for trained in self._held]
+                        best, self._held = score, [trained.copy() for trained in found]
                         mean, noise = choice
                         chosen = {"epochs": epoch, "mean": mean, "noise": noise}
                         self.resolved_ = p.model_copy(update=chosen)
             self.history_.append(record)
-            if run is not None:
-                run.log(**record)
-            if sum(e > self.resolved_.epochs for e in looks if e <= epoch) >= PATIENCE:
-                break
-        self._held = states
+            if self._run is not None:
+                self._run.log(**record)
+            self._keep("choosing", trainings, best, last=self._chosen(looks))
+
+    def _chosen(self, looks: list[int]) -> bool:
+        """Whether choosing has ended: no better look for a while, or the last one."""
+        done = len(self.history_)
+        late = sum(self.resolved_.epochs < look <= done for look in looks) >= PATIENCE
+        return late or done >= looks[-1]
 
     def _validated(
         self, represented: Represented, choices: list[tuple[float, float]]
@@ -164,25 +181,62 @@ class MultiTask(FewShotEstimator):
                     found[mean, noise].append(roc_auc(episode.answers == 1, score))
         return {choice: float(np.mean(values)) for choice, values in found.items()}
 
-    def _stream(self, tasks: IntArray, epochs: int, number: int, quiet: bool) -> Any:
-        p, labels = self.resolved_, self.task_.taught[:, tasks]
-        self.ledger_.add(
-            flops=6.0 * epochs * int((labels >= 0).any(1).sum())
-            * p.hidden * (self._features.counts.shape[1] + len(tasks))
-        )  # fmt: skip
-        return train_network(
-            self._features, labels, epochs=epochs, hidden=p.hidden, lr=p.lr,
+    def _training(self, tasks: IntArray, number: int) -> NetworkTraining:
+        p = self.resolved_
+        return NetworkTraining(
+            self._features, self.task_.taught[:, tasks], hidden=p.hidden, lr=p.lr,
             weight_decay=p.weight_decay, dropout=p.dropout, input_dropout=p.input_dropout,
-            batch=p.batch, seed=p.seed + 1000 * number, quiet=quiet,
+            batch=p.batch, seed=p.seed + 1000 * number,
         )  # fmt: skip
 
-    def _train(self, tasks: IntArray, epochs: int | None, quiet: bool) -> list[Trained]:
-        p = self.resolved_
-        found = []
-        for number in range(p.networks):
-            *_, (_, _, network) = self._stream(tasks, epochs or p.epochs, number, quiet)
-            found.append(Trained.of(network, self._features))
+    def _epoch(self, training: NetworkTraining, epochs: int, quiet: bool) -> float:
+        loss = training.epoch(f"epoch {training.done + 1}/{epochs}", quiet)
+        self.ledger_.add(flops=training.flops())
+        return loss
+
+    def _train(self, phase: str, tasks: IntArray, quiet: bool) -> list[Trained]:
+        """Train all networks for the chosen epochs, one after another."""
+        p, found = self.resolved_, []
+        kept = self._kept if self._kept and self._kept[0]["phase"] == phase else None
+        if kept is not None:
+            found = _restored(kept[1], "found.")
+            self._kept = None
+        elif self._kept is not None and phase == "held":  # further on already
+            return _restored(self._kept[1], "held.")
+        while len(found) < p.networks:
+            training = self._training(tasks, len(found))
+            if kept is not None:
+                training.restore(_under(kept[1], "training.0."))
+                kept = None
+            while training.done < p.epochs:
+                self._epoch(training, p.epochs, quiet)
+                self._keep(phase, [training], found=found)
+            found.append(Trained.of(training.network, self._features))
         return found
+
+    def _keep(
+        self, phase: str, trainings: list[NetworkTraining], best: float = 0.0,
+        found: Sequence[Trained] = (), *, last: bool = False,
+    ) -> None:  # fmt: skip
+        """Write a checkpoint, if the one before is old enough."""
+        if self._run is None or not (last or _is_old(self._saved)):
+            return
+        parts: dict[str, Sequence[NetworkTraining | Trained]] = {
+            "training": trainings, "held": self._held, "found": found,
+        }  # fmt: skip
+        tensors = {
+            f"{name}.{number}.{key}": array
+            for name, part in parts.items()
+            for number, one in enumerate(part)
+            for key, array in one.tensors().items()
+        }
+        chosen = self.resolved_.model_dump(include={"epochs", "mean", "noise"})
+        plain = {
+            "phase": phase, "history": self.history_, "best": best, "chosen": chosen,
+            "ledger": self.ledger_.as_dict(),
+        }  # fmt: skip
+        self._run.save_checkpoint(plain, tensors)
+        self._saved = time.perf_counter()
 
     # ---- representing and adapting -----------------------------------------------------------
 
@@ -228,15 +282,23 @@ class MultiTask(FewShotEstimator):
         }
 
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        parts: dict[str, list[Trained]] = {"held": [], "all": []}
-        for kind, found in parts.items():
-            for i in range(self.resolved_.networks):
-                prefix = f"{kind}.{i}."
-                own = {
-                    k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
-                }
-                found.append(Trained.from_tensors(own))
-        self._held, self._networks = parts["held"], parts["all"]
+        self._held, self._networks = (_restored(tensors, f"{kind}.") for kind in ("held", "all"))
+
+
+def _is_old(saved: float) -> bool:
+    return time.perf_counter() - saved > BETWEEN_CHECKPOINTS
+
+
+def _under(tensors: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays whose names begin with ``prefix``, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _restored(tensors: dict[str, npt.NDArray[Any]], prefix: str) -> list[Trained]:
+    """Networks 0, 1, 2 … of those under ``prefix``."""
+    own = _under(tensors, prefix)
+    count = 1 + max((int(name.split(".")[0]) for name in own), default=-1)
+    return [Trained.from_tensors(_under(own, f"{number}.")) for number in range(count)]
 
 
 def _choices(given: Any) -> list[tuple[float, float]]:

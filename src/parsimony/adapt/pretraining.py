@@ -22,6 +22,7 @@ from torch.nn import functional
 from parsimony import base
 from parsimony.adapt.gin import GIN, MoleculeBatch, mean_pool
 from parsimony.adapt.inputs import PLAIN
+from parsimony.adapt.torch_state import moments, part, restore_moments
 from parsimony.datasets.archive import cache_folder
 from parsimony.datasets.fingerprints import BITS, morgan_fingerprints
 from parsimony.datasets.molecule_features import molecule_features
@@ -301,35 +302,3 @@ def _standardised(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     x = np.nan_to_num(values, posinf=0, neginf=0)
     scaled = (x - x.mean(0)) / np.maximum(x.std(0), 1e-6)
     return np.asarray(np.clip(scaled, -5, 5), np.float32)
-
-
-# ---- what a checkpoint holds of torch --------------------------------------------------------
-
-
-def part(tensors: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with ``prefix``, without it."""
-    return {
-        k.removeprefix(prefix): torch.from_numpy(v.copy())
-        for k, v in tensors.items()
-        if k.startswith(prefix)
-    }
-
-
-def moments(optimizer: torch.optim.Optimizer) -> dict[str, npt.NDArray[Any]]:
-    """Return Adam's state by name."""
-    return {
-        f"adam.{i}.{name}": value.numpy()
-        for i, entry in optimizer.state_dict()["state"].items()
-        for name, value in entry.items()
-    }
-
-
-def restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, npt.NDArray[Any]]) -> None:
-    """Give Adam the state that :func:`moments` took."""
-    state = optimizer.state_dict()
-    found: dict[int, dict[str, Tensor]] = {}
-    for name, value in part(tensors, "adam.").items():
-        number, key = name.split(".")
-        found.setdefault(int(number), {})[key] = value
-    state["state"] = found
-    optimizer.load_state_dict(state)

@@ -8,7 +8,6 @@ arXiv 1502.02072).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from parsimony.adapt.torch_state import moments, part, restore_moments
 from parsimony.datasets.molecule_features import DESCRIPTORS, N_COUNTS, MoleculeFeatures
 from parsimony.errors import TrainingDiverged
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 
-__all__ = ["PropertyNetwork", "train_network"]
+__all__ = ["NetworkTraining", "PropertyNetwork"]
 
 FloatArray = npt.NDArray[np.float32]
 FARTHEST = 6.0  # standard deviations of a descriptor
@@ -95,61 +95,95 @@ class PropertyNetwork(nn.Module):
         return 6.0 * n * (self.inner.weight.numel() + self.outer.weight.numel())
 
 
-def train_network(
-    features: MoleculeFeatures,
-    labels: npt.NDArray[np.int8],
-    *,
-    epochs: int,
-    hidden: int,
-    lr: float,
-    weight_decay: float,
-    dropout: float,
-    input_dropout: float,
-    batch: int,
-    seed: int,
-    quiet: bool = True,
-) -> Iterator[tuple[int, float, PropertyNetwork]]:
-    """Train, yielding epoch, loss and the network after every epoch.
+class NetworkTraining:
+    """The training of one network, an epoch at a time.
 
     Parameters
     ----------
+    features
+        Of all molecules.
     labels
         0, 1 or −1 of the tasks to learn, (n_molecules, n_tasks).
 
-    Raises
-    ------
-    TrainingDiverged
-        The loss is not finite.
+    Attributes
+    ----------
+    network : PropertyNetwork
+    done : int
+        Epochs behind it.
     """
-    rows = np.flatnonzero((labels >= 0).any(1))
-    # Dropout draws from torch's global generator; the user's own stays as it is.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(rng(seed, "dropout").integers(1 << 60)))
-        state = torch.get_rng_state()
-    network = PropertyNetwork(labels.shape[1], hidden, dropout, input_dropout)
-    network.initialise(features, torch.Generator().manual_seed(seed))
-    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
-    for epoch in range(1, epochs + 1):
+
+    def __init__(
+        self,
+        features: MoleculeFeatures,
+        labels: npt.NDArray[np.int8],
+        *,
+        hidden: int,
+        lr: float,
+        weight_decay: float,
+        dropout: float,
+        input_dropout: float,
+        batch: int,
+        seed: int,
+    ) -> None:
+        self._features, self._labels, self._batch, self._seed = features, labels, batch, seed
+        self._rows = np.flatnonzero((labels >= 0).any(1))
+        # Dropout draws from torch's global generator; the user's own stays as it is.
         with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(state)
-            order = rng(seed, "epoch", epoch).permutation(rows)
-            total = 0.0
-            network.train()
-            with Progress(len(order), f"epoch {epoch}/{epochs}", quiet=quiet) as progress:
-                for at in range(0, len(order), batch):
-                    part = order[at : at + batch]
-                    loss = _loss(network, features, labels, part)
-                    optimizer.zero_grad()
+            torch.manual_seed(int(rng(seed, "dropout").integers(1 << 60)))
+            self._random = torch.get_rng_state()
+        self.network = PropertyNetwork(labels.shape[1], hidden, dropout, input_dropout)
+        self.network.initialise(features, torch.Generator().manual_seed(seed))
+        self._optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=lr, weight_decay=weight_decay
+        )
+        self.done = 0
+
+    def epoch(self, title: str, quiet: bool = True) -> float:
+        """Learn from every molecule once; returns the mean loss.
+
+        Raises
+        ------
+        TrainingDiverged
+            The loss is not finite.
+        """
+        self.done += 1
+        total = 0.0
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._random)
+            order = rng(self._seed, "epoch", self.done).permutation(self._rows)
+            self.network.train()
+            with Progress(len(order), title, quiet=quiet) as progress:
+                for at in range(0, len(order), self._batch):
+                    rows = order[at : at + self._batch]
+                    loss = _loss(self.network, self._features, self._labels, rows)
+                    self._optimizer.zero_grad()
                     loss.backward()
-                    optimizer.step()
-                    total += float(loss.detach()) * len(part)
-                    progress.advance(len(part), loss=total / (at + len(part)))
-            state = torch.get_rng_state()
+                    self._optimizer.step()
+                    total += float(loss.detach()) * len(rows)
+                    progress.advance(len(rows), loss=total / (at + len(rows)))
+            self._random = torch.get_rng_state()
         if not np.isfinite(total):
             raise TrainingDiverged(
-                f"the loss became {total} in epoch {epoch}", remedy="lower lr (--set lr=…)"
+                f"the loss became {total} in epoch {self.done}", remedy="lower lr (--set lr=…)"
             )
-        yield epoch, total / max(len(order), 1), network
+        return total / max(len(order), 1)
+
+    def flops(self) -> float:
+        """Floating-point operations of an epoch."""
+        return self.network.flops(len(self._rows))
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that the next epoch depends on, as named arrays."""
+        weights = {f"network.{k}": v.numpy().copy() for k, v in self.network.state_dict().items()}
+        own = {"done": np.array(self.done), "random": self._random.numpy().copy()}
+        return weights | own | moments(self._optimizer)
+
+    def restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Go on from what :meth:`tensors` returned."""
+        self.network.load_state_dict(part(tensors, "network."))
+        restore_moments(self._optimizer, tensors)
+        self.done = int(tensors["done"])
+        self._random = torch.from_numpy(tensors["random"].copy())
 
 
 def _loss(
