@@ -156,8 +156,10 @@ def test_wrong_symbols_are_refused():
 # ---- runs ------------------------------------------------------------------------------------
 
 
-def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch):
-    data, parameters = inverses(), SMALL | {"dropout": 0.2, "negatives": 10}
+@pytest.mark.parametrize("average", [0.0, 0.8])
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, average):
+    data = inverses()
+    parameters = SMALL | {"dropout": 0.2, "negatives": 10, "dura": 0.01, "average": average}
     whole, _ = fit(data, "complex", out=tmp_path / "whole", parameters=parameters, epochs=6)
     monkeypatch.setattr("parsimony.embed.training.BETWEEN_CHECKPOINTS", 0.0)
 
@@ -182,6 +184,17 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.entity_, whole.entity_)
     kept = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "cut")]
     assert kept[0] == kept[1]
+
+
+def test_the_mean_over_epochs_answers(task):
+    """Of three epochs without validation: even over the first two, then the given share."""
+    data = task.data
+    alone = LinkTask(LinkData("alone", data.entities, data.relations, data.train, data.valid[:0],
+                              data.test))  # fmt: skip
+    after = [made(epochs=n).fit(alone).entity_ for n in (1, 2, 3)]
+    mean = made(epochs=3, average=0.6).fit(alone).entity_
+    expected = 0.6 * (after[0] + after[1]) / 2 + 0.4 * after[2]
+    np.testing.assert_allclose(mean, expected, atol=1e-6)
 
 
 def test_more_epochs_go_on(tmp_path):

@@ -90,7 +90,7 @@ class TrialLedger:
             f"{key}: {then.get(key)!r} → {now.get(key)!r}"
             for key in dict.fromkeys([*now, *then])
             if then.get(key) != now.get(key)
-            and not (key not in then and now[key] is False)  # a switch that is new since then
+            and not (key not in then and now[key] == 0)  # a switch or weight new since then
         ]
         if changed:
             raise LedgerMismatch(

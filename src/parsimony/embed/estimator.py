@@ -65,6 +65,11 @@ class EmbeddingParameters(base.Parameters):
     patience: int = Field(20, ge=1, description="epochs without improvement before stopping, ≥ 1")
     every: int = Field(1, ge=1, description="epochs between two looks at validation, ≥ 1")
     eval_batch: int = Field(512, ge=1, description="queries a scoring block, ≥ 1")
+    average: float = Field(
+        0.0, ge=0, lt=1,
+        description="share of the past in the mean of the vectors over epochs, which answers; "
+        "0: the last vectors",
+    )  # fmt: skip
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     threads: int = Field(
         default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64, description="threads"
@@ -154,7 +159,7 @@ class EmbeddingEstimator(LinkEstimator):
         """
         p = self.resolve_parameters(task, epochs=epochs)
         self._setup(task, p)
-        tensors, state, previous = self._start(run)
+        tensors, state, previous = self._start(run, device)
         tables = {
             name: Table(
                 torch.from_numpy(tensors[f"{name}.weight"]).to(device),
@@ -165,7 +170,8 @@ class EmbeddingEstimator(LinkEstimator):
         ledger = Ledger(self.parameters_count_, task.n_labels, previous)
         penalties = Penalties.of(p)
         schedule = Schedule(
-            p.epochs, p.batch, p.negatives, p.lr, p.decay, p.patience, p.every, p.seed
+            p.epochs, p.batch, p.negatives, p.lr, p.decay, p.patience, p.every,
+            p.average, p.seed,
         )
         queries = GroupedQueries.of(
             task.train_graph.triples, task.data.n_entities, task.n_relations, p.reciprocal
@@ -176,10 +182,10 @@ class EmbeddingEstimator(LinkEstimator):
                 self.scoring_, tables["entity"], tables["relation"], penalties,
                 team if torch.device(device).type == "cpu" else None,
             )  # fmt: skip
-            ranker = self._ranker(tables["entity"].weight, tables["relation"].weight)
 
-            def validate() -> dict[str, float]:
+            def validate(vectors: dict[str, torch.Tensor]) -> dict[str, float]:
                 assert valid is not None
+                ranker = self._ranker(vectors["entity"], vectors["relation"])
                 with Progress(len(valid.answer), "validation", quiet=quiet) as progress:
                     return ranker.rank(valid, progress, team).metrics()
 
@@ -193,7 +199,7 @@ class EmbeddingEstimator(LinkEstimator):
         return self
 
     def _start(
-        self, run: RunFolder | None
+        self, run: RunFolder | None, device: str
     ) -> tuple[dict[str, npt.NDArray[Any]], State, dict[str, Any] | None]:
         """Tables, state and bill of the run's checkpoint, or fresh ones."""
         checkpoint = None if run is None else run.load_checkpoint()
@@ -202,7 +208,13 @@ class EmbeddingEstimator(LinkEstimator):
             previous = plain.pop("ledger")
             best = {name: tensors[f"{name}.best"].copy() for name in self.shapes_}
             # What safetensors gives may be read-only.
-            return {k: v.copy() for k, v in tensors.items()}, State(best, **plain), previous
+            state = State(best, **plain)
+            state.mean = {
+                name: torch.from_numpy(tensors[f"{name}.mean"].copy()).to(device)
+                for name in self.shapes_
+                if f"{name}.mean" in tensors
+            }
+            return {k: v.copy() for k, v in tensors.items()}, state, previous
         first = self._first_vectors()
         tensors = {f"{name}.weight": array for name, array in first.items()}
         tensors |= {f"{name}.state": np.zeros_like(array) for name, array in first.items()}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from parsimony.embed.batches import GroupedQueries
 from parsimony.embed.objective import Objective
@@ -22,7 +23,7 @@ from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 
-#: A checkpoint holds five tables: seconds at least between two of them.
+#: A checkpoint holds eight tables: seconds at least between two of them.
 BETWEEN_CHECKPOINTS = 20.0
 
 
@@ -37,6 +38,7 @@ class Schedule:
     decay: float
     patience: int
     every: int
+    average: float
     seed: int
 
 
@@ -50,6 +52,27 @@ class State:
     best_mrr: float = -1.0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    mean: dict[str, Tensor] = field(default_factory=dict)
+
+    def average(self, tables: dict[str, Tensor], share: float) -> None:
+        """Let the tables of another epoch into their mean; of the first epochs it is even.
+
+        Parameters
+        ----------
+        share
+            Of the mean before, in the new one; 0: the mean is the tables themselves.
+        """
+        if not share:
+            self.mean = tables
+            return
+        share = min(share, self.epoch / (self.epoch + 1))
+        for name, table in tables.items():
+            before = self.mean.get(name)
+            self.mean[name] = table.clone() if before is None else before.lerp_(table, 1 - share)
+
+    def keep(self) -> None:
+        """Keep the mean as the best vectors so far."""
+        self.best = {name: table.cpu().numpy().copy() for name, table in self.mean.items()}
 
     def plain(self) -> dict[str, Any]:
         """Return what of a checkpoint is JSON."""
@@ -74,7 +97,7 @@ def train(
     state: State,
     schedule: Schedule,
     ledger: Ledger,
-    validate: Callable[[], dict[str, float]] | None,
+    validate: Callable[[dict[str, Tensor]], dict[str, float]] | None,
     *,
     run: RunFolder | None,
     time_budget: float | None,
@@ -85,8 +108,8 @@ def train(
     Parameters
     ----------
     validate
-        Measures the tables as they stand; None where there are no validation facts: the last epoch
-        then counts as the best.
+        Measures tables; None where there are no validation facts: the last epoch then counts as
+        the best.
 
     Raises
     ------
@@ -102,15 +125,17 @@ def train(
         loss = _epoch(objective, queries, schedule, epoch, lr, quiet)
         record: dict[str, Any] = {"epoch": epoch, "loss": loss / len(queries.answer), "lr": lr}
         record["train_seconds"] = time.perf_counter() - begin
+        state.average(_tables(objective), schedule.average)
         looked = epoch % schedule.every == 0 or epoch == schedule.epochs
         if validate is None:
-            state.best_epoch, state.best = epoch, _copy(objective)
+            state.best_epoch = epoch
+            state.keep()
         elif looked:
-            metrics = validate()
+            metrics = validate(state.mean)
             record |= {"valid_mrr": metrics["mrr"], "valid_hits@1": metrics["hits@1"]}
             if not state.best_epoch or metrics["mrr"] > state.best_mrr:
                 state.best_epoch, state.best_mrr = epoch, metrics["mrr"]
-                state.best = _copy(objective)
+                state.keep()
         record["seconds"] = time.perf_counter() - begin
         state.history.append(record)
         state.epoch = epoch
@@ -123,7 +148,8 @@ def train(
                 save_checkpoint(run, objective, state, ledger)
                 saved = time.perf_counter()
     if not state.best_epoch:  # the budget ended before the first look
-        state.best_epoch, state.best = state.epoch, _copy(objective)
+        state.best_epoch, state.mean = state.epoch, state.mean or _tables(objective)
+        state.keep()
     return end
 
 
@@ -155,15 +181,19 @@ def _epoch(
     return loss
 
 
-def _copy(objective: Objective) -> dict[str, npt.NDArray[Any]]:
-    tables = {"entity": objective.entity, "relation": objective.relation}
-    return {name: table.weight.cpu().numpy().copy() for name, table in tables.items()}
+def _tables(objective: Objective) -> dict[str, Tensor]:
+    return {"entity": objective.entity.weight, "relation": objective.relation.weight}
 
 
 def save_checkpoint(run: RunFolder, objective: Objective, state: State, ledger: Ledger) -> None:
-    """Write both tables, their optimiser state and the best vectors so far."""
+    """Write both tables, their optimiser state and mean, and the best vectors so far."""
     tables = {"entity": objective.entity, "relation": objective.relation}
     tensors = {f"{name}.weight": t.weight.cpu().numpy() for name, t in tables.items()}
     tensors |= {f"{name}.state": t.state.cpu().numpy() for name, t in tables.items()}
+    tensors |= {
+        f"{name}.mean": mean.cpu().numpy()
+        for name, mean in state.mean.items()
+        if mean is not tables[name].weight
+    }
     tensors |= {f"{name}.best": array for name, array in state.best.items()}
     run.save_checkpoint(state.plain() | {"ledger": ledger.as_dict()}, tensors)

@@ -345,13 +345,13 @@ def _require_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> No
 
 
 def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
-    """Keys whose values differ, as "key: old → new"; a switch that is new since then is off."""
+    """Keys whose values differ, as "key: old → new"; a switch or weight new since then is off."""
     if isinstance(old, dict) and isinstance(new, dict):
         found = []
         for key in sorted({*old, *new}):
             found += _differences(old.get(key), new.get(key), f"{prefix}{key}.")
         return found
-    same = old == new or (old is None and new is False)
+    same = old == new or (old is None and new == 0)  # False too
     return [] if same else [f"{prefix.rstrip('.')}: {old!r} → {new!r}"]
 
 
