@@ -15,7 +15,7 @@ so that the cost is proportional to the edges of the frontier.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,13 +55,26 @@ class Step(NamedTuple):
 
 
 class Scratch:
-    """Stamped relabelling arrays, reused by every expansion of one thread."""
+    """Stamped relabelling arrays and memory of expansions, reused by all of one thread.
+
+    Fresh memory would be cleared by the system, page by page, at every step.
+    """
 
     def __init__(self, n_entities: int) -> None:
         self.seen = np.zeros(n_entities, np.int64)  # stamp and position in one: frontier.py
         self.stamp = np.zeros(n_entities, np.int64)
         self.position = np.empty(n_entities, np.int32)
         self.tick = np.zeros(1, np.int64)
+        #: the hash table of rows, as large as it had to be so far
+        self.table = np.zeros((_SLOTS, 2), np.uint64)
+        self._kept: dict[str, npt.NDArray[Any]] = {}
+
+    def array(self, name: str, rows: int, n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Return ``rows`` uninitialised arrays of at least n numbers: the same memory again."""
+        kept = self._kept.get(name)
+        if kept is None or kept.shape[1] < n:
+            kept = self._kept[name] = np.empty((rows, n + n // 4), dtype)
+        return kept
 
 
 @njit(inline="always")
@@ -75,6 +88,7 @@ def _mix(row, relation):  # type: ignore[no-untyped-def]
     return x ^ (x >> np.uint64(32))
 
 
+_SLOTS = 1024  # of the smallest hash table
 _NEW = np.int32(1 << 30)  # marks rows without a previous state until their final number is known
 
 
@@ -121,18 +135,10 @@ def _larger(table, slots):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _expand(  # type: ignore[no-untyped-def]
-    indptr, neighbour, relation, n_relations,
-    ptr, node, row, row_query, collapse, seen, tick,
-):  # fmt: skip
-    n_queries = ptr.shape[0] - 1
-    n_entities = seen.shape[0]
-    identity = np.int32(2 * n_relations)
-    bound = 0  # nodes; so many rows at most
-    most = 1  # edges
-    most_edges = 1
-    most_nodes = 1
-    for b in range(n_queries):
+def _bounds(indptr, ptr, node, n_entities):  # type: ignore[no-untyped-def]
+    """Most nodes, edges, edges of a query and nodes of a query after a step."""
+    bound, most, most_edges, most_nodes = 0, 1, 1, 1
+    for b in range(ptr.shape[0] - 1):
         reach = ptr[b + 1] - ptr[b]
         for i in range(ptr[b], ptr[b + 1]):
             reach += indptr[node[i] + 1] - indptr[node[i]]
@@ -140,41 +146,38 @@ def _expand(  # type: ignore[no-untyped-def]
         most += reach
         most_edges = max(most_edges, reach)
         most_nodes = max(most_nodes, min(reach, n_entities))
-    # One more than needed, here and below: the walk writes the next new node before it knows.
-    out_ptr = np.zeros(n_queries + 1, np.int64)
-    out_node = np.empty(bound + 1, np.int32)
-    out_row = np.empty(bound, np.int32)
-    # of one query: the keys and in-degrees of its nodes, its edges in the order of the walk
-    key = np.empty(most_nodes + 1, np.uint64)
-    degree = np.empty(most_nodes + 1, np.int32)
-    found = np.empty(most_nodes, np.uint64)  # what the table holds where a key's search begins
-    offset = np.empty(most_nodes, np.int64)
-    stride = np.empty(most_nodes, np.int64)  # 1 where the node lends a row its edges
-    last_edge = neighbour.shape[0] - 1
-    first = np.empty(most_nodes, np.int64)
-    end = np.empty(most_nodes, np.int64)
-    touched = np.empty(most_nodes, np.int32)  # written, so that the loads are made
-    walked_target = np.empty(most_edges, np.int32)
-    walked_source = np.empty(most_edges, np.int32)
-    walked_relation = np.empty(most_edges, np.int32)
+    return bound, most, most_edges, most_nodes
 
+
+@kernel
+def _expand(  # type: ignore[no-untyped-def]
+    indptr, neighbour, relation, n_relations,
+    ptr, node, row, row_query, collapse, seen, tick, table,
+    reached, keys, counts, places, walked, rows, row_ptr, edges,
+):  # fmt: skip
+    n_queries = ptr.shape[0] - 1
+    identity = np.int32(2 * n_relations)
+    out_ptr = np.zeros(n_queries + 1, np.int64)
+    # One more than needed, here and below: the walk writes the next new node before it knows.
+    out_node, out_row = reached[0], reached[1]
+    # of one query: the keys and in-degrees of its nodes, its edges in the order of the walk
+    key, found = keys[0], keys[1]  # found: what the table holds where a key's search begins
+    degree, touched = counts[0], counts[1]  # touched: written, so that the loads are made
+    offset, stride = places[0], places[1]  # stride: 1 where the node lends a row its edges
+    first, end = places[2], places[3]
+    walked_target, walked_source, walked_relation = walked[0], walked[1], walked[2]
+    row_code = rows[0]  # old: number, new: number | _NEW
+    row_previous, row_of_query = rows[1], rows[2]
+    edge_source, edge_relation = edges[0], edges[1]
+    last_edge = neighbour.shape[0] - 1
     # Key and code lie in the slot itself: a look-up is one miss of the cache, not a chain of them.
-    slots = 1024
-    while slots < bound // 2:
-        slots *= 2
-    table = np.zeros((slots, 2), np.uint64)  # key 0 is free
-    # As large as can be: memory that is not written costs nothing.
-    row_code = np.empty(bound, np.int32)  # old: number, new: number | _NEW
-    row_previous = np.empty(bound, np.int32)
-    row_of_query = np.empty(bound, np.int32)
-    row_ptr = np.empty(bound + 1, np.int64)
-    edge_source = np.empty(most, np.int32)
-    edge_relation = np.empty(most, np.int32)
+    slots = table.shape[0]
+    table[:] = 0  # key 0 is free
     n_found = 0
     n_old_rows = 0
     n_new_rows = 0
     n_edges = 1  # edge 0 is where the edges of nodes without a row of their own go
-    row_ptr[0] = 1
+    row_ptr[0, 0] = 1
     visited = 0
     total = 0
     for b in range(n_queries):
@@ -261,7 +264,7 @@ def _expand(  # type: ignore[no-untyped-def]
                 offset[i] = n_edges
                 stride[i] = 1
                 n_edges += degree[i]
-                row_ptr[c + 1] = n_edges
+                row_ptr[0, c + 1] = n_edges
             out_row[start + i] = np.int32(table[slot, 1])
         for e in range(n_walked):
             node_at = walked_target[e]
@@ -282,14 +285,14 @@ def _expand(  # type: ignore[no-untyped-def]
         else:
             previous[code] = row_previous[c]
         query[code] = row_of_query[c]
-        final_ptr[code + 1] = row_ptr[c + 1] - row_ptr[c]
+        final_ptr[code + 1] = row_ptr[0, c + 1] - row_ptr[0, c]
     for c in range(n_found):
         final_ptr[c + 1] += final_ptr[c]
     source = np.empty(n_edges - 1, np.int32)
     final_relation = np.empty(n_edges - 1, np.int32)
     for c in range(n_found):
         to = final_ptr[row_code[c]]
-        for e in range(row_ptr[c], row_ptr[c + 1]):
+        for e in range(row_ptr[0, c], row_ptr[0, c + 1]):
             source[to] = edge_source[e]
             final_relation[to] = edge_relation[e]
             to += 1
@@ -299,7 +302,7 @@ def _expand(  # type: ignore[no-untyped-def]
             out_row[i] = (code ^ _NEW) + n_old_rows
     return (
         out_ptr, out_node[:total].copy(), out_row[:total].copy(), final_ptr, source,
-        final_relation, previous, query, visited,
+        final_relation, previous, query, visited, table,
     )  # fmt: skip
 
 
@@ -337,10 +340,26 @@ def expand(
         row_query (n_rows,) of ``frontier``'s rows
     OUT the step: rows with in-edges, and the new frontier
     """
-    out = _expand(
+    ptr, node, n_entities = frontier.ptr, frontier.node, len(scratch.seen)
+    bound, most, most_edges, most_nodes = _bounds(digraph[0], ptr, node, n_entities)
+    slots = _SLOTS  # as many as the largest step so far, unless so many rows cannot be
+    while slots < min(len(scratch.table), 2 * bound):
+        slots *= 2
+    *out, table = _expand(
         digraph[0], digraph[1], digraph[2], n_relations,
-        frontier.ptr, frontier.node, frontier.row, row_query, collapse, scratch.seen, scratch.tick,
+        ptr, node, frontier.row, row_query, collapse, scratch.seen, scratch.tick,
+        scratch.table[:slots],
+        scratch.array("reached", 2, bound + 1, np.int32),
+        scratch.array("keys", 2, most_nodes + 1, np.uint64),
+        scratch.array("counts", 2, most_nodes + 1, np.int32),
+        scratch.array("places", 4, most_nodes, np.int64),
+        scratch.array("walked", 3, most_edges, np.int32),
+        scratch.array("rows", 3, bound, np.int32),
+        scratch.array("row_ptr", 1, bound + 1, np.int64),
+        scratch.array("edges", 2, most, np.int32),
     )  # fmt: skip
+    if len(table) > len(scratch.table):
+        scratch.table = table
     return Step(Frontier(out[0], out[1], out[2]), *out[3:])
 
 
