@@ -176,11 +176,11 @@ class Ranker:
         """Scores of the answers, by products of about the size of a piece."""
         n = len(answer)
         rows = np.resize(answer, max(n, min(PIECE, len(self.entity)))).astype(np.int64)
-        value = np.empty(n, self.entity.cpu().numpy().dtype)
-        parts = max(1, n // PIECE)
-        for low, high in pairwise(np.linspace(0, len(rows), parts + 1).astype(int).tolist()):
+        cuts = np.linspace(0, len(rows), max(1, n // PIECE) + 1).astype(int).tolist()
+        found = []
+        for low, high in pairwise(cuts):
             chosen = torch.from_numpy(rows[low:high]).to(self.entity.device)
             scores = self._compare(self.entity[chosen], vectors)
             k = np.arange(low, min(high, n))
-            value[k] = scores[k - low, query[k]]
-        return value
+            found.append(scores[k - low, query[k]])
+        return np.concatenate(found)
