@@ -1,7 +1,7 @@
 """Hyper-parameters of embedding models for the registered datasets.
 
 Those of umls, nations, wn18rr and FB15k-237 were chosen on validation from a few trainings of
-ComplEx (26, 16, 21 and 2); the other bilinear models take the same. Those of family have not been
+ComplEx (26, 16, 27 and 10); the other bilinear models take the same. Those of family have not been
 tuned: they begin with what Lacroix et al. (ICML 2018) found for ComplEx with N3.
 """
 
@@ -20,9 +20,9 @@ _BILINEAR: dict[str, dict[str, Any]] = {
     },
     "family": {"dim": 128, "lr": 0.1, "decay": 0.97, "n3": 0.01, "dropout": 0.0, "epochs": 60},
     "wn18rr": {
-        "dim": 256, "lr": 0.5, "decay": 0.93, "batch": 128, "negatives": 2048, "n3": 0.07,
-        "joined": True, "dropout": 0.0, "input_dropout": 0.1, "reciprocal": True, "epochs": 36,
-        "every": 3, "patience": 12,
+        "dim": 256, "lr": 0.5, "decay": 0.94, "batch": 128, "negatives": 2048, "n3": 0.0,
+        "dura": 0.2, "average": 0.8, "dropout": 0.0, "input_dropout": 0.2, "reciprocal": True,
+        "epochs": 48, "every": 3, "patience": 12,
     },
     "fb15k-237": {
         "dim": 512, "lr": 0.15, "decay": 0.93, "batch": 512, "negatives": 4096, "n3": 0.05,
