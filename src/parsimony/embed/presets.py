@@ -25,9 +25,9 @@ _BILINEAR: dict[str, dict[str, Any]] = {
         "epochs": 48, "every": 3, "patience": 12,
     },
     "fb15k-237": {
-        "dim": 512, "lr": 0.15, "decay": 0.93, "batch": 512, "negatives": 4096, "n3": 0.05,
-        "dropout": 0.0, "input_dropout": 0.2, "reciprocal": True, "epochs": 18, "every": 3,
-        "patience": 9,
+        "dim": 512, "lr": 0.15, "decay": 0.955, "batch": 512, "negatives": 2048, "n3": 0.0,
+        "dura": 0.05, "average": 0.8, "dropout": 0.0, "input_dropout": 0.2, "reciprocal": True,
+        "epochs": 42, "every": 3, "patience": 12,
     },
 }  # fmt: skip
 _DISTANCE: dict[str, dict[str, Any]] = {
