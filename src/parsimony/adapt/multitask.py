@@ -27,9 +27,9 @@ from pydantic import Field
 from parsimony import base
 from parsimony.adapt.episode_scores import EpisodeScores, measure_episodes
 from parsimony.adapt.episodes import evaluation_episodes
-from parsimony.adapt.few_shot import Adapted, FewShotEstimator, FloatArray, IntArray
+from parsimony.adapt.few_shot import Adapted, FewShotEstimator, IntArray
+from parsimony.adapt.gaussian_process import Process, Represented
 from parsimony.adapt.property_network import NetworkTraining, PropertyNetwork
-from parsimony.datasets.fingerprints import tanimoto
 from parsimony.datasets.molecule_features import MoleculeFeatures, molecule_features
 from parsimony.measure.multilabel import roc_auc
 from parsimony.run.folder import RunFolder
@@ -71,17 +71,6 @@ class MultiTaskParameters(base.Parameters):
 
 MEANS = (0.3, 1.0)
 NOISES = (3.0, 10.0, 30.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Represented:
-    """What the head needs of molecules: (n, …) arrays."""
-
-    mean: npt.NDArray[np.float32]
-    logits: npt.NDArray[np.float32]
-    units: npt.NDArray[np.float32]
-    bits: npt.NDArray[np.uint8]
-    descriptors: npt.NDArray[np.float32]
 
 
 class MultiTask(FewShotEstimator):
@@ -173,7 +162,7 @@ class MultiTask(FewShotEstimator):
             for episode in evaluation_episodes(
                 self.task_, "valid", shots, episodes=number, seed=self.resolved_.seed
             ):
-                process = _Process(represented, episode.support, self.resolved_)
+                process = Process(represented, episode.support, self.resolved_)
                 kernel = process.kernel(episode.queries)
                 for mean, noise in choices:
                     process.learn(episode.labels, mean, noise)
@@ -269,7 +258,7 @@ class MultiTask(FewShotEstimator):
         self, represented: Represented, support: IntArray, labels: npt.NDArray[np.int8]
     ) -> Adapted:
         p = self.resolved_
-        return _Process(represented, support, p).learn(labels, p.mean, p.noise)
+        return Process(represented, support, p).learn(labels, p.mean, p.noise)
 
     # ---- persistence -------------------------------------------------------------------------
 
@@ -364,51 +353,3 @@ def represent(networks: list[Trained], features: MoleculeFeatures) -> Represente
         mean, z / np.float32(np.sqrt(z.shape[1])), h, (features.counts > 0).view(np.uint8),
         (values / np.sqrt(values.shape[1])).astype(np.float32),
     )  # fmt: skip
-
-
-class _Process(Adapted):
-    """The posterior mean of the Gaussian process of one support.
-
-    Parameters
-    ----------
-    represented
-        All molecules.
-    support
-        Rows of the labelled ones.
-    weights
-        The parts of the kernel.
-    """
-
-    def __init__(self, represented: Represented, support: IntArray, weights: Any) -> None:
-        self.of, self.support, self.weights_of = represented, support, weights
-        self.parameters = len(support)
-        self.gram = self.kernel(support).astype(np.float64)
-
-    def learn(self, labels: npt.NDArray[np.int8], mean: float, noise: float) -> _Process:
-        """Solve for the coefficients of the support."""
-        wrong = np.where(labels == 1, 1.0, -1.0) - mean * self.of.mean[self.support]
-        ridge = noise * np.eye(len(labels))
-        self.mean, self.alpha = mean, np.linalg.solve(self.gram + ridge, wrong - wrong.mean())
-        return self
-
-    def kernel(self, molecules: IntArray) -> npt.NDArray[np.float32]:
-        """k(x, S), (n, n_support)."""
-        of, own, p = self.of, self.support, self.weights_of
-        found = np.zeros((len(molecules), len(own)), np.float32)
-        for weight, rows in (
-            (p.logits, of.logits), (p.units, of.units), (p.descriptors, of.descriptors),
-        ):  # fmt: skip
-            if weight:
-                found += weight * (rows[molecules] @ rows[own].T)
-        if p.fingerprints:
-            found += p.fingerprints * tanimoto(of.bits[molecules], of.bits[own])
-        return found
-
-    def score(self, molecules: IntArray) -> FloatArray:
-        """Mean plus correction, (n,)."""
-        score: FloatArray = self.mean * self.of.mean[molecules]
-        return score + self.kernel(molecules) @ self.alpha
-
-    def weights(self, molecules: IntArray) -> FloatArray:
-        """What each support adds to the prior, without its sign."""
-        return np.abs(self.kernel(molecules) * self.alpha)
