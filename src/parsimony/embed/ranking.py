@@ -153,7 +153,7 @@ class Ranker:
         cuts = np.searchsorted(entity[by_piece], self._pieces)
         value = self._values(vectors, query, answer)
         score = np.empty(len(entity), value.dtype)
-        while True:
+        for _ in range(2):  # the pieces of the second pass round as those of the first
             greater, equal = np.zeros((2, n), np.int32)
             for (low, high), (start, stop) in zip(
                 pairwise(self._pieces), pairwise(cuts), strict=True
