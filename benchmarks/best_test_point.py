@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 from common import record
 
-from parsimony.adapt.meta_training import MetaTrained
 from parsimony.base import resolve
 from parsimony.cli.options import parse_settings
-from parsimony.tasks.opening import open_task, task_options
+from parsimony.molecules.meta.meta_training import MetaTrained
+from parsimony.problems import open_task, task_options
 
 POINTS = {"steps": 1000, "every": 100, "patience": 1000}
 

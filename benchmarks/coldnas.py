@@ -21,9 +21,9 @@ import numpy as np
 from common import record
 
 from parsimony.base import resolve
-from parsimony.datasets.rating_table import load_ratings
 from parsimony.knowledge.formula import read_formula
-from parsimony.tasks.coldstart import ColdStartTask
+from parsimony.ratings.table import load_ratings
+from parsimony.ratings.task import ColdStartTask
 
 SEEDS = range(5)
 MEASURES = ("mse", "mae", "ndcg@3", "ndcg@5")

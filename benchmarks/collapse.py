@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from common import Prepared, record
 
-from parsimony.kernels.frontier import Scratch, expand, restrict, start
+from parsimony.kernels.redgnn.frontier import Scratch, expand, restrict, start
 
 
 def main() -> None:

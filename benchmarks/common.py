@@ -16,10 +16,10 @@ import torch
 
 from parsimony import datasets
 from parsimony.base import resolve
-from parsimony.measure.ledger import peak_memory, processor
-from parsimony.reason.parameters import Weights
-from parsimony.reason.training import Schedule, cut_facts
-from parsimony.tasks.link import Batch, LinkTask, training_batch
+from parsimony.link.reasoning.epoch import Schedule, cut_facts
+from parsimony.link.reasoning.weights import Weights
+from parsimony.link.task import Batch, LinkTask, training_batch
+from parsimony.run.cost import peak_memory, processor
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -18,12 +18,12 @@ import numpy as np
 from common import record
 
 from parsimony.base import load_run, resolve
+from parsimony.ddi.calibration import measure_confidence
+from parsimony.ddi.estimator import PairEstimator
+from parsimony.ddi.targets import TypedPairs
+from parsimony.ddi.task import DDITask
 from parsimony.errors import UsageError
-from parsimony.pairs.confidence import measure_confidence
-from parsimony.pairs.pair_estimator import PairEstimator
 from parsimony.run import RunFolder
-from parsimony.tasks.asked import TypedPairs
-from parsimony.tasks.ddi import DDITask
 
 LINKED = "both drugs have graph edges"
 
@@ -34,7 +34,7 @@ def command(config: dict[str, Any]) -> str:
     default = cls().parameters.model_dump()
     form = {"form": config["parameters"]["form"]} if "form" in config["parameters"] else {}
     if form:  # what a form fills in is no setting
-        from parsimony.reason import emergnn
+        from parsimony.ddi.emergnn import method as emergnn
 
         default |= emergnn.PUBLISHED if form["form"] == "published" else emergnn.EXTENDED
     given = {k: v for k, v in config["parameters"].items() if _plain(default.get(k)) != _plain(v)}

@@ -15,7 +15,7 @@ from typing import Any
 
 from common import record
 
-from parsimony.fitting import fit
+from parsimony.pipeline import fit
 
 GRAPH = "hetionet+crc+layer"
 ROWS: dict[str, dict[str, Any]] = {

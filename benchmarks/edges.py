@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from common import Prepared, best_of, record
 
-from parsimony.kernels.attention import attention_kernels
 from parsimony.kernels.numerics import kernel
-from parsimony.reason.parameters import Weights
-from parsimony.reason.propagation import Propagation
+from parsimony.kernels.redgnn.attention import attention_kernels
+from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.weights import Weights
 
 
 def gather(dim: int) -> Any:

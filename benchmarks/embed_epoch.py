@@ -28,12 +28,12 @@ import torch
 from common import peak_mib, record
 
 from parsimony import datasets
-from parsimony.embed.batches import GroupedQueries
-from parsimony.embed.bilinear import ComplEx
-from parsimony.embed.objective import Objective, Penalties
-from parsimony.embed.tables import Table, Team, torch_threads
+from parsimony.link.embeddings.batches import GroupedQueries
+from parsimony.link.embeddings.bilinear import ComplEx
+from parsimony.link.embeddings.objective import Objective, Penalties
+from parsimony.link.embeddings.tables import Table, Team, torch_threads
+from parsimony.link.task import LinkTask
 from parsimony.run.progress import Progress
-from parsimony.tasks.link import LinkTask
 
 SIZES = {"umls": (64, 256, 1.0)}  # dim, batch, PyKEEN's share of the facts
 LARGE = (256, 512, 0.05)

@@ -29,11 +29,11 @@ DIM, BATCH, NEGATIVES = 64, 512, 1024
 
 def one(n_entities: int) -> dict[str, float]:
     """Group, step, report."""
-    from parsimony.embed.batches import GroupedQueries
-    from parsimony.embed.objective import Objective, Penalties
-    from parsimony.embed.scoring import BilinearScoring
-    from parsimony.embed.tables import Table, Team
     from parsimony.knowledge import Symbol
+    from parsimony.link.embeddings.batches import GroupedQueries
+    from parsimony.link.embeddings.objective import Objective, Penalties
+    from parsimony.link.embeddings.scoring import BilinearScoring
+    from parsimony.link.embeddings.tables import Table, Team
 
     random = np.random.default_rng(0)
     n_facts = 5 * n_entities
@@ -76,9 +76,9 @@ def workers(n: int) -> dict[str, float]:
     import ray
 
     from parsimony import datasets
+    from parsimony.link.task import LinkTask
     from parsimony.run.engine import resolve_engine
-    from parsimony.symbol_search import SymbolTrial
-    from parsimony.tasks.link import LinkTask
+    from parsimony.search.symbols import SymbolTrial
 
     trial = SymbolTrial(LinkTask(datasets.load("umls")), {"threads": 1})
     ray.init(num_cpus=n, include_dashboard=False, log_to_driver=False)
@@ -104,7 +104,7 @@ def workers(n: int) -> dict[str, float]:
 
 
 def _named() -> list[object]:
-    from parsimony.design import BilinearSpace
+    from parsimony.search import BilinearSpace
 
     return list(BilinearSpace().named().values())
 

@@ -12,8 +12,8 @@ import sys
 from common import record
 
 from parsimony import datasets
-from parsimony.reason.redgnn import RedGNN
-from parsimony.tasks.link import LinkTask
+from parsimony.link.reasoning.redgnn import RedGNN
+from parsimony.link.task import LinkTask
 
 PUBLISHED_CODE = {  # the published implementation on two such cores, seconds
     "family": {"epoch": "157-236", "valid_and_test": 134},

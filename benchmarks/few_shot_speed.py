@@ -27,12 +27,12 @@ from common import record
 from torch import Tensor
 from torch.nn import functional
 
-from parsimony.adapt.gin import GIN, MoleculeBatch, gin_reference
-from parsimony.adapt.inputs import PLAIN, Inputs
-from parsimony.adapt.par import PARNetwork, PARParameters
-from parsimony.adapt.relation import SLOPE, relation_reference
-from parsimony.datasets.molecule_graphs import MoleculeGraphs, molecule_graphs
-from parsimony.datasets.molecule_table import load_molecules
+from parsimony.chem.graphs import MoleculeGraphs, molecule_graphs
+from parsimony.molecules.encoder.gin import GIN, MoleculeBatch, gin_reference
+from parsimony.molecules.meta.inputs import PLAIN, Inputs
+from parsimony.molecules.meta.par import PARNetwork, PARParameters
+from parsimony.molecules.meta.relation_graph import SLOPE, relation_reference
+from parsimony.molecules.table import load_molecules
 
 TASKS, SHOTS, QUERIES = 9, 10, 16
 S = 2 * SHOTS

@@ -18,10 +18,10 @@ import torch
 from common import RESULTS, peak_mib, record
 
 from parsimony.graph import KnowledgeGraph
-from parsimony.reason.architecture import Architecture
-from parsimony.reason.parameters import Weights, layout
-from parsimony.reason.propagation import Propagation
-from parsimony.tasks.link import training_batch
+from parsimony.link.reasoning.architecture import Architecture
+from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.weights import Weights, layout
+from parsimony.link.task import training_batch
 
 
 def one(n_edges: int) -> dict[str, float]:

@@ -17,9 +17,9 @@ from typing import Any
 
 from common import RESULTS, record
 
-from parsimony.adapt.episode_scores import paired
 from parsimony.cli.options import parse_settings
-from parsimony.fitting import fit
+from parsimony.molecules.evaluation import paired
+from parsimony.pipeline import fit
 
 METHODS = ("tanimoto", "fingerprint-lr", "fingerprint-rf", "fingerprint-ridge", "multitask")
 KEPT = ("metrics", "std", "shots", "episodes", "n_queries", "adapted_parameters",

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 from common import RESULTS, best_of, peak_mib, record
 
-from parsimony.kernels.pair_graph import ActiveGraph, PairGraph
-from parsimony.reason.emergnn_plain import WholeGraph, plain_flow
-from parsimony.reason.pair_flow import PairFlow
-from parsimony.tasks.ddi import DDITask
-from parsimony.tasks.emergence import simulate_emergence
-from parsimony.tasks.opening import open_task
+from parsimony.ddi.emergence import simulate_emergence
+from parsimony.ddi.emergnn.flow import PairFlow
+from parsimony.ddi.emergnn.flow_torch import WholeGraph, plain_flow
+from parsimony.ddi.task import DDITask
+from parsimony.kernels.emergnn.graph import ActiveGraph, PairGraph
+from parsimony.problems import open_task
 
 DIM = 64
 BATCH = 32

@@ -19,12 +19,12 @@ import numpy as np
 from common import record
 
 from parsimony import datasets
-from parsimony.design import BilinearSpace, Rung
-from parsimony.design.candidates import draw
-from parsimony.design.predictor import Predictor, rank_correlation
-from parsimony.embed.screening import screen
-from parsimony.symbol_search import SymbolTrial
-from parsimony.tasks.link import LinkTask
+from parsimony.link.task import LinkTask
+from parsimony.search import BilinearSpace, Rung
+from parsimony.search.candidates import draw
+from parsimony.search.one_shot import screen
+from parsimony.search.predictor import Predictor, rank_correlation
+from parsimony.search.symbols import SymbolTrial
 
 BEST = 8
 SEEDS = (1, 2, 3, 4, 5)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing, global_mean_pool
 
-from parsimony.adapt.gin import GIN, GINLayer
-from parsimony.datasets.molecule_graphs import SELF_LOOP, TYPES, MoleculeGraphs
+from parsimony.chem.graphs import SELF_LOOP, TYPES, MoleculeGraphs
+from parsimony.molecules.encoder.gin import GIN, GINLayer
 
 
 class Messages(MessagePassing):  # type: ignore[misc]

@@ -23,10 +23,11 @@ from run_table import describe, write_readme
 
 from parsimony.base import resolve
 from parsimony.cli.options import parse_settings
-from parsimony.datasets import LinkData, registry
+from parsimony.datasets import registry
 from parsimony.errors import ParsimonyError, UnknownParameter, UsageError, suggest
+from parsimony.link.data import LinkData
+from parsimony.link.task import LinkTask
 from parsimony.run import RunFolder, write_atomic
-from parsimony.tasks.link import LinkTask
 
 #: They change the time, not the result.
 _FREE = {"threads", "eval_batch"}

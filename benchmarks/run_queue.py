@@ -32,8 +32,8 @@ from run_list import Entry, read_entries
 from run_table import describe, write_readme
 
 from parsimony.errors import ParsimonyError, RunExists, UnknownParameter, suggest
-from parsimony.measure.ledger import processor
 from parsimony.run import write_atomic
+from parsimony.run.cost import processor
 from parsimony.run.lock import FolderLock
 
 HEARTBEAT = 5.0  # seconds between two notes of the time used: what a kill -9 can lose

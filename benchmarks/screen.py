@@ -19,10 +19,10 @@ import numpy as np
 from common import peak_mib, record
 
 from parsimony.base import load_run
-from parsimony.datasets.new_drug import Claim, NewDrug
-from parsimony.pairs.new_drug import with_drug
-from parsimony.pairs.screening import screen
-from parsimony.reason.pair_flow import PairFlow
+from parsimony.ddi.add_drug import with_drug
+from parsimony.ddi.drug_file import Claim, NewDrug
+from parsimony.ddi.emergnn.flow import PairFlow
+from parsimony.ddi.screening import screen
 
 DRUGS = ("clarithromycin", "ketoconazole", "warfarin", "sertraline")
 PAIRS = (

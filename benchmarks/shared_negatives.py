@@ -14,8 +14,8 @@ import time
 from common import record
 
 from parsimony import datasets
-from parsimony.embed.bilinear import ComplEx
-from parsimony.tasks.link import LinkTask
+from parsimony.link.embeddings.bilinear import ComplEx
+from parsimony.link.task import LinkTask
 
 
 def main() -> None:

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from common import Prepared, best_of, peak_mib, record
 
-from parsimony.reason.architecture import Counts
-from parsimony.reason.parameters import Weights
-from parsimony.reason.plain import plain_forward, plain_loss
-from parsimony.reason.propagation import Propagation
+from parsimony.link.reasoning.architecture import Counts
+from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.propagation_torch import plain_forward, plain_loss
+from parsimony.link.reasoning.weights import Weights
 
 REPEATS = 3  # of every step and every product; the fastest counts
 

@@ -1,11 +1,34 @@
-"""Processes that tests start find the package, whether it is installed or not."""
+"""What all tests share: processes find the package, a cache of their own, the real data."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import pytest
+
 SOURCE = str(Path(__file__).parents[1] / "src")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [SOURCE, *filter(None, [os.environ.get("PYTHONPATH", "")])]
 )
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """Keep the user's cache and settings out of a test."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("PARSIMONY_CACHE", str(folder))
+    monkeypatch.delenv("PARSIMONY_DATA", raising=False)
+    monkeypatch.delenv("PARSIMONY_MIRROR", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of benchmark archives, or skip."""
+    root = Path(__file__).parents[1]
+    places = os.environ.get("PARSIMONY_DATA", "").split(os.pathsep)
+    for place in [*filter(None, places), str(root.parent / "shared" / "data")]:
+        if (Path(place) / "manifest.json").is_file():
+            return Path(place)
+    pytest.skip("benchmark archives not found: set PARSIMONY_DATA to their folder")

@@ -10,7 +10,6 @@ import pytest
 
 import parsimony
 from parsimony import base
-from parsimony.datasets import LinkData
 from parsimony.errors import (
     CorruptRun,
     EmptySplit,
@@ -22,16 +21,18 @@ from parsimony.errors import (
     UnknownRelation,
     UsageError,
 )
-from parsimony.fitting import fit
+from parsimony.explain import Explanation
 from parsimony.graph import Vocabulary
-from parsimony.knowledge import Explanation, parse_rules
+from parsimony.knowledge import parse_rules
+from parsimony.link.data import LinkData
+from parsimony.link.task import LinkTask
+from parsimony.pipeline import fit
 from parsimony.run import RunFolder
-from parsimony.tasks.link import LinkTask
 
 #: of link prediction; those of drug pairs are in tests/pairs
 METHODS = {name: cls for name, cls in base.estimators().items() if cls.kind == "link"}
-#: methods whose reasons are paths and rules; those of vectors have tests in tests/embed
-WALKERS = sorted(n for n, cls in METHODS.items() if cls.__module__.startswith("parsimony.reason"))
+#: methods whose reasons are paths and rules; those of vectors have tests in tests/link/embeddings
+WALKERS = sorted(n for n, cls in METHODS.items() if not hasattr(cls, "vectors"))
 # Quick values for parameters that a method may declare.
 SMALL = {"dim": 32, "n_layers": 2, "epochs": 2, "batch": 8, "threads": 1, "max_length": 2}
 

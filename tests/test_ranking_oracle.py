@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from parsimony.base import estimators
-from parsimony.datasets import LinkData
 from parsimony.graph import Vocabulary
-from parsimony.tasks.link import LinkTask
+from parsimony.link.data import LinkData
+from parsimony.link.task import LinkTask
 
 
 def families() -> LinkData:

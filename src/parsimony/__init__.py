@@ -16,47 +16,48 @@ from parsimony.lazy import lazy
 if TYPE_CHECKING:
     from parsimony import datasets, errors
     from parsimony.base import Estimator, estimators, load_run, resolve
-    from parsimony.datasets import LinkData
-    from parsimony.embed.bilinear import Analogy, Bilinear, ComplEx, DistMult, SimplE
-    from parsimony.embed.geometric import RotatE, TransE
     from parsimony.errors import ParsimonyError
-    from parsimony.fitting import fit
+    from parsimony.explain import Explanation
     from parsimony.graph import KnowledgeGraph, Vocabulary
-    from parsimony.knowledge import Explanation, Rule, format_rules, mine_rules, read_rules
-    from parsimony.reason.adaprop import AdaProp
-    from parsimony.reason.redgnn import RedGNN
-    from parsimony.reason.rules import RuleReasoner, apply_rules
-    from parsimony.tasks.audit import audit
-    from parsimony.tasks.link import LinkTask
+    from parsimony.knowledge import Rule, format_rules, mine_rules, read_rules
+    from parsimony.link.audit import audit
+    from parsimony.link.data import LinkData
+    from parsimony.link.embeddings.bilinear import Analogy, Bilinear, ComplEx, DistMult, SimplE
+    from parsimony.link.embeddings.geometric import RotatE, TransE
+    from parsimony.link.reasoning.adaprop import AdaProp
+    from parsimony.link.reasoning.redgnn import RedGNN
+    from parsimony.link.rules.method import RuleReasoner, apply_rules
+    from parsimony.link.task import LinkTask
+    from parsimony.pipeline import fit
 
 __version__ = "0.1.0"
 
 #: public name → the module that defines it ("" for a module of the package)
 _HOME = {
-    "AdaProp": "reason.adaprop",
-    "Analogy": "embed.bilinear",
-    "Bilinear": "embed.bilinear",
-    "ComplEx": "embed.bilinear",
-    "DistMult": "embed.bilinear",
+    "AdaProp": "link.reasoning.adaprop",
+    "Analogy": "link.embeddings.bilinear",
+    "Bilinear": "link.embeddings.bilinear",
+    "ComplEx": "link.embeddings.bilinear",
+    "DistMult": "link.embeddings.bilinear",
     "Estimator": "base",
-    "Explanation": "knowledge",
+    "Explanation": "explain",
     "KnowledgeGraph": "graph",
-    "LinkData": "datasets",
-    "LinkTask": "tasks.link",
+    "LinkData": "link.data",
+    "LinkTask": "link.task",
     "ParsimonyError": "errors",
-    "RedGNN": "reason.redgnn",
-    "RotatE": "embed.geometric",
+    "RedGNN": "link.reasoning.redgnn",
+    "RotatE": "link.embeddings.geometric",
     "Rule": "knowledge",
-    "RuleReasoner": "reason.rules",
-    "SimplE": "embed.bilinear",
-    "TransE": "embed.geometric",
+    "RuleReasoner": "link.rules.method",
+    "SimplE": "link.embeddings.bilinear",
+    "TransE": "link.embeddings.geometric",
     "Vocabulary": "graph",
-    "apply_rules": "reason.rules",
-    "audit": "tasks.audit",
+    "apply_rules": "link.rules.method",
+    "audit": "link.audit",
     "datasets": "",
     "errors": "",
     "estimators": "base",
-    "fit": "fitting",
+    "fit": "pipeline",
     "format_rules": "knowledge",
     "load_run": "base",
     "mine_rules": "knowledge",

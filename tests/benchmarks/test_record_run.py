@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.reason.small_data import TINY, compositions
+from tests.link.reasoning.small_data import TINY, compositions
 
-from parsimony.fitting import fit
+from parsimony.pipeline import fit
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "record_run.py"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from tests.adapt.small_molecules import chains, write_csv
+from tests.molecules.small_molecules import chains, write_csv
 
 pytest.importorskip("rdkit", reason="molecules need the extra chem")
 

@@ -6,7 +6,7 @@ import json
 import tomllib
 
 import pytest
-from tests.adapt.small_ratings import tastes, write_csv
+from tests.ratings.small_ratings import tastes, write_csv
 
 from parsimony.knowledge.formula import Formula, read_formula
 

@@ -7,7 +7,7 @@ import shutil
 
 import polars as pl
 import pytest
-from tests.pairs.small_pairs import families, write_ddi_folder
+from tests.ddi.small_pairs import families, write_ddi_folder
 from typer.testing import CliRunner
 
 from parsimony.base import load_run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.pairs.small_labels import labelled, write_labelled_folder
+from tests.ddi.small_labels import labelled, write_labelled_folder
 
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_files import folder_members, tar_bytes, write_folder, write_mirror
+from tests.datasets.dataset_files import folder_members, tar_bytes, write_folder, write_mirror
 
 from parsimony import datasets
 from parsimony.errors import (
@@ -30,6 +30,8 @@ from parsimony.errors import (
     UnknownEntity,
     UnknownRelation,
 )
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def folder_with(file: str, content: bytes | str) -> Callable[[Path], Any]:

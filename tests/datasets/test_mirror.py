@@ -8,7 +8,7 @@ import json
 import threading
 
 import pytest
-from dataset_files import folder_members, tar_bytes, write_folder, write_mirror
+from tests.datasets.dataset_files import folder_members, tar_bytes, write_folder, write_mirror
 
 from parsimony import datasets
 from parsimony.errors import (
@@ -20,6 +20,8 @@ from parsimony.errors import (
     MissingFile,
     UnknownDataset,
 )
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 UMLS = {"kg_umls.tar.gz": tar_bytes(folder_members("umls"))}
 

@@ -9,6 +9,8 @@ import pytest
 
 from parsimony import datasets
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 PUBLISHED = {
     "family": (3007, 12, 23483, 2038, 2835, 17615),
     "umls": (135, 46, 5327, 569, 633, 4006),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import ATTENTION_DIM, DIM, DTYPES, assert_close
 
-from parsimony.kernels.attention import (
+from parsimony.kernels.redgnn.attention import (
     attention_backward_reference,
     attention_kernels,
     attention_reference,

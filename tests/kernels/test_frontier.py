@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import cases
 
 from parsimony.graph import KnowledgeGraph
-from parsimony.kernels.frontier import (
+from parsimony.kernels.redgnn.frontier import (
     Frontier,
     Scratch,
     expand,

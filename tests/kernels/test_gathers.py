@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parsimony.kernels.gathers import (
+from parsimony.kernels.molecules.gathers import (
     add_rows,
     add_rows_reference,
     gathered_sum,

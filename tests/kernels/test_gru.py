@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DIM, DTYPES, assert_close
 
 from parsimony.kernels.dense import constant
-from parsimony.kernels.gru import BLOCK, gru_backward, gru_forward, gru_reference
+from parsimony.kernels.redgnn.gru import BLOCK, gru_backward, gru_forward, gru_reference
 
 
 @st.composite

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.kernels.random_multigraphs import DIM, DTYPES, assert_close
 
-from parsimony.kernels.linear import ACTIVATIONS, dropout, linear, linear_backward
+from parsimony.kernels.redgnn.linear import ACTIVATIONS, dropout, linear, linear_backward
 
 TWIN = {"identity": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import cases
 
 from parsimony.errors import InvalidParameter
-from parsimony.kernels.pair_graph import PairGraph
-from parsimony.kernels.pair_walks import count_walks, walk_kinds, walks_of
+from parsimony.kernels.emergnn.graph import PairGraph
+from parsimony.kernels.emergnn.metapaths import count_walks, walk_kinds, walks_of
 
 
 @settings(max_examples=60, deadline=None)

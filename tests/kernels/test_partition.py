@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DTYPES, assert_close
 
-from parsimony.kernels.partition import log_loss, log_loss_reference
+from parsimony.kernels.redgnn.partition_sum import log_loss, log_loss_reference
 
 
 @st.composite

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DTYPES
 
-from parsimony.kernels.frontier import Scratch
 from parsimony.kernels.ranking import (
     filtered_counts,
     filtered_counts_reference,
     higher_counts,
     leave_out,
 )
+from parsimony.kernels.redgnn.frontier import Scratch
 
 
 @st.composite

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parsimony.kernels.relative import relative_relations, relative_relations_reference
+from parsimony.kernels.redgnn.relative import relative_relations, relative_relations_reference
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DIM, DTYPES, assert_close
 
-from parsimony.kernels.sampling import (
+from parsimony.kernels.redgnn.sampling import (
     add_outer,
     prune,
     scatter_kept,

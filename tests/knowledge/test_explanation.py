@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsimony.knowledge import EvidenceEdge, Explanation, Faithfulness, Path, Step, parse_rule
-from parsimony.knowledge.explanation_graph import layered_graph
+from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
+from parsimony.explain.layout import layered_graph
+from parsimony.knowledge import parse_rule
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 

@@ -9,8 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from parsimony.errors import InvalidParameter
-from parsimony.knowledge import EvidenceEdge, Explanation, Symbol
-from parsimony.report import explanation_figure, learning_curve, symbol_figure
+from parsimony.explain import EvidenceEdge, Explanation
+from parsimony.explain.figures import explanation_figure, learning_curve
+from parsimony.knowledge import Symbol
+from parsimony.report import symbol_figure
 
 HISTORY = [{"epoch": i, "loss": 4.0 / i, "valid_mrr": 0.2 * i} for i in (1, 2, 3)]
 
@@ -52,7 +54,7 @@ def test_wrong_inputs_are_named(tmp_path):
 
 def test_nothing_heavy_is_imported_early():
     code = (
-        "import sys, parsimony.report, parsimony.knowledge.explanation;"
+        "import sys, parsimony.report, parsimony.explain.explanation;"
         "print({'matplotlib', 'jinja2', 'torch', 'numba'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

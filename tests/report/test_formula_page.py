@@ -6,17 +6,17 @@ import json
 import re
 
 import pytest
-from tests.adapt.small_ratings import tastes
+from tests.ratings.small_ratings import tastes
 from tests.report.test_pages import Tags
 
-from parsimony.design import Budget
-from parsimony.fitting import fit
-from parsimony.formula_search import search_formulas
 from parsimony.knowledge.formula import OPERATORS, Formula
+from parsimony.pages.svg_of_formula import formula_svg
+from parsimony.pipeline import fit
 from parsimony.report import run_page, run_report
-from parsimony.report.from_run import run_info
-from parsimony.report.page_of_formula import formula_view
-from parsimony.report.svg_of_formula import formula_svg
+from parsimony.report.formula import formula_view
+from parsimony.report.link_info import run_info
+from parsimony.search import Budget
+from parsimony.search.formulas import search_formulas
 
 SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "least": 4, "most": 8}
 CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from parsimony.knowledge import EvidenceEdge, Explanation, Faithfulness, Path, Step, parse_rule
+from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
+from parsimony.knowledge import parse_rule
 from parsimony.report import run_page, run_report
 
 EVIL = "</script><img src=x onerror=alert(1)>"

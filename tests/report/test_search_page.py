@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from tests.report.test_pages import EVIL, Tags
 
-from parsimony.design.ledger import TrialLedger, read_trials
-from parsimony.design.trial import Trial
 from parsimony.knowledge.symbol import Symbol
+from parsimony.pages.svg_of_symbol import symbol_svg
 from parsimony.report import run_page
-from parsimony.report.page_of_search import search_view
-from parsimony.report.page_of_symbol import SYMBOLS, symbol_view
-from parsimony.report.svg_of_symbol import symbol_svg
+from parsimony.report.search import search_view
+from parsimony.report.symbol import SYMBOLS, symbol_view
+from parsimony.search.trial import Trial
+from parsimony.search.trials import TrialLedger, read_trials
 
 COMPLEX, OWN = "1 0 3 0; 0 2 0 4; -3 0 1 0; 0 -4 0 2", "1 2 0 0; 0 2 0 0; 0 0 3 0; 0 0 -4 4"
 ROW = Trial(

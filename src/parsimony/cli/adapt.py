@@ -81,7 +81,7 @@ def command(
         return
     if estimator.kind != "molecules":
         open_run(run, "molecules")  # raises, and says what to ask instead
-    from parsimony.adapt.user_tables import read_queries, read_support
+    from parsimony.molecules.user_tables import read_queries, read_support
 
     labelled = read_support(support)
     asked = read_queries(predict, "skip" if bad_smiles == "skip" else "refuse")
@@ -99,7 +99,7 @@ def command(
         _write(result["predictions"], out)
         output.note(f"written: {out}")
     if html is not None:
-        from parsimony.report.page_of_molecules import molecules_page
+        from parsimony.report.molecules import molecules_page
         from parsimony.run.atomic import write_atomic
 
         html.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def adapt_ratings(
     """
     from parsimony.cli.frame import interruptible
     from parsimony.cli.tables import table
-    from parsimony.datasets.rating_table import read_items, read_ratings
+    from parsimony.ratings.table import read_items, read_ratings
 
     _, items, ratings = read_ratings(support, ("item", "rating"), empty=True)
     with interruptible():

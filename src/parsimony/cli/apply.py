@@ -63,7 +63,7 @@ def command(
     given = read_rules(rules)
     with interruptible():
         task = _task(data, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
-        from parsimony.reason.rules import RuleReasoner
+        from parsimony.link.rules.method import RuleReasoner
 
         reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet)
         if asked:
@@ -89,7 +89,7 @@ def _task(
 ) -> Any:
     """Return the task of a dataset, or the one that a run was trained on."""
     from parsimony import datasets
-    from parsimony.tasks.link import LinkTask
+    from parsimony.link.task import LinkTask
 
     if (Path(data) / "config.toml").is_file():
         return open_run(Path(data), "link").task_

@@ -18,7 +18,7 @@ def command(
     out = Output(as_json, quiet)
     names = parse_columns(columns)
     from parsimony import datasets
-    from parsimony.tasks.audit import audit, render
+    from parsimony.link.audit import audit, render
 
     with interruptible():
         report = audit(datasets.load(data, mirror=mirror, columns=names, seed=seed))

@@ -62,8 +62,8 @@ def calibrate(
     quiet: Quiet = False,
 ) -> None:
     """Learn on validation what a run's probabilities are worth, where it was written without."""
+    from parsimony.ddi.estimator import CONFIDENCE
     from parsimony.errors import EmptySplit, UsageError
-    from parsimony.pairs.pair_estimator import CONFIDENCE
     from parsimony.run.folder import RunFolder
 
     output = Output(as_json, quiet)
@@ -106,7 +106,7 @@ def _sets(found: dict[str, Any] | None) -> list[str]:
 
 def _calibration(result: dict[str, Any]) -> str:
     """What the probabilities of an answer are worth."""
-    from parsimony.pairs.confidence import caveat
+    from parsimony.ddi.calibration import caveat
 
     learned, setting = result["calibration"], result["setting"]
     if result["labels"] == "several":
@@ -163,7 +163,7 @@ def screen(
     check_table(out)
     estimator = open_run(run, "ddi")
     with interruptible():
-        from parsimony.pairs.screening import screen
+        from parsimony.ddi.screening import screen
 
         result = screen(estimator, drug, top=top, drop_known=drop_known)
     _screened(output, result, top, out)
@@ -192,7 +192,7 @@ def add_drug(
     """Rank the partners of a drug that the run has never seen."""
     from parsimony.cli.options import check_output
     from parsimony.cli.screened import check_table
-    from parsimony.datasets.new_drug import read_new_drug
+    from parsimony.ddi.drug_file import read_new_drug
     from parsimony.errors import RunExists, UsageError
 
     output = Output(as_json, quiet)
@@ -207,8 +207,8 @@ def add_drug(
     if save is not None and save.exists() and any(save.iterdir()):
         raise RunExists("the folder is not empty", remedy="choose another", where=str(save))
     with interruptible():
-        from parsimony.pairs.new_drug import fact_sentences, new_drug_notes, with_drug
-        from parsimony.pairs.screening import screen
+        from parsimony.ddi.add_drug import fact_sentences, new_drug_notes, with_drug
+        from parsimony.ddi.screening import screen
 
         wider = with_drug(estimator, drug)
         result = screen(wider, drug.name, top=top)
@@ -256,8 +256,8 @@ def ensemble(
     quiet: Quiet = False,
 ) -> None:
     """Average the probabilities of finished runs of the same pairs, as a run of its own."""
-    from parsimony.fitting import write_run
-    from parsimony.pairs.ensemble import PairEnsemble
+    from parsimony.ddi.ensemble import PairEnsemble
+    from parsimony.pipeline import write_run
 
     output = Output(as_json, quiet)
     with interruptible():

@@ -30,8 +30,8 @@ def drug_demo(run: Path, seed: int, quiet: bool) -> tuple[dict[str, Any], Any]:
     """
     import numpy as np
 
-    from parsimony.fitting import fit
-    from parsimony.pairs.screening import screen
+    from parsimony.ddi.screening import screen
+    from parsimony.pipeline import fit
 
     estimator: Any
     estimator, summary = fit(

@@ -85,7 +85,7 @@ def _check_kernel() -> str:
     import numpy as np
 
     from parsimony.graph import KnowledgeGraph
-    from parsimony.kernels.frontier import Scratch, expand, start
+    from parsimony.kernels.redgnn.frontier import Scratch, expand, start
 
     chain = np.array([[0, 0, 1], [1, 0, 2]], np.int32)
     graph = KnowledgeGraph(chain, 3, 1)

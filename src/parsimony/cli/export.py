@@ -45,7 +45,7 @@ def command(
             remedy="export a run of bilinear, complex, distmult, simple, analogy, transe or rotate",
             where=str(run),
         )
-    from parsimony.embed.export import write_parquet, write_word2vec
+    from parsimony.link.embeddings.export import write_parquet, write_word2vec
 
     with interruptible():
         out.parent.mkdir(parents=True, exist_ok=True)

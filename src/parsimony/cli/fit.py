@@ -106,7 +106,7 @@ def command(
     names = parse_columns(columns)
     budget = _seconds(time_budget)
     _check_device(device)
-    from parsimony.fitting import fit
+    from parsimony.pipeline import fit
 
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
     options: dict[str, Any] = {}
@@ -166,8 +166,8 @@ def _method(task: str | None, method: str | None, data: str) -> str:
 def _task_of(data: str) -> str | None:
     """The task that data are made for; None where they do not say."""
     from parsimony.datasets import registry
-    from parsimony.datasets.molecule_table import is_molecules
-    from parsimony.datasets.rating_table import is_ratings
+    from parsimony.molecules.table import is_molecules
+    from parsimony.ratings.table import is_ratings
 
     if data in registry.names("ddi") or (Path(data) / "drugs.tsv").is_file():
         return "ddi"

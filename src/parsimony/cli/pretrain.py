@@ -37,7 +37,7 @@ def command(
             f"nothing to pretrain for {kind!r}",
             remedy=suggest(kind, _KINDS) or "parsimony pretrain molecules",
         )
-    from parsimony.adapt.pretraining import pretrain
+    from parsimony.molecules.encoder.pretraining import pretrain
     from parsimony.run.duration import parse_duration
 
     parameters: dict[str, Any] = {"seed": seed, **parse_settings(settings)}

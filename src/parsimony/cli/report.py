@@ -34,7 +34,7 @@ def command(
             where=str(run),
         )
     from parsimony.report import run_report
-    from parsimony.report.from_run import run_info
+    from parsimony.report.link_info import run_info
 
     path = file or run / "report.html"
     with interruptible():

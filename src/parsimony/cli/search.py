@@ -83,8 +83,8 @@ def command(
     output = Output(as_json, quiet)
     parameters = parse_settings(settings)
     names = parse_columns(columns)
-    from parsimony.design.settings import Budget
     from parsimony.run.duration import parse_duration
+    from parsimony.search.settings import Budget
 
     seconds, each = (
         None if text is None else parse_duration(text) for text in (time_budget, train_budget)
@@ -93,9 +93,9 @@ def command(
         trials = _TRIALS
     budget = Budget(trials=trials, seconds=seconds)
     from parsimony.cli.search_table import LiveTable
-    from parsimony.design.algorithms import resolve_algorithm
     from parsimony.run.engine import resolve_engine
-    from parsimony.structure_search import resolve_search
+    from parsimony.search.algorithms import resolve_algorithm
+    from parsimony.search.run import resolve_search
 
     search = resolve_search(space)
     resolve_algorithm(algorithm)

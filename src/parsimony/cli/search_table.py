@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from parsimony.cli.tables import table
 
 if TYPE_CHECKING:
-    from parsimony.design.settings import Budget
-    from parsimony.design.trial import Trial
+    from parsimony.search.settings import Budget
+    from parsimony.search.trial import Trial
 
 __all__ = ["LiveTable"]
 

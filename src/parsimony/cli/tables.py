@@ -142,7 +142,7 @@ def _confidence(result: dict[str, Any]) -> list[Any]:
         return ["means over labels; every pair is held against one unobserved pair"]
     if "calibration" not in result:
         return ["probabilities are uncalibrated: there are no validation pairs"]
-    from parsimony.pairs.confidence import caveat
+    from parsimony.ddi.calibration import caveat
 
     found = result["calibration"]
     names = ("ece", "nll", "brier")

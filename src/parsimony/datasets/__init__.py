@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.datasets.link_data import LinkData
     from parsimony.datasets.loading import get, info, load
     from parsimony.datasets.registry import names
+    from parsimony.link.data import LinkData
 
 __all__ = ["LinkData", "get", "info", "load", "names"]
 

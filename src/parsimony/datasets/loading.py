@@ -11,17 +11,17 @@ from typing import Any
 
 from parsimony.datasets import archive as archives
 from parsimony.datasets import registry
-from parsimony.datasets.folder import load_folder
-from parsimony.datasets.link_data import LinkData
 from parsimony.datasets.mirror import (
     FolderMirror,
     Mirror,
     Progress,
     open_mirror,
 )
-from parsimony.datasets.single_file import load_file
 from parsimony.errors import InvalidParameter, MissingFile, UnknownDataset
 from parsimony.graph.files import check_file, check_folder
+from parsimony.link.data import LinkData
+from parsimony.link.folder import load_folder
+from parsimony.link.single_file import load_file
 
 __all__ = ["get", "info", "load", "locate"]
 

@@ -1,4 +1,4 @@
-"""What is true beyond single facts, as text: rules, symbols, explanations."""
+"""What is true beyond single facts, as text: rules, symbols, formulas."""
 
 from __future__ import annotations
 
@@ -7,14 +7,6 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.knowledge.explanation import (
-        EvidenceEdge,
-        Explanation,
-        Faithfulness,
-        Likeness,
-        Path,
-        Step,
-    )
     from parsimony.knowledge.rule_counts import body_pairs, count_rules
     from parsimony.knowledge.rule_formats import rules_from_text, rules_to_text
     from parsimony.knowledge.rule_mining import mine_rules
@@ -31,13 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Atom",
-    "EvidenceEdge",
-    "Explanation",
-    "Faithfulness",
-    "Likeness",
-    "Path",
     "Rule",
-    "Step",
     "Symbol",
     "body_pairs",
     "count_rules",
@@ -55,13 +41,7 @@ __getattr__ = lazy(
     __name__,
     {
         "Atom": "rules",
-        "EvidenceEdge": "explanation",
-        "Explanation": "explanation",
-        "Faithfulness": "explanation",
-        "Likeness": "explanation",
-        "Path": "explanation",
         "Rule": "rules",
-        "Step": "explanation",
         "Symbol": "symbol",
         "body_pairs": "rule_counts",
         "count_rules": "rule_counts",

@@ -1,4 +1,4 @@
-"""Pages and pictures: one self-contained HTML file for a run or an explanation, and figures."""
+"""One self-contained HTML page for a run."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.report.figure_of_symbol import symbol_figure
-    from parsimony.report.figures import explanation_figure, learning_curve
-    from parsimony.report.page_of_explanation import explanation_page
-    from parsimony.report.page_of_run import run_page, run_report
+    from parsimony.report.link import run_page, run_report
     from parsimony.report.run_info import DataInfo, Epoch, RunInfo
+    from parsimony.report.symbol_figure import symbol_figure
 
 __all__ = [
     "DataInfo",
     "Epoch",
     "RunInfo",
-    "explanation_figure",
-    "explanation_page",
-    "learning_curve",
     "run_page",
     "run_report",
     "symbol_figure",
@@ -31,11 +26,8 @@ __getattr__ = lazy(
         "DataInfo": "run_info",
         "Epoch": "run_info",
         "RunInfo": "run_info",
-        "explanation_figure": "figures",
-        "explanation_page": "page_of_explanation",
-        "learning_curve": "figures",
-        "run_page": "page_of_run",
-        "run_report": "page_of_run",
-        "symbol_figure": "figure_of_symbol",
+        "run_page": "link",
+        "run_report": "link",
+        "symbol_figure": "symbol_figure",
     },
 )

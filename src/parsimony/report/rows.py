@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from parsimony.report.charts import line_chart, series
-from parsimony.report.templating import amount, duration, memory
+from parsimony.pages.charts import line_chart, series
+from parsimony.pages.templating import amount, duration, memory
 
 __all__ = ["BILL", "flat_rows", "learning_charts", "named_rows"]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from parsimony.knowledge.explanation import Explanation
+from parsimony.explain.explanation import Explanation
 from parsimony.knowledge.rules import Rule
 
 if TYPE_CHECKING:
-    from parsimony.design.trial import Trial
     from parsimony.run.folder import RunFolder
+    from parsimony.search.trial import Trial
 
 __all__ = ["DataInfo", "Epoch", "RunInfo", "info_of_folder"]
 

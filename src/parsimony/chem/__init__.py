@@ -1,0 +1,1 @@
+"""Molecules as text, fingerprints, graphs and descriptors."""

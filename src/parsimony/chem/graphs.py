@@ -1,0 +1,236 @@
+"""Molecules as graphs of atoms and bonds, packed, cached and memory-mapped.
+
+Atoms carry their element and chirality, bonds their type and direction: the features of W. Hu et
+al., Strategies for Pre-training Graph Neural Networks (ICLR 2020), as in PAR and PACIA.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.chem.smiles import molecule_of, reason_unreadable
+from parsimony.datasets.archive import cache_folder
+from parsimony.errors import FormatError
+from parsimony.run.progress import Progress
+
+__all__ = ["BONDS", "ELEMENTS", "MoleculeGraphs", "molecule_graphs", "offsets", "ranges"]
+
+#: ids of elements: the atomic number, and one for a masked atom
+ELEMENTS = 120
+MASKED = 119
+CHIRALITIES = 4
+#: ids of bond types (single, double, triple, aromatic, self-loop, other) and directions
+TYPES, SELF_LOOP, OTHER, DIRECTIONS = 6, 4, 5, 3
+BONDS = TYPES + DIRECTIONS
+_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class MoleculeGraphs:
+    """Graphs of n molecules with N atoms and M directed bonds in all.
+
+    Attributes
+    ----------
+    atoms : int64 array, shape (n + 1,)
+        Where the atoms of each molecule begin.
+    element, chirality : uint8 arrays, shape (N,)
+    bonds : int64 array, shape (N + 1,)
+        Where the bonds of each atom begin; each bond stands with both of its atoms.
+    neighbour : int32 array, shape (M,)
+        The other atom, counted from the first one of the molecule.
+    bond_type, direction : uint8 arrays, shape (M,)
+    """
+
+    atoms: npt.NDArray[np.int64]
+    element: npt.NDArray[np.uint8]
+    chirality: npt.NDArray[np.uint8]
+    bonds: npt.NDArray[np.int64]
+    neighbour: npt.NDArray[np.int32]
+    bond_type: npt.NDArray[np.uint8]
+    direction: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """The number of molecules."""
+        return len(self.atoms) - 1
+
+    @cached_property
+    def bond_counts(self) -> npt.NDArray[np.uint8]:
+        """How often each bond type and direction meets an atom, (N, 9), its self-loop included.
+
+        A sum of bond embeddings over the neighbours is this times the table of embeddings.
+        """
+        n = len(self.element)
+        atom = np.repeat(np.arange(n), np.diff(self.bonds))
+        counts = np.zeros((n, BONDS), np.uint8)
+        np.add.at(counts, (atom, self.bond_type), 1)
+        np.add.at(counts, (atom, TYPES + self.direction.astype(np.int64)), 1)
+        counts[:, SELF_LOOP] += 1
+        counts[:, TYPES] += 1
+        return counts
+
+    def take(self, molecules: npt.NDArray[np.integer[Any]]) -> MoleculeGraphs:
+        """Return the graphs of some molecules, in their order; one may stand several times."""
+        rows = np.asarray(molecules, np.int64)
+        atom = ranges(self.atoms[rows], self.atoms[rows + 1])
+        bond = ranges(self.bonds[self.atoms[rows]], self.bonds[self.atoms[rows + 1]])
+        taken = MoleculeGraphs(
+            offsets(self.atoms[rows + 1] - self.atoms[rows]),
+            self.element[atom],
+            self.chirality[atom],
+            offsets(self.bonds[atom + 1] - self.bonds[atom]),
+            self.neighbour[bond],
+            self.bond_type[bond],
+            self.direction[bond],
+        )
+        taken.__dict__["bond_counts"] = self.bond_counts[atom]
+        return taken
+
+    @property
+    def source(self) -> npt.NDArray[np.int64]:
+        """The other atom of every bond, counted over all molecules (M,)."""
+        first = np.repeat(self.atoms[:-1], np.diff(self.atoms))
+        return np.asarray(self.neighbour + np.repeat(first, np.diff(self.bonds)), np.int64)
+
+    @classmethod
+    def join(cls, parts: Sequence[MoleculeGraphs]) -> MoleculeGraphs:
+        """Put the molecules of several collections behind one another."""
+        arrays: dict[str, Any] = {
+            field.name: (
+                offsets(np.concatenate([np.diff(getattr(part, field.name)) for part in parts]))
+                if field.name in ("atoms", "bonds")
+                else np.concatenate([getattr(part, field.name) for part in parts])
+            )
+            for field in fields(cls)
+        }
+        return cls(**arrays)
+
+
+def molecule_graphs(
+    smiles: Sequence[str], names: Sequence[str] | None = None, *, quiet: bool = True
+) -> MoleculeGraphs:
+    """Graphs of molecules, computed once, cached and memory-mapped.
+
+    Parameters
+    ----------
+    smiles
+        One molecule each.
+    names
+        Of the molecules, for the error message.
+
+    Raises
+    ------
+    FormatError
+        A SMILES that RDKit cannot read, with its message.
+    MissingExtra
+        RDKit is not installed.
+    """
+    text = "\n".join(smiles)
+    key = hashlib.sha256(f"graphs {_VERSION}\n{text}".encode()).hexdigest()[:32]
+    folder = cache_folder() / "graphs" / key
+    if (found := _read(folder, len(smiles))) is not None:
+        return found
+    graphs = _compute(smiles, names or smiles, quiet)
+    _write(graphs, folder)
+    return graphs
+
+
+def _compute(smiles: Sequence[str], names: Sequence[str], quiet: bool) -> MoleculeGraphs:
+    n_atoms: list[int] = []
+    element: list[int] = []
+    chirality: list[int] = []
+    degree: list[int] = []
+    bonds: list[tuple[int, int, int]] = []
+    with Progress(len(smiles), "graphs of molecules", quiet=quiet) as progress:
+        for i, text in enumerate(smiles):
+            molecule = molecule_of(text)
+            if molecule is None:
+                raise FormatError(
+                    f"the SMILES of {names[i]!r} cannot be read: {reason_unreadable(text)}",
+                    remedy="correct it, or leave the molecule out",
+                )
+            atoms = molecule.GetAtoms()
+            n_atoms.append(len(atoms))
+            around: list[list[tuple[int, int, int]]] = [[] for _ in range(len(atoms))]
+            for bond in molecule.GetBonds():
+                a, b = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+                kind = _BOND_TYPES.get(int(bond.GetBondType()), OTHER)
+                way = _DIRECTIONS.get(int(bond.GetBondDir()), 0)
+                around[a].append((b, kind, way))
+                around[b].append((a, kind, way))
+            for atom, own in zip(atoms, around, strict=True):
+                element.append(min(atom.GetAtomicNum(), MASKED - 1))
+                chirality.append(min(int(atom.GetChiralTag()), CHIRALITIES - 1))
+                degree.append(len(own))
+                bonds += own
+            progress.advance()
+    packed = np.array(bonds, np.int32).reshape(-1, 3)
+    return MoleculeGraphs(
+        offsets(np.array(n_atoms, np.int64)),
+        np.array(element, np.uint8),
+        np.array(chirality, np.uint8),
+        offsets(np.array(degree, np.int64)),
+        packed[:, 0].copy(),
+        packed[:, 1].astype(np.uint8),
+        packed[:, 2].astype(np.uint8),
+    )
+
+
+# RDKit's numbers of single, double, triple and aromatic, and of bonds that point up and down.
+_BOND_TYPES = {1: 0, 2: 1, 3: 2, 12: 3}
+_DIRECTIONS = {4: 1, 3: 2}
+
+
+def offsets(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    """Where each of several parts of given lengths begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def ranges(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The integers of all ranges, one range behind the other."""
+    length = end - begin
+    at = np.repeat(begin - offsets(length)[:-1], length)
+    return np.asarray(at + np.arange(len(at)), np.int64)
+
+
+def _read(folder: Path, n: int) -> MoleculeGraphs | None:
+    """Map what :func:`_write` wrote; None where it is absent or damaged."""
+    try:
+        arrays = {
+            field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
+            for field in fields(MoleculeGraphs)
+        }
+    except (OSError, ValueError):
+        return None
+    found = MoleculeGraphs(**arrays)
+    whole = (
+        len(found) == n
+        and len(found.element) == len(found.chirality) == found.atoms[-1] == len(found.bonds) - 1
+        and len(found.neighbour) == len(found.bond_type) == len(found.direction) == found.bonds[-1]
+    )
+    return found if whole else None
+
+
+def _write(graphs: MoleculeGraphs, folder: Path) -> None:
+    """Write a folder at once: another process sees all files or none."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".graphs-"))
+    try:
+        for field in fields(graphs):
+            np.save(made / f"{field.name}.npy", getattr(graphs, field.name))
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(made, folder)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        if _read(folder, len(graphs)) is None:  # unless another process was quicker
+            raise

@@ -1,0 +1,48 @@
+"""The known interactions that an asked one resembles: drugs replaced by similar ones."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.chem.fingerprints import tanimoto
+
+IntArray = npt.NDArray[np.int32]
+
+
+class Alike(NamedTuple):
+    """A known interaction (drug1, type, drug2) and how similar its drugs are to those asked."""
+
+    drug1: int
+    kind: int
+    drug2: int
+    similarity: float
+
+
+def most_alike(
+    fingerprints: npt.NDArray[np.uint8], facts: IntArray, u: int, t: int, v: int, most: int = 1
+) -> list[Alike]:
+    """Return the known interactions of type t whose drugs are most like (u, v).
+
+    The similarity is the product of both Tanimoto similarities, 1 of a drug to itself. Interactions
+    between u and v themselves are left out.
+    """
+    facts = facts[facts[:, 1] == t]
+    first, second = facts[:, 0], facts[:, 2]
+    like = tanimoto(fingerprints[[u, v]], fingerprints)
+    like[[0, 1], [u, v]] = 1
+    both = like[0, first] * like[1, second]
+    both[((first == u) | (first == v)) & ((second == u) | (second == v))] = 0
+    best = np.argsort(-both, kind="stable")[:most]
+    found = [(*facts[i].tolist(), float(both[i])) for i in best.tolist() if both[i] > 0]
+    return [Alike(x, kind, y, similarity) for x, kind, y, similarity in found]
+
+
+def alike_sentence(data: Any, u: int, v: int, found: Alike) -> str:
+    """Say whom the drugs resemble, and what is known of those."""
+    pairs = ((found.drug1, u), (found.drug2, v))
+    names = [data.label(drug) for drug, own in pairs if drug != own]
+    text = data.sentence(found.drug1, found.kind, found.drug2)
+    return f"most like {' and '.join(names)} ({found.similarity:.2f}): {text}"

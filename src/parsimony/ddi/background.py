@@ -1,0 +1,222 @@
+"""The background graph of drug–drug interactions: what is known about drugs beside their pairs.
+
+Entities 0 … n_drugs − 1 are the drugs, with or without facts; the other nodes follow. Sources are
+joined by "+":
+
+``hetionet``
+    Hetionet without drug–drug edges, without GpBP and without CrC. Of its metaedges AeG, GpMF, GpCC
+    and Gr>G are partial here.
+``crc``
+    Hetionet's compound–resembles–compound (structural similarity).
+``layer``
+    Targets, enzymes, transporters and carriers with what the drug does to them ("inhibitor of
+    enzyme"), ATC codes, categories and further side effects.
+a folder
+    ``train.txt`` of head, relation, tail, drugs by their ids or external ids.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from parsimony.datasets.loading import locate
+from parsimony.ddi.data import DDIData
+from parsimony.errors import FormatError, InvalidParameter, suggest
+from parsimony.graph.files import check_file, read_text
+from parsimony.graph.formats import read_triples
+from parsimony.graph.knowledge_graph import load_array
+from parsimony.graph.vocabulary import Vocabulary
+
+__all__ = ["Background", "load_background"]
+
+IntArray = npt.NDArray[np.int32]
+DROPPED = ("GpBP", "CrC")
+ACTIONS = 50  # times that an action on proteins occurs, for a relation of its own
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """Facts over drugs and other nodes.
+
+    Attributes
+    ----------
+    entities : Vocabulary
+        The drugs, in their order, then the other nodes.
+    labels : tuple of str
+        Readable names, "" where there is none.
+    relations : Vocabulary
+    triples : int32 array, shape (n, 3)
+        Head, relation, tail; duplicates of different sources kept once.
+    n_drugs : int
+    """
+
+    entities: Vocabulary
+    labels: tuple[str, ...]
+    relations: Vocabulary
+    triples: IntArray
+    n_drugs: int
+
+    @classmethod
+    def of_drugs(cls, data: DDIData) -> Background:
+        """Return the graph of drugs without facts."""
+        drugs = Vocabulary(list(data.drugs.names), "entity")
+        none = np.empty((0, 3), np.int32)
+        return cls(drugs, data.names, Vocabulary([], "relation"), none, data.n_drugs)
+
+    def save(self, folder: Path) -> None:
+        """Write ``background.npy`` and ``background.json`` into an existing folder."""
+        np.save(folder / "background.npy", self.triples)
+        meta = {
+            "nodes": list(self.entities)[self.n_drugs :],
+            "labels": self.labels,
+            "relations": list(self.relations),
+        }
+        text = json.dumps(meta, ensure_ascii=False, indent=0)
+        (folder / "background.json").write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, data: DDIData) -> Background:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        MissingFile, FormatError
+            ``where`` names the file.
+        """
+        path = folder / "background.json"
+        try:
+            meta = json.loads(read_text(path))
+            return cls(
+                Vocabulary([*data.drugs.names, *meta["nodes"]], "entity"),
+                tuple(meta["labels"]),
+                Vocabulary(meta["relations"], "relation"),
+                load_array(folder / "background.npy", True),
+                data.n_drugs,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise FormatError(
+                f"not a saved background graph ({error})", remedy="restore it", where=str(path)
+            ) from None
+
+    @property
+    def degree(self) -> npt.NDArray[np.int64]:
+        """Facts at every entity, (n_entities,)."""
+        return np.bincount(self.triples[:, [0, 2]].ravel(), minlength=len(self.entities))
+
+
+def load_background(
+    data: DDIData, graph: str = "hetionet", *, mirror: str | os.PathLike[str] | None = None
+) -> Background:
+    """Read the background graph of a set of drugs.
+
+    Parameters
+    ----------
+    data
+        The drugs; joined by id or external id.
+    graph
+        Sources joined by "+", or "none".
+    mirror
+        Where registered sources are found.
+
+    Raises
+    ------
+    InvalidParameter
+        No such source.
+    MissingFile, FormatError
+        A source that is not there or cannot be read.
+    """
+    names = [] if graph == "none" else graph.split("+")
+    sources: dict[str, Callable[[], tuple[pl.DataFrame, pl.DataFrame | None]]] = {
+        "hetionet": lambda: _hetionet(locate("hetionet", mirror=mirror)[0]),
+        "crc": lambda: _resembling(locate("hetionet", mirror=mirror)[0]),
+        "layer": lambda: _layer(locate("drugbank-layer", mirror=mirror)[0]),
+    }
+    facts, labels = [], []
+    for name in names:
+        if name in sources:
+            frame, named = sources[name]()
+        elif Path(name).is_dir():
+            frame, named = read_triples(Path(name) / "train.txt").cast(pl.String), None
+        else:
+            raise InvalidParameter(
+                f"no background graph {name!r}",
+                remedy=suggest(name, sources) or f"{', '.join(sources)}, none, or a folder",
+            )
+        facts.append(frame)
+        if named is not None:
+            labels.append(named)
+    empty = pl.DataFrame(schema=dict.fromkeys(("head", "relation", "tail"), pl.String))
+    return _joined(data, pl.concat([empty, *facts]).unique(maintain_order=True), labels)
+
+
+def _joined(data: DDIData, facts: pl.DataFrame, labels: list[pl.DataFrame]) -> Background:
+    """Number the nodes: drugs first, under their own ids."""
+    own = pl.DataFrame({"drug": data.drugs.names, "external": data.external_ids})
+    alias = own.filter(pl.col("external") != "")
+    renamed = dict(zip("Compound::" + alias["external"], alias["drug"], strict=True)) | dict(
+        zip(alias["external"], alias["drug"], strict=True)
+    )
+    facts = facts.with_columns(pl.col("head", "tail").replace(renamed))
+    nodes = pl.concat([facts["head"], facts["tail"]]).unique(maintain_order=True)
+    others = nodes.filter(~nodes.is_in(own["drug"].implode()))
+    entities = Vocabulary([*data.drugs.names, *others], "entity")
+    relations = Vocabulary(list(facts["relation"].unique(maintain_order=True)), "relation")
+    ids = pl.Enum(entities.names)
+    kinds = pl.Enum(relations.names)
+    triples = facts.select(
+        pl.col("head").cast(ids).to_physical().cast(pl.Int32),
+        pl.col("relation").cast(kinds).to_physical().cast(pl.Int32),
+        pl.col("tail").cast(ids).to_physical().cast(pl.Int32),
+    ).to_numpy()
+    readable = dict(zip(data.drugs, data.names, strict=True))
+    for frame in labels:
+        for name, label in frame.iter_rows():
+            readable.setdefault(name, label)
+    return Background(
+        entities,
+        tuple(readable.get(name, "") for name in entities),
+        relations,
+        np.ascontiguousarray(triples).reshape(-1, 3),
+        data.n_drugs,
+    )
+
+
+def _table(path: Path, columns: dict[str, str]) -> pl.DataFrame:
+    frame = pl.read_csv(check_file(path), separator="\t", infer_schema=False, quote_char=None)
+    return frame.select(pl.col(old).alias(new) for old, new in columns.items())
+
+
+def _hetionet(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    columns = {"source": "head", "metaedge": "relation", "target": "tail"}
+    facts = pl.concat(
+        [_table(folder / f"edges_{part}.tsv", columns) for part in ("exact", "partial")]
+    )
+    named = _table(folder / "nodes.tsv", {"id": "id", "name": "name"})
+    return facts.filter(~pl.col("relation").is_in(DROPPED)), named
+
+
+def _resembling(folder: Path) -> tuple[pl.DataFrame, None]:
+    columns = {"source": "head", "metaedge": "relation", "target": "tail"}
+    return _table(folder / "edges_compound_resembles.tsv", columns), None
+
+
+def _layer(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read the layer, what a drug does to a protein as the relation: ``inhibitor of enzyme``."""
+    columns = ("head", "relation", "tail", "attribute")
+    facts = _table(folder / "edges.tsv", {name: name for name in columns})
+    protein = pl.col("relation").str.extract(r"^has_(target|enzyme|transporter|carrier)$")
+    action = pl.col("attribute").str.extract(r"actions=([^;]*)").str.split("|")
+    facts = facts.with_columns(action=action).explode("action")
+    facts = facts.with_columns(done=pl.col("action") + pl.lit(" of ") + protein)
+    often = pl.col("done").count().over("done") >= ACTIONS
+    relation = pl.when(often).then("done").otherwise("relation")
+    facts = facts.select("head", relation.alias("relation"), "tail")
+    return facts, _table(folder / "nodes.tsv", {"id": "id", "name": "name"})

@@ -1,0 +1,1 @@
+"""Methods for drug pairs that walk no graph: the baselines of EmerGNN."""

@@ -1,0 +1,154 @@
+"""Method "mlp": both drugs' fingerprints through one hidden layer, with dropout.
+
+logits = W₂ drop(ReLU(W₁ drop([f_u; f_v]) + E₁[u] + E₂[v] + b₁)) + b₂. Dropout on the bits keeps
+the network from learning single molecules by heart where drugs emerge. Where all drugs are known
+(S0) that is what it should do: there it also has a free vector for each drug and place, E₁ and E₂,
+and the dropout is low. The epoch is selected on the whole of validation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from parsimony import base
+from parsimony.chem.fingerprints import BITS
+from parsimony.ddi.estimator import FloatArray, IntArray
+from parsimony.ddi.network_estimator import Losses, TrainedPairs, TrainedParameters, ordered
+from parsimony.ddi.targets import Asked
+from parsimony.ddi.task import DDITask
+
+CHUNK = 4096  # pairs scored at once
+
+#: What is left out, where drugs emerge and (True) where all are known.
+STRUCTURE: dict[bool, dict[str, Any]] = {
+    False: {"hidden": 256, "input_dropout": 0.3, "dropout": 0.5, "drug_vectors": False},
+    True: {"hidden": 512, "input_dropout": 0.1, "dropout": 0.3, "drug_vectors": True},
+}
+
+
+class MLPParameters(TrainedParameters):
+    """Parameters of the fingerprint network."""
+
+    hidden: int | None = Field(
+        None, ge=1, le=4096, description="hidden units, 1 … 4096; 256, in S0 512"
+    )
+    input_dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout of the bits, [0, 1); 0.3, in S0 0.1"
+    )
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout of the hidden layer, [0, 1); 0.5, in S0 0.3"
+    )
+    drug_vectors: bool | None = Field(
+        None, description="a free vector for each known drug; on in S0, where all are known"
+    )
+
+
+class MLP(TrainedPairs):
+    """A network of one hidden layer over the fingerprints of both drugs."""
+
+    method: ClassVar[str] = "mlp"
+    Parameters: ClassVar[type[base.Parameters]] = MLPParameters
+    structural = True
+    because = "structure only: a network over both fingerprints"
+
+    def asked_alone(self, pairs: IntArray) -> FloatArray:
+        """Probabilities (n, n_types) of pairs; the network reads no interactions."""
+        return self._probabilities(pairs, self.task_.visible("test"))
+
+    def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
+        """Resolve what is left out by the setting."""
+        super().prepare(task, epochs=epochs)
+        defaults = STRUCTURE[task.setting == "S0"]
+        rest = {k: v for k, v in defaults.items() if getattr(self.resolved_, k) is None}
+        self.resolved_ = self.resolved_.model_copy(update=rest)
+        return self.config()
+
+    def _build(self, generator: torch.Generator | None = None) -> None:
+        p, data = self.resolved_, self.task_.data
+        self._network: StructureNetwork = StructureNetwork(
+            p.hidden, data.n_types, p.input_dropout, p.dropout,
+            data.n_drugs if p.drug_vectors else None,
+        )  # fmt: skip
+        if generator is not None:
+            self._network.initialise(generator)
+
+    def _epoch(self, drawn: np.random.Generator) -> tuple[int, Losses]:
+        asked = self.task_.training(drawn)
+        return len(asked), self._losses(asked, drawn)
+
+    def _losses(self, asked: Asked, drawn: np.random.Generator) -> Losses:
+        bits = torch.from_numpy(self.fingerprints_)
+        questions = torch.from_numpy(asked.questions.astype(np.int64))
+        for batch in ordered(len(asked), self.resolved_.batch, drawn):
+            logits = self._network(bits, questions[asked.places(batch)])
+            yield asked.loss(logits, batch), len(batch)
+
+    def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
+        bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))
+
+        def logits(rows: IntArray) -> Tensor:
+            found: Tensor = self._network(bits, torch.from_numpy(rows.astype(np.int64)))
+            return found
+
+        self._network.eval()
+        with torch.no_grad():
+            parts = [
+                self._answered(logits, pairs[at : at + CHUNK])
+                for at in range(0, max(len(pairs), 1), CHUNK)
+            ]
+        probabilities: FloatArray = torch.cat(parts).numpy()
+        return probabilities
+
+
+class StructureNetwork(nn.Sequential):
+    """The network over both drugs' fingerprints, and over their free vectors where it has them.
+
+    Parameters
+    ----------
+    hidden, n_types
+        Units.
+    input_dropout, dropout
+        Of the bits and of the hidden units, [0, 1).
+    n_drugs
+        How many drugs have free vectors; None for none.
+    """
+
+    def __init__(
+        self,
+        hidden: int,
+        n_types: int,
+        input_dropout: float,
+        dropout: float,
+        n_drugs: int | None = None,
+    ) -> None:
+        super().__init__(
+            nn.Dropout(input_dropout),
+            nn.Linear(2 * BITS, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, n_types),
+        )
+        self.vectors = nn.Parameter(torch.zeros(2, n_drugs, hidden)) if n_drugs else None
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Xavier for matrices, zeros for biases and free vectors."""
+        with torch.no_grad():
+            for weight in self.parameters():
+                if weight.dim() == 2:
+                    nn.init.xavier_uniform_(weight, generator=generator)
+                else:
+                    weight.zero_()
+
+    def forward(self, bits: Tensor, pairs: Tensor) -> Tensor:  # type: ignore[override]
+        """Logits (n, n_types) of pairs (n, 2) from all drugs' bits (n_drugs, 1,024)."""
+        drop, inner, relu, drop_hidden, outer = (self[i] for i in range(5))
+        z: Tensor = inner(drop(bits[pairs].flatten(1).float()))
+        if self.vectors is not None:
+            z = z + self.vectors[0][pairs[:, 0]] + self.vectors[1][pairs[:, 1]]
+        logits: Tensor = outer(drop_hidden(relu(z)))
+        return logits

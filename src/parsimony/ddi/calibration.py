@@ -1,0 +1,174 @@
+"""What a fitted run of drug pairs learns about itself on validation.
+
+A temperature that makes its probabilities mean what they say, the thresholds of its prediction
+sets, and how sure it must be to answer at all. Epochs and parameters were selected on the same
+pairs, so that what validation promises is optimistic; and it promises anything only for pairs drawn
+alike. Where drugs emerge they are not: pairs of one drug come together, and the drugs of the test
+are others. What is reported is therefore measured on the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.metrics.bootstrap import cluster_interval
+from parsimony.metrics.calibration import calibration_metrics, fit_temperature, temper
+from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
+
+__all__ = ["LEVEL", "LEVELS", "Confidence", "caveat", "measure_confidence"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+LEVELS = (0.8, 0.9, 0.95)
+LEVEL = 0.9  # of the sets that predict shows
+SHARES = tuple(k / 10 for k in range(10, 0, -1))
+
+
+def caveat(setting: str) -> str:
+    """Return in words what the sets of a setting do not promise."""
+    if setting == "S0":
+        return "A level holds for pairs drawn like those of validation, which also selected."
+    return (
+        "A level holds for pairs drawn like those of validation, which also selected. Emerging "
+        "drugs are drawn anew, and the pairs of a drug come together: trust what was measured."
+    )
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Learned on the validation pairs of one setting.
+
+    Parameters
+    ----------
+    setting
+        S0, S1 or S2.
+    n_pairs
+        Validation pairs.
+    temperature
+        T of softmax(log p / T).
+    thresholds
+        Of the prediction sets by level, for calibrated probabilities; infinite where there were too
+        few pairs: then all types are in.
+    answering
+        Share of validation answered → the least calibrated probability at which an answer is given.
+    """
+
+    setting: str
+    n_pairs: int
+    temperature: float
+    thresholds: Mapping[float, float]
+    answering: Mapping[float, float]
+
+    @classmethod
+    def learn(cls, probabilities: FloatArray, true: IntArray, setting: str) -> Confidence:
+        """Learn from the probabilities (n, n_types) and true types (n,) of validation pairs."""
+        temperature = fit_temperature(probabilities, true)
+        calibrated = temper(probabilities, temperature)
+        top = calibrated.max(1)
+        return cls(
+            setting,
+            len(true),
+            temperature,
+            {level: conformal_threshold(calibrated, true, level) for level in LEVELS},
+            {s: float(np.quantile(top, 1 - s, method="inverted_cdf")) for s in SHARES},
+        )
+
+    def calibrated(self, probabilities: FloatArray) -> npt.NDArray[np.float64]:
+        """Return probabilities (n, n_types) at the temperature."""
+        return temper(probabilities, self.temperature)
+
+    def sets(self, calibrated: FloatArray, level: float = LEVEL) -> npt.NDArray[np.bool_]:
+        """Which types are in the prediction set of every pair, (n, n_types)."""
+        return prediction_sets(calibrated, self.thresholds[level])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what confidence.json holds; null stands for an infinite threshold."""
+        return {
+            "setting": self.setting,
+            "n_pairs": self.n_pairs,
+            "temperature": self.temperature,
+            "thresholds": {
+                str(level): q if np.isfinite(q) else None for level, q in self.thresholds.items()
+            },
+            "answering": {str(share): p for share, p in self.answering.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Confidence:
+        """Read what :meth:`as_dict` gave.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError, AttributeError
+            It is not that.
+        """
+        return cls(
+            str(content["setting"]),
+            int(content["n_pairs"]),
+            float(content["temperature"]),
+            {float(k): np.inf if q is None else float(q) for k, q in content["thresholds"].items()},
+            {float(share): float(p) for share, p in content["answering"].items()},
+        )
+
+
+def measure_confidence(
+    confidence: Confidence,
+    probabilities: FloatArray,
+    true: IntArray,
+    cluster: IntArray,
+    *,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measure on the pairs of a split what was learned on validation.
+
+    Parameters
+    ----------
+    probabilities
+        (n, n_types), before calibration.
+    true
+        (n,) types.
+    cluster
+        (n,) the drug that a pair is drawn with.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        ``calibration`` (:func:`~parsimony.metrics.calibration.calibration_metrics`), ``conformal``
+        by level (``coverage``, its 95 % ``interval`` over drugs, ``mean_size``, ``single``: share
+        of sets of one type) and ``abstention``: ``share_answered`` and ``accuracy`` at each
+        ``threshold`` of validation.
+    """
+    calibrated = confidence.calibrated(probabilities)
+    right, top = probabilities.argmax(1) == true, calibrated.max(1)
+    conformal = {}
+    for level in confidence.thresholds:
+        sets = confidence.sets(calibrated, level)
+        held, size = covered(sets, true), sets.sum(1)
+        conformal[str(level)] = {
+            "coverage": float(held.mean()),
+            "interval": list(cluster_interval(held, cluster, seed)),
+            "mean_size": float(size.mean()),
+            "single": float((size == 1).mean()),
+        }
+    abstention = []
+    for share, threshold in confidence.answering.items():
+        answered = top >= threshold if share < 1 else np.ones(len(top), bool)
+        abstention.append(
+            {
+                "threshold": threshold,
+                "share_answered": float(answered.mean()),
+                "accuracy": float(right[answered].mean()) if answered.any() else None,
+            }
+        )
+    return {
+        "calibration": calibration_metrics(probabilities, true, confidence.temperature),
+        "conformal": conformal,
+        "abstention": abstention,
+    }

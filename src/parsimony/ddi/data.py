@@ -1,0 +1,195 @@
+"""Drug–drug interactions: drugs, interaction types, and the pairs of every split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.errors import InvalidParameter, UnknownDrug
+from parsimony.graph.knowledge_graph import frozen_triples, load_array
+from parsimony.graph.vocabulary import Vocabulary
+
+__all__ = ["DDIData"]
+
+IntArray = npt.NDArray[np.int32]
+_COLUMNS = ("names", "smiles", "external_ids")
+
+
+@dataclass(frozen=True, eq=False)
+class DDIData:
+    """Drug pairs with one interaction type each, or with several labels.
+
+    Attributes
+    ----------
+    name : str
+        The dataset's name, with the split it was cut by where it has several.
+    drugs : Vocabulary
+        Ids of the drugs.
+    names, smiles, external_ids : tuple of str
+        Of every drug; "" where unknown. External ids (DrugBank's) join the background graph.
+    types : Vocabulary
+        Ids of the interaction types.
+    templates : tuple of str
+        A sentence for every type, with #Drug1 and #Drug2.
+    pairs : mapping of str to int32 array, shape (n, 3)
+        Rows (drug1, type, drug2) of ``train``, ``valid_S0`` … ``test_S2`` as far as they exist;
+        where ``multilabel``, a pair has one row for each of its labels.
+    graph : str
+        The background graph that belongs to the data (see :mod:`parsimony.ddi.background`).
+    fingerprints : uint8 array, shape (n_drugs, 128), optional
+        Packed Morgan fingerprints that came with the data.
+    notes : tuple of str
+        What a user should know.
+    source : str
+        Where the data come from.
+    registered : bool
+        Whether ``name`` is of the registry, so that its presets apply.
+    multilabel : bool
+        Whether a pair has several labels, such as side effects, and no order.
+    """
+
+    name: str
+    drugs: Vocabulary
+    names: tuple[str, ...]
+    smiles: tuple[str, ...]
+    external_ids: tuple[str, ...]
+    types: Vocabulary
+    templates: tuple[str, ...]
+    pairs: Mapping[str, IntArray]
+    graph: str = "none"
+    fingerprints: npt.NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
+    source: str = ""
+    registered: bool = False
+    multilabel: bool = False
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays and check them against the vocabularies."""
+        for column in _COLUMNS:
+            if len(getattr(self, column)) != len(self.drugs):
+                raise InvalidParameter(f"{column} must hold one entry a drug ({len(self.drugs)})")
+        if len(self.templates) != len(self.types):
+            raise InvalidParameter(f"templates must hold one entry a type ({len(self.types)})")
+        frozen = {
+            split: frozen_triples(rows, len(self.drugs), len(self.types))
+            for split, rows in self.pairs.items()
+        }
+        object.__setattr__(self, "pairs", MappingProxyType(frozen))
+
+    def __repr__(self) -> str:
+        """Show the name and the counts."""
+        counts = ", ".join(f"{split} {len(rows):,}" for split, rows in self.pairs.items())
+        return f"DDIData({self.name}: {len(self.drugs):,} drugs, {len(self.types)} types; {counts})"
+
+    @property
+    def n_drugs(self) -> int:
+        """The number of drugs, with or without interactions."""
+        return len(self.drugs)
+
+    @property
+    def n_types(self) -> int:
+        """The number of interaction types."""
+        return len(self.types)
+
+    @cached_property
+    def _drug_of(self) -> dict[str, int]:
+        """Ids, external ids and names in any case; an id goes before a name."""
+        found: dict[str, int] = {}
+        for names in (self.drugs.names, self.external_ids, self.names):
+            for i, name in enumerate(names):
+                if name:
+                    found.setdefault(name.casefold(), i)
+        return found
+
+    def drug(self, name: str) -> int:
+        """Return the number of a drug by id, external id or name, in any case.
+
+        Raises
+        ------
+        UnknownDrug
+            No such drug; the closest name is suggested.
+        """
+        number = self._drug_of.get(name.casefold())
+        if number is None:
+            raise UnknownDrug.of(name, [self.label(i) for i in range(self.n_drugs)])
+        return number
+
+    def label(self, drug: int) -> str:
+        """Return a drug's name, or its id where it has none."""
+        return self.names[drug] or self.drugs.name(drug)
+
+    def sentence(self, drug1: int, kind: int, drug2: int) -> str:
+        """Return the type's template with the drugs' names."""
+        template = self.templates[kind] or f"#Drug1 –{self.types.name(kind)}→ #Drug2"
+        return template.replace("#Drug1", self.label(drug1)).replace("#Drug2", self.label(drug2))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 over drugs, structures, types and pairs, in hexadecimal."""
+        digest = hashlib.sha256()
+        for vocabulary in (self.drugs, self.types):
+            digest.update(vocabulary.content_hash.encode())
+        for column in (self.smiles, self.external_ids, self.templates):
+            digest.update(json.dumps(column).encode())
+        for split in sorted(self.pairs):
+            digest.update(f"{split} {len(self.pairs[split])}\n".encode())
+            digest.update(np.ascontiguousarray(self.pairs[split]).data)
+        if self.multilabel:
+            digest.update(b"multilabel")
+        return digest.hexdigest()
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write arrays and ``meta.json`` into ``folder`` (created if absent), that one last."""
+        arrays: dict[str, npt.NDArray[Any]] = dict(self.pairs)
+        if self.fingerprints is not None:
+            arrays["fingerprints"] = self.fingerprints
+        write_table(folder, arrays, {
+            "name": self.name,
+            "drugs": self.drugs.names,
+            **{column: getattr(self, column) for column in _COLUMNS},
+            "types": self.types.names,
+            "templates": self.templates,
+            "splits": list(self.pairs),
+            "graph": self.graph,
+            "notes": self.notes,
+            "source": self.source,
+            "registered": self.registered,
+            "multilabel": self.multilabel,
+        })  # fmt: skip
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> DDIData:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        MissingFile, NotAFile, EncodingError, FormatError
+            ``where`` names the file.
+        """
+        bits = Path(folder) / "fingerprints.npy"
+        with read_table(folder, "interaction dataset") as (meta, array):
+            return cls(
+                name=meta["name"],
+                drugs=Vocabulary(meta["drugs"], "drug"),
+                **{column: tuple(meta[column]) for column in _COLUMNS},
+                types=Vocabulary(meta["types"], "relation"),
+                templates=tuple(meta["templates"]),
+                pairs={s: load_array(Path(folder) / f"{s}.npy", True) for s in meta["splits"]},
+                graph=meta["graph"],
+                fingerprints=array("fingerprints") if bits.exists() else None,
+                notes=tuple(meta["notes"]),
+                source=meta["source"],
+                registered=meta["registered"],
+                multilabel=meta.get("multilabel", False),
+            )

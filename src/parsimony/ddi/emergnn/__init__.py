@@ -1,0 +1,1 @@
+"""EmerGNN: the interaction of two drugs from the paths between them."""

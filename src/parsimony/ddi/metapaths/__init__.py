@@ -1,0 +1,1 @@
+"""Metapath regression: walks between two drugs, counted by their types."""

@@ -1,0 +1,238 @@
+"""Why two drugs interact, by the regression on walks: signatures, a named walk of each, deletion.
+
+The logit above the average type is a sum over signatures, so every part is exact:
+
+    (W_st − mean_k W_sk) log(1 + n_s)            of a signature with a weight a type
+    w_s (log(1 + n_st) − mean_k log(1 + n_sk))   of one that votes
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.ddi.emergnn.attribution import IntArray, PathDigraph
+from parsimony.ddi.emergnn.explain import (
+    DRAWN,
+    Speaker,
+    Walked,
+    asked_pair,
+    fact_of,
+    known_split,
+    stored_facts,
+)
+from parsimony.ddi.metapaths.text import SignatureNames
+from parsimony.explain import Explanation, Faithfulness, Path
+from parsimony.kernels.emergnn.paths import HIDE_BETWEEN
+from parsimony.run.seeds import rng
+
+PATH_ORDER = (
+    "One walk for each of the kinds that add most to the type's logit above the average type; the "
+    "weight is that of all walks of the kind. In an interaction, A is the first drug and B the "
+    "second."
+)
+NAMED_PARTS = 8  # kinds of walks listed by themselves
+FloatArray = npt.NDArray[np.float64]
+
+
+class PairOfDrugs:
+    """The walks of one pair that have a weight, written down: what they add to a type's logit.
+
+    Attributes
+    ----------
+    relations : int array, shape (n_walks, 3)
+    nodes : int array, shape (n_walks, 2)
+        The x and y of a walk.
+    facts : int array, shape (n_facts,)
+        Numbers of the stored facts, ascending; first −1, the idle step.
+    uses : int array, shape (n_walks, 3)
+        Where in ``facts`` those of a walk stand.
+    own, voting : int arrays, shape (n_walks,)
+        Its signature among those with a weight a type, and among those that vote; or −1.
+    type : int array, shape (n_walks,)
+        Of its interaction, where it has one.
+    """
+
+    def __init__(self, estimator: Any, u: int, t: int, v: int) -> None:
+        graph = estimator._graph(estimator.task_.visible("test"))
+        self._estimator, self._t = estimator, t
+        self.graph, self.u, self.v = graph, u, v
+        paths = PathDigraph(graph, u, v, HIDE_BETWEEN)
+        walks = paths.walks()
+        first, middle, last = (
+            rows[walks[:, i]] for i, rows in enumerate((paths.first, paths.middle, paths.last))
+        )
+        relations = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
+        x, y = paths.nodes[0][first[:, 0]], paths.nodes[1][last[:, 0]]
+        # as kernels.pair_walks: a walk does not come back, and idles at its end
+        big, idle = graph.n_relations, 2 * graph.n_relations
+        direct = (x == v) & (y == v) & (relations[:, 1] == idle) & (relations[:, 2] == idle)
+        inner = (x != u) & (x != v) & (y != u) & (y != v)
+        kinds = estimator._kinds
+        k = kinds.of[relations].astype(np.int64)
+        code = (k[:, 0] * kinds.n + k[:, 1]) * kinds.n + k[:, 2]
+        own, voting = _index(code, estimator.signatures_), _index(code, estimator.voting_)
+        kept = (direct | inner) & ((own >= 0) | (voting >= 0))
+        self.own, self.voting, self.relations = own[kept], voting[kept], relations[kept]
+        self.nodes = np.stack([x[kept], y[kept]], 1).astype(np.int64)
+        codes = np.stack([c[walks[kept, i]] for i, c in enumerate(stored_facts(paths))], 1)
+        self.facts, uses = np.unique(np.append(codes.ravel(), -1), return_inverse=True)
+        self.uses = uses[:-1].reshape(-1, 3)
+        stored = np.where(self.relations < big, self.relations, self.relations - big)
+        interaction = (self.relations != idle) & (stored < graph.n_types)
+        self.type = np.where(interaction, stored, 0).sum(1)
+
+    def parts(
+        self, kept: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """What signatures and votes add, and of how many walks, of those that are kept."""
+        weights, t = self._estimator.weights_, self._t
+        n_types = len(weights.intercept)
+        kept = np.ones(len(self.own), bool) if kept is None else kept
+        counts = np.bincount(self.own[kept & (self.own >= 0)], minlength=len(weights.own))
+        above = weights.own[:, t] - weights.own.mean(1)
+        voted = kept & (self.voting >= 0)
+        by_type = np.bincount(
+            self.voting[voted] * n_types + self.type[voted],
+            minlength=len(weights.shared) * n_types,
+        ).reshape(-1, n_types)
+        logs = np.log1p(by_type)
+        votes = weights.shared * (logs[:, t] - logs.mean(1))
+        return above * np.log1p(counts), votes, counts, by_type[:, t]
+
+    def logit(self, kept: npt.NDArray[np.bool_] | None = None) -> float:
+        """All that walks add to the type's logit above the average type."""
+        own, votes, _, _ = self.parts(kept)
+        return float(own.sum() + votes.sum())
+
+    def steps(self, walk: int) -> list[Walked]:
+        """A walk as (source, relation, target), without idle steps."""
+        (r1, r2, r3), (x, y) = self.relations[walk].tolist(), self.nodes[walk].tolist()
+        idle = 2 * self.graph.n_relations
+        every = [(self.u, r1, x), (x, r2, y), (y, r3, self.v)]
+        return [step for step in every if step[1] != idle]
+
+
+def explain_walks(
+    estimator: Any,
+    drug1: str,
+    drug2: str,
+    kind: str | None = None,
+    *,
+    n_paths: int = 5,
+    draws: int = 20,
+    seed: int = 0,
+) -> Explanation:
+    """Why the model gives an interaction its probability.
+
+    Parameters
+    ----------
+    drug1, drug2
+        Ids, external ids or names, in any case.
+    kind
+        The interaction type; the most probable of either order where left out.
+    n_paths
+        How many kinds of walks to name, one walk of each.
+    draws
+        Random deletions that the evidence is compared with.
+
+    Raises
+    ------
+    UnknownDrug, UnknownRelation
+        With the nearest known name.
+    UsageError, InvalidParameter
+        A drug with itself, or a count below 1.
+    """
+    u, t, v, probability = asked_pair(estimator, drug1, drug2, kind, n_paths, draws)
+    pair = PairOfDrugs(estimator, u, t, v)
+    own, votes, counts, voted = pair.parts()
+    offset = estimator.weights_.intercept
+    offset = float(offset[t] - offset.mean())
+    speaker, names = Speaker(estimator), SignatureNames(estimator)
+    label = f"type {estimator.task_.data.types.name(t)}"
+    lines = [
+        (float(own[s]), names.text(int(estimator.signatures_[s])), int(counts[s]), ("own", s))
+        for s in np.flatnonzero(counts).tolist()
+    ] + [
+        (float(votes[s]), names.text(int(estimator.voting_[s]), label), int(voted[s]), ("vote", s))
+        for s in np.flatnonzero(votes).tolist()
+    ]
+    lines.sort(key=lambda line: -abs(line[0]))
+    parts = {"the type itself": offset}
+    for value, text, n, (way, _) in lines[:NAMED_PARTS]:
+        words = f"{n:,} walk{'s' * (n != 1)} {text}" + ", voting" * (way == "vote")
+        parts[words] = value
+    if lines[NAMED_PARTS:]:
+        rest = lines[NAMED_PARTS:]
+        parts[f"{len(rest):,} other kinds of walks"] = sum(line[0] for line in rest)
+    best = _best_walks(pair, sorted(lines, key=lambda line: -line[0]), t)
+    named = best[:n_paths]
+    logit = pair.logit()
+    return Explanation(
+        query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
+        score=logit + offset,
+        probability=probability,
+        paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
+        subgraph=tuple(speaker.evidence(best[:DRAWN])),
+        faithfulness=_deletions(pair, logit, named, draws, rng(seed, "deletion", u, t, v)),
+        labels=speaker.labels,
+        model=estimator.method,
+        known=known_split(estimator.task_.data, u, t, v),
+        path_order=PATH_ORDER,
+        parts=parts,
+    )
+
+
+def _best_walks(
+    pair: PairOfDrugs, lines: list[tuple[float, str, int, tuple[str, int]]], t: int
+) -> list[tuple[float, list[Walked]]]:
+    """Of every kind that adds to the logit the walk through the least connected nodes."""
+    degree = np.diff(pair.graph.indptr)
+    crowd = np.log(degree[pair.nodes].astype(float)).sum(1) if len(pair.nodes) else np.empty(0)
+    found: dict[int, float] = {}
+    for value, _, _, (way, s) in lines:
+        if value <= 0:
+            break
+        mine = pair.own == s if way == "own" else (pair.voting == s) & (pair.type == t)
+        rows = np.flatnonzero(mine)
+        if len(rows):  # a vote can add by what the other types lack, too
+            walk = int(rows[crowd[rows].argmin()])
+            found[walk] = found.get(walk, 0.0) + value
+    return [(w, pair.steps(i)) for i, w in sorted(found.items(), key=lambda item: -item[1])]
+
+
+def _deletions(
+    pair: PairOfDrugs,
+    logit: float,
+    named: list[tuple[float, list[Walked]]],
+    draws: int,
+    generator: np.random.Generator,
+) -> Faithfulness | None:
+    """What the walks' logit loses without the named facts, and without as many random ones."""
+    if not named:
+        return None
+    big, n = pair.graph.n_relations, pair.graph.n_entities
+    of = fact_of(big)
+    facts = {of(step) for _, steps in named for step in steps}
+    codes = np.array([(h * big + r) * n + t for h, r, t in facts])
+
+    def drop(gone: IntArray) -> float:
+        left = np.ones(len(pair.facts), bool)
+        left[gone] = False
+        return logit - pair.logit(np.all(left[pair.uses], axis=1))
+
+    used = np.arange(1, len(pair.facts))  # 0 is the idle step
+    random = [drop(generator.choice(used, len(codes), replace=False)) for _ in range(draws)]
+    deleted = drop(np.searchsorted(pair.facts, codes))
+    return Faithfulness(deleted, float(np.mean(random)), len(codes), draws)
+
+
+def _index(codes: npt.NDArray[np.int64], among: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where each code stands in an ascending array; −1 where it does not."""
+    if not len(among):
+        return np.full(len(codes), -1)
+    at = np.minimum(np.searchsorted(among, codes), len(among) - 1)
+    found: npt.NDArray[np.int64] = np.where(among[at] == codes, at, -1)
+    return found

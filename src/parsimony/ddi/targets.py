@@ -1,0 +1,166 @@
+"""The pairs of a split as they are asked: what is scored, how it is measured, what is learned.
+
+Two kinds. :class:`TypedPairs` are ordered and have one type each: a classification.
+:class:`LabelledPairs` have several labels and no order; each is asked beside its corruption, and a
+label should score higher for the pair than for the corruption.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.metrics.classification import (
+    classification_metrics,
+    cluster_bootstrap,
+    paired_bootstrap,
+)
+from parsimony.metrics.multilabel import (
+    contrast_bootstrap,
+    contrast_metrics,
+    contrast_paired_bootstrap,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Asked", "LabelledPairs", "TypedPairs"]
+
+IntArray = npt.NDArray[np.int32]
+FloatArray = npt.NDArray[np.floating[Any]]
+Rows = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked(ABC):
+    """Pairs (n, 2) of drug numbers, and what is true of them.
+
+    A table holds a score for every question and type: (n_questions, n_types).
+    """
+
+    pairs: IntArray
+    n_types: int
+
+    def __len__(self) -> int:
+        """The number of pairs."""
+        return len(self.pairs)
+
+    @property
+    def questions(self) -> IntArray:
+        """Ordered pairs that are scored, (n_questions, 2)."""
+        return self.pairs
+
+    def places(self, rows: Rows) -> Rows:
+        """Where the questions of some pairs stand among all questions."""
+        return rows
+
+    def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Values of pairs (n, …) as values of questions (n_questions, …)."""
+        return values
+
+    @abstractmethod
+    def metrics(
+        self, table: FloatArray, kept: npt.NDArray[np.bool_] | None = None
+    ) -> dict[str, float]:
+        """Measure a table, on some of the pairs (n,) if they are given."""
+
+    @abstractmethod
+    def interval(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> dict[str, Any]:
+        """95 % intervals of the measures over draws of clusters (n,)."""
+
+    @abstractmethod
+    def better_by(self, table: FloatArray, other: FloatArray, cluster: IntArray) -> dict[str, Any]:
+        """Paired bootstrap of a table against another one over draws of clusters (n,)."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, rows: Rows) -> Tensor:
+        """What training minimises, for the logits of the questions of some pairs."""
+
+
+@dataclass(frozen=True, eq=False)
+class TypedPairs(Asked):
+    """Ordered pairs of one type each."""
+
+    types: IntArray
+
+    def metrics(
+        self, table: FloatArray, kept: npt.NDArray[np.bool_] | None = None
+    ) -> dict[str, float]:
+        """Macro-F1 (two ways), accuracy and Cohen's κ of the most probable type."""
+        rows = slice(None) if kept is None else kept
+        return classification_metrics(self.types[rows], table[rows].argmax(1), self.n_types)
+
+    def interval(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> dict[str, Any]:
+        """95 % intervals over draws of clusters."""
+        return cluster_bootstrap(self.types, table.argmax(1), cluster, self.n_types, seed=seed)
+
+    def better_by(self, table: FloatArray, other: FloatArray, cluster: IntArray) -> dict[str, Any]:
+        """Paired bootstrap against another table."""
+        guess, theirs = table.argmax(1), other.argmax(1)
+        return paired_bootstrap(self.types, guess, theirs, cluster, self.n_types)
+
+    def loss(self, logits: Tensor, rows: Rows) -> Tensor:
+        """Mean cross-entropy of the types."""
+        import torch
+        from torch.nn import functional as F
+
+        return F.cross_entropy(logits, torch.from_numpy(self.types[rows].astype(np.int64)))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPairs(Asked):
+    """Unordered pairs with labels (n, n_types), and a corruption (n, 2) of each."""
+
+    labels: npt.NDArray[np.bool_]
+    corrupted: IntArray
+
+    @property
+    def questions(self) -> IntArray:
+        """The pairs, then their corruptions."""
+        return np.concatenate([self.pairs, self.corrupted])
+
+    def places(self, rows: Rows) -> Rows:
+        """Pairs and corruptions."""
+        return np.concatenate([rows, rows + len(self)])
+
+    def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A corruption has what its pair has."""
+        return np.concatenate([values, values])
+
+    def _halves(self, table: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return table[: len(self)], table[len(self) :]
+
+    def metrics(
+        self, table: FloatArray, kept: npt.NDArray[np.bool_] | None = None
+    ) -> dict[str, float]:
+        """PR-AUC and ROC-AUC of pairs against corruptions, means over labels."""
+        rows = slice(None) if kept is None else kept
+        score, corrupted = self._halves(table)
+        return contrast_metrics(self.labels[rows], score[rows], corrupted[rows])
+
+    def interval(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> dict[str, Any]:
+        """95 % intervals over draws of clusters."""
+        return contrast_bootstrap(self.labels, *self._halves(table), cluster, seed=seed)
+
+    def better_by(self, table: FloatArray, other: FloatArray, cluster: IntArray) -> dict[str, Any]:
+        """Paired bootstrap against another table."""
+        ours, theirs = self._halves(table), self._halves(other)
+        return contrast_paired_bootstrap(self.labels, ours, theirs, cluster)
+
+    def loss(self, logits: Tensor, rows: Rows) -> Tensor:
+        """Mean binary cross-entropy over the labels that pairs carry: 1, of corruptions 0.
+
+        (methods/05 A c)
+        """
+        import torch
+        from torch.nn import functional as F
+
+        carried = torch.from_numpy(self.labels[rows])
+        true, false = logits[: len(rows)][carried], logits[len(rows) :][carried]
+        asked = torch.cat([true, false])
+        wanted = torch.cat([torch.ones_like(true), torch.zeros_like(false)])
+        return F.binary_cross_entropy_with_logits(asked, wanted)

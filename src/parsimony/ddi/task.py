@@ -1,0 +1,347 @@
+"""Drug–drug interactions: which pairs are asked in a split, and which may be seen meanwhile.
+
+Settings (methods/05 a): in S0 both drugs have known interactions, in S1 one of them is emerging
+(none is known), in S2 both are. Training pairs are those of ``train``; validation and test are
+``valid_S1``, ``test_S1`` and so on, or ``valid`` and ``test`` where a folder has only these.
+While test pairs are asked, the interactions of train and of validation are known, as published,
+or those of train alone (``test_graph="train"``).
+
+Pairs have one type each, or several labels (:mod:`parsimony.ddi.labelling`); then each is asked
+beside a corruption, drawn once for validation and test and anew for every epoch of training.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from parsimony.ddi.background import Background
+from parsimony.ddi.data import DDIData
+from parsimony.ddi.labelling import MultiLabel, SingleLabel
+from parsimony.ddi.negatives import unordered
+from parsimony.ddi.targets import Asked
+from parsimony.errors import DataError, EmptySplit, InvalidParameter
+from parsimony.metrics.subgroups import buckets
+from parsimony.run.seeds import rng
+from parsimony.task_options import TaskOptions
+
+IntArray = npt.NDArray[np.int32]
+Setting = Literal["S0", "S1", "S2"]
+CORRUPTIONS = 0  # seed of those of validation and test
+
+
+class DDIOptions(TaskOptions):
+    """Options of the task, given by ``--set`` beside the method's parameters."""
+
+    setting: Setting | None = Field(
+        None, description="S0, S1 or S2: none, one or both drugs emerging; by default S1, or what "
+        "the pairs are where valid.txt and test.txt are not named by a setting",
+    )  # fmt: skip
+    split: str | None = Field(
+        None, description="random, cluster, sumgnn or time, of a set with several"
+    )
+    graph: str | None = Field(
+        None, description="background: hetionet, crc, layer joined by +, none, or a folder"
+    )
+    test_graph: Literal["train+valid", "train"] = Field(
+        "train+valid", description="interactions known while test pairs are asked"
+    )
+
+
+class DDITask:
+    """Data and protocol of drug–drug interaction prediction.
+
+    Parameters
+    ----------
+    data
+        Drugs and pairs.
+    options
+        Setting and what is known meanwhile.
+    background
+        Facts about the drugs beside their pairs.
+    linked
+        Whether a drug has facts in the background graph, (n_drugs,), where that is not given.
+    degree
+        How many, where that is known; then ``linked`` follows from it.
+
+    Raises
+    ------
+    EmptySplit
+        No validation and no test pairs of the setting.
+    DataError
+        A pair of the setting S1 or S2 whose drugs are not as new as it promises.
+    """
+
+    name = "ddi"
+
+    def __init__(
+        self,
+        data: DDIData,
+        options: DDIOptions | None = None,
+        background: Background | None = None,
+        *,
+        linked: npt.NDArray[np.bool_] | None = None,
+        degree: npt.NDArray[np.integer] | None = None,
+    ) -> None:
+        self.data, self.options = data, options or DDIOptions()
+        self.background = background or Background.of_drugs(data)
+        if background is not None and len(background.triples):
+            degree = background.degree[: data.n_drugs]
+        self.degree = degree
+        self.linked = linked if degree is None else degree > 0
+        self._visible: dict[str, IntArray] = {}
+        self._asked: dict[str, Asked] = {}
+        self.labelling = (MultiLabel if data.multilabel else SingleLabel)(data)
+        self.setting: Setting = self.options.setting or "S1"
+        if self.options.setting is None:
+            self.setting = self._told()
+        if not any(self._name(split) in data.pairs for split in ("valid", "test")):
+            raise EmptySplit(
+                f"{data.name} has no pairs of the setting {self.setting}",
+                remedy=f"it has {', '.join(data.pairs)}; --set setting=…",
+            )
+        self._check_emergence()
+
+    def _told(self) -> Setting:
+        """The setting that the data tell by the names of their splits, else by their pairs."""
+        named: tuple[Setting, ...] = ("S1", "S0", "S2")
+        for setting in named:
+            if {f"valid_{setting}", f"test_{setting}"} & set(self.data.pairs):
+                return setting
+        new = [
+            int(self._new(split, self.data.pairs[split]).sum(1).min())
+            for split in ("valid", "test")
+            if len(self.data.pairs.get(split, ()))
+        ]
+        return named[(1, 0, 2)[min(new, default=1)]]
+
+    def _new(self, split: str, rows: IntArray) -> npt.NDArray[np.bool_]:
+        """Whether the drugs of asked pairs have no interaction that is known meanwhile: (n, 2)."""
+        seen = np.zeros(self.data.n_drugs, bool)
+        seen[self._known(split)[:, [0, 2]]] = True
+        return ~seen[rows[:, [0, 2]]]
+
+    def _name(self, split: str) -> str:
+        """The name of a split's pairs in the data."""
+        whole = f"{split}_{self.setting}"
+        only = split in self.data.pairs and whole not in self.data.pairs
+        return split if split == "train" or only else whole
+
+    def has(self, split: str) -> bool:
+        """Whether a split has pairs."""
+        return bool(len(self.data.pairs.get(self._name(split), ())))
+
+    @property
+    def n_labels(self) -> int:
+        """How many labelled pairs training sees."""
+        return len(self.data.pairs["train"])
+
+    def pairs(self, split: str) -> IntArray:
+        """Return the asked (drug1, type, drug2) of "train", "valid" or "test".
+
+        Raises
+        ------
+        InvalidParameter
+            No such split.
+        EmptySplit
+            It has no pairs.
+        """
+        if split not in ("train", "valid", "test"):
+            raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
+        rows: IntArray = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
+        if not len(rows):
+            raise EmptySplit(
+                f"the {split} split of {self.data.name} is empty",
+                remedy=f"add pairs to {self._name(split)}.txt, or use the other split",
+            )
+        return rows
+
+    def asked(self, split: str) -> Asked:
+        """Return the pairs of a split as they are scored and measured.
+
+        Those with labels have their corruptions: seeded, of the same roles, and observed in no
+        split.
+
+        Raises
+        ------
+        InvalidParameter, EmptySplit
+            As :meth:`pairs`.
+        DataError
+            A pair without a possible corruption.
+        """
+        if split not in self._asked:
+            observed = np.concatenate([rows[:, [0, 2]] for rows in self.data.pairs.values()])
+            generator = rng(CORRUPTIONS, "corruptions", self._name(split))
+            self._asked[split] = self.labelling.asked(
+                self.pairs(split), self.roles, observed, generator
+            )
+        return self._asked[split]
+
+    def training(
+        self,
+        drawn: np.random.Generator,
+        chosen: npt.NDArray[np.int64] | None = None,
+        new: npt.NDArray[np.bool_] | None = None,
+    ) -> Asked:
+        """Return training pairs as they are asked in one epoch.
+
+        Parameters
+        ----------
+        drawn
+            Draws corruptions from the training drugs; none is an observed training pair.
+        chosen
+            Numbers of pairs, as the labelling's ``pair_rows`` has them; all by default.
+        new
+            (n_drugs,) which drugs play new ones, where some do: only these replace these.
+        """
+        known = self.data.pairs["train"]
+        role = np.where(self.trained, 0, -1)
+        if new is not None:
+            role[new & self.trained] = 1
+        rows = known if chosen is None else self.labelling.rows_of(known, chosen)
+        return self.labelling.asked(rows, role, known[:, [0, 2]], drawn, training=True)
+
+    @cached_property
+    def roles(self) -> npt.NDArray[np.int64]:
+        """Which drugs may replace which in a corruption, (n_drugs,).
+
+        0 with training pairs, 1 with none but validation pairs, 2 with none but test pairs, −1
+        without any.
+        """
+        role = np.full(self.data.n_drugs, -1)
+        for number, part in ((2, "test"), (1, "valid"), (0, "train")):
+            for split, rows in self.data.pairs.items():
+                if split.split("_")[0] == part:
+                    role[rows[:, [0, 2]]] = number
+        return role
+
+    def visible(self, split: str) -> IntArray:
+        """Return the interactions (drug1, type, drug2) that are known while a split is asked.
+
+        A pair that is asked is not among them, in neither order.
+        """
+        if split not in self._visible:
+            facts = self._known(split)
+            asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+            found = facts[~np.isin(self._unordered(facts), asked)]
+            found.setflags(write=False)
+            self._visible[split] = found
+        return self._visible[split]
+
+    def all_facts(self) -> IntArray:
+        """Return every interaction that is visible in one split or another, once."""
+        rows = np.concatenate([self.visible(s) for s in ("valid", "test")])
+        found: IntArray = np.unique(rows, axis=0)
+        return found
+
+    def among(self, rows: IntArray, facts: IntArray) -> npt.NDArray[np.bool_]:
+        """Whether each of the rows is one of the facts."""
+        sizes = np.array([self.data.n_drugs, self.data.n_types, self.data.n_drugs], np.int64)
+        weights = np.array([sizes[1] * sizes[2], sizes[2], 1])
+        return np.isin(rows.astype(np.int64) @ weights, facts.astype(np.int64) @ weights)
+
+    def _known(self, split: str) -> IntArray:
+        """Interactions of the splits before this one, asked pairs among them if the data leak."""
+        known = [self.data.pairs["train"]]
+        if split == "test" and self.options.test_graph == "train+valid":
+            known.append(self.data.pairs.get(self._name("valid"), known[0][:0]))
+        return np.concatenate(known)
+
+    def _unordered(self, rows: IntArray) -> npt.NDArray[np.int64]:
+        return unordered(rows[:, [0, 2]], self.data.n_drugs)
+
+    @cached_property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """Whether a drug has a training interaction, (n_drugs,)."""
+        known = np.zeros(self.data.n_drugs, bool)
+        known[self.data.pairs["train"][:, [0, 2]]] = True
+        return known
+
+    def _check_emergence(self) -> None:
+        """In S1 and S2 so many drugs of every asked pair must be without a known interaction.
+
+        Known, not trained: while test pairs are asked, those of validation are known too. Nor
+        visible: that leaves out asked pairs, and with them the leak of a pair that is in train.
+        """
+        least = int(self.setting[1])
+        for split in ("valid", "test"):
+            rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
+            wrong = np.flatnonzero(self._new(split, rows).sum(1) < least)
+            if len(wrong):
+                a, _, b = rows[wrong[0]]
+                raise DataError(
+                    f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have "
+                    f"interactions that are known meanwhile, first {self.data.label(a)} and "
+                    f"{self.data.label(b)}",
+                    remedy=f"in {self.setting} {least} drug{'s' * (least > 1)} of a pair "
+                    "must be new",
+                )
+
+    def emerging(self, split: str) -> IntArray:
+        """Return, for every asked pair, the drug that is new; drug1 where both or neither are."""
+        pairs = self.asked(split).pairs
+        new = ~self.trained[pairs]
+        return np.where(new[:, 0] | ~new[:, 1], pairs[:, 0], pairs[:, 1]).astype(np.int32)
+
+    def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return which asked pairs are of which kind, by name.
+
+        Graph edges and facts (where there is a background), known interactions of the partner, and
+        the support of the type in training where a pair has one type.
+        """
+        pairs = self.asked(split).pairs
+        found: dict[str, npt.NDArray[np.bool_]] = {}
+        if self.linked is not None:
+            linked: npt.NDArray[np.bool_] = np.all(self.linked[pairs], axis=1)
+            found |= {"both drugs have graph edges": linked, "one has none": ~linked}
+        if self.degree is not None:
+            fewer = self.degree[pairs].min(1)
+            found |= buckets("{} graph facts of the drug with fewer", fewer, (1, 50, 200))
+        ends = self.labelling.pair_rows(self.visible(split))[0][:, [0, 2]].ravel()
+        interactions = np.bincount(ends, minlength=self.data.n_drugs)
+        known = np.where(self.trained, interactions, len(ends))[pairs].min(1)
+        known[~self.trained[pairs].any(1)] = -1
+        which = "less known" if self.setting == "S0" else "known"
+        found |= buckets(f"{{}} interactions of the {which} drug", known, (0, 100, 300))
+        if not self.labelling.multi:
+            found |= self._support(self.pairs(split)[:, 1])
+        return {name: kept for name, kept in found.items() if kept.any()}
+
+    def _support(self, types: IntArray) -> dict[str, npt.NDArray[np.bool_]]:
+        """Which types (n,) are how common in training."""
+        support = np.bincount(self.data.pairs["train"][:, 1], minlength=self.data.n_types)
+        rare, common = (support < 50)[types], (support >= 1000)[types]
+        return {
+            "type with under 50 training pairs": rare,
+            "type with 50 to 999": ~rare & ~common,
+            "type with 1,000 and more": common,
+        }
+
+    # ---- persistence -------------------------------------------------------------------------
+
+    def save(self, folder: Path, *, graph: bool = False) -> None:
+        """Write the data of the task into a run folder's ``data/``, with the graph if asked."""
+        self.data.save(folder)
+        if graph:
+            self.background.save(folder)
+        for name, known in (("linked", self.linked), ("degree", self.degree)):
+            if known is not None:
+                np.save(folder / f"{name}.npy", known)
+
+    @classmethod
+    def load(cls, folder: Path, options: dict[str, Any]) -> DDITask:
+        """Read what :meth:`save` wrote."""
+        known = {
+            name: np.load(path, allow_pickle=False)
+            for name in ("linked", "degree")
+            if (path := folder / f"{name}.npy").exists()
+        }
+        data = DDIData.load(folder)
+        graph = (folder / "background.json").exists()
+        background = Background.load(folder, data) if graph else None
+        return cls(data, DDIOptions(**options), background, **known)

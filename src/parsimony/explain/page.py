@@ -1,0 +1,141 @@
+"""An explanation as a page: interactive layered graph, tables, faithfulness in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parsimony.explain.explanation import Explanation
+from parsimony.explain.layout import layered_graph
+from parsimony.explain.text import faithfulness_sentence, known_sentence, number
+from parsimony.pages.templating import environment
+
+__all__ = ["explanation_page", "explanation_view"]
+
+_ROWS = 200  # evidence edges in the table; beyond, a page helps nobody
+
+
+def explanation_page(explanation: Explanation, *, limit: int = 30) -> str:
+    """Return one self-contained HTML file.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    limit : int
+        Most edges drawn; the page says how many of all these are.
+    """
+    from parsimony import __version__
+
+    view = explanation_view(explanation, limit=limit)
+    return environment().get_template("explanation.html.j2").render(x=view, version=__version__)
+
+
+def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
+    """Collect what the templates show of an explanation: plain values, readable names."""
+    label = explanation.label
+    head, relation, tail = explanation.query
+    heaviest = max((path.weight for path in explanation.paths), default=0.0)
+    edges = sorted(explanation.subgraph, key=lambda edge: -edge.attention)[:_ROWS]
+    return {
+        "head": label(head),
+        "relation": label(relation),
+        "tail": label(tail),
+        "facts": _facts(explanation),
+        "faithfulness": faithfulness_sentence(explanation),
+        "drops": _drops(explanation),
+        "graph": graph_data(explanation, limit=limit),
+        "walks": explanation.walks,
+        "path_order": explanation.path_order,
+        "parts_note": explanation.parts_note,
+        "paths": [
+            {
+                "weight": path.weight,
+                "share": 100 * path.weight / heaviest if heaviest > 0 else 0.0,
+                "start": label(path.steps[0].source) if path.steps else label(head),
+                "steps": [
+                    {
+                        "relation": label(step.relation),
+                        "target": label(step.target),
+                        "inverse": step.direction == "inverse",
+                    }
+                    for step in path.steps
+                ],
+            }
+            for path in explanation.paths
+        ],
+        "rules": list(explanation.rules),
+        "parts": _parts(explanation),
+        "likenesses": list(explanation.likenesses),
+        "edges": [
+            {
+                "layer": edge.layer,
+                "head": label(edge.head),
+                "relation": label(edge.relation),
+                "tail": label(edge.tail),
+                "inverse": edge.direction == "inverse",
+                "attention": edge.attention,
+            }
+            for edge in sorted(edges, key=lambda edge: (edge.layer, -edge.attention))
+        ],
+        "n_edges": len(explanation.subgraph),
+    }
+
+
+def graph_data(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
+    """Return nodes with column and row, edges and caption, as the script of the page draws them."""
+    graph = layered_graph(explanation, limit=limit)
+    return {
+        "caption": graph.caption,
+        "columns": graph.n_columns,
+        "nodes": [
+            {"id": n.id, "label": n.label, "column": n.column, "row": n.row, "role": n.role}
+            for n in graph.nodes
+        ],
+        "edges": [
+            {
+                "source": edge.source,
+                "target": edge.target,
+                "label": edge.label,
+                "fact": " ".join(explanation.label(name) for name in edge.fact),
+                "inverse": edge.inverse,
+                "idle": edge.idle,
+                "paths": list(edge.paths),
+                "via": [list(spot) for spot in edge.via],
+                "attention": number(edge.attention),
+                "share": graph.share(edge),
+            }
+            for edge in graph.edges
+        ],
+    }
+
+
+def _facts(explanation: Explanation) -> list[tuple[str, str]]:
+    """Return the small figures under the title."""
+    facts = [("score", number(explanation.score))]
+    if explanation.probability is not None:
+        facts.append(("probability", number(explanation.probability)))
+    if explanation.rank is not None:
+        facts.append(("rank", f"{explanation.rank:g}"))
+    if explanation.model:
+        facts.append(("model", explanation.model))
+    if explanation.known is not None:
+        facts.append(("in the data", known_sentence(explanation.known, explanation.walks)))
+    return facts
+
+
+def _parts(explanation: Explanation) -> list[tuple[str, float, float]]:
+    """Return name, value and share of the bar of every part of the score."""
+    longest = max((abs(value) for value in explanation.parts.values()), default=0.0)
+    return [
+        (name, value, 100 * max(value, 0.0) / longest if longest else 0.0)
+        for name, value in explanation.parts.items()
+    ]
+
+
+def _drops(explanation: Explanation) -> list[tuple[str, float, float]]:
+    """Return name, value and share of the two bars of faithfulness."""
+    measured = explanation.faithfulness
+    if measured is None or not measured.deleted_drop > 0:
+        return []
+    drops = (("named evidence", measured.deleted_drop), ("random edges", measured.random_drop))
+    longest = max(value for _, value in drops)
+    return [(name, value, max(0.0, 100 * value / longest)) for name, value in drops]

@@ -1,0 +1,115 @@
+"""An explanation as plain text."""
+
+from __future__ import annotations
+
+from parsimony.explain.explanation import Explanation, Known, Path
+
+__all__ = [
+    "answer_sentence",
+    "explanation_text",
+    "faithfulness_sentence",
+    "known_sentence",
+    "number",
+    "path_text",
+]
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Print a number with so many significant digits, a small one without a long tail."""
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+
+
+def answer_sentence(explanation: Explanation) -> str:
+    """Print score, probability and rank of the answer, and whether the data state it."""
+    parts = [f"score {number(explanation.score)}"]
+    if explanation.probability is not None:
+        parts.append(f"probability {number(explanation.probability)}")
+    if explanation.rank is not None:
+        parts.append(f"rank {explanation.rank:g}")
+    if explanation.model:
+        parts.append(f"by {explanation.model}")
+    if explanation.known is not None:
+        parts.append(known_sentence(explanation.known, explanation.walks))
+    return ", ".join(parts)
+
+
+def known_sentence(known: Known, walks: bool = True) -> str:
+    """Say in words which split states the answer; a walk is asked without it, vectors know it."""
+    if known == "no":
+        return "not among the known facts"
+    return f"a fact of the {known} split" + ", asked without itself" * (known == "train" and walks)
+
+
+def path_text(explanation: Explanation, path: Path) -> str:
+    """Print a path as ``A —brother→ B ←father— C``: the arrow points as the stored fact does."""
+    if not path.steps:
+        return explanation.label(explanation.query[0])
+    words = [explanation.label(path.steps[0].source)]
+    for step in path.steps:
+        relation = explanation.label(step.relation)
+        words.append(f"—{relation}→" if step.direction == "forward" else f"←{relation}—")
+        words.append(explanation.label(step.target))
+    return " ".join(words)
+
+
+def faithfulness_sentence(explanation: Explanation) -> str:
+    """Say in one sentence what deleting the named evidence does to the score; "" if unmeasured."""
+    measured = explanation.faithfulness
+    if measured is None:
+        return ""
+    count = f" ({measured.n_deleted:,} edge{'s' * (measured.n_deleted != 1)})"
+    facts = "the named evidence" + count * (measured.n_deleted > 0)
+    as_many = "as many random edges"
+    draws = f" (mean of {measured.draws} draws)" if measured.draws else ""
+    if measured.deleted_drop <= 0:
+        return (
+            f"Deleting {facts} does not lower the score (change "
+            f"{number(-measured.deleted_drop)}): do not read these paths as its cause."
+        )
+    named = f"Deleting {facts} lowers the score by {number(measured.deleted_drop)}"
+    size = len({(edge.head, edge.relation, edge.tail) for edge in explanation.subgraph})
+    if size and 2 * measured.n_deleted > size:
+        return (
+            f"{named}. All evidence is {size:,} edge{'s' * (size != 1)}: too few to compare with "
+            "random ones."
+        )
+    if measured.ratio is None:
+        return f"{named}; deleting {as_many} of the same evidence does not lower it{draws}."
+    return (
+        f"{named}, {number(measured.ratio)} times as much as deleting {as_many} of the same "
+        f"evidence, which lowers it by {number(measured.random_drop)}{draws}."
+    )
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """Render the answer, the paths, the rules and the faithfulness.
+
+    Returns
+    -------
+    str
+        Lines that end in a newline.
+    """
+    head, relation, tail = map(explanation.label, explanation.query)
+    lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation)]
+    if explanation.walks:
+        lines += ["", "Paths (weight, walk; ←r— walks the fact r backwards)"]
+        if explanation.paths and explanation.path_order:
+            lines.append(f"  {explanation.path_order}")
+        lines += [
+            f"  {number(path.weight):>8}  {path_text(explanation, path)}"
+            for path in explanation.paths
+        ] or ["  none: no path of the graph joins the two within the model's reach"]
+    if explanation.rules:
+        lines += ["", "Rules (confidence, support, clause)"]
+        lines += [f"  {rule}" for rule in explanation.rules]
+    if explanation.parts:
+        lines += ["", "What the score is made of"]
+        lines += [f"  {explanation.parts_note}"] * bool(explanation.parts_note)
+        lines += [f"  {number(value):>8}  {name}" for name, value in explanation.parts.items()]
+    if explanation.likenesses:
+        lines += ["", "Known facts that are most alike (similarity)"]
+        lines += [f"  {like.similarity:>8.2f}  {like.text}" for like in explanation.likenesses]
+    sentence = faithfulness_sentence(explanation)
+    if sentence:
+        lines += ["", sentence]
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,1 @@
+"""Loss and optimiser of embeddings."""

@@ -1,0 +1,1 @@
+"""The flow between two drugs and the walks it is made of."""

@@ -1,0 +1,1 @@
+"""Sums over bonds and pairs of molecules."""

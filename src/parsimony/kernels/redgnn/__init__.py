@@ -1,0 +1,1 @@
+"""Relational digraphs: frontier, layer, sampling and loss."""

@@ -1,0 +1,270 @@
+"""What a dataset holds before anything is learned: counts, leaks, popularity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from parsimony.graph import KnowledgeGraph
+from parsimony.graph.distinct import distinct_triples
+from parsimony.link.data import LinkData
+from parsimony.link.leaks import THRESHOLD, find_overlaps, leaked
+from parsimony.link.popularity import popularity_ranks
+from parsimony.link.task import LinkTask
+from parsimony.metrics.ranking import Policy, Ranks
+
+__all__ = ["audit", "render"]
+
+_SPLITS = ("train", "valid", "test")
+_POLICIES: tuple[Policy, ...] = ("realistic", "optimistic", "pessimistic")
+
+
+def audit(data: LinkData, *, threshold: float = THRESHOLD) -> dict[str, Any]:
+    """Describe a link-prediction dataset and what could make its scores too good.
+
+    Parameters
+    ----------
+    data : LinkData
+    threshold : float
+        Share of pairs from which two relations count as duplicate or inverse.
+
+    Returns
+    -------
+    dict
+        JSON-able: ``name``, ``source``, ``counts``, ``degrees``, ``relations`` (one entry a
+        relation), ``overlaps`` (duplicate, inverse and symmetric relations), ``leaks`` and
+        ``unseen`` (per split), ``popularity`` (the degree-only baseline on the test queries:
+        filtered by all splits, both directions, realistic rank), ``inductive`` (the same
+        description of the test graph, or None), ``notes``.
+    """
+    report = _describe(data, threshold)
+    report["popularity"] = _popularity(data)
+    report["inductive"] = None
+    if data.inductive is not None:
+        report["inductive"] = _describe(data.inductive, threshold)
+        shared = len(set(data.entities) & set(data.inductive.entities))
+        report["inductive"]["shared_entities"] = shared
+    return report
+
+
+def _describe(data: LinkData, threshold: float) -> dict[str, Any]:
+    graph = data.graph
+    overlaps = find_overlaps(graph, threshold)
+    relation = data.relations.name
+    return {
+        "name": data.name,
+        "source": data.source,
+        "counts": _counts(data),
+        "degrees": _degrees(graph),
+        "relations": _relations(data),
+        "overlaps": [
+            {
+                "kind": o.kind,
+                "relations": [relation(o.first), relation(o.second)],
+                "shared": o.shared,
+                "shares": [round(o.share_first, 4), round(o.share_second, 4)],
+            }
+            for o in overlaps
+        ],
+        "leaks": {
+            split: {
+                "facts": len(data.triples(split)),
+                **{
+                    k: int(v.sum()) for k, v in leaked(data.triples(split), graph, overlaps).items()
+                },
+            }
+            for split in ("valid", "test")
+        },
+        "unseen": _unseen(data),
+        "notes": list(data.notes),
+    }
+
+
+def _counts(data: LinkData) -> dict[str, Any]:
+    return {
+        "entities": data.n_entities,
+        "relations": data.n_relations,
+        **{split: len(data.triples(split)) for split in _SPLITS},
+        "repeated_rows": {
+            split: len(data.triples(split)) - len(_distinct(data, split)) for split in _SPLITS
+        },
+        "self_loops": int((data.train[:, 0] == data.train[:, 2]).sum()),
+        "valid_in_test": _common(data),
+    }
+
+
+def _common(data: LinkData) -> int:
+    """Count the distinct facts that valid and test share."""
+    valid, test = _distinct(data, "valid"), _distinct(data, "test")
+    together = np.concatenate([valid, test])
+    distinct = distinct_triples(together, data.n_entities, data.n_relations)
+    return len(together) - len(distinct)
+
+
+def _distinct(data: LinkData, split: str) -> np.ndarray:
+    return distinct_triples(data.triples(split), data.n_entities, data.n_relations)
+
+
+def _degrees(graph: KnowledgeGraph) -> dict[str, float]:
+    degrees = graph.degrees
+    return {
+        "mean": round(float(degrees.mean()), 2),
+        "median": float(np.median(degrees)),
+        "p90": float(np.quantile(degrees, 0.9)),
+        "max": int(degrees.max(initial=0)),
+        "isolated": int((degrees == 0).sum()),
+    }
+
+
+def _relations(data: LinkData) -> list[dict[str, Any]]:
+    """Return facts per split and the mean number of objects a subject and subjects an object."""
+    size = {
+        split: np.bincount(data.triples(split)[:, 1], minlength=data.n_relations)
+        for split in _SPLITS
+    }
+    distinct = _distinct(data, "train")
+    facts = np.bincount(distinct[:, 1], minlength=data.n_relations)
+    ends = {}
+    for name, column in (("subjects", 0), ("objects", 2)):
+        # One integer for (relation, entity), as in popularity_counts.
+        keys = distinct[:, 1].astype(np.int64) * data.n_entities + distinct[:, column]
+        ends[name] = np.bincount(np.unique(keys) // data.n_entities, minlength=data.n_relations)
+    return [
+        {
+            "relation": name,
+            **{split: int(size[split][r]) for split in _SPLITS},
+            "subjects": int(ends["subjects"][r]),
+            "objects": int(ends["objects"][r]),
+            "objects_per_subject": round(float(facts[r] / max(ends["subjects"][r], 1)), 2),
+            "subjects_per_object": round(float(facts[r] / max(ends["objects"][r], 1)), 2),
+        }
+        for r, name in enumerate(data.relations)
+    ]
+
+
+def _unseen(data: LinkData) -> dict[str, dict[str, int]]:
+    """Count entities and relations without a training fact, and the facts that need them."""
+    entity = np.zeros(data.n_entities, dtype=bool)
+    entity[data.train[:, [0, 2]]] = True
+    relation = np.zeros(data.n_relations, dtype=bool)
+    relation[data.train[:, 1]] = True
+    report = {}
+    for split in ("valid", "test"):
+        triples = data.triples(split)
+        new_entity, new_relation = ~entity[triples[:, [0, 2]]], ~relation[triples[:, 1]]
+        report[split] = {
+            "entities": len(np.unique(triples[:, [0, 2]][new_entity])),
+            "relations": len(np.unique(triples[:, 1][new_relation])),
+            "facts": int((new_entity.any(axis=1) | new_relation).sum()),
+        }
+    return report
+
+
+def _popularity(data: LinkData) -> dict[str, Any]:
+    queries = LinkTask(data).queries("test")
+    greater, equal = popularity_ranks(queries)
+    relation = queries.answer_relation.astype(np.int64)
+    direction = (relation >= data.n_relations).astype(np.int8)
+    ranks = Ranks(greater, equal, relation % data.n_relations, direction)
+    metrics = {policy: ranks.metrics(policy) for policy in _POLICIES}
+    return {
+        "split": "test",
+        "policy": "realistic",
+        "metrics": metrics["realistic"],
+        "optimistic": metrics["optimistic"],
+        "pessimistic": metrics["pessimistic"],
+        "n_queries": len(greater),
+    }
+
+
+def render(report: dict[str, Any], *, top: int = 15) -> str:
+    """Return an audit as text.
+
+    Parameters
+    ----------
+    report : dict
+        From :func:`audit`.
+    top : int
+        Relations and overlaps shown at most.
+    """
+    lines = _render_graph(report, top)
+    if report["inductive"] is not None:
+        shared = report["inductive"]["shared_entities"]
+        lines += ["", f"test graph, {shared:,} entities shared with the training graph:"]
+        lines += ["  " + line for line in _render_graph(report["inductive"], top)]
+    baseline = report["popularity"]
+    metrics = baseline["metrics"]
+    lines += [
+        "",
+        f"degree-only baseline, test, {baseline['n_queries']:,} queries: "
+        f"MRR {metrics['mrr']:.3f}  Hits@1 {metrics['hits@1']:.3f}  "
+        f"Hits@10 {metrics['hits@10']:.3f}",
+        "  (each candidate scored by how often it answers the relation: mere popularity)",
+    ]
+    return "\n".join(lines)
+
+
+def _render_graph(report: dict[str, Any], top: int) -> list[str]:
+    c, d = report["counts"], report["degrees"]
+    lines = [
+        f"{report['name']}: {c['entities']:,} entities, {c['relations']:,} relations, "
+        f"{c['train']:,} / {c['valid']:,} / {c['test']:,} facts (train / valid / test)",
+    ]
+    if report["source"]:
+        lines.append(f"source: {report['source']}")
+    lines.append(
+        f"degree: mean {d['mean']:g}, median {d['median']:g}, 90% ≤ {d['p90']:g}, "
+        f"max {d['max']:,}; {d['isolated']:,} entities without a training fact"
+    )
+    repeated = ", ".join(f"{n:,} in {split}" for split, n in c["repeated_rows"].items() if n)
+    lines.append(
+        f"repeated rows: {repeated or 'none'}; self-loops: {c['self_loops']:,}; "
+        f"facts in both valid and test: {c['valid_in_test']:,}"
+    )
+    lines += ["", *_render_relations(report["relations"], top), ""]
+    lines += _render_overlaps(report["overlaps"], top)
+    for split, leak in report["leaks"].items():
+        share = {k: f"{v:,} ({v / max(leak['facts'], 1):.1%})" for k, v in leak.items()}
+        lines.append(
+            f"{split} given away by train: itself {share['exact']}, by an inverse "
+            f"{share['inverse']}, by a duplicate {share['duplicate']}; its two entities are "
+            f"linked somehow {share['linked']}"
+        )
+    for split, new in report["unseen"].items():
+        lines.append(
+            f"{split} without a training fact: {new['entities']:,} entities, "
+            f"{new['relations']:,} relations, in {new['facts']:,} facts"
+        )
+    return lines + [f"note: {note}" for note in report["notes"]]
+
+
+def _render_relations(relations: list[dict[str, Any]], top: int) -> list[str]:
+    shown = sorted(relations, key=lambda row: -row["train"])[:top]
+    width = min(max([len(row["relation"]) for row in shown] + [8]), 48)
+    lines = [f"{'relation':<{width}}     train   valid    test  objects/subject  subjects/object"]
+    for row in shown:
+        name = row["relation"]
+        name = name if len(name) <= width else name[: width - 1] + "…"
+        lines.append(
+            f"{name:<{width}} {row['train']:>9,} {row['valid']:>7,} {row['test']:>7,} "
+            f"{row['objects_per_subject']:>16,.2f} {row['subjects_per_object']:>16,.2f}"
+        )
+    if len(relations) > top:
+        lines.append(f"… and {len(relations) - top:,} more")
+    return lines
+
+
+def _render_overlaps(overlaps: list[dict[str, Any]], top: int) -> list[str]:
+    if not overlaps:
+        return ["no duplicate, inverse or symmetric relations"]
+    lines = []
+    for o in overlaps[:top]:
+        first, second = o["relations"]
+        names = first if o["kind"] == "symmetric" else f"{first} ~ {second}"
+        low, high = sorted(o["shares"])
+        shares = f"{low:.0%}" if low == high else f"{low:.0%} to {high:.0%}"
+        lines.append(f"{o['kind']}: {names} ({o['shared']:,} pairs, {shares})")
+    if len(overlaps) > top:
+        lines.append(f"… and {len(overlaps) - top:,} more such relations")
+    return lines

@@ -1,0 +1,243 @@
+"""What every method of link prediction can do once it scores queries."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.base import Estimator
+from parsimony.errors import UsageError
+from parsimony.link.data import LinkData
+from parsimony.link.task import LinkTask, QuerySet
+from parsimony.metrics import Ranks
+from parsimony.run.folder import RunFolder
+from parsimony.run.progress import Progress
+
+IntArray = npt.NDArray[np.int32]
+
+
+class Query(TypedDict, total=False):
+    """A question by names: one of head and tail, and the relation."""
+
+    head: str
+    relation: str
+    tail: str
+
+
+class LinkEstimator(Estimator):
+    """Evaluate, predict and persist over ``_rank`` and ``_score``."""
+
+    task_: LinkTask
+    resolved_: Any
+
+    @abstractmethod
+    def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
+        """Filtered ranks of all answers of a query set."""
+
+    @abstractmethod
+    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
+        """Scores of all test entities: (n_queries, n_entities)."""
+
+    @abstractmethod
+    def _tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Named arrays of the model."""
+
+    @abstractmethod
+    def _restore(self, task: LinkTask, config: dict[str, Any], tensors: dict[str, Any]) -> None:
+        """Become the fitted estimator of a run folder."""
+
+    @abstractmethod
+    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Probabilities of all entities from one query's scores (n_entities,), uncalibrated."""
+
+    @property
+    def _unreached(self) -> float:
+        """The score of entities that the method does not reach from a query."""
+        return 0.0 if self.resolved_.unreached == "zero" else -np.inf
+
+    # ---- measuring ---------------------------------------------------------------------------
+
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+        """Filtered ranking of a split, heads and tails (design.md §3).
+
+        ``seed`` is that of the bootstrap behind the intervals.
+
+        Returns
+        -------
+        dict
+            ``split, policy, metrics, optimistic, pessimistic, interval, n_queries, per_relation``
+            and ``seconds, queries_per_second``.
+        """
+        self._require_fitted()
+        queries = self.task_.queries(split)  # type: ignore[arg-type]
+        begin = time.perf_counter()
+        with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
+            ranks = self._rank(queries, progress)
+        seconds = time.perf_counter() - begin
+        names = [self.task_.data.relations.name(i) for i in range(self.task_.n_relations)]
+        return {
+            "split": split,
+            **ranks.summary(seed),
+            "per_relation": ranks.per_relation(names),
+            "seconds": seconds,
+            "queries_per_second": len(queries) / seconds,
+        }
+
+    def ranks(self, split: str = "test", *, quiet: bool = True) -> Ranks:
+        """Filtered rank of every answer of a split, in the order of the task's queries."""
+        self._require_fitted()
+        queries = self.task_.queries(split)  # type: ignore[arg-type]
+        with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
+            return self._rank(queries, progress)
+
+    def score(self, queries: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Scores of all entities for queries (n, 2) of entity and relation id (r + R: heads)."""
+        self._require_fitted()
+        pairs = np.asarray(queries, np.int32).reshape(-1, 2)
+        return self._score(np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
+
+    # ---- predicting --------------------------------------------------------------------------
+
+    def encode(self, query: Query) -> tuple[int, int]:
+        """(entity, relation) ids of a query by names; relation r + R asks for heads.
+
+        Raises
+        ------
+        UsageError
+            Not exactly one of head and tail.
+        UnknownEntity, UnknownRelation
+            With the nearest known name.
+        """
+        data = self.task_.test_data
+        head, tail = query.get("head"), query.get("tail")
+        if (head is None) == (tail is None):
+            raise UsageError(
+                "a query names either its head or its tail", remedy="give one of --head, --tail"
+            )
+        relation = data.relations.index(query["relation"])
+        if head is not None:
+            return data.entities.index(head), relation
+        assert tail is not None
+        return data.entities.index(tail), relation + self.task_.n_relations
+
+    def predict(
+        self,
+        head: str | None = None,
+        relation: str = "",
+        tail: str | None = None,
+        *,
+        top: int = 10,
+        candidates: Sequence[str] | None = None,
+        drop_known: bool = False,
+    ) -> dict[str, Any]:
+        """The best answers to (head, relation, ?) or (?, relation, tail).
+
+        Parameters
+        ----------
+        top
+            How many answers.
+        candidates
+            Entities to choose among; all by default.
+        drop_known
+            Leave out facts of any split.
+
+        Returns
+        -------
+        dict
+            ``{"query", "answers": [{"entity", "score", "probability"}]}``; entities that the
+            method does not reach from the query are no answers unless they are candidates. The
+            probability is uncalibrated: a reasoner's is the softmax over all entities, rules give
+            their confidence.
+        """
+        query = Query(relation=relation)
+        if head is not None:
+            query["head"] = head
+        if tail is not None:
+            query["tail"] = tail
+        answers = self.predict_batch([query], top=top, candidates=candidates, drop_known=drop_known)
+        return next(answers)
+
+    def predict_batch(
+        self,
+        queries: Sequence[Query],
+        *,
+        top: int = 10,
+        candidates: Sequence[str] | None = None,
+        drop_known: bool = False,
+        batch: int = 64,
+    ) -> Iterator[dict[str, Any]]:
+        """``predict`` for many queries, scored in batches, in the order given."""
+        self._require_fitted()
+        if top < 1:
+            raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 10")
+        data = self.task_.test_data
+        allowed = None
+        if candidates is not None:
+            allowed = np.array([data.entities.index(name) for name in candidates], np.int64)
+        ids = np.array([self.encode(query) for query in queries], np.int32).reshape(-1, 2)
+        known = self.task_.filters(not self.task_.inductive)
+        for at in range(0, len(ids), batch):
+            part = ids[at : at + batch]
+            scores = self.score(part)
+            ptr, answers = known(part[:, 0], part[:, 1])
+            for i, row in enumerate(scores):
+                probability = self.probability(row)
+                keep = row != self._unreached
+                if allowed is not None:
+                    keep = np.isin(np.arange(len(row)), allowed)
+                if drop_known:
+                    keep[answers[ptr[i] : ptr[i + 1]]] = False
+                index = np.flatnonzero(keep)
+                best = index[np.argsort(-row[index], kind="stable")[:top]]
+                yield {
+                    "query": dict(queries[at + i]),
+                    "answers": [
+                        {
+                            "entity": data.entities.name(int(e)),
+                            "score": float(row[e]),
+                            "probability": float(probability[e]),
+                        }
+                        for e in best
+                    ],
+                }
+
+    # ---- persistence -------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """What config.toml holds of a fitted estimator."""
+        parameters = {k: v for k, v in self.resolved_.model_dump().items() if v is not None}
+        data = self.task_.data
+        return {
+            "method": self.method,
+            "task": self.task_.name,
+            "data": {"name": data.name, "source": data.source, "hash": data.content_hash},
+            "protocol": self.task_.protocol,
+            "parameters": parameters,
+        }
+
+    def write(self, run: RunFolder) -> None:
+        """Write model and data into an open run folder."""
+        self.task_.data.save(run.path / "data")
+        run.save_model(self._tensors())
+
+    @classmethod
+    def load(cls, path: Path | str) -> LinkEstimator:
+        """Read a run folder.
+
+        Raises
+        ------
+        MissingRun, CorruptRun, RunVersionError
+            Not a run folder, a damaged one, or one of another version.
+        """
+        run = RunFolder.open(Path(path))
+        config = run.config
+        data = LinkData.load(run.path / "data")
+        self = cls()
+        self._restore(LinkTask(data, config.get("protocol", "redgnn")), config, run.load_model())
+        return self

@@ -1,0 +1,235 @@
+"""Reasons of a trained reasoner: the explanation of an answer, and its rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal
+
+import numpy as np
+
+from parsimony.errors import InvalidParameter, suggest
+from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
+from parsimony.explain.explanation import Direction
+from parsimony.graph import KnowledgeGraph
+from parsimony.knowledge import Rule, count_rules
+from parsimony.link.reasoning.backward_cone import (
+    Cone,
+    Walk,
+    as_fact,
+    as_tensors,
+    backward_cone,
+    best_walks,
+    choose_walks,
+    contributions,
+    deletion_drop,
+)
+from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
+
+LONGEST_RULE = 3  # counting four atoms on a dense graph (umls) takes minutes
+PATH_ORDER = {
+    "contribution": "First the path that adds most to the score; the weight is its attention.",
+    "attention": "By weight, the product of attention.",
+}
+CANDIDATES = 40  # walks of largest attention among which the evidence is chosen
+
+
+def rule_of(walk: Walk, relation: int, names: Any, n_relations: int) -> Rule | None:
+    """The path rule that a walk is an instance of; None where it is too long or trivial.
+
+    ``relation`` r + R asks for heads: the walk then runs from Y to X and is turned round.
+    """
+    steps = [(r % n_relations, r >= n_relations) for _, r, _ in walk]
+    if relation >= n_relations:
+        steps = [(r, not inverse) for r, inverse in reversed(steps)]
+    head = relation % n_relations
+    if not steps or len(steps) > LONGEST_RULE or steps == [(head, False)]:
+        return None
+    return Rule.from_path(names.name(head), [(names.name(r), inverse) for r, inverse in steps])
+
+
+def check_choices(n_paths: int, draws: int, choose: str) -> None:
+    """Refuse what no explanation can be made by.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    if n_paths < 1 or draws < 1:
+        raise InvalidParameter(f"n_paths and draws must be at least 1. Got {n_paths}, {draws}")
+    if choose not in PATH_ORDER:
+        raise InvalidParameter(
+            f"no way to choose paths {choose!r}",
+            remedy=suggest(choose, PATH_ORDER) or f"one of {', '.join(PATH_ORDER)}",
+        )
+
+
+def explain_answer(
+    reasoner: Any,
+    head: str,
+    relation: str,
+    tail: str,
+    *,
+    n_paths: int = 5,
+    draws: int = 20,
+    seed: int = 0,
+    choose: Literal["contribution", "attention"] = "contribution",
+) -> Explanation:
+    """Why the model gives (head, relation, tail) its score.
+
+    Parameters
+    ----------
+    n_paths
+        How many paths to name.
+    draws
+        Random deletions that the evidence is compared with.
+    seed
+        Of the random deletions.
+    choose
+        Among the walks of largest attention, those whose facts add most to the score
+        ("contribution"), or those of largest attention alone ("attention").
+
+    Raises
+    ------
+    UnknownEntity, UnknownRelation
+        With the nearest known name.
+    InvalidParameter
+        A count below 1, or an unknown ``choose``.
+    """
+    check_choices(n_paths, draws, choose)
+    task, data = reasoner.task_, reasoner.task_.test_data
+    graph, n_relations = task.test_graph, task.n_relations
+    u, r, v = data.entities.index(head), data.relations.index(relation), data.entities.index(tail)
+    weights = as_tensors(reasoner.weights_)
+    active = _without(graph, u, r, v)
+    cone = backward_cone(
+        graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
+    )
+    walks = best_walks(cone, n_relations, max(CANDIDATES, n_paths))
+    if choose == "contribution" and walks:
+        share = contributions(cone, reasoner.architecture_, weights)
+        walks = choose_walks(cone, share, n_relations, walks, n_paths)
+    walks = walks[:n_paths]
+    faithfulness = None
+    if walks:
+        facts = {as_fact(step, n_relations) for _, walk in walks for step in walk}
+        deleted, random, n_deleted = deletion_drop(
+            cone, reasoner.architecture_, weights, n_relations, facts,
+            draws=draws, generator=rng(seed, "deletion", u, r, v),
+        )  # fmt: skip
+        faithfulness = Faithfulness(deleted, random, n_deleted, draws)
+    # Like the paths: on the graph without the asked fact, which is no reason for itself.
+    row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active)[0]
+    _, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
+    others = np.ones(len(row), bool)
+    others[answers] = False
+    others[v] = False
+    rank = 1 + (row[others] > row[v]).sum() + (row[others] == row[v]).sum() / 2
+    rules = {rule_of(walk, r, data.relations, n_relations): None for _, walk in walks}
+    counted = count_rules([rule for rule in rules if rule is not None], graph)
+    labels = {
+        name: data.label(name)
+        for name in {
+            data.entities.name(int(e))
+            for layer in cone.layers
+            for e in np.concatenate([layer.source, layer.target])
+        }
+        | {head, tail}
+    }
+    return Explanation(
+        query=(head, relation, tail),
+        score=float(row[v]),
+        probability=float(reasoner.probability(row)[v]),
+        rank=float(rank),
+        paths=tuple(Path(w, tuple(_step(s, data, n_relations) for s in walk)) for w, walk in walks),
+        rules=tuple(counted),
+        subgraph=tuple(_evidence(cone, data, n_relations)),
+        faithfulness=faithfulness,
+        labels={k: label for k, label in labels.items() if label != k},
+        model=reasoner.method,
+        known=task.split_of(u, r, v) or "no",
+        path_order=PATH_ORDER[choose],
+    )
+
+
+def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> Any:
+    """All facts but the asked one: a fact is no reason for itself."""
+    active = np.ones(max(len(graph), 1), np.uint8)
+    active[: len(graph)][np.all(graph.triples == np.array([u, r, v], np.int32), axis=1)] = 0
+    return active
+
+
+def _step(step: tuple[int, int, int], data: Any, n_relations: int) -> Step:
+    h, r, t = as_fact(step, n_relations)
+    direction: Direction = "inverse" if step[1] >= n_relations else "forward"
+    return Step(data.entities.name(h), data.relations.name(r), data.entities.name(t), direction)
+
+
+def _evidence(cone: Cone, data: Any, n_relations: int) -> list[EvidenceEdge]:
+    """The cone's edges by names; identity edges are left out."""
+    edges = []
+    for number, layer in enumerate(cone.layers, 1):
+        for s, r, o, alpha in zip(
+            layer.source.tolist(), layer.relation.tolist(), layer.target.tolist(),
+            layer.alpha.tolist(), strict=True,
+        ):  # fmt: skip
+            if r < 2 * n_relations:
+                step = _step((s, r, o), data, n_relations)
+                edges.append(
+                    EvidenceEdge(number, step.head, step.relation, step.tail, step.direction, alpha)
+                )
+    return edges
+
+
+def read_rules_out(
+    reasoner: Any,
+    *,
+    top: int = 100,
+    samples: int | None = None,
+    n_paths: int = 3,
+    min_support: int = 2,
+    quiet: bool = True,
+) -> list[Rule]:
+    """Path rules that the model's best walks follow, counted on the training graph.
+
+    Of every relation ``samples`` training facts are asked, each with itself taken out of the
+    graph; the walks of largest attention to the true answer become rules. Support and confidence
+    are counted on the graph, not taken from the model.
+
+    Parameters
+    ----------
+    top
+        Most rules.
+    samples
+        Facts asked a relation; by default so many that all relations together ask about 240.
+    n_paths
+        Walks taken an answer.
+    min_support
+        Rules with less support are left out.
+    quiet
+        Show no progress.
+    """
+    task = reasoner.task_
+    graph, n_relations = task.train_graph, task.n_relations
+    weights = as_tensors(reasoner.weights_)
+    if samples is None:
+        samples = max(1, min(20, 240 // n_relations))
+    generator = rng(int(reasoner.resolved_.seed), "rules")
+    names = task.data.relations
+    seen: Counter[Rule] = Counter()
+    of_relation = [np.flatnonzero(graph.triples[:, 1] == r) for r in range(n_relations)]
+    asked = np.concatenate([generator.permutation(rows)[:samples] for rows in of_relation])
+    with Progress(len(asked), "reading rules out", quiet=quiet) as progress:
+        for u, r, v in graph.triples[asked].tolist():
+            cone = backward_cone(
+                graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v,
+                _without(graph, u, r, v),
+            )  # fmt: skip
+            for weight, walk in best_walks(cone, n_relations, n_paths, beam=8):
+                rule = rule_of(walk, r, names, n_relations)
+                if rule is not None:
+                    seen[rule] += weight  # type: ignore[assignment]
+            progress.advance(1)
+    counted = [rule for rule in count_rules(list(seen), graph) if rule.support >= min_support]
+    counted.sort(key=lambda rule: (-rule.confidence, -rule.support, str(rule)))
+    return counted[:top]

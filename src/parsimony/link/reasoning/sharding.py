@@ -1,0 +1,215 @@
+"""Forward passes and gradients of batches on threads.
+
+A batch is cut into one shard a thread; every shard expands, propagates and differentiates on its
+own buffers, and the gradients are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from parsimony.errors import TrainingDiverged
+from parsimony.graph import KnowledgeGraph
+from parsimony.kernels.ranking import filtered_counts
+from parsimony.kernels.redgnn.frontier import Frontier
+from parsimony.link.reasoning.architecture import Architecture
+from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.weights import Weights
+from parsimony.link.task import Filter, QuerySet, training_batch
+from parsimony.metrics import Ranks
+from parsimony.run.progress import Progress
+
+IntArray = npt.NDArray[np.int32]
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Shards are the parallelism; torch's own threads would only compete with them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def share_out(cost: npt.NDArray[np.float64], n: int) -> list[IntArray]:
+    """Cut items into ``n`` shares of nearly equal cost: the dearest first, to the least laden."""
+    share = np.empty(len(cost), np.int32)
+    load = np.zeros(n)
+    for i in np.argsort(-cost, kind="stable"):
+        share[i] = np.argmin(load)
+        load[share[i]] += cost[i]
+    return [np.flatnonzero(share == k).astype(np.int32) for k in range(n)]
+
+
+class Engine:
+    """Forward passes and gradients of batches on a pool of threads.
+
+    Parameters
+    ----------
+    graph
+        Facts to walk.
+    architecture
+        Dimensions and options of the model.
+    threads
+        Number of shards a batch.
+    device
+        "cpu" runs the fused kernels; anything else the plain torch form on that device.
+    """
+
+    def __init__(
+        self, graph: KnowledgeGraph, architecture: Architecture, threads: int, device: str = "cpu"
+    ) -> None:
+        self.graph, self.architecture, self.threads = graph, architecture, threads
+        if device == "cpu":
+            make: Callable[[], Any] = lambda: Propagation(  # noqa: E731
+                graph.digraph, graph.n_entities, architecture
+            )
+        else:
+            from parsimony.link.reasoning.torch_device import PlainPropagation
+
+            make = lambda: PlainPropagation(  # noqa: E731
+                graph.digraph, graph.n_entities, architecture, device
+            )
+            threads = 1
+        self.shards = [make() for _ in range(threads)]
+        # OpenMP counts threads for each calling thread, so every worker must ask for one.
+        self._pool = (
+            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+            if threads > 1
+            else None
+        )
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _map(self, function: Callable[[int], Any], n: int) -> list[Any]:
+        if self._pool is None or n == 1:
+            return [function(i) for i in range(n)]
+        return list(self._pool.map(function, range(n)))
+
+    def step(
+        self,
+        weights: Weights,
+        gradients: list[Weights],
+        queries: IntArray,
+        active: npt.NDArray[np.uint8],
+        seed: int,
+        known: Filter | None = None,
+    ) -> float:
+        """Loss of a batch of (head, relation, answer) rows; its gradient in ``gradients[0]``.
+
+        ``known`` names the answers that the partition sums leave out.
+        """
+        parts = [queries]
+        if len(self.shards) > 1:
+            shares = share_out(self.reach[queries[:, 0]], min(len(self.shards), len(queries)))
+            parts = [queries[share] for share in shares]
+
+        def work(i: int) -> float:
+            gradients[i].flat.fill(0)
+            batch = training_batch(parts[i], self.architecture.n_relations, known)
+            return float(
+                self.shards[i].loss_and_gradient(
+                    weights, batch, active, gradients[i],
+                    train_seed=seed * len(self.shards) + i,
+                )
+            )  # fmt: skip
+
+        loss = float(sum(self._map(work, len(parts))))
+        for other in gradients[1 : len(parts)]:
+            gradients[0].flat += other.flat
+        return loss
+
+    def frontiers(
+        self,
+        weights: Weights,
+        head: IntArray,
+        relation: IntArray,
+        batch: int,
+        active: npt.NDArray[np.uint8] | None = None,
+    ) -> Iterator[tuple[slice, Frontier, npt.NDArray[Any], int]]:
+        """Score batches of queries: (which, frontier, row scores, shard).
+
+        ``active`` marks the facts to walk, all of them by default.
+        """
+        if active is None:
+            active = np.ones(max(len(self.graph), 1), np.uint8)
+        slices = [slice(i, min(i + batch, len(head))) for i in range(0, len(head), batch)]
+        for at in range(0, len(slices), len(self.shards)):
+            group = slices[at : at + len(self.shards)]
+
+            def work(i: int, group: list[slice] = group) -> tuple[Frontier, npt.NDArray[Any]]:
+                which = group[i]
+                frontier, scores = self.shards[i].forward(
+                    weights, head[which], relation[which], active
+                )
+                return frontier, scores
+
+            for i, (frontier, scores) in enumerate(self._map(work, len(group))):
+                yield group[i], frontier, scores, i
+
+    def rank(
+        self,
+        weights: Weights,
+        queries: QuerySet,
+        batch: int,
+        *,
+        unreached: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Ranks:
+        """Filtered ranks of all answers of a query set.
+
+        Raises
+        ------
+        TrainingDiverged
+            A score is NaN.
+        """
+        greater = np.empty(len(queries.answer), np.int64)
+        equal = np.empty(len(queries.answer), np.int64)
+        for which, frontier, scores, i in self.frontiers(
+            weights, queries.head, queries.relation, batch
+        ):
+            if np.isnan(scores).any():  # no score is above NaN: it would rank first
+                raise TrainingDiverged("a score is NaN", remedy="lower lr (--set lr=…)")
+            a, k = queries.answer_ptr, queries.known_ptr
+            answers = slice(a[which.start], a[which.stop])
+            known = slice(k[which.start], k[which.stop])
+            scratch = self.shards[i].scratch
+            filtered_counts(
+                frontier.ptr, frontier.node, frontier.row, scores, self.graph.n_entities,
+                unreached,
+                k[which.start : which.stop + 1] - k[which.start], queries.known[known],
+                a[which.start : which.stop + 1] - a[which.start], queries.answer[answers],
+                scratch.stamp, scratch.position, scratch.tick, greater[answers], equal[answers],
+            )  # fmt: skip
+            if progress is not None:
+                progress.advance(which.stop - which.start)
+        relation = queries.answer_relation
+        n_relations = self.architecture.n_relations
+        return Ranks(greater, equal, relation % n_relations, relation // n_relations)
+
+    @cached_property
+    def reach(self) -> npt.NDArray[np.float64]:
+        """What a query from each entity costs, roughly: the root of its two-step walks."""
+        indptr, neighbour = self.graph.digraph[:2]
+        degree = np.diff(indptr)
+        source = np.repeat(np.arange(len(degree)), degree)
+        walks = np.bincount(source, 1.0 + degree[neighbour], len(degree))
+        return np.sqrt(1.0 + walks.astype(np.float64))
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations counted so far (formula: propagation.py)."""
+        return float(sum(shard.counts.flops for shard in self.shards))

@@ -1,0 +1,370 @@
+"""Method "rules": mine path rules from the training facts, answer by them, say which ones.
+
+Learning is counting; what validation selects is how confidences are smoothed and combined and how
+many rules of a relation speak. The model is its rules: ``knowledge()`` prints them, ``fit(task,
+knowledge=rules)`` takes edited ones back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from parsimony import base
+from parsimony.errors import CorruptRun, EmptySplit
+from parsimony.graph import KnowledgeGraph
+from parsimony.knowledge.rule_counts import encode_rule, relation_names
+from parsimony.knowledge.rule_mining import mine_rules
+from parsimony.knowledge.rule_walks import without_facts
+from parsimony.knowledge.rules import Rule, format_rules
+from parsimony.link.estimator import LinkEstimator
+from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
+from parsimony.link.task import LinkTask, QuerySet
+from parsimony.metrics import Ranks
+from parsimony.run.atomic import write_atomic
+from parsimony.run.cost import Ledger
+from parsimony.run.folder import RunFolder
+from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
+
+__all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
+
+IntArray = npt.NDArray[np.int32]
+
+SMOOTHINGS = (1.0, 5.0, 20.0)
+AGGREGATIONS = ("max", "noisy-or")
+SHARES = (100, None)  # most rules a relation; None: all that were mined
+
+
+class RuleReasonerParameters(base.Parameters):
+    """Parameters of rule mining and of answering by rules."""
+
+    max_length: int | None = Field(
+        None, ge=1, le=3, description="most body atoms, 1 … 3; chosen by the graph where left out"
+    )
+    min_support: int = Field(3, ge=1, description="least facts that a rule must explain, ≥ 1")
+    min_confidence: float = Field(0.02, ge=0, le=1, description="least confidence, in [0, 1]")
+    per_relation: int = Field(2000, ge=1, description="most rules kept for a relation, ≥ 1")
+    aggregation: Literal["max", "noisy-or"] | None = Field(
+        None, description="max or noisy-or; selected on validation where left out"
+    )
+    smoothing: float | None = Field(
+        None, ge=0, description="wrong pairs added to a rule; selected on validation if left out"
+    )
+    speaking: int | None = Field(
+        None, ge=1, description="most rules used for a relation; selected where left out"
+    )
+    unreached: Literal["zero", "below"] = Field(
+        "zero", description="score of entities that no rule reaches; both rank them last"
+    )
+    protocol: Literal["redgnn", "grail"] = Field("redgnn", description="inductive protocol")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap, ≥ 0")
+
+
+class RuleReasoner(LinkEstimator):
+    """Path rules with exact evidence, combined by noisy-or or maximum."""
+
+    method: ClassVar[str] = "rules"
+    Parameters: ClassVar[type[base.Parameters]] = RuleReasonerParameters
+
+    resolved_: Any
+    rules_: list[Rule]
+
+    def prepare(self, task: LinkTask, *, epochs: int | None = None) -> dict[str, Any]:
+        """Return what config.toml will hold; what validation selects stands with the model."""
+        self.task_, self.resolved_ = task, self.parameters
+        return self.config()
+
+    def fit(
+        self,
+        task: LinkTask,
+        *,
+        run: RunFolder | None = None,
+        knowledge: Iterable[Rule] | None = None,
+        quiet: bool = True,
+        **_: Any,
+    ) -> RuleReasoner:
+        """Mine on the training facts, or take rules as given, and select on validation.
+
+        Parameters
+        ----------
+        task
+            Link prediction on one graph or an inductive pair.
+        run
+            A run folder to log to.
+        knowledge
+            Rules to use instead of mined ones, for instance edited ones.
+
+        Raises
+        ------
+        UnknownRelation, InvalidParameter
+            Given rules that do not fit the graph.
+        """
+        begin = time.perf_counter()
+        given = self.parameters
+        ledger = Ledger(parameters=0, labels=task.n_labels)
+        if knowledge is None:
+            rules = mine_rules(
+                task.train_graph,
+                max_length=given.max_length,
+                min_support=given.min_support,
+                min_confidence=given.min_confidence,
+                per_relation=given.per_relation,
+            )
+        else:
+            rules = RuleScorer(knowledge, task.train_graph).rules
+        self.task_, self.history_ = task, []
+        best: tuple[float, int] | None = None
+        choices = list(
+            itertools.product(
+                AGGREGATIONS if given.aggregation is None else (given.aggregation,),
+                SMOOTHINGS if given.smoothing is None else (given.smoothing,),
+                SHARES if given.speaking is None and knowledge is None else (given.speaking,),
+            )
+        )
+        try:
+            valid = task.queries("valid") if len(choices) > 1 else None
+        except EmptySplit:  # nothing to select on: the first choice
+            valid = None
+        resolved, kept = [], []
+        for i, (aggregation, smoothing, speaking) in enumerate(choices if valid else choices[:1]):
+            values = {"aggregation": aggregation, "smoothing": smoothing, "speaking": speaking}
+            resolved.append(given.model_copy(update=values))
+            kept.append(_most_sure(rules, speaking, smoothing))
+            self.resolved_, self.rules_ = resolved[i], kept[i]
+            self._scorers: dict[str, RuleScorer] = {}
+            if valid is None:
+                best = (0.0, 0)
+                break
+            with Progress(len(valid), "selecting", quiet=quiet) as progress:
+                mrr = self._rank(valid, progress).summary(0)["metrics"]["mrr"]
+            entry = {"epoch": i, "valid_mrr": mrr, "rules": len(kept[i]), **values}
+            self.history_.append(entry)
+            if run is not None:
+                run.log(**{name: value for name, value in entry.items() if value is not None})
+            if best is None or mrr > best[0]:
+                best = (mrr, i)
+        assert best is not None
+        self.best_epoch_ = best[1]
+        self.resolved_, self.rules_ = resolved[best[1]], kept[best[1]]
+        self._scorers = {}
+        self.parameters_count_ = ledger.parameters = len(self.rules_)
+        ledger.add()
+        self.ledger_ = ledger
+        self.seconds_ = time.perf_counter() - begin
+        return self
+
+    def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Rule]:
+        """Return the rules, most confident first, with the evidence of the training facts."""
+        self._require_fitted()
+        return self.rules_[:top]
+
+    # ---- scoring -----------------------------------------------------------------------------
+
+    def scorer(self, graph: KnowledgeGraph) -> RuleScorer:
+        """Return the rules ready to answer on a graph (made once)."""
+        key = graph.content_hash
+        if key not in self._scorers:
+            self._scorers[key] = RuleScorer(
+                self.rules_,
+                graph,
+                aggregation=self.resolved_.aggregation,
+                smoothing=self.resolved_.smoothing,
+            )
+        return self._scorers[key]
+
+    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
+        score = np.maximum(row, 0.0).astype(np.float64)
+        noisy_or: npt.NDArray[np.float64] = -np.expm1(-score)
+        return noisy_or if self.resolved_.aggregation == "noisy-or" else score
+
+    def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
+        greater, equal = self.scorer(queries.graph).rank(
+            queries, unreached=self._unreached, progress=progress
+        )
+        relation = queries.answer_relation
+        n = self.task_.n_relations
+        return Ranks(greater, equal, relation % n, relation // n)
+
+    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
+        scores = self.scorer(self.task_.test_graph).score(head, relation)
+        if self._unreached:
+            scores[scores == 0] = self._unreached
+        return scores
+
+    # ---- reasons -----------------------------------------------------------------------------
+
+    def explain(
+        self,
+        head: str,
+        relation: str,
+        tail: str,
+        *,
+        n_paths: int = 5,
+        draws: int = 20,
+        seed: int = 0,
+    ) -> Any:
+        """Say which rules lead from head to tail, by which facts, and what deleting them does.
+
+        The fact asked for is taken out of the graph first, if it is there. Faithfulness compares
+        deleting the named facts with deleting as many, drawn with ``seed``, that any rule walked
+        for this query.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        UnknownEntity, UnknownRelation
+        """
+        from parsimony.explain.explanation import Explanation, Faithfulness
+
+        self._require_fitted()
+        data = self.task_.test_data
+        h, t = data.entities.index(head), data.entities.index(tail)
+        r = data.relations.index(relation)
+        whole = self.scorer(self.task_.test_graph)
+        scorer = whole.on(without_facts(whole.index, [(h, r, t)]))
+        row = scorer.score(h, r)[0]
+        groundings = scorer.groundings(h, r, t, n_rules=n_paths)
+        evidence = {edge[:3] for g in groundings for walk in g.walks for edge in walk}
+        ptr, answers = self.task_.filters(not self.task_.inductive)(
+            np.array([h], np.int32), np.array([r], np.int32)
+        )
+        known = answers[ptr[0] : ptr[1]]
+        rivals = np.ones(len(row), bool)
+        rivals[known] = False
+        rivals[t] = False
+        rank = 1 + (row[rivals] > row[t]).sum() + (row[rivals] == row[t]).sum() / 2
+        faithfulness = None
+        if evidence and draws:
+            pool = sorted(scorer.walked_facts(h, r))
+            random = rng(seed, "faithfulness", h, r, t)
+            drops = [
+                self._drop(scorer, h, r, t, [pool[i] for i in chosen])
+                for chosen in (
+                    random.choice(len(pool), min(len(evidence), len(pool)), replace=False)
+                    for _ in range(draws)
+                )
+            ]
+            deleted = self._drop(scorer, h, r, t, sorted(evidence))
+            faithfulness = Faithfulness(deleted, float(np.mean(drops)), len(evidence), draws)
+        paths, subgraph = self._drawn(groundings)
+        mentioned = {head, tail} | {name for e in subgraph for name in (e.head, e.tail)}
+        return Explanation(
+            query=(head, relation, tail),
+            score=float(row[t]),
+            paths=paths,
+            rules=tuple(g.rule for g in groundings),
+            subgraph=subgraph,
+            faithfulness=faithfulness,
+            probability=float(self.probability(row)[t]),
+            rank=float(rank),
+            labels={name: data.label(name) for name in sorted(mentioned)},
+            model=self.method,
+            known=self.task_.split_of(h, r, t) or "no",
+            path_order="By weight, the confidence of the rule.",
+        )
+
+    def _drop(
+        self, scorer: RuleScorer, h: int, r: int, t: int, facts: Sequence[tuple[int, int, int]]
+    ) -> float:
+        """Return how much the score falls when facts are deleted."""
+        less = scorer.on(without_facts(scorer.index, facts))
+        return float(scorer.score(h, r)[0, t] - less.score(h, r)[0, t])
+
+    def _drawn(self, groundings: Sequence[Grounding]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the walks of groundings as paths by names, and their edges by layer."""
+        from parsimony.explain.explanation import EvidenceEdge, Path, Step
+
+        entities, relations = self.task_.test_data.entities, self.task_.test_data.relations
+        paths: list[Path] = []
+        attention: dict[tuple[int, Step], float] = {}
+        for grounding in groundings:
+            for walk in grounding.walks:
+                steps = tuple(
+                    Step(
+                        entities.name(head),
+                        relations.name(relation),
+                        entities.name(tail),
+                        "inverse" if inverse else "forward",
+                    )
+                    for head, relation, tail, inverse in walk
+                )
+                paths.append(Path(grounding.confidence, steps))
+                for layer, step in enumerate(steps, start=1):
+                    attention.setdefault((layer, step), grounding.confidence)
+        subgraph = tuple(
+            EvidenceEdge(layer, step.head, step.relation, step.tail, step.direction, weight)
+            for (layer, step), weight in attention.items()
+        )
+        return tuple(paths), subgraph
+
+    # ---- persistence -------------------------------------------------------------------------
+
+    def write(self, run: RunFolder) -> None:
+        """Write model, data and the rules as text into an open run folder."""
+        super().write(run)
+        write_atomic(run.path / "rules.txt", format_rules(self.rules_))
+
+    def _tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Heads, padded bodies (steps, -1 behind the last) and evidence, one row a rule."""
+        graph = self.task_.train_graph
+        ids = {name: i for i, name in enumerate(relation_names(graph))}
+        encoded = [encode_rule(rule, ids) for rule in self.rules_]
+        longest = max((len(path) for _, path in encoded), default=1)
+        padded = [(*path, *[-1] * (longest - len(path))) for _, path in encoded]
+        return {
+            "head": np.array([head for head, _ in encoded], np.int32),
+            "body": np.array(padded, np.int32).reshape(-1, longest),
+            "support": np.array([rule.support for rule in self.rules_], np.int64),
+            "body_count": np.array([rule.body_count for rule in self.rules_], np.int64),
+            "confidence": np.array([rule.confidence for rule in self.rules_], np.float64),
+            "smoothing": np.array([self.resolved_.smoothing]),
+            "aggregation": np.array([AGGREGATIONS.index(self.resolved_.aggregation)], np.int32),
+        }
+
+    def _restore(self, task: LinkTask, config: dict[str, Any], tensors: dict[str, Any]) -> None:
+        evidence_of = ("support", "body_count", "confidence")
+        missing = {"head", "body", "smoothing", "aggregation", *evidence_of} - set(tensors)
+        if missing:
+            raise CorruptRun(
+                f"model.safetensors does not hold {', '.join(sorted(missing))}",
+                remedy="fit again, or restore the run folder",
+            )
+        selected = {
+            "smoothing": float(tensors["smoothing"][0]),
+            "aggregation": AGGREGATIONS[int(tensors["aggregation"][0])],
+        }
+        self.task_, self._scorers = task, {}
+        self.resolved_ = self._validate(config["parameters"]).model_copy(update=selected)
+        names, n = relation_names(task.train_graph), task.n_relations
+        columns = (tensors[name].tolist() for name in evidence_of)
+        self.rules_ = []
+        for head, body, *evidence in zip(
+            tensors["head"].tolist(), tensors["body"].tolist(), *columns, strict=True
+        ):
+            steps = [(names[step % n], step >= n) for step in body if step >= 0]
+            rule = Rule.from_path(names[head], steps)
+            self.rules_.append(Rule(rule.head, rule.body, *evidence))
+        self.parameters_count_ = len(self.rules_)
+
+
+def _most_sure(rules: Sequence[Rule], most: int | None, smoothing: float) -> list[Rule]:
+    """Return the rules in their order, at most so many of each head relation."""
+    if most is None:
+        return list(rules)
+    of_head: dict[str, list[tuple[float, int]]] = {}
+    for i, rule in enumerate(rules):
+        sure = rule.support / (rule.body_count + smoothing) if rule.is_counted else rule.confidence
+        of_head.setdefault(rule.head.relation, []).append((-sure, i))
+    kept = sorted(i for ranked in of_head.values() for _, i in sorted(ranked)[:most])
+    return [rules[i] for i in kept]

@@ -1,0 +1,257 @@
+"""Link prediction: a graph, the queries of each split, what they are filtered by.
+
+Transductive data: the graph of every split is train; each epoch cuts train anew into facts to
+walk and queries to learn from. Inductive data (a set with an ``_ind`` sibling) follow RED-GNN's
+protocol by default (design.md §3): facts X/train, training queries X/valid, selection on X/test,
+final test X_ind/valid + X_ind/test on the graph X_ind/train; ``protocol="grail"`` trains on
+X/train, selects on X/valid and tests on X_ind/test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import EmptySplit, InvalidParameter
+from parsimony.graph import KnowledgeGraph
+from parsimony.graph.distinct import distinct_triples
+from parsimony.link.data import LinkData
+
+IntArray = npt.NDArray[np.int32]
+Split = Literal["train", "valid", "test"]
+
+
+@dataclass(frozen=True)
+class QuerySet:
+    """Distinct queries (head, relation, ?) of a split with their answers and filters.
+
+    ``relation`` r + R asks for heads. Of query i the answers to rank are
+    ``answer[answer_ptr[i]:answer_ptr[i + 1]]``, all answers known from any split
+    ``known[known_ptr[i]:known_ptr[i + 1]]`` (distinct).
+    """
+
+    graph: KnowledgeGraph
+    head: IntArray
+    relation: IntArray
+    answer_ptr: npt.NDArray[np.int64]
+    answer: IntArray
+    known_ptr: npt.NDArray[np.int64]
+    known: IntArray
+
+    def __len__(self) -> int:
+        """Return the number of distinct queries."""
+        return len(self.head)
+
+    @property
+    def answer_relation(self) -> IntArray:
+        """The query relation of every answer, (n_answers,)."""
+        return np.repeat(self.relation, np.diff(self.answer_ptr))
+
+
+class Batch(NamedTuple):
+    """Training queries, their answers, and what the loss leaves out of their partition sums.
+
+    Laid out as in :class:`QuerySet`; ``known`` is empty for the published loss.
+    """
+
+    head: IntArray
+    relation: IntArray
+    answer_ptr: npt.NDArray[np.int64]
+    answer: IntArray
+    known_ptr: npt.NDArray[np.int64]
+    known: IntArray
+
+
+def both_directions(triples: IntArray, n_relations: int) -> IntArray:
+    """(h, r, t) and (t, r + R, h) for every triple: (2 n, 3)."""
+    inverse = triples[:, [2, 1, 0]].copy()
+    inverse[:, 1] += n_relations
+    return np.concatenate([triples, inverse])
+
+
+def group_answers(
+    queries: IntArray, n_relations: int
+) -> tuple[IntArray, IntArray, npt.NDArray[np.int64], IntArray]:
+    """Group (head, relation, tail) rows by query: (head, relation, answer_ptr, answer)."""
+    key = queries[:, 0].astype(np.int64) * (2 * n_relations) + queries[:, 1]
+    order = np.argsort(key, kind="stable")
+    distinct, count = np.unique(key, return_counts=True)
+    ptr = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    head = (distinct // (2 * n_relations)).astype(np.int32)
+    relation = (distinct % (2 * n_relations)).astype(np.int32)
+    return head, relation, ptr, queries[order, 2].astype(np.int32)
+
+
+def training_batch(queries: IntArray, n_relations: int, known: Filter | None = None) -> Batch:
+    """Group (head, relation, tail) rows into a batch; ``known`` names the answers to leave out."""
+    grouped = group_answers(queries, n_relations)
+    head, relation, ptr, _ = grouped
+    if known is None:
+        return Batch(*grouped, np.zeros_like(ptr), np.empty(0, np.int32))
+    return Batch(*grouped, *known(head, relation))
+
+
+class Filter:
+    """All known answers of every query, over all splits of one graph."""
+
+    def __init__(self, triples: IntArray, n_entities: int, n_relations: int) -> None:
+        rows = both_directions(triples, n_relations)
+        distinct = distinct_triples(rows, n_entities, 2 * n_relations)
+        self.n_relations = n_relations
+        self._key = distinct[:, 0].astype(np.int64) * (2 * n_relations) + distinct[:, 1]
+        self._tail = distinct[:, 2].astype(np.int32)
+
+    def __call__(
+        self, head: IntArray, relation: IntArray
+    ) -> tuple[npt.NDArray[np.int64], IntArray]:
+        """Known answers of every query: (known_ptr, known)."""
+        key = head.astype(np.int64) * (2 * self.n_relations) + relation
+        low = np.searchsorted(self._key, key, "left")
+        count = np.searchsorted(self._key, key, "right") - low
+        ptr = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+        index = np.arange(ptr[-1]) - np.repeat(ptr[:-1], count) + np.repeat(low, count)
+        return ptr, self._tail[index]
+
+
+class LinkTask:
+    """Data and protocol of link prediction.
+
+    Parameters
+    ----------
+    data
+        The facts.
+    protocol
+        "redgnn" or "grail"; matters for inductive data only.
+
+    Raises
+    ------
+    InvalidParameter
+        An unknown protocol.
+    EmptySplit
+        No facts to train on.
+    """
+
+    name = "link"
+
+    def __init__(self, data: LinkData, protocol: str = "redgnn") -> None:
+        if protocol not in ("redgnn", "grail"):
+            raise InvalidParameter(
+                f"protocol must be 'redgnn' or 'grail'. Got {protocol!r}",
+                remedy="--set protocol=redgnn",
+            )
+        if not len(data.train):
+            raise EmptySplit(f"{data.name} has no training facts", remedy="fill train.txt")
+        self.data = data
+        self.protocol = protocol
+
+    @property
+    def n_relations(self) -> int:
+        """R: relations without inverses."""
+        return self.data.n_relations
+
+    @property
+    def inductive(self) -> bool:
+        """Whether the test graph has entities of its own."""
+        return self.data.inductive is not None
+
+    @cached_property
+    def train_graph(self) -> KnowledgeGraph:
+        """The facts to learn from."""
+        return _graph(self.data)
+
+    @cached_property
+    def test_graph(self) -> KnowledgeGraph:
+        """The facts walked at test time."""
+        return self.train_graph if self.data.inductive is None else _graph(self.data.inductive)
+
+    @property
+    def test_data(self) -> LinkData:
+        """The data that test queries, predictions and explanations speak of."""
+        return self.data.inductive or self.data
+
+    @property
+    def training_queries(self) -> IntArray | None:
+        """Fixed training queries (n, 3), or None: cut from the facts anew every epoch."""
+        return self.data.valid if self.inductive and self.protocol == "redgnn" else None
+
+    @cached_property
+    def training_answers(self) -> Filter:
+        """The answers of every query that training may know of."""
+        fixed = self.training_queries
+        facts = self.data.train if fixed is None else np.concatenate([self.data.train, fixed])
+        return Filter(facts, self.data.n_entities, self.n_relations)
+
+    @property
+    def n_labels(self) -> int:
+        """How many labelled facts training sees."""
+        fixed = self.training_queries
+        return len(self.data.train) + (0 if fixed is None else len(fixed))
+
+    def queries(self, split: Split) -> QuerySet:
+        """Return the queries of "valid" or "test", as selection and the final test use them.
+
+        Raises
+        ------
+        EmptySplit
+            The split has no facts.
+        """
+        if split not in ("valid", "test"):
+            raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
+        data, graph = self.data, self.train_graph
+        if not self.inductive:
+            triples = data.valid if split == "valid" else data.test
+        elif split == "valid":
+            triples = data.test if self.protocol == "redgnn" else data.valid
+        else:
+            data, graph = self.test_data, self.test_graph
+            triples = (
+                np.concatenate([data.valid, data.test]) if self.protocol == "redgnn" else data.test
+            )
+        if not len(triples):
+            raise EmptySplit(
+                f"the {split} split of {self.data.name} is empty",
+                remedy=f"add facts to {split}.txt, or use the other split",
+            )
+        return self.query_set(triples, graph, self.filters(data is self.data))
+
+    def query_set(self, triples: IntArray, graph: KnowledgeGraph, known: Filter) -> QuerySet:
+        """Both directions of ``triples`` as filtered queries on ``graph``."""
+        head, relation, ptr, answer = group_answers(
+            both_directions(triples, self.n_relations), self.n_relations
+        )
+        return QuerySet(graph, head, relation, ptr, answer, *known(head, relation))
+
+    def split_of(self, head: int, relation: int, tail: int) -> Split | None:
+        """Return the split of the test data that states a fact, or None."""
+        fact, data = np.array([head, relation, tail], np.int32), self.test_data
+        splits: tuple[tuple[Split, IntArray], ...] = (
+            ("train", data.train), ("valid", data.valid), ("test", data.test),
+        )  # fmt: skip
+        return next((name for name, facts in splits if (facts == fact).all(axis=1).any()), None)
+
+    def filters(self, of_training_graph: bool) -> Filter:
+        """Return the filter of the training graph's entities, or of the test graph's."""
+        return self._train_filter if of_training_graph else self._test_filter
+
+    @cached_property
+    def _train_filter(self) -> Filter:
+        return _filter(self.data)
+
+    @cached_property
+    def _test_filter(self) -> Filter:
+        return _filter(self.test_data) if self.inductive else self._train_filter
+
+
+def _graph(data: LinkData) -> KnowledgeGraph:
+    return KnowledgeGraph(
+        data.train, data.n_entities, data.n_relations, data.entities, data.relations
+    )
+
+
+def _filter(data: LinkData) -> Filter:
+    facts = np.concatenate([data.train, data.valid, data.test])
+    return Filter(facts, data.n_entities, data.n_relations)

@@ -1,0 +1,126 @@
+"""Measures of single-label classification; all are fractions in [0, 1] (design.md §3)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.metrics.bootstrap import differences, intervals
+
+__all__ = ["METRICS", "classification_metrics", "cluster_bootstrap", "paired_bootstrap"]
+
+IntArray = npt.NDArray[np.integer]
+METRICS = ("macro_f1", "macro_f1_true_labels", "accuracy", "kappa")
+
+
+def confusion(true: IntArray, predicted: IntArray, n_labels: int) -> npt.NDArray[np.int64]:
+    """Counts of (true, predicted) labels: (n_labels, n_labels)."""
+    code = true.astype(np.int64) * n_labels + predicted
+    return np.bincount(code, minlength=n_labels * n_labels).reshape(n_labels, n_labels)
+
+
+def of_confusion(counts: npt.NDArray[np.int64]) -> dict[str, float]:
+    """Measures of a confusion matrix, by the names of ``METRICS``.
+
+    The F1 of a label is 2 TP / (true + predicted). ``macro_f1`` is its mean over the labels that
+    are true or predicted somewhere (scikit-learn's default), ``macro_f1_true_labels`` over those
+    that are true somewhere. Cohen's κ is (accuracy − chance) / (1 − chance), 1 where all is chance
+    and right.
+    """
+    n = counts.sum()
+    true, predicted, hit = counts.sum(1), counts.sum(0), np.diag(counts)
+    either = true + predicted
+    f1 = np.divide(2.0 * hit, either, out=np.zeros(len(hit)), where=either > 0)
+    accuracy = hit.sum() / n
+    chance = float(true @ predicted) / float(n) ** 2
+    return {
+        "macro_f1": float(f1[either > 0].mean()),
+        "macro_f1_true_labels": float(f1[true > 0].mean()),
+        "accuracy": float(accuracy),
+        "kappa": float((accuracy - chance) / (1 - chance)) if chance < 1 else 1.0,
+    }
+
+
+def classification_metrics(true: IntArray, predicted: IntArray, n_labels: int) -> dict[str, float]:
+    """Macro-F1 (two ways), accuracy and Cohen's κ of predicted labels.
+
+    Parameters
+    ----------
+    true, predicted : int arrays, shape (n,)
+        Labels 0 … n_labels − 1, n ≥ 1.
+    """
+    return of_confusion(confusion(true, predicted, n_labels))
+
+
+def _draws(
+    true: IntArray, predicted: IntArray, cluster: IntArray, n_labels: int
+) -> npt.NDArray[np.int64]:
+    """Confusion matrices of every cluster: (n_clusters, n_labels²)."""
+    _, number = np.unique(cluster, return_inverse=True)
+    size = n_labels * n_labels
+    code = number * size + true.astype(np.int64) * n_labels + predicted
+    return np.bincount(code, minlength=(number.max() + 1) * size).reshape(-1, size)
+
+
+def _times(generator: np.random.Generator, n: int) -> npt.NDArray[np.int64]:
+    """How often each of ``n`` clusters is drawn when ``n`` are drawn with replacement."""
+    return np.bincount(generator.integers(n, size=n), minlength=n)
+
+
+def cluster_bootstrap(
+    true: IntArray,
+    predicted: IntArray,
+    cluster: IntArray,
+    n_labels: int,
+    *,
+    draws: int = 500,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """95 % intervals when clusters, not pairs, are drawn anew.
+
+    Pairs of one drug stand or fall together, so the drug is what is resampled.
+
+    Parameters
+    ----------
+    cluster : int array, shape (n,)
+        The drug that a pair is drawn with.
+    """
+    counts = _draws(true, predicted, cluster, n_labels)
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        times = _times(generator, len(counts))
+        found.append(list(of_confusion((times @ counts).reshape(n_labels, n_labels)).values()))
+    return intervals(METRICS, np.array(found))
+
+
+def paired_bootstrap(
+    true: IntArray,
+    predicted: IntArray,
+    other: IntArray,
+    cluster: IntArray,
+    n_labels: int,
+    *,
+    draws: int = 500,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
+    """How much better ``predicted`` is than ``other``, drawn over the same clusters.
+
+    Returns
+    -------
+    dict
+        For each metric the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``, the
+        share of draws in which it is not better.
+    """
+    a = _draws(true, predicted, cluster, n_labels)
+    b = _draws(true, other, cluster, n_labels)
+    generator = np.random.default_rng(seed)
+
+    def measure(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return np.array(list(of_confusion(counts.reshape(n_labels, n_labels)).values()))
+
+    drawn = []
+    for _ in range(draws):
+        times = _times(generator, len(a))
+        drawn.append(measure(times @ a) - measure(times @ b))
+    return differences(METRICS, measure(a.sum(0)) - measure(b.sum(0)), np.array(drawn))

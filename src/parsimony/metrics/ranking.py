@@ -1,0 +1,154 @@
+"""Rank metrics with a typed tie policy (design.md §3).
+
+With ``greater`` candidates scored strictly higher than an answer and ``equal`` others scored the
+same, the optimistic rank is greater + 1, the pessimistic one greater + equal + 1, and the
+realistic rank is their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import InvalidParameter, suggest
+from parsimony.metrics.bootstrap import bootstrap_interval
+
+Policy = Literal["realistic", "optimistic", "pessimistic"]
+IntArray = npt.NDArray[np.integer[Any]]
+HITS = (1, 3, 10)
+_COLUMNS = ("greater", "equal", "relation", "direction")
+
+
+def rank_of(
+    greater: IntArray, equal: IntArray, policy: Policy = "realistic"
+) -> npt.NDArray[np.float64]:
+    """Ranks (n,), counted from 1, from the counts of better and equal candidates.
+
+    Raises
+    ------
+    InvalidParameter
+        An unknown policy.
+    """
+    share = {"optimistic": 0.0, "realistic": 0.5, "pessimistic": 1.0}
+    if policy not in share:
+        raise InvalidParameter(
+            f"the tie policy must be realistic, optimistic or pessimistic. Got {policy!r}",
+            remedy=suggest(str(policy), share),
+        )
+    return np.asarray(1.0 + greater + share[policy] * equal, np.float64)
+
+
+def ranking_metrics(ranks: npt.NDArray[np.floating[Any]]) -> dict[str, float]:
+    """MRR = mean of 1/rank; Hits@k = share of ranks ≤ k (a rank of 1.5 misses Hits@1).
+
+    Of no ranks they are 0.
+    """
+    if not len(ranks):
+        return {"mrr": 0.0} | {f"hits@{k}": 0.0 for k in HITS}
+    return {"mrr": float(np.mean(1.0 / ranks))} | {
+        f"hits@{k}": float(np.mean(ranks <= k)) for k in HITS
+    }
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Rank counts of answers: a state that shards concatenate (``a + b``).
+
+    Parameters
+    ----------
+    greater, equal
+        (n,) counts of better and of equal other candidates.
+    relation, direction
+        (n,) relation id, and 0 for a tail query or 1 for a head query.
+    """
+
+    greater: IntArray
+    equal: IntArray
+    relation: IntArray
+    direction: IntArray
+
+    def __post_init__(self) -> None:
+        """Refuse columns of unequal length: a shard would be shifted against its relations."""
+        lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
+        if len(set(lengths.values())) > 1:
+            raise InvalidParameter(f"the columns of ranks must have one length. Got {lengths}")
+
+    def __len__(self) -> int:
+        """Return the number of ranked answers."""
+        return len(self.greater)
+
+    def __add__(self, other: Ranks) -> Ranks:
+        """Join two shards."""
+        return Ranks.join([self, other])
+
+    @classmethod
+    def join(cls, shards: Iterable[Ranks]) -> Ranks:
+        """Join any number of shards, none included."""
+        shards = [cls.empty(), *shards]
+        return cls(*(np.concatenate([getattr(s, name) for s in shards]) for name in _COLUMNS))
+
+    @classmethod
+    def empty(cls) -> Ranks:
+        """Return the ranks of no answers: what joining begins with."""
+        return cls(*(np.empty(0, np.int32) for _ in _COLUMNS))
+
+    def ranks(self, policy: Policy = "realistic") -> npt.NDArray[np.float64]:
+        """Ranks (n,) under a tie policy."""
+        return rank_of(self.greater, self.equal, policy)
+
+    def metrics(self, policy: Policy = "realistic") -> dict[str, float]:
+        """MRR and Hits@1, 3, 10."""
+        return ranking_metrics(self.ranks(policy))
+
+    def summary(self, seed: int = 0) -> dict[str, Any]:
+        """Headline metrics, both bounds, and the bootstrap interval of the MRR."""
+        low, high = bootstrap_interval(1.0 / self.ranks(), seed)
+        return {
+            "policy": "realistic",
+            "metrics": self.metrics(),
+            "optimistic": self.metrics("optimistic"),
+            "pessimistic": self.metrics("pessimistic"),
+            "interval": {"mrr": [low, high]},
+            "n_queries": len(self),
+        }
+
+    def per_relation(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """One row a relation that occurs, the most frequent first.
+
+        Parameters
+        ----------
+        names
+            Relation names by id.
+
+        Returns
+        -------
+        list of dict
+            ``relation, n_queries, mrr, hits@…, mrr_tail, mrr_head``; the last two are None where
+            that direction was not asked.
+        """
+        found, row = np.unique(self.relation, return_inverse=True)
+        ranks = self.ranks()
+
+        def means(values: npt.NDArray[Any], of: npt.NDArray[np.bool_] | None = None) -> Any:
+            which = row if of is None else row[of]
+            values = values if of is None else values[of]
+            n = np.bincount(which, minlength=len(found))
+            total = np.bincount(which, values, minlength=len(found))
+            return [float(t / c) if c else None for t, c in zip(total, n, strict=True)]
+
+        columns = {
+            "n_queries": np.bincount(row, minlength=len(found)).tolist(),
+            "mrr": means(1.0 / ranks),
+            **{f"hits@{k}": means(ranks <= k) for k in HITS},
+            "mrr_tail": means(1.0 / ranks, self.direction == 0),
+            "mrr_head": means(1.0 / ranks, self.direction == 1),
+        }
+        rows = [
+            {"relation": names[int(relation)], **{key: v[i] for key, v in columns.items()}}
+            for i, relation in enumerate(found)
+        ]
+        return sorted(rows, key=lambda entry: (-entry["n_queries"], entry["relation"]))

@@ -1,0 +1,175 @@
+"""A user's own task: labelled molecules in, calibrated probabilities and their reasons out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
+from parsimony.chem.smiles import canonical, reason_unreadable
+from parsimony.errors import FormatError, InvalidParameter
+from parsimony.molecules.calibration import nearest, sigmoid
+
+if TYPE_CHECKING:
+    from parsimony.molecules.estimator import FewShotEstimator
+
+__all__ = ["adapt_molecules", "check_support"]
+
+
+def check_support(support: Sequence[str], labels: Sequence[int]) -> list[str]:
+    """Return the canonical SMILES of a support that one can adapt to.
+
+    Raises
+    ------
+    FormatError
+        A SMILES that cannot be read, a label neither 0 nor 1, a molecule with both labels.
+    InvalidParameter
+        One class only, or labels of another number.
+    """
+    if len(support) != len(labels):
+        raise InvalidParameter(f"{len(support)} molecules and {len(labels)} labels")
+    read = _read(support, "support")
+    wrong = [i for i, label in enumerate(labels) if label not in (0, 1)]
+    if wrong:
+        raise FormatError(
+            f"label {labels[wrong[0]]!r} of support molecule {wrong[0] + 1} is neither 0 nor 1",
+            remedy="write 1 for active and 0 for inactive",
+        )
+    of: dict[str, int] = {}
+    for text, name, label in zip(support, read, labels, strict=True):
+        if of.setdefault(name, int(label)) != label:
+            raise FormatError(
+                f"the molecule {text!r} is in the support with both labels",
+                remedy="keep one of the rows",
+            )
+    if len(set(of.values())) < 2:
+        what = "no molecule" if not of else f"only {'active' if of[read[0]] else 'inactive'} ones"
+        raise InvalidParameter(
+            f"a support needs molecules of either class. Got {what}",
+            remedy="add at least one molecule labelled 1 and one labelled 0",
+        )
+    return read
+
+
+def adapt_molecules(
+    estimator: FewShotEstimator,
+    support: Sequence[str],
+    labels: Sequence[int],
+    queries: Sequence[str],
+    prevalence: float | None,
+    top: int,
+) -> dict[str, Any]:
+    """Do what :meth:`parsimony.molecules.estimator.FewShotEstimator.adapt` says."""
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise InvalidParameter(
+            f"the prevalence must be in (0, 1). Got {prevalence}",
+            remedy="give the share of active molecules that you expect, such as 0.1",
+        )
+    if top < 1:
+        raise InvalidParameter(f"top must be at least 1. Got {top}")
+    if not queries:
+        raise InvalidParameter("no molecule to predict", remedy="give at least one")
+    own, notes = check_support(support, labels), []
+    asked = _read(queries, "query")
+    kept = list({name: i for i, name in reversed(list(enumerate(own)))}.values())[::-1]
+    if len(kept) < len(own):
+        notes.append(f"{len(own) - len(kept)} molecules stand twice in the support; once counts")
+    begin = time.perf_counter()
+    label = np.array([labels[i] for i in kept], np.int8)
+    smiles = [support[i] for i in kept]
+    of = {own[i]: int(labels[i]) for i in kept}
+    represented = estimator._represent([*smiles, *queries])
+    rows = np.arange(len(smiles), len(smiles) + len(queries))
+    adapted = estimator._adapt(represented, np.arange(len(smiles)), label)
+    score = np.asarray(adapted.score(rows), np.float64)
+    weights = adapted.weights(rows)
+    seconds = time.perf_counter() - begin
+    share = estimator.task_.prevalence if prevalence is None else prevalence
+    learned = estimator.calibration
+    calibration = None
+    if learned:
+        calibration = nearest(learned, len(label) / 2)
+        probability = calibration.probability(score, share)
+    else:
+        probability = sigmoid(score)
+        notes.append("uncalibrated: the run's data have no validation task; read them as ranks")
+    if learned and estimator.parameters_count_ and not estimator.task_.options.unseen:
+        notes.append(
+            "calibrated on molecules that other tasks had taught; for new ones such probabilities "
+            "are too sure: fit with --set unseen=0.2"
+        )
+    similar = _similarity(smiles, queries)
+    reasons = _reasons(smiles, label, similar, weights, top)
+    known = [of.get(name) for name in asked]
+    if n_known := sum(answer is not None for answer in known):
+        notes.append(
+            f"{n_known} of the molecules asked are in the support: their measured label is the "
+            "answer"
+        )
+    return {
+        "predictions": [
+            {
+                "smiles": queries[i],
+                "probability": float(probability[i]) if answer is None else float(answer),
+                "score": float(score[i]),
+                "known": answer,
+                "reasons": reasons[i],
+            }
+            for i, answer in enumerate(known)
+        ],
+        "adapted_parameters": adapted.parameters,
+        "seconds": seconds,
+        "prevalence": share,
+        "calibration": None if calibration is None else calibration.as_dict(),
+        "weighing": estimator.weighing if weights is not None else "",
+        "notes": notes,
+    }
+
+
+def _read(smiles: Sequence[str], what: str) -> list[str]:
+    found = []
+    for i, text in enumerate(smiles):
+        name = canonical(text)
+        if name is None:
+            raise FormatError(
+                f"the SMILES of {what} molecule {i + 1} cannot be read: {reason_unreadable(text)}",
+                remedy="correct it",
+            )
+        found.append(name)
+    return found
+
+
+def _similarity(support: Sequence[str], queries: Sequence[str]) -> npt.NDArray[np.float32]:
+    return tanimoto(morgan_fingerprints(queries), morgan_fingerprints(support))
+
+
+def _reasons(
+    support: Sequence[str],
+    labels: npt.NDArray[np.int8],
+    similar: npt.NDArray[np.float32],
+    weights: npt.NDArray[Any] | None,
+    top: int,
+) -> list[list[dict[str, Any]]]:
+    """The supports with the greatest weight, or the most similar ones, of every query."""
+    by = similar if weights is None else weights
+    if weights is not None:
+        total = weights.sum(1, keepdims=True)
+        weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    order = np.argsort(-by, axis=1, kind="stable")[:, :top]
+    return [
+        [
+            {
+                "support": int(j),
+                "smiles": support[j],
+                "label": int(labels[j]),
+                "similarity": float(similar[i, j]),
+                "weight": None if weights is None else float(weights[i, j]),
+            }
+            for j in row
+        ]
+        for i, row in enumerate(order)
+    ]

@@ -1,0 +1,99 @@
+"""From the score of an adapted model to a probability, for a share of actives that one expects.
+
+A support holds as many active as inactive molecules, whatever their share in the world. So a score
+s is first turned into a log likelihood ratio, a s + c, by logistic regression on the validation
+episodes with both classes of every task weighted alike (J. Platt, 1999); the prior log-odds of the
+expected share π are added: p = σ(a s + c + log π / (1 − π)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from parsimony.molecules.evaluation import EpisodeScores
+
+__all__ = ["BalancedCalibration", "nearest", "sigmoid"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+STEPS, RIDGE = 50, 1e-3
+
+
+@dataclass(frozen=True)
+class BalancedCalibration:
+    """Slope and offset of the log likelihood ratio.
+
+    Parameters
+    ----------
+    slope, offset
+        a ≥ 0 and c.
+    centre, scale
+        Scores are standardised by these first.
+    n_tasks, n_episodes
+        What they were learned on.
+    """
+
+    slope: float
+    offset: float
+    centre: float
+    scale: float
+    n_tasks: int
+    n_episodes: int
+
+    @classmethod
+    def learn(cls, scores: EpisodeScores) -> Self:
+        """Fit by Newton's method; every class of every episode has the same weight."""
+        s = np.concatenate([part.score for part in scores.parts]).astype(np.float64)
+        y = np.concatenate([part.answers for part in scores.parts]).astype(np.float64)
+        weight = np.concatenate([_even(part.answers) for part in scores.parts])
+        weight /= weight.sum()
+        centre = float(weight @ s)
+        scale = float(np.sqrt(weight @ (s - centre) ** 2)) or 1.0
+        x = np.stack([(s - centre) / scale, np.ones_like(s)], 1)
+        w = np.zeros(2)
+        for _ in range(STEPS):
+            p = sigmoid(x @ w)
+            gradient = x.T @ (weight * (p - y)) + RIDGE * w
+            hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + RIDGE * np.eye(2)
+            step = np.linalg.solve(hessian, gradient)
+            w -= step
+            if np.abs(step).max() < 1e-8:
+                break
+        # A negative slope would turn the ranking round, which validation is too small to prove.
+        return cls(
+            max(float(w[0]), 0.0), float(w[1]), centre, scale,
+            len({part.task for part in scores.parts}), scores.episodes,
+        )  # fmt: skip
+
+    def probability(self, score: FloatArray, prevalence: float) -> FloatArray:
+        """Probabilities (n,) where a share ``prevalence`` in (0, 1) is expected to be active."""
+        standard: FloatArray = (np.asarray(score, np.float64) - self.centre) / self.scale
+        prior = float(np.log(prevalence / (1 - prevalence)))
+        return sigmoid(self.slope * standard + self.offset + prior)
+
+    def as_dict(self) -> dict[str, float | int]:
+        """Return what a run folder holds."""
+        return asdict(self)
+
+
+def nearest(calibration: dict[int, BalancedCalibration], shots: float) -> BalancedCalibration:
+    """Return the calibration of the nearest number of shots, by their ratio."""
+    best = min(calibration, key=lambda k: abs(np.log(k / shots)))
+    return calibration[best]
+
+
+def sigmoid(logit: FloatArray) -> FloatArray:
+    """1 / (1 + exp(−x)), bounded away from 0 and 1."""
+    probability: FloatArray = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    return probability
+
+
+def _even(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
+    """Weights of an episode's queries: 1/2 a class."""
+    share = 0.5 / np.maximum(np.bincount(answers, minlength=2), 1)
+    weights: npt.NDArray[np.float64] = share[answers]
+    return weights

@@ -1,0 +1,1 @@
+"""The molecular encoder and its self-supervised training."""

@@ -1,0 +1,245 @@
+"""Baselines that learn from the support alone, on Morgan fingerprints.
+
+``tanimoto``: the most similar supports. ``fingerprint-ridge``: kernel ridge regression, closed
+form. ``fingerprint-lr`` and ``fingerprint-rf``: scikit-learn's logistic regression and random
+forest. None is trained on other tasks; only their few settings are chosen on validation tasks.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from parsimony import base
+from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
+from parsimony.errors import MissingExtra
+from parsimony.molecules.estimator import Adapted, FewShotEstimator, FloatArray, IntArray
+from parsimony.run.folder import RunFolder
+
+__all__ = ["FingerprintForest", "FingerprintLogistic", "FingerprintRidge", "Tanimoto"]
+
+Bits = npt.NDArray[np.uint8]
+N_BITS = 2048
+CHOOSING = 3  # episodes of every validation task that a setting is chosen by
+
+
+class FingerprintMethod(FewShotEstimator):
+    """A head fitted to the fingerprints of the support."""
+
+    #: parameter → the values tried where it is left out
+    choices: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    def _represent(self, smiles: Sequence[str]) -> Bits:
+        return morgan_fingerprints(smiles, n_bits=N_BITS)
+
+    def _learn(
+        self, *, run: RunFolder | None, time_budget: float | None, device: str, quiet: bool
+    ) -> int:
+        """Choose on validation tasks what was left out."""
+        given = self.resolved_
+        open_ = {k: v for k, v in self.choices.items() if getattr(given, k) is None}
+        tried = [dict(zip(open_, values, strict=True)) for values in product(*open_.values())]
+        best, best_score = tried[0], -1.0
+        if len(tried) > 1 and self.task_.has("valid"):
+            for choice in tried:
+                self.resolved_ = given.model_copy(update=choice)
+                score = self.validate(episodes=CHOOSING, seed=given.seed, fresh=False)
+                if run is not None:
+                    run.log(**choice, valid_roc_auc=score)
+                if score > best_score:
+                    best, best_score = choice, score
+        self.resolved_ = given.model_copy(update=best)
+        return 0
+
+    def _tensors(self) -> dict[str, npt.NDArray[Any]]:
+        # A safetensors file holds at least one array.
+        return {"n_bits": np.array([N_BITS], np.int64)}
+
+    def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        if int(tensors["n_bits"][0]) != N_BITS:
+            raise ValueError(f"fingerprints of {int(tensors['n_bits'][0])} bits")
+
+
+class TanimotoParameters(base.Parameters):
+    """Parameters of the most similar supports."""
+
+    power: float | None = Field(
+        None, gt=0, description="exponent of the similarity, > 0; chosen where left out"
+    )
+    seed: int = Field(0, ge=0, description="seed of the supports it is chosen by, ≥ 0")
+
+
+class Tanimoto(FingerprintMethod):
+    """Mean Tanimoto^p to the active supports minus that to the inactive ones."""
+
+    method: ClassVar[str] = "tanimoto"
+    Parameters: ClassVar[type[base.Parameters]] = TanimotoParameters
+    choices: ClassVar[dict[str, tuple[Any, ...]]] = {"power": (1.0, 2.0, 4.0, 8.0)}
+    weighing = "Tanimoto similarity"
+
+    def _adapt(self, represented: Bits, support: IntArray, labels: npt.NDArray[np.int8]) -> Adapted:
+        sign = np.where(labels == 1, 1 / (labels == 1).sum(), -1 / (labels == 0).sum())
+        return _Kernel(represented, support, sign, 0.0, self.resolved_.power or 1.0)
+
+
+class RidgeParameters(base.Parameters):
+    """Parameters of kernel ridge regression."""
+
+    kernel: Literal["tanimoto", "linear"] | None = Field(
+        None, description="tanimoto or linear, of fingerprints; chosen where left out"
+    )
+    ridge: float | None = Field(
+        None, gt=0, description="penalty λ beside a unit diagonal, > 0; chosen where left out"
+    )
+    seed: int = Field(0, ge=0, description="seed of the supports it is chosen by, ≥ 0")
+
+
+class FingerprintRidge(FingerprintMethod):
+    """Kernel ridge regression of ±1 on fingerprints: α = (K + λ I)⁻¹ (y − ȳ).
+
+    With the Tanimoto kernel it is the mean of a Gaussian process over molecules.
+    """
+
+    method: ClassVar[str] = "fingerprint-ridge"
+    Parameters: ClassVar[type[base.Parameters]] = RidgeParameters
+    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "kernel": ("tanimoto", "linear"), "ridge": (0.01, 0.1, 1.0, 10.0),
+    }  # fmt: skip
+
+    def _adapt(self, represented: Bits, support: IntArray, labels: npt.NDArray[np.int8]) -> Adapted:
+        p = self.resolved_
+        bits = represented[support]
+        linear = p.kernel == "linear"
+        gram = (_scaled(bits) @ _scaled(bits).T if linear else tanimoto(bits, bits)).astype(float)
+        target = np.where(labels == 1, 1.0, -1.0)
+        alpha = np.linalg.solve(gram + p.ridge * np.eye(len(gram)), target - target.mean())
+        return _Kernel(represented, support, alpha, float(target.mean()), linear=linear)
+
+
+class _Kernel(Adapted):
+    """s(x) = Σ_i α_i k(x, x_i) + c."""
+
+    def __init__(
+        self, bits: Bits, support: IntArray, alpha: FloatArray, offset: float, power: float = 1.0,
+        *, linear: bool = False,
+    ) -> None:  # fmt: skip
+        self.bits, self.own, self.alpha = bits, bits[support], alpha
+        self.offset, self.power, self.linear = offset, power, linear
+        self.parameters = len(alpha)
+
+    def _similar(self, molecules: IntArray) -> FloatArray:
+        bits = self.bits[molecules]
+        if self.linear:
+            found: FloatArray = _scaled(bits) @ _scaled(self.own).T
+            return found
+        return tanimoto(bits, self.own) ** self.power
+
+    def score(self, molecules: IntArray) -> FloatArray:
+        score: FloatArray = self._similar(molecules) @ self.alpha + self.offset
+        return score
+
+    def weights(self, molecules: IntArray) -> FloatArray:
+        """What each support adds to the score, without its sign."""
+        return np.abs(self._similar(molecules) * self.alpha)
+
+
+def _scaled(bits: Bits) -> npt.NDArray[np.float32]:
+    """Bits divided by their norm, so that the linear kernel has a unit diagonal."""
+    x = bits.astype(np.float32)
+    norm = np.sqrt(x.sum(1, keepdims=True))
+    scaled: npt.NDArray[np.float32] = x / np.maximum(norm, 1)
+    return scaled
+
+
+# ---- scikit-learn ----------------------------------------------------------------------------
+
+
+class _Classifier(Adapted):
+    """A fitted classifier of scikit-learn."""
+
+    def __init__(self, bits: Bits, model: Any, parameters: int) -> None:
+        self.bits, self.model, self.parameters = bits, model, parameters
+
+    def score(self, molecules: IntArray) -> FloatArray:
+        """Log-odds of the class probabilities, bounded where a forest is sure."""
+        p = np.clip(self.model.predict_proba(self.bits[molecules])[:, 1], 1e-3, 1 - 1e-3)
+        score: FloatArray = np.log(p / (1 - p))
+        return score
+
+
+class ClassifierMethod(FingerprintMethod):
+    """A classifier of scikit-learn on the support."""
+
+    @abstractmethod
+    def _classifier(self) -> Any:
+        """Make the classifier."""
+
+    @abstractmethod
+    def _count(self, model: Any) -> int:
+        """Numbers that were fitted to the support."""
+
+    def _adapt(self, represented: Bits, support: IntArray, labels: npt.NDArray[np.int8]) -> Adapted:
+        try:
+            model = self._classifier()
+        except ImportError:
+            raise MissingExtra(
+                f"method {self.method} needs scikit-learn",
+                remedy="pip install 'parsimony-learning[calib]'",
+            ) from None
+        model.fit(represented[support], labels)
+        return _Classifier(represented, model, self._count(model))
+
+
+class LogisticParameters(base.Parameters):
+    """Parameters of logistic regression."""
+
+    strength: float | None = Field(
+        None, gt=0, description="inverse of the L2 penalty, C > 0; chosen where left out"
+    )
+    seed: int = Field(0, ge=0, description="seed of the supports it is chosen by, ≥ 0")
+
+
+class FingerprintLogistic(ClassifierMethod):
+    """Logistic regression on fingerprints."""
+
+    method: ClassVar[str] = "fingerprint-lr"
+    Parameters: ClassVar[type[base.Parameters]] = LogisticParameters
+    choices: ClassVar[dict[str, tuple[Any, ...]]] = {"strength": (0.001, 0.01, 0.1, 1.0, 10.0)}
+
+    def _classifier(self) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression(C=self.resolved_.strength, max_iter=500)
+
+    def _count(self, model: Any) -> int:
+        return int(model.coef_.size) + 1
+
+
+class ForestParameters(base.Parameters):
+    """Parameters of a random forest."""
+
+    trees: int = Field(200, ge=1, description="trees, ≥ 1")
+    seed: int = Field(0, ge=0, description="seed of the forest, ≥ 0")
+
+
+class FingerprintForest(ClassifierMethod):
+    """Random forest on fingerprints."""
+
+    method: ClassVar[str] = "fingerprint-rf"
+    Parameters: ClassVar[type[base.Parameters]] = ForestParameters
+
+    def _classifier(self) -> Any:
+        from sklearn.ensemble import RandomForestClassifier
+
+        p = self.resolved_
+        return RandomForestClassifier(p.trees, random_state=p.seed, n_jobs=1)
+
+    def _count(self, model: Any) -> int:
+        """Thresholds and leaves of all trees."""
+        return int(sum(tree.tree_.node_count for tree in model.estimators_))

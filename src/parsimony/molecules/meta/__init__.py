@@ -1,0 +1,1 @@
+"""Methods that learn over tasks to adapt to a support."""

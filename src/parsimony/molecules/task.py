@@ -1,0 +1,182 @@
+"""Few-shot molecular properties: which tasks teach, choose and test, and how often is asked.
+
+A task is one binary property. A model learns from the training tasks; its settings are chosen on
+validation tasks, taken from the training ones by a seeded draw; it is tested on tasks of neither.
+Molecules are shared between tasks, as published (PAR, arXiv 2107.07994; PACIA, arXiv 2310.00614):
+a model may have seen a query molecule's labels in training tasks, never those in the asked one.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator
+
+from parsimony.errors import EmptySplit, InvalidParameter
+from parsimony.molecules.data import UNMEASURED, MoleculeData
+from parsimony.run.seeds import rng
+from parsimony.task_options import TaskOptions
+
+__all__ = ["MoleculeOptions", "MoleculeTask"]
+
+IntArray = npt.NDArray[np.int32]
+VALID_SHARE = 0.2
+SPLIT_SEED = 0  # of the draw of validation tasks: the same for all methods and seeds
+
+
+class MoleculeOptions(TaskOptions):
+    """Options of the task, given by ``--set`` beside the method's parameters."""
+
+    shots: tuple[int, ...] = Field(
+        (10, 1), min_length=1, description="molecules of either class in a support; one or several"
+    )
+    episodes: int = Field(
+        10, ge=1, description="supports drawn of every validation and test task, ≥ 1"
+    )
+    valid_tasks: int | None = Field(
+        None, ge=0, description="validation tasks; by default a fifth of the training tasks"
+    )
+    unseen: float = Field(
+        0.0, ge=0, lt=1, description="share of molecules of which no label is learned and which "
+        "alone are asked; 0 as published: all teach in some tasks and are asked in others",
+    )  # fmt: skip
+    bad_smiles: Literal["skip", "refuse"] = Field(
+        "skip", description="molecules whose SMILES cannot be read: skip or refuse"
+    )
+
+    @field_validator("shots", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("shots")
+    @classmethod
+    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if min(value) < 1:
+            raise ValueError("shots must be at least 1")
+        return tuple(dict.fromkeys(value))
+
+
+class MoleculeTask:
+    """Data and protocol of few-shot molecular property prediction.
+
+    Parameters
+    ----------
+    data
+    options
+
+    Raises
+    ------
+    EmptySplit
+        No task to learn from.
+    InvalidParameter
+        More validation tasks than training tasks.
+    """
+
+    name = "molecules"
+
+    def __init__(self, data: MoleculeData, options: MoleculeOptions | None = None) -> None:
+        self.data, self.options = data, options or MoleculeOptions()
+        tasks = data.train_tasks
+        if not len(tasks):
+            raise EmptySplit("no training tasks", remedy="name some in task_splits.json")
+        n_valid = self.options.valid_tasks
+        if n_valid is None:
+            n_valid = min(max(round(VALID_SHARE * len(tasks)), 1), len(tasks) - 1)
+        if n_valid >= len(tasks):
+            raise InvalidParameter(
+                f"{n_valid} validation tasks leave none of {len(tasks)} to train on",
+                remedy="--set valid_tasks=N with a smaller N",
+            )
+        drawn = rng(SPLIT_SEED, "validation tasks").permutation(len(tasks))[:n_valid]
+        held = np.isin(np.arange(len(tasks)), drawn)
+        self.train_tasks: IntArray = tasks[~held]
+        self.valid_tasks: IntArray = tasks[held]
+        self.test_tasks: IntArray = data.test_tasks
+        n_unseen = round(self.options.unseen * data.n_molecules)
+        drawn = rng(SPLIT_SEED, "unseen molecules").permutation(data.n_molecules)[:n_unseen]
+        #: molecules of which no label may be learned, (n_molecules,)
+        self.unseen: npt.NDArray[np.bool_] = np.isin(np.arange(data.n_molecules), drawn)
+
+    def __repr__(self) -> str:
+        """Show the data and the number of tasks."""
+        counts = ", ".join(f"{len(self.tasks(part))} {part}" for part in ("train", "valid", "test"))
+        return f"MoleculeTask({self.data.name}: tasks {counts}; shots {self.options.shots})"
+
+    def tasks(self, split: str) -> IntArray:
+        """Return the tasks of "train", "valid" or "test"; no task is of two.
+
+        Raises
+        ------
+        InvalidParameter
+            Another word.
+        """
+        if split not in ("train", "valid", "test"):
+            raise InvalidParameter(
+                f"split must be 'train', 'valid' or 'test'. Got {split!r}", remedy="--split test"
+            )
+        tasks: IntArray = getattr(self, f"{split}_tasks")
+        return tasks
+
+    def has(self, split: str) -> bool:
+        """Whether a split has a task of which supports can be drawn."""
+        return bool(len(self.drawable(split, min(self.options.shots))))
+
+    def drawable(self, split: str, shots: int) -> IntArray:
+        """Return the tasks of a split with a query of either class beside a support."""
+        held = split != "train" and self.unseen.any()
+
+        def enough(task: int) -> bool:
+            column = self.data.labels[:, task]
+            if held:  # supports of the others, queries of the unseen
+                asked = column[self.unseen]
+                if not ((asked == 0).any() and (asked == 1).any()):
+                    return False
+            labels = self.taught[:, task]
+            least = min((labels == 0).sum(), (labels == 1).sum())
+            return bool(least >= shots + (not held))
+
+        return np.array([t for t in self.tasks(split) if enough(int(t))], np.int32)
+
+    @cached_property
+    def taught(self) -> npt.NDArray[np.int8]:
+        """Labels (n_molecules, n_tasks) without those of the unseen molecules."""
+        labels = self.data.labels.copy()
+        labels[self.unseen] = UNMEASURED
+        labels.flags.writeable = False
+        return labels
+
+    @cached_property
+    def train_labels(self) -> npt.NDArray[np.int8]:
+        """Labels of the training tasks alone, (n_molecules, n_train_tasks)."""
+        return self.taught[:, self.train_tasks]
+
+    @property
+    def n_labels(self) -> int:
+        """Labels that training may see."""
+        return int((self.train_labels >= 0).sum())
+
+    @cached_property
+    def prevalence(self) -> float:
+        """Mean share of active molecules over the tasks that may teach."""
+        shares = []
+        for task in self.data.train_tasks:
+            inactive, active = self.data.counts(int(task))
+            if inactive + active:
+                shares.append(active / (inactive + active))
+        return float(np.clip(np.mean(shares), 1e-3, 1 - 1e-3)) if shares else 0.5
+
+    # ---- persistence -------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write the data into a run folder."""
+        self.data.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, options: dict[str, Any]) -> Self:
+        """Read what :meth:`save` wrote, with the options of config.toml."""
+        return cls(MoleculeData.load(folder), MoleculeOptions.of(options))

@@ -1,0 +1,166 @@
+"""From a dataset's name to a finished run folder: what ``parsimony fit`` does."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from parsimony.base import Estimator, load_run, resolve
+from parsimony.errors import EmptySplit, InvalidParameter
+from parsimony.knowledge.rules import Rule, format_rules
+from parsimony.problems import Loaded, open_task, task_options
+from parsimony.run.folder import RunFolder
+
+KNOWN_RULES = 200  # rules that knowledge.toml holds at most
+
+
+def fit(
+    data: str | Loaded,
+    method: str = "redgnn",
+    *,
+    out: Path | str | None = None,
+    parameters: dict[str, Any] | None = None,
+    epochs: int | None = None,
+    time_budget: float | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+    mirror: str | None = None,
+    columns: tuple[str, str, str] | None = None,
+    knowledge: Iterable[Rule] | None = None,
+    seed: int | None = None,
+    quiet: bool = True,
+) -> tuple[Estimator, dict[str, Any]]:
+    """Train a method on a dataset and write the run folder.
+
+    Parameters
+    ----------
+    data
+        A registered name, a dataset folder, a file, or loaded data.
+    method
+        A registered method.
+    out
+        Run folder; nothing is written where it is left out.
+    parameters
+        Of the method, and of the task (``--set``).
+    epochs, time_budget
+        Limits; the budget in wall seconds over all resumed parts.
+    resume
+        Go on from the folder's last checkpoint. A finished run is returned as it is, unless it
+        ended for want of time or epochs and these limits allow more.
+    knowledge
+        Rules that method "rules" uses instead of mined ones.
+    seed
+        Of the method and of a single file's split.
+
+    Returns
+    -------
+    estimator, summary
+        The fitted estimator and ``run, method, parameters, epochs, best_epoch, ended, valid,
+        seconds, notes``; with a run folder also ``time_budget``.
+    """
+    begin = time.perf_counter()
+    values = dict(parameters or {})
+    if seed is not None:
+        values.setdefault("seed", seed)
+    cls = resolve(method)
+    options = task_options(cls.kind)
+    estimator: Any = cls(**{name: v for name, v in values.items() if name not in options})
+    given: dict[str, Any] = {}
+    if knowledge is not None:
+        if method != "rules":
+            raise InvalidParameter(f"method {method!r} takes no rules", remedy="use method rules")
+        given["knowledge"] = list(knowledge)
+    task = open_task(
+        cls.kind, data, values, mirror=mirror, columns=columns, seed=int(values.get("seed", 0))
+    )
+    config = estimator.prepare(task, epochs=epochs)
+    if given:
+        text = format_rules(given["knowledge"])
+        config["knowledge"] = hashlib.sha256(text.encode()).hexdigest()
+    limits = {"epochs": epochs, "time_budget": time_budget, "device": device, "quiet": quiet}
+    if out is None:
+        estimator.fit(task, **limits, **given)
+        return estimator, _summary(estimator, None, _valid(estimator), time.perf_counter() - begin)
+    if resume and (Path(out) / "checksums.json").exists():
+        run = RunFolder.open(out)
+        run.require_same(config)
+        summary = run.read_json("summary.json")
+        if not _goes_on(run, config, summary, time_budget):
+            return load_run(out), summary
+    with RunFolder.create(out, config, resume=resume) as run:
+        estimator.fit(task, run=run, **limits, **given)
+        summary = _finish(estimator, run, time_budget, quiet)
+    return estimator, summary
+
+
+def write_run(estimator: Any, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:
+    """Write the run folder of an estimator that was fitted elsewhere; returns its summary.
+
+    Raises
+    ------
+    RunExists
+        The folder is not empty.
+    """
+    with RunFolder.create(out, estimator.config()) as run:
+        return _finish(estimator, run, None, quiet)
+
+
+def _finish(
+    estimator: Any, run: RunFolder, time_budget: float | None, quiet: bool
+) -> dict[str, Any]:
+    """Write model, knowledge, measures, bill and summary of a fitted estimator."""
+    metrics = {}
+    for split in ("valid", "test"):
+        try:
+            result = estimator.evaluate(split, quiet=quiet)
+        except EmptySplit:
+            continue
+        metrics[split] = {
+            k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
+        }
+    estimator.write(run)
+    run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
+    run.write_json("metrics.json", metrics)
+    run.write_json("ledger.json", estimator.ledger_.as_dict())
+    valid = metrics.get("valid", {}).get("metrics", {})
+    summary = _summary(estimator, str(run.path), valid, estimator.seconds_)
+    summary["time_budget"] = time_budget
+    run.write_json("summary.json", summary)
+    return summary
+
+
+def _goes_on(
+    run: RunFolder, config: dict[str, Any], summary: dict[str, Any], time_budget: float | None
+) -> bool:
+    """Whether larger limits let a finished run train on."""
+    if summary.get("ended") == "time budget":
+        return time_budget is None or time_budget > summary["time_budget"]
+    epochs = config["parameters"].get("epochs", 0)
+    return summary.get("ended") == "epochs" and bool(epochs > run.config["parameters"]["epochs"])
+
+
+def _valid(estimator: Any) -> dict[str, float]:
+    try:
+        valid: dict[str, float] = estimator.evaluate("valid")["metrics"]
+    except EmptySplit:
+        return {}
+    return valid
+
+
+def _summary(
+    estimator: Any, run: str | None, valid: dict[str, float], seconds: float
+) -> dict[str, Any]:
+    return {
+        "run": run,
+        "method": estimator.method,
+        "parameters": estimator.parameters_count_,
+        "epochs": len(estimator.history_),
+        "best_epoch": estimator.best_epoch_,
+        "ended": estimator.ended_,
+        "valid": valid,
+        "seconds": seconds,
+        "notes": [*estimator.task_.data.notes, *getattr(estimator, "notes_", ())],
+    }

@@ -1,0 +1,1 @@
+"""Ratings of new users: data, task and methods."""

@@ -1,0 +1,361 @@
+"""Reading ratings: user tasks that come split, MovieLens's own layout, and any table.
+
+- A folder with ``tasks.tsv``: header split, task, role (support or query), user, item, label.
+- A folder with ``ratings.dat``, ``users.dat`` and ``movies.dat`` as MovieLens-1M ships them, fields
+  separated by ``::``.
+- A CSV, TSV or Parquet file with a column each for user, item and rating.
+
+Users of the last two are split 7 : 1 : 2 by a seeded draw; each keeps ``support`` ratings to be
+seen. Those with fewer than ``support`` + 10 ratings teach, but are not tested.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from parsimony.datasets import registry
+from parsimony.datasets.loading import locate
+from parsimony.errors import EmptySplit, FormatError, InvalidParameter, UnknownDataset, suggest
+from parsimony.graph.files import check_file, read_text
+from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
+from parsimony.run.seeds import rng
+
+__all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"]
+
+COLUMNS = ("user", "item", "rating")
+_TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
+_QUERIES = 10  # ratings beside the support that make a user a task
+
+
+def load_ratings(
+    name_or_path: str | os.PathLike[str],
+    *,
+    columns: tuple[str, str, str] | None = None,
+    support: int = 20,
+    others: bool = True,
+    mirror: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+) -> RatingData:
+    """Load ratings by a registered name, a folder or a file.
+
+    Parameters
+    ----------
+    name_or_path
+        "lastfm", or the user's own.
+    columns
+        Header names of user, item and rating in a file.
+    support
+        Ratings of a user that a model may see, where the data are not split yet.
+    others
+        Whether users of ``ratings.tsv`` beside ``tasks.tsv`` who are no task teach as well.
+    seed
+        Of the split of users.
+
+    Raises
+    ------
+    UnknownDataset, InvalidParameter
+        Neither a name nor a path, or a set of another kind.
+    MissingFile, FormatError, EmptySplit
+        No file, a missing column, a rating that is no number (``where`` names the line), no row.
+    """
+    text = os.fspath(name_or_path)
+    if text in registry.names():
+        item = registry.entry(text)
+        if item.kind != "coldstart":
+            raise InvalidParameter(
+                f"{text!r} is a {item.kind} dataset, not one of ratings",
+                remedy=f"use one of {', '.join(registry.names('coldstart'))}, or a file",
+            )
+        folder, source = locate(text, mirror=mirror)
+        found = _read_tasks(folder, text, others)
+        return replace(found, source=f"{source}; licence: {item.licence}", registered=True)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        if (path / _TASKS).is_file():
+            return _read_tasks(path, path.name, others)
+        if (path / _MOVIES).is_file():
+            return _read_movielens(path, support, seed)
+        raise FormatError(
+            f"a folder of ratings holds {_TASKS} or {_MOVIES}", remedy="name the file",
+            where=str(path),
+        )  # fmt: skip
+    if not os.path.lexists(path) and os.sep not in text and not path.suffix:
+        raise UnknownDataset.of(text, registry.names())
+    users, items, ratings = read_ratings(path, columns)
+    return _split(path.stem, users, items, ratings, support, seed)
+
+
+def is_ratings(name_or_path: str) -> bool:
+    """Whether a name or path is of ratings: registered as such, or laid out so."""
+    if name_or_path in registry.names():
+        return registry.entry(name_or_path).kind == "coldstart"
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
+    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        first = stream.readline(1 << 16).decode("utf-8", errors="replace")
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    header = {word.strip().strip('"').lower() for word in first.split(separator)}
+    return set(COLUMNS) <= header
+
+
+def read_ratings(
+    path: str | os.PathLike[str], columns: tuple[str, ...] | None = None, *, empty: bool = False
+) -> tuple[list[str], list[str], list[float]]:
+    """Read user, item and rating of a CSV, TSV or Parquet file.
+
+    Parameters
+    ----------
+    columns
+        Their header names; two are those of item and rating, of one user.
+    empty
+        Whether a table without rows will do.
+
+    Raises
+    ------
+    MissingFile, NotAFile
+    FormatError
+        A missing column; an empty cell, a rating that is no finite number (``where`` has the
+        line); the same user and item twice.
+    EmptySplit
+        No row.
+    """
+    path = check_file(path)
+    wanted = columns or COLUMNS
+    table = _table(path)
+    named = {name.strip().lower(): name for name in table.columns}
+    for name in wanted:
+        if name.strip().lower() not in named:
+            raise FormatError(
+                f"no column {name!r}",
+                remedy=suggest(name, table.columns)
+                or f"name user, item and rating by --columns; found: {', '.join(table.columns)}",
+                where=str(path),
+            )
+    if not len(table) and not empty:
+        raise EmptySplit(f"no ratings in {path.name}", remedy="give at least one row")
+    texts = [
+        [(cell or "").strip() for cell in table[named[name.strip().lower()]].cast(pl.String)]
+        for name in wanted
+    ]
+    for i, row in enumerate(zip(*texts, strict=True)):
+        if not all(row):
+            raise FormatError("an empty cell", remedy="fill it in", where=f"{path}:{i + 2}")
+    ratings = [_number(text, f"{path}:{i + 2}") for i, text in enumerate(texts[-1])]
+    users, items = (texts[0], texts[1]) if len(wanted) == 3 else ([""] * len(table), texts[0])
+    seen: dict[tuple[str, str], int] = {}
+    for i, pair in enumerate(zip(users, items, strict=True)):
+        if (first := seen.setdefault(pair, i)) != i:
+            raise FormatError(
+                f"item {pair[1]!r} is rated twice by one user, first in line {first + 2}",
+                remedy="keep one of the rows",
+                where=f"{path}:{i + 2}",
+            )
+    return users, items, ratings
+
+
+def read_items(path: str | os.PathLike[str]) -> list[str]:
+    """Read the column item of a table; each item once.
+
+    Raises
+    ------
+    MissingFile, NotAFile, FormatError, EmptySplit
+    """
+    path = check_file(path)
+    table = _table(path)
+    named = {name.strip().lower(): name for name in table.columns}
+    if "item" not in named:
+        raise FormatError(
+            "no column 'item'", remedy=f"found: {', '.join(table.columns)}", where=str(path)
+        )
+    items = [str(cell or "").strip() for cell in table[named["item"]]]
+    if not items:
+        raise EmptySplit(f"no items in {path.name}", remedy="give at least one row")
+    return list(dict.fromkeys(items))
+
+
+def _table(path: Path) -> pl.DataFrame:
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            return pl.read_parquet(path)
+        separator = "\t" if path.suffix.lower() in (".tsv", ".txt") else ","
+        text = read_text(path)
+        return pl.read_csv(text.encode(), separator=separator, infer_schema=False)
+    except pl.exceptions.NoDataError:
+        raise EmptySplit(f"no ratings in {path.name}", remedy="give at least one row") from None
+    except pl.exceptions.PolarsError as error:
+        raise FormatError(
+            f"not a table: {str(error).splitlines()[0]}", remedy="mend it", where=str(path)
+        ) from None
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise FormatError(f"the rating {text!r} is no number", remedy="write a number", where=where)
+    return value
+
+
+def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
+    """User tasks that come split, and the ratings of further users."""
+    path = check_file(folder / _TASKS)
+    table = _table(path)
+    header = ("split", "role", "user", "item", "label")
+    if missing := [column for column in header if column not in table.columns]:
+        raise FormatError(
+            f"no column {missing[0]!r}", remedy=f"the header is {', '.join(header)}",
+            where=str(path),
+        )  # fmt: skip
+    columns: dict[str, list[Any]] = {column: table[column].to_list() for column in header}
+    for column, words in (("split", SPLITS), ("role", ("support", "query"))):
+        for i, word in enumerate(columns[column]):
+            if word not in words:
+                raise FormatError(
+                    f"{column} {word!r} is none of {', '.join(words)}", remedy="mend it",
+                    where=f"{path}:{i + 2}",
+                )  # fmt: skip
+    split: dict[str, str] = {}
+    for i, (user, part) in enumerate(zip(columns["user"], columns["split"], strict=True)):
+        if split.setdefault(user, part) != part:
+            raise FormatError(
+                f"user {user!r} is of two splits", remedy="a user is of one",
+                where=f"{path}:{i + 2}",
+            )  # fmt: skip
+    ratings = [_number(str(t), f"{path}:{i + 2}") for i, t in enumerate(columns["label"])]
+    notes: tuple[str, ...] = ()
+    if others and (folder / _OTHERS).is_file():
+        n = _add_others(folder / _OTHERS, columns, split, ratings)
+        notes = (f"{n:,} users of {_OTHERS} that are no task teach as well",) if n else ()
+    users, items = _numbers(columns["user"]), _numbers(columns["item"])
+    return RatingData(
+        name,
+        tuple(users),
+        tuple(items),
+        np.array([users[u] for u in columns["user"]], np.int32),
+        np.array([items[i] for i in columns["item"]], np.int32),
+        np.array(ratings, np.float32),
+        np.array([role == "query" for role in columns["role"]]),
+        np.array([SPLITS.index(split[user]) for user in users], np.int8),
+        _scale(ratings),
+        notes=notes,
+    )
+
+
+def _add_others(
+    path: Path, columns: dict[str, list[Any]], split: dict[str, str], ratings: list[float]
+) -> int:
+    """Append the users who are no task, as training users; returns how many.
+
+    Every other rating of theirs is a query: training draws supports anew.
+    """
+    users, items, found = read_ratings(path, ("user", "item", "label"))
+    seen: dict[str, int] = {}
+    for user, item, rating in zip(users, items, found, strict=True):
+        if user in split:
+            continue
+        seen[user] = seen.get(user, 0) + 1
+        columns["user"].append(user)
+        columns["item"].append(item)
+        columns["role"].append("query" if seen[user] % 2 == 0 else "support")
+        ratings.append(rating)
+    split |= dict.fromkeys(seen, "train")
+    return len(seen)
+
+
+def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
+    """MovieLens-1M: ``user::item::rating::time``, and what is known of users and movies."""
+    rows = _fields(folder / _MOVIES, 4)
+    ratings = [_number(row[2], f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)]
+    data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
+    features: dict[str, Features] = {}
+    words = ("gender", "age", "occupation", "zip")
+    for kind, file, names in (
+        ("user", "users.dat", data.users),
+        ("item", "movies.dat", data.items),
+    ):
+        path, known = folder / file, {}
+        if path.is_file():
+            for row in _fields(path, 5 if kind == "user" else 3):
+                known[row[0]] = (
+                    [f"{word} {value}" for word, value in zip(words, row[1:], strict=True)]
+                    if kind == "user"
+                    else [f"genre {genre}" for genre in row[2].split("|") if genre]
+                )
+        found = Features.of([known.get(name, []) for name in names])
+        features[f"{kind}_features"] = found if found.names else NO_FEATURES
+    return replace(
+        data,
+        scale=(1.0, 5.0),
+        item_features=features["item_features"],
+        user_features=features["user_features"],
+    )
+
+
+def _fields(path: Path, n: int) -> list[list[str]]:
+    """Lines of ``::``-separated fields; MovieLens is in Latin-1."""
+    text = check_file(path).read_bytes().decode("latin-1")
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        row = line.split("::")
+        if len(row) != n:
+            raise FormatError(
+                f"{len(row)} fields, expected {n}", remedy="separate them by ::",
+                where=f"{path}:{number}",
+            )  # fmt: skip
+        rows.append(row)
+    if not rows:
+        raise EmptySplit(f"no rows in {path.name}", remedy="give at least one")
+    return rows
+
+
+def _split(
+    name: str, users: list[str], items: list[str], ratings: list[float], support: int, seed: int
+) -> RatingData:
+    """Split users 7 : 1 : 2, and the ratings of each into support and query."""
+    user_of, item_of = _numbers(users), _numbers(items)
+    user = np.array([user_of[u] for u in users], np.int32)
+    counts = np.bincount(user, minlength=len(user_of))
+    able = rng(seed, "users").permutation(np.flatnonzero(counts >= support + _QUERIES))
+    split = np.zeros(len(user_of), np.int8)
+    n_valid, n_test = round(0.1 * len(able)), round(0.2 * len(able))
+    split[able[:n_valid]], split[able[n_valid : n_valid + n_test]] = 1, 2
+    query = np.zeros(len(user), bool)
+    order = rng(seed, "supports").permutation(len(user))
+    order = order[np.argsort(user[order], kind="stable")]
+    place = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
+    query[order] = place >= np.minimum(support, np.maximum(counts // 2, 1))[user[order]]
+    few = int((counts < support + _QUERIES).sum())
+    notes = (
+        (f"{few:,} users with fewer than {support + _QUERIES} ratings teach, but are not tested",)
+        if few
+        else ()
+    )
+    return RatingData(
+        name, tuple(user_of), tuple(item_of), user,
+        np.array([item_of[i] for i in items], np.int32), np.array(ratings, np.float32),
+        query, split, _scale(ratings), notes=notes, source=name,
+    )  # fmt: skip
+
+
+def _numbers(names: list[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}
+
+
+def _scale(ratings: list[float]) -> tuple[float, float]:
+    low, high = min(ratings), max(ratings)
+    if low == high:
+        raise FormatError(
+            f"every rating is {low:g}", remedy="there is nothing to be learned from equal ratings"
+        )
+    return low, high

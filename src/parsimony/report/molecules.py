@@ -1,0 +1,87 @@
+"""Adapted predictions as a page: every molecule drawn, with the supports that speak for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from parsimony.chem.smiles import molecule_of
+from parsimony.pages.templating import environment
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = ["molecule_svg", "molecules_page"]
+
+DRAWN = 100  # most predictions on a page, the most probable ones
+
+
+def molecules_page(
+    result: dict[str, Any],
+    ids: Sequence[str],
+    smiles: Sequence[str],
+    labels: Sequence[int],
+    about: dict[str, str],
+) -> str:
+    """Return one self-contained HTML file.
+
+    Parameters
+    ----------
+    result
+        Of ``adapt``, with an ``id`` in every prediction and reason.
+    ids, smiles, labels
+        Of the support.
+    about
+        ``method``, ``data`` and ``learned``, what was learned before, in words.
+    """
+    from parsimony import __version__
+
+    order = sorted(result["predictions"], key=lambda p: -p["probability"])
+    small = {text: molecule_svg(text, 150, 105) for text in smiles}
+    view = {
+        **about,
+        "n": len(order),
+        "drawn": min(len(order), DRAWN),
+        "predictions": [
+            {
+                **p,
+                "svg": molecule_svg(p["smiles"], 240, 160),
+                "reasons": [{**r, "svg": small[r["smiles"]]} for r in p["reasons"]],
+            }
+            for p in order[:DRAWN]
+        ],
+        "support": [
+            {"id": name, "svg": small[text], "label": label}
+            for name, text, label in zip(ids, smiles, labels, strict=True)
+        ],
+        "facts": [
+            ("method", about["method"]),
+            ("adapted numbers", f"{result['adapted_parameters']:,}"),
+            ("seconds to adapt", f"{result['seconds']:.3f}"),
+            ("expected share of actives", f"{result['prevalence']:.1%}"),
+        ],
+        "calibration": result["calibration"],
+        "prevalence": result["prevalence"],
+        "weighing": result["weighing"],
+        "notes": result["notes"],
+    }
+    return environment().get_template("molecules.html.j2").render(x=view, version=__version__)
+
+
+def molecule_svg(smiles: str, width: int, height: int) -> Markup:
+    """Draw a molecule as an SVG element that stands in a page; empty where it cannot be read."""
+    from markupsafe import Markup
+    from rdkit.Chem import rdDepictor
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    molecule = molecule_of(smiles)
+    if molecule is None:
+        return Markup("")
+    rdDepictor.Compute2DCoords(molecule)
+    drawing: Any = rdMolDraw2D.MolDraw2DSVG(width, height)
+    drawing.drawOptions().clearBackground = False
+    rdMolDraw2D.PrepareAndDrawMolecule(drawing, molecule)
+    drawing.FinishDrawing()
+    text = drawing.GetDrawingText()
+    # RDKit writes the element itself; of the input it repeats atoms and bonds alone.
+    return Markup(text[text.index("<svg") :].replace("<!-- END OF HEADER -->", ""))

@@ -1,0 +1,138 @@
+"""One trial: a structure trained for a while, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from parsimony.search.settings import Rung
+
+__all__ = ["Evaluate", "Measured", "Proposal", "Trial", "TrialResult"]
+
+S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+class Measured(Protocol):
+    """What a trainer says of a trial."""
+
+    @property
+    def valid_mrr(self) -> float:
+        """Figure of the validation split, the larger the better."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Wall time."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were run, at most those asked for."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A plain :class:`Measured`."""
+
+    valid_mrr: float
+    seconds: float
+    parameters: int
+    epochs: int
+
+
+class Evaluate(Protocol[S_contra]):
+    """The trainer: the same arguments give the same result.
+
+    It is called with ``entities`` as well, the share of them that the trial may see, on rungs where
+    that is below 1; a trainer that has no part of its data to train on need not take it.
+    """
+
+    def __call__(self, structure: S_contra, *, seed: int, epochs: int, dim: int) -> Measured:
+        """Train the structure and measure it on validation."""
+        ...
+
+
+@dataclass(frozen=True)
+class Proposal(Generic[S]):
+    """A structure that an algorithm wants measured.
+
+    Parameters
+    ----------
+    structure
+    key : str
+        Its canonical form.
+    origin : str
+        Who chose it: ``start``, ``predictor``, ``chance``, ``order``; on higher rungs ``climb``,
+        or ``named`` for a hand-made structure.
+    predicted : float, optional
+        What the predictor expected, in units of its own.
+    """
+
+    structure: S
+    key: str
+    origin: str
+    predicted: float | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A row of the ledger.
+
+    Parameters
+    ----------
+    structure, canonical : str
+        As text: as it was trained, and the form that all equivalent ones share.
+    seed, epochs, dim : int
+        As asked for; with ``canonical`` and ``entities`` they are the trial's identity.
+    valid : float
+        The validation figure; 0 for a training that diverged.
+    seconds : float
+    parameters : int
+    ran : int
+        Epochs that were run.
+    stage : str
+        ``search``, or ``rung 1``, ``rung 2`` … for a longer training of a promising structure.
+    origin : str
+        Who chose it; see :class:`Proposal`.
+    predicted : float, optional
+        What the predictor had expected.
+    at : float
+        Wall seconds of the search, over all its resumed parts, when the trial ended.
+    error : str, optional
+        Why there is no figure.
+    entities : float
+        Share of the entities that the trial saw.
+    """
+
+    structure: str
+    canonical: str
+    seed: int
+    epochs: int
+    dim: int
+    valid: float
+    seconds: float
+    parameters: int
+    ran: int
+    stage: str
+    origin: str
+    predicted: float | None
+    at: float
+    error: str | None = None
+    entities: float = 1.0
+
+    @property
+    def rung(self) -> Rung:
+        """How much it was trained."""
+        return Rung(self.dim, self.epochs, self.entities)
+
+    @property
+    def identity(self) -> tuple[str, int, Rung]:
+        """What makes two trials the same measurement."""
+        return self.canonical, self.seed, self.rung

@@ -1,0 +1,148 @@
+"""The regression on walks: what it hides, what it says, and that what it says adds up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.ddi.small_pairs import families
+
+from parsimony import base
+from parsimony.ddi.emergnn.explain import asked_pair
+from parsimony.ddi.metapaths.explain import PairOfDrugs
+from parsimony.ddi.metapaths.text import read_out
+from parsimony.ddi.task import DDIOptions, DDITask
+from parsimony.errors import InvalidParameter
+from parsimony.kernels.emergnn.metapaths import walks_of
+from parsimony.pipeline import fit
+from parsimony.run import RunFolder
+
+PAIR = "ketoconazole", "midazolam"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A model of the embedded drugs, without votes, so that only mechanisms can speak."""
+    path = tmp_path_factory.mktemp("walks") / "run"
+    parameters = {"votes": False, "neighbour_edges": 0}
+    model, summary = fit("cyp", "walks", out=path, parameters=parameters)
+    return model, summary, path
+
+
+def test_the_readable_model_names_inhibitor_and_substrate(run):
+    model, summary, path = run
+    assert summary["valid"]["accuracy"] > 0.9
+    lines = RunFolder.open(path).read_toml("knowledge.toml")["rules"]
+    assert lines == [str(line) for line in model.knowledge(top=200)]
+    slowed = [line for line in lines if "=> type metabolism_decreased" in line]
+    assert slowed[0].startswith("+")
+    assert "(#Drug1 –inhibits_" in slowed[0]
+    assert "→ ? ←" in slowed[0]
+    assert "substrate_of– #Drug2)" in slowed[0]
+    assert '"#Drug1 may slow the metabolism of #Drug2."' in slowed[0]
+    hastened = [line for line in lines if "=> type metabolism_increased" in line]
+    assert "(#Drug1 –induces_" in hastened[0]
+
+
+def test_its_parameters_are_its_lines(run):
+    model, summary, _ = run
+    lines = model.knowledge()
+    intercepts = np.count_nonzero(model.weights_.intercept)
+    assert summary["parameters"] == len(lines) + intercepts
+    assert model.ledger_.as_dict()["parameters"] == summary["parameters"]
+    assert all(model.weights_.own.any(1)), "signatures without a weight are dropped"
+    few = model.knowledge(top=20)
+    assert len(few) == 20
+    assert {line.type for line in few} >= {"bleeding", "metabolism_decreased"}
+
+
+def test_the_explanation_adds_up_and_names_the_enzyme(run):
+    model, _, path = run
+    found = model.explain(*PAIR)
+    assert found.query == (PAIR[0], "type metabolism_decreased", PAIR[1])
+    assert found.score == pytest.approx(sum(found.parts.values()), rel=1e-5)
+    assert found.paths[0].steps[0].source == PAIR[0]
+    assert found.paths[0].steps[-1].target == PAIR[1]
+    assert "CYP3A4" in found.paths[0].steps[0].target
+    assert any("inhibits_strongly" in name for name in found.parts)
+    assert found.faithfulness.deleted_drop > found.faithfulness.random_drop
+    # score is the logit above the average type: two types differ as their probabilities do,
+    # calibrated at a temperature
+    other = model.explain(*PAIR, "bleeding")
+    gap = np.log(found.probability / other.probability) * model.confidence.temperature
+    assert found.score - other.score == pytest.approx(gap, rel=1e-4)
+    again = base.load_run(path).explain(*PAIR)
+    assert again.to_dict() == found.to_dict()
+    assert "What the score is made of" in found.text()
+
+
+def test_explained_counts_are_the_kernels(run):
+    model, _, _ = run
+    u, t, v, _ = asked_pair(model, *PAIR, None, 1, 1)
+    pair = PairOfDrugs(model, u, t, v)
+    counts, _ = walks_of(pair.graph, u, v, 4, model._kinds)
+    expected = [counts[code] for code in model.signatures_.tolist()]
+    assert pair.parts()[2].tolist() == expected
+    assert sum(expected) > 0
+
+
+def test_deleting_everything_leaves_no_walk(run):
+    model, _, _ = run
+    u, t, v, _ = asked_pair(model, *PAIR, None, 1, 1)
+    pair = PairOfDrugs(model, u, t, v)
+    assert pair.logit() > 0
+    assert pair.logit(np.zeros(len(pair.own), bool)) == 0
+
+
+def test_votes_carry_the_type_and_add_up():
+    pytest.importorskip("rdkit")
+    model = base.resolve("walks")().fit(DDITask(families(), DDIOptions(setting="S1")))
+    votes = [line for line in read_out(model) if not line.type]
+    assert any("alike" in line.signature and line.weight > 0 for line in votes)
+    assert str(votes[0]).endswith("=> that type")
+    found = model.explain("ol4", "amine1")
+    assert found.score == pytest.approx(sum(found.parts.values()), rel=1e-5)
+    assert any(name.endswith("voting") for name in found.parts)
+    other = model.explain("ol4", "amine1", "t0")
+    gap = np.log(found.probability / other.probability) * model.confidence.temperature
+    assert found.score - other.score == pytest.approx(gap, rel=1e-3)
+
+
+def test_a_training_pair_does_not_see_itself():
+    """With the asked interaction's type exchanged, S0 answers as before."""
+    pytest.importorskip("rdkit")
+    import dataclasses
+
+    data = families()
+    model = base.resolve("walks")().fit(DDITask(data, DDIOptions(setting="S0")))
+    a, kind, b = data.pairs["train"][0].tolist()
+    pair = np.array([[a, b], [b, a]], np.int32)
+    before = model.asked_alone(pair)
+    rows = data.pairs["train"].copy()
+    rows[0, 1] = (kind + 4) % 9
+    changed = dataclasses.replace(data, pairs={**data.pairs, "train": rows})
+    model.prepare(DDITask(changed, DDIOptions(setting="S0")))
+    model._restore(model._tensors() | {"penalty": np.array([0.1])})
+    np.testing.assert_array_equal(model.asked_alone(pair), before)
+
+
+def test_the_same_seed_gives_the_same_model(tmp_path):
+    data = "cyp"
+    for name in ("one", "other"):
+        fit(data, "walks", out=tmp_path / name, parameters={"pairs": 200, "penalty": 0.05})
+    files = [(tmp_path / n / "model.safetensors").read_bytes() for n in ("one", "other")]
+    assert files[0] == files[1]
+
+
+def test_too_many_relations_are_refused():
+    from parsimony.ddi.background import Background
+    from parsimony.graph import Vocabulary
+
+    pytest.importorskip("rdkit")
+    data = families()
+    background = Background(
+        Vocabulary(list(data.drugs.names), "entity"), data.names,
+        Vocabulary([f"r{i}" for i in range(250)], "relation"),
+        np.array([[0, i, 1] for i in range(250)], np.int32), data.n_drugs,
+    )  # fmt: skip
+    with pytest.raises(InvalidParameter, match="too many to tell"):
+        base.resolve("walks")().fit(DDITask(data, None, background))

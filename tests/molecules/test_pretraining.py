@@ -1,0 +1,67 @@
+"""Pre-training of the encoder: it learns, resumes where it was killed, refuses what is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.molecules.small_molecules import chains
+
+pytest.importorskip("rdkit")
+torch = pytest.importorskip("torch")
+
+from parsimony.errors import InvalidParameter, MissingRun, UnknownParameter, UsageError  # noqa: E402
+from parsimony.molecules.encoder import pretraining  # noqa: E402
+from parsimony.molecules.encoder.pretraining import load_encoder, pretrain  # noqa: E402
+from parsimony.run.folder import RunFolder  # noqa: E402
+
+SMALL = {"layers": 2, "width": 16, "epochs": 3, "batch": 32}
+SMILES = chains().smiles
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARSIMONY_CACHE", str(tmp_path / "cache"))
+
+
+def test_it_learns_and_is_read_again(tmp_path):
+    longer = {**SMALL, "epochs": 12}
+    summary = pretrain(tmp_path / "encoder", longer, smiles=SMILES)
+    first = next(RunFolder.open(tmp_path / "encoder").history())
+    assert summary["losses"]["bits"] < 0.7 * first["bits"]
+    gin, p = load_encoder(tmp_path / "encoder")
+    assert (p.layers, p.width, summary["molecules"]) == (2, 16, 126)
+    assert sum(w.numel() for w in gin.parameters()) == summary["parameters"]
+    # A finished one is left as it is.
+    assert pretrain(tmp_path / "encoder", longer, smiles=SMILES) == summary
+
+
+def test_killed_and_resumed_is_the_same(tmp_path, monkeypatch):
+    pretrain(tmp_path / "whole", SMALL, smiles=SMILES)
+    epoch = pretraining._Training._epoch
+
+    def killed(self, *given):
+        if self.history:
+            raise KeyboardInterrupt
+        epoch(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining._Training, "_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(tmp_path / "part", SMALL, smiles=SMILES)
+    with pytest.raises(MissingRun):
+        load_encoder(tmp_path / "part")
+    pretrain(tmp_path / "part", SMALL, smiles=SMILES)
+    one, other = (RunFolder.open(tmp_path / k).load_model() for k in ("whole", "part"))
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def test_wrong_parameters_and_places_are_refused(tmp_path):
+    with pytest.raises(UnknownParameter, match="depth"):
+        pretrain(tmp_path / "a", {"depth": 3}, smiles=SMILES)
+    with pytest.raises(InvalidParameter, match="layers"):
+        pretrain(tmp_path / "a", {"layers": 0}, smiles=SMILES)
+    with RunFolder.create(tmp_path / "run", {"method": "tanimoto"}):
+        pass
+    with pytest.raises(UsageError, match="no encoder"):
+        load_encoder(tmp_path / "run")

@@ -1,0 +1,102 @@
+"""Trials on a real Ray cluster of two nodes, one of which dies in the middle."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from tensor_fit import TensorFit
+
+from parsimony.errors import MissingExtra, UsageError
+from parsimony.run.engine import LocalEngine, resolve_engine
+from parsimony.search import BilinearSpace, Budget, Rung, SearchSettings, TrialLedger, search
+
+SETTINGS = SearchSettings(per_round=4, candidates=32)
+# Ray's own code warns on import and leaves sockets to the collector.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def cluster():
+    """Two nodes of one processor each on this machine; workers find the tests' modules."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip(
+            "ray", reason="Ray is not installed: pip install 'parsimony-learning[dist]'"
+        )
+        import ray
+        from ray.cluster_utils import Cluster
+
+        here = str(Path(__file__).parent)
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        try:
+            made.second = made.add_node(num_cpus=1)
+            ray.init(
+                address=made.address, log_to_driver=False,
+                runtime_env={"env_vars": {"PYTHONPATH": ":".join([here, *sys.path])}},
+            )  # fmt: skip
+            yield made
+        finally:
+            ray.shutdown()
+            made.shutdown()
+
+
+def run(folder, engine, evaluate, trials=16):
+    with TrialLedger(folder, {"data": "tensor"}) as ledger:
+        result = search(
+            BilinearSpace(), evaluate, ledger, budget=Budget(trials=trials),
+            ladder=[Rung(4, 15), Rung(8, 30)], algorithm="evolution", settings=SETTINGS,
+            engine=engine,
+        )  # fmt: skip
+        return result, list(ledger)
+
+
+def figures(trials):
+    return sorted((t.canonical, t.dim, t.epochs, t.valid, t.origin, t.stage) for t in trials)
+
+
+def test_a_node_dies_and_nothing_is_lost(cluster, tmp_path):
+    expected, _ = run(tmp_path / "local", LocalEngine(), TensorFit())
+    log = tmp_path / "log"
+    killed = []
+
+    def kill_a_node():
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if log.exists() and len(log.read_text().splitlines()) >= 4:
+                cluster.remove_node(cluster.second, allow_graceful=False)
+                killed.append(time.monotonic())
+                return
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill_a_node)
+    killer.start()
+    engine = resolve_engine("ray")
+    found, trials = run(tmp_path / "ray", engine, TensorFit(log=str(log), pause=0.5))
+    killer.join()
+    engine.close()
+    assert killed
+    calls = [line.split(" ", 1) for line in log.read_text().splitlines()]
+    assert len({process for process, _ in calls}) > 1  # both nodes worked
+    assert len(trials) == 16  # none twice, though a call may have been repeated
+    assert len(calls) >= 16
+    assert figures(found.trials) == figures(expected.trials)
+    assert found.structure == expected.structure
+
+
+def test_nobody_answers():
+    pytest.importorskip(
+        "ray", reason="Ray is not installed: pip install 'parsimony-learning[dist]'"
+    )
+    with pytest.raises(UsageError, match="no Ray cluster answers at 'nowhere:1'"):
+        resolve_engine("ray", address="nowhere:1")
+
+
+def test_ray_is_an_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtra, match=r"parsimony-learning\[dist\]"):
+        resolve_engine("ray")

@@ -1,0 +1,35 @@
+"""Screening by shared vectors: it tells what a structure cannot express, and repeats itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from parsimony import datasets
+from parsimony.knowledge.symbol import Symbol
+from parsimony.link.task import LinkTask
+from parsimony.search.one_shot import screen
+
+SYMBOLS = [Symbol.parse(name) for name in ("DistMult", "ComplEx", "SimplE", "CP")]
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    """Who is ahead of whom in a ring: the opposite is never true."""
+    folder = tmp_path_factory.mktemp("ring")
+    rows = [f"e{i}\tahead\te{(i + d) % 30}" for i in range(30) for d in range(1, 9)]
+    np.random.default_rng(0).shuffle(rows)
+    for name, part in (("train", rows[:180]), ("valid", rows[180:220]), ("test", rows[220:])):
+        (folder / f"{name}.txt").write_text("\n".join(part) + "\n")
+    return LinkTask(datasets.load(str(folder)))
+
+
+def test_a_symmetric_structure_is_found_out(task):
+    options = {"dim": 16, "epochs": 60, "seed": 0, "threads": 1, "n3": 0.0, "dropout": 0.0}
+    found = screen(task, SYMBOLS, **options)
+    assert found.shape == (4,)
+    assert ((found > 0) & (found <= 1)).all()
+    assert found[0] < found[1]
+    assert (screen(task, SYMBOLS, **options) == found).all()
+    few = screen(task, SYMBOLS, **options, asked=10)
+    assert not (few == found).all()
