@@ -42,7 +42,7 @@ def measure(data: str, method: str, settings: dict[str, Any]) -> dict[str, Any]:
         "test": {key: test[key] for key in KEPT},
         "fit_seconds": seconds,
         "fit_cpu_seconds": cpu,
-        "ledger": model.ledger_.as_dict(),
+        "ledger": model.cost_.as_dict(),
     }
 
 

@@ -203,7 +203,7 @@ def test_fit_returns_self_and_learns_attributes(method, task):
     assert isinstance(estimator.history_, list)
     assert 0 <= estimator.best_epoch_ <= len(estimator.history_)
     assert estimator.parameters_count_ > 0
-    bill = estimator.ledger_.as_dict()
+    bill = estimator.cost_.as_dict()
     assert bill["parameters"] == estimator.parameters_count_
     assert bill["labels"] == task.n_labels
     assert bill["wall_seconds"] > 0

@@ -15,7 +15,8 @@ from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony import datasets, errors
-    from parsimony.base import Estimator, estimators, load_run, resolve
+    from parsimony.answers import Answers
+    from parsimony.base import Estimator, Parameters, Task
     from parsimony.errors import ParsimonyError
     from parsimony.explain import Explanation
     from parsimony.graph import KnowledgeGraph, Vocabulary
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from parsimony.link.reasoning.redgnn import RedGNN
     from parsimony.link.rules.method import RuleReasoner, apply_rules
     from parsimony.link.task import LinkTask
+    from parsimony.methods import estimators, load_run, register, resolve
     from parsimony.pipeline import fit
+    from parsimony.problems import load, open_task
 
 __version__ = "0.1.0"
 
@@ -36,6 +39,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AdaProp": "link.reasoning.adaprop",
     "Analogy": "link.embeddings.bilinear",
+    "Answers": "answers",
     "Bilinear": "link.embeddings.bilinear",
     "ComplEx": "link.embeddings.bilinear",
     "DistMult": "link.embeddings.bilinear",
@@ -44,30 +48,36 @@ _HOME = {
     "KnowledgeGraph": "graph",
     "LinkData": "link.data",
     "LinkTask": "link.task",
+    "Parameters": "base",
     "ParsimonyError": "errors",
     "RedGNN": "link.reasoning.redgnn",
     "RotatE": "link.embeddings.geometric",
     "Rule": "knowledge",
     "RuleReasoner": "link.rules.method",
     "SimplE": "link.embeddings.bilinear",
+    "Task": "base",
     "TransE": "link.embeddings.geometric",
     "Vocabulary": "graph",
     "apply_rules": "link.rules.method",
     "audit": "link.audit",
     "datasets": "",
     "errors": "",
-    "estimators": "base",
+    "estimators": "methods",
     "fit": "pipeline",
     "format_rules": "knowledge",
-    "load_run": "base",
+    "load": "problems",
+    "load_run": "methods",
     "mine_rules": "knowledge",
+    "open_task": "problems",
     "read_rules": "knowledge",
-    "resolve": "base",
+    "register": "methods",
+    "resolve": "methods",
 }
 
 __all__ = [
     "AdaProp",
     "Analogy",
+    "Answers",
     "Bilinear",
     "ComplEx",
     "DistMult",
@@ -76,12 +86,14 @@ __all__ = [
     "KnowledgeGraph",
     "LinkData",
     "LinkTask",
+    "Parameters",
     "ParsimonyError",
     "RedGNN",
     "RotatE",
     "Rule",
     "RuleReasoner",
     "SimplE",
+    "Task",
     "TransE",
     "Vocabulary",
     "__version__",
@@ -92,9 +104,12 @@ __all__ = [
     "estimators",
     "fit",
     "format_rules",
+    "load",
     "load_run",
     "mine_rules",
+    "open_task",
     "read_rules",
+    "register",
     "resolve",
 ]
 

@@ -1,59 +1,53 @@
-"""What every method shares: the estimator contract and the register of methods.
+"""What every problem and every method shares: the contract of tasks and of estimators.
 
 An estimator's constructor stores typed, validated parameters; ``fit(task)`` learns attributes that
 end in ``_`` and returns self; then ``score``, ``predict``, ``evaluate``, ``explain``,
-``knowledge``, ``save``, ``load``.
+``knowledge``, ``save``, ``load``. Which methods there are stands in :mod:`parsimony.methods`,
+which problems in :mod:`parsimony.problems`.
 """
 
 from __future__ import annotations
 
-import difflib
+import inspect
+import os
+import warnings
 from abc import ABC, abstractmethod
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+)
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from parsimony.errors import InvalidParameter, UnknownParameter, UsageError
+from parsimony.errors import InvalidParameter, UnknownParameter, UsageError, suggest
+from parsimony.run.renamed import present_name, renamed
 
 if TYPE_CHECKING:
-    from parsimony.run.folder import RunFolder
+    import numpy as np
+    import numpy.typing as npt
 
-#: method → the class that implements it; imported when first asked for.
-_HOMES = {
-    "redgnn": "parsimony.link.reasoning.redgnn:RedGNN",
-    "adaprop": "parsimony.link.reasoning.adaprop:AdaProp",
-    "rules": "parsimony.link.rules.method:RuleReasoner",
-    "bilinear": "parsimony.link.embeddings.bilinear:Bilinear",
-    "complex": "parsimony.link.embeddings.bilinear:ComplEx",
-    "distmult": "parsimony.link.embeddings.bilinear:DistMult",
-    "simple": "parsimony.link.embeddings.bilinear:SimplE",
-    "analogy": "parsimony.link.embeddings.bilinear:Analogy",
-    "transe": "parsimony.link.embeddings.geometric:TransE",
-    "rotate": "parsimony.link.embeddings.geometric:RotatE",
-    "neighbours": "parsimony.ddi.baselines.nearest_neighbours:Neighbours",
-    "emergnn": "parsimony.ddi.emergnn.method:EmerGNN",
-    "mlp": "parsimony.ddi.baselines.mlp:MLP",
-    "prior": "parsimony.ddi.baselines.prior:Prior",
-    "ensemble": "parsimony.ddi.ensemble:PairEnsemble",
-    "walks": "parsimony.ddi.metapaths.method:Walks",
-    "tanimoto": "parsimony.molecules.fingerprint_methods:Tanimoto",
-    "fingerprint-ridge": "parsimony.molecules.fingerprint_methods:FingerprintRidge",
-    "fingerprint-lr": "parsimony.molecules.fingerprint_methods:FingerprintLogistic",
-    "fingerprint-rf": "parsimony.molecules.fingerprint_methods:FingerprintForest",
-    "ridge": "parsimony.molecules.meta.closed_form:Ridge",
-    "prototype": "parsimony.molecules.meta.closed_form:Prototype",
-    "par": "parsimony.molecules.meta.par:PAR",
-    "pacia": "parsimony.molecules.meta.pacia:PACIA",
-    "multitask": "parsimony.molecules.multitask:MultiTask",
-    "coldnas": "parsimony.ratings.coldnas:ColdNAS",
-    "film": "parsimony.ratings.coldnas:FiLM",
-    "means": "parsimony.ratings.baselines:Means",
-    "popularity": "parsimony.ratings.baselines:Popularity",
-    "evidence": "parsimony.ratings.baselines:EvidenceRegression",
-    "ridge-head": "parsimony.ratings.baselines:RidgeHead",
-}
+    from parsimony.knowledge.rules import Rule
+    from parsimony.run.cost import Cost
+    from parsimony.run.folder import RunFolder
+    from parsimony.training.trainer import Learner, Schedule
+
+__all__ = ["Data", "Estimator", "Fitting", "Parameters", "Task", "TaskOptions", "constructor"]
+
+P = ParamSpec("P")
+
+
+# ---- declared parameters ---------------------------------------------------------------------
 
 
 class Parameters(BaseModel):
@@ -61,15 +55,187 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any], owner: str, noun: str = "parameter") -> Self:
+        """Validate values by name; names that have been replaced are accepted with a warning.
 
-class Estimator(ABC):
-    """A method for one task.
+        Parameters
+        ----------
+        values
+            By name.
+        owner, noun
+            What the message calls their owner ("RedGNN") and them.
+
+        Raises
+        ------
+        UnknownParameter
+            A name that is not declared, with the nearest one that is.
+        InvalidParameter
+            A value outside the declared limits.
+        """
+        fields = cls.model_fields
+        for name in values:
+            present = present_name(name, fields)
+            if present not in fields:
+                near = suggest(name, fields)
+                raise UnknownParameter(
+                    f"{owner} has no {noun} {name!r}",
+                    remedy=f"{near} " * bool(near) + f"{noun}s: {', '.join(fields)}",
+                )
+            if present != name:
+                warnings.warn(f"{noun} {name!r} is now called {present!r}", FutureWarning, 2)
+        try:
+            return cls(**renamed(values, fields))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "?"
+            raise InvalidParameter(
+                f"the {name!r} {noun} of {owner} is not valid: {first['msg']}. "
+                f"Got {first['input']!r}",
+                remedy=fields[name].description or "" if name in fields else "",
+            ) from None
+
+
+class TaskOptions(Parameters):
+    """Options of a task, which ``--set`` mixes with the parameters of the method."""
+
+    @classmethod
+    def taken_from(cls, settings: Mapping[str, Any]) -> Self:
+        """Take the task's options out of ``--set`` values; the rest is the method's.
+
+        Raises
+        ------
+        InvalidParameter
+            A value outside its limits.
+        """
+        own = {name: value for name, value in settings.items() if name in cls.model_fields}
+        return cls.of(own, "the task", "option")
+
+
+def constructor(parameters: Callable[P, Parameters]) -> Callable[Concatenate[Any, P], None]:
+    """Make the ``__init__`` of a method: the fields of its ``Parameters`` as keywords.
+
+    ``__init__ = constructor(RedGNNParameters)`` lets an editor and ``inspect.signature`` show them.
+    """
+
+    def __init__(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        Estimator.__init__(self, *args, **kwargs)
+
+    __init__.__signature__ = _signature(cast(type[Parameters], parameters))  # type: ignore[attr-defined]
+    return __init__
+
+
+def _signature(parameters: type[Parameters]) -> inspect.Signature:
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    fields = inspect.signature(parameters).parameters.values()
+    return inspect.Signature([own, *fields], return_annotation=None)
+
+
+# ---- tasks -----------------------------------------------------------------------------------
+
+
+class Data(Protocol):
+    """What every problem's data have."""
+
+    @property
+    def name(self) -> str:
+        """How they are called."""
+
+    @property
+    def source(self) -> str:
+        """Where they are from."""
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of all that they hold."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was reduced, guessed or dropped while they were read."""
+
+
+class Task(ABC):
+    """Data, protocol and measures of a problem.
+
+    Attributes
+    ----------
+    kind
+        "link", "ddi", "molecules" or "coldstart".
+    Options
+        What ``--set`` takes for the task, beside the parameters of the method.
+    """
+
+    kind: ClassVar[str]
+    Options: ClassVar[type[TaskOptions]] = TaskOptions
+
+    @property
+    @abstractmethod
+    def n_labels(self) -> int:
+        """How many labels training sees."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """What config.toml holds of the protocol."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the data into a folder of the run."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
+        """Read what :meth:`save` wrote, with the config.toml of the run."""
+
+    @classmethod
+    @abstractmethod
+    def open(
+        cls,
+        data: str | os.PathLike[str] | Data,
+        settings: Mapping[str, Any],
+        *,
+        mirror: str | None = None,
+        columns: tuple[str, str, str] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Make the task of a registered name, a folder, a file, or loaded data."""
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+ParametersT = TypeVar("ParametersT", bound=Parameters)
+
+
+# ---- estimators ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a method is asked to learn: the limits and places of one call of ``fit``."""
+
+    run: RunFolder | None = None
+    time_budget: float | None = None
+    device: str = "cpu"
+    knowledge: Sequence[Rule] | None = None
+    quiet: bool = True
+
+
+class Estimator(ABC, Generic[TaskT, ParametersT]):
+    """A method for one problem.
 
     Parameters
     ----------
     **parameters
         Fields of the class's ``Parameters``; those left out come from the preset of a registered
         dataset, else from the default.
+
+    Attributes
+    ----------
+    task_, resolved_
+        What was learned from, and the parameters with presets and defaults filled in.
+    history_, best_epoch_, ended_
+        A record per epoch; which answers; why training ended ("epochs", "patience", "time budget",
+        or "" for what is not iterated).
+    parameters_count_, cost_, seconds_
+        Trained numbers; what learning cost; its wall seconds over all resumed parts.
 
     Raises
     ------
@@ -79,41 +245,40 @@ class Estimator(ABC):
         A value outside the declared limits.
     """
 
+    #: name in the register, paper or source, and the problem that it is for
     method: ClassVar[str]
-    #: the task that it learns: "link", "ddi", "molecules" or "coldstart"
-    kind: ClassVar[str] = "link"
+    paper: ClassVar[str] = ""
+    kind: ClassVar[str]
+    Task: ClassVar[type[Task]]
     Parameters: ClassVar[type[Parameters]]
+    #: the measure that ``score`` returns
+    headline: ClassVar[str]
+    #: kinds of devices that it can learn on, and whether it can start from rules
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    takes_knowledge: ClassVar[bool] = False
 
-    #: what was learned from, and the parameters with presets and defaults filled in
-    task_: Any
-    resolved_: Any
-    #: why training ended: "epochs", "patience", "time budget", or "" for what is not iterated
-    ended_: str = ""
+    parameters: ParametersT
+    task_: TaskT
+    resolved_: ParametersT
+    history_: list[dict[str, Any]]
+    best_epoch_: int
+    ended_: str
+    parameters_count_: int
+    seconds_: float
+    cost_: Cost
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give a subclass that declares ``Parameters`` their signature."""
+        super().__init_subclass__(**kwargs)
+        if "Parameters" in vars(cls) and "__init__" not in vars(cls):
+            setattr(cls, "__init__", constructor(cls.Parameters))  # noqa: B010
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters = self._validate(parameters)
 
     @classmethod
-    def _validate(cls, values: dict[str, Any]) -> Any:
-        fields = cls.Parameters.model_fields
-        for name in values:
-            if name not in fields:
-                near = difflib.get_close_matches(name, fields, 1)
-                raise UnknownParameter(
-                    f"{cls.__name__} has no parameter {name!r}",
-                    remedy=(f"did you mean {near[0]!r}? " if near else "")
-                    + f"parameters: {', '.join(fields)}",
-                )
-        try:
-            return cls.Parameters(**values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else "?"
-            raise InvalidParameter(
-                f"the {name!r} parameter of {cls.__name__} is not valid: {first['msg']}. "
-                f"Got {first['input']!r}",
-                remedy=fields[name].description or "" if name in fields else "",
-            ) from None
+    def _validate(cls, values: Mapping[str, Any]) -> ParametersT:
+        return cast(ParametersT, cls.Parameters.of(values, cls.__name__))
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "task_"):
@@ -122,36 +287,231 @@ class Estimator(ABC):
                 remedy="call fit(task), or load a run with parsimony.load_run",
             )
 
-    @abstractmethod
-    def fit(self, task: Any, **options: Any) -> Estimator:
-        """Learn from a task."""
+    # ---- parameters --------------------------------------------------------------------------
+
+    def _given(self) -> dict[str, Any]:
+        """The parameters that were given, without the defaults."""
+        return self.parameters.model_dump(include=self.parameters.model_fields_set)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all parameters by name, given or default, as scikit-learn means it."""
+        return {name: getattr(self.parameters, name) for name in type(self.parameters).model_fields}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Change parameters; what was fitted stays as it is.
+
+        Raises
+        ------
+        UnknownParameter, InvalidParameter
+            As the constructor; nothing is changed then.
+        """
+        self.parameters = self._validate(self._given() | parameters)
+        return self
+
+    def clone(self) -> Self:
+        """Return an unfitted estimator with the same parameters."""
+        return type(self)(**self._given())
+
+    __sklearn_clone__ = clone
+
+    def __repr__(self) -> str:
+        """The class with the parameters that differ from the default."""
+        default = type(self.parameters).model_fields
+        changed = [
+            f"{name}={value!r}"
+            for name, value in self._given().items()
+            if value != default[name].get_default(call_default_factory=True, validated_data={})
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _repr_html_(self) -> str:
+        """The parameters as a table, for notebooks."""
+        from parsimony.pages.notebook import table_html
+
+        fitted = ", fitted" if hasattr(self, "task_") else ""
+        rows = [(name, value) for name, value in self.get_params().items()]
+        return table_html(f"{self!r}{fitted}", ("parameter", "value"), rows)
+
+    # ---- learning ----------------------------------------------------------------------------
+
+    def prepare(self, task: TaskT, *, epochs: int | None = None) -> dict[str, Any]:
+        """Resolve the parameters for a task; returns what config.toml will hold.
+
+        Raises
+        ------
+        UsageError
+            A task that this method cannot learn.
+        """
+        if not isinstance(task, self.Task):
+            raise UsageError(
+                f"{type(self).__name__} learns a {self.Task.__name__}. Got {task!r}",
+                remedy=f"make one with parsimony.problems.open_task({self.kind!r}, DATA)",
+            )
+        values = self._preset(task) | self._given()
+        if epochs is not None and "epochs" in self.Parameters.model_fields:
+            values["epochs"] = epochs
+        self.task_, self.resolved_ = task, self._validate(values)
+        self._setup()
+        return self.config()
+
+    def _preset(self, task: TaskT) -> dict[str, Any]:
+        """Parameters of a registered dataset that differ from the defaults."""
+        return {}
+
+    def _setup(self) -> None:
+        """Fill in what ``resolved_`` leaves open, and forget what an earlier fit left."""
+
+    def fit(
+        self,
+        task: TaskT,
+        *,
+        run: RunFolder | None = None,
+        epochs: int | None = None,
+        time_budget: float | None = None,
+        device: str = "cpu",
+        knowledge: Sequence[Rule] | None = None,
+        quiet: bool = True,
+        **unknown: Any,
+    ) -> Self:
+        """Learn; with a run folder, checkpoints go there and are resumed from.
+
+        Parameters
+        ----------
+        task
+            What to learn.
+        run
+            Where to keep checkpoints and the log.
+        epochs
+            Overrides the parameter of that name.
+        time_budget
+            Wall seconds, over all resumed parts. An epoch that would not fit is not begun; one that
+            outlasts the budget ends with the step it is in.
+        device
+            "cpu", or a torch device where the method can use one.
+        knowledge
+            Rules to start from, where the method takes them.
+        quiet
+            Show no progress.
+
+        Returns
+        -------
+        Self
+            Fitted.
+
+        Raises
+        ------
+        UnknownParameter
+            Another keyword, with the nearest one that there is.
+        InvalidParameter
+            A device that the method cannot use, or rules that it does not take.
+        TrainingDiverged
+            The loss is not finite.
+        """
+        from parsimony.run.cost import Cost
+
+        self._refuse(unknown, device, knowledge)
+        self.prepare(task, epochs=epochs)
+        self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
+        self.cost_ = Cost(0, task.n_labels, _spent(run))
+        self._fit(Fitting(run, time_budget, device, knowledge, quiet))
+        self.cost_.parameters = self.parameters_count_
+        self.seconds_ = self.cost_.as_dict()["wall_seconds"]
+        return self
+
+    @classmethod
+    def _refuse(
+        cls, unknown: Mapping[str, Any], device: str, knowledge: Sequence[Rule] | None
+    ) -> None:
+        for name in unknown:
+            known = [*inspect.signature(cls.fit).parameters][2:-1]
+            remedy = suggest(name, known) or f"keywords: {', '.join(known)}"
+            if name in cls.Parameters.model_fields:
+                remedy = f"give it to the constructor: {cls.__name__}({name}=…)"
+            raise UnknownParameter(f"fit has no keyword {name!r}", remedy=remedy)
+        if device.partition(":")[0] not in cls.devices:
+            raise InvalidParameter(
+                f"method {cls.method!r} runs on {' or '.join(cls.devices)}. Got device {device!r}",
+                remedy=f"use device {cls.devices[0]!r}",
+            )
+        if knowledge is not None and not cls.takes_knowledge:
+            raise InvalidParameter(
+                f"method {cls.method!r} takes no rules", remedy="use method rules"
+            )
 
     @abstractmethod
-    def evaluate(self, split: str = "test") -> dict[str, Any]:
-        """Measure on a split."""
+    def _fit(self, fitting: Fitting) -> None:
+        """Learn from ``task_`` with ``resolved_``; set ``parameters_count_``."""
+
+    def _train(self, learner: Learner, schedule: Schedule, fitting: Fitting, **more: Any) -> None:
+        """Train a learner; ``more`` goes to :class:`parsimony.training.trainer.Trainer`."""
+        from parsimony.training.trainer import Trainer
+
+        outcome = Trainer(
+            schedule, self.cost_, run=fitting.run, time_budget=fitting.time_budget,
+            quiet=fitting.quiet, **more,
+        ).train(learner)  # fmt: skip
+        self.history_, self.best_epoch_ = outcome.history, outcome.best_epoch
+        self.ended_ = outcome.ended
+
+    # ---- answering ---------------------------------------------------------------------------
 
     @abstractmethod
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+        """Measure on a split; ``metrics`` holds the measures by name."""
+
+    def score(self, split: str = "test") -> float:
+        """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
+        return float(self.evaluate(split)["metrics"][self.headline])
+
+    def explain(self, head: str, relation: str | None, tail: str, *, seed: int = 0) -> Any:
+        """Say why an answer gets its score.
+
+        Raises
+        ------
+        UsageError
+            The method gives no reasons.
+        """
+        self._require_fitted()
+        raise UsageError(
+            f"method {self.method!r} gives no reasons",
+            remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
+        )
+
     def knowledge(self, top: int = 100, *, quiet: bool = True) -> list[Any]:
-        """What it has learned, as text-able objects, the strongest first."""
+        """What it has learned, as text-able objects, the strongest first; nothing by default."""
+        self._require_fitted()
+        return []
 
     def knowledge_table(self, top: int, *, quiet: bool = True) -> dict[str, Any]:
         """Return what knowledge.toml holds: by default the ``top`` rules that it has learned."""
         return {"rules": [str(rule) for rule in self.knowledge(top=top, quiet=quiet)]}
 
+    # ---- persistence -------------------------------------------------------------------------
+
     def config(self) -> dict[str, Any]:
         """Return what config.toml holds: method, data by their hash, options of the task."""
-        data = self.task_.data
+        data = self.task_.data  # type: ignore[attr-defined]
         return {
             "method": self.method,
-            "task": self.task_.name,
+            "task": self.kind,
             "data": {"name": data.name, "source": data.source, "hash": data.content_hash},
-            "options": self.task_.options.model_dump(exclude_none=True, mode="json"),
+            **self.task_.config(),
             "parameters": self.resolved_.model_dump(exclude_none=True, mode="json"),
         }
 
     @abstractmethod
+    def _tensors(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Named arrays of the model."""
+
+    @abstractmethod
+    def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Become fitted from what ``_tensors`` gave, with ``task_`` and ``resolved_`` set."""
+
     def write(self, run: RunFolder) -> None:
         """Write model and data into an open run folder."""
+        self._require_fitted()
+        self.task_.save(run.path / "data")
+        run.save_model(self._tensors())
 
     def save(self, path: Path | str) -> None:
         """Write a complete run folder: model, data, configuration.
@@ -170,44 +530,29 @@ class Estimator(ABC):
             self.write(run)
 
     @classmethod
-    @abstractmethod
-    def load(cls, path: Path | str) -> Estimator:
-        """Read a run folder."""
+    def load(cls, path: Path | str) -> Self:
+        """Read a run folder.
+
+        Raises
+        ------
+        MissingRun, CorruptRun, RunVersionError
+            Not a run folder, a damaged one, or one of another version.
+        """
+        from parsimony.run.folder import RunFolder
+        from parsimony.run.restoring import restoring
+
+        run = RunFolder.open(Path(path))
+        with restoring(run):
+            self = cls(**renamed(run.config["parameters"], cls.Parameters.model_fields))
+            self.prepare(cast(TaskT, cls.Task.load(run.path / "data", run.config)))
+            self._restore(run, run.load_model())
+        return self
 
 
-def resolve(method: str) -> type[Estimator]:
-    """Return the estimator class of a method name.
-
-    Raises
-    ------
-    UnknownParameter
-        No such method; names the nearest.
-    """
-    if method not in _HOMES:
-        near = difflib.get_close_matches(method, _HOMES, 1)
-        raise UnknownParameter(
-            f"unknown method {method!r}",
-            remedy=(f"did you mean {near[0]!r}? " if near else "")
-            + f"methods: {', '.join(_HOMES)}",
-        )
-    module, name = _HOMES[method].split(":")
-    cls: type[Estimator] = getattr(import_module(module), name)
-    return cls
-
-
-def estimators() -> dict[str, type[Estimator]]:
-    """All registered methods."""
-    return {method: resolve(method) for method in _HOMES}
-
-
-def load_run(path: Path | str) -> Estimator:
-    """Read any run folder: the method stands in its config.toml.
-
-    Raises
-    ------
-    MissingRun, CorruptRun, RunVersionError
-        Not a run folder, a damaged one, or one of another version.
-    """
-    from parsimony.run.folder import RunFolder
-
-    return resolve(str(RunFolder.open(path).config["method"])).load(path)
+def _spent(run: RunFolder | None) -> dict[str, Any]:
+    """What earlier parts of a run have cost: the larger of its checkpoint's and its report's."""
+    if run is None:
+        return {}
+    kept = run.load_checkpoint()
+    parts = [{} if kept is None else kept[0].get("cost", {}), run.read_json("ledger.json") or {}]
+    return max(parts, key=lambda cost: float(cost.get("cpu_seconds", 0.0)))

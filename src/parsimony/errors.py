@@ -26,7 +26,8 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     │   ├── MissingRun              no run there
     │   ├── LedgerMismatch          trials that were measured on something else
     │   ├── CorruptRun              a file of the run is damaged or was changed
-    │   └── RunVersionError         written by another version of the run format
+    │   ├── RunVersionError         written by another version of the run format
+    │   └── CheckpointVersionError  a checkpoint that only an older version can resume
     └── TrainingDiverged        the loss is no longer finite (exit 1)
 
 A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
@@ -39,6 +40,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 __all__ = [
+    "CheckpointVersionError",
     "ChecksumMismatch",
     "CorruptArchive",
     "CorruptRun",
@@ -279,6 +281,10 @@ class CorruptRun(RunError):
 
 class RunVersionError(RunError):
     """A run folder written by another version of the format."""
+
+
+class CheckpointVersionError(RunError):
+    """A checkpoint that this version cannot resume."""
 
 
 class TrainingDiverged(ParsimonyError):

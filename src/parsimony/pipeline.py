@@ -8,17 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from parsimony.base import Estimator, load_run, resolve
-from parsimony.errors import EmptySplit, InvalidParameter
+from parsimony.base import Data, Estimator
+from parsimony.errors import EmptySplit
 from parsimony.knowledge.rules import Rule, format_rules
-from parsimony.problems import Loaded, open_task, task_options
+from parsimony.methods import load_run, resolve
+from parsimony.problems import open_task, problem
 from parsimony.run.folder import RunFolder
 
+AnyEstimator = Estimator[Any, Any]
 KNOWN_RULES = 200  # rules that knowledge.toml holds at most
 
 
 def fit(
-    data: str | Loaded,
+    data: str | Data,
     method: str = "redgnn",
     *,
     out: Path | str | None = None,
@@ -32,7 +34,7 @@ def fit(
     knowledge: Iterable[Rule] | None = None,
     seed: int | None = None,
     quiet: bool = True,
-) -> tuple[Estimator, dict[str, Any]]:
+) -> tuple[AnyEstimator, dict[str, Any]]:
     """Train a method on a dataset and write the run folder.
 
     Parameters
@@ -51,7 +53,7 @@ def fit(
         Go on from the folder's last checkpoint. A finished run is returned as it is, unless it
         ended for want of time or epochs and these limits allow more.
     knowledge
-        Rules that method "rules" uses instead of mined ones.
+        Rules to start from, for methods that take them.
     seed
         Of the method and of a single file's split.
 
@@ -66,23 +68,21 @@ def fit(
     if seed is not None:
         values.setdefault("seed", seed)
     cls = resolve(method)
-    options = task_options(cls.kind)
-    estimator: Any = cls(**{name: v for name, v in values.items() if name not in options})
-    given: dict[str, Any] = {}
-    if knowledge is not None:
-        if method != "rules":
-            raise InvalidParameter(f"method {method!r} takes no rules", remedy="use method rules")
-        given["knowledge"] = list(knowledge)
+    options = problem(cls.kind).part("task").Options.model_fields
+    estimator = cls(**{name: v for name, v in values.items() if name not in options})
+    rules = None if knowledge is None else list(knowledge)
+    limits: dict[str, Any] = {
+        "epochs": epochs, "time_budget": time_budget, "device": device, "knowledge": rules,
+        "quiet": quiet,
+    }  # fmt: skip
     task = open_task(
         cls.kind, data, values, mirror=mirror, columns=columns, seed=int(values.get("seed", 0))
     )
     config = estimator.prepare(task, epochs=epochs)
-    if given:
-        text = format_rules(given["knowledge"])
-        config["knowledge"] = hashlib.sha256(text.encode()).hexdigest()
-    limits = {"epochs": epochs, "time_budget": time_budget, "device": device, "quiet": quiet}
+    if rules is not None:
+        config["knowledge"] = hashlib.sha256(format_rules(rules).encode()).hexdigest()
     if out is None:
-        estimator.fit(task, **limits, **given)
+        estimator.fit(task, **limits)
         return estimator, _summary(estimator, None, _valid(estimator), time.perf_counter() - begin)
     if resume and (Path(out) / "checksums.json").exists():
         run = RunFolder.open(out)
@@ -91,12 +91,12 @@ def fit(
         if not _goes_on(run, config, summary, time_budget):
             return load_run(out), summary
     with RunFolder.create(out, config, resume=resume) as run:
-        estimator.fit(task, run=run, **limits, **given)
+        estimator.fit(task, run=run, **limits)
         summary = _finish(estimator, run, time_budget, quiet)
     return estimator, summary
 
 
-def write_run(estimator: Any, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:
+def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:
     """Write the run folder of an estimator that was fitted elsewhere; returns its summary.
 
     Raises
@@ -109,9 +109,9 @@ def write_run(estimator: Any, out: Path | str, *, quiet: bool = True) -> dict[st
 
 
 def _finish(
-    estimator: Any, run: RunFolder, time_budget: float | None, quiet: bool
+    estimator: AnyEstimator, run: RunFolder, time_budget: float | None, quiet: bool
 ) -> dict[str, Any]:
-    """Write model, knowledge, measures, bill and summary of a fitted estimator."""
+    """Write model, knowledge, measures, costs and summary of a fitted estimator."""
     metrics = {}
     for split in ("valid", "test"):
         try:
@@ -124,7 +124,7 @@ def _finish(
     estimator.write(run)
     run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
     run.write_json("metrics.json", metrics)
-    run.write_json("ledger.json", estimator.ledger_.as_dict())
+    run.write_json("ledger.json", estimator.cost_.as_dict())
     valid = metrics.get("valid", {}).get("metrics", {})
     summary = _summary(estimator, str(run.path), valid, estimator.seconds_)
     summary["time_budget"] = time_budget
@@ -142,7 +142,7 @@ def _goes_on(
     return summary.get("ended") == "epochs" and bool(epochs > run.config["parameters"]["epochs"])
 
 
-def _valid(estimator: Any) -> dict[str, float]:
+def _valid(estimator: AnyEstimator) -> dict[str, float]:
     try:
         valid: dict[str, float] = estimator.evaluate("valid")["metrics"]
     except EmptySplit:
@@ -151,7 +151,7 @@ def _valid(estimator: Any) -> dict[str, float]:
 
 
 def _summary(
-    estimator: Any, run: str | None, valid: dict[str, float], seconds: float
+    estimator: AnyEstimator, run: str | None, valid: dict[str, float], seconds: float
 ) -> dict[str, Any]:
     return {
         "run": run,

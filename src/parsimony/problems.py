@@ -1,49 +1,135 @@
-"""From a name, a folder or a file to the task that a method learns."""
+"""The register of problems: what each needs, by name, and the way from DATA to a task.
+
+Every verb and page asks here what belongs to a kind of problem; nothing else compares kinds.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
-from parsimony.datasets import load
-from parsimony.ddi.background import load_background
-from parsimony.ddi.data import DDIData
-from parsimony.ddi.folder import load_ddi
-from parsimony.ddi.task import DDIOptions, DDITask
-from parsimony.errors import InvalidParameter
-from parsimony.link.data import LinkData
-from parsimony.link.task import LinkTask
-from parsimony.molecules.data import MoleculeData
-from parsimony.molecules.table import load_molecules
-from parsimony.molecules.task import MoleculeOptions, MoleculeTask
-from parsimony.ratings.data import RatingData
-from parsimony.ratings.table import load_ratings
-from parsimony.ratings.task import ColdStartOptions, ColdStartTask
+from parsimony.base import Data, Task
+from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 
-__all__ = ["Loaded", "Task", "open_task", "task_options"]
+__all__ = ["PROBLEMS", "Problem", "kind_of", "load", "open_task", "problem"]
 
-Loaded = LinkData | DDIData | MoleculeData | RatingData
-Task = LinkTask | DDITask | MoleculeTask | ColdStartTask
-_OPTIONS: dict[str, type[DDIOptions | MoleculeOptions | ColdStartOptions]] = {
-    "ddi": DDIOptions, "molecules": MoleculeOptions, "coldstart": ColdStartOptions,
+
+@dataclass(frozen=True)
+class Problem:
+    """A kind of problem: where its parts are, as ``module:name``, imported when asked for.
+
+    Attributes
+    ----------
+    noun
+        What its data are called.
+    data, load
+        Class of its data, and the function that reads them.
+    task
+        Class of its task.
+    recognise
+        Function of DATA that says whether they are of this kind.
+    default
+        The method where none is named.
+    report
+        Function that writes a run as one page.
+    """
+
+    kind: str
+    noun: str
+    data: str
+    load: str
+    task: str
+    recognise: str
+    default: str
+    report: str
+
+    def part(self, name: str) -> Any:
+        """Import a part."""
+        module, _, attribute = getattr(self, name).partition(":")
+        return getattr(import_module(module), attribute)
+
+
+PROBLEMS = {
+    problem.kind: problem
+    for problem in (
+        Problem(
+            "ddi", "drug pairs", "parsimony.ddi.data:DDIData", "parsimony.ddi.folder:load_ddi",
+            "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi", "neighbours",
+            "parsimony.report.ddi:run_info",
+        ),
+        Problem(
+            "coldstart", "ratings", "parsimony.ratings.data:RatingData",
+            "parsimony.ratings.table:load_ratings", "parsimony.ratings.task:ColdStartTask",
+            "parsimony.ratings.table:is_ratings", "coldnas", "parsimony.report.ratings:run_info",
+        ),
+        Problem(
+            "molecules", "molecules", "parsimony.molecules.data:MoleculeData",
+            "parsimony.molecules.table:load_molecules", "parsimony.molecules.task:MoleculeTask",
+            "parsimony.molecules.table:is_molecules", "fingerprint-ridge",
+            "parsimony.report.molecules:run_info",
+        ),
+        Problem(
+            "link", "a graph", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
+            "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph", "redgnn",
+            "parsimony.report.link:run_info",
+        ),
+    )
 }  # fmt: skip
-_NOUNS: dict[type, tuple[str, str]] = {
-    LinkData: ("link", "a graph"),
-    DDIData: ("ddi", "drug pairs"),
-    MoleculeData: ("molecules", "molecules"),
-    RatingData: ("coldstart", "ratings"),
-}
 
 
-def task_options(kind: str) -> tuple[str, ...]:
-    """Names of the task's own settings, which ``--set`` mixes with the method's parameters."""
-    return tuple(_OPTIONS[kind].model_fields) if kind in _OPTIONS else ()
+def problem(kind: str) -> Problem:
+    """Return a kind of problem.
+
+    Raises
+    ------
+    UnknownParameter
+        No such kind; names the nearest.
+    """
+    if kind not in PROBLEMS:
+        raise UnknownParameter(
+            f"unknown task {kind!r}",
+            remedy=suggest(kind, PROBLEMS) or f"tasks of this version: {', '.join(PROBLEMS)}",
+        )
+    return PROBLEMS[kind]
+
+
+def kind_of(data: str | os.PathLike[str] | Data) -> str | None:
+    """The kind of problem that data are made for; None where they do not say."""
+    if not isinstance(data, str | os.PathLike):
+        loaded = (p.kind for p in PROBLEMS.values() if isinstance(data, p.part("data")))
+        return next(loaded, None)
+    text = os.fspath(data)
+    return next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
+
+
+def load(name_or_path: str | os.PathLike[str], **options: Any) -> Data:
+    """Load data of any kind: a registered name, a folder or a file.
+
+    Parameters
+    ----------
+    **options
+        Of the kind's own loader: :func:`parsimony.link.loading.load`,
+        :func:`parsimony.ddi.folder.load_ddi`, :func:`parsimony.molecules.table.load_molecules`,
+        :func:`parsimony.ratings.table.load_ratings`.
+
+    Raises
+    ------
+    UnknownDataset
+        Neither a name nor a path; the closest name is suggested.
+    DataError
+        The data are wrong; ``where`` names file and line.
+    """
+    data: Data = problem(kind_of(name_or_path) or "link").part("load")(name_or_path, **options)
+    return data
 
 
 def open_task(
     kind: str,
-    data: str | os.PathLike[str] | Loaded,
-    settings: dict[str, Any],
+    data: str | os.PathLike[str] | Data,
+    settings: Mapping[str, Any] | None = None,
     *,
     mirror: str | None = None,
     columns: tuple[str, str, str] | None = None,
@@ -67,35 +153,12 @@ def open_task(
     DataError
         The data are wrong.
     """
-    own, noun = _NOUNS.get(type(data), (kind, ""))
-    if own != kind:
-        raise InvalidParameter(f"these data are {noun}", remedy=f"use a method of task {own}")
-    if kind == "link":
-        if not isinstance(data, LinkData):
-            data = load(_path(data), mirror=mirror, columns=columns, seed=seed)
-        return LinkTask(data, str(settings.get("protocol", "redgnn")))
-    if kind == "molecules":
-        wanted = MoleculeOptions.of(settings)
-        if not isinstance(data, MoleculeData):
-            data = load_molecules(_path(data), bad_smiles=wanted.bad_smiles, mirror=mirror)
-        return MoleculeTask(data, wanted)
-    if kind == "coldstart":
-        asked = ColdStartOptions.of(settings)
-        if not isinstance(data, RatingData):
-            data = load_ratings(
-                _path(data), columns=columns, support=asked.support, others=asked.others,
-                mirror=mirror, seed=seed,
-            )  # fmt: skip
-        return ColdStartTask(data, asked)
-    options = DDIOptions.of(settings)
-    if not isinstance(data, DDIData):
-        data = load_ddi(_path(data), split=options.split, mirror=mirror)
-    graph = options.graph or data.graph
-    return DDITask(data, options, load_background(data, graph, mirror=mirror))
-
-
-def _path(data: str | os.PathLike[str] | Loaded) -> str | os.PathLike[str]:
-    """What is left where loaded data have been told apart."""
-    if isinstance(data, Loaded):
-        raise InvalidParameter(f"data of another task: {data!r}")
-    return data
+    if not isinstance(data, str | os.PathLike):
+        own = kind_of(data)
+        if own != kind:
+            noun = PROBLEMS[own].noun if own in PROBLEMS else repr(data)
+            raise InvalidParameter(
+                f"these data are {noun}", remedy=f"use a method of task {own or kind}"
+            )
+    cls: type[Task] = problem(kind).part("task")
+    return cls.open(data, settings or {}, mirror=mirror, columns=columns, seed=seed)

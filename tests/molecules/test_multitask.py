@@ -65,7 +65,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     assert begun[0] + 1000 <= total_epochs(whole) - at + 2  # what was behind it is not done again
     assert again.history_ == whole.history_
     assert again.resolved_ == whole.resolved_
-    assert again.ledger_.flops == pytest.approx(whole.ledger_.flops)
+    assert again.cost_.flops == pytest.approx(whole.cost_.flops)
     expected = whole._tensors()
     assert expected.keys() == again._tensors().keys()
     for name, value in again._tensors().items():

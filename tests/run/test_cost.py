@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from parsimony.run import cost as module
-from parsimony.run.cost import Ledger, peak_memory, processor
+from parsimony.run.cost import Cost, peak_memory, processor
 
 FIELDS = {
     "parameters", "labels", "flops", "cpu_seconds", "wall_seconds", "peak_memory_bytes", "hardware",
@@ -15,7 +15,7 @@ FIELDS = {
 
 
 def test_the_bill_is_json_with_all_its_lines():
-    bill = Ledger(12, 34).as_dict()
+    bill = Cost(12, 34).as_dict()
     assert set(bill) == FIELDS
     assert json.loads(json.dumps(bill)) == bill
     assert (bill["parameters"], bill["labels"], bill["flops"]) == (12, 34, 0.0)
@@ -24,7 +24,7 @@ def test_the_bill_is_json_with_all_its_lines():
 
 
 def test_wall_time_runs_while_sleeping_and_cpu_time_does_not():
-    ledger = Ledger(1, 1)
+    ledger = Cost(1, 1)
     time.sleep(0.2)
     idle = ledger.as_dict()
     assert 0.2 <= idle["wall_seconds"] < 5
@@ -36,13 +36,13 @@ def test_wall_time_runs_while_sleeping_and_cpu_time_does_not():
 
 
 def test_resumed_parts_add_up():
-    first = Ledger(1, 1)
+    first = Cost(1, 1)
     first.add(flops=10)
     first.add(flops=5)
     bill = json.loads(json.dumps(first.as_dict())) | {
         "wall_seconds": 100.0, "cpu_seconds": 150.0, "peak_memory_bytes": 2**60,
     }  # fmt: skip
-    second = Ledger(1, 1, bill)
+    second = Cost(1, 1, bill)
     second.add(flops=7)
     total = second.as_dict()
     assert total["flops"] == 22
@@ -53,10 +53,10 @@ def test_resumed_parts_add_up():
 
 
 def test_a_run_resumed_elsewhere_names_both_machines():
-    there = Ledger(1, 1).as_dict() | {"hardware": "An Old Processor, 1 core"}
-    here = Ledger(1, 1, there).as_dict()
+    there = Cost(1, 1).as_dict() | {"hardware": "An Old Processor, 1 core"}
+    here = Cost(1, 1, there).as_dict()
     assert here["hardware"] == f"An Old Processor, 1 core + {processor()}"
-    assert Ledger(1, 1, here).as_dict()["hardware"] == here["hardware"]
+    assert Cost(1, 1, here).as_dict()["hardware"] == here["hardware"]
 
 
 def test_peak_memory_is_this_process_alone():
@@ -73,6 +73,6 @@ def test_works_without_proc(monkeypatch, missing):
     real = module._lines
     monkeypatch.setattr(module, "_lines", lambda path: [] if path == missing else real(path))
     processor.cache_clear()
-    assert set(Ledger(1, 1).as_dict()) == FIELDS
+    assert set(Cost(1, 1).as_dict()) == FIELDS
     assert peak_memory() > 2**20
     processor.cache_clear()

@@ -22,7 +22,7 @@ from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator
 from parsimony.ddi.task import DDITask
 from parsimony.errors import UsageError
 from parsimony.explain import Explanation
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 
 Member = dict[str, Any]
@@ -142,7 +142,7 @@ class PairEnsemble(PairEstimator):
                 {"parameters": member.parameters_count_, "best_epoch": member.best_epoch_,
                  "seconds": member.seconds_, "ended": member.ended_}
             )  # fmt: skip
-            bills.append(member.ledger_.as_dict())
+            bills.append(member.cost_.as_dict())
         self._ended(summaries, bills)
         return self
 
@@ -156,7 +156,7 @@ class PairEnsemble(PairEstimator):
         whole["peak_memory_bytes"] = max(bill.get("peak_memory_bytes", 0) for bill in bills)
         machines = [part for bill in bills for part in bill.get("hardware", "").split(" + ")]
         whole["hardware"] = " + ".join(dict.fromkeys(machines))
-        self.ledger_ = Ledger(self.parameters_count_, self.task_.n_labels, whole)
+        self.cost_ = Cost(self.parameters_count_, self.task_.n_labels, whole)
         self.best_epoch_ = int(summaries[0].get("best_epoch", 0))
         self.seconds_ = float(sum(s.get("seconds", 0.0) for s in summaries))
         late = any(s.get("ended") == "time budget" for s in summaries)

@@ -20,7 +20,7 @@ from parsimony.ddi.targets import TypedPairs
 from parsimony.ddi.task import DDITask
 from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra
 from parsimony.metrics.conformal import covered
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import restoring
@@ -91,7 +91,7 @@ class PairEstimator(Estimator):
         self.history_: list[dict[str, Any]] = []
         self.best_epoch_ = 0
         self.parameters_count_ = parameters
-        self.ledger_ = Ledger(parameters=parameters, labels=task.n_labels)
+        self.cost_ = Cost(parameters=parameters, labels=task.n_labels)
         if self.structural:
             self.fingerprints_ = fingerprints_of(task.data)
 

@@ -18,7 +18,7 @@ from parsimony import base
 from parsimony.ddi.estimator import IntArray, PairEstimator
 from parsimony.ddi.task import DDITask
 from parsimony.errors import TrainingDiverged
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -93,7 +93,7 @@ class TrainedPairs(PairEstimator):
 
     def _count(self) -> None:
         self.parameters_count_ = sum(w.numel() for w in self._network.parameters())
-        self.ledger_.parameters = self.parameters_count_
+        self.cost_.parameters = self.parameters_count_
 
     def _train(self, run: RunFolder | None, time_budget: float | None, quiet: bool) -> None:
         p, task = self.resolved_, self.task_
@@ -112,7 +112,7 @@ class TrainedPairs(PairEstimator):
             self._restore(_part(tensors, "current."))
             self._mean = {k: torch.from_numpy(v) for k, v in _part(tensors, "mean.").items()}
             best = _part(tensors, "best.")
-            self.ledger_ = Ledger(self.parameters_count_, task.n_labels, plain["ledger"])
+            self.cost_ = Cost(self.parameters_count_, task.n_labels, plain["ledger"])
         warm = False
         while not (end := self._ending(seconds, time_budget)):
             if not warm:
@@ -136,7 +136,7 @@ class TrainedPairs(PairEstimator):
                 plain = {
                     "history": self.history_, "best": best_score, "best_epoch": self.best_epoch_,
                     "seconds": seconds, "steps": _steps(optimizer),
-                    "ledger": self.ledger_.as_dict(),
+                    "ledger": self.cost_.as_dict(),
                 }  # fmt: skip
                 state = {
                     "current": self._tensors(), "best": best,
@@ -183,7 +183,7 @@ class TrainedPairs(PairEstimator):
                 f"the loss became {total} in epoch {epoch}",
                 remedy="lower lr (--set lr=…) and resume",
             )
-        self.ledger_.add(flops=self._flops(n))
+        self.cost_.add(flops=self._flops(n))
         return {"epoch": epoch, "loss": total / max(done, 1)}
 
     def _look(self, epoch: int) -> dict[str, float]:

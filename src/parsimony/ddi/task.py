@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from parsimony.base import TaskOptions
 from parsimony.ddi.background import Background
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.labelling import MultiLabel, SingleLabel
@@ -28,7 +29,6 @@ from parsimony.ddi.targets import Asked
 from parsimony.errors import DataError, EmptySplit, InvalidParameter
 from parsimony.metrics.subgroups import buckets
 from parsimony.run.seeds import rng
-from parsimony.task_options import TaskOptions
 
 IntArray = npt.NDArray[np.int32]
 Setting = Literal["S0", "S1", "S2"]

@@ -22,7 +22,7 @@ from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.molecules.calibration import BalancedCalibration, nearest
 from parsimony.molecules.evaluation import EpisodeScores, measure_episodes
 from parsimony.molecules.task import MoleculeTask
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.restoring import restoring
 
@@ -151,13 +151,13 @@ class FewShotEstimator(Estimator):
         self.best_epoch_, self.ended_, self.parameters_count_ = 0, "", 0
         kept = None if run is None else run.load_checkpoint()
         previous = {} if kept is None else kept[0].get("ledger", {})
-        self.ledger_ = Ledger(parameters=0, labels=task.n_labels, previous=previous)
+        self.cost_ = Cost(parameters=0, labels=task.n_labels, previous=previous)
         self.parameters_count_ = self._learn(
             run=run, time_budget=time_budget, device=device, quiet=quiet
         )
-        self.ledger_.parameters = self.parameters_count_
+        self.cost_.parameters = self.parameters_count_
         self._forget()
-        self.seconds_ = self.ledger_.as_dict()["wall_seconds"]
+        self.seconds_ = self.cost_.as_dict()["wall_seconds"]
         return self
 
     # ---- measuring ---------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Method "multitask": what the training tasks share, and a closed-form head for a new one.
 
 A network learns all training tasks at once (:mod:`parsimony.molecules.property_network`). A
-new task is a Gaussian process over molecules whose mean and kernel are made of what the network knows:
+new task is a Gaussian process over molecules whose mean and kernel are made of what the network
+knows:
 
     mean     m(x) = s z̄(x), the mean of the standardised logits of the training tasks
     kernel   k(x, x') = a z(x)·z(x')/T + b cos(h(x), h(x')) + c tanimoto(x, x') + d v(x)·v(x')/D
@@ -180,7 +181,7 @@ class MultiTask(FewShotEstimator):
 
     def _epoch(self, training: NetworkTraining, epochs: int, quiet: bool) -> float:
         loss = training.epoch(f"epoch {training.done + 1}/{epochs}", quiet)
-        self.ledger_.add(flops=training.flops())
+        self.cost_.add(flops=training.flops())
         return loss
 
     def _train(self, phase: str, tasks: IntArray, quiet: bool) -> list[Trained]:
@@ -222,7 +223,7 @@ class MultiTask(FewShotEstimator):
         chosen = self.resolved_.model_dump(include={"epochs", "mean", "noise"})
         plain = {
             "phase": phase, "history": self.history_, "best": best, "chosen": chosen,
-            "ledger": self.ledger_.as_dict(),
+            "ledger": self.cost_.as_dict(),
         }  # fmt: skip
         self._run.save_checkpoint(plain, tensors)
         self._saved = time.perf_counter()

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
+from parsimony.base import TaskOptions
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.molecules.data import UNMEASURED, MoleculeData
 from parsimony.run.seeds import rng
-from parsimony.task_options import TaskOptions
 
 __all__ = ["MoleculeOptions", "MoleculeTask"]
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from parsimony.base import Estimator
 from parsimony.errors import EmptySplit, InvalidParameter, UnknownEntity
 from parsimony.ratings.task import ColdStartTask, Person
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.restoring import restoring
 
@@ -82,9 +82,9 @@ class RatingEstimator(Estimator):
         self.prepare(task, epochs=epochs)
         self.history_: list[dict[str, Any]] = []
         self.best_epoch_, self.ended_ = 0, ""
-        self.ledger_ = Ledger(parameters=0, labels=task.n_labels)
+        self.cost_ = Cost(parameters=0, labels=task.n_labels)
         self.parameters_count_ = self._learn(run=run, time_budget=time_budget, quiet=quiet)
-        self.ledger_.parameters = self.parameters_count_
+        self.cost_.parameters = self.parameters_count_
         self.seconds_ = time.perf_counter() - begin
         return self
 

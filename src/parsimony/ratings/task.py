@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from parsimony.base import TaskOptions
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.metrics.bootstrap import bootstrap_interval
 from parsimony.metrics.rating import RATING_MEASURES, measure_user
 from parsimony.ratings.data import SPLITS, RatingData
 from parsimony.run.seeds import rng
-from parsimony.task_options import TaskOptions
 
 __all__ = ["ColdStartOptions", "ColdStartTask", "Person"]
 

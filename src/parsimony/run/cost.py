@@ -1,4 +1,4 @@
-"""The bill of a run: parameters, labels, FLOPs, seconds and memory, over all its resumed parts."""
+"""The cost report of a run, over all its resumed parts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-class Ledger:
+class Cost:
     """Accumulate what a run costs, from the moment it is made.
 
     Parameters
@@ -75,7 +75,7 @@ class Ledger:
         self.flops += flops
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the bill so far.
+        """Return the costs so far.
 
         CPU seconds are those of all threads of this process; memory is the process's resident
         maximum, imports and data included.

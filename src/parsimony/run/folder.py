@@ -25,6 +25,7 @@ from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError,
 from parsimony.run.atomic import is_temporary, write_atomic
 from parsimony.run.checkpoints import Checkpoints, tensor_bytes
 from parsimony.run.lock import FolderLock
+from parsimony.run.renamed import renamed
 from parsimony.run.seal import SEAL, seal, verify
 
 VERSION = 1
@@ -335,6 +336,8 @@ def _require_version(config: dict[str, Any], path: Path) -> None:
 
 
 def _require_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    known = now.get("parameters", {})
+    before = before | {"parameters": renamed(before.get("parameters", {}), known)}
     changed = [d for d in _differences(before, now) if not d.startswith(LIMITS)]
     if changed:
         raise UsageError(

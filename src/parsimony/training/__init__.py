@@ -1,1 +1,28 @@
-"""The trainer of every iterated method."""
+"""The trainer of every iterated method.
+
+A method brings a :class:`Learner`; :class:`NetworkLearner` is one over a torch network.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parsimony.lazy import lazy
+
+if TYPE_CHECKING:
+    from parsimony.training.network import NetworkLearner
+    from parsimony.training.trainer import Learner, Outcome, Schedule, Step, Trainer
+
+__all__ = ["Learner", "NetworkLearner", "Outcome", "Schedule", "Step", "Trainer"]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "Learner": "trainer",
+        "NetworkLearner": "network",
+        "Outcome": "trainer",
+        "Schedule": "trainer",
+        "Step": "trainer",
+        "Trainer": "trainer",
+    },
+)

@@ -48,7 +48,7 @@ def test_its_parameters_are_its_lines(run):
     lines = model.knowledge()
     intercepts = np.count_nonzero(model.weights_.intercept)
     assert summary["parameters"] == len(lines) + intercepts
-    assert model.ledger_.as_dict()["parameters"] == summary["parameters"]
+    assert model.cost_.as_dict()["parameters"] == summary["parameters"]
     assert all(model.weights_.own.any(1)), "signatures without a weight are dropped"
     few = model.knowledge(top=20)
     assert len(few) == 20

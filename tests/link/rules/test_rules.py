@@ -60,7 +60,7 @@ def test_selected_on_validation_only(reasoner):
     assert reasoner.resolved_.aggregation in ("max", "noisy-or")
     valid = reasoner.evaluate("valid")["metrics"]["mrr"]
     assert valid == pytest.approx(max(scores))
-    assert reasoner.parameters_count_ == len(reasoner.rules_) == reasoner.ledger_.parameters
+    assert reasoner.parameters_count_ == len(reasoner.rules_) == reasoner.cost_.parameters
 
 
 def test_learns_from_the_training_facts_only(task):

@@ -10,7 +10,8 @@ alone a pair (a, b) carries l at the rate r_l(a) r_l(b) / q_l. Similar drugs x o
     Σ_x s(a, x)^p [l in (x, b)] / Σ_x s(a, x)^p
 
 (:mod:`parsimony.ddi.baselines.neighbour_scores`), drawn towards popularity where few are similar.
-What a pair itself carries is never counted for it. The answer is x / (x + q), x the rate for the pair: how probably
+What a pair itself carries is never counted for it. The answer is x / (x + q), x the rate for the
+pair: how probably
 the label is of this pair and not of one drawn at random.
 """
 

@@ -74,7 +74,7 @@ class Neighbours(PairEstimator):
         ]
         chosen = select(self, choices, run, quiet)
         self.resolved_ = given.model_copy(update=chosen)
-        self.ledger_.add()
+        self.cost_.add()
         self.seconds_ = time.perf_counter() - begin
         return self
 

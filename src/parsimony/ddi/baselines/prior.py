@@ -57,7 +57,7 @@ class Prior(PairEstimator):
         choices = [{"smoothing": s} for s in (SMOOTHINGS if given is None else (given,))]
         chosen = select(self, choices, run, quiet)
         self.resolved_ = self.resolved_.model_copy(update=chosen)
-        self.ledger_.add()
+        self.cost_.add()
         self.seconds_ = time.perf_counter() - begin
         return self
 

@@ -199,7 +199,7 @@ class Walks(PairEstimator):
         kept, voting = best.own.any(1), best.shared != 0
         self.signatures_, self.voting_ = self.signatures_[kept], self.voting_[voting]
         self._learn(Weights(best.intercept, best.own[kept], best.shared[voting]))
-        self.ledger_.add()
+        self.cost_.add()
         self.seconds_ = time.perf_counter() - begin
         return self
 
@@ -250,7 +250,7 @@ class Walks(PairEstimator):
 
     def _learn(self, weights: Weights) -> None:
         self.weights_ = weights
-        self.parameters_count_ = self.ledger_.parameters = weights.nonzero
+        self.parameters_count_ = self.cost_.parameters = weights.nonzero
 
     # ---- answering ---------------------------------------------------------------------------
 

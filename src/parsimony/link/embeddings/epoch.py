@@ -18,7 +18,7 @@ from torch import Tensor
 from parsimony.errors import TrainingDiverged
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.objective import Objective
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -96,7 +96,7 @@ def train(
     queries: GroupedQueries,
     state: State,
     schedule: Schedule,
-    ledger: Ledger,
+    ledger: Cost,
     validate: Callable[[dict[str, Tensor]], dict[str, float]] | None,
     *,
     run: RunFolder | None,
@@ -185,7 +185,7 @@ def _tables(objective: Objective) -> dict[str, Tensor]:
     return {"entity": objective.entity.weight, "relation": objective.relation.weight}
 
 
-def save_checkpoint(run: RunFolder, objective: Objective, state: State, ledger: Ledger) -> None:
+def save_checkpoint(run: RunFolder, objective: Objective, state: State, ledger: Cost) -> None:
     """Write both tables, their optimiser state and mean, and the best vectors so far."""
     tables = {"entity": objective.entity, "relation": objective.relation}
     tensors = {f"{name}.weight": t.weight.cpu().numpy() for name, t in tables.items()}

@@ -26,7 +26,7 @@ from parsimony.link.embeddings.tables import Table, Team, torch_threads
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -168,7 +168,7 @@ class EmbeddingEstimator(LinkEstimator):
             )
             for name in self.shapes_
         }
-        ledger = Ledger(self.parameters_count_, task.n_labels, previous)
+        ledger = Cost(self.parameters_count_, task.n_labels, previous)
         penalties = Penalties.of(p)
         schedule = Schedule(
             p.epochs, p.batch, p.negatives, p.lr, p.decay, p.patience, p.every,
@@ -196,7 +196,7 @@ class EmbeddingEstimator(LinkEstimator):
             )  # fmt: skip
         self.entity_, self.relation_ = state.best["entity"], state.best["relation"]
         self.history_, self.best_epoch_ = state.history, state.best_epoch
-        self.seconds_, self.ledger_ = state.seconds, ledger
+        self.seconds_, self.cost_ = state.seconds, ledger
         return self
 
     def _start(

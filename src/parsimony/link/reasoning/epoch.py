@@ -18,7 +18,7 @@ from parsimony.errors import TrainingDiverged
 from parsimony.link.reasoning.sharding import Engine
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import Filter, LinkTask, both_directions
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -149,7 +149,7 @@ def train(
     engine: Engine,
     state: State,
     schedule: Schedule,
-    ledger: Ledger,
+    ledger: Cost,
     *,
     run: RunFolder | None = None,
     time_budget: float | None = None,

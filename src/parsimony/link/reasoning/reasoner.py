@@ -19,7 +19,7 @@ from parsimony.link.reasoning.epoch import Schedule, State, train
 from parsimony.link.reasoning.sharding import Engine, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import LinkTask
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 
@@ -138,7 +138,7 @@ class Reasoner(LinkEstimator):
                     tensors["average"].copy(), tensors["best"].copy(),
                     tensors["first_moment"].copy(), tensors["second_moment"].copy(), **plain,
                 )  # fmt: skip
-        self.ledger_ = Ledger(
+        self.cost_ = Cost(
             parameters=self.parameters_count_, labels=task.n_labels, previous=previous
         )
         schedule = Schedule(
@@ -152,7 +152,7 @@ class Reasoner(LinkEstimator):
             engine = Engine(task.train_graph, self.architecture_, resolved.threads, device)
             try:
                 self.ended_ = train(
-                    task, engine, state, schedule, self.ledger_,
+                    task, engine, state, schedule, self.cost_,
                     run=run, time_budget=time_budget, quiet=quiet,
                 )  # fmt: skip
             finally:

@@ -28,7 +28,7 @@ from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.atomic import write_atomic
-from parsimony.run.cost import Ledger
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -108,7 +108,7 @@ class RuleReasoner(LinkEstimator):
         """
         begin = time.perf_counter()
         given = self.parameters
-        ledger = Ledger(parameters=0, labels=task.n_labels)
+        ledger = Cost(parameters=0, labels=task.n_labels)
         if knowledge is None:
             rules = mine_rules(
                 task.train_graph,
@@ -156,7 +156,7 @@ class RuleReasoner(LinkEstimator):
         self._scorers = {}
         self.parameters_count_ = ledger.parameters = len(self.rules_)
         ledger.add()
-        self.ledger_ = ledger
+        self.cost_ = ledger
         self.seconds_ = time.perf_counter() - begin
         return self
 

@@ -147,7 +147,7 @@ class MetaTrained(EncodedFewShot):
                 named = {f"{k}.{n}": v.numpy() for k, s in state.items() for n, v in s.items()}
                 plain = {
                     "history": self.history_, "best": best_score, "best_step": self.best_epoch_,
-                    "seconds": seconds, "ledger": self.ledger_.as_dict(),
+                    "seconds": seconds, "ledger": self.cost_.as_dict(),
                 }  # fmt: skip
                 run.save_checkpoint(plain, named | moments(optimizer))
         self.ended_ = self._ending(seconds, time_budget)

@@ -8,7 +8,8 @@ By default it is done after the last one (``modulated=1``): there it commutes wi
 atoms, exactly, so that embeddings computed once serve every task.
 
 *Query.* After each layer of the relation graph (:mod:`parsimony.molecules.meta.relation_graph`)
-an adaptive classifier makes its weights of the class prototypes, and a controller says how far the query should
+an adaptive classifier makes its weights of the class prototypes, and a controller says how far
+the query should
 go: π = softmax(p₁ … p_L).
 
 Changed from the published code, on purpose: one trunk of the hypernetwork serves all layers and

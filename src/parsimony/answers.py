@@ -1,0 +1,76 @@
+"""What ``predict`` and ``adapt`` return: a small table of answers with its query and notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from parsimony.errors import MissingExtra
+from parsimony.pages.notebook import table_html
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas  # type: ignore[import-untyped]
+    import polars
+
+__all__ = ["Answers"]
+
+_ROWS = ("answers", "predictions")  # the key that holds the rows
+
+
+class Answers(dict[str, Any]):
+    """A table of answers, best first: the dict that ``--json`` prints, with ways out of it.
+
+    ``answers["query"]`` and the other keys are as the method's ``predict`` documents them;
+    ``rows`` are the answers themselves, one dict each.
+
+    Examples
+    --------
+    >>> found = Answers(query={"head": "a"}, answers=[{"entity": "b", "score": 0.5}])
+    >>> found.rows[0]["entity"], len(found.to_polars())
+    ('b', 1)
+    """
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per answer, best first."""
+        rows: list[dict[str, Any]] = next((self[key] for key in _ROWS if key in self), [])
+        return rows
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of what every answer holds."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return the rows as a Polars data frame."""
+        import polars
+
+        return polars.DataFrame(self.rows, infer_schema_length=None)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the rows as a pandas data frame.
+
+        Raises
+        ------
+        MissingExtra
+            pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtra("pandas is not installed", remedy="pip install pandas") from None
+        return pandas.DataFrame(self.rows)
+
+    def to_numpy(self) -> npt.NDArray[np.object_]:
+        """Return the rows as an array of objects, (n_answers, n_columns)."""
+        import numpy as np
+
+        table = np.empty((len(self.rows), len(self.columns)), object)
+        for i, row in enumerate(self.rows):
+            table[i] = [row.get(name) for name in self.columns]
+        return table
+
+    def _repr_html_(self) -> str:
+        rows = [[row.get(name, "") for name in self.columns] for row in self.rows]
+        return table_html(f"{self.get('query', '')}", self.columns, rows)

@@ -1,0 +1,129 @@
+"""The register of methods: ours in one place, and those that other packages add.
+
+A method joins by the decorator :func:`register`, or by an entry point of its package::
+
+    [project.entry-points."parsimony.methods"]
+    my-method = "my_package.module:MyMethod"
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from parsimony.base import Estimator
+from parsimony.errors import UnknownParameter, UsageError, suggest
+
+__all__ = ["estimators", "load_run", "names", "register", "resolve"]
+
+AnyEstimator = Estimator[Any, Any]
+E = TypeVar("E", bound=type[AnyEstimator])
+
+#: method → the class that implements it; imported when first asked for
+_OURS = {
+    "redgnn": "parsimony.link.reasoning.redgnn:RedGNN",
+    "adaprop": "parsimony.link.reasoning.adaprop:AdaProp",
+    "rules": "parsimony.link.rules.method:RuleReasoner",
+    "bilinear": "parsimony.link.embeddings.bilinear:Bilinear",
+    "complex": "parsimony.link.embeddings.bilinear:ComplEx",
+    "distmult": "parsimony.link.embeddings.bilinear:DistMult",
+    "simple": "parsimony.link.embeddings.bilinear:SimplE",
+    "analogy": "parsimony.link.embeddings.bilinear:Analogy",
+    "transe": "parsimony.link.embeddings.geometric:TransE",
+    "rotate": "parsimony.link.embeddings.geometric:RotatE",
+    "neighbours": "parsimony.ddi.baselines.nearest_neighbours:Neighbours",
+    "emergnn": "parsimony.ddi.emergnn.method:EmerGNN",
+    "mlp": "parsimony.ddi.baselines.mlp:MLP",
+    "prior": "parsimony.ddi.baselines.prior:Prior",
+    "ensemble": "parsimony.ddi.ensemble:PairEnsemble",
+    "walks": "parsimony.ddi.metapaths.method:Walks",
+    "tanimoto": "parsimony.molecules.fingerprint_methods:Tanimoto",
+    "fingerprint-ridge": "parsimony.molecules.fingerprint_methods:FingerprintRidge",
+    "fingerprint-lr": "parsimony.molecules.fingerprint_methods:FingerprintLogistic",
+    "fingerprint-rf": "parsimony.molecules.fingerprint_methods:FingerprintForest",
+    "ridge": "parsimony.molecules.meta.closed_form:Ridge",
+    "prototype": "parsimony.molecules.meta.closed_form:Prototype",
+    "par": "parsimony.molecules.meta.par:PAR",
+    "pacia": "parsimony.molecules.meta.pacia:PACIA",
+    "multitask": "parsimony.molecules.multitask:MultiTask",
+    "coldnas": "parsimony.ratings.coldnas:ColdNAS",
+    "film": "parsimony.ratings.coldnas:FiLM",
+    "means": "parsimony.ratings.baselines:Means",
+    "popularity": "parsimony.ratings.baselines:Popularity",
+    "evidence": "parsimony.ratings.baselines:EvidenceRegression",
+    "ridge-head": "parsimony.ratings.baselines:RidgeHead",
+}
+_joined: dict[str, type[AnyEstimator]] = {}
+
+
+def register(cls: E) -> E:
+    """Add a method to the register under its ``method``; a decorator of its class.
+
+    Raises
+    ------
+    UsageError
+        No name, or one that another class has.
+    """
+    name = getattr(cls, "method", "")
+    if not name or _joined.get(name, cls) is not cls or name in _OURS:
+        raise UsageError(
+            f"{cls.__name__} cannot join the register as {name!r}",
+            remedy="give its class attribute `method` a name of its own",
+        )
+    _joined[name] = cls
+    return cls
+
+
+@cache
+def _entry_points() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group="parsimony.methods")}
+
+
+def names(kind: str | None = None) -> list[str]:
+    """All methods, or those of one kind of problem; ours first."""
+    known = [*_OURS, *(n for n in (*_joined, *_entry_points()) if n not in _OURS)]
+    return [n for n in dict.fromkeys(known) if kind in (None, resolve(n).kind)]
+
+
+def resolve(method: str) -> type[AnyEstimator]:
+    """Return the estimator class of a method name.
+
+    Raises
+    ------
+    UnknownParameter
+        No such method; names the nearest.
+    """
+    if method in _joined:
+        return _joined[method]
+    home = _OURS.get(method) or _entry_points().get(method)
+    if home is None:
+        known = names()
+        near = suggest(method, known)
+        raise UnknownParameter(
+            f"unknown method {method!r}",
+            remedy=f"{near} " * bool(near) + f"methods: {', '.join(known)}",
+        )
+    module, _, name = home.partition(":")
+    cls: type[AnyEstimator] = getattr(import_module(module), name)
+    return cls
+
+
+def estimators() -> dict[str, type[AnyEstimator]]:
+    """All registered methods with their classes."""
+    return {method: resolve(method) for method in names()}
+
+
+def load_run(path: Path | str) -> AnyEstimator:
+    """Read any run folder: the method stands in its config.toml.
+
+    Raises
+    ------
+    MissingRun, CorruptRun, RunVersionError
+        Not a run folder, a damaged one, or one of another version.
+    """
+    from parsimony.run.folder import RunFolder
+
+    return resolve(str(RunFolder.open(path).config["method"])).load(path)

@@ -1,0 +1,35 @@
+"""Parameters that have got the field's name: what older versions and run folders call them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+__all__ = ["present_name", "renamed"]
+
+#: old name → what it may be called now, by method
+_RENAMED = {
+    "asked": ("max_pairs",),
+    "average": ("ema_decay",),
+    "every": ("validate_every",),
+    "least": ("min_pairs", "min_support"),
+    "most": ("max_molecules", "max_support"),
+    "most_epochs": ("max_epochs",),
+    "most_ratings": ("max_ratings",),
+    "share": ("emerging_fraction", "fraction"),
+    "speaking": ("max_rules",),
+    "votes": ("neighbour_scores",),
+}
+
+
+def present_name(name: str, known: Container[str]) -> str:
+    """What a parameter is called now, among the known names; the name itself where it is not."""
+    if name in known:
+        return name
+    return next((new for new in _RENAMED.get(name, ()) if new in known), name)
+
+
+def renamed(values: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """Return parameters by their present names; a present name that is given as well wins."""
+    old_first = sorted(values, key=lambda name: name in known)
+    return {present_name(name, known): values[name] for name in old_first}

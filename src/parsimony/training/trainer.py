@@ -1,0 +1,425 @@
+"""One trainer for every iterated method.
+
+A :class:`Learner` brings its epoch, its tensors and its validation. The trainer owns the rest: how
+many epochs, early stopping, the moving average of the weights, the time budget, checkpoints and
+resuming, divergence, progress, the cost report and the seeds. All randomness of an epoch comes from
+(seed, epoch), so that a resumed run walks the same path as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from parsimony.errors import CheckpointVersionError, TrainingDiverged
+from parsimony.run.cost import Cost
+from parsimony.run.folder import RunFolder
+from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
+
+__all__ = ["Learner", "Outcome", "Schedule", "Step", "Trainer"]
+
+#: of the checkpoints that this trainer writes
+FORMAT = 2
+#: seconds; tests put a clock of their own here
+clock = time.perf_counter
+
+
+class Step(NamedTuple):
+    """One update of the weights: its loss, summed over so many items."""
+
+    loss: float
+    items: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to learn and when to look at validation.
+
+    Attributes
+    ----------
+    epochs
+        Most epochs.
+    patience
+        Epochs without a better validation before training ends.
+    validate_every
+        Epochs between two looks at validation; a sequence names the epochs themselves. The last
+        epoch is always looked at.
+    ema_decay
+        Decay β of the exponential moving average of the weights, which then is what answers:
+        w̄ ← β_t w̄ + (1 − β_t) w with β_t = min(β, (1 + t) / (10 + t)) after the t-th update
+        (Polyak and Juditsky, 1992). 0: the weights themselves answer.
+    seed, stream
+        All randomness of epoch n comes from (seed, *stream, n).
+    stride
+        Epochs that one call of :meth:`Learner.epoch` passes through: for methods that count steps.
+    validate_first
+        Whether to look at validation before the first epoch.
+    """
+
+    epochs: int
+    patience: int | None = None
+    validate_every: int | tuple[int, ...] = 1
+    ema_decay: float = 0.0
+    seed: int = 0
+    stream: tuple[str, ...] = ("epoch",)
+    stride: int = 1
+    validate_first: bool = False
+
+    def looks(self, epoch: int) -> bool:
+        """Whether validation is looked at after an epoch."""
+        every = self.validate_every
+        due = epoch in every if isinstance(every, tuple) else epoch % every == 0
+        return due or epoch >= self.epochs
+
+
+class Learner(ABC):
+    """What a method brings to the trainer.
+
+    Attributes
+    ----------
+    flops
+        Floating-point operations done so far.
+    average_each
+        "step" or "epoch": after which updates the moving average follows.
+    between_checkpoints
+        Seconds at least between two checkpoints; the last epoch always writes one.
+    """
+
+    flops: float = 0.0
+    average_each: str = "step"
+    between_checkpoints: float = 0.0
+
+    @abstractmethod
+    def epoch(self, number: int, drawn: np.random.Generator) -> tuple[int, Iterator[Step]]:
+        """Draw an epoch: how many items it asks, and its steps, each taken when it is yielded."""
+
+    @abstractmethod
+    def weights(self) -> dict[str, Tensor]:
+        """The live tensors that are trained, and averaged."""
+
+    @abstractmethod
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """What the optimiser remembers, by name (:mod:`parsimony.training.optimizer`)."""
+
+    @abstractmethod
+    def restore_optimizer(self, state: dict[str, Tensor]) -> None:
+        """Give the optimiser what :meth:`optimizer_state` returned."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All live tensors of the model: the weights, and buffers where there are any."""
+        return self.weights()
+
+    def validate(self) -> dict[str, float]:
+        """Measure the model as it stands on validation; the first measure chooses the epoch.
+
+        Nothing where there is no validation: then the last epoch answers.
+        """
+        return {}
+
+    def warm_up(self) -> None:  # noqa: B027
+        """Compile what the first step would compile; it must leave the model as it was."""
+
+    def lr(self, number: int) -> float | None:
+        """The learning rate of an epoch, where it has one."""
+        return None
+
+
+@dataclass
+class _State:
+    """What of a training is JSON."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best: float | None = None
+    updates: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training; the learner's model stands at the best epoch.
+
+    Attributes
+    ----------
+    ended
+        "epochs", "patience" or "time budget".
+    seconds
+        Wall seconds over all resumed parts.
+    """
+
+    history: list[dict[str, Any]]
+    best_epoch: int
+    ended: str
+    seconds: float
+
+
+class Trainer:
+    """Trains a learner.
+
+    Parameters
+    ----------
+    schedule
+        How long, and when to validate.
+    cost
+        Gets the floating-point operations; is kept in the checkpoints.
+    run
+        Where checkpoints and the log go; training resumes from there.
+    time_budget
+        Wall seconds over all resumed parts. An epoch that would not fit, judged by the one before
+        it, is not begun; one that outlasts the budget ends with the step it is in.
+    spent
+        Seconds of the budget that are gone before the first epoch.
+    phase
+        Name of this training where a method has several, one after another; with ``carried``, the
+        tensors of earlier phases that its checkpoints keep.
+    on_look
+        Called after every look at validation; it can watch, not choose.
+    quiet
+        Show no progress.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        cost: Cost,
+        *,
+        run: RunFolder | None = None,
+        time_budget: float | None = None,
+        spent: float = 0.0,
+        phase: str = "",
+        carried: Mapping[str, npt.NDArray[Any]] | None = None,
+        on_look: Callable[[], None] | None = None,
+        quiet: bool = True,
+    ) -> None:
+        self.schedule, self.cost, self.run = schedule, cost, run
+        self.time_budget, self.spent, self.quiet = time_budget, spent, quiet
+        self.phase, self.carried, self.on_look = phase, dict(carried or {}), on_look
+
+    def train(self, learner: Learner) -> Outcome:
+        """Train until the epochs, the budget or the patience end.
+
+        Raises
+        ------
+        TrainingDiverged
+            The loss or a weight is not finite.
+        CheckpointVersionError
+            The run's checkpoint was written by an older version and cannot be resumed.
+        """
+        # Dropout draws from torch's global generator; the user's own stays as it is.
+        with torch.random.fork_rng(devices=[]):
+            return self._train(learner)
+
+    def _train(self, learner: Learner) -> Outcome:
+        self._learner, self._state = learner, _State(seconds=self.spent)
+        # Without a moving average the mean is the weights themselves.
+        self._mean = _copies(learner.weights()) if self.schedule.ema_decay else {}
+        self._best: dict[str, Tensor] = {}
+        self._resume()
+        state, saved, warm = self._state, clock(), False
+        if self.schedule.validate_first and not state.history:
+            self._record({"epoch": 0, "loss": 0.0}, clock(), look=True)
+        while not (ended := self._ending()):
+            if not warm:
+                with Progress(1, "preparing kernels", quiet=self.quiet) as progress:
+                    learner.warm_up()
+                    progress.advance(1)
+                warm = True
+            begin, flops = clock(), learner.flops
+            record, cut = self._epoch(begin)
+            self.cost.add(flops=learner.flops - flops)
+            self._record(record, begin, look=cut or self.schedule.looks(state.epoch))
+            late = clock() - saved >= learner.between_checkpoints
+            if self.run is not None and (late or self._ending()):
+                self._checkpoint(self.run)
+                saved = clock()
+        _copy_into(learner.state(), self._best or self._answering())
+        return Outcome(state.history, state.best_epoch, ended, state.seconds)
+
+    # ---- epochs ------------------------------------------------------------------------------
+
+    def _epoch(self, begin: float) -> tuple[dict[str, Any], bool]:
+        """Train through one epoch; returns its record, and whether the budget cut it."""
+        state, schedule, learner = self._state, self.schedule, self._learner
+        number = min(state.epoch + schedule.stride, schedule.epochs)
+        drawn = rng(schedule.seed, *schedule.stream, number)
+        n, steps = learner.epoch(number, drawn)
+        total, done, cut = 0.0, 0, False
+        title = f"epoch {number}/{schedule.epochs}"
+        with Progress(n, title, quiet=self.quiet) as progress:
+            for step in steps:
+                total, done = total + step.loss, done + step.items
+                if not np.isfinite(total):
+                    raise _diverged(f"the loss became {total} in epoch {number}, item {done}")
+                if learner.average_each == "step":
+                    self._follow()
+                progress.advance(step.items, loss=total / done)
+                late = self.time_budget is not None and (
+                    state.seconds + clock() - begin > self.time_budget
+                )
+                if late and done < n:
+                    cut = True
+                    break
+        if learner.average_each == "epoch":
+            self._follow()
+        for name, weight in learner.weights().items():  # the last step's loss did not tell
+            if not bool(torch.isfinite(weight).all()):
+                raise _diverged(f"{name} became infinite or NaN in epoch {number}")
+        state.epoch = number
+        record: dict[str, Any] = {"epoch": number, "loss": total / max(done, 1)}
+        if (lr := learner.lr(number)) is not None:
+            record["lr"] = lr
+        if cut:  # the budget ended it
+            record["part"] = done / n
+        record["train_seconds"] = clock() - begin
+        return record, cut
+
+    def _record(self, record: dict[str, Any], begin: float, *, look: bool) -> None:
+        """Look at validation where it is due, keep the best, and add to history and log."""
+        state = self._state
+        with self._averaged():
+            found = self._learner.validate() if look else {}
+            record |= {f"valid_{name}": value for name, value in found.items()}
+            score = next(iter(found.values()), None)
+            if score is not None and (state.best is None or score > state.best):
+                state.best, state.best_epoch = float(score), record["epoch"]
+                self._best = _copies(self._learner.state())
+        if state.best is None:  # nothing to choose by, so far
+            state.best_epoch = record["epoch"]
+        record["seconds"] = clock() - begin
+        state.seconds += record["seconds"]
+        state.history.append(record)
+        if self.run is not None:
+            self.run.log(**record)
+        if look and self.on_look is not None:
+            with self._averaged():
+                self.on_look()
+
+    def _ending(self) -> str:
+        """Why training ends here; "" where it goes on.
+
+        Nothing of it is stored: with larger limits a checkpoint goes on.
+        """
+        state, schedule = self._state, self.schedule
+        if state.epoch >= schedule.epochs:
+            return "epochs"
+        waited = state.epoch - state.best_epoch
+        if schedule.patience is not None and state.best is not None and waited >= schedule.patience:
+            return "patience"
+        if self.time_budget is None or not state.history:
+            return ""
+        last = float(state.history[-1]["seconds"])
+        return "time budget" if state.seconds + last > self.time_budget else ""
+
+    # ---- the moving average ------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Move the average towards the weights."""
+        self._state.updates += 1
+        t = self._state.updates
+        decay = min(self.schedule.ema_decay, (1 + t) / (10 + t))
+        with torch.no_grad():
+            for name, weight in self._learner.weights().items() if self._mean else ():
+                self._mean[name].lerp_(weight, 1 - decay)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the model stand at the average meanwhile."""
+        if not self._mean:
+            yield
+            return
+        own = _copies(self._learner.weights())
+        _copy_into(self._learner.weights(), self._mean)
+        try:
+            yield
+        finally:
+            _copy_into(self._learner.weights(), own)
+
+    def _answering(self) -> dict[str, Tensor]:
+        """The model of the last epoch, as it would answer."""
+        with self._averaged():
+            return _copies(self._learner.state())
+
+    # ---- checkpoints -------------------------------------------------------------------------
+
+    def _checkpoint(self, run: RunFolder) -> None:
+        parts = {
+            "model": self._learner.state(),
+            "optimizer": self._learner.optimizer_state(),
+            "mean": self._mean,
+            "best": self._best,
+        }
+        tensors = {
+            f"{part}.{name}": tensor.detach().cpu().numpy()
+            for part, named in parts.items()
+            for name, tensor in named.items()
+        } | {f"carried.{name}": array for name, array in self.carried.items()}
+        plain = {"format": FORMAT, "phase": self.phase, "cost": self.cost.as_dict()}
+        run.save_checkpoint(plain | asdict(self._state), tensors)
+
+    def _resume(self) -> None:
+        kept = None if self.run is None else self.run.load_checkpoint()
+        if kept is None:
+            return
+        plain, tensors = kept
+        require_format(plain, self.run)
+        if plain["phase"] != self.phase:
+            return
+        self._state = _State(**{name: plain[name] for name in _State.__dataclass_fields__})
+        self._state.seconds += self.spent
+        learner = self._learner
+        _copy_into(learner.state(), part(tensors, "model."))
+        learner.restore_optimizer(part(tensors, "optimizer."))
+        if self._mean:
+            _copy_into(self._mean, part(tensors, "mean."))
+        self._best = part(tensors, "best.")
+        self.carried = {k: v.numpy() for k, v in part(tensors, "carried.").items()}
+
+
+def require_format(plain: Mapping[str, Any], run: RunFolder | None) -> None:
+    """Refuse a checkpoint that another version's trainer wrote.
+
+    Raises
+    ------
+    CheckpointVersionError
+        Says how to start again.
+    """
+    if plain.get("format") != FORMAT:
+        raise CheckpointVersionError(
+            "this run's checkpoint was written by an older version and cannot be resumed",
+            remedy="remove the folder checkpoints to train afresh, or choose another --out",
+            where=None if run is None else str(run.path / "checkpoints"),
+        )
+
+
+def part(tensors: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, Tensor]:
+    """Copy the tensors whose names begin with ``prefix``, named without it."""
+    return {
+        name.removeprefix(prefix): torch.from_numpy(array.copy())
+        for name, array in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _copy_into(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, tensor in live.items():
+            tensor.copy_(values[name])
+
+
+def _diverged(what: str) -> TrainingDiverged:
+    return TrainingDiverged(what, remedy="lower lr (--set lr=…) and resume")
