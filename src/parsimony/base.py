@@ -428,11 +428,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             if name in cls.Parameters.model_fields:
                 remedy = f"give it to the constructor: {cls.__name__}({name}=…)"
             raise UnknownParameter(f"fit has no keyword {name!r}", remedy=remedy)
-        if device.partition(":")[0] not in cls.devices:
-            raise InvalidParameter(
-                f"method {cls.method!r} runs on {' or '.join(cls.devices)}. Got device {device!r}",
-                remedy=f"use device {cls.devices[0]!r}",
-            )
+        _check_device(device, cls)
         if knowledge is not None and not cls.takes_knowledge:
             raise InvalidParameter(
                 f"method {cls.method!r} takes no rules", remedy="use method rules"
@@ -476,6 +472,11 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             f"method {self.method!r} gives no reasons",
             remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
         )
+
+    @property
+    def gives_reasons(self) -> bool:
+        """Whether :meth:`explain` explains."""
+        return type(self).explain is not Estimator.explain
 
     def knowledge(self, top: int = 100, *, quiet: bool = True) -> list[Any]:
         """What it has learned, as text-able objects, the strongest first; nothing by default."""
@@ -547,6 +548,22 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             self.prepare(cast(TaskT, cls.Task.load(run.path / "data", run.config)))
             self._restore(run, run.load_model())
         return self
+
+
+def _check_device(device: str, cls: type[Estimator[Any, Any]]) -> None:
+    if device == "cpu":
+        return
+    if device.partition(":")[0] not in cls.devices:
+        raise InvalidParameter(
+            f"method {cls.method!r} runs on {' or '.join(cls.devices)}. Got device {device!r}",
+            remedy=f"use device {cls.devices[0]!r}",
+        )
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InvalidParameter(
+            "torch sees no CUDA device here", remedy="use device cpu, or a CUDA build of torch"
+        )
 
 
 def _spent(run: RunFolder | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ __all__ = ["PROBLEMS", "Problem", "kind_of", "load", "open_task", "problem"]
 
 @dataclass(frozen=True)
 class Problem:
-    """A kind of problem: where its parts are, as ``module:name``, imported when asked for.
+    """A kind of problem: where its parts are, as ``module:name``; imported when first needed.
 
     Attributes
     ----------
@@ -34,7 +34,9 @@ class Problem:
     default
         The method where none is named.
     report
-        Function that writes a run as one page.
+        Module that gathers (``run_info``) and draws (``page``) a run.
+    verbs
+        The command lines that ask a run, in words.
     """
 
     kind: str
@@ -45,11 +47,13 @@ class Problem:
     recognise: str
     default: str
     report: str
+    verbs: str
 
     def part(self, name: str) -> Any:
         """Import a part."""
         module, _, attribute = getattr(self, name).partition(":")
-        return getattr(import_module(module), attribute)
+        found = import_module(module)
+        return getattr(found, attribute) if attribute else found
 
 
 PROBLEMS = {
@@ -58,23 +62,27 @@ PROBLEMS = {
         Problem(
             "ddi", "drug pairs", "parsimony.ddi.data:DDIData", "parsimony.ddi.folder:load_ddi",
             "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi", "neighbours",
-            "parsimony.report.ddi:run_info",
+            "parsimony.report.ddi",
+            "parsimony ddi predict, ddi screen and explain",
         ),
         Problem(
             "coldstart", "ratings", "parsimony.ratings.data:RatingData",
             "parsimony.ratings.table:load_ratings", "parsimony.ratings.task:ColdStartTask",
-            "parsimony.ratings.table:is_ratings", "coldnas", "parsimony.report.ratings:run_info",
+            "parsimony.ratings.table:is_ratings", "coldnas", "parsimony.report.ratings",
+            "parsimony adapt and evaluate",
         ),
         Problem(
             "molecules", "molecules", "parsimony.molecules.data:MoleculeData",
             "parsimony.molecules.table:load_molecules", "parsimony.molecules.task:MoleculeTask",
             "parsimony.molecules.table:is_molecules", "fingerprint-ridge",
-            "parsimony.report.molecules:run_info",
+            "parsimony.report.molecules",
+            "parsimony adapt",
         ),
         Problem(
             "link", "a graph", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
             "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph", "redgnn",
-            "parsimony.report.link:run_info",
+            "parsimony.report.link",
+            "parsimony predict, explain, rules and report",
         ),
     )
 }  # fmt: skip
