@@ -23,7 +23,7 @@ def explanation_page(explanation: Explanation, *, limit: int = 30) -> str:
     limit : int
         Most edges drawn; the page says how many of all these are.
     """
-    from parsimony import __version__
+    from parsimony.version import __version__
 
     view = explanation_view(explanation, limit=limit)
     return environment().get_template("explanation.html.j2").render(x=view, version=__version__)

@@ -42,7 +42,7 @@ _OF_PROBABILITIES = {
 
 def pairs_page(info: RunInfo) -> str:
     """Return the page that :func:`parsimony.report.run_report` writes for task "ddi"."""
-    from parsimony import __version__
+    from parsimony.version import __version__
 
     metrics, config = info.get("metrics") or {}, info.get("config") or {}
     data = info.get("data") or {}

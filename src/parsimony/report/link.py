@@ -51,7 +51,7 @@ def run_report(info: RunInfo, out: Path | str | os.PathLike[str]) -> Path:
 
 def run_page(info: RunInfo) -> str:
     """Return what :func:`run_report` writes."""
-    from parsimony import __version__
+    from parsimony.version import __version__
 
     data, metrics = info.get("data") or {}, info.get("metrics") or {}
     config, history = info.get("config") or {}, info.get("history") or []

@@ -34,7 +34,7 @@ def molecules_page(
     about
         ``method``, ``data`` and ``learned``, what was learned before, in words.
     """
-    from parsimony import __version__
+    from parsimony.version import __version__
 
     order = sorted(result["predictions"], key=lambda p: -p["probability"])
     small = {text: molecule_svg(text, 150, 105) for text in smiles}

@@ -28,7 +28,7 @@ _BILL = {**BILL, "labels": ("ratings seen", amount)}
 
 def ratings_page(info: RunInfo) -> str:
     """Return the page that :func:`parsimony.report.run_report` writes for task "coldstart"."""
-    from parsimony import __version__
+    from parsimony.version import __version__
 
     data, metrics = info.get("data") or {}, info.get("metrics") or {}
     config, found = info.get("config") or {}, info.get("search")
