@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from parsimony import __version__
 from parsimony.cli import (
     adapt,
     apply,
@@ -30,6 +29,7 @@ from parsimony.cli import (
     search,
 )
 from parsimony.cli.frame import Frame
+from parsimony.version import __version__
 
 app = typer.Typer(
     cls=Frame,

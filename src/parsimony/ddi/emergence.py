@@ -1,10 +1,10 @@
 """Emergence simulated anew every epoch: which training pairs are facts, which are asked.
 
-A share of the training drugs plays the new ones (methods/05 A c). In S1 pairs of two kept drugs
-are facts, pairs with exactly one kept are asked, the rest is dropped; in S2 pairs of two new drugs
-are asked and mixed ones dropped. In S0 a share of the pairs themselves is asked. So a pair that is
-asked is never a fact of its own graph. As published the drugs are drawn with replacement, so that
-20 % are 18 % in truth; here they are drawn without by default.
+A share of the training drugs plays the new ones (docs/methods/emergnn.md). In S1 pairs of two kept
+drugs are facts, pairs with exactly one kept are asked, the rest is dropped; in S2 pairs of two new
+drugs are asked and mixed ones dropped. In S0 a share of the pairs themselves is asked. So a pair
+that is asked is never a fact of its own graph. As published the drugs are drawn with replacement,
+so that 20 % are 18 % in truth; here they are drawn without by default.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class PairEstimator(Estimator):
         return [self.because] * len(rows)
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
-        """Classify the pairs of a split (design.md §3).
+        """Classify the pairs of a split (docs/conventions.md).
 
         Returns
         -------

@@ -64,7 +64,7 @@ class LinkEstimator(Estimator):
     # ---- measuring ---------------------------------------------------------------------------
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
-        """Filtered ranking of a split, heads and tails (design.md §3).
+        """Filtered ranking of a split, heads and tails (docs/conventions.md).
 
         ``seed`` is that of the bootstrap behind the intervals.
 

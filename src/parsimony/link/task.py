@@ -2,8 +2,8 @@
 
 Transductive data: the graph of every split is train; each epoch cuts train anew into facts to
 walk and queries to learn from. Inductive data (a set with an ``_ind`` sibling) follow RED-GNN's
-protocol by default (design.md §3): facts X/train, training queries X/valid, selection on X/test,
-final test X_ind/valid + X_ind/test on the graph X_ind/train; ``protocol="grail"`` trains on
+protocol by default (docs/conventions.md): facts X/train, training queries X/valid, selection on
+X/test, final test X_ind/valid + X_ind/test on the graph X_ind/train; ``protocol="grail"`` trains on
 X/train, selects on X/valid and tests on X_ind/test.
 """
 
