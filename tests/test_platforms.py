@@ -19,7 +19,7 @@ POSIX_ONLY = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tt
 # what is refused as Windows refuses it, is missed by Parsimony alone.
 WITHOUT_POSIX = """
 import importlib, os, pkgutil, sys
-import filelock, jinja2, llvmlite, matplotlib.pyplot, numba, polars, pydantic, rich.console
+import filelock, jinja2, llvmlite, matplotlib.pyplot, numba, polars, pooch, pydantic, rich.console
 import safetensors.numpy, scipy.sparse, scipy.stats, tomli_w, torch, typer
 from pathlib import Path
 
