@@ -12,18 +12,18 @@ from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony.datasets.loading import get, info, load
-    from parsimony.datasets.registry import names
+    from parsimony.datasets.registry import names, register
     from parsimony.link.data import LinkData
 
-__all__ = ["LinkData", "get", "info", "load", "names"]
+__all__ = ["LinkData", "get", "info", "load", "names", "register"]
 
 __getattr__ = lazy(
     __name__,
     {
-        "LinkData": "link_data",
         "get": "loading",
         "info": "loading",
         "load": "loading",
         "names": "registry",
+        "register": "registry",
     },
 )

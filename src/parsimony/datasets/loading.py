@@ -245,6 +245,6 @@ def _inside(root: Path, name: str, item: registry.Entry | None) -> Path:
 
 
 def _embedded(item: registry.Entry) -> Path | None:
-    root = resources.files("parsimony.datasets") / "embedded" / item.folder
-    path = Path(str(root))
+    # An absolute path, of a folder that was registered here, stays as it is.
+    path = Path(str(resources.files("parsimony.datasets"))) / "embedded" / item.folder
     return path if (path / "train.txt").is_file() else None
