@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from parsimony.base import Data, Task
+from parsimony.datasets import registry
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 
 __all__ = ["PROBLEMS", "Problem", "kind_of", "load", "open_task", "problem"]
@@ -110,6 +111,9 @@ def kind_of(data: str | os.PathLike[str] | Data) -> str | None:
         loaded = (p.kind for p in PROBLEMS.values() if isinstance(data, p.part("data")))
         return next(loaded, None)
     text = os.fspath(data)
+    if text in registry.names():
+        kind = registry.entry(text).kind
+        return kind if kind in PROBLEMS else None
     return next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.datasets.dataset_files import TRAIN, write_folder
 
-from parsimony.datasets import load
+from parsimony.link.loading import load
 from parsimony.errors import (
     FormatError,
     InvalidParameter,

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parsimony.datasets import load
+from parsimony.link.loading import load
 from parsimony.errors import EmptySplit, FormatError
 from parsimony.link.data import LinkData
 
