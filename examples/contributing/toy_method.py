@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from parsimony import Parameters, register
+from parsimony import Explanation, Parameters, register
 from parsimony.link.estimator import LinkEstimator
 
 
@@ -27,6 +27,10 @@ class Frequency(LinkEstimator[FrequencyParameters]):
 
     def _score(self, head, relation):
         return self.counts_[relation]
+
+    def explain(self, head, relation, tail, *, seed=0):
+        score = self.scores([self.encode({"head": head, "relation": relation})])
+        return Explanation((head, relation, tail), score[0, self.task_.data.entities.index(tail)])
 
     def _tensors(self):
         return {"counts": self.counts_}

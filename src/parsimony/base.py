@@ -30,7 +30,7 @@ from typing import (
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from parsimony.errors import InvalidParameter, UnknownParameter, UsageError, suggest
+from parsimony.errors import InvalidParameter, NotFitted, UnknownParameter, UsageError, suggest
 from parsimony.run.renamed import present_name, renamed
 
 if TYPE_CHECKING:
@@ -280,12 +280,23 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def _validate(cls, values: Mapping[str, Any]) -> ParametersT:
         return cast(ParametersT, cls.Parameters.of(values, cls.__name__))
 
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "task_"):
-            raise UsageError(
-                f"this {type(self).__name__} is not fitted",
+    def __getattr__(self, name: str) -> Any:
+        """Say that it is not fitted, where a learned attribute is not there yet.
+
+        Raises
+        ------
+        NotFitted
+            ``name`` ends in an underscore.
+        """
+        if name.endswith("_") and not name.startswith("_"):
+            raise NotFitted(
+                f"this {type(self).__name__} is not fitted: it has no {name}",
                 remedy="call fit(task), or load a run with parsimony.load_run",
             )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _require_fitted(self) -> None:
+        _ = self.task_
 
     # ---- parameters --------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ class Case:
 
     def settings(self) -> dict[str, Any]:
         """Parameters and options of the task, as ``--set`` mixes them."""
-        return {**self.task.config().get("options", self.task.config()), **self.parameters}
+        return {**self.task.config().get("options", {}), **self.parameters}
 
 
 def check_estimator(case: Case) -> None:

@@ -44,9 +44,21 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
     def _preset(self, task: LinkTask) -> dict[str, Any]:
         return self.preset(task.data.name) if task.data.registered else {}
 
-    @abstractmethod
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
-        """Filtered ranks of all answers of a query set."""
+        """Filtered ranks of all answers of a query set; here by sorting out all scores."""
+        greater = np.empty(len(queries.answer), np.int64)
+        equal = np.empty(len(queries.answer), np.int64)
+        for i in range(len(queries)):
+            row = self._score(queries.head[i : i + 1], queries.relation[i : i + 1])[0]
+            answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
+            rivals = np.ones(len(row), bool)
+            rivals[queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]]] = False
+            own = row[queries.answer[answers]][:, None]
+            greater[answers] = (row[rivals] > own).sum(1)
+            equal[answers] = (row[rivals] == own).sum(1)
+            progress.advance(1)
+        relation, n = queries.answer_relation, self.task_.n_relations
+        return Ranks(greater, equal, relation % n, relation // n)
 
     @abstractmethod
     def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
