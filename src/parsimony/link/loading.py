@@ -38,7 +38,7 @@ def load(
     name_or_path : str or path
         A registered name (searched in the folders of ``PARSIMONY_DATA``, then ``mirror`` or
         ``PARSIMONY_MIRROR``, then the user's cache, then the embedded sets), a dataset folder,
-        or a single TSV, CSV, Parquet or N-Triples file.
+        or a single TSV, CSV, Parquet or RDF file.
     mirror : str or path, optional
         A folder or web address with a ``manifest.json``.
     columns : tuple of str, optional
