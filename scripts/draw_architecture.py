@@ -14,10 +14,13 @@ import argparse
 import ast
 import json
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 
-from import_graph import REPOSITORY, House, reached, reduced
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
+
+from scripts.import_graph import REPOSITORY, House, reached, reduced
 
 PICTURE = REPOSITORY / "docs" / "img" / "architecture.svg"
 PAGE = REPOSITORY / "docs" / "architecture.md"
