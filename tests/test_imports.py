@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from scripts.import_graph import House, circles
 
 import parsimony
-from scripts.import_graph import House, circles
 
 HOUSE = House.read()
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HOUSE.root.parent)}
