@@ -14,10 +14,14 @@ import argparse
 import ast
 import json
 import re
+import sys
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
-from import_graph import REPOSITORY, House, reached, reduced
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script
+
+from scripts.import_graph import REPOSITORY, House, reached, reduced
 
 PICTURE = REPOSITORY / "docs" / "img" / "architecture.svg"
 PAGE = REPOSITORY / "docs" / "architecture.md"
@@ -41,14 +45,15 @@ def levels(house: House) -> list[tuple[int, list[str]]]:
         here = [room for room in rooms if room in house.rooms]
         depth: dict[str, int] = {}
         for room in sorted(here, key=lambda r: len(reached(house.rooms, r) & {*here} - {r})):
-            depth[room] = 1 + max((depth.get(o, -1) for o in house.rooms[room] & {*here}), default=-1)
+            below = house.rooms[room] & {*here}
+            depth[room] = 1 + max((depth.get(other, -1) for other in below), default=-1)
         for level in sorted(set(depth.values())):
             rows.append((floor, [room for room in here if depth[room] == level]))
     return rows
 
 
 def threads(rows: list[list[str]], arrows: dict[str, list[str]]) -> list[list[str]]:
-    """Every arrow as a chain of nodes, one a row; ``a>b@n`` holds its place in row n. Adds to rows."""
+    """Every arrow as a chain of nodes, one per row; ``a>b@n`` keeps its place in row n."""
     row_of = {room: n for n, rooms in enumerate(rows) for room in rooms}
     chains = []
     for room, others in arrows.items():
@@ -62,11 +67,13 @@ def threads(rows: list[list[str]], arrows: dict[str, list[str]]) -> list[list[st
     return chains
 
 
-def placed(rows: list[list[str]], chains: list[list[str]], wide: dict[str, float]) -> dict[str, float]:
+def placed(
+    rows: list[list[str]], chains: list[list[str]], wide: dict[str, float]
+) -> dict[str, float]:
     """x of every node's centre: rows ordered by where their neighbours stand, then spread."""
     near = defaultdict(set)
     for chain in chains:
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in pairwise(chain):
             near[a].add(b)
             near[b].add(a)
     at: dict[str, float] = {}
@@ -89,13 +96,13 @@ def placed(rows: list[list[str]], chains: list[list[str]], wide: dict[str, float
     for turn in range(40):  # towards the neighbours, without overtaking
         for row in rows if turn % 2 else rows[::-1]:
             for i, node in enumerate(row):
-                if not near[node]:
-                    continue
-                low = at[row[i - 1]] + wide[row[i - 1]] / 2 + BETWEEN if i else 0.0
-                high = at[row[i + 1]] - wide[row[i + 1]] / 2 - BETWEEN if i + 1 < len(row) else WIDTH
-                wish = sum(at[o] for o in sorted(near[node])) / len(near[node])
-                low, high = low + wide[node] / 2, high - wide[node] / 2
-                if low <= high:
+                low, high = wide[node] / 2, WIDTH - wide[node] / 2
+                if i:
+                    low += at[row[i - 1]] + wide[row[i - 1]] / 2 + BETWEEN
+                if i + 1 < len(row):
+                    high += at[row[i + 1]] - wide[row[i + 1]] / 2 - BETWEEN - WIDTH
+                if near[node] and low <= high:
+                    wish = sum(at[o] for o in sorted(near[node])) / len(near[node])
                     at[node] = min(max(wish, low), high)
     return at
 
@@ -137,13 +144,14 @@ def draw(house: House, picture: Path = PICTURE) -> None:
         low, high = tops[mine[0]] - HEIGHT - 9, tops[mine[-1]] + 9
         axes.add_patch(Rectangle((0, low), WIDTH, high - low, color=BAND, lw=0, zorder=0))
     for chain in chains:
-        begin, end = (x[chain[0]], y[chain[0]] - HEIGHT / 2), (x[chain[-1]], y[chain[-1]] + HEIGHT / 2)
+        begin = x[chain[0]], y[chain[0]] - HEIGHT / 2
+        end = x[chain[-1]], y[chain[-1]] + HEIGHT / 2
         points = [begin]
         for node in chain[1:-1]:  # straight past the boxes of a row
             points += [(x[node], y[node] + HEIGHT / 2), (x[node], y[node] - HEIGHT / 2)]
         points.append(end)
         curve, codes = [begin], [Curve.MOVETO]
-        for i, ((x0, y0), (x1, y1)) in enumerate(zip(points, points[1:], strict=False)):
+        for i, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
             bend = 0.0 if i % 2 else (y0 - y1) * 0.5
             curve += [(x0, y0 - bend), (x1, y1 + bend), (x1, y1)]
             codes += [Curve.CURVE4] * 3

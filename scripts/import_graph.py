@@ -1,7 +1,7 @@
-"""The imports of a package as a graph: what the picture draws, the tests hold and ``--counts`` counts.
+"""The imports of a package as a graph, for the picture of the architecture and for the tests.
 
-Every import statement is read from the source, those inside functions and of ``TYPE_CHECKING`` blocks
-included. A *room* is a module or a package directly below the top; the top package itself and its
+Every import statement is read from the source, also those inside functions and in ``TYPE_CHECKING``
+blocks. A *room* is a module or a package directly below the top; the top package itself and its
 ``__main__`` are the roof, above all floors.
 """
 

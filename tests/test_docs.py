@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
+from scripts.draw_architecture import PAGE, PICTURE, described, draw, page_with, table
+from scripts.import_graph import House
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import parsimony
 from parsimony.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -121,6 +128,57 @@ def test_the_equations_of_the_methods_are_found():
     assert set(citations("(docs/methods/redgnn.md,\n    eqs. 2, 4–5)")) == {
         ("methods/redgnn.md", number) for number in (None, 2, 4, 5)
     }
+
+
+# ---- what the documents say of the source ------------------------------------------------------
+
+
+def test_the_architecture_is_drawn_from_the_source(tmp_path):
+    house, page = House.read(), text_of(PAGE)
+    assert escape(described(house)) in text_of(PICTURE), "run scripts/draw_architecture.py"
+    assert page_with(table(house), page) == page, "run scripts/draw_architecture.py"
+    draw(house, tmp_path / "again.svg")
+    draw(house, tmp_path / "and_again.svg")
+    assert (tmp_path / "again.svg").read_bytes() == (tmp_path / "and_again.svg").read_bytes()
+
+
+def test_options_in_the_tables_of_methods_exist():
+    """Column ``--set`` of a page names parameters of methods that the index lists for it."""
+    methods = parsimony.estimators()
+    for line in text_of(ROOT / "docs" / "methods" / "index.md").splitlines():
+        if not (linked := re.match(r"\| \[.*?\]\((\w+\.md)\) \| (.*?) \|", line)):
+            continue
+        named = [name for name in re.findall(r"`([\w-]+)`", linked[2]) if name in methods]
+        known = {field for name in named for field in methods[name].Parameters.model_fields}
+        rows = re.findall(r"^\|[^|]*\|([^|]*)\|", _options(linked[1]), re.M)
+        unknown = {o for row in rows for o in re.findall(r"`(\w+)`", row)} - known
+        assert not unknown, f"{linked[1]}: {unknown}"
+
+
+def _options(page):
+    """The tables of a page below a head with ``--set``."""
+    return "\n".join(
+        re.findall(r"^\| symbol \| `--set` \|.*\n\|[-|]+\n((?:\|.*\n)+)",
+                   text_of(ROOT / "docs" / "methods" / page), re.M)
+    )  # fmt: skip
+
+
+def test_python_names_exist():
+    """Every ``parsimony.…`` of the documents is a module or a name in one."""
+    for page in PAGES:
+        for dotted in re.findall(r"(?<![\w/-])parsimony(?:\.\w+)+(?!\w*[:/=])", text_of(page)):
+            assert resolves(dotted), f"{page.name}: {dotted}"
+
+
+def resolves(dotted):
+    """Whether a dotted name leads somewhere; a module need not have been imported yet."""
+    found, path = parsimony, "parsimony"
+    for name in dotted.split(".")[1:]:
+        path += f".{name}"
+        if not hasattr(found, name) and not (inspect.ismodule(found) and find_spec(path)):
+            return False
+        found = getattr(found, name, None) or import_module(path)
+    return True
 
 
 @pytest.mark.slow
