@@ -103,9 +103,9 @@ class Means(_ClosedForm[ClosedFormParameters]):
     __init__ = constructor(ClosedFormParameters)
     fallback = "the items' means"
 
-    def _predict(self, people: Sequence[UserTask]) -> list[Array]:
+    def _predict(self, users: Sequence[UserTask]) -> list[Array]:
         found = []
-        for user in people:
+        for user in users:
             mean = self._item_means(user)
             rest = (user.ratings - mean)[~user.query]
             found.append(mean[user.query] + rest.sum() / (len(rest) + self._shrink))
@@ -123,7 +123,7 @@ class _Linear(_ClosedForm[ClosedFormParameters]):
     _bias: Array
 
     @abstractmethod
-    def _features(self, people: Sequence[UserTask]) -> list[Array]:
+    def _features(self, users: Sequence[UserTask]) -> list[Array]:
         """Features of each user's items, (n, f)."""
 
     def _begin(self) -> None:
@@ -133,11 +133,11 @@ class _Linear(_ClosedForm[ClosedFormParameters]):
     def _solve(self, shrink: float) -> None:
         super()._solve(shrink)
         if self._gram is None:
-            people = self.task_.people("train")
+            users = self.task_.user_tasks("train")
             x = np.concatenate(
-                [c[p.query] for c, p in zip(self._features(people), people, strict=True)]
+                [c[p.query] for c, p in zip(self._features(users), users, strict=True)]
             )
-            y = np.concatenate([p.ratings[p.query] for p in people]).astype(np.float64)
+            y = np.concatenate([p.ratings[p.query] for p in users]).astype(np.float64)
             self._center, self._spread = x.mean(0), x.std(0) + 1e-6
             z = (x - self._center) / self._spread
             self._gram = z.T @ z, z.T @ (y - y.mean()), float(y.mean())
@@ -146,10 +146,10 @@ class _Linear(_ClosedForm[ClosedFormParameters]):
         self._weight = weight / self._spread
         self._bias = np.array([mean - self._center @ self._weight])
 
-    def _predict(self, people: Sequence[UserTask]) -> list[Array]:
+    def _predict(self, users: Sequence[UserTask]) -> list[Array]:
         return [
             features[user.query] @ self._weight + self._bias[0]
-            for features, user in zip(self._features(people), people, strict=True)
+            for features, user in zip(self._features(users), users, strict=True)
         ]
 
     def _weights(self) -> dict[str, Array]:
@@ -171,8 +171,8 @@ class Popularity(_Linear):
     __init__ = constructor(ClosedFormParameters)
     fallback = "popularity, as for everybody"
 
-    def _features(self, people: Sequence[UserTask]) -> list[Array]:
-        return [self._evidence.of(user).own[:, 2:].astype(np.float64) for user in people]
+    def _features(self, users: Sequence[UserTask]) -> list[Array]:
+        return [self._evidence.of(user).own[:, 2:].astype(np.float64) for user in users]
 
 
 class EvidenceRegression(_Linear):
@@ -186,11 +186,11 @@ class EvidenceRegression(_Linear):
     __init__ = constructor(ClosedFormParameters)
     fallback = "by the items' own features"
 
-    def _features(self, people: Sequence[UserTask]) -> list[Array]:
+    def _features(self, users: Sequence[UserTask]) -> list[Array]:
         from parsimony.ratings.modulated_network import block_of
 
         found = []
-        for user in people:
+        for user in users:
             block = block_of([user], [self._evidence.of(user)])
             found.append(block.evidence()[0].numpy().astype(np.float64))
         return found
@@ -225,9 +225,9 @@ class RidgeHead(_ClosedForm[RidgeHeadParameters]):
         _, values, right = sparse.svds(signed, k=k, v0=start)
         self._vectors = (right * np.sqrt(values)[:, None]).T
 
-    def _predict(self, people: Sequence[UserTask]) -> list[Array]:
+    def _predict(self, users: Sequence[UserTask]) -> list[Array]:
         found = []
-        for user in people:
+        for user in users:
             mean, vectors = self._item_means(user), self._vectors[user.items]
             support, query = vectors[~user.query], vectors[user.query]
             kernel = support @ support.T + self._shrink * np.eye(len(support))

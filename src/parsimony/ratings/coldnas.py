@@ -80,14 +80,14 @@ class ModulatedEstimator(RatingEstimator[ParametersT]):
 
     def _skill(self) -> float:
         """The skill of the network that is being trained, on the supports of validation users."""
-        task, people = self.task_, self.task_.choosing()
-        found = _answers(self._networks[-1], prepared(task).choosing, self.formula)
-        return task.skill(task.measure(people, found), people)
+        task, users = self.task_, self.task_.selection_tasks()
+        found = _answers(self._networks[-1], prepared(task).selection, self.formula)
+        return task.skill(task.measure(users, found), users)
 
-    def _predict(self, people: Sequence[UserTask]) -> list[Array]:
+    def _predict(self, users: Sequence[UserTask]) -> list[Array]:
         found: list[Array] = []
-        for at in range(0, len(people), _USERS):
-            part = people[at : at + _USERS]
+        for at in range(0, len(users), _USERS):
+            part = users[at : at + _USERS]
             block = block_of(part, prepared(self.task_).evidence.of_all(part))
             each = [_answers(network, block, self.formula) for network in self._networks]
             found += [np.mean(rows, axis=0) for rows in zip(*each, strict=True)]
@@ -160,12 +160,12 @@ class FiLM(ModulatedEstimator[FiLMParameters]):
 class Prepared:
     """What all trainings on a task share; computed once per task and process.
 
-    ``choosing`` holds the supports of validation users; where there are none, one training user.
+    ``selection`` holds the supports of validation users; where there are none, one training user.
     """
 
     evidence: Evidence
     train: Block
-    choosing: Block
+    selection: Block
 
 
 _PREPARED: WeakKeyDictionary[ColdStartTask, Prepared] = WeakKeyDictionary()
@@ -174,10 +174,10 @@ _PREPARED: WeakKeyDictionary[ColdStartTask, Prepared] = WeakKeyDictionary()
 def prepared(task: ColdStartTask) -> Prepared:
     """Return the evidence and the blocks of a task."""
     if task not in _PREPARED:
-        evidence = Evidence(task)
+        evidence, train = Evidence(task), task.user_tasks("train")
         blocks = [
-            block_of(people, evidence.of_all(people))
-            for people in (task.people("train"), task.choosing() or task.people("train")[:1])
+            block_of(users, evidence.of_all(users))
+            for users in (train, task.selection_tasks() or train[:1])
         ]
         _PREPARED[task] = Prepared(evidence, *blocks)
     return _PREPARED[task]

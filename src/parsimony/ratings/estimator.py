@@ -38,7 +38,7 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
     fallback: ClassVar[str] = ""
 
     @abstractmethod
-    def _predict(self, people: Sequence[UserTask]) -> list[Array]:
+    def _predict(self, users: Sequence[UserTask]) -> list[Array]:
         """Predict each user's queries, (n_queries,) in [0, 1], from their support."""
 
     # ---- measuring ---------------------------------------------------------------------------
@@ -46,8 +46,8 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
     def by_user(self, split: str) -> dict[str, Array]:
         """Measure each user of a split, for paired tests: measure → (n_users,)."""
         self._require_fitted()
-        people = self.task_.people(split)
-        return self.task_.measure(people, self._predict(people))
+        users = self.task_.user_tasks(split)
+        return self.task_.measure(users, self._predict(users))
 
     def skill(self) -> float:
         """What a search maximises: 1 − MSE / MSE of the mean, on the supports of validation users.
@@ -55,8 +55,8 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         ``docs/methods/coldnas.md``, eq. 7.
         """
         self._require_fitted()
-        people = self.task_.choosing()
-        return self.task_.skill(self.task_.measure(people, self._predict(people)), people)
+        users = self.task_.selection_tasks()
+        return self.task_.skill(self.task_.measure(users, self._predict(users)), users)
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
         """Measure on new users, and on held-out ratings of the training users.

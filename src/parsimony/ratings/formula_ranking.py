@@ -46,9 +46,9 @@ def rank_formulas(
         Of the one training of shared weights.
     """
     network = train_shared(task, parameters, epochs=epochs, seed=seed, quiet=quiet)
-    block = prepared(task).choosing
-    people = task.choosing()
-    plain = task.measure(people, [np.full(int(p.query.sum()), task.mean) for p in people])
+    block = prepared(task).selection
+    users = task.selection_tasks()
+    plain = task.measure(users, [np.full(int(p.query.sum()), task.mean) for p in users])
     low, high = task.data.scale
     errors = shared_errors(network, block, quiet=quiet) * (high - low) ** 2
     return np.asarray(1 - errors / plain["mse"].mean())

@@ -95,11 +95,11 @@ class Evidence:
         stats = np.stack([np.log(mean / (1 - mean)), np.log1p(total), np.log1p(liked)], 1)
         return Statistics(*(part.astype(np.float32) for part in (stats, near, both, count)))
 
-    def of_all(self, people: Sequence[UserTask]) -> list[Statistics]:
+    def of_all(self, users: Sequence[UserTask]) -> list[Statistics]:
         """Return the statistics of several users; redrawn supports of one user share them."""
         known: dict[tuple[int, bytes], Statistics] = {}
-        for user in people:
+        for user in users:
             key = user.user, user.items.tobytes()
             if key not in known:
                 known[key] = self.of(user)
-        return [known[user.user, user.items.tobytes()] for user in people]
+        return [known[user.user, user.items.tobytes()] for user in users]

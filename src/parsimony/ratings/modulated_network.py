@@ -82,14 +82,14 @@ class Block:
         return torch.cat([self.own, torch.stack(pairs, -1)], -1)
 
 
-def block_of(people: Sequence[UserTask], statistics: Sequence[Statistics]) -> Block:
+def block_of(tasks: Sequence[UserTask], statistics: Sequence[Statistics]) -> Block:
     """Pad the ratings of some users into a block."""
-    shape = (len(people), max(len(p.items) for p in people))
+    shape = (len(tasks), max(len(p.items) for p in tasks))
     flat = {name: np.zeros(shape, np.float32) for name in ("ratings", "support", "query")}
     items = np.zeros(shape, np.int64)
     own = np.zeros((*shape, 3), np.float32)
     pairs = {n: np.zeros((*shape, shape[1]), np.float32) for n in ("liked", "both", "count")}
-    for row, (user, known) in enumerate(zip(people, statistics, strict=True)):
+    for row, (user, known) in enumerate(zip(tasks, statistics, strict=True)):
         n = len(user.items)
         items[row, :n] = user.items
         flat["ratings"][row, :n] = user.ratings
@@ -98,7 +98,7 @@ def block_of(people: Sequence[UserTask], statistics: Sequence[Statistics]) -> Bl
         own[row, :n] = known.own
         for name, part in pairs.items():
             part[row, :n, :n] = getattr(known, name)
-    users = np.array([p.user for p in people], np.int64)
+    users = np.array([p.user for p in tasks], np.int64)
     arrays = {"items": items, "users": users, "own": own, **flat, **pairs}
     return Block(**{name: torch.from_numpy(array) for name, array in arrays.items()})
 

@@ -107,7 +107,7 @@ class ColdStartTask(Task):
 
     def __repr__(self) -> str:
         """Show the data and the number of users."""
-        counts = ", ".join(f"{len(self.people(s)):,} {s}" for s in (*SPLITS, "warm"))
+        counts = ", ".join(f"{len(self.user_tasks(s)):,} {s}" for s in (*SPLITS, "warm"))
         return f"ColdStartTask({self.data.name}: users {counts})"
 
     @property
@@ -122,9 +122,9 @@ class ColdStartTask(Task):
 
     def has(self, split: str) -> bool:
         """Whether a split has a question."""
-        return bool(self.people(split))
+        return bool(self.user_tasks(split))
 
-    def people(self, split: str) -> list[UserTask]:
+    def user_tasks(self, split: str) -> list[UserTask]:
         """Return the tasks of the users of a split who have a rating to predict.
 
         Parameters
@@ -141,10 +141,10 @@ class ColdStartTask(Task):
             raise InvalidParameter(
                 f"split must be train, valid, test or warm. Got {split!r}", remedy="--split test"
             )
-        return self._people[split]
+        return self._tasks[split]
 
     @cached_property
-    def _people(self) -> dict[str, list[UserTask]]:
+    def _tasks(self) -> dict[str, list[UserTask]]:
         data = self.data
         found: dict[str, list[UserTask]] = {split: [] for split in (*SPLITS, "warm")}
         draw = rng(SEED, "ratings of a task")
@@ -160,34 +160,34 @@ class ColdStartTask(Task):
         return found
 
     def _add(
-        self, people: list[UserTask], user: int, rows: npt.NDArray[np.int64],
+        self, users: list[UserTask], user: int, rows: npt.NDArray[np.int64],
         query: npt.NDArray[np.bool_],
     ) -> None:  # fmt: skip
         if query.any():
-            people.append(UserTask(user, self.data.item[rows], self.data.scaled[rows], query))
+            users.append(UserTask(user, self.data.item[rows], self.data.scaled[rows], query))
 
-    def choosing(self) -> list[UserTask]:
+    def selection_tasks(self) -> list[UserTask]:
         """Return the validation users as they are, and ``redraws`` times with another support.
 
         With more queries to the same users, selection depends less on which ratings happened to be
         the support. Users without a support rating stay as they are.
         """
-        people = list(self.people("valid"))
+        users = list(self.user_tasks("valid"))
         for number in range(self.options.redraws):
             draw = rng(SEED, "redraw", number)
-            for person in self.people("valid"):
-                query = draw.permutation(person.query)
-                people.append(UserTask(person.user, person.items, person.ratings, query))
-        return people
+            for user in self.user_tasks("valid"):
+                query = draw.permutation(user.query)
+                users.append(UserTask(user.user, user.items, user.ratings, query))
+        return users
 
     def without_support(self, split: str) -> int:
         """How many users of a split have no support rating."""
-        return sum(bool(person.query.all()) for person in self.people(split))
+        return sum(bool(user.query.all()) for user in self.user_tasks(split))
 
     # ---- measuring ---------------------------------------------------------------------------
 
     def measure(
-        self, people: list[UserTask], predictions: list[npt.NDArray[Any]]
+        self, users: list[UserTask], predictions: list[npt.NDArray[Any]]
     ) -> dict[str, FloatArray]:
         """Measure predictions in [0, 1] of each user's queries, in units of the ratings.
 
@@ -202,17 +202,17 @@ class ColdStartTask(Task):
                 low + (high - low) * user.ratings[user.query].astype(np.float64),
                 low + (high - low) * np.clip(np.asarray(predicted, np.float64), 0, 1),
             )
-            for user, predicted in zip(people, predictions, strict=True)
+            for user, predicted in zip(users, predictions, strict=True)
         ]
         columns = np.array(rows, np.float64).reshape(-1, len(RATING_MEASURES)).T
         return dict(zip(RATING_MEASURES, columns, strict=True))
 
-    def skill(self, measured: dict[str, FloatArray], people: list[UserTask]) -> float:
+    def skill(self, measured: dict[str, FloatArray], users: list[UserTask]) -> float:
         """1 − MSE / MSE of the training mean, which a search maximises.
 
         ``docs/methods/coldnas.md``, eq. 7.
         """
-        plain = self.measure(people, [np.full(int(p.query.sum()), self.mean) for p in people])
+        plain = self.measure(users, [np.full(int(p.query.sum()), self.mean) for p in users])
         return float(1 - measured["mse"].mean() / max(plain["mse"].mean(), 1e-12))
 
     @staticmethod
