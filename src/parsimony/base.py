@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from parsimony.knowledge.rules import Rule
     from parsimony.run.cost import Cost
     from parsimony.run.folder import RunFolder
-    from parsimony.training.trainer import Learner, Schedule
+    from parsimony.training.trainer import Learner, Outcome, Schedule
 
 __all__ = ["Data", "Estimator", "Fitting", "Parameters", "Task", "TaskOptions", "constructor"]
 
@@ -454,7 +454,9 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def _fit(self, fitting: Fitting) -> None:
         """Learn from ``task_`` with ``resolved_``; set ``parameters_count_``."""
 
-    def _train(self, learner: Learner, schedule: Schedule, fitting: Fitting, **more: Any) -> None:
+    def _train(
+        self, learner: Learner, schedule: Schedule, fitting: Fitting, **more: Any
+    ) -> Outcome:
         """Train a learner; ``more`` goes to :class:`parsimony.training.trainer.Trainer`."""
         from parsimony.training.trainer import Trainer
 
@@ -464,6 +466,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         ).train(learner)  # fmt: skip
         self.history_, self.best_epoch_ = outcome.history, outcome.best_epoch
         self.ended_ = outcome.ended
+        return outcome
 
     # ---- answering ---------------------------------------------------------------------------
 
