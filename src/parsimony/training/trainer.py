@@ -237,8 +237,8 @@ class Trainer:
                 warm = True
             begin, flops = clock(), learner.flops
             record, cut = self._epoch(begin)
-            self.cost.add(flops=learner.flops - flops)
             self._record(record, begin, look=cut or self.schedule.looks(state.epoch))
+            self.cost.add(flops=learner.flops - flops)
             late = clock() - saved >= learner.between_checkpoints
             if self.run is not None and (late or self._ending()):
                 self._checkpoint(self.run)
