@@ -426,8 +426,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         from parsimony.run.cost import Cost
 
         self._refuse(unknown, device, knowledge)
-        self.prepare(task, epochs=epochs)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
+        self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         self._fit(Fitting(run, time_budget, device, knowledge, quiet))
         self.cost_.parameters = self.parameters_count_
@@ -478,8 +478,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
 
-    def explain(self, head: str, relation: str | None, tail: str, *, seed: int = 0) -> Any:
-        """Say why an answer gets its score.
+    def explain(self, *answer: Any, **options: Any) -> Any:
+        """Say why an answer gets its score: ``explain(head, relation, tail, seed=0)``.
 
         Raises
         ------

@@ -249,10 +249,10 @@ class Trainer:
                 warm = True
             begin, flops = clock(), learner.flops
             record, cut = self._epoch(begin)
-            self.cost.add(flops=learner.flops - flops)
             # Where no other epoch fits, this one is the last.
             last = cut or self._late(2 * (clock() - begin))
             self._record(record, begin, look=last or self.schedule.looks(state.epoch))
+            self.cost.add(flops=learner.flops - flops)
             late = clock() - saved >= learner.between_checkpoints
             if self.run is not None and (late or self._ending()):
                 self._checkpoint(self.run)
