@@ -100,6 +100,11 @@ class TaskOptions(Parameters):
     """Options of a task, which ``--set`` mixes with the parameters of the method."""
 
     @classmethod
+    def has(cls, name: str) -> bool:
+        """Whether a setting is one of the task's options, by its present or an earlier name."""
+        return present_name(name, cls.model_fields) in cls.model_fields
+
+    @classmethod
     def taken_from(cls, settings: Mapping[str, Any]) -> Self:
         """Take the task's options out of ``--set`` values; the rest is the method's.
 
@@ -108,7 +113,7 @@ class TaskOptions(Parameters):
         InvalidParameter
             A value outside its limits.
         """
-        own = {name: value for name, value in settings.items() if name in cls.model_fields}
+        own = {name: value for name, value in settings.items() if cls.has(name)}
         return cls.of(own, "the task", "option")
 
 
