@@ -13,7 +13,7 @@ from tensor_fit import TensorFit
 
 from parsimony.errors import MissingExtra, UsageError
 from parsimony.run.engine import LocalEngine, resolve_engine
-from parsimony.search import BilinearSpace, Budget, Rung, SearchSettings, TrialLedger, search
+from parsimony.search import BilinearSpace, Budget, Rung, SearchSettings, TrialStore, search
 
 SETTINGS = SearchSettings(per_round=4, candidates=32)
 # Ray's own code warns on import and leaves sockets to the collector.
@@ -46,13 +46,13 @@ def cluster():
 
 
 def run(folder, engine, evaluate, trials=16):
-    with TrialLedger(folder, {"data": "tensor"}) as ledger:
+    with TrialStore(folder, {"data": "tensor"}) as store:
         result = search(
-            BilinearSpace(), evaluate, ledger, budget=Budget(trials=trials),
+            BilinearSpace(), evaluate, store, budget=Budget(trials=trials),
             ladder=[Rung(4, 15), Rung(8, 30)], algorithm="evolution", settings=SETTINGS,
             engine=engine,
         )  # fmt: skip
-        return result, list(ledger)
+        return result, list(store)
 
 
 def figures(trials):

@@ -130,7 +130,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
     def _fit(self, fitting: Fitting) -> None:
         task, p = self.task_, self.resolved_
         valid = task.queries("valid") if len(task.data.valid) else None
-        with self._threads() as pool:
+        with self.threads() as pool:
             objective = self.objective(pool, fitting.device)
 
             def measure() -> dict[str, float]:
@@ -179,7 +179,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
     # ---- scoring -----------------------------------------------------------------------------
 
     @contextmanager
-    def _threads(self) -> Iterator[ThreadPool]:
+    def threads(self) -> Iterator[ThreadPool]:
         """The threads of the kernels; torch uses as many meanwhile."""
         with torch_threads(self.resolved_.threads):
             pool = ThreadPool(self.resolved_.threads)
@@ -201,12 +201,12 @@ class EmbeddingEstimator(LinkEstimator[P]):
         )  # fmt: skip
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
-        with self._threads() as pool:
+        with self.threads() as pool:
             return self.ranker().rank(queries, progress, pool)
 
     def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
         out = np.empty((len(head), self.task_.data.n_entities), np.float32)
-        with self._threads():
+        with self.threads():
             for part, scores in self.ranker().scores(head, relation):
                 out[part] = scores.numpy().T
         return out
