@@ -30,8 +30,8 @@ from common import peak_mib, record
 from parsimony import datasets
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.bilinear import ComplEx
-from parsimony.link.embeddings.objective import Objective, Penalties
-from parsimony.link.embeddings.tables import Table, Team, torch_threads
+from parsimony.link.embeddings.objective import Penalties
+from parsimony.link.embeddings.tables import ThreadPool, torch_threads
 from parsimony.link.task import LinkTask
 from parsimony.run.progress import Progress
 
@@ -57,12 +57,10 @@ def ours(name: str, threads: int) -> dict[str, Any]:
     model.prepare(task)
     data = task.data
     queries = GroupedQueries.of(data.train, data.n_entities, data.n_relations, True)
-    tables = [
-        Table(torch.from_numpy(array)) for array in (model._first_vectors().values())
-    ]  # fmt: skip
     with torch_threads(threads):
-        team = Team(threads)
-        objective = Objective(model.scoring_, tables[0], tables[1], Penalties(n3=0.01), team)
+        pool = ThreadPool(threads)
+        objective = model.objective(pool)
+        objective.penalties = Penalties(n3=0.01)
         order = np.random.default_rng(0).permutation(len(queries))
         parts = [order[at : at + batch] for at in range(0, len(order), batch)]
         objective.step(queries.batch(parts[0], 0), 0.1)  # compiles
@@ -75,11 +73,11 @@ def ours(name: str, threads: int) -> dict[str, Any]:
         wall, cpu = min(timed(steps) for _ in range(3))
         products = products_alone(data.n_entities, dim, batch)
         scale = len(parts) / len(few)
-        ranker = model._ranker(tables[0].weight, tables[1].weight)
+        ranker = model.ranker(objective)
         test = task.queries("test")
         with Progress(len(test), "ranking", quiet=True) as progress:
-            ranked = min(timed(lambda: ranker.rank(test, progress, team)) for _ in range(2))
-        team.close()
+            ranked = min(timed(lambda: ranker.rank(test, progress, pool)) for _ in range(2))
+        pool.close()
     return {
         "dim": dim,
         "batch": batch,

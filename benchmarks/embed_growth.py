@@ -33,7 +33,7 @@ def one(n_entities: int) -> dict[str, float]:
     from parsimony.link.embeddings.batches import GroupedQueries
     from parsimony.link.embeddings.objective import Objective, Penalties
     from parsimony.link.embeddings.scoring import BilinearScoring
-    from parsimony.link.embeddings.tables import Table, Team
+    from parsimony.link.embeddings.tables import Table, ThreadPool
 
     random = np.random.default_rng(0)
     n_facts = 5 * n_entities
@@ -48,7 +48,7 @@ def one(n_entities: int) -> dict[str, float]:
         for n in (n_entities, 20)
     ]
     scoring = BilinearScoring(Symbol.parse("ComplEx").blocks)
-    objective = Objective(scoring, tables[0], tables[1], Penalties(n3=0.01), Team(1))
+    objective = Objective(scoring, tables[0], tables[1], Penalties(n3=0.01), ThreadPool(1))
     order = random.permutation(len(queries))
     steps = -(-len(order) // BATCH)
 

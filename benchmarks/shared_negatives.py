@@ -25,7 +25,9 @@ def main() -> None:
     rows = []
     for negatives in (0, 8192, 4096, 1024, 256):
         cpu = time.process_time()
-        model = ComplEx(dim=64, negatives=negatives, epochs=epochs, every=epochs, threads=1)
+        model = ComplEx(
+            dim=64, negatives=negatives, epochs=epochs, validate_every=epochs, threads=1
+        )
         model.fit(task)
         rows.append(
             {

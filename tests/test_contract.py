@@ -1,440 +1,88 @@
-"""What every registered estimator keeps: one test a promise, walked over all methods."""
+"""What every registered method of every kind keeps: one test per method and promise."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
-import numpy as np
 import pytest
-
-import parsimony
-from parsimony import base
-from parsimony.errors import (
-    CorruptRun,
-    EmptySplit,
-    InvalidParameter,
-    ParsimonyError,
-    RunExists,
-    UnknownEntity,
-    UnknownParameter,
-    UnknownRelation,
-    UsageError,
-)
-from parsimony.explain import Explanation
-from parsimony.graph import Vocabulary
-from parsimony.knowledge import parse_rules
-from parsimony.link.data import LinkData
-from parsimony.link.task import LinkTask
-from parsimony.pipeline import fit
-from parsimony.run import RunFolder
-
-#: of link prediction; those of drug pairs are in tests/pairs
-METHODS = {name: cls for name, cls in base.estimators().items() if cls.kind == "link"}
-#: methods whose reasons are paths and rules; those of vectors have tests in tests/link/embeddings
-WALKERS = sorted(n for n, cls in METHODS.items() if not hasattr(cls, "vectors"))
-# Quick values for parameters that a method may declare.
-SMALL = {"dim": 32, "n_layers": 2, "epochs": 2, "batch": 8, "threads": 1, "max_length": 2}
-
-
-def clan() -> LinkData:
-    """Three generations in ten families: grandparents follow from parents."""
-    parent, grand = [], []
-    for f in range(10):
-        a, b, c, d = (4 * f + i for i in range(4))
-        parent += [(a, 0, b), (b, 0, c), (b, 0, d)]
-        grand += [(a, 1, c), (a, 1, d)]
-    train = np.array(parent + grand[:14], np.int32)
-    names = [f"person {i}" for i in range(40)]
-    return LinkData(
-        "clan",
-        Vocabulary(names, "entity"),
-        Vocabulary(["parent", "grandparent"], "relation"),
-        train,
-        np.array(grand[14:17], np.int32),
-        np.array(grand[17:], np.int32),
-        entity_names={"person 0": "Eve"},
-    )
-
-
-def make(method):
-    cls = METHODS[method]
-    return cls(**{k: v for k, v in SMALL.items() if k in cls.Parameters.model_fields})
-
-
-@pytest.fixture(scope="module")
-def task():
-    return LinkTask(clan())
-
-
-@pytest.fixture(scope="module")
-def fitted(task):
-    """Each method, fitted once."""
-    made = {}
-
-    def of(method):
-        if method not in made:
-            made[method] = make(method).fit(task)
-        return made[method]
-
-    return of
-
-
-@pytest.fixture(params=sorted(METHODS))
-def method(request):
-    return request.param
-
-
-def all_queries(task):
-    n, r = task.test_graph.n_entities, task.n_relations
-    return np.array([[e, q] for e in range(0, n, 5) for q in range(2 * r)], np.int32)
-
-
-# ---- the constructor -------------------------------------------------------------------------
-
-
-def test_registered_under_its_own_name(method):
-    cls = METHODS[method]
-    assert cls.method == method
-    assert base.resolve(method) is cls
-    assert issubclass(cls, base.Estimator)
-    assert cls.__name__ in parsimony.__all__
-
-
-def test_the_constructor_only_stores_parameters(method):
-    cls = METHODS[method]
-    estimator = make(method)
-    assert isinstance(estimator.parameters, cls.Parameters)
-    given = {k: v for k, v in SMALL.items() if k in cls.Parameters.model_fields}
-    for name, value in given.items():
-        assert getattr(estimator.parameters, name) == value
-    assert not [name for name in vars(estimator) if name.endswith("_")]
-    assert cls().parameters == cls().parameters
-
-
-def test_parameters_cannot_be_changed_behind_its_back(method):
-    with pytest.raises(ValueError, match="frozen"):
-        make(method).parameters.seed = 3
-
-
-def test_every_parameter_is_described(method):
-    for name, field in METHODS[method].Parameters.model_fields.items():
-        assert field.description or name == "protocol", name
-
-
-def test_unknown_parameters_are_refused_with_a_suggestion(method):
-    cls = METHODS[method]
-    for name in cls.Parameters.model_fields:
-        with pytest.raises(UnknownParameter) as caught:
-            cls(**{name + "s": 1})
-        assert name in caught.value.remedy
-    with pytest.raises(UnknownParameter) as caught:
-        cls(zzzz=1)
-    assert "seed" in caught.value.remedy  # the known ones are listed
-
-
-def invalid_values(cls):
-    """One value outside each declared limit, and one of a wrong type for each parameter."""
-    for name, field in cls.Parameters.model_fields.items():
-        yield name, object()
-        for limit in field.metadata:
-            if (low := getattr(limit, "ge", None)) is not None:
-                yield name, low - 1
-            if (low := getattr(limit, "gt", None)) is not None:
-                yield name, low
-            if (high := getattr(limit, "le", None)) is not None:
-                yield name, high + 1
-            if (high := getattr(limit, "lt", None)) is not None:
-                yield name, high
-        if "Literal" in str(field.annotation):
-            yield name, "no such choice"
-        if "float" in str(field.annotation):
-            yield name, float("nan")
-
-
-def test_invalid_values_are_refused_by_name(method):
-    cls = METHODS[method]
-    values = list(invalid_values(cls))
-    assert len(values) > len(cls.Parameters.model_fields)
-    for name, value in values:
-        with pytest.raises(InvalidParameter) as caught:
-            cls(**{name: value})
-        assert repr(name) in caught.value.message
-        assert cls.__name__ in caught.value.message
-        assert "Got" in caught.value.message
-
-
-def test_unknown_methods_are_refused_with_a_suggestion(method):
-    with pytest.raises(UnknownParameter) as caught:
-        base.resolve(method[:-1])
-    assert method in caught.value.remedy
-
-
-# ---- before fit ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda e, tmp: e.evaluate(),
-        lambda e, tmp: e.score(np.array([[0, 0]])),
-        lambda e, tmp: e.predict(head="person 0", relation="parent"),
-        lambda e, tmp: next(iter(e.predict_batch([{"head": "person 0", "relation": "parent"}]))),
-        lambda e, tmp: e.explain("person 0", "parent", "person 1"),
-        lambda e, tmp: e.knowledge(),
-        lambda e, tmp: e.save(tmp / "run"),
-    ],
-    ids=["evaluate", "score", "predict", "predict_batch", "explain", "knowledge", "save"],
-)
-def test_unfitted_use_is_a_clear_error(method, use, tmp_path):
-    with pytest.raises(UsageError, match="not fitted") as caught:
-        use(make(method), tmp_path)
-    assert "fit" in caught.value.remedy
-    assert list(tmp_path.iterdir()) == []
-
-
-# ---- fit and use -----------------------------------------------------------------------------
-
-
-def test_fit_returns_self_and_learns_attributes(method, task):
-    estimator = make(method)
-    assert estimator.fit(task) is estimator
-    assert estimator.task_ is task
-    assert isinstance(estimator.history_, list)
-    assert 0 <= estimator.best_epoch_ <= len(estimator.history_)
-    assert estimator.parameters_count_ > 0
-    bill = estimator.cost_.as_dict()
-    assert bill["parameters"] == estimator.parameters_count_
-    assert bill["labels"] == task.n_labels
-    assert bill["wall_seconds"] > 0
-
-
-def test_evaluate_keeps_the_schema(method, fitted, task):
-    result = fitted(method).evaluate("test")
-    assert result["split"] == "test"
-    assert result["policy"] == "realistic"
-    assert result["n_queries"] == 2 * len(task.data.test)
-    for name in ("mrr", "hits@1", "hits@3", "hits@10"):
-        bounds = [result[policy][name] for policy in ("pessimistic", "metrics", "optimistic")]
-        assert 0 <= bounds[0] <= bounds[1] + 1e-12
-        assert bounds[1] <= bounds[2] + 1e-12 <= 1 + 1e-9
-    low, high = result["interval"]["mrr"]
-    assert low <= result["metrics"]["mrr"] <= high
-    assert sum(row["n_queries"] for row in result["per_relation"]) == result["n_queries"]
-    with pytest.raises(InvalidParameter):
-        fitted(method).evaluate("tset")
-
-
-def test_scores_have_one_column_an_entity(method, fitted, task):
-    queries = all_queries(task)
-    scores = fitted(method).score(queries)
-    assert scores.shape == (len(queries), task.test_graph.n_entities)
-    assert scores.dtype == np.float32
-    assert not np.isnan(scores).any()
-    alone = np.concatenate([fitted(method).score(queries[i : i + 1]) for i in range(len(queries))])
-    np.testing.assert_allclose(scores, alone, rtol=1e-4, atol=1e-5)
-
-
-def test_ranks_follow_from_scores(method, fitted, task):
-    """``evaluate`` ranks by sparse counting; here once more by sorting dense rows."""
-    estimator, data = fitted(method), task.data
-    known = {tuple(row) for split in ("train", "valid", "test") for row in data.triples(split)}
-    reciprocal = []
-    for h, r, t in data.test.tolist():
-        for entity, relation, answer in ((h, r, t), (t, r + task.n_relations, h)):
-            row = estimator.score(np.array([[entity, relation]]))[0]
-            others = [
-                e for e in range(data.n_entities)
-                if e != answer and ((h, r, e) if relation == r else (e, r, t)) not in known
-            ]  # fmt: skip
-            rank = 1 + (row[others] > row[answer]).sum() + (row[others] == row[answer]).sum() / 2
-            reciprocal.append(1 / rank)
-    assert estimator.evaluate("test")["metrics"]["mrr"] == pytest.approx(np.mean(reciprocal))
-
-
-def test_predict(method, fitted):
-    estimator = fitted(method)
-    tails = estimator.predict(head="person 0", relation="grandparent", top=2)
-    assert tails["query"] == {"head": "person 0", "relation": "grandparent"}
-    assert len(tails["answers"]) == 2
-    scores = [answer["score"] for answer in tails["answers"]]
-    assert scores == sorted(scores, reverse=True)
-    some = estimator.predict(
-        tail="person 2", relation="grandparent", candidates=["person 0", "person 9"]
-    )
-    assert {answer["entity"] for answer in some["answers"]} == {"person 0", "person 9"}
-    everybody = estimator.predict(head="person 0", relation="parent", top=40)["answers"]
-    unreached = 0.0 if getattr(estimator.resolved_, "unreached", "below") == "zero" else -np.inf
-    assert all(answer["score"] != unreached for answer in everybody), "no family joins another"
-    fresh = estimator.predict(head="person 0", relation="parent", top=40, drop_known=True)
-    assert "person 1" not in {answer["entity"] for answer in fresh["answers"]}
-    asked = [{"head": "person 0", "relation": "parent"}, {"tail": "person 2", "relation": "parent"}]
-    batch = list(estimator.predict_batch(asked, top=3))
-    assert [answer["query"] for answer in batch] == asked
-    # Scores of a batch may differ in the last digit from those of a single query.
-    alone = estimator.predict(head="person 0", relation="parent", top=3)
-    scores = [[answer["score"] for answer in each["answers"]] for each in (batch[0], alone)]
-    assert scores[0] == pytest.approx(scores[1], rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("query", "kind", "says"),
-    [
-        ({"head": "persn 0", "relation": "parent"}, UnknownEntity, "person 0"),
-        ({"head": "person 0", "relation": "parnt"}, UnknownRelation, "parent"),
-        ({"relation": "parent"}, UsageError, "--head"),
-        ({"head": "person 0", "tail": "person 1", "relation": "parent"}, UsageError, "--head"),
-        ({"head": "person 0", "relation": "parent", "top": 0}, UsageError, "top"),
-        (
-            {"head": "person 0", "relation": "parent", "candidates": ["persn 1"]},
-            UnknownEntity,
-            "person 1",
-        ),
-    ],
-)
-def test_wrong_queries_are_refused(method, fitted, query, kind, says):
-    with pytest.raises(kind) as caught:
-        fitted(method).predict(**query)
-    assert says in caught.value.remedy
-
-
-@pytest.mark.parametrize("method", WALKERS)
-def test_explain_walks_from_head_to_tail(method, fitted):
-    """A hidden grandparent: whatever is named leads there, along facts, in the right direction."""
-    estimator = fitted(method)
-    data = estimator.task_.data
-    h, r, t = data.test[0].tolist()
-    names = data.entities.name(h), data.relations.name(r), data.entities.name(t)
-    explanation = estimator.explain(*names)
-    assert explanation.query == names
-    row = estimator.score(np.array([[h, r]]))[0]
-    assert explanation.score == pytest.approx(float(row[t]), rel=1e-4, abs=1e-5)
-    facts = {
-        (data.entities.name(a), data.relations.name(b), data.entities.name(c))
-        for a, b, c in data.train.tolist()
-    }
-    assert explanation.paths
-    for path in explanation.paths:
-        place = names[0]
-        for step in path.steps:
-            assert (step.head, step.relation, step.tail) in facts
-            assert step.source == place
-            place = step.target
-        assert place == names[2]
-    assert Explanation.from_dict(json.loads(explanation.to_json(full=True))).query == names
-    forms = explanation.text(), explanation.dot(), explanation.html(), explanation._repr_html_()
-    assert all(data.label(names[2]) in form for form in forms)
-    with pytest.raises(UnknownEntity):
-        estimator.explain("persn 0", "parent", "person 1")
-
-
-def test_explained_and_predicted_probability_agree(method, fitted):
-    estimator = fitted(method)
-    head, relation, tail = "person 36", "grandparent", "person 39"
-    explanation = estimator.explain(head, relation, tail)
-    assert explanation.known == "test"
-    answer = estimator.predict(head, relation, candidates=[tail])["answers"][0]
-    assert answer["score"] == pytest.approx(explanation.score, rel=1e-4)
-    assert answer["probability"] == pytest.approx(explanation.probability, rel=1e-3)
-
-
-@pytest.mark.parametrize("method", WALKERS)
-def test_knowledge_is_text_that_parses_back(method, fitted):
-    rules = fitted(method).knowledge()
-    assert rules
-    text = parsimony.format_rules(rules)
-    assert parsimony.format_rules(parse_rules(text)) == text
-    clauses = {rule.clause for rule in rules}
-    assert "grandparent(X,Y) <- parent(X,A), parent(A,Y)" in clauses
-    assert len(fitted(method).knowledge(top=1)) == 1
-
-
-# ---- save and load ---------------------------------------------------------------------------
-
-
-def test_a_loaded_estimator_scores_the_same(method, fitted, task, tmp_path):
-    estimator = fitted(method)
-    estimator.save(tmp_path / "run")
-    loaded = parsimony.load_run(tmp_path / "run")
-    assert type(loaded) is type(estimator)
-    assert loaded.task_.data.content_hash == task.data.content_hash
-    queries = all_queries(task)
-    np.testing.assert_array_equal(loaded.score(queries), estimator.score(queries))
-    assert loaded.evaluate("test")["metrics"] == estimator.evaluate("test")["metrics"]
-    assert loaded.task_.data.label("person 0") == "Eve"
-    assert [str(r) for r in loaded.knowledge()] == [str(r) for r in estimator.knowledge()]
-    loaded.save(tmp_path / "again")
-    again = parsimony.load_run(tmp_path / "again")
-    np.testing.assert_array_equal(again.score(queries), estimator.score(queries))
-
-
-def test_saving_into_an_occupied_folder_is_refused(method, fitted, tmp_path):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(RunExists):
-        fitted(method).save(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_changed_byte_is_refused(method, fitted, tmp_path):
-    fitted(method).save(tmp_path / "run")
-    for name in ("model.safetensors", "config.toml", "data/train.npy"):
-        path = tmp_path / "run" / name
-        data = path.read_bytes()
-        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-        with pytest.raises(CorruptRun) as caught:
-            parsimony.load_run(tmp_path / "run")
-        assert name in str(caught.value.where)
-        path.write_bytes(data)
-    parsimony.load_run(tmp_path / "run")
-
-
-# ---- determinism -----------------------------------------------------------------------------
-
-
-def test_the_same_seed_gives_the_same_numbers(method, fitted, task):
-    again = make(method).fit(task)
-    queries = all_queries(task)
-    np.testing.assert_array_equal(again.score(queries), fitted(method).score(queries))
-    assert again.best_epoch_ == fitted(method).best_epoch_
-
-
-def test_fitting_leaves_the_data_and_global_randomness_alone(method, task):
-    before = task.data.content_hash
-    np.random.seed(3)
-    state = np.random.get_state()[1].tolist()
-    make(method).fit(task)
-    assert np.random.get_state()[1].tolist() == state
-    assert task.data.content_hash == before
-
-
-def test_no_training_facts_is_an_error_of_the_tree():
-    empty = np.empty((0, 3), np.int32)
-    names = Vocabulary(["a"], "entity"), Vocabulary(["r"], "relation")
-    with pytest.raises(ParsimonyError, match="no training facts"):
-        LinkTask(LinkData("none", *names, empty, empty, empty))
-
-
-def test_empty_validation_and_test_splits_are_named_when_asked_for(method):
-    none = np.empty((0, 3), np.int32)
-    model = make(method).fit(LinkTask(dataclasses.replace(clan(), valid=none, test=none)))
-    assert model.predict(head="person 0", relation="parent", top=3)["answers"]
-    for split in ("valid", "test"):
-        with pytest.raises(EmptySplit, match=split):
-            model.evaluate(split)
-
-
-def test_a_run_folder_tells_all(method, tmp_path):
-    parameters = make(method).parameters.model_dump(exclude_unset=True)
-    model, summary = fit(clan(), method, out=tmp_path / "run", parameters=parameters)
-    assert set(summary) == {
-        "run", "method", "parameters", "epochs", "best_epoch", "ended", "valid", "seconds",
-        "notes", "time_budget",
-    }  # fmt: skip
-    run = RunFolder.open(tmp_path / "run")
-    assert run.config["method"] == method
-    kept = run.read_json("metrics.json")
-    assert kept["test"]["metrics"] == model.evaluate("test")["metrics"]
-    assert "seconds" not in json.dumps(kept)  # the same run gives the same file
-    assert run.read_json("ledger.json")["parameters"] == summary["parameters"]
-    for name in ("model.safetensors", "log.jsonl", "checksums.json", "data"):
-        assert (tmp_path / "run" / name).exists(), name
+from tests.ddi.small_pairs import families
+from tests.link.test_link_methods import clan
+from tests.molecules.small_molecules import chains
+from tests.ratings.small_ratings import tastes
+
+from parsimony import methods, problems, testing
+
+DATA = {"link": clan, "ddi": families, "molecules": chains, "coldstart": tastes}
+SETTINGS = {
+    "link": {},
+    "ddi": {"setting": "S1", "graph": "none"},
+    "molecules": {"shots": (4, 1), "episodes": 2},
+    "coldstart": {},
+}
+#: what makes a method quick, where it declares it
+QUICK = {
+    "dim": 16, "n_layers": 2, "epochs": 2, "batch": 8, "threads": 1, "max_length": 2, "hidden": 16,
+    "encoder": "random", "layers": 1, "width": 16, "steps": 4, "validate_every": 2, "edge_dim": 8,
+    "max_epochs": 2, "trees": 10,
+}  # fmt: skip
+MORE = {
+    "ensemble": {
+        "members": [{"method": "mlp", "hidden": 16, "epochs": 2}, {"method": "neighbours"}]
+    },
+    "emergnn": {"validate_every": 1},
+    "mlp": {"validate_every": 1},
+}
+QUERY = {
+    "link": ("person 36", "grandparent", "person 39"),
+    "ddi": ("ol4", None, "acid7"),
+}
+ASK = {
+    "link": lambda model: model.predict(head="person 0", relation="grandparent"),
+    "ddi": lambda model: model.predict("ol4", "acid7"),
+    "molecules": lambda model: model.adapt(["CCCO", "CCCN"], [1, 0], ["CCCCO", "CCCCN"]),
+    "coldstart": lambda model: model.adapt({"item 2": 5.0, "item 3": 1.0}, ["item 4", "item 5"]),
+}
+
+
+@pytest.fixture(scope="session")
+def tasks(tmp_path_factory):
+    """One task of every kind, and a cache of their own for what methods keep there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSIMONY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield {
+            kind: problems.open_task(kind, make(), SETTINGS[kind]) for kind, make in DATA.items()
+        }
+
+
+@pytest.fixture(scope="session")
+def cases():
+    """A method is fitted once for all promises."""
+    return {}
+
+
+@pytest.fixture(params=methods.names())
+def case(request, tasks, cases, tmp_path_factory):
+    name = request.param
+    cls = methods.resolve(name)
+    if cls.kind == "molecules":
+        pytest.importorskip("rdkit")
+    if name == "fingerprint-rf":
+        pytest.importorskip("sklearn")
+    if name not in cases:
+        declared = cls.Parameters.model_fields
+        parameters = {k: v for k, v in QUICK.items() if k in declared} | MORE.get(name, {})
+        folder = tmp_path_factory.mktemp(name)
+        cases[name] = testing.Case(
+            cls, tasks[cls.kind], folder, parameters, QUERY.get(cls.kind), ASK[cls.kind]
+        )
+    return cases[name]
+
+
+@pytest.mark.parametrize("promise", testing.CHECKS, ids=lambda promise: promise.__name__)
+def test_promises(case, promise):
+    promise(case)
+
+
+def test_clone_is_what_scikit_learn_means(case):
+    sklearn = pytest.importorskip("sklearn.base")
+    copy = sklearn.clone(case.make())
+    assert copy.get_params() == case.make().get_params()
+    assert type(copy) is case.cls

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
+from scripts.draw_architecture import PAGE, PICTURE, described, draw, page_with, table
+from scripts.import_graph import House
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import parsimony
 from parsimony.cli import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VERBS = get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -63,6 +70,115 @@ def test_make_targets_exist():
         for target in re.findall(r"\bmake ([a-z-]+)\b", text_of(page)):
             if f"`make {target}" in text_of(page) or f"\nmake {target}" in text_of(page):
                 assert target in targets, f"{page.name}: make {target}"
+
+
+# ---- the equations that comments cite ---------------------------------------------------------
+
+#: A page of docs, and the equations of it that are named: ``(docs/methods/redgnn.md, eqs. 2, 3)``.
+CITED = re.compile(r"docs/([\w/-]+\.md)(?:,\s*eqs?\.\s*(\d+(?:\s*[–,]\s*\d+)*))?")
+OUTSIDE = re.compile(r"\bmethods/0\d|\bdesign\.md")
+SOURCES = sorted(
+    path for folder in ("src", "tests", "benchmarks", "examples", "scripts", "docs")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".md") and path != Path(__file__)
+)  # fmt: skip
+
+
+def citations(text):
+    """(page, equation or None) of everything that a text cites, line breaks of comments undone."""
+    for page, numbers in CITED.findall(re.sub(r"\n\s*#?:?\s*", " ", text)):
+        yield page, None
+        for part in filter(None, re.split(r",\s*", numbers)):
+            low, *high = map(int, re.split(r"\s*–\s*", part))
+            yield from ((page, number) for number in range(low, (high or [low])[0] + 1))
+
+
+def equations(page):
+    """Numbers of a page's equations: they end a line of a code block."""
+    blocks = re.findall(r"```\n(.*?)```", text_of(page), flags=re.S)
+    return [int(n) for block in blocks for n in re.findall(r"\s{2,}\((\d+)\)$", block, re.M)]
+
+
+def test_cited_pages_and_equations_exist():
+    missing = []
+    for path in SOURCES:
+        for page, number in citations(text_of(path)):
+            there = (ROOT / "docs" / page).exists()
+            if not there or (number and number not in equations(ROOT / "docs" / page)):
+                missing.append((path.relative_to(ROOT).as_posix(), page, number))
+    assert not missing
+
+
+def test_comments_cite_nothing_outside_the_repository():
+    found = [path.relative_to(ROOT).as_posix() for path in SOURCES if OUTSIDE.search(text_of(path))]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "methods").glob("*.md")), ids=lambda page: page.stem
+)
+def test_equations_are_numbered_in_order(page):
+    numbers = equations(page)
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert all(int(n) in numbers for n in re.findall(r"(?<![\w)])\((\d\d?)\)", text_of(page)))
+
+
+def test_the_equations_of_the_methods_are_found():
+    assert len(equations(ROOT / "docs" / "methods" / "redgnn.md")) >= 11
+    assert set(citations("(docs/methods/redgnn.md,\n    eqs. 2, 4–5)")) == {
+        ("methods/redgnn.md", number) for number in (None, 2, 4, 5)
+    }
+
+
+# ---- what the documents say of the source ------------------------------------------------------
+
+
+def test_the_architecture_is_drawn_from_the_source(tmp_path):
+    house, page = House.read(), text_of(PAGE)
+    assert escape(described(house)) in text_of(PICTURE), "run scripts/draw_architecture.py"
+    assert page_with(table(house), page) == page, "run scripts/draw_architecture.py"
+    draw(house, tmp_path / "again.svg")
+    draw(house, tmp_path / "and_again.svg")
+    assert (tmp_path / "again.svg").read_bytes() == (tmp_path / "and_again.svg").read_bytes()
+
+
+def test_options_in_the_tables_of_methods_exist():
+    """Column ``--set`` of a page names parameters of methods that the index lists for it."""
+    methods = parsimony.estimators()
+    for line in text_of(ROOT / "docs" / "methods" / "index.md").splitlines():
+        if not (linked := re.match(r"\| \[.*?\]\((\w+\.md)\) \| (.*?) \|", line)):
+            continue
+        named = [name for name in re.findall(r"`([\w-]+)`", linked[2]) if name in methods]
+        known = {field for name in named for field in methods[name].Parameters.model_fields}
+        rows = re.findall(r"^\|[^|]*\|([^|]*)\|", _options(linked[1]), re.M)
+        unknown = {o for row in rows for o in re.findall(r"`(\w+)`", row)} - known
+        assert not unknown, f"{linked[1]}: {unknown}"
+
+
+def _options(page):
+    """The tables of a page below a head with ``--set``."""
+    return "\n".join(
+        re.findall(r"^\| symbol \| `--set` \|.*\n\|[-|]+\n((?:\|.*\n)+)",
+                   text_of(ROOT / "docs" / "methods" / page), re.M)
+    )  # fmt: skip
+
+
+def test_python_names_exist():
+    """Every ``parsimony.…`` of the documents is a module or a name in one."""
+    for page in PAGES:
+        for dotted in re.findall(r"(?<![\w/-])parsimony(?:\.\w+)+(?!\w*[:/=])", text_of(page)):
+            assert resolves(dotted), f"{page.name}: {dotted}"
+
+
+def resolves(dotted):
+    """Whether a dotted name leads somewhere; a module need not have been imported yet."""
+    found, path = parsimony, "parsimony"
+    for name in dotted.split(".")[1:]:
+        path += f".{name}"
+        if not hasattr(found, name) and not (inspect.ismodule(found) and find_spec(path)):
+            return False
+        found = getattr(found, name, None) or import_module(path)
+    return True
 
 
 @pytest.mark.slow

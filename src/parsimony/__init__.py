@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parsimony.lazy import lazy
+from parsimony.version import __version__
 
 if TYPE_CHECKING:
     from parsimony import datasets, errors
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from parsimony.methods import estimators, load_run, register, resolve
     from parsimony.pipeline import fit
     from parsimony.problems import load, open_task
-
-__version__ = "0.1.0"
 
 #: public name → the module that defines it ("" for a module of the package)
 _HOME = {

@@ -30,7 +30,7 @@ from typing import (
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from parsimony.errors import InvalidParameter, UnknownParameter, UsageError, suggest
+from parsimony.errors import InvalidParameter, NotFitted, UnknownParameter, UsageError, suggest
 from parsimony.run.renamed import present_name, renamed
 
 if TYPE_CHECKING:
@@ -280,12 +280,23 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def _validate(cls, values: Mapping[str, Any]) -> ParametersT:
         return cast(ParametersT, cls.Parameters.of(values, cls.__name__))
 
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "task_"):
-            raise UsageError(
-                f"this {type(self).__name__} is not fitted",
+    def __getattr__(self, name: str) -> Any:
+        """Say that it is not fitted, where a learned attribute is not there yet.
+
+        Raises
+        ------
+        NotFitted
+            ``name`` ends in an underscore.
+        """
+        if name.endswith("_") and not name.startswith("_"):
+            raise NotFitted(
+                f"this {type(self).__name__} is not fitted: it has no {name}",
                 remedy="call fit(task), or load a run with parsimony.load_run",
             )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _require_fitted(self) -> None:
+        _ = self.task_
 
     # ---- parameters --------------------------------------------------------------------------
 
@@ -428,11 +439,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             if name in cls.Parameters.model_fields:
                 remedy = f"give it to the constructor: {cls.__name__}({name}=…)"
             raise UnknownParameter(f"fit has no keyword {name!r}", remedy=remedy)
-        if device.partition(":")[0] not in cls.devices:
-            raise InvalidParameter(
-                f"method {cls.method!r} runs on {' or '.join(cls.devices)}. Got device {device!r}",
-                remedy=f"use device {cls.devices[0]!r}",
-            )
+        _check_device(device, cls)
         if knowledge is not None and not cls.takes_knowledge:
             raise InvalidParameter(
                 f"method {cls.method!r} takes no rules", remedy="use method rules"
@@ -476,6 +483,11 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             f"method {self.method!r} gives no reasons",
             remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
         )
+
+    @property
+    def gives_reasons(self) -> bool:
+        """Whether :meth:`explain` explains."""
+        return type(self).explain is not Estimator.explain
 
     def knowledge(self, top: int = 100, *, quiet: bool = True) -> list[Any]:
         """What it has learned, as text-able objects, the strongest first; nothing by default."""
@@ -547,6 +559,22 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             self.prepare(cast(TaskT, cls.Task.load(run.path / "data", run.config)))
             self._restore(run, run.load_model())
         return self
+
+
+def _check_device(device: str, cls: type[Estimator[Any, Any]]) -> None:
+    if device == "cpu":
+        return
+    if device.partition(":")[0] not in cls.devices:
+        raise InvalidParameter(
+            f"method {cls.method!r} runs on {' or '.join(cls.devices)}. Got device {device!r}",
+            remedy=f"use device {cls.devices[0]!r}",
+        )
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InvalidParameter(
+            "torch sees no CUDA device here", remedy="use device cpu, or a CUDA build of torch"
+        )
 
 
 def _spent(run: RunFolder | None) -> dict[str, Any]:

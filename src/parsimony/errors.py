@@ -6,7 +6,8 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     ├── UsageError              the call is wrong (exit 2)
     │   ├── UnknownParameter        no such parameter or choice
     │   ├── InvalidParameter        a value outside its range or type
-    │   └── MissingExtra            an optional part is not installed
+    │   ├── MissingExtra            an optional part is not installed
+    │   └── NotFitted               an estimator is asked before fit
     ├── DataError               the input is wrong (exit 2)
     │   ├── MissingFile             nothing at that path
     │   ├── NotAFile                a folder, a socket or a link to itself where a file should be
@@ -55,6 +56,7 @@ __all__ = [
     "MissingFile",
     "MissingRun",
     "NotAFile",
+    "NotFitted",
     "ParsimonyError",
     "RunError",
     "RunExists",
@@ -154,6 +156,10 @@ class InvalidParameter(UsageError):
 
 class MissingExtra(UsageError):
     """An optional dependency is needed; the remedy names the exact install command."""
+
+
+class NotFitted(UsageError, AttributeError):
+    """An estimator is asked before it is fitted; what it would have learned is not there yet."""
 
 
 class DataError(ParsimonyError):

@@ -21,7 +21,8 @@ def lazy(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
     package
         Its ``__name__``.
     home
-        Public name → the module under the package that defines it; "" where the name is a module.
+        Public name → the module that defines it, relative to the package as in an import; ""
+        where the name is a module.
     """
 
     def getattribute(name: str) -> Any:
@@ -29,6 +30,6 @@ def lazy(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if not home[name]:
             return import_module(f"{package}.{name}")
-        return getattr(import_module(f"{package}.{home[name]}"), name)
+        return getattr(import_module(f".{home[name]}", package), name)
 
     return getattribute

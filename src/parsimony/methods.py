@@ -12,50 +12,61 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from parsimony.base import Estimator
 from parsimony.errors import UnknownParameter, UsageError, suggest
 
-__all__ = ["estimators", "load_run", "names", "register", "resolve"]
+if TYPE_CHECKING:
+    from parsimony.base import Estimator
 
-AnyEstimator = Estimator[Any, Any]
-E = TypeVar("E", bound=type[AnyEstimator])
+__all__ = ["OURS", "estimators", "load_run", "names", "register", "resolve"]
 
-#: method → the class that implements it; imported when first asked for
-_OURS = {
-    "redgnn": "parsimony.link.reasoning.redgnn:RedGNN",
-    "adaprop": "parsimony.link.reasoning.adaprop:AdaProp",
-    "rules": "parsimony.link.rules.method:RuleReasoner",
-    "bilinear": "parsimony.link.embeddings.bilinear:Bilinear",
-    "complex": "parsimony.link.embeddings.bilinear:ComplEx",
-    "distmult": "parsimony.link.embeddings.bilinear:DistMult",
-    "simple": "parsimony.link.embeddings.bilinear:SimplE",
-    "analogy": "parsimony.link.embeddings.bilinear:Analogy",
-    "transe": "parsimony.link.embeddings.geometric:TransE",
-    "rotate": "parsimony.link.embeddings.geometric:RotatE",
-    "neighbours": "parsimony.ddi.baselines.nearest_neighbours:Neighbours",
-    "emergnn": "parsimony.ddi.emergnn.method:EmerGNN",
-    "mlp": "parsimony.ddi.baselines.mlp:MLP",
-    "prior": "parsimony.ddi.baselines.prior:Prior",
-    "ensemble": "parsimony.ddi.ensemble:PairEnsemble",
-    "walks": "parsimony.ddi.metapaths.method:Walks",
-    "tanimoto": "parsimony.molecules.fingerprint_methods:Tanimoto",
-    "fingerprint-ridge": "parsimony.molecules.fingerprint_methods:FingerprintRidge",
-    "fingerprint-lr": "parsimony.molecules.fingerprint_methods:FingerprintLogistic",
-    "fingerprint-rf": "parsimony.molecules.fingerprint_methods:FingerprintForest",
-    "ridge": "parsimony.molecules.meta.closed_form:Ridge",
-    "prototype": "parsimony.molecules.meta.closed_form:Prototype",
-    "par": "parsimony.molecules.meta.par:PAR",
-    "pacia": "parsimony.molecules.meta.pacia:PACIA",
-    "multitask": "parsimony.molecules.multitask:MultiTask",
-    "coldnas": "parsimony.ratings.coldnas:ColdNAS",
-    "film": "parsimony.ratings.coldnas:FiLM",
-    "means": "parsimony.ratings.baselines:Means",
-    "popularity": "parsimony.ratings.baselines:Popularity",
-    "evidence": "parsimony.ratings.baselines:EvidenceRegression",
-    "ridge-head": "parsimony.ratings.baselines:RidgeHead",
+AnyEstimator: TypeAlias = "Estimator[Any, Any]"
+E = TypeVar("E", bound="type[AnyEstimator]")
+
+#: kind of problem → our methods → the class that implements each; imported when first asked for
+OURS = {
+    "link": {
+        "redgnn": "parsimony.link.reasoning.redgnn:RedGNN",
+        "adaprop": "parsimony.link.reasoning.adaprop:AdaProp",
+        "rules": "parsimony.link.rules.method:RuleReasoner",
+        "bilinear": "parsimony.link.embeddings.bilinear:Bilinear",
+        "complex": "parsimony.link.embeddings.bilinear:ComplEx",
+        "distmult": "parsimony.link.embeddings.bilinear:DistMult",
+        "simple": "parsimony.link.embeddings.bilinear:SimplE",
+        "analogy": "parsimony.link.embeddings.bilinear:Analogy",
+        "transe": "parsimony.link.embeddings.geometric:TransE",
+        "rotate": "parsimony.link.embeddings.geometric:RotatE",
+    },
+    "ddi": {
+        "neighbours": "parsimony.ddi.baselines.nearest_neighbours:Neighbours",
+        "emergnn": "parsimony.ddi.emergnn.method:EmerGNN",
+        "mlp": "parsimony.ddi.baselines.mlp:MLP",
+        "prior": "parsimony.ddi.baselines.prior:Prior",
+        "ensemble": "parsimony.ddi.ensemble:PairEnsemble",
+        "walks": "parsimony.ddi.metapaths.method:Walks",
+    },
+    "molecules": {
+        "tanimoto": "parsimony.molecules.fingerprint_methods:Tanimoto",
+        "fingerprint-ridge": "parsimony.molecules.fingerprint_methods:FingerprintRidge",
+        "fingerprint-lr": "parsimony.molecules.fingerprint_methods:FingerprintLogistic",
+        "fingerprint-rf": "parsimony.molecules.fingerprint_methods:FingerprintForest",
+        "ridge": "parsimony.molecules.meta.closed_form:Ridge",
+        "prototype": "parsimony.molecules.meta.closed_form:Prototype",
+        "par": "parsimony.molecules.meta.par:PAR",
+        "pacia": "parsimony.molecules.meta.pacia:PACIA",
+        "multitask": "parsimony.molecules.multitask:MultiTask",
+    },
+    "coldstart": {
+        "coldnas": "parsimony.ratings.coldnas:ColdNAS",
+        "film": "parsimony.ratings.coldnas:FiLM",
+        "means": "parsimony.ratings.baselines:Means",
+        "popularity": "parsimony.ratings.baselines:Popularity",
+        "evidence": "parsimony.ratings.baselines:EvidenceRegression",
+        "ridge-head": "parsimony.ratings.baselines:RidgeHead",
+    },
 }
+_HOMES = {name: home for methods in OURS.values() for name, home in methods.items()}
 _joined: dict[str, type[AnyEstimator]] = {}
 
 
@@ -68,7 +79,7 @@ def register(cls: E) -> E:
         No name, or one that another class has.
     """
     name = getattr(cls, "method", "")
-    if not name or _joined.get(name, cls) is not cls or name in _OURS:
+    if not name or _joined.get(name, cls) is not cls or name in _HOMES:
         raise UsageError(
             f"{cls.__name__} cannot join the register as {name!r}",
             remedy="give its class attribute `method` a name of its own",
@@ -84,8 +95,9 @@ def _entry_points() -> dict[str, str]:
 
 def names(kind: str | None = None) -> list[str]:
     """All methods, or those of one kind of problem; ours first."""
-    known = [*_OURS, *(n for n in (*_joined, *_entry_points()) if n not in _OURS)]
-    return [n for n in dict.fromkeys(known) if kind in (None, resolve(n).kind)]
+    ours = _HOMES if kind is None else OURS.get(kind, {})
+    others = [name for name in {**_joined, **_entry_points()} if name not in _HOMES]
+    return [*ours, *(name for name in others if kind in (None, resolve(name).kind))]
 
 
 def resolve(method: str) -> type[AnyEstimator]:
@@ -98,7 +110,7 @@ def resolve(method: str) -> type[AnyEstimator]:
     """
     if method in _joined:
         return _joined[method]
-    home = _OURS.get(method) or _entry_points().get(method)
+    home = _HOMES.get(method) or _entry_points().get(method)
     if home is None:
         known = names()
         near = suggest(method, known)

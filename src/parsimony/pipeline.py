@@ -64,20 +64,18 @@ def fit(
         seconds, notes``; with a run folder also ``time_budget``.
     """
     begin = time.perf_counter()
-    values = dict(parameters or {})
-    if seed is not None:
-        values.setdefault("seed", seed)
-    cls = resolve(method)
+    values, cls = dict(parameters or {}), resolve(method)
     options = problem(cls.kind).part("task").Options.model_fields
+    if seed is not None and "seed" in cls.Parameters.model_fields:
+        values.setdefault("seed", seed)
     estimator = cls(**{name: v for name, v in values.items() if name not in options})
     rules = None if knowledge is None else list(knowledge)
     limits: dict[str, Any] = {
         "epochs": epochs, "time_budget": time_budget, "device": device, "knowledge": rules,
         "quiet": quiet,
     }  # fmt: skip
-    task = open_task(
-        cls.kind, data, values, mirror=mirror, columns=columns, seed=int(values.get("seed", 0))
-    )
+    first = int(values.get("seed", seed or 0))
+    task = open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
     config = estimator.prepare(task, epochs=epochs)
     if rules is not None:
         config["knowledge"] = hashlib.sha256(format_rules(rules).encode()).hexdigest()

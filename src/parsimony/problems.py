@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from parsimony.base import Data, Task
+from parsimony.datasets import registry
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 
 __all__ = ["PROBLEMS", "Problem", "kind_of", "load", "open_task", "problem"]
@@ -19,7 +20,7 @@ __all__ = ["PROBLEMS", "Problem", "kind_of", "load", "open_task", "problem"]
 
 @dataclass(frozen=True)
 class Problem:
-    """A kind of problem: where its parts are, as ``module:name``, imported when asked for.
+    """A kind of problem: where its parts are, as ``module:name``; imported when first needed.
 
     Attributes
     ----------
@@ -34,7 +35,9 @@ class Problem:
     default
         The method where none is named.
     report
-        Function that writes a run as one page.
+        Module that gathers (``run_info``) and draws (``page``) a run.
+    verbs
+        The command lines that ask a run, in words.
     """
 
     kind: str
@@ -45,11 +48,13 @@ class Problem:
     recognise: str
     default: str
     report: str
+    verbs: str
 
     def part(self, name: str) -> Any:
         """Import a part."""
         module, _, attribute = getattr(self, name).partition(":")
-        return getattr(import_module(module), attribute)
+        found = import_module(module)
+        return getattr(found, attribute) if attribute else found
 
 
 PROBLEMS = {
@@ -58,23 +63,27 @@ PROBLEMS = {
         Problem(
             "ddi", "drug pairs", "parsimony.ddi.data:DDIData", "parsimony.ddi.folder:load_ddi",
             "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi", "neighbours",
-            "parsimony.report.ddi:run_info",
+            "parsimony.report.ddi",
+            "parsimony ddi predict, ddi screen and explain",
         ),
         Problem(
             "coldstart", "ratings", "parsimony.ratings.data:RatingData",
             "parsimony.ratings.table:load_ratings", "parsimony.ratings.task:ColdStartTask",
-            "parsimony.ratings.table:is_ratings", "coldnas", "parsimony.report.ratings:run_info",
+            "parsimony.ratings.table:is_ratings", "coldnas", "parsimony.report.ratings",
+            "parsimony adapt and evaluate",
         ),
         Problem(
             "molecules", "molecules", "parsimony.molecules.data:MoleculeData",
             "parsimony.molecules.table:load_molecules", "parsimony.molecules.task:MoleculeTask",
             "parsimony.molecules.table:is_molecules", "fingerprint-ridge",
-            "parsimony.report.molecules:run_info",
+            "parsimony.report.molecules",
+            "parsimony adapt",
         ),
         Problem(
             "link", "a graph", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
             "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph", "redgnn",
-            "parsimony.report.link:run_info",
+            "parsimony.report.link",
+            "parsimony predict, explain, rules and report",
         ),
     )
 }  # fmt: skip
@@ -102,6 +111,9 @@ def kind_of(data: str | os.PathLike[str] | Data) -> str | None:
         loaded = (p.kind for p in PROBLEMS.values() if isinstance(data, p.part("data")))
         return next(loaded, None)
     text = os.fspath(data)
+    if text in registry.names():
+        kind = registry.entry(text).kind
+        return kind if kind in PROBLEMS else None
     return next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
 
 

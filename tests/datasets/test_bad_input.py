@@ -110,6 +110,10 @@ WHOLE = tar_bytes(folder_members("umls"))
 FLIPPED = bytearray(WHOLE)
 FLIPPED[len(WHOLE) // 2] ^= 0xFF
 LONG = "x" * 5_000_000
+RDF_OPEN = b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
+LAUGHS = b'<!DOCTYPE r [<!ENTITY a0 "ha">%s]><r>&a9;</r>' % b"".join(
+    b'<!ENTITY a%d "%s">' % (i, b"&a%d;" % (i - 1) * 10) for i in range(1, 10)
+)
 
 # id: (how it is made, the error, a pattern of its text)
 CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
@@ -236,8 +240,60 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
     "no statement in N-Triples": (
         single("graph.nt", b"# facts\n<a> <r> <b> .\n<a> <r> b .\n"),
         FormatError,
-        r"graph\.nt:3: not an N-Triples statement, expected <subject> <predicate> <object> \.: "
-        r"<a> <r> b \.; correct it$",
+        r"graph\.nt:3: not N-Triples: The object of a triple must be an IRI.*; correct the \w+$",
+    ),
+    "half of a UTF-16 pair in N-Triples": (
+        single("graph.nt", b"<a> <r> <b> .\n<a> <r> <\\uD83D> .\n"),
+        FormatError,
+        r"graph\.nt:2: not N-Triples: .*D83D",
+    ),
+    "an escape that is no character in N-Triples": (
+        single("graph.nt", b"<a> <r> <b> .\n<a> <r> <\\U00110000> .\n"),
+        FormatError,
+        r"graph\.nt:2: not N-Triples: The escape sequence .* not a valid unicode character",
+    ),
+    "an unknown prefix in Turtle": (
+        single("graph.ttl", b"@prefix e: <http://e/> .\ne:a e:r e:b ;\n  x:r e:c .\n"),
+        FormatError,
+        r"graph\.ttl:3: not Turtle: The prefix x: has not been declared; .* save it as RDF/XML",
+    ),
+    "a statement in Turtle that does not end": (
+        single("graph.ttl", b"@prefix e: <http://e/> .\n\ne:a e:r e:b"),
+        FormatError,
+        r"graph\.ttl:3: not Turtle: ",
+    ),
+    "Latin-1 in Turtle": (
+        single("graph.ttl", b"@prefix e: <http://e/> .\n\ne:a e:r e:\xeb .\n"),
+        EncodingError,
+        r"graph\.ttl:3: byte 0xeb is not UTF-8; .*iconv",
+    ),
+    "XML that is not well-formed": (
+        single("graph.rdf", b"<?xml version='1.0'?>\n" + RDF_OPEN + b"\n</rdf:RD>"),
+        FormatError,
+        r"graph\.rdf:3: not well-formed XML: mismatched tag",
+    ),
+    "XML that is no RDF": (
+        single(
+            "graph.rdf", RDF_OPEN + b"\n\n<rdf:Description rdf:ID='a' rdf:about='b'/></rdf:RDF>"
+        ),
+        FormatError,
+        r"graph\.rdf:3: not RDF/XML: Not both ",
+    ),
+    "an ontology in OWL's own XML": (
+        single("onto.owl", b"<?xml version='1.0'?>\n<Ontology xmlns='http://www.w3.org/2002/07/owl#'>"
+               b"<Declaration><Class IRI='#A'/></Declaration></Ontology>"),
+        FormatError,
+        r"onto\.owl:2: not RDF/XML: .*; OWL in another syntax: save it as RDF/XML or Turtle",
+    ),
+    "an ontology in functional syntax": (
+        single("onto.owl", b"Prefix(:=<http://e/>)\nOntology(<http://e/o>)\n"),
+        FormatError,
+        r"onto\.owl:1: not Turtle: .*; OWL in another syntax: save it as RDF/XML or Turtle",
+    ),
+    "XML whose entities explode": (
+        single("graph.rdf", LAUGHS),
+        FormatError,
+        r"graph\.rdf:1: not well-formed XML: limit on input amplification",
     ),
     "a ragged CSV": (
         single("graph.csv", b'head,relation,tail\na,r,"b,c"\na,r\n'),
@@ -303,10 +359,15 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
         FormatError,
         r"train\.txt:2: a line of 5,000,012 bytes",
     ),
-    "a line of five megabytes in N-Triples": (
+    "a name of five megabytes in N-Triples": (
         single("graph.nt", b"<a> <r> <b> .\n<" + LONG.encode() + b"> <r> <b> .\n"),
         FormatError,
-        r"graph\.nt:2: a line of 5,000,013 bytes, expected <subject> <predicate> <object> \.",
+        r"graph\.nt:2: not N-Triples: a name of more than 1,048,576 characters",
+    ),
+    "a name of forty megabytes in Turtle": (
+        single("graph.ttl", b"<a> <r> <b> .\n<" + b"x" * 40_000_000 + b"> <r> <b> .\n"),
+        FormatError,
+        r"graph\.ttl:2: not Turtle: Reached the buffer maximal size",
     ),
     "a truncated archive": (
         archive(WHOLE[: len(WHOLE) // 2]),

@@ -11,6 +11,7 @@ import pytest
 from tests.datasets.dataset_files import folder_members, tar_bytes, write_folder, write_mirror
 
 from parsimony import datasets
+from parsimony.datasets import archive, mirror
 from parsimony.errors import (
     ChecksumMismatch,
     CorruptArchive,
@@ -32,6 +33,13 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append(self.path)
+        if self.path.endswith(".gz") and self.server.breaks > 0:
+            self.server.breaks -= 1
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"half of it")
+            return
         super().do_GET()
 
 
@@ -41,7 +49,7 @@ def web(tmp_path):
     (tmp_path / "www").mkdir()
     handler = functools.partial(Handler, directory=str(tmp_path / "www"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.seen = []
+    server.seen, server.breaks = [], 0
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     server.address = f"http://127.0.0.1:{server.server_port}"
@@ -109,6 +117,25 @@ def test_over_http(web, tmp_path, cache):
     assert not leftovers(cache)
 
 
+def test_a_transfer_that_breaks_off_is_tried_again(web, tmp_path, cache, capfd):
+    write_mirror(tmp_path / "www", UMLS)
+    web.breaks = 1
+    assert datasets.load("umls", mirror=web.address).n_entities == 3
+    assert web.seen.count("/kg_umls.tar.gz") == 2
+    assert not list((cache / "downloads").iterdir())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_transfer_that_always_breaks_off_leaves_nothing(web, tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(mirror, "_RETRIES", 0)
+    write_mirror(tmp_path / "www", UMLS)
+    web.breaks = 1
+    with pytest.raises(DownloadError, match=r"broke off .*10 bytes read") as caught:
+        datasets.load("umls", mirror=web.address)
+    assert caught.value.where.endswith("/kg_umls.tar.gz")
+    assert not list((cache / "downloads").iterdir())
+
+
 def test_the_address_may_come_from_the_environment(web, tmp_path, monkeypatch):
     write_mirror(tmp_path / "www", UMLS)
     monkeypatch.setenv("PARSIMONY_MIRROR", web.address)
@@ -166,6 +193,16 @@ def test_a_bad_archive_leaves_nothing_behind(tmp_path, cache):
     assert list((cache / "datasets").iterdir()) == []
     write_mirror(tmp_path / "mirror", UMLS)
     assert datasets.load("umls", mirror=mirror).n_entities == 3
+
+
+def test_an_archive_that_grows_too_much_is_refused_before_it_fills_the_disk(
+    tmp_path, cache, monkeypatch
+):
+    monkeypatch.setattr(archive, "_MAX_GROWTH", 1)
+    bomb = tar_bytes({"umls/train.txt": bytes((1 << 26) + 1)})
+    with pytest.raises(CorruptArchive, match="unpacks to more than 67,108,864 bytes"):
+        datasets.load("umls", mirror=write_mirror(tmp_path / "mirror", {"kg_umls.tar.gz": bomb}))
+    assert list((cache / "datasets").iterdir()) == []
 
 
 def test_an_interrupted_unpacking_is_no_dataset(tmp_path, cache):

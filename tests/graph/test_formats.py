@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parsimony.errors import FormatError, InvalidParameter, UnknownEntity, UnknownRelation
-from parsimony.graph import Vocabulary, read_triples
+from parsimony.errors import (
+    FormatError,
+    InvalidParameter,
+    MissingExtra,
+    UnknownEntity,
+    UnknownRelation,
+)
+from parsimony.graph import Vocabulary, rdf, read_triples
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import Names, line_reader
 
@@ -87,10 +95,81 @@ def test_parquet(tmp_path):
 
 def test_escapes_of_n_triples(tmp_path):
     path = tmp_path / "a.nt"
-    path.write_text("<http://x/\\u00e9> <r> _:b .\n<http://x/\\U0001F600> <r> <y> .\n")
+    path.write_text(
+        "<http://x/\\u00e9> <r> _:b .\n<http://x/\\U0001F600> <r> <y> .\n"
+        "<http://x/\\uD83D\\uDE00> <r> <z> .\n"  # the pair of UTF-16 that others write
+    )
     rows = read_triples(path).cast(pl.String).rows()
-    assert rows == [("http://x/é", "r", "_:b"), ("http://x/😀", "r", "y")]
+    face = "http://x/😀"
+    assert rows == [("http://x/é", "r", "_:b"), (face, "r", "y"), (face, "r", "z")]
     assert [triple for _, triple in line_reader(path).triples()] == rows
+
+
+TURTLE = """
+@prefix e: <http://e/> .
+e:anna e:knows e:bert, [ e:knows e:cleo ] ;
+    e:age 4 .
+_:lab a e:Person .
+"""
+XML = """<?xml version="1.0"?>
+<!DOCTYPE rdf:RDF [ <!ENTITY e "http://e/"> ]>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e/">
+ <rdf:Description rdf:about="&e;anna">
+  <e:knows rdf:resource="&e;bert"/>
+  <e:knows><rdf:Description><e:knows rdf:resource="&e;cleo"/></rdf:Description></e:knows>
+  <e:age>4</e:age>
+ </rdf:Description>
+ <e:Person rdf:nodeID="lab"/>
+</rdf:RDF>
+"""
+KNOWS, TYPE = "http://e/knows", "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+IN_RDF = {
+    ("http://e/anna", KNOWS, "http://e/bert"),
+    ("http://e/anna", KNOWS, "_:[1]"),
+    ("_:[1]", KNOWS, "http://e/cleo"),
+    ("_:lab", TYPE, "http://e/Person"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.ttl", TURTLE), ("a.owl", TURTLE), ("bom.ttl", "\ufeff" + TURTLE),
+        ("a.rdf", XML), ("a.xml", XML), ("b.owl", XML), ("bom.owl", "\ufeff" + XML),
+    ],
+)  # fmt: skip
+def test_turtle_xml_and_owl(tmp_path, name, content, monkeypatch):
+    monkeypatch.setattr(rdf, "_ROWS", 3)  # more than one block
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    notes = []
+    rows = read_triples(path, notes=notes).cast(pl.String).rows()
+    assert set(rows) == IN_RDF
+    assert len(rows) == 4
+    assert notes == ["1 statement with a literal left out: no entities"]
+    assert read_triples(path).cast(pl.String).rows() == rows, "nameless nodes have other names"
+    assert [triple for _, triple in line_reader(path).triples()] == rows
+
+
+def test_the_lines_of_statements(tmp_path):
+    path = tmp_path / "a.ttl"
+    path.write_text(TURTLE)
+    lines = {triple: number for number, triple in line_reader(path).triples()}
+    assert lines["http://e/anna", KNOWS, "http://e/bert"] == 3
+    assert lines["_:lab", TYPE, "http://e/Person"] == 5
+
+
+def test_nodes_of_n_triples_keep_their_names(tmp_path):
+    path = tmp_path / "a.nt"
+    path.write_text(f"_:{'ab' * 16} <r> _:x .\n")
+    assert read_triples(path).cast(pl.String).rows() == [(f"_:{'ab' * 16}", "r", "_:x")]
+
+
+def test_rdf_is_an_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyoxigraph", None)
+    (tmp_path / "a.ttl").write_text(TURTLE)
+    with pytest.raises(MissingExtra, match=r"pip install 'parsimony-learning\[rdf\]'"):
+        read_triples(tmp_path / "a.ttl")
 
 
 def test_nothing_to_read(tmp_path):

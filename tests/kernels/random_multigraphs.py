@@ -1,4 +1,4 @@
-"""Random multigraphs with all that breaks kernels, and the tolerances of design.md §3."""
+"""Random multigraphs with all that breaks kernels, and the tolerances of docs/kernels.md."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parsimony.datasets import load
 from parsimony.errors import EmptySplit, FormatError
 from parsimony.link.data import LinkData
+from parsimony.link.loading import load
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -28,14 +28,14 @@ def write(frame, path):
         frame.write_parquet(path)
     elif path.suffix == ".csv":
         frame.write_csv(path)
-    elif path.suffix == ".nt":
+    elif path.suffix in (".nt", ".ttl"):
         path.write_text("".join(f"<{h}> <{r}> <{t}> .\n" for h, r, t in frame.rows()))
     else:
         frame.write_csv(path, separator="\t", include_header=False)
     return path
 
 
-@pytest.mark.parametrize("suffix", [".tsv", ".txt", ".csv", ".parquet", ".nt"])
+@pytest.mark.parametrize("suffix", [".tsv", ".txt", ".csv", ".parquet", ".nt", ".ttl"])
 def test_every_format_gives_the_same_split(tmp_path, frame, suffix):
     data = load(write(frame, tmp_path / f"graph{suffix}"), seed=3)
     expected = load(write(frame, tmp_path / "other.tsv"), seed=3)
@@ -47,6 +47,14 @@ def test_every_format_gives_the_same_split(tmp_path, frame, suffix):
     assert len(np.unique(data.train[:, [0, 2]])) == data.n_entities
     assert len(np.unique(data.train[:, 1])) == data.n_relations
     assert "seed 3" in data.notes[0]
+
+
+def test_literals_are_left_out_and_counted(tmp_path, frame):
+    path = write(frame, tmp_path / "graph.ttl")
+    path.write_text(path.read_text() + '<e1> <age> 4 ; <name> "E"@en, "one" .\n')
+    data = load(path)
+    assert "3 statements with a literal left out: no entities" in data.notes
+    assert data.content_hash == load(write(frame, tmp_path / "plain.nt")).content_hash
 
 
 def test_repeated_rows_would_leak(tmp_path, frame):

@@ -75,4 +75,6 @@ def test_works_without_proc(monkeypatch, missing):
     processor.cache_clear()
     assert set(Cost(1, 1).as_dict()) == FIELDS
     assert peak_memory() > 2**20
+    monkeypatch.setitem(sys.modules, "resource", None)  # Windows has neither
+    assert missing != "/proc/self/status" or peak_memory() == 0
     processor.cache_clear()

@@ -1,6 +1,7 @@
 import json
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file
 
 from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
 from parsimony.run import RunFolder
+from parsimony.run.lock import FolderLock
 
 CONFIG = {"method": "redgnn", "parameters": {"dim": 32, "lr": 1e-3}, "data": {"name": "family"}}
 
@@ -363,6 +365,52 @@ def test_a_lock_file_without_a_living_owner_is_taken_over(tmp_path, left):
     (tmp_path / "r" / ".lock").write_text(left)
     with RunFolder.create(tmp_path / "r", CONFIG, resume=True) as run:
         assert (run.path / ".lock").read_text() == str(os.getpid())
+
+
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
+def test_a_lock_file_that_leads_elsewhere_is_refused(tmp_path, make):
+    victim = tmp_path / "victim.txt"
+    victim.write_text("precious data")
+    for name in ("new", "taken_up"):
+        folder = tmp_path / name
+        if name == "new":
+            folder.mkdir()
+        else:
+            finish(folder)
+        make(folder / ".lock", victim)
+        with pytest.raises(RunExists, match="a link or no plain file") as caught:
+            RunFolder.create(folder, CONFIG, resume=name != "new")
+        assert victim.read_text() == "precious data"
+        assert "remove it" in caught.value.remedy
+        (folder / ".lock").unlink()
+        RunFolder.create(folder, CONFIG, resume=name != "new").close()
+
+
+def test_a_link_to_nowhere_and_a_folder_are_no_lock_files(tmp_path):
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / ".lock").symlink_to(tmp_path / "made")
+    (tmp_path / "folder" / ".lock").mkdir(parents=True)
+    for name in ("link", "folder"):
+        with pytest.raises(RunExists, match="a link or no plain file"):
+            RunFolder.create(tmp_path / name, CONFIG)
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_link_put_there_at_the_last_moment_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "victim.txt").write_text("precious data")
+    lock = FolderLock(tmp_path)
+    looked, require = [], lock._require_plain_file
+
+    def race():
+        require()
+        if not looked:
+            lock.path.symlink_to(tmp_path / "victim.txt")
+        looked.append(1)
+
+    monkeypatch.setattr(lock, "_require_plain_file", race)
+    with pytest.raises(RunExists, match="a link or no plain file"):
+        lock.acquire()
+    assert (tmp_path / "victim.txt").read_text() == "precious data"
 
 
 def test_a_refused_start_releases_the_lock(tmp_path):

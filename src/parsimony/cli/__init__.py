@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from parsimony import __version__
 from parsimony.cli import (
     adapt,
     apply,
@@ -22,6 +21,7 @@ from parsimony.cli import (
     explain,
     export,
     fit,
+    methods,
     predict,
     pretrain,
     report,
@@ -29,6 +29,7 @@ from parsimony.cli import (
     search,
 )
 from parsimony.cli.frame import Frame
+from parsimony.version import __version__
 
 app = typer.Typer(
     cls=Frame,
@@ -43,6 +44,7 @@ for _name, _verb in {
     "demo": demo,
     "datasets": datasets,
     "audit": audit,
+    "methods": methods,
     "fit": fit,
     "evaluate": evaluate,
     "predict": predict,

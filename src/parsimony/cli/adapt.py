@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +11,7 @@ import typer
 
 from parsimony.cli.frame import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, check_output, open_run
+from parsimony.cli.tables import check_table, table, write_table
 
 NOTE = "For research: a probability from a handful of molecules ranks, it does not decide."
 
@@ -59,8 +62,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Adapt to labelled molecules, or to a new user's ratings, and predict others."""
-    from parsimony.cli.screened import check_table
-    from parsimony.errors import UnknownParameter, UsageError
+    from parsimony.errors import UnknownParameter
 
     output = Output(as_json, quiet)
     check_output(html)
@@ -70,24 +72,39 @@ def command(
             f"--bad-smiles is refuse or skip. Got {bad_smiles!r}", remedy="--bad-smiles skip"
         )
     estimator = open_run(run)
-    if estimator.kind == "coldstart":
-        if html is not None or prevalence is not None:
-            raise UsageError(
-                "--html and --prevalence are for molecules, and this run is of ratings"
-            )
-        from parsimony.cli.adapt_ratings import adapt_ratings
-
-        adapt_ratings(output, estimator, support, predict, top, out)
-        return
-    if estimator.kind != "molecules":
+    if estimator.kind not in _ADAPT:
         open_run(run, "molecules")  # raises, and says what to ask instead
+    asked = _Asked(support, predict, prevalence, bad_smiles, top, out, html)
+    _ADAPT[estimator.kind](output, estimator, asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line says of the new task."""
+
+    support: Path
+    predict: Path
+    prevalence: float | None
+    bad_smiles: str
+    top: int
+    out: Path | None
+    html: Path | None
+
+
+def _adapt_molecules(output: Output, estimator: Any, wanted: _Asked) -> None:
+    """Read both tables (smiles and label; smiles), predict, print and write."""
     from parsimony.molecules.user_tables import read_queries, read_support
 
-    labelled = read_support(support)
-    asked = read_queries(predict, "skip" if bad_smiles == "skip" else "refuse")
+    out, html = wanted.out, wanted.html
+    labelled = read_support(wanted.support)
+    asked = read_queries(wanted.predict, "skip" if wanted.bad_smiles == "skip" else "refuse")
     with interruptible():
         result = estimator.adapt(
-            labelled.smiles, labelled.labels, asked.smiles, prevalence=prevalence, top=top
+            labelled.smiles,
+            labelled.labels,
+            asked.smiles,
+            prevalence=wanted.prevalence,
+            top=wanted.top,
         )
     for name, prediction in zip(asked.ids, result["predictions"], strict=True):
         for reason in prediction["reasons"]:
@@ -124,8 +141,6 @@ def _about(estimator: Any) -> dict[str, str]:
 
 
 def _readable(result: dict[str, Any], labelled: Any, estimator: Any) -> list[Any]:
-    from parsimony.cli.tables import table
-
     def reason(found: dict[str, Any]) -> str:
         label = "active" if found["label"] else "inactive"
         weight = "" if found["weight"] is None else f", weight {found['weight']:.2f}"
@@ -160,32 +175,62 @@ def calibration_sentence(result: dict[str, Any]) -> str:
 
 
 def _write(predictions: list[dict[str, Any]], path: Path) -> None:
-    """Write one row a molecule, whole or not at all."""
-    import io
-
+    """Write one row per molecule."""
     import polars as pl
 
-    from parsimony.run.atomic import write_atomic
+    rows = [
+        (
+            p["id"], p["smiles"], p["probability"], p["score"], p["known"],
+            "; ".join(f"{r['id']} ({'active' if r['label'] else 'inactive'})"
+                      for r in p["reasons"]),
+        )
+        for p in predictions
+    ]  # fmt: skip
+    schema = {
+        "id": pl.String, "smiles": pl.String, "probability": pl.Float64, "score": pl.Float64,
+        "measured": pl.Int8, "supports": pl.String,
+    }  # fmt: skip
+    write_table(path, schema, rows)
 
-    frame = pl.DataFrame(
-        [
-            (
-                p["id"], p["smiles"], p["probability"], p["score"], p["known"],
-                "; ".join(f"{r['id']} ({'active' if r['label'] else 'inactive'})"
-                          for r in p["reasons"]),
-            )
-            for p in predictions
-        ],
-        schema={
-            "id": pl.String, "smiles": pl.String, "probability": pl.Float64, "score": pl.Float64,
-            "measured": pl.Int8, "supports": pl.String,
-        },
-        orient="row",
-    )  # fmt: skip
-    content = io.BytesIO()
-    if path.suffix.lower() in (".parquet", ".pq"):
-        frame.write_parquet(content)
-    else:
-        frame.write_csv(content, separator="\t" if path.suffix.lower() == ".tsv" else ",")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, content.getvalue())
+
+def _adapt_ratings(output: Output, estimator: Any, wanted: _Asked) -> None:
+    """Read both tables (item and rating; item), predict, print and write.
+
+    Raises
+    ------
+    UsageError
+        An option that is for molecules.
+    DataError
+        A missing column, a rating that is no number, an item that the data do not hold.
+    """
+    from parsimony.errors import UsageError
+    from parsimony.ratings.table import read_items, read_ratings
+
+    if wanted.html is not None or wanted.prevalence is not None:
+        raise UsageError("--html and --prevalence are for molecules, and this run is of ratings")
+    _, items, ratings = read_ratings(wanted.support, ("item", "rating"), empty=True)
+    with interruptible():
+        given = dict(zip(items, ratings, strict=True))
+        result = estimator.adapt(given, read_items(wanted.predict))
+    predicted, top = result["predictions"], wanted.top
+    if wanted.out is not None:
+        import polars as pl
+
+        schema = {"item": pl.String, "rating": pl.Float64, "known": pl.Float64}
+        write_table(wanted.out, schema, [[p[name] for name in schema] for p in predicted])
+        output.note(f"written: {wanted.out}")
+    rows = [[p["item"], p["rating"], "" if p["known"] is None else p["known"]] for p in predicted]
+    more = len(rows) - top
+    output.result(
+        result,
+        f"{estimator.method}: adapted to {len(given)} ratings, {result['seconds']:.2f} s",
+        table(["item", "rating", "rated by the user"], rows[:top]),
+        *([f"… and {more:,} more (all with --json or --out)"] if more > 0 else []),
+        *result["notes"],
+    )
+
+
+_ADAPT: dict[str, Callable[[Output, Any, _Asked], None]] = {
+    "molecules": _adapt_molecules,
+    "coldstart": _adapt_ratings,
+}

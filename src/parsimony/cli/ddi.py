@@ -9,7 +9,7 @@ import typer
 
 from parsimony.cli.frame import Frame, Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
-from parsimony.cli.tables import table
+from parsimony.cli.tables import check_table, table, write_table
 
 app = typer.Typer(
     cls=Frame,
@@ -61,7 +61,7 @@ def calibrate(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Learn on validation what a run's probabilities are worth, where it was written without."""
+    """Calibrate a run that was saved without calibration."""
     from parsimony.ddi.estimator import CONFIDENCE
     from parsimony.errors import EmptySplit, UsageError
     from parsimony.run.folder import RunFolder
@@ -157,8 +157,6 @@ def screen(
     quiet: Quiet = False,
 ) -> None:
     """Rank all partners of a drug, with type, probability and reason."""
-    from parsimony.cli.screened import check_table
-
     output = Output(as_json, quiet)
     check_table(out)
     estimator = open_run(run, "ddi")
@@ -191,7 +189,6 @@ def add_drug(
 ) -> None:
     """Rank the partners of a drug that the run has never seen."""
     from parsimony.cli.options import check_output
-    from parsimony.cli.screened import check_table
     from parsimony.ddi.drug_file import read_new_drug
     from parsimony.errors import RunExists, UsageError
 
@@ -200,7 +197,7 @@ def add_drug(
     check_output(html)
     drug = read_new_drug(file)
     estimator = open_run(run, "ddi")
-    if html is not None and not hasattr(estimator, "explain"):
+    if html is not None and not estimator.gives_reasons:
         raise UsageError(
             f"method {estimator.method!r} draws no page of reasons", remedy="leave --html out"
         )
@@ -218,8 +215,8 @@ def add_drug(
             from parsimony.run.atomic import write_atomic
 
             first = result["partners"][0]
-            explained: Any = wider
-            page = explained.explain(*first["order"], first["type"], seed=seed).html()
+            drug1, drug2 = first["order"]
+            page = wider.explain(drug1, first["type"], drug2, seed=seed).html()
             html.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(html, page)
             output.note(f"written: {html}")
@@ -234,17 +231,49 @@ def _screened(
     output: Output, result: dict[str, Any], top: int, out: Path | None, *more: str
 ) -> None:
     """Write the table of all partners, print the first."""
-    from parsimony.cli.screened import screened_table, write_table
-
     count = len(result["partners"])
     if out is not None:
-        write_table(result, out)
+        _write_partners(result["partners"], out)
         output.note(f"written: {out} ({count:,} partners)")
     shown = result["partners"][:top]
     title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
     output.result(
-        result | {"partners": shown}, title, screened_table(shown), *result["notes"], *more, NOTE
+        result | {"partners": shown}, title, _partners_table(shown), *result["notes"], *more, NOTE
     )
+
+
+def _write_partners(partners: list[dict[str, Any]], path: Path) -> None:
+    """Write all partners, one row each."""
+    import polars as pl
+
+    rows = [
+        (
+            rank,
+            partner["drug"],
+            partner["id"],
+            *partner["order"],
+            partner["type"],
+            partner["probability"],
+            partner["text"],
+            partner["reason"] or None,
+            "; ".join(f"{fact['text']} ({fact['split']})" for fact in partner["known"]) or None,
+        )
+        for rank, partner in enumerate(partners, start=1)
+    ]
+    text = ("drug", "id", "drug1", "drug2", "type", "probability", "text", "reason", "known")
+    schema = {"rank": pl.Int32} | dict.fromkeys(text, pl.String) | {"probability": pl.Float64}
+    write_table(path, schema, rows)
+
+
+def _partners_table(partners: list[dict[str, Any]]) -> Any:
+    """Return the table of the partners shown."""
+    rows = []
+    for rank, partner in enumerate(partners, start=1):
+        said = [partner["text"]]
+        said += [f"  {partner['reason']}"] if partner["reason"] else []
+        said += [f"  known ({fact['split']}): {fact['text']}" for fact in partner["known"]]
+        rows.append([rank, partner["drug"], partner["probability"], "\n".join(said)])
+    return table(["#", "drug", "probability", "interaction, reason, what the data state"], rows)
 
 
 @app.command("ensemble")

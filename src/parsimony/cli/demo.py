@@ -62,8 +62,8 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
     from parsimony.knowledge import format_rules
     from parsimony.link.rules.method import RuleReasoner
     from parsimony.pipeline import fit
-    from parsimony.report import run_report
-    from parsimony.report.link_info import popularity_of, run_info
+    from parsimony.report import run_info, run_report
+    from parsimony.report.link import popularity_of
     from parsimony.run.atomic import write_atomic
 
     data = datasets.load("royal")
@@ -151,7 +151,7 @@ def explain_one(estimator: Any) -> Any:
 
     Rather one that rests on the facts it names than one with many ways to be known.
     """
-    from parsimony.report.link_info import explain_correct_answers
+    from parsimony.report.link import explain_correct_answers
 
     found = list(explain_correct_answers(estimator, most=4, tries=40))
     found.sort(key=_worth_telling)

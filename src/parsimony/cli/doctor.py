@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from parsimony import __version__
 from parsimony.cli.frame import Output
 from parsimony.cli.options import Json, Quiet, Seed
+from parsimony.version import __version__
 
 _CORE = ("numpy", "scipy", "torch", "numba", "polars", "pydantic", "typer", "rich", "safetensors")
 _EXTRAS = {

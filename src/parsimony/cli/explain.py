@@ -37,7 +37,7 @@ def command(
     check_output(dot)
     estimator = open_run(run)
     with interruptible():
-        explanation = _explanation(estimator, head, relation, tail, seed)
+        explanation = estimator.explain(head, relation, tail, seed=seed)
     from parsimony.run.atomic import write_atomic
 
     for path, render in ((html, explanation.html), (dot, explanation.dot)):
@@ -46,23 +46,3 @@ def command(
             write_atomic(path, render())
             out.note(f"written: {path}")
     out.result(explanation.to_dict(), explanation.text())
-
-
-def _explanation(estimator, head: str, relation: str | None, tail: str, seed: int):  # type: ignore[no-untyped-def]
-    from parsimony.errors import UsageError
-
-    if estimator.kind == "molecules":
-        raise UsageError(
-            "molecules are explained by their supports",
-            remedy="parsimony adapt RUN --support FILE --predict FILE --html FILE",
-        )
-    if not hasattr(estimator, "explain"):
-        raise UsageError(
-            f"method {estimator.method!r} gives no reasons",
-            remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
-        )
-    if estimator.kind == "ddi":
-        return estimator.explain(head, tail, relation, seed=seed)
-    if relation is None:
-        raise UsageError("no relation is asked", remedy="--relation R")
-    return estimator.explain(head, relation, tail, seed=seed)

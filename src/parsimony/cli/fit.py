@@ -23,12 +23,10 @@ from parsimony.cli.options import (
     parse_columns,
     parse_settings,
 )
-from parsimony.errors import InvalidParameter, UnknownParameter, suggest
+from parsimony.errors import InvalidParameter
+from parsimony.methods import OURS
 
-_TASKS = ("link", "ddi", "molecules", "coldstart")
-_DEFAULTS = {
-    "link": "redgnn", "ddi": "neighbours", "molecules": "fingerprint-ridge", "coldstart": "coldnas",
-}  # fmt: skip
+_METHODS = "; of ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
     "time budget": "the time budget (a larger one and --resume go on)",
     "patience": "patience (no better on validation for long)",
@@ -41,7 +39,7 @@ def command(
         str | None,
         typer.Option(
             "--task",
-            metavar="link|ddi|molecules|coldstart",
+            metavar="|".join(OURS),
             help="What to learn [default: by the data].",
         ),
     ] = None,
@@ -49,12 +47,7 @@ def command(
         str | None,
         typer.Option(
             "--method",
-            help="How: redgnn, adaprop, rules, or vectors: bilinear, complex, distmult, simple, "
-            "analogy, transe, rotate [default: redgnn]; for ddi neighbours, mlp, "
-            "prior, walks, emergnn or ensemble [default: neighbours]; for molecules "
-            "fingerprint-ridge, fingerprint-lr, fingerprint-rf, tanimoto, multitask, ridge, "
-            "prototype, par or pacia [default: fingerprint-ridge]; for ratings coldnas, film, "
-            "means, popularity, evidence or ridge-head [default: coldnas].",
+            help=f"How; see parsimony methods. Of {_METHODS}.",
         ),
     ] = None,
     out: Annotated[
@@ -103,9 +96,8 @@ def command(
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
-    names = parse_columns(columns)
+    header = parse_columns(columns)
     budget = _seconds(time_budget)
-    _check_device(device)
     from parsimony.pipeline import fit
 
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
@@ -125,7 +117,7 @@ def command(
             device=device,
             resume=resume,
             mirror=mirror,
-            columns=names,
+            columns=header,
             seed=seed,
             quiet=quiet,
             **options,
@@ -146,34 +138,18 @@ def _method(task: str | None, method: str | None, data: str) -> str:
     InvalidParameter
         A method of another task.
     """
-    from parsimony.base import resolve
+    from parsimony.methods import resolve
+    from parsimony.problems import kind_of, problem
 
-    if task is not None and task not in _TASKS:
-        raise UnknownParameter(
-            f"unknown task {task!r}",
-            remedy=suggest(task, _TASKS) or f"tasks of this version: {', '.join(_TASKS)}",
-        )
-    task = task or _task_of(data) or ("link" if method is None else resolve(method).kind)
-    method = method or _DEFAULTS[task]
-    if resolve(method).kind != task:
+    if task is None:
+        task = kind_of(data) or ("link" if method is None else resolve(method).kind)
+    default = problem(task).default
+    if method is not None and resolve(method).kind != task:
         raise InvalidParameter(
             f"method {method!r} is for task {resolve(method).kind}, not {task}",
-            remedy=f"--method {_DEFAULTS[task]}",
+            remedy=f"--method {default}",
         )
-    return method
-
-
-def _task_of(data: str) -> str | None:
-    """The task that data are made for; None where they do not say."""
-    from parsimony.datasets import registry
-    from parsimony.molecules.table import is_molecules
-    from parsimony.ratings.table import is_ratings
-
-    if data in registry.names("ddi") or (Path(data) / "drugs.tsv").is_file():
-        return "ddi"
-    if is_ratings(data):
-        return "coldstart"
-    return "molecules" if is_molecules(data) else None
+    return method or default
 
 
 def _symbol(given: str, method: str) -> str:
@@ -262,23 +238,6 @@ def _seconds(budget: str | None) -> float | None:
     from parsimony.run.duration import parse_duration
 
     return parse_duration(budget)
-
-
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise InvalidParameter(f"no device {device!r}", remedy="use cpu or cuda") from None
-    if kind not in ("cpu", "cuda"):
-        raise InvalidParameter(f"no device {device!r}", remedy="use cpu or cuda")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise InvalidParameter(
-            "torch sees no CUDA device here", remedy="use --device cpu, or a CUDA build of torch"
-        )
 
 
 def _readable(summary: dict[str, Any]) -> list[Any]:

@@ -141,7 +141,8 @@ def open_run(path: Path, kind: str | None = None) -> Any:
     UsageError
         A run of another task.
     """
-    from parsimony.base import load_run
+    from parsimony.methods import load_run
+    from parsimony.problems import problem
 
     if not path.exists():
         parent = path.parent
@@ -154,15 +155,9 @@ def open_run(path: Path, kind: str | None = None) -> Any:
         )
     estimator = load_run(path)
     if kind is not None and estimator.kind != kind:
-        verbs = {
-            "link": "parsimony predict, explain, rules and report",
-            "ddi": "parsimony ddi predict, ddi screen and explain",
-            "molecules": "parsimony adapt",
-            "coldstart": "parsimony adapt and evaluate",
-        }
         raise UsageError(
             f"this run is of task {estimator.kind} (method {estimator.method}), not {kind}",
-            remedy=f"ask it with {verbs[estimator.kind]}",
+            remedy=f"ask it with {problem(estimator.kind).verbs}",
             where=str(path),
         )
     return estimator

@@ -25,16 +25,7 @@ def command(
     out = Output(as_json, quiet)
     check_output(file)
     estimator = open_run(run)
-    if estimator.kind == "molecules":
-        from parsimony.errors import UsageError
-
-        raise UsageError(
-            "a run of molecules is shown together with a task of yours",
-            remedy="parsimony adapt RUN --support FILE --predict FILE --html FILE",
-            where=str(run),
-        )
-    from parsimony.report import run_report
-    from parsimony.report.link_info import run_info
+    from parsimony.report import run_info, run_report
 
     path = file or run / "report.html"
     with interruptible():

@@ -1,4 +1,4 @@
-"""Datasets by name, from a folder or from a file.
+"""Datasets by name.
 
 >>> from parsimony import datasets
 >>> datasets.load("royal")  # doctest: +SKIP
@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.datasets.loading import get, info, load
-    from parsimony.datasets.registry import names
-    from parsimony.link.data import LinkData
+    from parsimony.datasets.loading import get, info
+    from parsimony.datasets.registry import names, register
 
-__all__ = ["LinkData", "get", "info", "load", "names"]
+__all__ = ["get", "info", "load", "names", "register"]
 
 __getattr__ = lazy(
     __name__,
     {
-        "LinkData": "link_data",
         "get": "loading",
         "info": "loading",
-        "load": "loading",
+        # load reads data of every kind: only the register of problems knows their readers
+        "load": ".problems",
         "names": "registry",
+        "register": "registry",
     },
 )

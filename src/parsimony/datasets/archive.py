@@ -9,7 +9,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError
@@ -18,9 +18,9 @@ from parsimony.graph.files import check_file
 __all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
 
 RECORD = ".parsimony.json"
-_CHUNK = 1 << 20
 # An archive of text shrinks some tenfold; one that grows a thousandfold is an attack or damage.
 _MAX_GROWTH = 1000
+_EXPECTED = "expected plain files and folders"
 
 
 def cache_folder() -> Path:
@@ -33,11 +33,8 @@ def cache_folder() -> Path:
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def verify(path: Path, sha256: str, n_bytes: int | None = None) -> None:
@@ -159,28 +156,29 @@ def extract(archive: Path, folder: Path) -> None:
     CorruptArchive
     """
     limit = max(check_file(archive).stat().st_size * _MAX_GROWTH, 1 << 26)
+    total = 0
+
+    def plain(member: tarfile.TarInfo, destination: str) -> tarfile.TarInfo:
+        """The filter of data archives, without its links, and with a limit."""
+        nonlocal total
+        total += member.size
+        if total > limit:
+            raise _unsafe(f"unpacks to more than {limit:,} bytes", archive)
+        name = f"member {member.name[:80]!r}"
+        if not (member.isreg() or member.isdir()):
+            raise _unsafe(f"{name} is a link or a device; {_EXPECTED}", archive)
+        try:
+            filtered = tarfile.data_filter(member, destination)
+        except tarfile.FilterError:
+            filtered = None
+        if filtered is None or filtered.name != member.name:  # it makes "/a" a relative "a"
+            raise _unsafe(f"{name} points outside the archive; {_EXPECTED}", archive)
+        return filtered
+
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            total = 0
-            for member in tar:
-                _check_member(member, archive)
-                total += member.size
-                if total > limit:
-                    raise CorruptArchive(
-                        f"unpacks to more than {limit:,} bytes",
-                        remedy="fetch the archive from a source you trust",
-                        where=str(archive),
-                    )
-                path = folder / member.name
-                if member.isdir():
-                    path.mkdir(parents=True, exist_ok=True)
-                    continue
-                path.parent.mkdir(parents=True, exist_ok=True)
-                source = tar.extractfile(member)
-                assert source is not None
-                with source, path.open("wb") as out:
-                    shutil.copyfileobj(source, out, _CHUNK)
-    except (tarfile.TarError, EOFError, zlib.error, UnicodeError) as error:
+            tar.extractall(folder, filter=plain)
+    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         raise _damaged(archive, error) from None
     except OSError as error:
         # gzip reports a bad header or checksum as a plain OSError without an errno.
@@ -197,13 +195,7 @@ def _damaged(archive: Path, error: Exception) -> CorruptArchive:
     )
 
 
-def _check_member(member: tarfile.TarInfo, archive: Path) -> None:
-    path = PurePosixPath(member.name)
-    unsafe = path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name
-    if unsafe or not (member.isreg() or member.isdir()):
-        what = "points outside the archive" if unsafe else "is a link or a device"
-        raise CorruptArchive(
-            f"member {member.name[:80]!r} {what}; expected plain files and folders",
-            remedy="fetch the archive from a source you trust",
-            where=str(archive),
-        )
+def _unsafe(message: str, archive: Path) -> CorruptArchive:
+    return CorruptArchive(
+        message, remedy="fetch the archive from a source you trust", where=str(archive)
+    )

@@ -1,10 +1,9 @@
-"""From a name, a folder or a file to a dataset."""
+"""From a dataset's name to its folder."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,82 +16,10 @@ from parsimony.datasets.mirror import (
     Progress,
     open_mirror,
 )
-from parsimony.errors import InvalidParameter, MissingFile, UnknownDataset
-from parsimony.graph.files import check_file, check_folder
-from parsimony.link.data import LinkData
-from parsimony.link.folder import load_folder
-from parsimony.link.single_file import load_file
+from parsimony.errors import MissingFile, UnknownDataset
+from parsimony.graph.files import check_folder
 
-__all__ = ["get", "info", "load", "locate"]
-
-
-def load(
-    name_or_path: str | os.PathLike[str],
-    *,
-    mirror: str | os.PathLike[str] | None = None,
-    columns: tuple[str, str, str] | None = None,
-    seed: int = 0,
-) -> LinkData:
-    """Load a link-prediction dataset.
-
-    Parameters
-    ----------
-    name_or_path : str or path
-        A registered name (searched in the folders of ``PARSIMONY_DATA``, then ``mirror`` or
-        ``PARSIMONY_MIRROR``, then the user's cache, then the embedded sets), a dataset folder,
-        or a single TSV, CSV, Parquet or N-Triples file.
-    mirror : str or path, optional
-        A folder or web address with a ``manifest.json``.
-    columns : tuple of str, optional
-        Header names of head, relation and tail in a single file.
-    seed : int
-        Splits a single file 80/10/10.
-
-    Returns
-    -------
-    LinkData
-
-    Raises
-    ------
-    UnknownDataset
-        Neither a name nor a path; the closest name is suggested.
-    InvalidParameter
-        A registered dataset of another kind.
-    MissingFile
-        A registered name that none of the places holds.
-    DataError
-        Any other way in which the data are wrong; ``where`` names file and line.
-    """
-    text = os.fspath(name_or_path)
-    if text in registry.names():
-        item = registry.entry(text)
-        if item.kind != "link":
-            raise InvalidParameter(
-                f"{text!r} is a {item.kind} dataset, not a link-prediction dataset",
-                remedy=f"use one of {', '.join(registry.names('link')[:6])}, …, or a folder",
-            )
-        try:
-            folder, source = locate(text, mirror=mirror)
-        except MissingFile:
-            # A folder of that name in the working directory serves as well, but comes last.
-            if not Path(text).is_dir():
-                raise
-            return load_folder(text)
-        data = load_folder(folder, name=text, source=f"{source}; licence: {item.licence}")
-        return replace(data, registered=True)
-    path = Path(text).expanduser()
-    if path.is_dir():
-        if columns is not None:
-            raise InvalidParameter("columns apply to a single file, not to a folder")
-        return load_folder(path)
-    if os.path.lexists(path):
-        return load_file(check_file(path), columns=columns, seed=seed)
-    found = _find(text, None, mirror, None)
-    if found is not None:
-        return load_folder(found[0], name=text, source=found[1])
-    if os.sep in text or path.suffix:
-        check_file(path)
-    raise UnknownDataset.of(text, registry.names())
+__all__ = ["get", "info", "locate"]
 
 
 def locate(
@@ -101,14 +28,18 @@ def locate(
     mirror: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, str]:
-    """Return the folder of a registered dataset, unpacking it if need be, and its source.
+    """Return the folder of a dataset, unpacking it if need be, and its source.
+
+    A mirror may hold datasets that are not registered.
 
     Raises
     ------
     UnknownDataset, MissingFile, ChecksumMismatch, CorruptArchive, DownloadError
     """
-    item = registry.entry(name)
+    item = registry.entry(name) if name in registry.names() else None
     found = _find(name, item, mirror, progress)
+    if found is None and item is None:
+        raise UnknownDataset.of(name, registry.names())
     if found is None:
         raise MissingFile(
             f"dataset {name!r} is known, but none of the places searched holds it",
@@ -137,8 +68,8 @@ def get(
     dict
         ``name``, ``path``, ``source``, ``licence``.
     """
-    folder, source = locate(name, mirror=mirror, progress=progress)
     licence = registry.entry(name).licence
+    folder, source = locate(name, mirror=mirror, progress=progress)
     return {"name": name, "path": str(folder), "source": source, "licence": licence}
 
 
@@ -245,6 +176,6 @@ def _inside(root: Path, name: str, item: registry.Entry | None) -> Path:
 
 
 def _embedded(item: registry.Entry) -> Path | None:
-    root = resources.files("parsimony.datasets") / "embedded" / item.folder
-    path = Path(str(root))
+    # An absolute path, of a folder that was registered here, stays as it is.
+    path = Path(str(resources.files("parsimony.datasets"))) / "embedded" / item.folder
     return path if (path / "train.txt").is_file() else None

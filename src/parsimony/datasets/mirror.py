@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
+import contextlib
+import io
 import json
 import os
+import shutil
 import tempfile
-import urllib.error
 import urllib.parse
-import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from parsimony.datasets import archive as archives
 from parsimony.errors import DownloadError, FormatError
@@ -24,6 +24,7 @@ Progress = Callable[[int, int], None]
 _TIMEOUT = 30.0
 _CHUNK = 1 << 18
 _MANIFEST_LIMIT = 1 << 24
+_RETRIES = 2  # of a transfer that breaks off
 
 
 class Promise:
@@ -144,77 +145,116 @@ class HttpMirror(Mirror):
     def __init__(self, url: str) -> None:
         self.address = url.rstrip("/")
 
-    def _open(self, file: str) -> Any:
-        url = f"{self.address}/{urllib.parse.quote(file)}"
+    def _manifest_text(self) -> str:
+        content = io.BytesIO()
+        with self._explained("manifest.json") as url:
+            self._download(url, _Limited(content, _MANIFEST_LIMIT, "that a manifest may have", url))
         try:
-            return urllib.request.urlopen(url, timeout=_TIMEOUT)
-        except urllib.error.HTTPError as error:
-            error.close()
+            return content.getvalue().decode("utf-8")
+        except UnicodeDecodeError as error:
             raise DownloadError(
-                f"the mirror answered {error.code} {error.reason}",
-                remedy="check the address given as --mirror or PARSIMONY_MIRROR",
+                f"the manifest could not be read ({error})",
+                remedy="try again, or use another mirror",
                 where=url,
             ) from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise DownloadError(
-                f"the mirror did not answer ({reason})",
-                remedy="check the address and the connection, or give a local folder",
-                where=url,
-            ) from None
-
-    def _manifest_text(self) -> str | None:
-        with self._open("manifest.json") as answer:
-            try:
-                data: bytes = answer.read(_MANIFEST_LIMIT)
-                return data.decode("utf-8")
-            except (OSError, http.client.HTTPException, UnicodeDecodeError) as error:
-                raise DownloadError(
-                    f"the manifest could not be read ({error})",
-                    remedy="try again, or use another mirror",
-                    where=f"{self.address}/manifest.json",
-                ) from None
 
     def _fetch(self, promise: Promise, progress: Progress | None) -> Path:
+        import pooch
+
+        pooch.get_logger().setLevel("WARNING")  # else it tells every transfer on stderr
         folder = archives.cache_folder() / "downloads"
-        where = f"{self.address}/{promise.file}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".fetching-", dir=folder)
+            folder = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder))
         except OSError as error:
             raise DownloadError(
                 f"the cache cannot be written ({error.strerror})",
                 remedy="set PARSIMONY_CACHE to a writable folder",
                 where=str(folder),
             ) from None
-        path, done = Path(name), 0
+
+        def download(url: str, path: str, _: Any) -> None:
+            with open(path, "wb") as out:
+                whose = "that the manifest promises"
+                self._download(url, _Limited(out, promise.n_bytes, whose, url, progress))
+
         try:
-            with os.fdopen(handle, "wb") as out, self._open(promise.file) as answer:
-                while chunk := answer.read(_CHUNK):
-                    out.write(chunk)
-                    done += len(chunk)
-                    if promise.n_bytes is not None and done > promise.n_bytes:
-                        raise DownloadError(
-                            f"more than the {promise.n_bytes:,} bytes that the manifest promises",
-                            remedy="use another mirror",
-                            where=where,
-                        )
-                    if progress is not None:
-                        progress(done, promise.n_bytes or 0)
-        except (OSError, http.client.HTTPException) as error:
-            path.unlink(missing_ok=True)
-            raise DownloadError(
-                f"the transfer broke off after {done:,} bytes ({error})",
-                remedy="try again",
-                where=where,
-            ) from None
+            with self._explained(promise.file) as url:
+                shelf = pooch.create(
+                    # Its sum is compared below, with that of archives from folders.
+                    folder, "", registry={promise.file: None}, urls={promise.file: url},
+                    retry_if_failed=_RETRIES,
+                )  # fmt: skip
+                return Path(shelf.fetch(promise.file, downloader=download))
         except BaseException:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
-        return path
+
+    def _download(self, url: str, out: _Limited) -> None:
+        import pooch
+        import requests
+
+        # As it is: a server that unpacks archives on the way would change their sums.
+        download = pooch.HTTPDownloader(
+            timeout=_TIMEOUT, chunk_size=_CHUNK, headers={"Accept-Encoding": "identity"}
+        )
+        try:
+            download(url, out, None)
+        except requests.HTTPError as error:  # not worth a second try
+            raise DownloadError(
+                f"the mirror answered {str(error).split(' for url')[0]}",
+                remedy="check the address given as --mirror or PARSIMONY_MIRROR",
+                where=url,
+            ) from None
+
+    @contextlib.contextmanager
+    def _explained(self, file: str) -> Iterator[str]:
+        """Hand out the address of a file; what goes wrong there is a DownloadError."""
+        url = f"{self.address}/{urllib.parse.quote(file)}"
+        try:
+            yield url
+        except (OSError, ValueError) as error:  # those of requests are OSErrors
+            reason: BaseException = error
+            while reason.__context__ is not None:  # the innermost says it in a few words
+                reason = reason.__context__
+            raise DownloadError(
+                f"the mirror did not answer, or broke off ({reason})",
+                remedy="check the address and the connection and try again, or give a local folder",
+                where=url,
+            ) from None
 
     def _release(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
+        shutil.rmtree(path.parent, ignore_errors=True)
+
+
+class _Limited:
+    """A file that counts what is written and ends a transfer that exceeds its limit."""
+
+    def __init__(
+        self,
+        out: IO[bytes],
+        limit: int | None,
+        whose: str,
+        where: str,
+        progress: Progress | None = None,
+    ) -> None:
+        self._out, self._limit, self._whose, self._where = out, limit, whose, where
+        self._progress, self._done = progress, 0
+
+    def write(self, chunk: bytes) -> None:
+        self._done += len(chunk)
+        if self._limit is not None and self._done > self._limit:
+            raise DownloadError(
+                f"more than the {self._limit:,} bytes {self._whose}",
+                remedy="use another mirror",
+                where=self._where,
+            )
+        self._out.write(chunk)
+        if self._progress is not None:
+            self._progress(self._done, self._limit or 0)
+
+    def flush(self) -> None:
+        """Called after each chunk, which is too often."""
 
 
 def open_mirror(address: str | os.PathLike[str]) -> Mirror:

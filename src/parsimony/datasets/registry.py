@@ -1,14 +1,26 @@
-"""The datasets that Parsimony knows by name: archive, checksum, licence."""
+"""The datasets that Parsimony knows by name: archive, checksum, licence.
+
+A dataset folder joins by :func:`register`, or by an entry point of a package that names an
+:class:`Entry`::
+
+    [project.entry-points."parsimony.datasets"]
+    my-graph = "my_package.data:MY_GRAPH"
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Literal
 
-from parsimony.errors import UnknownDataset
+from parsimony.errors import UnknownDataset, UsageError
+from parsimony.graph.files import check_folder
 
-__all__ = ["Entry", "entry", "names"]
+__all__ = ["Entry", "entry", "names", "register"]
 
 Kind = Literal["link", "ddi", "graph", "molecules", "coldstart"]
 
@@ -29,7 +41,7 @@ class Entry:
     archive : str
         The file in a mirror; empty for an embedded set.
     folder : str
-        The folder inside the archive, or inside ``datasets/embedded``.
+        The folder inside the archive, inside ``datasets/embedded``, or anywhere on this machine.
     sha256 : str
         Checksum of the archive that the published results of this project were measured on.
     """
@@ -38,9 +50,9 @@ class Entry:
     kind: Kind
     summary: str
     licence: str
-    archive: str
-    folder: str
-    sha256: str
+    archive: str = ""
+    folder: str = ""
+    sha256: str = ""
 
     @property
     def embedded(self) -> bool:
@@ -228,9 +240,44 @@ def _entries() -> Iterator[Entry]:
 _REGISTRY = {item.name: item for item in _entries()}
 
 
+@cache
+def _entry_points() -> dict[str, Entry]:
+    found = (point.load() for point in entry_points(group="parsimony.datasets"))
+    return {item.name: item for item in found if item.name not in _REGISTRY}
+
+
+def _known() -> dict[str, Entry]:
+    return _REGISTRY | _entry_points()
+
+
+def register(
+    name: str,
+    folder: str | os.PathLike[str],
+    *,
+    kind: Kind = "link",
+    summary: str = "",
+    licence: str = "not stated",
+) -> Entry:
+    """Let a dataset folder be called by a name, in this process.
+
+    Raises
+    ------
+    UsageError
+        Another dataset has the name.
+    MissingFile
+        No such folder.
+    """
+    path = check_folder(Path(folder).expanduser().resolve())
+    item = Entry(name, kind, summary, licence, folder=str(path))
+    if _known().get(name, item) != item:
+        raise UsageError(f"a dataset is called {name!r} already", remedy="choose another name")
+    _REGISTRY[name] = item
+    return item
+
+
 def names(kind: str | None = None) -> tuple[str, ...]:
     """Return the registered names, those of one kind if it is given."""
-    return tuple(n for n, item in _REGISTRY.items() if kind is None or item.kind == kind)
+    return tuple(n for n, item in _known().items() if kind in (None, item.kind))
 
 
 def entry(name: str) -> Entry:
@@ -241,6 +288,7 @@ def entry(name: str) -> Entry:
     UnknownDataset
         No such name; the closest one is suggested.
     """
-    if name not in _REGISTRY:
-        raise UnknownDataset.of(name, _REGISTRY)
-    return _REGISTRY[name]
+    known = _known()
+    if name not in known:
+        raise UnknownDataset.of(name, known)
+    return known[name]

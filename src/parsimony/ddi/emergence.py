@@ -1,6 +1,6 @@
 """Emergence simulated anew in every epoch: which training pairs are facts, which are targets.
 
-A fraction of the training drugs is treated as new (EmerGNN, Methods). In S1, pairs of two known
+A fraction of the training drugs is treated as new (docs/methods/emergnn.md). In S1, pairs of two known
 drugs are facts, pairs with exactly one new drug are targets, and the rest is dropped; in S2, pairs
 of two new drugs are targets and mixed ones are dropped. In S0 a fraction of the pairs themselves are
 targets. So no target is a fact of its own graph. As published, the drugs are drawn with replacement,

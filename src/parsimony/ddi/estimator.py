@@ -175,11 +175,6 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         """Return why, in one line each, for interactions (drug1, type, drug2)."""
         return [self.because] * len(rows)
 
-    @property
-    def explains(self) -> bool:
-        """Whether :meth:`explain` gives reasons."""
-        return type(self).explain is not Estimator.explain
-
     def score(self, split: str = "test") -> float:
         """Return macro-F1 of a split, or PR-AUC where pairs have several labels; in [0, 1]."""
         self._require_fitted()

@@ -1,10 +1,10 @@
 """Corruptions: pairs that are not observed, for labels that are only observed to be there.
 
 Of an observed pair one endpoint, drawn by a fair coin, is replaced by another drug of the same
-role: a known drug by a known one, an emerging one by one that emerges in the same split (methods/05
-A a, "Negatives"). A corruption is never an observed pair, nor a drug with itself, and is asked for
-the labels of its pair. The published corruptions ignore the roles, and a quarter of them are pairs
-that were observed.
+role: a known drug by a known one, an emerging one by one that emerges in the same split
+(docs/methods/emergnn.md, eq. 8). A corruption is never an observed pair, nor a drug with itself,
+and is asked for the labels of its pair. The published corruptions ignore the roles, and a quarter
+of them are pairs that were observed.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class MultilabelPairs(PairTargets):
     def loss(self, logits: Tensor, rows: Rows) -> Tensor:
         """Mean binary cross-entropy over the labels that pairs carry: 1, of corruptions 0.
 
-        (methods/05 A c)
+        (docs/methods/emergnn.md, eq. 8)
         """
         import torch
         from torch.nn import functional as F

@@ -1,10 +1,10 @@
 """Drug–drug interactions: which pairs are asked in a split, and which may be seen meanwhile.
 
-Settings (methods/05 a): in S0 both drugs have known interactions, in S1 one of them is emerging
-(none is known), in S2 both are. Training pairs are those of ``train``; validation and test are
-``valid_S1``, ``test_S1`` and so on, or ``valid`` and ``test`` where a folder has only these.
-While test pairs are asked, the interactions of train and of validation are known, as published,
-or those of train alone (``test_graph="train"``).
+Settings (docs/methods/emergnn.md): in S0 both drugs have known interactions, in S1 one of them is
+emerging (none is known), in S2 both are. Training pairs are those of ``train``; validation and test
+are ``valid_S1``, ``test_S1`` and so on, or ``valid`` and ``test`` where a folder has only these.
+While test pairs are asked, the interactions of train and of validation are known, as published, or
+those of train alone (``test_graph="train"``).
 
 Pairs have one type each, or several labels (:mod:`parsimony.ddi.labelling`); then each is asked
 beside a corruption, drawn once for validation and test and anew for every epoch of training.

@@ -8,6 +8,7 @@ from parsimony.explain.explanation import Explanation
 from parsimony.explain.layout import layered_graph
 from parsimony.explain.text import faithfulness_sentence, known_sentence, number
 from parsimony.pages.templating import environment
+from parsimony.version import __version__
 
 __all__ = ["explanation_page", "explanation_view"]
 
@@ -23,8 +24,6 @@ def explanation_page(explanation: Explanation, *, limit: int = 30) -> str:
     limit : int
         Most edges drawn; the page says how many of all these are.
     """
-    from parsimony import __version__
-
     view = explanation_view(explanation, limit=limit)
     return environment().get_template("explanation.html.j2").render(x=view, version=__version__)
 

@@ -1,8 +1,8 @@
-"""Reading triples from TSV, space-separated, CSV, Parquet and N-Triples files.
+"""Reading triples from TSV, space-separated, CSV, Parquet and RDF files.
 
-Every reader parses in Polars, without a Python loop per line, straight into dictionary codes:
-a triple costs twelve bytes plus one copy of each distinct name. When a row is wrong the file is
-read once more, slowly, to name its line (:mod:`parsimony.graph.rescan`).
+Tables are parsed in Polars, without a Python loop per line, straight into dictionary codes: a
+triple costs twelve bytes plus one copy of each distinct name. When a row is wrong the file is read
+once more, slowly, to name its line (:mod:`parsimony.graph.rescan`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import polars as pl
 
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.files import check_file
+from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
 from parsimony.graph.rescan import (
     MAX_LINE,
     CsvLines,
@@ -35,7 +36,6 @@ COLUMNS = ("head", "relation", "tail")
 _WORDS = (COLUMNS, ("subject", "predicate", "object"), ("source", "relation", "target"))
 _KNOWN_HEADERS = (*_WORDS, ("h", "r", "t"), ("s", "p", "o"))
 
-_N_TRIPLES = {".nt", ".ntriples"}
 _PARQUET = {".parquet", ".pq"}
 
 
@@ -61,32 +61,37 @@ def read_triples(
     columns: tuple[str, str, str] | None = None,
     *,
     names: Names | None = None,
+    notes: list[str] | None = None,
 ) -> pl.DataFrame:
     """Read a file of triples; the format follows from the suffix.
 
     Parameters
     ----------
     path : path
-        ``.csv``, ``.parquet``, ``.nt``; anything else is text with tabs if its first line has
-        one, else single spaces.
+        ``.csv``, ``.parquet``, ``.nt``, ``.ttl``, ``.rdf``, ``.xml``, ``.owl``; anything else is
+        text with tabs if its first line has one, else single spaces.
     columns : tuple of str, optional
         Header names of head, relation and tail. Without it a header such as
         ``head,relation,tail`` or ``subject,predicate,object`` is recognised, else the file must
         have exactly three columns.
     names : Names, optional
         Dictionaries shared with other files.
+    notes : list of str, optional
+        Receives what was left out.
 
     Returns
     -------
     polars.DataFrame
         Columns ``head``, ``relation``, ``tail``, categorical (strings to every reader); one row
-        a triple, in file order, duplicates kept. Triples of an N-Triples file whose object is a
-        literal are left out, because literals are no entities.
+        a triple, in file order, duplicates kept. Statements of RDF whose object is a literal are
+        left out, because literals are no entities.
 
     Raises
     ------
     MissingFile, NotAFile, EncodingError, FormatError
         ``where`` names the file and line.
+    MissingExtra
+        A file of RDF, and no pyoxigraph.
     """
     path = check_file(path)
     names = names or Names.new()
@@ -97,13 +102,11 @@ def read_triples(
         )
     if suffix in _PARQUET:
         return _read_parquet(path, columns, names)
+    if suffix in RDF_SUFFIXES:
+        return read_rdf(path, names, notes)
     if find_long_line(path):
         # Before parsing: such a line would be copied several times on its way to an error.
         raise explain_failure(line_reader(path, columns), f"a line longer than {MAX_LINE:,} bytes")
-    if suffix in _N_TRIPLES:
-        from parsimony.graph.ntriples import read_ntriples
-
-        return read_ntriples(path, names)
     return _read_delimited(path, columns, names)
 
 
@@ -133,10 +136,8 @@ def _match_header(
 
 def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Lines:
     """Return the slow reader of a text file: separator, header and column positions resolved."""
-    if path.suffix.lower() in _N_TRIPLES:
-        from parsimony.graph.ntriples import NTriplesLines
-
-        return NTriplesLines(path)
+    if path.suffix.lower() in RDF_SUFFIXES:
+        return RdfLines(path)
     number, start = first_line(path)
     if path.suffix.lower() == ".csv":
         header = next(CsvLines.split(start), [])

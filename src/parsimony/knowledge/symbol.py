@@ -1,4 +1,4 @@
-"""A symbol: the block structure of a bilinear scoring function (AutoBLM, TPAMI 2022, eq. 4).
+"""A symbol: the block structure of a bilinear scoring function (docs/methods/autoblm.md).
 
 Entities and relations have vectors of d numbers in K = 4 chunks. The structure A says which chunks
 meet::

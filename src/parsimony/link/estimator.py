@@ -1,22 +1,21 @@
-"""What every method of link prediction can do once it scores queries."""
+"""Base class of link-prediction estimators."""
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.base import Estimator
+from parsimony import base
+from parsimony.answers import Answers
+from parsimony.base import Estimator, ParametersT
 from parsimony.errors import UsageError
-from parsimony.link.data import LinkData
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
-from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 
 IntArray = npt.NDArray[np.int32]
@@ -30,52 +29,81 @@ class Query(TypedDict, total=False):
     tail: str
 
 
-class LinkEstimator(Estimator):
-    """Evaluate, predict and persist over ``_rank`` and ``_score``."""
+class LinkEstimator(Estimator[LinkTask, ParametersT]):
+    """Ranks, scores and predicts, once a method has ``_rank`` and ``_score``."""
 
-    task_: LinkTask
-    resolved_: Any
+    kind: ClassVar[str] = "link"
+    Task: ClassVar[type[base.Task]] = LinkTask
+    headline: ClassVar[str] = "mrr"
 
-    @abstractmethod
+    @classmethod
+    def preset(cls, name: str) -> dict[str, Any]:
+        """Parameters of a registered dataset that differ from the defaults."""
+        return {}
+
+    def _preset(self, task: LinkTask) -> dict[str, Any]:
+        return self.preset(task.data.name) if task.data.registered else {}
+
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
-        """Filtered ranks of all answers of a query set."""
+        """Filtered ranks of all answers of a query set; here by sorting out all scores."""
+        greater = np.empty(len(queries.answer), np.int64)
+        equal = np.empty(len(queries.answer), np.int64)
+        for i in range(len(queries)):
+            row = self._score(queries.head[i : i + 1], queries.relation[i : i + 1])[0]
+            answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
+            rivals = np.ones(len(row), bool)
+            rivals[queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]]] = False
+            own = row[queries.answer[answers]][:, None]
+            greater[answers] = (row[rivals] > own).sum(1)
+            equal[answers] = (row[rivals] == own).sum(1)
+            progress.advance(1)
+        relation, n = queries.answer_relation, self.task_.n_relations
+        return Ranks(greater, equal, relation % n, relation // n)
 
     @abstractmethod
     def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
         """Scores of all test entities: (n_queries, n_entities)."""
 
-    @abstractmethod
-    def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Named arrays of the model."""
-
-    @abstractmethod
-    def _restore(self, task: LinkTask, config: dict[str, Any], tensors: dict[str, Any]) -> None:
-        """Become the fitted estimator of a run folder."""
-
-    @abstractmethod
-    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Probabilities of all entities from one query's scores (n_entities,), uncalibrated."""
-
     @property
     def _unreached(self) -> float:
-        """The score of entities that the method does not reach from a query."""
-        return 0.0 if self.resolved_.unreached == "zero" else -np.inf
+        """The score of entities that the method does not reach: below all, or zero if it says."""
+        return 0.0 if getattr(self.resolved_, "unreached", "below") == "zero" else -np.inf
+
+    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Probabilities of all entities from one query's scores (n_entities,), uncalibrated.
+
+        The softmax of the scores, where a method has nothing better.
+        """
+        weight: npt.NDArray[np.float64] = np.exp(row - row.max(), dtype=np.float64)
+        weight /= weight.sum()
+        return weight
 
     # ---- measuring ---------------------------------------------------------------------------
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
-        """Filtered ranking of a split, heads and tails (design.md §3).
+        """Rank the answers of a split, heads and tails, filtered (docs/conventions.md).
 
-        ``seed`` is that of the bootstrap behind the intervals.
+        Parameters
+        ----------
+        split
+            "valid" or "test".
+        seed
+            Of the bootstrap behind the intervals.
 
         Returns
         -------
         dict
             ``split, policy, metrics, optimistic, pessimistic, interval, n_queries, per_relation``
-            and ``seconds, queries_per_second``.
+            and ``seconds, queries_per_second``. ``metrics`` holds ``mrr`` and ``hits@k``,
+            fractions in [0, 1].
+
+        Raises
+        ------
+        EmptySplit
+            The split has no facts.
         """
         self._require_fitted()
-        queries = self.task_.queries(split)  # type: ignore[arg-type]
+        queries = self.task_.queries(split)
         begin = time.perf_counter()
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
             ranks = self._rank(queries, progress)
@@ -92,12 +120,18 @@ class LinkEstimator(Estimator):
     def ranks(self, split: str = "test", *, quiet: bool = True) -> Ranks:
         """Filtered rank of every answer of a split, in the order of the task's queries."""
         self._require_fitted()
-        queries = self.task_.queries(split)  # type: ignore[arg-type]
+        queries = self.task_.queries(split)
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
             return self._rank(queries, progress)
 
-    def score(self, queries: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Scores of all entities for queries (n, 2) of entity and relation id (r + R: heads)."""
+    def scores(self, queries: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Score all entities for queries (n, 2) of entity and relation id (r + R asks for heads).
+
+        Returns
+        -------
+        array
+            (n, n_entities); larger is better, the unit is the method's own.
+        """
         self._require_fitted()
         pairs = np.asarray(queries, np.int32).reshape(-1, 2)
         return self._score(np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
@@ -116,15 +150,14 @@ class LinkEstimator(Estimator):
         """
         data = self.task_.test_data
         head, tail = query.get("head"), query.get("tail")
-        if (head is None) == (tail is None):
-            raise UsageError(
-                "a query names either its head or its tail", remedy="give one of --head, --tail"
-            )
-        relation = data.relations.index(query["relation"])
-        if head is not None:
-            return data.entities.index(head), relation
-        assert tail is not None
-        return data.entities.index(tail), relation + self.task_.n_relations
+        if head is not None and tail is None:
+            return data.entities.index(head), data.relations.index(query["relation"])
+        if tail is not None and head is None:
+            relation = data.relations.index(query["relation"]) + self.task_.n_relations
+            return data.entities.index(tail), relation
+        raise UsageError(
+            "a query names either its head or its tail", remedy="give one of --head, --tail"
+        )
 
     def predict(
         self,
@@ -135,7 +168,7 @@ class LinkEstimator(Estimator):
         top: int = 10,
         candidates: Sequence[str] | None = None,
         drop_known: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Answers:
         """The best answers to (head, relation, ?) or (?, relation, tail).
 
         Parameters
@@ -149,7 +182,7 @@ class LinkEstimator(Estimator):
 
         Returns
         -------
-        dict
+        Answers
             ``{"query", "answers": [{"entity", "score", "probability"}]}``; entities that the
             method does not reach from the query are no answers unless they are candidates. The
             probability is uncalibrated: a reasoner's is the softmax over all entities, rules give
@@ -171,7 +204,7 @@ class LinkEstimator(Estimator):
         candidates: Sequence[str] | None = None,
         drop_known: bool = False,
         batch: int = 64,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Answers]:
         """``predict`` for many queries, scored in batches, in the order given."""
         self._require_fitted()
         if top < 1:
@@ -184,7 +217,7 @@ class LinkEstimator(Estimator):
         known = self.task_.filters(not self.task_.inductive)
         for at in range(0, len(ids), batch):
             part = ids[at : at + batch]
-            scores = self.score(part)
+            scores = self.scores(part)
             ptr, answers = known(part[:, 0], part[:, 1])
             for i, row in enumerate(scores):
                 probability = self.probability(row)
@@ -195,9 +228,9 @@ class LinkEstimator(Estimator):
                     keep[answers[ptr[i] : ptr[i + 1]]] = False
                 index = np.flatnonzero(keep)
                 best = index[np.argsort(-row[index], kind="stable")[:top]]
-                yield {
-                    "query": dict(queries[at + i]),
-                    "answers": [
+                yield Answers(
+                    query=dict(queries[at + i]),
+                    answers=[
                         {
                             "entity": data.entities.name(int(e)),
                             "score": float(row[e]),
@@ -205,39 +238,4 @@ class LinkEstimator(Estimator):
                         }
                         for e in best
                     ],
-                }
-
-    # ---- persistence -------------------------------------------------------------------------
-
-    def config(self) -> dict[str, Any]:
-        """What config.toml holds of a fitted estimator."""
-        parameters = {k: v for k, v in self.resolved_.model_dump().items() if v is not None}
-        data = self.task_.data
-        return {
-            "method": self.method,
-            "task": self.task_.name,
-            "data": {"name": data.name, "source": data.source, "hash": data.content_hash},
-            "protocol": self.task_.protocol,
-            "parameters": parameters,
-        }
-
-    def write(self, run: RunFolder) -> None:
-        """Write model and data into an open run folder."""
-        self.task_.data.save(run.path / "data")
-        run.save_model(self._tensors())
-
-    @classmethod
-    def load(cls, path: Path | str) -> LinkEstimator:
-        """Read a run folder.
-
-        Raises
-        ------
-        MissingRun, CorruptRun, RunVersionError
-            Not a run folder, a damaged one, or one of another version.
-        """
-        run = RunFolder.open(Path(path))
-        config = run.config
-        data = LinkData.load(run.path / "data")
-        self = cls()
-        self._restore(LinkTask(data, config.get("protocol", "redgnn")), config, run.load_model())
-        return self
+                )

@@ -41,7 +41,7 @@ def load_file(
     columns: tuple[str, str, str] | None = None,
     seed: int = 0,
 ) -> LinkData:
-    """Read a TSV, CSV, Parquet or N-Triples file and split it 80/10/10.
+    """Read a TSV, CSV, Parquet or RDF file and split it 80/10/10.
 
     Every entity and relation stays in train. Repeated rows are dropped first: a copy in train
     would give a test fact away. :meth:`LinkData.save` stores the split.
@@ -59,10 +59,11 @@ def load_file(
 
     Raises
     ------
-    MissingFile, NotAFile, EncodingError, FormatError, EmptySplit
+    MissingFile, NotAFile, EncodingError, FormatError, EmptySplit, MissingExtra
     """
     path = Path(path)
-    frame = read_triples(path, columns)
+    left_out: list[str] = []
+    frame = read_triples(path, columns, notes=left_out)
     if not len(frame):
         raise EmptySplit(
             "no triples, expected at least one row of head, relation, tail",
@@ -78,7 +79,7 @@ def load_file(
     except EmptySplit as error:
         raise EmptySplit(error.message, remedy=error.remedy, where=str(path)) from None
     notes = [f"split 80/10/10 with seed {seed}, every entity and relation kept in train"]
-    notes += suspected_header(frame)
+    notes += suspected_header(frame) + left_out
     if len(unique) < len(triples):
         notes.append(f"{len(triples) - len(unique):,} repeated rows dropped before the split")
     return LinkData(

@@ -2,24 +2,29 @@
 
 Transductive data: the graph of every split is train; each epoch cuts train anew into facts to
 walk and queries to learn from. Inductive data (a set with an ``_ind`` sibling) follow RED-GNN's
-protocol by default (design.md §3): facts X/train, training queries X/valid, selection on X/test,
-final test X_ind/valid + X_ind/test on the graph X_ind/train; ``protocol="grail"`` trains on
+protocol by default (docs/conventions.md): facts X/train, training queries X/valid, selection on
+X/test, final test X_ind/valid + X_ind/test on the graph X_ind/train; ``protocol="grail"`` trains on
 X/train, selects on X/valid and tests on X_ind/test.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from parsimony import base
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples
 from parsimony.link.data import LinkData
+from parsimony.link.loading import load
 
 IntArray = npt.NDArray[np.int32]
 Split = Literal["train", "valid", "test"]
@@ -117,7 +122,7 @@ class Filter:
         return ptr, self._tail[index]
 
 
-class LinkTask:
+class LinkTask(base.Task):
     """Data and protocol of link prediction.
 
     Parameters
@@ -135,7 +140,7 @@ class LinkTask:
         No facts to train on.
     """
 
-    name = "link"
+    kind: ClassVar[str] = "link"
 
     def __init__(self, data: LinkData, protocol: str = "redgnn") -> None:
         if protocol not in ("redgnn", "grail"):
@@ -147,6 +152,49 @@ class LinkTask:
             raise EmptySplit(f"{data.name} has no training facts", remedy="fill train.txt")
         self.data = data
         self.protocol = protocol
+
+    def __repr__(self) -> str:
+        """The data, and the protocol where it matters."""
+        protocol = f", protocol={self.protocol!r}" if self.inductive else ""
+        return f"LinkTask({self.data!r}{protocol})"
+
+    @classmethod
+    def open(
+        cls,
+        data: str | os.PathLike[str] | base.Data,
+        settings: Mapping[str, Any],
+        *,
+        mirror: str | None = None,
+        columns: tuple[str, str, str] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Make the task of a registered name, a folder, a file, or loaded data.
+
+        Raises
+        ------
+        InvalidParameter
+            Data of another kind.
+        DataError
+            The data are wrong.
+        """
+        if isinstance(data, str | os.PathLike):
+            data = load(data, mirror=mirror, columns=columns, seed=seed)
+        if not isinstance(data, LinkData):
+            raise InvalidParameter(f"these data are not a graph: {data!r}")
+        return cls(data, str(settings.get("protocol", "redgnn")))
+
+    def config(self) -> dict[str, Any]:
+        """What config.toml holds of the protocol."""
+        return {"protocol": self.protocol}
+
+    def save(self, folder: Path) -> None:
+        """Write the data into a folder of the run."""
+        self.data.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
+        """Read what :meth:`save` wrote, with the config.toml of the run."""
+        return cls(LinkData.load(folder), config.get("protocol", "redgnn"))
 
     @property
     def n_relations(self) -> int:
@@ -191,7 +239,7 @@ class LinkTask:
         fixed = self.training_queries
         return len(self.data.train) + (0 if fixed is None else len(fixed))
 
-    def queries(self, split: Split) -> QuerySet:
+    def queries(self, split: str) -> QuerySet:
         """Return the queries of "valid" or "test", as selection and the final test use them.
 
         Raises

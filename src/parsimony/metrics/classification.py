@@ -1,4 +1,4 @@
-"""Measures of single-label classification; all are fractions in [0, 1] (design.md §3)."""
+"""Measures of single-label classification; all are fractions in [0, 1] (docs/conventions.md)."""
 
 from __future__ import annotations
 

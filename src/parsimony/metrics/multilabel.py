@@ -4,7 +4,8 @@ Both treat equal scores as what they are, equal: the order of the rows cannot he
 precision takes a group of equal scores as one threshold; ROC-AUC counts a tied couple half.
 
 Where every true row has a corruption, a row that should score lower, a label is measured on the
-true rows that carry it and their corruptions alone (methods/05 A e): :func:`contrast_metrics`.
+true rows that carry it and their corruptions alone (docs/conventions.md):
+:func:`contrast_metrics`.
 """
 
 from __future__ import annotations

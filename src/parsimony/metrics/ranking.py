@@ -1,4 +1,4 @@
-"""Rank metrics with a typed tie policy (design.md §3).
+"""Rank metrics with a typed tie policy (docs/conventions.md).
 
 With ``greater`` candidates scored strictly higher than an answer and ``equal`` others scored the
 same, the optimistic rank is greater + 1, the pessimistic one greater + equal + 1, and the

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.report.link import run_page, run_report
+    from parsimony.report.run import run_info, run_page, run_report
     from parsimony.report.run_info import DataInfo, Epoch, RunInfo
     from parsimony.report.symbol_figure import symbol_figure
 
@@ -15,6 +15,7 @@ __all__ = [
     "DataInfo",
     "Epoch",
     "RunInfo",
+    "run_info",
     "run_page",
     "run_report",
     "symbol_figure",
@@ -26,8 +27,9 @@ __getattr__ = lazy(
         "DataInfo": "run_info",
         "Epoch": "run_info",
         "RunInfo": "run_info",
-        "run_page": "link",
-        "run_report": "link",
+        "run_info": "run",
+        "run_page": "run",
+        "run_report": "run",
         "symbol_figure": "symbol_figure",
     },
 )

@@ -1,18 +1,25 @@
-"""The report of a run of drug pairs: what it scores, how sure it is, where it fails, its bill."""
+"""The report of a run of drug pairs: what it scores, how sure it is, where it fails, its cost."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from parsimony.ddi.calibration import caveat
+from parsimony.ddi.estimator import PairEstimator
+from parsimony.explain.explanation import Explanation
 from parsimony.explain.page import explanation_view
 from parsimony.pages.charts import unit_chart
 from parsimony.pages.templating import amount, environment
-from parsimony.report.rows import BILL, flat_rows, learning_charts, named_rows
-from parsimony.report.run_info import RunInfo
+from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
+from parsimony.report.run_info import RunInfo, info_of_folder
+from parsimony.run.folder import RunFolder
+from parsimony.run.seeds import rng
+from parsimony.version import __version__
 
-__all__ = ["pairs_page"]
+__all__ = ["page", "run_info"]
 
 _DATA = {
     "name": ("name", str),
@@ -40,10 +47,100 @@ _OF_PROBABILITIES = {
 }
 
 
-def pairs_page(info: RunInfo) -> str:
-    """Return the page that :func:`parsimony.report.run_report` writes for task "ddi"."""
-    from parsimony import __version__
+def run_info(
+    run: RunFolder,
+    estimator: PairEstimator[Any],
+    *,
+    n_explanations: int = 3,
+    seed: int = 0,
+    quiet: bool = True,
+) -> RunInfo:
+    """Gather what :func:`page` draws of a run of drug pairs.
 
+    A run that was written without calibration is measured anew.
+    """
+    task, data = estimator.task_, estimator.task_.data
+    splits = [split for split in ("valid", "test") if task.has(split)]
+    counts = {split: len(task.asked(split)) for split in splits}
+    info = info_of_folder(run, estimator, {
+        "n_drugs": data.n_drugs,
+        "n_types": data.n_types,
+        "train": len(task.labelling.pair_rows(data.pairs["train"])[0]),
+        "valid": counts.get("valid", 0),
+        "test": counts.get("test", 0),
+    })  # fmt: skip
+    single = not task.labelling.multi
+    if (
+        single
+        and task.has("valid")
+        and any("calibration" not in info["metrics"].get(s, {}) for s in splits)
+    ):
+        info["metrics"] = {
+            split: estimator.evaluate(split, seed=seed, quiet=quiet) for split in splits
+        }
+    info["explanations"] = list(explain_correct_pairs(estimator, n_explanations, seed))
+    return info
+
+
+def explain_correct_pairs(
+    estimator: PairEstimator[Any], most: int = 3, seed: int = 0, *, tries: int = 40
+) -> Iterator[Explanation]:
+    """Explain test pairs that the model answers right, each of another type.
+
+    Parameters
+    ----------
+    estimator
+        Fitted; one that gives no reasons explains nothing.
+    most
+        How many.
+    seed
+        Of the order in which test pairs are tried.
+    tries
+        Test pairs looked at.
+
+    Of pairs with several labels, those are right that score above their corruption by most.
+    """
+    task = estimator.task_
+    if not estimator.gives_reasons or not task.has("test"):
+        return
+    if task.labelling.multi:
+        yield from _explain_labels(estimator, most, seed, tries)
+        return
+    rows = task.pairs("test")
+    rows = rows[rng(seed, "examples").permutation(len(rows))[:tries]]
+    guess = estimator.predict_proba(rows[:, [0, 2]], "test").argmax(1)
+    drugs, types = task.data.drugs, task.data.types
+    done: set[int] = set()
+    for (a, kind, b), found in zip(rows.tolist(), guess.tolist(), strict=True):
+        if len(done) == most:
+            return
+        if found == kind and kind not in done:
+            done.add(kind)
+            yield estimator.explain(drugs.name(a), types.name(kind), drugs.name(b), seed=seed)
+
+
+def _explain_labels(
+    estimator: PairEstimator[Any], most: int, seed: int, tries: int
+) -> Iterator[Explanation]:
+    """Explain the labels that score above the corruption of their pair by most."""
+    task = estimator.task_
+    asked, data = task.asked("test"), task.data
+    rows = rng(seed, "examples").permutation(len(asked))[:tries]
+    table = estimator.predict_proba(asked.questions[asked.places(rows)], "test")
+    above = np.where(asked.labels[rows], table[: len(rows)] - table[len(rows) :], 0)
+    done: set[int] = set()
+    for i in np.argsort(-above.max(1), kind="stable").tolist():
+        kind = int(above[i].argmax())
+        if len(done) == most or above[i, kind] <= 0:
+            return
+        if kind not in done:
+            done.add(kind)
+            a, b = (data.drugs.name(drug) for drug in asked.pairs[rows[i]].tolist())
+            yield estimator.explain(a, data.types.name(kind), b, seed=seed)
+
+
+def page(info: RunInfo) -> str:
+    """Return the page of a run of drug pairs."""
     metrics, config = info.get("metrics") or {}, info.get("config") or {}
     data = info.get("data") or {}
     history = [epoch for epoch in info.get("history") or [] if "loss" in epoch]
@@ -77,7 +174,7 @@ def pairs_page(info: RunInfo) -> str:
                 f"Validation {_MEASURES[primary]}",
             ),
             explanations=[explanation_view(_read(e)) for e in info.get("explanations") or ()],
-            bill=named_rows(info.get("ledger") or {}, BILL),
+            bill=named_rows(info.get("ledger") or {}, COST),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),
@@ -86,9 +183,7 @@ def pairs_page(info: RunInfo) -> str:
     )
 
 
-def _read(explanation: Any) -> Any:
-    from parsimony.explain.explanation import Explanation
-
+def _read(explanation: Explanation | Mapping[str, Any]) -> Explanation:
     if isinstance(explanation, Explanation):
         return explanation
     return Explanation.from_dict(explanation)

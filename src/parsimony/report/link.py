@@ -1,23 +1,30 @@
-"""The report of a run: what it scores, what it costs, what it learned, why it answers so."""
+"""The report of a run on a graph: what it scores, what it costs, what it learned, and why."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from parsimony.errors import EmptySplit
 from parsimony.explain.explanation import Explanation
 from parsimony.explain.page import explanation_view
 from parsimony.knowledge.rules import Rule, parse_rule
+from parsimony.link.estimator import LinkEstimator
+from parsimony.link.popularity import popularity_ranks
+from parsimony.link.task import LinkTask
+from parsimony.metrics import Ranks
 from parsimony.pages.templating import amount, environment
-from parsimony.report.rows import BILL, flat_rows, learning_charts, named_rows
-from parsimony.report.run_info import RunInfo
+from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
+from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.report.search import comparison_view, search_view
 from parsimony.report.symbol import SYMBOLS, symbol_view
-from parsimony.run.atomic import write_atomic
+from parsimony.run.folder import RunFolder
+from parsimony.run.seeds import rng
+from parsimony.version import __version__
 
-__all__ = ["run_page", "run_report"]
+__all__ = ["explain_correct_answers", "page", "popularity_of", "run_info"]
 
 _RULES = 40  # rows of the rules' table; the run folder holds them all
 _HITS = ("hits@1", "hits@3", "hits@10")
@@ -33,36 +40,128 @@ _DATA = {
 }
 
 
-def run_report(info: RunInfo, out: Path | str | os.PathLike[str]) -> Path:
-    """Write the report of a run as one self-contained HTML file, whole or not at all.
+def run_info(
+    run: RunFolder,
+    estimator: LinkEstimator[Any],
+    *,
+    rules: Sequence[Rule] | None = None,
+    explanations: Sequence[Explanation] | None = None,
+    popularity: dict[str, Any] | None = None,
+    top: int = 40,
+    n_explanations: int = 3,
+    seed: int = 0,
+    quiet: bool = True,
+) -> RunInfo:
+    """Gather what :func:`page` draws; what is not given is computed.
 
     Parameters
     ----------
-    info : RunInfo
-        Every key is optional; a section without input is left out.
-    out : path
-        The file.
+    run, estimator
+        A finished run and what it holds.
+    rules, explanations, popularity
+        Where they are known already.
+    top
+        Most rules shown, of knowledge.toml.
+    n_explanations
+        Answers explained, each of another relation.
+    seed
+        Of the choice of answers.
+    quiet
+        No progress where something is measured.
     """
-    path = Path(out)
-    # A name may hold a lone surrogate, which UTF-8 has no bytes for.
-    write_atomic(path, run_page(info).encode("utf-8", errors="replace"))
-    return path
+    if rules is None:
+        written = run.read_toml("knowledge.toml")
+        rules = (
+            estimator.knowledge(top=top)
+            if written is None
+            else [parse_rule(line) for line in written.get("rules", [])[:top]]
+        )
+    if explanations is None:
+        explanations = list(explain_correct_answers(estimator, n_explanations, seed))
+    if popularity is None:
+        popularity = popularity_of(estimator.task_)
+    data = estimator.task_.data
+    info = info_of_folder(run, estimator, {
+        "n_entities": data.n_entities,
+        "n_relations": data.n_relations,
+        "train": len(data.train),
+        "valid": len(data.valid),
+        "test": len(data.test),
+    })  # fmt: skip
+    more: RunInfo = {"popularity": popularity, "rules": rules, "explanations": explanations}
+    return {**info, **more, **_searched(run)}
 
 
-def run_page(info: RunInfo) -> str:
-    """Return what :func:`run_report` writes."""
-    from parsimony import __version__
+def _searched(run: RunFolder) -> RunInfo:
+    """The symbol of a bilinear run and, of a searched one, the search."""
+    symbol = (run.read_toml("knowledge.toml") or {}).get("symbol", {})
+    info: RunInfo = {"symbol": "\n".join(symbol["rows"])} if "rows" in symbol else {}
+    found = run.read_json("search.json")
+    if found is not None and "symbol" in found.get("best", {}):
+        from parsimony.search.trials import read_trials
 
+        info["search"], info["trials"] = found, read_trials(run.path / "search")
+    return info
+
+
+def popularity_of(task: LinkTask) -> dict[str, Any] | None:
+    """Return what mere popularity scores on the test queries; None where there are none."""
+    try:
+        queries = task.queries("test")
+    except EmptySplit:
+        return None
+    relation = queries.answer_relation
+    n = task.n_relations
+    ranks = Ranks(*popularity_ranks(queries), relation % n, relation // n)
+    return {"split": "test", "policy": "realistic", "metrics": ranks.metrics()}
+
+
+def explain_correct_answers(
+    estimator: LinkEstimator[Any], most: int = 3, seed: int = 0, *, tries: int = 30
+) -> Iterator[Explanation]:
+    """Explain test facts that the model ranks first, each of another relation.
+
+    Parameters
+    ----------
+    estimator
+        Fitted.
+    most
+        How many.
+    seed
+        Of the order in which test facts are tried.
+    tries
+        Test facts looked at.
+    """
+    task = estimator.task_
+    data, triples = task.test_data, task.test_data.test
+    order = rng(seed, "examples").permutation(len(triples))[:tries]
+    done: set[int] = set()
+    for head, relation, tail in triples[order].tolist():
+        if len(done) == most:
+            return
+        if relation in done or not _ranked_first(estimator, head, relation, tail):
+            continue
+        done.add(relation)
+        yield estimator.explain(
+            data.entities.name(head), data.relations.name(relation), data.entities.name(tail)
+        )
+
+
+def _ranked_first(estimator: LinkEstimator[Any], head: int, relation: int, tail: int) -> bool:
+    """Whether no entity but known answers scores as high as the tail."""
+    task = estimator.task_
+    row = estimator.scores(np.array([[head, relation]]))[0]
+    known = task.filters(not task.inductive)(np.array([head]), np.array([relation]))[1]
+    rivals = np.ones(len(row), bool)
+    rivals[known] = False
+    rivals[tail] = False
+    return bool((row[rivals] < row[tail]).all())
+
+
+def page(info: RunInfo) -> str:
+    """Return the page of a run on a graph."""
     data, metrics = info.get("data") or {}, info.get("metrics") or {}
     config, history = info.get("config") or {}, info.get("history") or []
-    if config.get("task") == "ddi":
-        from parsimony.report.ddi import pairs_page
-
-        return pairs_page(info)
-    if config.get("task") == "coldstart":
-        from parsimony.report.ratings import ratings_page
-
-        return ratings_page(info)
     name = data.get("name") or config.get("data", {}).get("name", "")
     method = info.get("method") or str(config.get("method", ""))
     split = "test" if "test" in metrics else next(iter(metrics), "")
@@ -89,7 +188,7 @@ def run_page(info: RunInfo) -> str:
             compared=comparison_view(found["comparison"], search["best"], SYMBOLS) if found else {},
             symbol=symbol_view(symbol) if symbol else {},
             drug=_drug(info.get("drug")),
-            bill=named_rows(info.get("ledger") or {}, BILL),
+            bill=named_rows(info.get("ledger") or {}, COST),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),

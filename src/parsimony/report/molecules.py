@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from parsimony.chem.smiles import molecule_of
 from parsimony.pages.templating import environment
+from parsimony.version import __version__
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,8 +35,6 @@ def molecules_page(
     about
         ``method``, ``data`` and ``learned``, what was learned before, in words.
     """
-    from parsimony import __version__
-
     order = sorted(result["predictions"], key=lambda p: -p["probability"])
     small = {text: molecule_svg(text, 150, 105) for text in smiles}
     view = {

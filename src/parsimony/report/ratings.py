@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from parsimony.methods import resolve
 from parsimony.pages.templating import amount, environment
+from parsimony.ratings.estimator import RatingEstimator
 from parsimony.report.formula import FORMULAS, formula_view, ranking_view
-from parsimony.report.rows import BILL, flat_rows, learning_charts, named_rows
-from parsimony.report.run_info import RunInfo
+from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
+from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.report.search import comparison_view, search_view
+from parsimony.run.folder import RunFolder
+from parsimony.search.trials import read_trials
+from parsimony.version import __version__
 
-__all__ = ["ratings_page"]
+__all__ = ["closed_forms", "page", "run_info"]
+
+#: What needs no network, and is made in seconds.
+_CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
 
 _DATA = {
     "name": ("name", str),
@@ -23,13 +31,57 @@ _DATA = {
     "hash": ("content hash (SHA-256)", str),
 }
 _MEASURES = {"mse": "MSE", "mae": "MAE", "ndcg@3": "nDCG@3", "ndcg@5": "nDCG@5"}
-_BILL = {**BILL, "labels": ("ratings seen", amount)}
+_COST = {**COST, "labels": ("ratings seen", amount)}
 
 
-def ratings_page(info: RunInfo) -> str:
-    """Return the page that :func:`parsimony.report.run_report` writes for task "coldstart"."""
-    from parsimony import __version__
+def run_info(
+    run: RunFolder, estimator: RatingEstimator[Any], *, seed: int = 0, quiet: bool = True
+) -> RunInfo:
+    """Gather what :func:`page` draws of a cold-start run."""
+    task = estimator.task_
+    info = info_of_folder(run, estimator, {
+        "n_items": len(task.data.items),
+        "train": len(task.people("train")),
+        "valid": len(task.people("valid")),
+        "test": len(task.people("test")),
+    })  # fmt: skip
+    info["baselines"] = closed_forms(estimator)
+    if hasattr(estimator, "formula"):
+        info["formula"] = str(estimator.formula)
+    found = run.read_json("search.json")
+    if found is not None:
+        info["search"], info["trials"] = found, read_trials(run.path / "search")
+    return info
 
+
+def closed_forms(estimator: RatingEstimator[Any]) -> list[dict[str, Any]]:
+    """Measure the closed forms on a run's task, in pairs with the run itself.
+
+    Returns
+    -------
+    list of dict
+        Rows like those of a search's comparison.
+    """
+    task = estimator.task_
+    splits = [split for split in ("valid", "test") if task.has(split)]
+    own = {split: estimator.by_user(split) for split in splits}
+    rows: list[dict[str, Any]] = []
+    for method in _CLOSED_FORMS:
+        if method == estimator.method:
+            continue
+        model: Any = resolve(method)().fit(task)
+        found = {split: model.by_user(split) for split in splits}
+        rows.append({
+            "name": method, "parameters": model.parameters_count_, "epochs": 0,
+            "seconds": model.seconds_,
+            **{split: task.summary(measured) for split, measured in found.items()},
+            "difference": {split: task.gains(own[split], found[split]) for split in splits},
+        })  # fmt: skip
+    return rows
+
+
+def page(info: RunInfo) -> str:
+    """Return the page of a cold-start run."""
     data, metrics = info.get("data") or {}, info.get("metrics") or {}
     config, found = info.get("config") or {}, info.get("search")
     split = "test" if "test" in metrics else next(iter(metrics), "")
@@ -57,7 +109,7 @@ def ratings_page(info: RunInfo) -> str:
                 "Validation skill",
             ),
             table=list(_table(metrics)),
-            bill=named_rows(_bill(info.get("ledger") or {}), _BILL),
+            bill=named_rows(_bill(info.get("ledger") or {}), _COST),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),

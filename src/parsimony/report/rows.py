@@ -1,4 +1,4 @@
-"""What the pages of all runs show: the bill, rows of names and values, learning curves."""
+"""What the pages of all runs show: the cost, rows of names and values, learning curves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from parsimony.pages.charts import line_chart, series
 from parsimony.pages.templating import amount, duration, memory
 
-__all__ = ["BILL", "flat_rows", "learning_charts", "named_rows"]
+__all__ = ["COST", "flat_rows", "learning_charts", "named_rows"]
 
-BILL = {
+COST = {
     "parameters": ("trained parameters", amount),
     "labels": ("labelled facts seen", amount),
     "flops": ("floating-point operations", amount),

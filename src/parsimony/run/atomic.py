@@ -23,12 +23,12 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    # Opened by hand, not by tempfile: its 0600 would survive the rename, and the umask cannot be
+    # Named by hand, not by tempfile: its 0600 would survive the rename, and the umask cannot be
     # read without changing it for all threads.
     name = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    stream = name.open("xb")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

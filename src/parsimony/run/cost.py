@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -28,11 +27,15 @@ def processor() -> str:
 
 
 def peak_memory() -> int:
-    """Peak resident memory of this process in bytes."""
+    """Peak resident memory of this process in bytes; 0 where the system does not tell it."""
     # First VmHWM: ru_maxrss keeps the parent's size across fork and exec.
     for line in _lines("/proc/self/status"):
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

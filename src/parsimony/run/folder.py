@@ -1,4 +1,4 @@
-"""The run folder: atomic, resumable, self-describing (design.md §4).
+"""The run folder: atomic, resumable, self-describing (docs/files.md).
 
 ``config.toml data/ model.safetensors knowledge.toml metrics.json ledger.json checkpoints/
 log.jsonl report.html``. Loading executes nothing. ``checksums.json``, written last, seals the

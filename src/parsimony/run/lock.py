@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from parsimony.errors import RunExists
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 class FolderLock:
     """A lock file that holds its owner's process id.
 
-    The kernel's advisory lock decides, not the number in the file: it ends with its process, so
+    The operating system's lock decides, not the number in the file: it ends with its process, so
     that a killed run leaves nothing to clean up and a reused process id deceives nobody.
 
     Parameters
@@ -26,12 +31,9 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / self.NAME
-        self._stream: IO[str] | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether this object holds the lock."""
-        return self._stream is not None
+        # Its descriptor, not its path, takes the number: nobody can put a link there meanwhile.
+        self._lock = FileLock(self.path, timeout=0, thread_local=False, on_acquired=_write_owner)
+        self.held = False
 
     def acquire(self) -> None:
         """Take the lock, or the one of a dead process.
@@ -39,41 +41,53 @@ class FolderLock:
         Raises
         ------
         RunExists
-            Another process, or another thread of this one, writes to the folder.
+            Another process, or another thread of this one, writes to the folder; or its lock file
+            is a link or no file, so that locking it would change something elsewhere.
         """
-        while True:
-            stream = self.path.open("a+", encoding="ascii")
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                stream.seek(0)
-                owner = stream.read().strip()
-                stream.close()
-                raise RunExists(
-                    f"{f'process {owner}' if owner else 'another process'} is writing to this "
-                    "run folder",
-                    remedy="wait for it, or choose another --out",
-                    where=str(self.path.parent),
-                ) from None
-            except OSError:
-                pass  # a file system without locks: better to run than to refuse
-            if self._same_file(stream):
-                break
-            stream.close()  # its owner removed it between our open and our lock
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
-        stream.flush()
-        self._stream = stream
-
-    def _same_file(self, stream: IO[str]) -> bool:
+        if self.held:
+            raise self._occupied()
+        self._require_plain_file()
         try:
-            return os.path.samestat(os.fstat(stream.fileno()), os.stat(self.path))
-        except FileNotFoundError:
-            return False
+            self._lock.acquire()
+        except Timeout:
+            raise self._occupied() from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                self._require_plain_file()  # it may have become a link just now
+                raise
+            # A file system without locks: better to run than to refuse.
+        self.held = True
+
+    def _require_plain_file(self) -> None:
+        with suppress(FileNotFoundError):
+            found = os.lstat(self.path)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                raise RunExists(
+                    "the lock file of this folder is a link or no plain file",
+                    remedy="remove it if you trust the folder, or choose another --out",
+                    where=str(self.path),
+                )
+
+    def _occupied(self) -> RunExists:
+        owner = ""
+        with suppress(OSError):  # Windows lets nobody else read a locked file
+            owner = self.path.read_text(encoding="ascii", errors="replace").strip()
+        who = f"process {owner}" if owner.isdigit() else "another process"
+        return RunExists(
+            f"{who} is writing to this run folder",
+            remedy="wait for it, or choose another --out",
+            where=str(self.path.parent),
+        )
 
     def release(self) -> None:
         """Give the lock back; nothing where it is not held."""
-        if self._stream is not None:
-            self.path.unlink(missing_ok=True)  # while still locked: nobody else's file
-            self._stream.close()
-            self._stream = None
+        if self.held:
+            with suppress(OSError):  # Windows removes it itself, below
+                self.path.unlink(missing_ok=True)  # while still locked: nobody else's file
+            self._lock.release()
+            self.held = False
+
+
+def _write_owner(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())

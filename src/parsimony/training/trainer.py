@@ -261,8 +261,7 @@ class Trainer:
                 total, done = total + step.loss, done + step.items
                 if not np.isfinite(total):
                     raise _diverged(f"the loss became {total} in epoch {number}, item {done}")
-                if learner.average_each == "step":
-                    self._follow()
+                self._taken(step)
                 progress.advance(step.items, loss=total / done)
                 late = self.time_budget is not None and (
                     state.seconds + clock() - begin > self.time_budget
@@ -322,6 +321,11 @@ class Trainer:
         return "time budget" if state.seconds + last > self.time_budget else ""
 
     # ---- the moving average ------------------------------------------------------------------
+
+    def _taken(self, step: Step) -> None:
+        """A step has been taken."""
+        if self._learner.average_each == "step":
+            self._follow()
 
     def _follow(self) -> None:
         """Move the average towards the weights."""

@@ -24,11 +24,12 @@ from parsimony.explain import Explanation
 from parsimony.graph import Vocabulary
 from parsimony.knowledge.symbol import Symbol
 from parsimony.link.data import LinkData
+from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.estimator import SHARED_NEGATIVES, EmbeddingEstimator
 from parsimony.link.embeddings.triple_classification import (
     best_threshold,
     classify_triples,
-    corrupt,
+    negative_facts,
 )
 from parsimony.link.task import LinkTask
 from parsimony.pipeline import fit
@@ -68,7 +69,7 @@ def test_the_symbol_is_the_named_model(task):
     text = str(Symbol.named()["ComplEx"])
     options = [made("complex", epochs=3)]
     options += [made("bilinear", symbol=symbol, epochs=3) for symbol in ("complex", text)]
-    scores = [each.fit(task).score(np.array([[0, 0], [1, 3]])) for each in options]
+    scores = [each.fit(task).scores(np.array([[0, 0], [1, 3]])) for each in options]
     np.testing.assert_array_equal(scores[0], scores[1])
     np.testing.assert_array_equal(scores[0], scores[2])
     assert options[2].parameters.symbol == "ComplEx"
@@ -78,8 +79,8 @@ def test_scores_are_the_symbols(task):
     model = made("bilinear", symbol="AutoSF-WN18RR", epochs=2).fit(task)
     h, r, t = task.data.test.T
     wanted = model.symbol_.score(model.entity_[h], model.relation_[r], model.entity_[t])
-    tails = model.score(np.stack([h, r], 1))[np.arange(len(h)), t]
-    heads = model.score(np.stack([t, r + task.n_relations], 1))[np.arange(len(h)), h]
+    tails = model.scores(np.stack([h, r], 1))[np.arange(len(h)), t]
+    heads = model.scores(np.stack([t, r + task.n_relations], 1))[np.arange(len(h)), h]
     np.testing.assert_allclose(tails, wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(heads, wanted, rtol=1e-4, atol=1e-5)
 
@@ -102,7 +103,7 @@ def test_threads_give_nearly_the_same_numbers(task):
 
 
 def test_patience_and_rare_looks(task):
-    model = made(epochs=200, patience=4, every=2, lr=0.5).fit(task)
+    model = made(epochs=200, patience=4, validate_every=2, lr=0.5).fit(task)
     assert model.ended_ == "patience"
     looked = [r["epoch"] for r in model.history_ if "valid_mrr" in r]
     assert looked == list(range(2, len(model.history_) + 1, 2))
@@ -118,9 +119,12 @@ def test_large_graphs_share_negatives():
         "large", Vocabulary([str(i) for i in range(n)]), Vocabulary(["r"], "relation"),
         *np.split(facts.astype(np.int32), [n - 2, n - 1]),
     )  # fmt: skip
-    assert made().resolve_parameters(LinkTask(data)).negatives == SHARED_NEGATIVES
-    assert made(negatives=7).resolve_parameters(LinkTask(data)).negatives == 7
-    assert made().resolve_parameters(LinkTask(inverses())).negatives == 0
+    for model, task, negatives in (
+        (made(), LinkTask(data), SHARED_NEGATIVES), (made(negatives=7), LinkTask(data), 7),
+        (made(), LinkTask(inverses()), 0),
+    ):  # fmt: skip
+        model.prepare(task)
+        assert model.resolved_.negatives == negatives
 
 
 def test_a_diverging_training_stops(task):
@@ -160,12 +164,12 @@ def test_wrong_symbols_are_refused():
 # ---- runs ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("average", [0.0, 0.8])
-def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, average):
+@pytest.mark.parametrize("ema_decay", [0.0, 0.8])
+def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, ema_decay):
     data = inverses()
-    parameters = SMALL | {"dropout": 0.2, "negatives": 10, "dura": 0.01, "average": average}
+    parameters = SMALL | {"dropout": 0.2, "negatives": 10, "dura": 0.01, "ema_decay": ema_decay}
     whole, _ = fit(data, "complex", out=tmp_path / "whole", parameters=parameters, epochs=6)
-    monkeypatch.setattr("parsimony.link.embeddings.epoch.BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(EmbeddingLearner, "between_checkpoints", 0.0)
 
     class Killed(Exception):
         pass
@@ -190,15 +194,20 @@ def test_a_killed_run_resumes_to_the_same_numbers(tmp_path, monkeypatch, average
     assert kept[0] == kept[1]
 
 
-def test_the_mean_over_epochs_answers(task):
-    """Of three epochs without validation: even over the first two, then the given share."""
+def test_the_moving_average_over_epochs_answers(task):
+    """Without validation the last one answers; it begins at the initial vectors."""
     data = task.data
     alone = LinkTask(LinkData("alone", data.entities, data.relations, data.train, data.valid[:0],
                               data.test))  # fmt: skip
     after = [made(epochs=n).fit(alone).entity_ for n in (1, 2, 3)]
-    mean = made(epochs=3, average=0.6).fit(alone).entity_
-    expected = 0.6 * (after[0] + after[1]) / 2 + 0.4 * after[2]
-    np.testing.assert_allclose(mean, expected, atol=1e-6)
+    mean = made(epochs=3, ema_decay=0.25).fit(alone)
+    model = made()
+    model.prepare(alone)
+    expected = model._first_vectors()["entity"]
+    for decay, vectors in zip((2 / 11, 0.25, 0.25), after, strict=True):
+        expected = decay * expected + (1 - decay) * vectors
+    np.testing.assert_allclose(mean.entity_, expected, atol=1e-6)
+    assert mean.best_epoch_ == 3
 
 
 def test_more_epochs_go_on(tmp_path):
@@ -217,7 +226,7 @@ def test_a_time_budget_ends_a_training(task):
     model = made(epochs=1000, patience=1000).fit(task, time_budget=0.0)
     assert model.ended_ == "time budget"
     assert len(model.history_) == 1
-    late = made(epochs=1000, patience=1000, every=50).fit(task, time_budget=0.0)
+    late = made(epochs=1000, patience=1000, validate_every=50).fit(task, time_budget=0.0)
     assert late.best_epoch_ == 1  # the budget ended before the first look
 
 
@@ -243,7 +252,7 @@ def test_parts_add_up_to_the_score(method, task):
     h, r, t = data.test[0].tolist()
     found = model.explain(data.entities.name(h), data.relations.name(r), data.entities.name(t))
     assert sum(found.parts.values()) == pytest.approx(found.score, rel=1e-4, abs=1e-5)
-    assert found.score == pytest.approx(float(model.score(np.array([[h, r]]))[0, t]), rel=1e-4)
+    assert found.score == pytest.approx(float(model.scores(np.array([[h, r]]))[0, t]), rel=1e-4)
     assert found.known == "test"
     assert not found.paths
     assert "no path" not in found.text()
@@ -294,10 +303,10 @@ def test_threshold_makes_the_fewest_errors():
         assert right(best_threshold(true, false)) == best
 
 
-def test_corrupted_facts_are_unknown():
+def test_negative_facts_are_unknown():
     data = inverses()
     known = np.concatenate([data.train, data.valid, data.test])
-    false = corrupt(data.test, known, data.n_entities, np.random.default_rng(0))
+    false = negative_facts(data.test, known, data.n_entities, np.random.default_rng(0))
     stated = {tuple(row) for row in known.tolist()}
     assert not stated & {tuple(row) for row in false.tolist()}
     changed = (false != data.test).sum(1)
@@ -308,10 +317,10 @@ def test_corrupted_facts_are_unknown():
 def test_triple_classification(task):
     good, bad = made(epochs=60).fit(task), made(epochs=1, lr=1e-6).fit(task)
     result = good.evaluate("test")["triple_classification"]
-    assert result == classify_triples(good)
+    assert result == classify_triples(task.data, good.ranker())
     assert result["n"] == 2 * len(task.data.test)
     assert result["accuracy"] > 0.8
-    assert classify_triples(bad)["accuracy"] < result["accuracy"]
+    assert classify_triples(task.data, bad.ranker())["accuracy"] < result["accuracy"]
 
 
 # ---- trials ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from parsimony.link.embeddings.distance import RotatEScoring, TransEScoring
 from parsimony.link.embeddings.objective import Objective, Penalties
 from parsimony.link.embeddings.objective_torch import plain_loss
 from parsimony.link.embeddings.scoring import BilinearScoring
-from parsimony.link.embeddings.tables import Regulariser, Table, Team
+from parsimony.link.embeddings.tables import Regulariser, Table, ThreadPool
 
 COMPLEX = tuple(
     (i, k, j, s)
@@ -36,13 +36,13 @@ def facts(seed=0, n=25):
     return rng.integers(0, (N, R, N), (n, 3)).astype(np.int32)  # some are stated twice
 
 
-def objective(scoring, penalties=Penalties(), *, reciprocal=False, team=None, seed=0):  # noqa: B008
+def objective(scoring, penalties=Penalties(), *, reciprocal=False, pool=None, seed=0):  # noqa: B008
     rng = torch.Generator().manual_seed(seed)
     rows = 2 * R if reciprocal else R
     width = scoring.relation_width(D)
     entity = torch.randn(N, D, generator=rng, dtype=torch.float64)
     relation = torch.randn(rows, width, generator=rng, dtype=torch.float64)
-    return Objective(scoring, Table(entity), Table(relation), penalties, team)
+    return Objective(scoring, Table(entity), Table(relation), penalties, pool)
 
 
 def asked(grouped, which):
@@ -61,8 +61,8 @@ def test_values_and_gradients_are_those_of_the_plain_loss(name, reciprocal, comp
     scoring = SCORINGS[name]
     weight = 0.3 if isinstance(scoring, BilinearScoring) else 0.0
     penalties = Penalties(n3=0.02, l2=0.05, relation_weight=weight, dura=weight / 3)
-    team = Team(2) if compiled else None
-    ours = objective(scoring, penalties, reciprocal=reciprocal, team=team)
+    pool = ThreadPool(2) if compiled else None
+    ours = objective(scoring, penalties, reciprocal=reciprocal, pool=pool)
     grouped = GroupedQueries.of(facts(), N, R, reciprocal)
     which = np.arange(0, len(grouped), 2)
     found = ours.gradients(grouped.batch(which, 0))
@@ -80,9 +80,9 @@ def test_values_and_gradients_are_those_of_the_plain_loss(name, reciprocal, comp
 
 
 def test_single_precision_agrees():
-    double = objective(SCORINGS["complex"], team=Team(1))
+    double = objective(SCORINGS["complex"], pool=ThreadPool(1))
     tables = [Table(t.weight.float()) for t in (double.entity, double.relation)]
-    single = Objective(SCORINGS["complex"], *tables, Penalties(), Team(1))
+    single = Objective(SCORINGS["complex"], *tables, Penalties(), ThreadPool(1))
     batch = GroupedQueries.of(facts(), N, R, False).batch(np.arange(12), 0)
     exact, rounded = double.gradients(batch), single.gradients(batch)
     assert rounded.loss == pytest.approx(exact.loss, rel=1e-4)
@@ -140,7 +140,9 @@ def test_n3_pulls_along_the_gradient_of_the_cubed_norm(group):
         (0.1 * mentions * length.pow(3).sum(1)).sum().backward(retain_graph=True)
     torch.optim.Adagrad([theirs], lr=0.3).step()
     table, still = Table(x), torch.zeros_like(x)
-    table.update(still, torch.arange(3), mentions, 0.3, Regulariser(0.1, group=group), Team(1))
+    table.update(
+        still, torch.arange(3), mentions, 0.3, Regulariser(0.1, group=group), ThreadPool(1)
+    )
     torch.testing.assert_close(table.weight, theirs.detach())
 
 
@@ -165,7 +167,7 @@ def test_chunks_that_a_symbol_connects(name, entity, relation):
 @pytest.mark.parametrize("name", ["complex", "lopsided"])
 def test_a_step_with_joined_chunks_goes_down_the_plain_loss(name):
     scoring, penalties = SCORINGS[name], Penalties(n3=0.05, joined=True)
-    ours = objective(scoring, penalties, team=Team(1))
+    ours = objective(scoring, penalties, pool=ThreadPool(1))
     tables = [t.weight.clone().requires_grad_() for t in (ours.entity, ours.relation)]
     grouped = GroupedQueries.of(facts(), N, R, False)
     plain_loss(scoring, *tables, asked(grouped, range(len(grouped))), penalties).backward()
@@ -183,7 +185,9 @@ def test_adagrad_is_torchs_own():
         gradient = torch.full((2, 2), 0.1 * (step + 1), dtype=torch.float64)
         theirs.grad = gradient.clone()
         optimizer.step()
-        table.update(gradient, torch.arange(2), torch.ones(2).double(), 0.3, Regulariser(), Team(1))
+        table.update(
+            gradient, torch.arange(2), torch.ones(2).double(), 0.3, Regulariser(), ThreadPool(1)
+        )
     torch.testing.assert_close(table.weight, theirs.detach())
 
 
@@ -205,14 +209,16 @@ def test_sampled_candidates_give_the_partition_sum_on_average():
 
 
 def test_a_sample_of_everything_is_the_exact_loss():
-    ours = objective(SCORINGS["complex"], team=Team(1))
+    ours = objective(SCORINGS["complex"], pool=ThreadPool(1))
     grouped = GroupedQueries.of(facts(), N, R, False)
     sampled = grouped.batch(np.arange(6), 1000, np.random.default_rng(0))
     assert ours.gradients(sampled).loss == ours.gradients(grouped.batch(np.arange(6), 0)).loss
 
 
 def test_dropout_is_the_same_stream_and_keeps_the_mean():
-    ours = objective(SCORINGS["complex"], Penalties(dropout=0.4, input_dropout=0.2), team=Team(1))
+    ours = objective(
+        SCORINGS["complex"], Penalties(dropout=0.4, input_dropout=0.2), pool=ThreadPool(1)
+    )
     batch = GroupedQueries.of(facts(), N, R, False).batch(np.arange(10), 0)
     losses = [ours.gradients(batch, torch.Generator().manual_seed(s)).loss for s in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
@@ -225,7 +231,7 @@ def test_dropout_is_the_same_stream_and_keeps_the_mean():
 def test_dropped_numbers_have_no_gradient():
     """With dropout the gradient is that of the loss with the same mask: by differences."""
     penalties = Penalties(dropout=0.3, input_dropout=0.3, relation_weight=0.0)
-    ours = objective(SCORINGS["complex"], penalties, team=Team(1))
+    ours = objective(SCORINGS["complex"], penalties, pool=ThreadPool(1))
     batch = GroupedQueries.of(facts(), N, R, False).batch(np.arange(10), 0)
 
     def loss():

@@ -15,7 +15,7 @@ from parsimony.link.data import LinkData
 from parsimony.link.embeddings.distance import TransEScoring
 from parsimony.link.embeddings.ranking import PIECE, Ranker
 from parsimony.link.embeddings.scoring import BilinearScoring
-from parsimony.link.embeddings.tables import Team
+from parsimony.link.embeddings.tables import ThreadPool
 from parsimony.link.task import LinkTask
 from parsimony.run.progress import Progress
 
@@ -50,9 +50,9 @@ def test_counts_are_those_of_all_scores(scoring, block, threads):
     asked = ranker(scoring, entity, block=block)
     asked.relation.round_()
     queries = task().queries("test")
-    team = Team(threads)
-    ranks = asked.rank(queries, Progress(0, "", quiet=True), team)
-    team.close()
+    pool = ThreadPool(threads)
+    ranks = asked.rank(queries, Progress(0, "", quiet=True), pool)
+    pool.close()
     scores = np.concatenate(
         [part.numpy().T.copy() for _, part in asked.scores(queries.head, queries.relation)]
     )
@@ -86,10 +86,10 @@ def test_equal_entities_tie_wherever_they_stand(scoring, n_queries):
 
 def test_an_answer_whose_own_piece_rounds_otherwise_is_counted_again(monkeypatch):
     entity = np.random.default_rng(2).standard_normal((N, DIM), np.float32)
-    asked, queries, team = ranker(SCORINGS[0], entity), task().queries("test"), Team(1)
-    expected = asked.rank(queries, Progress(0, "", quiet=True), team)
+    asked, queries, pool = ranker(SCORINGS[0], entity), task().queries("test"), ThreadPool(1)
+    expected = asked.rank(queries, Progress(0, "", quiet=True), pool)
     right = Ranker._values
     monkeypatch.setattr(Ranker, "_values", lambda *given: right(*given) + np.float32(0.5))
-    found = asked.rank(queries, Progress(0, "", quiet=True), team)
+    found = asked.rank(queries, Progress(0, "", quiet=True), pool)
     np.testing.assert_array_equal(found.greater, expected.greater)
     np.testing.assert_array_equal(found.equal, expected.equal)

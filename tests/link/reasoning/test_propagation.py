@@ -1,4 +1,6 @@
-"""The fused propagation against plain torch with autograd and against methods/04 (b) by the letter.
+"""The fused propagation against plain torch with autograd and against the equations themselves.
+
+These are docs/methods/redgnn.md, eqs. 1–6, by the letter.
 
 ``dense_scores`` below is RED-GNN and AdaProp as the papers write them: one query, one edge at a
 time, dense arrays over the entities. It shares no code with the package but ``expand_reference``.
@@ -278,7 +280,7 @@ def test_collapse_computes_equal_states_once():
     assert rows == {False: 2 * 2 * 1001, True: 2 * 2}
 
 
-# ---- the published sizes (methods/04 b) ------------------------------------------------------
+# ---- the published sizes (docs/methods/redgnn.md, eq. 7) -----------------------------------------
 
 YAGO_REDGNN = {"dim": 48, "attention_dim": 5, "n_layers": 3}
 YAGO_ADAPROP = {"dim": 64, "attention_dim": 2, "n_layers": 8}

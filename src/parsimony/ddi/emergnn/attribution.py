@@ -4,9 +4,9 @@ With its ReLU masks held, the flow is a sum over walks u –r₁→ x –r₂→
 
     h³ = Σ M₃ W³ (ρ³_{r₃} ∘ M_y W² (ρ²_{r₂} ∘ M_x W¹ (ρ¹_{r₁} ∘ f_u)))
 
-so that a walk's part of the logit is exact, not a mean of attentions. Where
-log(1 + h) is read, the slope is log(1 + h) / h: the parts still add up to the logit. With biases
-the walks add up to what the flow has above its constant background, in the same masks.
+so that a walk's part of the logit is exact, not a mean of attentions (docs/methods/emergnn.md,
+eq. 12). Where log(1 + h) is read, the slope is log(1 + h) / h: the parts still add up to the logit.
+With biases the walks add up to what the flow has above its constant background, in the same masks.
 """
 
 from __future__ import annotations

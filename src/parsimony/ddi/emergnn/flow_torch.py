@@ -42,7 +42,7 @@ def plain_flow(
     w: Tensor,
     b: Tensor | None,
 ) -> Tensor:
-    """h_{u→v} (methods/05 A b).
+    """h_{u→v} (docs/methods/emergnn.md, eq. 4).
 
     Parameters
     ----------

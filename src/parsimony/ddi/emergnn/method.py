@@ -1,6 +1,6 @@
-"""EmerGNN: the interaction of two drugs from the paths between them.
+"""EmerGNN: the interaction of two drugs from the paths between them (docs/methods/emergnn.md).
 
-Zhang, Yao, Yue, Wu, Wang, Zheng, Liu, Chen: Emerging drug interaction prediction enabled by a
+Zhang et al.: Emerging drug interaction prediction enabled by a
 flow-based graph neural network with biomedical network, Nature Computational Science 2023.
 
 ``form="published"`` is the paper's model. ``form="extended"``, the default, keeps its flow and adds

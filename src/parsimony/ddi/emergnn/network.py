@@ -4,9 +4,9 @@
     α^ℓ = σ(A₂ ReLU(A₁ [f_u; f_v] + a₁) + a₂)       five units between
     logits = W_r [h_{v→u}; h_{u→v}] + b             in S0 [f_u; f_v; h_{v→u}; h_{u→v}]
 
-(EmerGNN, eqs. 1 to 4). Beyond the paper, each by itself: h through log(1 + h), since sums over hubs
-reach 10³; dropout of fingerprint bits and of h; a network over both fingerprints, and the log label
-scores of similar drugs, added to the logits.
+(docs/methods/emergnn.md, eqs. 2, 3, 5, 6). Beyond the paper, each by itself: h through log(1 + h),
+since sums over hubs reach 10³; dropout of fingerprint bits and of h; a network over both
+fingerprints, and the log label scores of similar drugs, added to the logits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Method "walks": sparse logistic regression on typed walk counts between two drugs.
 
-The symbolic variant of EmerGNN (methods/05 h): what the flow weighs by a network, every signature
-(r₁, r₂, r₃) of the walks from the first drug to the second, here has a weight a type, most of them
-zero. Counts enter as log(1 + n).
+The symbolic variant of EmerGNN (docs/methods/metapaths.md, eqs. 1–5): what the flow weighs by a
+network, every signature (r₁, r₂, r₃) of the walks from the first drug to the second, here has a
+weight a type, most of them zero. Counts enter as log(1 + n).
 
 A signature with just one interaction also *votes*: walks whose interaction is of type t speak for
 type t, with one weight for all types. "#Drug1 –type t→ ? –alike– #Drug2" is what similar drugs do.

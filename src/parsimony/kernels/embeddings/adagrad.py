@@ -1,6 +1,6 @@
 """Adagrad over rows of a table: one pass with the regularisers and the projection.
 
-N3 is the cubed 3-norm (Lacroix et al., ICML 2018, eq. 8), weighted like L2 by how often a batch
+N3 is the cubed 3-norm (docs/methods/embeddings.md, eq. 8), weighted like L2 by how often a batch
 mentions a row; the projection keeps rows in a ball (AutoSF). The norm is over numbers or over the
 lengths of several together: a row is cut into as many chunks as ``group`` has entries, and the
 numbers at the same place of chunks of one group share a length, as the real and the imaginary part

@@ -3,9 +3,9 @@
     h⁰_x = f_u if x = u else 0,   ρ^ℓ_r = α^ℓ_r e^ℓ_r
     h^ℓ_x = ReLU( W^ℓ Σ_{(s,r)→x} ω_{xr} ρ^ℓ_r ∘ h^{ℓ−1}_s + b^ℓ ),   h_{u→v} = h³_v
 
-(methods/05 A b; Nature Computational Science 2023), ω = 1 or a normalisation by in-degree. Exact
-with and without bias (H1). With c = ReLU(b¹), Δ_σ the excess over c of the state of signature σ,
-and C the sparse matrix of :func:`parsimony.kernels.emergnn.paths.merged`,
+(docs/methods/emergnn.md, eq. 4), ω = 1 or a normalisation by in-degree. Exact
+with and without bias (eqs. 9–11). With c = ReLU(b¹), Δ_σ the excess over c of the state of
+signature σ, and C the sparse matrix of :func:`parsimony.kernels.emergnn.paths.merged`,
 
     M_{(σ,r)} = ρ²_r ∘ Δ_σ (c itself is one more signature),   h²_x = ReLU( C_x (M W²ᵀ) + b² )
     h³_v = ReLU( W³ Σ_τ κ_τ ∘ S_τ + b³ ),   S_τ = Σ_{x of signature τ} h²_x,  κ_τ = Σ_{r∈τ} ω ρ³_r

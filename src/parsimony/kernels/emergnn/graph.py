@@ -1,12 +1,13 @@
 """The message graph of drug pairs: static edges, of which a bitmap says what an epoch sees.
 
-Message relations (methods/05 A b): an interaction of type t is t, a background relation k is D + k,
-the inverse of r is r + R with R = D + K, the identity is 2R. Every fact (h, r, t) is an edge h → t
-of r and an edge t → h of r + R; every entity has an identity edge to itself. Duplicates are summed.
+Message relations (docs/methods/emergnn.md, eq. 1): an interaction of type t is t, a background
+relation k is D + k, the inverse of r is r + R with R = D + K, the identity is 2R. Every fact (h,
+r, t) is an edge h → t of r and an edge t → h of r + R; every entity has an identity edge to itself.
+Duplicates are summed.
 
 As every edge has its inverse, the in-edges of x are its out-edges read backwards: one adjacency,
 sorted by (source, neighbour, relation), serves both. Emergence is simulated by a bitmap over the
-interactions; the edges are never sorted again (methods/05 H4).
+interactions; the edges are never sorted again.
 """
 
 from __future__ import annotations

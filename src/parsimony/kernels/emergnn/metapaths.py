@@ -1,4 +1,4 @@
-"""Typed walks of length ≤ 3 between two drugs, counted by signature (methods/05 H2).
+"""Typed walks of length ≤ 3 between two drugs, counted by signature (docs/methods/metapaths.md).
 
 A walk u –r₁→ x –r₂→ y –r₃→ v does not come back to u and reaches v last; shorter ones are padded
 with the identity: (r₁, I, I) and (r₁, I, r₃). A *signature* is the triple of the relations'

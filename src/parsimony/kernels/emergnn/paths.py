@@ -4,7 +4,7 @@ Between the drugs a and b stand the neighbours N(a), those N(b), and the middle 
 N(b); the identity edges make shorter paths paths of length 3. Two neighbours of a with the same
 multiset of relations from a (their *signature*) have the same state after layer 1, so that layer 2
 needs only how often a signature's nodes send by a relation: a *column* (signature, relation)
-(methods/05 H1, H2). Nothing here depends on parameters.
+(docs/methods/emergnn.md, eqs. 9–11). Nothing here depends on parameters.
 
 Both directions share the middle edges. They are looked for from the side where fewer edges have
 to be looked at.
@@ -159,7 +159,8 @@ def merged(  # type: ignore[no-untyped-def]
         group the signature of every source, of n_groups
         rows (n_rows,) the nodes that receive
         constant: whether the background state, signature number n_groups, sends too; it does by
-        every edge that enters a row (methods/05 H1: its excess over it is what a source sends)
+        every edge that enters a row (docs/methods/emergnn.md, eq. 10: its excess over it is what a
+        source sends)
         like (0,) an array of the precision wanted
     OUT ptr (n_rows + 1,) column, weight (n_entries,)
         state, kind (n_columns,) signature and relation of a column

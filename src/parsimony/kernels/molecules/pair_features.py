@@ -1,7 +1,7 @@
 """Features exp(−|x_i − y_j|) of listed pairs, in one pass, with their gradients.
 
 PAR and PACIA read the relation of two molecules from the elementwise feature exp(−|x_i − y_j|)
-(PAR, NeurIPS 2021, eq. 7). It is symmetric, so only listed pairs are made: no n × n × d tensor,
+(docs/methods/par.md, eq. 3). It is symmetric, so only listed pairs are made: no n × n × d tensor,
 and no gathered copies of x and y.
 """
 

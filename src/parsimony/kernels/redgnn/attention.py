@@ -3,10 +3,10 @@
     α_e = σ( w · ReLU(a_s + p_r) + b ),   a_s = W_s h_s + W_q e_q + b_q,   p_r = W_r e_r
     m_i = Σ_{e = (s, r) → i} α_e (h_s + e_r)
 
-(methods/04 b; RED-GNN, WWW 2022, eq. 5). The projections a and p are made once a row and once a
-relation, so that an edge costs a few additions instead of three matrix products. No (edges × dim)
-array is written; of the forward pass only α, one number an edge, is kept, and the backward pass
-recomputes the rest.
+(docs/methods/redgnn.md, eqs. 2, 3; RED-GNN, WWW 2022, eq. 5). The projections a and p are made once
+a row and once a relation, so that an edge costs a few additions instead of three matrix products.
+No (edges × dim) array is written; of the forward pass only α, one number an edge, is kept, and the
+backward pass recomputes the rest.
 
 The inner loops have constant length: one compiled specialisation a pair (dim, attention_dim).
 """

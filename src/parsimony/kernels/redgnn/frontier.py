@@ -1,10 +1,10 @@
 """Frontier expansion of a relational digraph, with equal states collapsed.
 
-One step of RED-GNN's r-digraph (methods/04 b): V^ℓ = V^{ℓ-1} ∪ targets of all active out-edges.
-The state of a node at step ℓ is a function of the query relation and of the multiset
-{(state of s, r) : (s, r, o) an edge of step ℓ}; the identity edge (o, id, o) puts o's own previous
-state into that multiset. So nodes with equal multisets have equal states, at every step and
-across the queries of a batch that ask the same relation: they form one *row*, computed once.
+One step of RED-GNN's r-digraph (docs/methods/redgnn.md, eq. 1): V^ℓ = V^{ℓ-1} ∪ targets of all
+active out-edges. The state of a node at step ℓ is a function of the query relation and of the
+multiset {(state of s, r) : (s, r, o) an edge of step ℓ}; the identity edge (o, id, o) puts o's own
+previous state into that multiset. So nodes with equal multisets have equal states, at every step
+and across the queries of a batch that ask the same relation: they form one *row*, computed once.
 
 Multisets are compared by a 64-bit sum of mixed (row, relation) keys: with n nodes a step the
 probability that any two different ones collide is below n² / 2^65 (n = 10⁶: 3e-8).

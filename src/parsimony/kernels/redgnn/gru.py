@@ -3,7 +3,7 @@
     r = σ(x_r + y_r)   z = σ(x_z + y_z)   n = tanh(x_n + r y_n)   h' = (1 − z) n + z h
 
 with x = W_ih ĥ + b_ih and y = W_hh h + b_hh. A row that was just reached has h = 0: then y = b_hh,
-and the product W_hh h is not made (design.md §7.3). Such rows stand last.
+and the product W_hh h is not made (docs/methods/redgnn.md, eq. 5). Such rows stand last.
 
 Rows go in blocks so small that their gates stay in the cache between product and gate. What is
 kept for the backward pass is (r, z, n) and y_n; x, y and the gradients of the gates live a block.

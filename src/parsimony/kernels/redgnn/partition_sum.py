@@ -2,9 +2,10 @@
 
     L = Σ_(u,q,v) [ −f(u,q,v) + log Σ_{v'} e^{f(u,q,v')} ]
 
-(methods/04 c). Unreached entities score 0: they add N − |V^L| to the partition sum and carry no
-gradient, so nothing of size N is made. The other known answers of a query can be left out of the
-sum (methods/04 h11): a model is then not asked to rank one truth above another.
+(docs/methods/redgnn.md, eqs. 8, 9). Unreached entities score 0: they add N − |V^L| to the partition
+sum and carry no gradient, so nothing of size N is made. The other known answers of a query can be
+left out of the sum (docs/methods/redgnn.md, eq. 10): a model is then not asked to rank one truth
+above another.
 """
 
 from __future__ import annotations

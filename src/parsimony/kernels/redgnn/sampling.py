@@ -1,7 +1,7 @@
 """AdaProp's top-K over the nodes that a step has newly reached.
 
 Every node kept before stays; among a query's new nodes the K with the largest logits stay
-(methods/04 b, AdaProp §4.2). In training Gumbel noise is added to the logits (τ = 1). The
+(docs/methods/adaprop.md, eqs. 1–4). In training Gumbel noise is added to the logits (τ = 1). The
 straight-through factor (1 − stopgrad(p) + p), p = softmax over the new nodes, is 1 in value; its
 gradient reaches the sampler through ``top_k_backward``.
 """

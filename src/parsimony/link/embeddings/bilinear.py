@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from pydantic import Field, field_validator
 
-from parsimony import base
+from parsimony.base import Parameters, constructor
 from parsimony.knowledge.symbol import Symbol, check_dimension
 from parsimony.link.embeddings.estimator import EmbeddingEstimator, EmbeddingParameters
 from parsimony.link.embeddings.scoring import BilinearScoring
 
 
 class NamedParameters(EmbeddingParameters):
-    """Parameters of a bilinear model with a symbol of its own."""
+    """Parameters of a bilinear model with a fixed symbol."""
 
     dim: int = Field(
-        128, ge=4, le=4096, description="numbers of an entity (d), a multiple of 4, 4 … 4096"
+        128, ge=4, le=4096, description="numbers per entity (d), a multiple of 4, 4 … 4096"
     )
     relation_weight: float = Field(
         0.0, ge=0, description="weight of predicting the relation of every fact, ≥ 0"
@@ -49,10 +49,12 @@ class BilinearParameters(NamedParameters):
         return next(names, str(symbol))
 
 
-class BilinearEstimator(EmbeddingEstimator):
+P = TypeVar("P", bound=NamedParameters)
+
+
+class BilinearEstimator(EmbeddingEstimator[P]):
     """f(h, r, t) = Σ ±⟨h_i, r_k, t_j⟩ over the blocks of a symbol."""
 
-    Parameters: ClassVar[type[base.Parameters]] = NamedParameters
     named: ClassVar[str] = ""
     PARTS_NOTE: ClassVar[str] = (
         "Blocks of the symbol, which add up to the score: ⟨h1, r2, t3⟩ multiplies the first "
@@ -62,12 +64,12 @@ class BilinearEstimator(EmbeddingEstimator):
     @property
     def symbol_(self) -> Symbol:
         """The block structure."""
-        return Symbol.parse(getattr(self.resolved_, "symbol", self.named))
+        return Symbol.parse(self.named)
 
     def _scoring(self) -> BilinearScoring:
         return BilinearScoring(self.symbol_.blocks)
 
-    def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Symbol]:
+    def knowledge(self, top: int = 100, *, quiet: bool = True) -> list[Symbol]:
         """Return the symbol, alone in a list."""
         self._require_fitted()
         return [self.symbol_][:top]
@@ -88,36 +90,55 @@ class BilinearEstimator(EmbeddingEstimator):
         return dict(sorted(found.items(), key=lambda item: -abs(item[1])))
 
 
-class Bilinear(BilinearEstimator):
+class Bilinear(BilinearEstimator[BilinearParameters]):
     """Embeddings scored by any symbol: a name, or the matrix of its blocks."""
 
     method: ClassVar[str] = "bilinear"
-    Parameters: ClassVar[type[base.Parameters]] = BilinearParameters
+    paper: ClassVar[str] = "Zhang et al., AutoBLM, TPAMI 2022"
+    Parameters: ClassVar[type[Parameters]] = BilinearParameters
+    __init__ = constructor(BilinearParameters)
+
+    @property
+    def symbol_(self) -> Symbol:
+        """The block structure."""
+        return Symbol.parse(self.resolved_.symbol)
 
 
-class DistMult(BilinearEstimator):
-    """Yang et al., ICLR 2015: ⟨h, r, t⟩."""
+class DistMult(BilinearEstimator[NamedParameters]):
+    """⟨h, r, t⟩: every relation is symmetric."""
 
     method: ClassVar[str] = "distmult"
+    paper: ClassVar[str] = "Yang et al., ICLR 2015"
     named: ClassVar[str] = "DistMult"
+    Parameters: ClassVar[type[Parameters]] = NamedParameters
+    __init__ = constructor(NamedParameters)
 
 
-class ComplEx(BilinearEstimator):
-    """Trouillon et al., ICML 2016: Re⟨h, r, t̄⟩ over d / 2 complex numbers."""
+class ComplEx(BilinearEstimator[NamedParameters]):
+    """Re⟨h, r, t̄⟩ over d / 2 complex numbers."""
 
     method: ClassVar[str] = "complex"
+    paper: ClassVar[str] = "Trouillon et al., ICML 2016"
     named: ClassVar[str] = "ComplEx"
+    Parameters: ClassVar[type[Parameters]] = NamedParameters
+    __init__ = constructor(NamedParameters)
 
 
-class SimplE(BilinearEstimator):
-    """Kazemi and Poole, NeurIPS 2018: an entity has a vector as head and one as tail."""
+class SimplE(BilinearEstimator[NamedParameters]):
+    """⟨h, r, t⟩ where an entity has one vector as head and another as tail."""
 
     method: ClassVar[str] = "simple"
+    paper: ClassVar[str] = "Kazemi and Poole, NeurIPS 2018"
     named: ClassVar[str] = "SimplE"
+    Parameters: ClassVar[type[Parameters]] = NamedParameters
+    __init__ = constructor(NamedParameters)
 
 
-class Analogy(BilinearEstimator):
-    """Liu et al., ICML 2017: half DistMult, half ComplEx."""
+class Analogy(BilinearEstimator[NamedParameters]):
+    """Half DistMult, half ComplEx."""
 
     method: ClassVar[str] = "analogy"
+    paper: ClassVar[str] = "Liu et al., ICML 2017"
     named: ClassVar[str] = "Analogy"
+    Parameters: ClassVar[type[Parameters]] = NamedParameters
+    __init__ = constructor(NamedParameters)

@@ -17,7 +17,7 @@ from torch import Tensor
 from parsimony.kernels.embeddings.softmax import softmax_residual
 from parsimony.link.embeddings.batches import Batch
 from parsimony.link.embeddings.scoring import BilinearScoring, Scoring
-from parsimony.link.embeddings.tables import Regulariser, Table, Team
+from parsimony.link.embeddings.tables import Regulariser, Table, ThreadPool
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Objective:
         The tables, updated in place.
     penalties
         Regularisers and dropout.
-    team
+    pool
         Threads of the compiled kernels; None runs the same formulas by torch's own operations, on
         any device.
     """
@@ -96,10 +96,10 @@ class Objective:
         entity: Table,
         relation: Table,
         penalties: Penalties,
-        team: Team | None,
+        pool: ThreadPool | None,
     ) -> None:
         self.scoring, self.entity, self.relation = scoring, entity, relation
-        self.penalties, self.team = penalties, team
+        self.penalties, self.pool = penalties, pool
         self.buffers = Buffers(entity.weight)
         self.flops = 0.0
         self._all = torch.arange(len(relation.weight), device=relation.weight.device)
@@ -111,11 +111,11 @@ class Objective:
         of_entity, of_relation = self.scoring.groups() if p.joined else ((0,), (0,))
         self.entity.update(
             found.entity, row, found.entity_mentions, lr,
-            Regulariser(p.n3, p.l2, float(p.unit_ball), of_entity), self.team,
+            Regulariser(p.n3, p.l2, float(p.unit_ball), of_entity), self.pool,
         )  # fmt: skip
         self.relation.update(
             found.relation, self._all, found.relation_mentions, lr,
-            Regulariser(p.n3, p.l2, group=of_relation), self.team,
+            Regulariser(p.n3, p.l2, group=of_relation), self.pool,
         )  # fmt: skip
         return found.loss
 
@@ -187,7 +187,7 @@ class Objective:
 
     def _residual(self, scores: Tensor, batch: Batch) -> tuple[float, Tensor]:
         """Loss, and the scores' gradient in place up to the factor (n,) returned with it."""
-        if self.team is None:
+        if self.pool is None:
             return residual_plain(
                 scores, self._on(batch.bias), self._on(batch.count), self._on(batch.answer)
             )
@@ -195,7 +195,7 @@ class Objective:
         bias = batch.bias.astype(array.dtype, copy=False)
         partial, highest = np.empty(n, array.dtype), np.empty(n, array.dtype)
         total, loss = np.empty(n), np.empty(n)
-        self.team.share(
+        self.pool.run(
             softmax_residual, n, (array, bias, batch.ptr, batch.answer),
             (partial, highest, total, loss),
         )  # fmt: skip

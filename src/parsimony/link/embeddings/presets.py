@@ -12,22 +12,23 @@ from typing import Any
 _BILINEAR: dict[str, dict[str, Any]] = {
     "umls": {
         "dim": 64, "lr": 0.4, "decay": 0.97, "batch": 256, "n3": 0.0, "dropout": 0.0,
-        "input_dropout": 0.1, "epochs": 100, "every": 2,
+        "input_dropout": 0.1, "epochs": 100, "validate_every": 2,
     },
     "nations": {
         "dim": 64, "lr": 0.1, "decay": 0.97, "batch": 256, "n3": 0.001, "dropout": 0.2,
-        "input_dropout": 0.3, "reciprocal": True, "epochs": 120, "every": 2, "patience": 30,
+        "input_dropout": 0.3, "reciprocal": True, "epochs": 120, "validate_every": 2,
+        "patience": 30,
     },
     "family": {"dim": 128, "lr": 0.1, "decay": 0.97, "n3": 0.01, "dropout": 0.0, "epochs": 60},
     "wn18rr": {
         "dim": 256, "lr": 0.5, "decay": 0.94, "batch": 128, "negatives": 2048, "n3": 0.0,
-        "dura": 0.2, "average": 0.8, "dropout": 0.0, "input_dropout": 0.2, "reciprocal": True,
-        "epochs": 48, "every": 3, "patience": 12,
+        "dura": 0.2, "ema_decay": 0.8, "dropout": 0.0, "input_dropout": 0.2, "reciprocal": True,
+        "epochs": 48, "validate_every": 3, "patience": 12,
     },
     "fb15k-237": {
         "dim": 512, "lr": 0.15, "decay": 0.955, "batch": 512, "negatives": 2048, "n3": 0.0,
-        "dura": 0.05, "average": 0.8, "dropout": 0.0, "input_dropout": 0.2, "reciprocal": True,
-        "epochs": 42, "every": 3, "patience": 12,
+        "dura": 0.05, "ema_decay": 0.8, "dropout": 0.0, "input_dropout": 0.2, "reciprocal": True,
+        "epochs": 42, "validate_every": 3, "patience": 12,
     },
 }  # fmt: skip
 _DISTANCE: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from torch import Tensor
 from parsimony.kernels.ranking import higher_counts, leave_out
 from parsimony.link.embeddings.objective import Buffers
 from parsimony.link.embeddings.scoring import Scoring
-from parsimony.link.embeddings.tables import Team
+from parsimony.link.embeddings.tables import ThreadPool
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.progress import Progress
@@ -92,7 +92,7 @@ class Ranker:
                 self.scoring.compare(self.entity[low:high], query, out[low:high])
             yield part, out
 
-    def rank(self, queries: QuerySet, progress: Progress, team: Team) -> Ranks:
+    def rank(self, queries: QuerySet, progress: Progress, pool: ThreadPool) -> Ranks:
         """Filtered rank counts of all answers of a query set."""
         shards = []
         for part in self._blocks(len(queries)):
@@ -106,7 +106,7 @@ class Ranker:
                 self.queries(queries.head[part], queries.relation[part]),
                 query[order], len(count) if count.all() else 0,
                 queries.answer[answer_ptr[0] : answer_ptr[-1]][order],
-                known_ptr - known_ptr[0], queries.known[known_ptr[0] : known_ptr[-1]], team,
+                known_ptr - known_ptr[0], queries.known[known_ptr[0] : known_ptr[-1]], pool,
             )  # fmt: skip
             back = np.argsort(order)
             relation = np.repeat(queries.relation[part], count)
@@ -137,7 +137,7 @@ class Ranker:
         answer: IntArray,
         known_ptr: IntArray,
         known: IntArray,
-        team: Team,
+        pool: ThreadPool,
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Rank counts of a block's answers; see :func:`higher_counts` and :func:`leave_out`.
 
@@ -159,13 +159,13 @@ class Ranker:
                 pairwise(self._pieces), pairwise(cuts), strict=True
             ):
                 scores = self._compare(self.entity[low:high], vectors)
-                team.share(higher_counts, n, (scores, query, first, value), (greater, equal))
+                pool.run(higher_counts, n, (scores, query, first, value), (greater, equal))
                 here = by_piece[start:stop]
                 score[here] = scores[entity[here] - low, column[here]]
             if np.array_equal(score[:n], value, equal_nan=True):
                 break
             value = score[:n].copy()
-        team.share(
+        pool.run(
             leave_out, n, (query, answer, value, known_ptr, known, score[n:]), (greater, equal)
         )
         return greater, equal

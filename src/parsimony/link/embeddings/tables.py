@@ -16,14 +16,14 @@ from torch import Tensor
 from parsimony.kernels.embeddings.adagrad import EPSILON, adagrad_rows
 
 
-class Team:
-    """Threads that share out the rows or columns of a kernel; torch uses as many itself."""
+class ThreadPool:
+    """Threads that each compute some rows or columns of a kernel; torch uses as many itself."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
-    def share(
+    def run(
         self,
         kernel: Callable[..., Any],
         size: int,
@@ -85,10 +85,10 @@ class Table:
         mentions: Tensor,
         lr: float,
         regulariser: Regulariser,
-        team: Team | None,
+        pool: ThreadPool | None,
     ) -> None:
-        """Apply one Adagrad step to distinct rows; without a team by torch's own operations."""
-        if team is None:
+        """Apply one Adagrad step to distinct rows; without a pool by torch's own operations."""
+        if pool is None:
             self._update_plain(gradient, row, mentions, lr, regulariser)
             return
         weight, state = self.weight.numpy(), self.state.numpy()
@@ -96,7 +96,7 @@ class Table:
         # In the table's own precision, so that the kernel's loop stays in it.
         numbers = [weight.dtype.type(x) for x in (lr, regulariser.n3, regulariser.l2,
                                                   regulariser.radius)]  # fmt: skip
-        team.share(adagrad_rows, len(row), (*arrays, *numbers, np.array(regulariser.group)))
+        pool.run(adagrad_rows, len(row), (*arrays, *numbers, np.array(regulariser.group)))
 
     def _update_plain(
         self, gradient: Tensor, row: Tensor, mentions: Tensor, lr: float, regulariser: Regulariser

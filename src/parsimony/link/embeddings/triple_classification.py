@@ -1,42 +1,39 @@
-"""Triple classification: is a fact true? A threshold a relation, chosen on validation.
+"""Triple classification: is a fact true? One threshold per relation, chosen on validation.
 
-Every fact is set beside a corrupted one: its head or its tail, by a coin, is replaced by an entity
-that makes no known fact (Socher et al., NIPS 2013, section 5.2).
+Every fact is paired with a negative one: its head or its tail, with equal probability, is replaced
+by an entity that makes no known fact (Socher et al., NIPS 2013, section 5.2).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from parsimony.link.data import LinkData
+from parsimony.link.embeddings.ranking import Ranker
 from parsimony.run.seeds import rng
-
-if TYPE_CHECKING:
-    from parsimony.link.embeddings.estimator import EmbeddingEstimator
 
 IntArray = npt.NDArray[np.int32]
 
 
-def fact_scores(estimator: EmbeddingEstimator, triples: IntArray) -> npt.NDArray[np.float32]:
+def fact_scores(ranker: Ranker, triples: IntArray) -> npt.NDArray[np.float32]:
     """Scores (n,) of facts (n, 3); with reciprocal relations the mean of both directions."""
     h, r, t = triples.T
-    ranker = estimator.ranker()
-    entity = torch.from_numpy(estimator.entity_)
 
-    def asked(given: IntArray, relation: IntArray, answer: IntArray) -> torch.Tensor:
-        rows = entity[torch.from_numpy(answer.astype(np.int64))]
-        return estimator.scoring_.pairwise(ranker.queries(given, relation), rows)
+    def score(given: IntArray, relation: IntArray, answer: IntArray) -> torch.Tensor:
+        rows = ranker.entity[torch.from_numpy(answer.astype(np.int64))]
+        return ranker.scoring.pairwise(ranker.queries(given, relation), rows)
 
-    scores = asked(h, r, t)
-    if estimator.resolved_.reciprocal:
-        scores = (scores + asked(t, r + estimator.task_.n_relations, h)) / 2
+    scores = score(h, r, t)
+    if ranker.reciprocal:
+        scores = (scores + score(t, r + ranker.n_relations, h)) / 2
     return np.asarray(scores.numpy())
 
 
-def corrupt(
+def negative_facts(
     triples: IntArray, known: IntArray, n_entities: int, generator: np.random.Generator
 ) -> IntArray:
     """Replace one end of every fact so that no known fact results; tried 100 times at most."""
@@ -47,16 +44,16 @@ def corrupt(
         return keys
 
     true = np.unique(key(known))
-    corrupted = triples.copy()
+    negative = triples.copy()
     open_ = np.arange(len(triples))
     for _ in range(100):
         end = generator.integers(0, 2, len(open_)) * 2
-        corrupted[open_] = triples[open_]
-        corrupted[open_, end] = generator.integers(0, n_entities, len(open_))
-        open_ = open_[np.isin(key(corrupted[open_]), true)]
+        negative[open_] = triples[open_]
+        negative[open_, end] = generator.integers(0, n_entities, len(open_))
+        open_ = open_[np.isin(key(negative[open_]), true)]
         if not len(open_):
             break
-    return corrupted
+    return negative
 
 
 def best_threshold(true: npt.NDArray[Any], false: npt.NDArray[Any]) -> float:
@@ -70,24 +67,23 @@ def best_threshold(true: npt.NDArray[Any], false: npt.NDArray[Any]) -> float:
     return float(scores[order][ends[best]]) if right[best] > 0 else np.inf
 
 
-def classify_triples(estimator: EmbeddingEstimator, *, seed: int = 0) -> dict[str, Any]:
-    """Accuracy on test facts and as many corrupted ones.
+def classify_triples(data: LinkData, ranker: Ranker, *, seed: int = 0) -> dict[str, Any]:
+    """Accuracy on test facts and as many negative ones.
 
-    Relations that validation does not have take the threshold of all of them.
+    Relations without validation facts take the threshold of all validation facts together.
 
     Returns
     -------
     dict
-        ``accuracy, n``: the share called rightly, and of how many.
+        ``accuracy, n``: the fraction classified correctly, and of how many.
     """
-    data = estimator.task_.data
     known = np.concatenate([data.train, data.valid, data.test])
     generator = rng(seed, "corruption")
     scored = {}
     for split in ("valid", "test"):
         facts = data.triples(split)
-        false = corrupt(facts, known, data.n_entities, generator)
-        scored[split] = facts[:, 1], fact_scores(estimator, facts), fact_scores(estimator, false)
+        false = negative_facts(facts, known, data.n_entities, generator)
+        scored[split] = facts[:, 1], fact_scores(ranker, facts), fact_scores(ranker, false)
     relation, true, false_ = scored["valid"]
     threshold = np.full(data.n_relations, best_threshold(true, false_))
     for r in np.unique(relation):

@@ -1,7 +1,7 @@
-"""AdaProp: RED-GNN with a learned sampler of newly reached nodes (KDD 2023; methods/04 b).
+"""AdaProp: RED-GNN with a learned sampler of newly reached nodes (docs/methods/adaprop.md).
 
 What differs from the released code, and why: the inductive sampler gets its straight-through
-gradient (there it had none, methods/04 g4); no N-vectors a layer, the top-K is over new nodes
+gradient (there it had none); no N-vectors a layer, the top-K is over new nodes
 alone; a step without new nodes is no error. Nodes with equal states share one row, so their
 straight-through factors share one gradient, the mean over the kept ones.
 """

@@ -3,7 +3,7 @@
     z_o = w_s · ĥ_o,   p = softmax(z + Gumbel noise) over the new nodes,   the K largest stay
     ĥ_o ← ĥ_o (1 − stopgrad(p_o) + p_o)
 
-(methods/04 b; AdaProp, KDD 2023, §4.2). The factor is 1 in value; its gradient is the sampler's.
+(docs/methods/adaprop.md, eqs. 1–4). The factor is 1 in value; its gradient is the sampler's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hyper-parameters of RED-GNN and AdaProp for the registered datasets (methods/04 d).
+"""Hyper-parameters of RED-GNN and AdaProp for the registered datasets (docs/methods/redgnn.md).
 
 Where ours differ from the published ones, they stand in a table of their own. Presets apply to
 registered names only; every other graph gets the defaults.

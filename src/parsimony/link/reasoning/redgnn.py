@@ -1,4 +1,4 @@
-"""RED-GNN: reasoning with relational digraphs (WWW 2022; methods/04 b).
+"""RED-GNN: reasoning with relational digraphs (docs/methods/redgnn.md).
 
 What differs from the released code, and why: unreached entities and the partition sum are handled
 in closed form (exact); a NaN stops the training instead of being replaced by a random number;
@@ -20,7 +20,7 @@ from parsimony.link.reasoning.reasoner import Reasoner
 
 
 class ReasonerParameters(base.Parameters):
-    """Parameters that RED-GNN and AdaProp share; symbols of methods/04 in brackets."""
+    """Parameters that RED-GNN and AdaProp share; symbols of docs/methods/redgnn.md in brackets."""
 
     dim: int = Field(48, ge=1, le=512, description="state dimension (d), 1 … 512")
     attention_dim: int = Field(5, ge=1, le=256, description="attention dimension (a), 1 … 256")

@@ -19,7 +19,7 @@ def layout(
     n_relations: int, dim: int, attention_dim: int, n_layers: int, *, sampler: bool,
     relative: bool = False,
 ) -> dict[str, tuple[int, ...]]:
-    """Name → shape of every parameter (methods/04 b).
+    """Name → shape of every parameter (docs/methods/redgnn.md, eq. 7).
 
     L [(2R+1) d + 3 d a + 2 a + 1 + d²] + 6 d² + 6 d + d weights, and L d more with AdaProp's
     sampler, and 2 L d more where edges of the asked relation have vectors of their own.

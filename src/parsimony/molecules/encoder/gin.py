@@ -4,10 +4,10 @@
     m_i = h_i + Σ_{j ∈ N(i)} h_j + Σ_b E_b            bonds of i, a self-loop among them
     h_i ← ReLU(BN(W₂ ReLU(W₁ m_i + b₁) + b₂))          no ReLU after the last layer
 
-(K. Xu et al., ICLR 2019; with bond embeddings W. Hu et al., ICLR 2020.) A molecule is the mean of
-its atoms. The sum of bond embeddings is one product: counts over the 9 bond ids times their table,
-the same numbers as gathered embeddings. In evaluation BatchNorm uses running statistics, so no
-molecule's embedding depends on those beside it, and atoms that look alike are computed once
+(docs/methods/encoder.md, eqs. 1–4.) A molecule is the mean of its atoms. The sum of bond embeddings
+is one product: counts over the 9 bond ids times their table, the same numbers as gathered
+embeddings. In evaluation BatchNorm uses running statistics, so no molecule's embedding depends on
+those beside it, and atoms that look alike are computed once
 (:mod:`parsimony.molecules.encoder.atom_classes`).
 """
 

@@ -1,4 +1,4 @@
-"""PACIA: parameter-efficient adaptation by a hypernetwork (S. Wu et al., IJCAI 2024).
+"""PACIA: parameter-efficient adaptation by a hypernetwork (docs/methods/pacia.md).
 
 One forward pass, no inner step, adapts at two levels.
 
@@ -8,16 +8,15 @@ By default it is done after the last one (``modulated=1``): there it commutes wi
 atoms, exactly, so that embeddings computed once serve every task.
 
 *Query.* After each layer of the relation graph (:mod:`parsimony.molecules.meta.relation_graph`)
-an adaptive classifier makes its weights of the class prototypes, and a controller says how far
-the query should
-go: π = softmax(p₁ … p_L).
+an adaptive classifier makes its weights of the class prototypes, and a controller says how far the
+query should go: π = softmax(p₁ … p_L).
 
 Changed from the published code, on purpose: one trunk of the hypernetwork serves all layers and
 both w and b (the layer is an input), which are a tenth of its parameters; the answer is the
-expectation Σ_l π_l logit_l in training and in test, where the code trains the mixture of losses
-and tests the arg max; supports and queries are normalised by running statistics; the state that
-validation chose is tested. A molecule's input is its modulated embedding and its profile, and
-what is expected of it in any task, f₀, is added to the answer.
+expectation Σ_l π_l logit_l, where the released code takes the arg max; supports and queries are
+normalised by running statistics; the state that validation chose is tested. A molecule's input is
+its modulated embedding and its profile, and what is expected of it in any task, f₀, is added to the
+answer.
 """
 
 from __future__ import annotations
@@ -208,7 +207,7 @@ class PACIANetwork(MetaNetwork):
         return found
 
     def loss(self, episodes: Episodes) -> Tensor:
-        """Cross-entropy of the expected logit, and of every depth's by its probability."""
+        """Cross-entropy of every depth's logit, weighted by π (docs/methods/pacia.md, eq. 6)."""
         s, labels, q, answers = episodes
         embedding, made = self._adapt_embedding(s, labels)
         logits, depths, _ = self._logits(

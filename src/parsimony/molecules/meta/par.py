@@ -1,4 +1,4 @@
-"""PAR: property-aware relation networks (Y. Wang et al., NeurIPS 2021).
+"""PAR: property-aware relation networks (docs/methods/par.md, eqs. 1–8).
 
 1. A molecule is embedded for the property: attention over the molecule and the two class
    prototypes of the support, then an MLP.

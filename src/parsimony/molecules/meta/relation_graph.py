@@ -6,9 +6,10 @@ Nodes of a graph are the S supports and one query. In every layer
                                      to 1
     x_i ← LeakyReLU(W₁ x_i + Σ_j A_ij W₂ x_j)
 
-(PAR, NeurIPS 2021, eqs. 6–8.) What is equal is computed once: in the first layer the pairs of
-supports belong to all queries; A is symmetric before rows are cut, so each pair is scored once; of
-the last layer PAR reads the query alone, which needs its own S pairs and no others.
+(docs/methods/par.md, eqs. 3–5; PAR, NeurIPS 2021, eqs. 6–8.) What is equal is computed once: in the
+first layer the pairs of supports belong to all queries; A is symmetric before rows are cut, so each
+pair is scored once; of the last layer PAR reads the query alone, which needs its own S pairs and no
+others.
 """
 
 from __future__ import annotations

@@ -1,0 +1,198 @@
+"""RDF: N-Triples, Turtle, RDF/XML, and OWL files in one of them, read by Oxigraph."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from xml.parsers import expat
+
+import polars as pl
+
+from parsimony.errors import EncodingError, FormatError, MissingExtra
+from parsimony.graph.rescan import MAX_LINE, Lines, first_line
+
+if TYPE_CHECKING:
+    from parsimony.graph.formats import Names
+
+__all__ = ["RDF_SUFFIXES", "RdfLines", "read_rdf"]
+
+_FORMATS = {
+    ".nt": "N_TRIPLES", ".ntriples": "N_TRIPLES", ".ttl": "TURTLE", ".rdf": "RDF_XML",
+    ".xml": "RDF_XML", ".owl": "RDF_XML",
+}  # fmt: skip
+RDF_SUFFIXES = frozenset(_FORMATS)
+_XML = re.compile(r"\s*<([?!]|(\w+:)?(RDF|Ontology)\b)")
+_GENERATED = re.compile(r"[0-9a-f]{20,32}")  # how Oxigraph names a node that has no name
+_POSITION = re.compile(r"^Parser error at line \d+[^:]*: ")
+_ROWS = 1 << 17
+
+
+class RdfLines(Lines):
+    """A file of RDF, statement by statement; statements with a literal are counted, not returned.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    MissingExtra
+        pyoxigraph is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyoxigraph
+        except ImportError:
+            raise MissingExtra(
+                "RDF files need pyoxigraph", remedy="pip install 'parsimony-learning[rdf]'"
+            ) from None
+        super().__init__(path, None, 3, 0)
+        self._rdf: Any = pyoxigraph
+        name = _FORMATS[path.suffix.lower()]
+        if path.suffix.lower() == ".owl" and not _XML.match(first_line(path)[1]):
+            name = "TURTLE"
+        self._format = getattr(pyoxigraph.RdfFormat, name)
+        self.n_literals = 0
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number of the line on which a statement ends, and its three names."""
+        with _open(self.path) as stream:
+            lines = _LineByLine(stream)
+            try:
+                for names in self.statements(lines):
+                    yield lines.number, list(names)
+            except UnicodeDecodeError as error:
+                raise EncodingError(
+                    f"byte 0x{error.object[error.start]:02x} is not UTF-8",
+                    remedy="convert the file, e.g. iconv -f latin1 -t utf-8",
+                    where=f"{self.path}:{lines.number}",
+                ) from None
+            except FormatError as error:
+                error.where = error.where or f"{self.path}:{lines.number}"
+                raise
+
+    def problem(self, fields: list[str]) -> None:
+        """Every statement is a triple."""
+
+    def statements(self, stream: IO[bytes] | _LineByLine) -> Iterator[tuple[str, str, str]]:
+        """Yield subject, predicate and object; IRIs without brackets, nodes with their ``_:``.
+
+        Nodes without a name are ``_:[1]``, ``_:[2]`` … in the order of the file.
+        """
+        node, named = self._rdf.BlankNode, self._rdf.NamedNode
+        keep = self._format == self._rdf.RdfFormat.N_TRIPLES  # there all nodes have names
+        numbers: dict[str, int] = {}
+        self.n_literals = 0
+
+        def name(term: Any) -> str:
+            value: str = term.value
+            if isinstance(term, node):
+                if not keep and _GENERATED.fullmatch(value):
+                    value = f"[{numbers.setdefault(value, len(numbers) + 1)}]"
+                return f"_:{value}"
+            return value
+
+        try:
+            # Lenient: "<anna>" is no complete IRI, and a good name.
+            for head, relation, tail, _ in self._rdf.parse(stream, self._format, lenient=True):
+                if not isinstance(tail, (named, node)):
+                    self.n_literals += 1
+                    continue
+                names = name(head), relation.value, name(tail)
+                if max(map(len, names)) > MAX_LINE:
+                    raise MemoryError(f"a name of more than {MAX_LINE:,} characters")
+                yield names
+        except (SyntaxError, MemoryError) as error:  # a term that exceeds Oxigraph's buffer
+            reason = _POSITION.sub("", getattr(error, "msg", str(error)))[:200]
+            raise FormatError(
+                f"not {self._format.name}: {reason}",
+                remedy="correct the statement"
+                + ("" if keep else "; OWL in another syntax: save it as RDF/XML or Turtle"),
+            ) from None
+
+
+class _LineByLine:
+    """Hands out one line at a time, so that the reader never is further than its statement."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.number, self._ended = stream, 0, True
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def read(self, size: int = -1) -> bytes:
+        part = self._stream.readline(size)
+        self.number += self._ended and bool(part)
+        self._ended = part.endswith(b"\n")
+        self._decoder.decode(part, final=not part)
+        return part
+
+
+def read_rdf(path: Path, names: Names, notes: list[str] | None = None) -> pl.DataFrame:
+    """Read the statements whose object is a node.
+
+    Parameters
+    ----------
+    path : Path
+    names : Names
+        Dictionaries shared with other files.
+    notes : list of str, optional
+        Receives how many statements with a literal were left out.
+
+    Returns
+    -------
+    polars.DataFrame
+        Categorical columns head, relation, tail.
+
+    Raises
+    ------
+    MissingExtra, FormatError, EncodingError
+        ``where`` names the line.
+    """
+    lines = RdfLines(path)
+    if _XML.match(first_line(path)[1]):
+        _check_xml(path)
+    try:
+        with _open(path) as stream:
+            frame = _frame(lines.statements(stream), names)
+    except FormatError:
+        for _ in lines.rows():  # slowly, to find the line
+            pass
+        raise
+    if lines.n_literals and notes is not None:
+        plural = "s" * (lines.n_literals != 1)
+        notes.append(f"{lines.n_literals:,} statement{plural} with a literal left out: no entities")
+    return frame
+
+
+def _frame(rows: Iterable[tuple[str, str, str]], names: Names) -> pl.DataFrame:
+    rows, schema = iter(rows), names.schema()
+    frames = [pl.DataFrame(schema=schema)]
+    while chunk := list(islice(rows, _ROWS)):
+        columns = zip(schema, zip(*chunk, strict=True), strict=True)
+        frames.append(pl.DataFrame({name: pl.Series(values) for name, values in columns}))
+        frames[-1] = frames[-1].cast(schema)  # type: ignore[arg-type]
+    return pl.concat(frames)
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open a file behind its byte-order mark."""
+    stream = path.open("rb")
+    stream.seek(len(codecs.BOM_UTF8) if stream.read(3) == codecs.BOM_UTF8 else 0)
+    return stream
+
+
+def _check_xml(path: Path) -> None:
+    """Refuse XML that is not well-formed, by its line, or that grows when its entities expand."""
+    try:
+        with path.open("rb") as stream:
+            expat.ParserCreate().ParseFile(stream)
+    except expat.ExpatError as error:
+        raise FormatError(
+            f"not well-formed XML: {expat.ErrorString(error.code)}",
+            remedy="correct the file",
+            where=f"{path}:{error.lineno}",
+        ) from None

@@ -1,0 +1,98 @@
+"""Link-prediction data by name, from a folder or from a single file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from parsimony.datasets import registry
+from parsimony.datasets.loading import locate
+from parsimony.errors import InvalidParameter, MissingFile, UnknownDataset
+from parsimony.graph.files import check_file
+from parsimony.link.data import LinkData
+from parsimony.link.folder import load_folder
+from parsimony.link.single_file import load_file
+
+__all__ = ["is_graph", "load"]
+
+
+def is_graph(name_or_path: str) -> bool:
+    """Whether a name or path says by itself that it is a graph of facts."""
+    if name_or_path in registry.names():
+        return registry.entry(name_or_path).kind == "link"
+    return (Path(name_or_path).expanduser() / "train.txt").is_file()
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    *,
+    mirror: str | os.PathLike[str] | None = None,
+    columns: tuple[str, str, str] | None = None,
+    seed: int = 0,
+) -> LinkData:
+    """Load a link-prediction dataset.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A registered name (searched in the folders of ``PARSIMONY_DATA``, then ``mirror`` or
+        ``PARSIMONY_MIRROR``, then the user's cache, then the embedded sets), a dataset folder,
+        or a single TSV, CSV, Parquet or RDF file.
+    mirror : str or path, optional
+        A folder or web address with a ``manifest.json``.
+    columns : tuple of str, optional
+        Header names of head, relation and tail in a single file.
+    seed : int
+        Splits a single file 80/10/10.
+
+    Returns
+    -------
+    LinkData
+
+    Raises
+    ------
+    UnknownDataset
+        Neither a name nor a path; the closest name is suggested.
+    InvalidParameter
+        A registered dataset of another kind.
+    MissingFile
+        A registered name that none of the places holds.
+    DataError
+        Any other way in which the data are wrong; ``where`` names file and line.
+    """
+    text = os.fspath(name_or_path)
+    if text in registry.names():
+        return _registered(text, mirror)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        if columns is not None:
+            raise InvalidParameter("columns apply to a single file, not to a folder")
+        return load_folder(path)
+    if os.path.lexists(path):
+        return load_file(check_file(path), columns=columns, seed=seed)
+    try:
+        folder, source = locate(text, mirror=mirror)  # a mirror may hold more than the register
+    except UnknownDataset:
+        if os.sep in text or path.suffix:
+            check_file(path)
+        raise
+    return load_folder(folder, name=text, source=source)
+
+
+def _registered(name: str, mirror: str | os.PathLike[str] | None) -> LinkData:
+    item = registry.entry(name)
+    if item.kind != "link":
+        raise InvalidParameter(
+            f"{name!r} is a {item.kind} dataset, not a link-prediction dataset",
+            remedy=f"use one of {', '.join(registry.names('link')[:6])}, …, or a folder",
+        )
+    try:
+        folder, source = locate(name, mirror=mirror)
+    except MissingFile:
+        # A folder of that name in the working directory serves as well, but comes last.
+        if not Path(name).is_dir():
+            raise
+        return load_folder(name)
+    data = load_folder(folder, name=name, source=f"{source}; licence: {item.licence}")
+    return replace(data, registered=True)

@@ -1,0 +1,68 @@
+"""The report of any run: the problem it is of says what is gathered and how it is drawn."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from parsimony.base import Estimator
+from parsimony.methods import load_run
+from parsimony.problems import problem
+from parsimony.report.run_info import RunInfo
+from parsimony.run.atomic import write_atomic
+from parsimony.run.folder import RunFolder
+
+__all__ = ["run_info", "run_page", "run_report"]
+
+
+def run_info(
+    path: Path | str, *, estimator: Estimator[Any, Any] | None = None, **known: Any
+) -> RunInfo:
+    """Gather what :func:`run_report` draws; what is not given is computed.
+
+    Parameters
+    ----------
+    path
+        A finished run.
+    estimator
+        The run's estimator where it is loaded already.
+    **known
+        Of the problem's own ``run_info``: :func:`parsimony.report.link.run_info`,
+        :func:`parsimony.report.ddi.run_info`, :func:`parsimony.report.ratings.run_info`.
+
+    Raises
+    ------
+    MissingRun, CorruptRun, RunVersionError
+        Not a run folder, a damaged one, or one of another version.
+    UsageError
+        A run of a problem that has no page of its own.
+    """
+    run = RunFolder.open(path)
+    if estimator is None:
+        estimator = load_run(path)
+    info: RunInfo = problem(estimator.kind).part("report").run_info(run, estimator, **known)
+    return info
+
+
+def run_page(info: RunInfo) -> str:
+    """Return what :func:`run_report` writes."""
+    kind = str((info.get("config") or {}).get("task", "link"))
+    page: str = problem(kind).part("report").page(info)
+    return page
+
+
+def run_report(info: RunInfo, out: Path | str | os.PathLike[str]) -> Path:
+    """Write the report of a run as one self-contained HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    info : RunInfo
+        Every key is optional; a section without input is left out.
+    out : path
+        The file.
+    """
+    path = Path(out)
+    # A name may hold a lone surrogate, which UTF-8 has no bytes for.
+    write_atomic(path, run_page(info).encode("utf-8", errors="replace"))
+    return path
