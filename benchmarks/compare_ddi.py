@@ -18,9 +18,9 @@ import numpy as np
 from common import record
 
 from parsimony.base import load_run, resolve
-from parsimony.ddi.calibration import measure_confidence
+from parsimony.ddi.calibration import measure_calibration
 from parsimony.ddi.estimator import PairEstimator
-from parsimony.ddi.targets import TypedPairs
+from parsimony.ddi.targets import MulticlassPairs
 from parsimony.ddi.task import DDITask
 from parsimony.errors import UsageError
 from parsimony.run import RunFolder
@@ -56,15 +56,15 @@ def _plain(value: Any) -> Any:
 
 def scores(estimator: PairEstimator) -> np.ndarray:
     """Probabilities of all types of every test question."""
-    return estimator.score(estimator.task_.asked("test").questions, "test")
+    return estimator.predict_proba(estimator.task_.targets("test").queries, "test")
 
 
-def confidence(estimator: PairEstimator, table: np.ndarray) -> dict[str, Any]:
+def calibration(estimator: PairEstimator, table: np.ndarray) -> dict[str, Any]:
     """What became on the test of what was learned on validation, the diagram's bins left out."""
-    learned, asked = estimator.learn_confidence(), estimator.task_.asked("test")
-    if learned is None or not isinstance(asked, TypedPairs):
+    learned, asked = estimator.learn_calibration(), estimator.task_.targets("test")
+    if learned is None or not isinstance(asked, MulticlassPairs):
         return {}
-    found = measure_confidence(learned, table, asked.types, estimator.task_.emerging("test"))
+    found = measure_calibration(learned, table, asked.types, estimator.task_.emerging("test"))
     for name in ("reliability", "reliability_uncalibrated"):
         del found["calibration"][name]
     return found
@@ -77,12 +77,12 @@ def main(name: str, folders: list[Path]) -> None:
     for folder in folders:
         estimator = load_run(folder)
         assert isinstance(estimator, PairEstimator)
-        asked, cluster = estimator.task_.asked("test"), estimator.task_.emerging("test")
+        asked, cluster = estimator.task_.targets("test"), estimator.task_.emerging("test")
         if first is None:
             first = estimator
         elif not np.array_equal(
             estimator.task_.pairs("test"), first.task_.pairs("test")
-        ) or not np.array_equal(asked.questions, first.task_.asked("test").questions):
+        ) or not np.array_equal(asked.queries, first.task_.targets("test").queries):
             raise UsageError("runs of different test pairs", remedy="one split and one setting")
         probabilities = scores(estimator)
         tables.append(probabilities)
@@ -97,8 +97,8 @@ def main(name: str, folders: list[Path]) -> None:
             "valid": summary["valid"],
             "test": asked.metrics(probabilities),
             "interval": asked.interval(probabilities, cluster),
-        } | confidence(estimator, probabilities)
-        linked = first.task_.strata("test").get(LINKED)
+        } | calibration(estimator, probabilities)
+        linked = first.task_.subgroups("test").get(LINKED)
         if linked is not None:
             entry["test_linked"] = {"n": int(linked.sum())} | asked.metrics(probabilities, linked)
         if len(tables) > 1:
@@ -123,7 +123,7 @@ def _train_only(estimator: PairEstimator) -> dict[str, float]:
         linked=task.linked,
         degree=task.degree,
     )
-    found = estimator.task_.asked("test").metrics(scores(estimator))
+    found = estimator.task_.targets("test").metrics(scores(estimator))
     estimator.task_ = task
     return found
 

@@ -7,9 +7,9 @@ import pytest
 from tests.ddi.small_pairs import families
 
 from parsimony.base import resolve
-from parsimony.ddi.analogues import most_alike
-from parsimony.ddi.baselines.neighbour_scores import similarity, votes_for
-from parsimony.ddi.leave_pair_out import unseen
+from parsimony.ddi.analogues import nearest_analogues
+from parsimony.ddi.baselines.neighbour_scores import similarity, neighbour_scores
+from parsimony.ddi.leave_pair_out import leave_pair_out
 from parsimony.ddi.task import DDIOptions, DDITask
 
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
@@ -32,7 +32,7 @@ def test_many_pairs_are_answered_as_each_alone(method, setting):
     rng = np.random.default_rng(0)
     pairs = np.concatenate([known, known[:, ::-1], rng.integers(0, 30, (30, 2))])
     pairs = pairs[pairs[:, 0] != pairs[:, 1]].astype(np.int32)
-    together = fitted.asked_alone(pairs)
+    together = fitted.predict_proba_leave_pair_out(pairs)
     for pair, row in zip(pairs, together, strict=True):
         own = np.isin(facts[:, [0, 2]], pair).all(1)
         alone = fitted._probabilities(pair[None], facts[~own])[0]
@@ -41,7 +41,7 @@ def test_many_pairs_are_answered_as_each_alone(method, setting):
 
 def test_unseen_counts_what_is_left():
     facts = np.array([[0, 1, 1], [1, 0, 0], [0, 1, 2], [3, 1, 0], [4, 0, 5]], np.int32)
-    found = unseen(facts, np.array([[0, 1], [1, 0], [4, 5], [2, 5]], np.int32), 6, 2)
+    found = leave_pair_out(facts, np.array([[0, 1], [1, 0], [4, 5], [2, 5]], np.int32), 6, 2)
     assert found.own.tolist() == [2, 2, 1, 0]
     assert found.new.tolist() == [[False, True], [True, False], [True, True], [False, False]]
     expected = np.array([[1, 2], [1, 2], [1, 3], [2, 3]]) + 0.5
@@ -63,7 +63,7 @@ def test_votes_are_sums_over_similar_drugs():
     for one, two in ((True, True), (True, False), (False, False)):
         first = np.where(pairs[:, 0] == 0, one, two)
         second = np.where(pairs[:, 1] == 0, one, two)
-        votes = votes_for(similar, facts, pairs, n_types, first=first, second=second)
+        votes = neighbour_scores(similar, facts, pairs, n_types, first=first, second=second)
         for (a, b), x, y, found in zip(pairs, first, second, votes, strict=True):
             expected = np.zeros(n_types)
             for u, t, v in facts:
@@ -80,5 +80,5 @@ def test_votes_are_sums_over_similar_drugs():
 def test_the_most_alike_is_never_the_pair_itself():
     bits = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]], np.uint8)
     facts = np.array([[0, 0, 3], [3, 0, 0], [2, 0, 3], [1, 0, 3], [2, 1, 3]], np.int32)
-    found = most_alike(bits, facts, 0, 0, 3, most=5)
+    found = nearest_analogues(bits, facts, 0, 0, 3, most=5)
     assert [(x.drug1, x.similarity) for x in found] == [(2, 1.0), (1, 0.5)]

@@ -14,7 +14,7 @@ from parsimony import base
 from parsimony.chem.fingerprints import tanimoto
 from parsimony.ddi.baselines.nearest_neighbours import Neighbours
 from parsimony.ddi.baselines.prior import Prior
-from parsimony.ddi.calibration import LEVELS, Confidence, caveat
+from parsimony.ddi.calibration import LEVELS, Calibration, caveat
 from parsimony.ddi.task import DDIOptions, DDITask
 from parsimony.errors import CorruptRun
 from parsimony.metrics.calibration import temper
@@ -44,13 +44,13 @@ def old_run(estimator, tmp_path):
 
 
 def test_it_is_learned_on_validation_alone(estimator):
-    learned, task = estimator.confidence, estimator.task_
+    learned, task = estimator.calibration, estimator.task_
     rows = task.pairs("valid")
-    again = Confidence.learn(estimator.score(rows[:, [0, 2]], "valid"), rows[:, 1], "S1")
+    again = Calibration.learn(estimator.predict_proba(rows[:, [0, 2]], "valid"), rows[:, 1], "S1")
     assert again == learned
     assert (learned.setting, learned.n_pairs) == ("S1", len(rows))
     assert list(learned.thresholds) == list(LEVELS)
-    table = learned.calibrated(estimator.score(rows[:, [0, 2]], "valid"))
+    table = learned.calibrated(estimator.predict_proba(rows[:, [0, 2]], "valid"))
     for level in LEVELS:
         held = learned.sets(table, level)[np.arange(len(rows)), rows[:, 1]]
         assert held.mean() >= level
@@ -59,9 +59,9 @@ def test_it_is_learned_on_validation_alone(estimator):
 
 
 def test_json_gives_it_back(estimator):
-    learned = dataclasses.replace(estimator.confidence, thresholds={0.8: 0.5, 0.9: np.inf})
+    learned = dataclasses.replace(estimator.calibration, thresholds={0.8: 0.5, 0.9: np.inf})
     text = json.dumps(learned.as_dict(), allow_nan=False)
-    assert Confidence.from_dict(json.loads(text)) == learned
+    assert Calibration.from_dict(json.loads(text)) == learned
 
 
 @pytest.mark.parametrize("cls", [Neighbours, Prior])
@@ -69,13 +69,13 @@ def test_evaluate_measures_it(cls):
     model = fitted(cls=cls)
     found = model.evaluate("test")
     rows = model.task_.pairs("test")
-    raw = model.score(rows[:, [0, 2]])
-    table = temper(raw, model.confidence.temperature)
+    raw = model.predict_proba(rows[:, [0, 2]])
+    table = temper(raw, model.calibration.temperature)
     own = table[np.arange(len(rows)), rows[:, 1]]
-    assert found["calibration"]["temperature"] == model.confidence.temperature
+    assert found["calibration"]["temperature"] == model.calibration.temperature
     assert found["calibration"]["nll"] == pytest.approx(-np.log(own).mean())
     assert sum(b["n"] for b in found["calibration"]["reliability"]) == len(rows)
-    for level, q in model.confidence.thresholds.items():
+    for level, q in model.calibration.thresholds.items():
         measured = found["conformal"][str(level)]
         inside = (1 - table <= q) | (table == table.max(1, keepdims=True))
         assert measured["coverage"] == pytest.approx(
@@ -101,7 +101,7 @@ def test_predict_shows_calibrated_probabilities_and_sets(estimator):
     raw = {(a["drug1"], a["type"]): a["uncalibrated"] for a in found["answers"]}
     for answer in found["answers"]:
         row = np.array([raw[answer["drug1"], f"t{k}"] for k in range(9)])
-        expected = temper(row[None], estimator.confidence.temperature)[0, int(answer["type"][1:])]
+        expected = temper(row[None], estimator.calibration.temperature)[0, int(answer["type"][1:])]
         assert answer["probability"] == pytest.approx(expected)
     assert found["set"]["level"] == 0.9
     for order in found["set"]["orders"]:
@@ -116,7 +116,7 @@ def test_predict_shows_calibrated_probabilities_and_sets(estimator):
 def test_a_run_keeps_it(estimator, tmp_path):
     estimator.save(tmp_path / "run")
     again = base.load_run(tmp_path / "run")
-    assert again.confidence == estimator.confidence
+    assert again.calibration == estimator.calibration
     assert "confidence.json" in json.loads((tmp_path / "run" / "checksums.json").read_text())
     before, after = (e.predict("ol4", "amine1")["answers"] for e in (estimator, again))
     assert before == after
@@ -124,22 +124,22 @@ def test_a_run_keeps_it(estimator, tmp_path):
 
 def test_an_older_run_is_uncalibrated_until_it_is_measured(old_run, estimator):
     again = base.load_run(old_run)
-    assert again.confidence is None
+    assert again.calibration is None
     found = again.predict("ol4", "amine1")
     assert found["set"] is None and found["calibration"] is None
     assert all(a["probability"] == a["uncalibrated"] for a in found["answers"])
     measured = again.evaluate("test")
     assert measured["conformal"] == estimator.evaluate("test")["conformal"]
-    assert again.confidence == estimator.confidence
-    RunFolder.open(old_run).amend("confidence.json", again.confidence.as_dict())
-    assert base.load_run(old_run).confidence == estimator.confidence
+    assert again.calibration == estimator.calibration
+    RunFolder.open(old_run).amend("confidence.json", again.calibration.as_dict())
+    assert base.load_run(old_run).calibration == estimator.calibration
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"setting": "S1", "n_pairs": "many"}'])
 def test_a_damaged_confidence_is_named(old_run, content):
     (old_run / "confidence.json").write_text(content)
     seal(old_run)
-    with pytest.raises(CorruptRun, match=r"confidence\.json"):
+    with pytest.raises(CorruptRun, match=r"calibration\.json"):
         base.load_run(old_run)
 
 
@@ -147,7 +147,7 @@ def test_without_validation_pairs_nothing_is_promised(tmp_path):
     data = families()
     pairs = {name: data.pairs[name] for name in ("train", "test_S1")}
     model = fitted(data=dataclasses.replace(data, pairs=pairs))
-    assert model.confidence is None
+    assert model.calibration is None
     found = model.evaluate("test")
     assert not {"calibration", "conformal", "abstention"} & set(found)
     model.save(tmp_path / "run")
@@ -165,7 +165,7 @@ def test_the_caveat_is_of_emerging_drugs():
 def test_strata_by_similarity_to_the_nearest_known_drug(setting):
     model = fitted(setting)
     task = model.task_
-    kinds = {k: v for k, v in model.strata("test").items() if k.startswith("nearest")}
+    kinds = {k: v for k, v in model.subgroups("test").items() if k.startswith("nearest")}
     rows = task.pairs("test")
     if setting == "S0":
         assert not kinds
@@ -183,14 +183,14 @@ def test_strata_by_similarity_to_the_nearest_known_drug(setting):
 
 def test_strata_by_what_is_known():
     task = DDITask(families(), DDIOptions(setting="S1"))
-    kinds = [name for name in task.strata("test") if "interactions" in name]
+    kinds = [name for name in task.subgroups("test") if "interactions" in name]
     assert kinds == ["under 100 interactions of the known drug"]
     degree = np.arange(30) * 10
     task = DDITask(families(), DDIOptions(setting="S1"), degree=degree)
     fewer = degree[task.pairs("test")[:, [0, 2]]].min(1)
-    kept = task.strata("test")["50 to 199 graph facts of the drug with fewer"]
+    kept = task.subgroups("test")["50 to 199 graph facts of the drug with fewer"]
     np.testing.assert_array_equal(kept, (fewer >= 50) & (fewer < 200))
-    np.testing.assert_array_equal(task.strata("test")["one has none"], fewer == 0)
+    np.testing.assert_array_equal(task.subgroups("test")["one has none"], fewer == 0)
 
 
 def test_buckets():

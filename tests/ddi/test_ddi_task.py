@@ -66,11 +66,11 @@ def test_strata_by_background(tmp_path):
     assert background.triples.tolist() == [[4, 0, 30], [1, 0, 30]]
     task = DDITask(data, DDIOptions(setting="S1"), background)
     rows = task.pairs("test")
-    linked = task.strata("test")["both drugs have graph edges"]
+    linked = task.subgroups("test")["both drugs have graph edges"]
     assert [set(row) for row in rows[linked][:, [0, 2]].tolist()] == [{1, 4}]
     task.save(tmp_path / "kept")
     again = DDITask.load(tmp_path / "kept", task.options.model_dump())
-    np.testing.assert_array_equal(again.strata("test")["one has none"], ~linked)
+    np.testing.assert_array_equal(again.subgroups("test")["one has none"], ~linked)
 
 
 def test_missing_splits_are_named():

@@ -36,15 +36,15 @@ def test_its_probabilities_are_the_mean_and_all_weights_are_counted(runs, tmp_pa
     ensemble = PairEnsemble.of_runs(folders)
     members = [base.load_run(folder) for folder in folders]
     rows = ensemble.task_.pairs("test")[:, [0, 2]]
-    mean = np.mean([member.score(rows) for member in members], axis=0)
-    np.testing.assert_allclose(ensemble.score(rows), mean, rtol=1e-6)
+    mean = np.mean([member.predict_proba(rows) for member in members], axis=0)
+    np.testing.assert_allclose(ensemble.predict_proba(rows), mean, rtol=1e-6)
     summary = write_run(ensemble, tmp_path / "run")
     bills = [RunFolder.open(folder).read_json("ledger.json") for folder in folders]
     assert summary["parameters"] == sum(bill["parameters"] for bill in bills)
     own = RunFolder.open(tmp_path / "run").read_json("ledger.json")
     assert own["cpu_seconds"] >= sum(bill["cpu_seconds"] for bill in bills)
     again = base.load_run(tmp_path / "run")
-    np.testing.assert_allclose(again.score(rows), mean, rtol=1e-6)
+    np.testing.assert_allclose(again.predict_proba(rows), mean, rtol=1e-6)
     a, b = again.predict("ol4", "amine1")["answers"][:2]
     assert a["probability"] >= b["probability"]
 
@@ -56,7 +56,7 @@ def test_trained_together_it_is_what_its_members_are_alone(runs, tmp_path):
     )
     rows = together.task_.pairs("test")[:, [0, 2]]
     apart = PairEnsemble.of_runs([runs / "mlp-0", runs / "mlp-1"])
-    np.testing.assert_allclose(together.score(rows), apart.score(rows), rtol=1e-6)
+    np.testing.assert_allclose(together.predict_proba(rows), apart.score(rows), rtol=1e-6)
     assert summary["parameters"] == apart.parameters_count_
     assert {record["member"] for record in together.history_} == {0, 1}
     whole = DDITask(families(), DDIOptions())

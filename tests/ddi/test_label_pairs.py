@@ -7,7 +7,7 @@ import pytest
 from tests.ddi.small_labels import labelled, write_labelled_folder
 
 from parsimony import base
-from parsimony.ddi.baselines.label_prevalence import label_rates, similar_rates
+from parsimony.ddi.baselines.label_prevalence import label_prevalence, neighbour_rates
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.folder import load_ddi_folder
 from parsimony.ddi.task import DDIOptions, DDITask
@@ -52,7 +52,7 @@ def test_four_methods_and_their_ensemble_take_labels():
 def test_observed_pairs_score_above_their_corruptions(method, setting, fitted):
     found = fitted(method, setting).evaluate("test")
     assert set(found["metrics"]) == {"pr_auc", "roc_auc"}
-    assert found["n_queries"] == len(fitted(method, setting).task_.asked("test"))
+    assert found["n_queries"] == len(fitted(method, setting).task_.targets("test"))
     if method == "prior" and setting == "S2":
         assert found["metrics"] == {"pr_auc": 0.5, "roc_auc": 0.5}, "nothing is known of either"
     elif base.resolve(method).structural:
@@ -66,11 +66,11 @@ def test_observed_pairs_score_above_their_corruptions(method, setting, fitted):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pair_has_no_order(method, fitted):
     estimator = fitted(method)
-    pairs = estimator.task_.asked("test").questions
-    table = estimator.score(pairs)
+    pairs = estimator.task_.targets("test").queries
+    table = estimator.predict_proba(pairs)
     assert table.shape == (len(pairs), 5)
     assert (table >= 0).all() and (table <= 1).all()
-    np.testing.assert_allclose(table, estimator.score(pairs[:, ::-1]), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(table, estimator.predict_proba(pairs[:, ::-1]), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -79,8 +79,8 @@ def test_a_run_answers_as_the_fitted_method(method, fitted, tmp_path):
     estimator.save(tmp_path / "run")
     again = base.load_run(tmp_path / "run")
     assert again.task_.data.multilabel
-    pairs = estimator.task_.asked("test").questions
-    np.testing.assert_allclose(again.score(pairs), estimator.score(pairs), rtol=1e-6)
+    pairs = estimator.task_.targets("test").queries
+    np.testing.assert_allclose(again.predict_proba(pairs), estimator.score(pairs), rtol=1e-6)
     answer = again.predict("ol1", "amine2", top=3)
     assert answer["labels"] == "several"
     assert answer["set"] is None and answer["calibration"] is None
@@ -105,7 +105,7 @@ def test_emergence_is_simulated_as_well(setting):
 def test_a_label_is_explained(fitted):
     found = fitted("emergnn").explain("ol1", "amine2", "e0")
     assert found.query[1] == "type e0"
-    asked = fitted("emergnn").asked_alone(np.array([[1, 12]], np.int32))
+    asked = fitted("emergnn").predict_proba_leave_pair_out(np.array([[1, 12]], np.int32))
     assert found.probability == pytest.approx(float(asked[0, 0]), rel=1e-5)
     relations = {step.relation for path in found.paths for step in path.steps}
     assert relations
@@ -129,10 +129,10 @@ def test_what_a_pair_carries_is_not_counted_for_it():
     np.fill_diagonal(similar, 0)
 
     def rates(rows, pair):
-        both = labelling.vote_facts(rows)
-        found = label_rates(both, pair, data.n_drugs, data.n_types, smoothing=1e-9)
+        both = labelling.counted_facts(rows)
+        found = label_prevalence(both, pair, data.n_drugs, data.n_types, smoothing=1e-9)
         share = found.popular * found.overall  # r(a) r(b), without q
-        return share, similar_rates(similar, both, pair, found, 1e-12), found.new
+        return share, neighbour_rates(similar, both, pair, found, 1e-12), found.new
 
     for pair in pairs:
         own = np.isin(facts[:, [0, 2]], pair).all(1)
@@ -148,7 +148,7 @@ def test_rates_by_hand():
     facts = np.array([(0, 0, 1), (1, 0, 2), (0, 1, 2)], np.int32)
     both = np.concatenate([facts, facts[:, ::-1]])
     pairs = np.array([[3, 1]], np.int32)
-    rates = label_rates(both, pairs, 4, 2, smoothing=1.0)
+    rates = label_prevalence(both, pairs, 4, 2, smoothing=1.0)
     q = (np.array([4, 2]) + 0.5) / 6
     np.testing.assert_allclose(rates.overall, q)
     assert rates.new.tolist() == [[True, False]]
@@ -156,7 +156,7 @@ def test_rates_by_hand():
     np.testing.assert_allclose(rates.popular[0], of_new * of_known / q)
     similar = np.zeros((4, 4), np.float32)
     similar[3] = similar[:, 3] = [0.5, 0.25, 0.125, 0]
-    found = similar_rates(similar, both, pairs, rates, 1e-9)
+    found = neighbour_rates(similar, both, pairs, rates, 1e-9)
     # of drugs 0 and 2, which are like 3, both have label 0 with 1, neither label 1
     np.testing.assert_allclose(found[0], [1.0, 0.0], atol=1e-6)
 

@@ -57,7 +57,7 @@ def fitted():
 def test_probabilities_sum_to_one(method, fitted):
     estimator = fitted(method)
     rows = estimator.task_.pairs("test")[:, [0, 2]]
-    table = estimator.score(rows)
+    table = estimator.predict_proba(rows)
     assert table.shape == (len(rows), 9)
     assert (table >= 0).all()
     np.testing.assert_allclose(table.sum(1), 1, rtol=1e-5)
@@ -128,7 +128,7 @@ def test_a_saved_run_answers_the_same(method, fitted, tmp_path):
     estimator.save(tmp_path / "run")
     again = base.load_run(tmp_path / "run")
     rows = estimator.task_.pairs("test")[:, [0, 2]]
-    np.testing.assert_allclose(again.score(rows), estimator.score(rows), rtol=1e-6)
+    np.testing.assert_allclose(again.predict_proba(rows), estimator.score(rows), rtol=1e-6)
     assert again.evaluate("valid")["metrics"] == estimator.evaluate("valid")["metrics"]
     with pytest.raises(RunExists):
         estimator.save(tmp_path / "run")
@@ -183,7 +183,7 @@ def test_neighbours_are_those_of_the_formula(fitted):
                 votes[kind] += similar[a, x] ** p.power
             if not task.trained[b] and x == a:
                 votes[kind] += similar[b, y] ** p.power
-        found = estimator.score(np.array([[a, b]]))[0]
+        found = estimator.predict_proba(np.array([[a, b]]))[0]
         np.testing.assert_allclose(found, votes / votes.sum(), rtol=1e-4)
 
 

@@ -42,10 +42,10 @@ def test_nothing_leaks(twosides, setting):
     task = DDITask(twosides, DDIOptions(setting=setting))
     observed = {frozenset((a, b)) for rows in twosides.pairs.values() for a, _, b in rows.tolist()}
     for split in ("valid", "test"):
-        asked = task.asked(split)
+        asked = task.targets(split)
         pairs = {frozenset(pair) for pair in asked.pairs.tolist()}
         assert not any(frozenset((a, b)) in pairs for a, _, b in task.visible(split).tolist())
-        assert not any(frozenset(pair) in observed for pair in asked.corrupted.tolist())
+        assert not any(frozenset(pair) in observed for pair in asked.negatives.tolist())
 
 
 @pytest.mark.data

@@ -12,7 +12,7 @@ from parsimony.chem.fingerprints import tanimoto
 IntArray = npt.NDArray[np.int32]
 
 
-class Alike(NamedTuple):
+class Analogue(NamedTuple):
     """A known interaction (drug1, type, drug2) and how similar its drugs are to those asked."""
 
     drug1: int
@@ -21,9 +21,9 @@ class Alike(NamedTuple):
     similarity: float
 
 
-def most_alike(
+def nearest_analogues(
     fingerprints: npt.NDArray[np.uint8], facts: IntArray, u: int, t: int, v: int, most: int = 1
-) -> list[Alike]:
+) -> list[Analogue]:
     """Return the known interactions of type t whose drugs are most like (u, v).
 
     The similarity is the product of both Tanimoto similarities, 1 of a drug to itself. Interactions
@@ -37,10 +37,10 @@ def most_alike(
     both[((first == u) | (first == v)) & ((second == u) | (second == v))] = 0
     best = np.argsort(-both, kind="stable")[:most]
     found = [(*facts[i].tolist(), float(both[i])) for i in best.tolist() if both[i] > 0]
-    return [Alike(x, kind, y, similarity) for x, kind, y, similarity in found]
+    return [Analogue(x, kind, y, similarity) for x, kind, y, similarity in found]
 
 
-def alike_sentence(data: Any, u: int, v: int, found: Alike) -> str:
+def analogue_sentence(data: Any, u: int, v: int, found: Analogue) -> str:
     """Say whom the drugs resemble, and what is known of those."""
     pairs = ((found.drug1, u), (found.drug2, v))
     names = [data.label(drug) for drug, own in pairs if drug != own]

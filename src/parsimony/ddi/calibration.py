@@ -20,7 +20,7 @@ from parsimony.metrics.bootstrap import cluster_interval
 from parsimony.metrics.calibration import calibration_metrics, fit_temperature, temper
 from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
 
-__all__ = ["LEVEL", "LEVELS", "Confidence", "caveat", "measure_confidence"]
+__all__ = ["LEVEL", "LEVELS", "Calibration", "caveat", "measure_calibration"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -40,7 +40,7 @@ def caveat(setting: str) -> str:
 
 
 @dataclass(frozen=True)
-class Confidence:
+class Calibration:
     """Learned on the validation pairs of one setting.
 
     Parameters
@@ -65,7 +65,7 @@ class Confidence:
     answering: Mapping[float, float]
 
     @classmethod
-    def learn(cls, probabilities: FloatArray, true: IntArray, setting: str) -> Confidence:
+    def learn(cls, probabilities: FloatArray, true: IntArray, setting: str) -> Calibration:
         """Learn from the probabilities (n, n_types) and true types (n,) of validation pairs."""
         temperature = fit_temperature(probabilities, true)
         calibrated = temper(probabilities, temperature)
@@ -99,7 +99,7 @@ class Confidence:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Confidence:
+    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
         """Read what :meth:`as_dict` gave.
 
         Raises
@@ -116,8 +116,8 @@ class Confidence:
         )
 
 
-def measure_confidence(
-    confidence: Confidence,
+def measure_calibration(
+    calibration: Calibration,
     probabilities: FloatArray,
     true: IntArray,
     cluster: IntArray,
@@ -145,11 +145,11 @@ def measure_confidence(
         of sets of one type) and ``abstention``: ``share_answered`` and ``accuracy`` at each
         ``threshold`` of validation.
     """
-    calibrated = confidence.calibrated(probabilities)
+    calibrated = calibration.calibrated(probabilities)
     right, top = probabilities.argmax(1) == true, calibrated.max(1)
     conformal = {}
-    for level in confidence.thresholds:
-        sets = confidence.sets(calibrated, level)
+    for level in calibration.thresholds:
+        sets = calibration.sets(calibrated, level)
         held, size = covered(sets, true), sets.sum(1)
         conformal[str(level)] = {
             "coverage": float(held.mean()),
@@ -158,7 +158,7 @@ def measure_confidence(
             "single": float((size == 1).mean()),
         }
     abstention = []
-    for share, threshold in confidence.answering.items():
+    for share, threshold in calibration.answering.items():
         answered = top >= threshold if share < 1 else np.ones(len(top), bool)
         abstention.append(
             {
@@ -168,7 +168,7 @@ def measure_confidence(
             }
         )
     return {
-        "calibration": calibration_metrics(probabilities, true, confidence.temperature),
+        "calibration": calibration_metrics(probabilities, true, calibration.temperature),
         "conformal": conformal,
         "abstention": abstention,
     }

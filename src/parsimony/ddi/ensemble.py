@@ -169,9 +169,9 @@ class PairEnsemble(PairEstimator):
         mean: FloatArray = np.mean(tables, axis=0)
         return mean
 
-    def asked_alone(self, pairs: IntArray) -> FloatArray:
+    def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
-        mean: FloatArray = np.mean([member.asked_alone(pairs) for member in self._members], axis=0)
+        mean: FloatArray = np.mean([member.predict_proba_leave_pair_out(pairs) for member in self._members], axis=0)
         return mean
 
     def reasons(self, rows: IntArray) -> list[str]:
@@ -196,13 +196,13 @@ class PairEnsemble(PairEstimator):
         data = self.task_.data
         a, b = data.drug(drug1), data.drug(drug2)
         if kind is None and a != b:
-            table = self.calibrated(self.asked_alone(np.array([[a, b], [b, a]], np.int32)))
+            table = self.calibrated(self.predict_proba_leave_pair_out(np.array([[a, b], [b, a]], np.int32)))
             order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
             drug1, drug2 = ((drug1, drug2), (drug2, drug1))[order]
             kind = data.types.name(t)
         found: Explanation = able[0].explain(drug1, drug2, kind, **choices)
         asked = np.array([[data.drug(drug1), data.drug(drug2)]], np.int32)
-        row = self.calibrated(self.asked_alone(asked))[0]
+        row = self.calibrated(self.predict_proba_leave_pair_out(asked))[0]
         what = f"{able[0].method}, one of {len(self._members)} members"
         return replace(found, probability=float(row[data.types.index(str(kind))]), model=what)
 

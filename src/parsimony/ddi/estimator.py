@@ -1,53 +1,68 @@
-"""What every method of drug–drug interactions can do once it gives types their probabilities."""
+"""Base class of the methods for drug–drug interactions: all but the probabilities themselves."""
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.base import Estimator
+from parsimony.answers import Answers
+from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
-from parsimony.ddi.calibration import Confidence, measure_confidence
+from parsimony.ddi.calibration import Calibration, measure_calibration
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.leave_pair_out import own_interactions
-from parsimony.ddi.subgroups import similarity_strata
-from parsimony.ddi.targets import TypedPairs
+from parsimony.ddi.predict import PairQuestion
+from parsimony.ddi.subgroups import similarity_subgroups
+from parsimony.ddi.targets import MulticlassPairs
 from parsimony.ddi.task import DDITask
-from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra
+from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra, UsageError
 from parsimony.metrics.conformal import covered
-from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
-from parsimony.run.restoring import restoring
+
+__all__ = ["CALIBRATION", "AnyPairEstimator", "PairEstimator", "chosen", "fingerprints_of"]
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.floating]
-CONFIDENCE = "confidence.json"
+Tensors = dict[str, npt.NDArray[Any]]
+ParametersT = TypeVar("ParametersT", bound=Parameters)
+T = TypeVar("T")
+CALIBRATION = "confidence.json"
 
 
-class PairEstimator(Estimator):
-    """Evaluate, predict and persist over ``_probabilities``."""
+class PairEstimator(Estimator[DDITask, ParametersT]):
+    """Evaluate, predict and persist over ``_probabilities``.
+
+    Attributes
+    ----------
+    structural, graphical, multilabel
+        Whether the method reads the drugs' structures and the background graph, and whether it can
+        learn pairs with several labels.
+    because
+        What all its answers rest on, where that is one thing.
+    fingerprints_ : uint8 array, shape (n_drugs, 1024)
+        Of a structural method.
+    """
 
     kind = "ddi"
-    task_: DDITask
-    resolved_: Any
-    #: wall seconds of training
-    seconds_: float
-    #: whether the method reads the drugs' structures
+    Task = DDITask
+    headline = "macro_f1"
     structural: bool = False
-    #: whether the method reads the background graph
     graphical: bool = False
-    _confidence: Confidence | None = None
-    _fitted_here: bool = False
-    #: what all its answers rest on, where that is one thing
-    because: str = ""
-    #: whether the method can answer pairs with several labels
     multilabel: bool = False
+    because: str = ""
+    fingerprints_: npt.NDArray[np.uint8]
+    _calibration: Calibration | None = None
+    _fitted_here: bool = False
+    _began: float
+
+    @abstractmethod
+    def _learn(self, fitting: Fitting) -> None:
+        """Learn from ``task_`` and ``fingerprints_``; set ``parameters_count_``."""
 
     @abstractmethod
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
@@ -57,57 +72,93 @@ class PairEstimator(Estimator):
         """
 
     @abstractmethod
-    def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Named arrays of the model, without the fingerprints."""
-
-    @abstractmethod
-    def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        """Become fitted from what ``_tensors`` gave."""
-
-    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        """Become fitted for ``task_`` and ``fingerprints_`` as they are now."""
-        self._restore(tensors)
+    def _rebuild(self, tensors: Tensors) -> None:
+        """Become fitted for ``task_`` and ``fingerprints_`` from what ``_tensors`` gave."""
 
     # ---- fitting -----------------------------------------------------------------------------
 
-    def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
-        """Resolve the parameters for a task; returns what config.toml will hold."""
-        if task.labelling.multi and not self.multilabel:
+    def _setup(self) -> None:
+        if self.task_.labelling.multi and not self.multilabel:
             raise InvalidParameter(
-                f"method {self.method!r} learns one type a pair; here pairs have several labels",
+                f"method {self.method!r} learns one type per pair; here pairs have several labels",
                 remedy="--method neighbours, mlp, emergnn or prior",
             )
-        given = self.parameters.model_dump(include=self.parameters.model_fields_set)
-        if epochs is not None and "epochs" in type(self.parameters).model_fields:
-            given["epochs"] = epochs
-        self.task_, self.resolved_ = task, self._validate(given)
-        self._confidence, self._fitted_here = None, False
-        return self.config()
+        self._calibration, self._fitted_here = None, False
 
-    def _begin(self, task: DDITask, parameters: int, epochs: int | None = None) -> None:
-        """What every fit begins with: the task, the structures and the bill."""
-        self.prepare(task, epochs=epochs)
-        self._fitted_here = True
-        self.history_: list[dict[str, Any]] = []
-        self.best_epoch_ = 0
-        self.parameters_count_ = parameters
-        self.cost_ = Cost(parameters=parameters, labels=task.n_labels)
+    def _fit(self, fitting: Fitting) -> None:
+        self._fitted_here, self._began = True, time.perf_counter()
         if self.structural:
-            self.fingerprints_ = fingerprints_of(task.data)
+            self.fingerprints_ = fingerprints_of(self.task_.data)
+        self._learn(fitting)
+
+    def _choose(self, choices: list[dict[str, Any]], fitting: Fitting) -> None:
+        """Fill ``resolved_`` with the choice that has the best primary measure on validation.
+
+        What was measured goes to ``history_`` and the log. The time budget ends it after the
+        choice that it is at.
+        """
+        task, given = self.task_, self.resolved_
+        if len(choices) == 1 or not task.has("valid"):
+            self.resolved_ = given.model_copy(update=choices[0])
+            return
+        targets, best = task.targets("valid"), -np.inf
+        winner = given
+        with Progress(len(choices), "selecting", quiet=fitting.quiet) as progress:
+            for i, choice in enumerate(choices, start=1):
+                self.resolved_ = given.model_copy(update=choice)
+                found = targets.metrics(self.predict_proba(targets.queries, "valid"))
+                record = {"epoch": i, **{f"valid_{m}": v for m, v in found.items()}, **choice}
+                self.history_.append(record)
+                if fitting.run is not None:
+                    fitting.run.log(**record)
+                if found[task.labelling.primary] > best:
+                    best, winner = found[task.labelling.primary], self.resolved_
+                    self.best_epoch_ = i
+                progress.advance(1)
+                if self._late(fitting) and i < len(choices):
+                    self.ended_ = "time budget"
+                    break
+        self.resolved_ = winner
+
+    def _late(self, fitting: Fitting) -> bool:
+        """Whether this fit has used up its time budget."""
+        budget = fitting.time_budget
+        return budget is not None and time.perf_counter() - self._began > budget
 
     # ---- measuring ---------------------------------------------------------------------------
 
-    def score(self, pairs: npt.NDArray[Any], split: str = "test") -> FloatArray:
-        """Probabilities of all types for ordered pairs (n, 2) of drug numbers: (n, n_types).
+    def predict_proba(self, pairs: npt.ArrayLike, split: str = "test") -> FloatArray:
+        """Probabilities of all types for ordered pairs of drugs.
 
-        The interactions known meanwhile are those of ``split``.
+        Parameters
+        ----------
+        pairs : int array, shape (n, 2)
+            Numbers of drugs.
+        split
+            The interactions known meanwhile are those of this split.
+
+        Returns
+        -------
+        float array, shape (n, n_types)
+            Rows sum to 1; where pairs have several labels, each entry is by itself.
         """
         self._require_fitted()
         rows = np.ascontiguousarray(np.asarray(pairs, np.int32).reshape(-1, 2))
         return self._probabilities(rows, self.task_.visible(split))
 
-    def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
+    def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
+        """Probabilities of pairs, each computed without the known interactions of its own drugs.
+
+        Parameters
+        ----------
+        pairs : int32 array, shape (n, 2)
+
+        Returns
+        -------
+        float array, shape (n, n_types)
+            What :meth:`predict_proba` would give if no interaction between the two drugs, in either
+            order, were known.
+        """
         facts = self.task_.visible("test")
         row, own, of = own_interactions(facts, pairs, self.task_.data.n_drugs)
         known = np.isin(of, own)
@@ -121,11 +172,18 @@ class PairEstimator(Estimator):
         return table
 
     def reasons(self, rows: IntArray) -> list[str]:
-        """Return why, in one line each, for asked (drug1, type, drug2)."""
+        """Return why, in one line each, for interactions (drug1, type, drug2)."""
         return [self.because] * len(rows)
 
+    def score(self, split: str = "test") -> float:
+        """Return macro-F1 of a split, or PR-AUC where pairs have several labels; in [0, 1]."""
+        self._require_fitted()
+        targets = self.task_.targets(split)
+        found = targets.metrics(self.predict_proba(targets.queries, split))
+        return found[self.task_.labelling.primary]
+
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
-        """Classify the pairs of a split (docs/conventions.md).
+        """Classify the pairs of a split.
 
         Returns
         -------
@@ -133,100 +191,106 @@ class PairEstimator(Estimator):
             ``split, setting, metrics, interval, n_queries, strata`` and ``seconds``; the intervals
             are over draws of the emerging drugs. Where pairs have one type, with validation also
             ``calibration, conformal`` and ``abstention``
-            (:func:`parsimony.ddi.calibration.measure_confidence`), and in ``strata`` the coverage
+            (:func:`parsimony.ddi.calibration.measure_calibration`), and in ``strata`` the coverage
             of sets at 90 %.
+
+        Raises
+        ------
+        InvalidParameter
+            No such split.
+        EmptySplit
+            It has no pairs.
         """
         self._require_fitted()
         if split not in ("valid", "test"):
             raise InvalidParameter(
                 f"split must be 'valid' or 'test'. Got {split!r}", remedy="--split test"
             )
-        asked, cluster = self.task_.asked(split), self.task_.emerging(split)
-        questions = asked.questions
+        targets, cluster = self.task_.targets(split), self.task_.emerging(split)
+        queries = targets.queries
         begin = time.perf_counter()
-        with Progress(len(questions), f"classifying {split}", quiet=quiet) as progress:
-            table = self.score(questions, split)
-            progress.advance(len(questions))
+        with Progress(len(queries), f"classifying {split}", quiet=quiet) as progress:
+            table = self.predict_proba(queries, split)
+            progress.advance(len(queries))
         seconds = time.perf_counter() - begin
-        confidence = self.learn_confidence(table if split == "valid" else None, quiet=quiet)
-        kinds = self.strata(split)
-        strata: dict[str, dict[str, Any]] = {
-            name: {"n": int(kept.sum()), **asked.metrics(table, kept)}
+        calibration = self.learn_calibration(table if split == "valid" else None, quiet=quiet)
+        kinds = self.subgroups(split)
+        subgroups: dict[str, dict[str, Any]] = {
+            name: {"n": int(kept.sum()), **targets.metrics(table, kept)}
             for name, kept in kinds.items()
         }
         result = {
             "split": split,
             "setting": self.task_.setting,
-            "metrics": asked.metrics(table),
-            "interval": asked.interval(table, cluster, seed),
-            "n_queries": len(asked),
-            "strata": strata,
+            "metrics": targets.metrics(table),
+            "interval": targets.interval(table, cluster, seed),
+            "n_queries": len(targets),
+            "strata": subgroups,
             "seconds": seconds,
-            "queries_per_second": len(questions) / seconds,
+            "queries_per_second": len(queries) / seconds,
         }
-        if confidence is not None and isinstance(asked, TypedPairs):
-            held = covered(confidence.sets(confidence.calibrated(table)), asked.types)
+        if calibration is not None and isinstance(targets, MulticlassPairs):
+            held = covered(calibration.sets(calibration.calibrated(table)), targets.types)
             for name, kept in kinds.items():
-                strata[name]["coverage"] = float(held[kept].mean())
-            result |= measure_confidence(confidence, table, asked.types, cluster, seed=seed)
+                subgroups[name]["coverage"] = float(held[kept].mean())
+            result |= measure_calibration(calibration, table, targets.types, cluster, seed=seed)
         return result
 
-    def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return which asked pairs are of which kind: those of the task, and by structure."""
-        found = self.task_.strata(split)
+    def subgroups(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return the subgroups of a split's pairs as masks (n,): the task's, and by structure."""
+        found = self.task_.subgroups(split)
         try:
             bits = self.fingerprints_ if self.structural else fingerprints_of(self.task_.data)
-        except (MissingExtra, FormatError):  # a method without structures needs none to be measured
+        except (MissingExtra, FormatError):  # a method without structures is measured without them
             return found
-        return found | similarity_strata(self.task_, split, bits)
+        return found | similarity_subgroups(self.task_, split, bits)
 
-    # ---- confidence --------------------------------------------------------------------------
+    # ---- calibration -------------------------------------------------------------------------
 
     @property
-    def confidence(self) -> Confidence | None:
-        """What it knows of its own probabilities; None where nothing was learned about them.
+    def calibration(self) -> Calibration | None:
+        """Temperature and thresholds of its probabilities; None where they were not learned.
 
-        Learned when first asked for after a fit; a run folder holds it, unless it was written by
-        an older version or without validation pairs. ``evaluate`` and :meth:`learn_confidence` make
-        up for that.
+        Learned on validation when first asked for after a fit. A run folder holds it, unless it was
+        written by an older version or without validation pairs; :meth:`evaluate` and
+        :meth:`learn_calibration` make up for that.
         """
-        return self.learn_confidence() if self._fitted_here else self._confidence
+        return self.learn_calibration() if self._fitted_here else self._calibration
 
-    def learn_confidence(
+    def learn_calibration(
         self, probabilities: FloatArray | None = None, *, quiet: bool = True
-    ) -> Confidence | None:
+    ) -> Calibration | None:
         """Learn it on validation, where that has not happened.
-
-        None without validation pairs, and where pairs have several labels.
 
         Parameters
         ----------
         probabilities
             Of the validation pairs, (n, n_types), where they are known.
+
+        Returns
+        -------
+        Calibration or None
+            None without validation pairs, and where pairs have several labels.
         """
-        if self._confidence is None and self.task_.has("valid"):
-            asked = self.task_.asked("valid")
-            if not isinstance(asked, TypedPairs):
+        if self._calibration is None and self.task_.has("valid"):
+            targets = self.task_.targets("valid")
+            if not isinstance(targets, MulticlassPairs):
                 return None
             if probabilities is None:
-                with Progress(len(asked), "calibrating on valid", quiet=quiet) as progress:
-                    probabilities = self.score(asked.pairs, "valid")
-                    progress.advance(len(asked))
-            self._confidence = Confidence.learn(probabilities, asked.types, self.task_.setting)
-        return self._confidence
+                with Progress(len(targets), "calibrating on valid", quiet=quiet) as progress:
+                    probabilities = self.predict_proba(targets.pairs, "valid")
+                    progress.advance(len(targets))
+            self._calibration = Calibration.learn(probabilities, targets.types, self.task_.setting)
+        return self._calibration
 
     def calibrated(self, probabilities: FloatArray) -> FloatArray:
         """Return probabilities (n, n_types) as users see them: calibrated where they can be."""
-        confidence = self.confidence
-        return probabilities if confidence is None else confidence.calibrated(probabilities)
-
-    def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Any]:
-        """These methods have no rules to read out."""
-        return []
+        calibration = self.calibration
+        return probabilities if calibration is None else calibration.calibrated(probabilities)
 
     # ---- predicting --------------------------------------------------------------------------
 
-    def predict(self, drug_a: str, drug_b: str, *, top: int = 5) -> dict[str, Any]:
+    def predict(self, drug_a: str, drug_b: str, *, top: int = 5) -> Answers:
         """The most probable interactions of two drugs, both orders.
 
         Parameters
@@ -238,7 +302,7 @@ class PairEstimator(Estimator):
 
         Returns
         -------
-        dict
+        Answers
             ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
             "text"}], "labels", "set", "setting", "calibration", "known": [{"split", "text"}],
             "notes"}``. Each order's
@@ -258,10 +322,11 @@ class PairEstimator(Estimator):
         UsageError
             The same drug twice, or top below 1.
         """
-        from parsimony.ddi.predict import predict_pair
-
         self._require_fitted()
-        return predict_pair(self, drug_a, drug_b, top)
+        question = PairQuestion.of(self.task_, drug_a, drug_b, top)
+        raw = self.predict_proba_leave_pair_out(np.array(question.orders, np.int32))
+        notes = [self.structure_alone(drug) for drug in question.orders[0]]
+        return question.answers(raw, self.calibration, [note for note in notes if note])
 
     def structure_alone(self, drug: int) -> str:
         """Say so where neither graph nor interactions tell anything of a drug; "" elsewhere.
@@ -280,79 +345,56 @@ class PairEstimator(Estimator):
     # ---- persistence -------------------------------------------------------------------------
 
     def write(self, run: RunFolder) -> None:
-        """Write model and data into an open run folder."""
+        """Write model, data and calibration into an open run folder."""
+        self._require_fitted()
         self.task_.save(run.path / "data", graph=self.graphical)
         tensors = self._tensors()
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)
         run.save_model(tensors)
-        confidence = self.learn_confidence()
-        if confidence is not None:
-            run.write_json(CONFIDENCE, confidence.as_dict())
+        calibration = self.learn_calibration()
+        if calibration is not None:
+            run.write_json(CALIBRATION, calibration.as_dict())
 
-    @classmethod
-    def load(cls, path: Path | str) -> PairEstimator:
-        """Read a run folder.
-
-        Raises
-        ------
-        MissingRun, CorruptRun, RunVersionError
-            Not a run folder, a damaged one, or one of another version.
-        """
-        run = RunFolder.open(Path(path))
-        self = cls(**run.config["parameters"])
-        self.prepare(DDITask.load(run.path / "data", run.config["options"]))
-        tensors = run.load_model()
-        with restoring(run):
-            if self.structural:
-                self.fingerprints_ = np.unpackbits(tensors["fingerprints"], axis=1)[:, :BITS]
-            self._restore(tensors)
-        self._confidence = _read_confidence(run)
-        return self
+    def _restore(self, run: RunFolder, tensors: Tensors) -> None:
+        if self.structural:
+            self.fingerprints_ = np.unpackbits(tensors["fingerprints"], axis=1)[:, :BITS]
+        self._rebuild(tensors)
+        self._calibration = _read_calibration(run)
 
 
-def _read_confidence(run: RunFolder) -> Confidence | None:
-    content = run.read_json(CONFIDENCE)
+AnyPairEstimator = PairEstimator[Any]
+
+
+def chosen(value: T | None) -> T:
+    """Return a parameter that the fit has filled in where the user left it out."""
+    if value is None:
+        raise UsageError("a parameter is still open", remedy="call fit(task) first")
+    return value
+
+
+def _read_calibration(run: RunFolder) -> Calibration | None:
+    content = run.read_json(CALIBRATION)
     try:
-        return None if content is None else Confidence.from_dict(content)
+        return None if content is None else Calibration.from_dict(content)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise CorruptRun(
-            f"{CONFIDENCE} does not hold a run's confidence ({error!r})",
+            f"{CALIBRATION} does not hold a run's calibration ({error!r})",
             remedy="fit again, or restore the run folder",
-            where=str(run.path / CONFIDENCE),
+            where=str(run.path / CALIBRATION),
         ) from None
 
 
 def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:
-    """Fingerprints (n_drugs, 1,024) that came with the data, else those of its structures."""
+    """Fingerprints (n_drugs, 1,024) that came with the data, else those of its structures.
+
+    Raises
+    ------
+    FormatError
+        A SMILES that cannot be read.
+    MissingExtra
+        RDKit is not installed.
+    """
     if data.fingerprints is not None:
         return np.unpackbits(data.fingerprints, axis=1)
     return morgan_fingerprints(data.smiles, data.names)
-
-
-def select(
-    estimator: PairEstimator, choices: list[dict[str, Any]], run: RunFolder | None, quiet: bool
-) -> dict[str, Any]:
-    """Return the choice of parameters with the best primary measure on the whole of validation.
-
-    Each choice becomes ``resolved_`` in turn; what was measured goes to ``history_`` and the log.
-    """
-    task, given = estimator.task_, estimator.resolved_
-    if len(choices) == 1 or not task.has("valid"):
-        return choices[0]
-    asked, primary = task.asked("valid"), task.labelling.primary
-    best: tuple[float, int] | None = None
-    with Progress(len(choices), "selecting", quiet=quiet) as progress:
-        for i, choice in enumerate(choices):
-            estimator.resolved_ = given.model_copy(update=choice)
-            found = asked.metrics(estimator.score(asked.questions, "valid"))
-            record = {"epoch": i + 1, **{f"valid_{m}": v for m, v in found.items()}, **choice}
-            estimator.history_.append(record)
-            if run is not None:
-                run.log(**record)
-            if best is None or found[primary] > best[0]:
-                best = (found[primary], i)
-            progress.advance(1)
-    assert best is not None
-    estimator.best_epoch_ = best[1] + 1
-    return choices[best[1]]

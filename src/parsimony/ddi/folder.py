@@ -36,7 +36,7 @@ from parsimony.graph.files import check_file, check_folder, read_text
 from parsimony.graph.rescan import first_line
 from parsimony.graph.vocabulary import Kind, Vocabulary
 
-__all__ = ["load_ddi", "load_ddi_folder"]
+__all__ = ["is_ddi", "load_ddi", "load_ddi_folder"]
 
 SETTINGS = ("S0", "S1", "S2")
 TIME = "time"  # the split that is made from DATES where no folder holds it
@@ -159,6 +159,11 @@ def _by_time(
         f"validate; {int((years == 0).sum())} drugs without a year count as known"
     )
     return pairs, any(several for _, several in read), (note,)
+
+
+def is_ddi(name_or_path: str) -> bool:
+    """Whether a name or a folder is of drug-drug interactions."""
+    return name_or_path in registry.names("ddi") or Path(name_or_path, "drugs.tsv").is_file()
 
 
 def load_ddi(

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.ddi.data import DDIData
-from parsimony.ddi.negatives import corrupt, unordered
-from parsimony.ddi.targets import Asked, LabelledPairs, TypedPairs
+from parsimony.ddi.negatives import draw_negatives, unordered
+from parsimony.ddi.targets import PairTargets, MultilabelPairs, MulticlassPairs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,11 +54,11 @@ class SingleLabel:
         """Interactions as facts (drug1, relation, drug2) of a graph."""
         return rows
 
-    def vote_facts(self, rows: IntArray) -> IntArray:
+    def counted_facts(self, rows: IntArray) -> IntArray:
         """Interactions as facts (drug1, type, drug2) that are counted for an ordered pair."""
         return rows
 
-    def asked(
+    def targets(
         self,
         rows: IntArray,
         role: npt.NDArray[np.integer],
@@ -66,7 +66,7 @@ class SingleLabel:
         generator: np.random.Generator,
         *,
         training: bool = False,
-    ) -> Asked:
+    ) -> PairTargets:
         """Rows as they are asked.
 
         Parameters
@@ -74,14 +74,14 @@ class SingleLabel:
         rows
             (m, 3) drug1, type, drug2.
         role
-            (n_drugs,) which drugs may replace which (:func:`~parsimony.ddi.negatives.corrupt`).
+            (n_drugs,) which drugs may replace which (:func:`~parsimony.ddi.negatives.draw_negatives`).
         observed
             (k, 2) pairs that no corruption may be.
         generator
             Draws corruptions, and in training the order of pairs that have none.
         """
         pairs = np.ascontiguousarray(rows[:, [0, 2]])
-        return TypedPairs(pairs, self.n_types, rows[:, 1])
+        return MulticlassPairs(pairs, self.n_types, rows[:, 1])
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Of the types, which exclude each other."""
@@ -123,11 +123,11 @@ class MultiLabel(SingleLabel):
         pairs, _ = self.pair_rows(rows)
         return np.concatenate([pairs, pairs[:, ::-1]])
 
-    def vote_facts(self, rows: IntArray) -> IntArray:
+    def counted_facts(self, rows: IntArray) -> IntArray:
         """Each row once in each order."""
         return np.unique(np.concatenate([rows, rows[:, ::-1]]), axis=0)
 
-    def asked(
+    def targets(
         self,
         rows: IntArray,
         role: npt.NDArray[np.integer],
@@ -135,19 +135,19 @@ class MultiLabel(SingleLabel):
         generator: np.random.Generator,
         *,
         training: bool = False,
-    ) -> Asked:
+    ) -> PairTargets:
         """Pairs with their labels, each with a corruption; see :meth:`SingleLabel.asked`."""
         found, of = self.pair_rows(rows)
         pairs = np.ascontiguousarray(found[:, [0, 2]])
         labels = np.zeros((len(pairs), self.n_types), bool)
         labels[of, rows[:, 1]] = True
-        corrupted = corrupt(pairs, role, unordered(observed, self.n_drugs), generator, self.label)
+        negatives = draw_negatives(pairs, role, unordered(observed, self.n_drugs), generator, self.label)
         if training:  # the order means nothing, and shall not be learned
             turned = generator.random(len(pairs)) < 0.5
-            pairs, corrupted = (
-                np.where(turned[:, None], drugs[:, ::-1], drugs) for drugs in (pairs, corrupted)
+            pairs, negatives = (
+                np.where(turned[:, None], drugs[:, ::-1], drugs) for drugs in (pairs, negatives)
             )
-        return LabelledPairs(pairs, self.n_types, labels, corrupted)
+        return MultilabelPairs(pairs, self.n_types, labels, negatives)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Of every label by itself: that it belongs to the pair and not to a corruption."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int32]
 
 
-class Unseen(NamedTuple):
+class LeavePairOut(NamedTuple):
     """Of every asked pair.
 
     Attributes
@@ -54,7 +54,7 @@ def own_interactions(
     return row[found], at[found], of.ravel()
 
 
-def unseen(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> Unseen:
+def leave_pair_out(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> LeavePairOut:
     """What the interactions say of pairs (n, 2) when those of the same two drugs are left out."""
     row, pair, of = own_interactions(facts, pairs, n_drugs)
     own = np.zeros((of.max(initial=-1) + 1, n_types), np.int64)
@@ -63,6 +63,6 @@ def unseen(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> Unse
     degree = np.bincount(facts[:, [0, 2]].ravel(), minlength=n_drugs)
     count = own.sum(1)
     kinds = np.bincount(facts[:, 1], minlength=n_types) - own + 1.0 / n_types
-    return Unseen(
+    return LeavePairOut(
         count, degree[pairs] == count[:, None], kinds / kinds.sum(1, keepdims=True)
     )  # fmt: skip

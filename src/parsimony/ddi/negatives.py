@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from parsimony.errors import DataError
 
-__all__ = ["corrupt", "unordered"]
+__all__ = ["draw_negatives", "unordered"]
 
 IntArray = npt.NDArray[np.int32]
 ROUNDS = 16  # of drawing at random, before what is possible is counted out
@@ -29,7 +29,7 @@ def unordered(pairs: IntArray, n_drugs: int) -> npt.NDArray[np.int64]:
     return codes
 
 
-def corrupt(
+def draw_negatives(
     pairs: IntArray,
     role: npt.NDArray[np.integer],
     observed: npt.NDArray[np.int64],

@@ -11,7 +11,7 @@ from parsimony.chem.fingerprints import tanimoto
 LIMITS = (0.3, 0.5, 0.7)
 
 
-def resembling(fingerprints: npt.NDArray[np.uint8], most: int) -> tuple[npt.NDArray[np.int32], int]:
+def similarity_edges(fingerprints: npt.NDArray[np.uint8], most: int) -> tuple[npt.NDArray[np.int32], int]:
     """Facts (drug, kind, similar drug) to the ``most`` similar drugs of each, each pair once.
 
     Returns

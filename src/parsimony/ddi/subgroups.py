@@ -1,4 +1,4 @@
-"""Asked pairs by how similar their new drugs are to drugs with known interactions."""
+"""PairTargets pairs by how similar their new drugs are to drugs with known interactions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parsimony.ddi.task import DDITask
 from parsimony.metrics.subgroups import buckets
 
 
-def similarity_strata(
+def similarity_subgroups(
     task: DDITask, split: str, fingerprints: npt.NDArray[np.uint8]
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """Return which asked pairs are of which kind, by name; none where no drug is new.
@@ -18,7 +18,7 @@ def similarity_strata(
     The similarity is the Tanimoto of a new drug to the nearest one that has training interactions;
     where both drugs are new, of the one that is less similar.
     """
-    pairs = task.asked(split).pairs
+    pairs = task.targets(split).pairs
     new = ~task.trained[pairs]
     if not new.any():
         return {}

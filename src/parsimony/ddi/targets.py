@@ -1,7 +1,7 @@
 """The pairs of a split as they are asked: what is scored, how it is measured, what is learned.
 
-Two kinds. :class:`TypedPairs` are ordered and have one type each: a classification.
-:class:`LabelledPairs` have several labels and no order; each is asked beside its corruption, and a
+Two kinds. :class:`MulticlassPairs` are ordered and have one type each: a classification.
+:class:`MultilabelPairs` have several labels and no order; each is asked beside its corruption, and a
 label should score higher for the pair than for the corruption.
 """
 
@@ -28,7 +28,7 @@ from parsimony.metrics.multilabel import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Asked", "LabelledPairs", "TypedPairs"]
+__all__ = ["PairTargets", "MultilabelPairs", "MulticlassPairs"]
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -36,7 +36,7 @@ Rows = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Asked(ABC):
+class PairTargets(ABC):
     """Pairs (n, 2) of drug numbers, and what is true of them.
 
     A table holds a score for every question and type: (n_questions, n_types).
@@ -50,16 +50,16 @@ class Asked(ABC):
         return len(self.pairs)
 
     @property
-    def questions(self) -> IntArray:
+    def queries(self) -> IntArray:
         """Ordered pairs that are scored, (n_questions, 2)."""
         return self.pairs
 
     def places(self, rows: Rows) -> Rows:
-        """Where the questions of some pairs stand among all questions."""
+        """Where the queries of some pairs stand among all queries."""
         return rows
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Values of pairs (n, …) as values of questions (n_questions, …)."""
+        """Values of pairs (n, …) as values of queries (n_questions, …)."""
         return values
 
     @abstractmethod
@@ -78,11 +78,11 @@ class Asked(ABC):
 
     @abstractmethod
     def loss(self, logits: Tensor, rows: Rows) -> Tensor:
-        """What training minimises, for the logits of the questions of some pairs."""
+        """What training minimises, for the logits of the queries of some pairs."""
 
 
 @dataclass(frozen=True, eq=False)
-class TypedPairs(Asked):
+class MulticlassPairs(PairTargets):
     """Ordered pairs of one type each."""
 
     types: IntArray
@@ -112,16 +112,16 @@ class TypedPairs(Asked):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledPairs(Asked):
+class MultilabelPairs(PairTargets):
     """Unordered pairs with labels (n, n_types), and a corruption (n, 2) of each."""
 
     labels: npt.NDArray[np.bool_]
-    corrupted: IntArray
+    negatives: IntArray
 
     @property
-    def questions(self) -> IntArray:
+    def queries(self) -> IntArray:
         """The pairs, then their corruptions."""
-        return np.concatenate([self.pairs, self.corrupted])
+        return np.concatenate([self.pairs, self.negatives])
 
     def places(self, rows: Rows) -> Rows:
         """Pairs and corruptions."""
@@ -139,8 +139,8 @@ class LabelledPairs(Asked):
     ) -> dict[str, float]:
         """PR-AUC and ROC-AUC of pairs against corruptions, means over labels."""
         rows = slice(None) if kept is None else kept
-        score, corrupted = self._halves(table)
-        return contrast_metrics(self.labels[rows], score[rows], corrupted[rows])
+        score, negatives = self._halves(table)
+        return contrast_metrics(self.labels[rows], score[rows], negatives[rows])
 
     def interval(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> dict[str, Any]:
         """95 % intervals over draws of clusters."""

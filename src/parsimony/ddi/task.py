@@ -12,20 +12,23 @@ beside a corruption, drawn once for validation and test and anew for every epoch
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from parsimony.base import TaskOptions
-from parsimony.ddi.background import Background
+from parsimony.base import Data, Task, TaskOptions
+from parsimony.ddi.background import Background, load_background
 from parsimony.ddi.data import DDIData
+from parsimony.ddi.folder import load_ddi
 from parsimony.ddi.labelling import MultiLabel, SingleLabel
 from parsimony.ddi.negatives import unordered
-from parsimony.ddi.targets import Asked
+from parsimony.ddi.targets import PairTargets
 from parsimony.errors import DataError, EmptySplit, InvalidParameter
 from parsimony.metrics.subgroups import buckets
 from parsimony.run.seeds import rng
@@ -53,7 +56,7 @@ class DDIOptions(TaskOptions):
     )
 
 
-class DDITask:
+class DDITask(Task):
     """Data and protocol of drug–drug interaction prediction.
 
     Parameters
@@ -77,7 +80,8 @@ class DDITask:
         A pair of the setting S1 or S2 whose drugs are not as new as it promises.
     """
 
-    name = "ddi"
+    kind = "ddi"
+    Options = DDIOptions
 
     def __init__(
         self,
@@ -95,7 +99,7 @@ class DDITask:
         self.degree = degree
         self.linked = linked if degree is None else degree > 0
         self._visible: dict[str, IntArray] = {}
-        self._asked: dict[str, Asked] = {}
+        self._targets: dict[str, PairTargets] = {}
         self.labelling = (MultiLabel if data.multilabel else SingleLabel)(data)
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
@@ -161,7 +165,7 @@ class DDITask:
             )
         return rows
 
-    def asked(self, split: str) -> Asked:
+    def targets(self, split: str) -> PairTargets:
         """Return the pairs of a split as they are scored and measured.
 
         Those with labels have their corruptions: seeded, of the same roles, and observed in no
@@ -174,20 +178,20 @@ class DDITask:
         DataError
             A pair without a possible corruption.
         """
-        if split not in self._asked:
+        if split not in self._targets:
             observed = np.concatenate([rows[:, [0, 2]] for rows in self.data.pairs.values()])
             generator = rng(CORRUPTIONS, "corruptions", self._name(split))
-            self._asked[split] = self.labelling.asked(
+            self._targets[split] = self.labelling.targets(
                 self.pairs(split), self.roles, observed, generator
             )
-        return self._asked[split]
+        return self._targets[split]
 
     def training(
         self,
         drawn: np.random.Generator,
         chosen: npt.NDArray[np.int64] | None = None,
         new: npt.NDArray[np.bool_] | None = None,
-    ) -> Asked:
+    ) -> PairTargets:
         """Return training pairs as they are asked in one epoch.
 
         Parameters
@@ -204,7 +208,7 @@ class DDITask:
         if new is not None:
             role[new & self.trained] = 1
         rows = known if chosen is None else self.labelling.rows_of(known, chosen)
-        return self.labelling.asked(rows, role, known[:, [0, 2]], drawn, training=True)
+        return self.labelling.targets(rows, role, known[:, [0, 2]], drawn, training=True)
 
     @cached_property
     def roles(self) -> npt.NDArray[np.int64]:
@@ -284,17 +288,17 @@ class DDITask:
 
     def emerging(self, split: str) -> IntArray:
         """Return, for every asked pair, the drug that is new; drug1 where both or neither are."""
-        pairs = self.asked(split).pairs
+        pairs = self.targets(split).pairs
         new = ~self.trained[pairs]
         return np.where(new[:, 0] | ~new[:, 1], pairs[:, 0], pairs[:, 1]).astype(np.int32)
 
-    def strata(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
+    def subgroups(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
         """Return which asked pairs are of which kind, by name.
 
         Graph edges and facts (where there is a background), known interactions of the partner, and
         the support of the type in training where a pair has one type.
         """
-        pairs = self.asked(split).pairs
+        pairs = self.targets(split).pairs
         found: dict[str, npt.NDArray[np.bool_]] = {}
         if self.linked is not None:
             linked: npt.NDArray[np.bool_] = np.all(self.linked[pairs], axis=1)
@@ -324,6 +328,48 @@ class DDITask:
 
     # ---- persistence -------------------------------------------------------------------------
 
+    @classmethod
+    def open(
+        cls,
+        data: str | os.PathLike[str] | Data,
+        settings: Mapping[str, Any],
+        *,
+        mirror: str | None = None,
+        columns: tuple[str, str, str] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Load drug pairs with the background graph that belongs to them.
+
+        Parameters
+        ----------
+        data
+            A registered name, a folder, or loaded pairs.
+        settings
+            The fields of :class:`DDIOptions`, among others.
+        mirror
+            A folder or web address with a ``manifest.json``.
+        columns, seed
+            Not used: the files name their columns, and nothing is drawn.
+
+        Raises
+        ------
+        InvalidParameter
+            Data of another kind, or an option outside its limits.
+        DataError
+            The data are wrong.
+        """
+        options = DDIOptions.taken_from(settings)
+        if isinstance(data, str | os.PathLike):
+            data = load_ddi(data, split=options.split, mirror=mirror)
+        if not isinstance(data, DDIData):
+            raise InvalidParameter(f"these are no drug pairs: {data!r}")
+        graph = options.graph or data.graph
+        return cls(data, options, load_background(data, graph, mirror=mirror))
+
+    def config(self) -> dict[str, Any]:
+        """Return what config.toml holds of the task: its options."""
+        return {"options": self.options.model_dump(exclude_none=True, mode="json")}
+
     def save(self, folder: Path, *, graph: bool = False) -> None:
         """Write the data of the task into a run folder's ``data/``, with the graph if asked."""
         self.data.save(folder)
@@ -334,8 +380,8 @@ class DDITask:
                 np.save(folder / f"{name}.npy", known)
 
     @classmethod
-    def load(cls, folder: Path, options: dict[str, Any]) -> DDITask:
-        """Read what :meth:`save` wrote."""
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
+        """Read what :meth:`save` wrote, with the options of a run's config.toml."""
         known = {
             name: np.load(path, allow_pickle=False)
             for name in ("linked", "degree")
@@ -344,4 +390,4 @@ class DDITask:
         data = DDIData.load(folder)
         graph = (folder / "background.json").exists()
         background = Background.load(folder, data) if graph else None
-        return cls(data, DDIOptions(**options), background, **known)
+        return cls(data, DDIOptions.of(config["options"], "the task", "option"), background, **known)

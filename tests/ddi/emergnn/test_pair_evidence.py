@@ -139,7 +139,7 @@ def test_parts_add_up_to_the_model_s_own_logit(fitted):
     u, v = data.drug(found.query[0]), data.drug(found.query[2])
     with torch.no_grad():
         pair = np.array([[u, v]], np.int32)
-        table = np.log(fitted.asked_alone(pair)[0])
+        table = np.log(fitted.predict_proba_leave_pair_out(pair)[0])
     t = data.types.index(found.query[1].removeprefix("type "))
     assert found.score == pytest.approx(table[t] - table.mean(), abs=1e-3)
     assert sum(found.parts.values()) == pytest.approx(found.score)

@@ -68,7 +68,7 @@ def test_the_explanation_adds_up_and_names_the_enzyme(run):
     # score is the logit above the average type: two types differ as their probabilities do,
     # calibrated at a temperature
     other = model.explain(*PAIR, "bleeding")
-    gap = np.log(found.probability / other.probability) * model.confidence.temperature
+    gap = np.log(found.probability / other.probability) * model.calibration.temperature
     assert found.score - other.score == pytest.approx(gap, rel=1e-4)
     again = base.load_run(path).explain(*PAIR)
     assert again.to_dict() == found.to_dict()
@@ -80,7 +80,7 @@ def test_explained_counts_are_the_kernels(run):
     u, t, v, _ = asked_pair(model, *PAIR, None, 1, 1)
     pair = PairOfDrugs(model, u, t, v)
     counts, _ = walks_of(pair.graph, u, v, 4, model._kinds)
-    expected = [counts[code] for code in model.signatures_.tolist()]
+    expected = [counts[code] for code in model.metapaths_.tolist()]
     assert pair.parts()[2].tolist() == expected
     assert sum(expected) > 0
 
@@ -103,7 +103,7 @@ def test_votes_carry_the_type_and_add_up():
     assert found.score == pytest.approx(sum(found.parts.values()), rel=1e-5)
     assert any(name.endswith("voting") for name in found.parts)
     other = model.explain("ol4", "amine1", "t0")
-    gap = np.log(found.probability / other.probability) * model.confidence.temperature
+    gap = np.log(found.probability / other.probability) * model.calibration.temperature
     assert found.score - other.score == pytest.approx(gap, rel=1e-3)
 
 
@@ -116,13 +116,13 @@ def test_a_training_pair_does_not_see_itself():
     model = base.resolve("walks")().fit(DDITask(data, DDIOptions(setting="S0")))
     a, kind, b = data.pairs["train"][0].tolist()
     pair = np.array([[a, b], [b, a]], np.int32)
-    before = model.asked_alone(pair)
+    before = model.predict_proba_leave_pair_out(pair)
     rows = data.pairs["train"].copy()
     rows[0, 1] = (kind + 4) % 9
     changed = dataclasses.replace(data, pairs={**data.pairs, "train": rows})
     model.prepare(DDITask(changed, DDIOptions(setting="S0")))
     model._restore(model._tensors() | {"penalty": np.array([0.1])})
-    np.testing.assert_array_equal(model.asked_alone(pair), before)
+    np.testing.assert_array_equal(model.predict_proba_leave_pair_out(pair), before)
 
 
 def test_the_same_seed_gives_the_same_model(tmp_path):

@@ -22,14 +22,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.ddi.baselines.neighbour_scores import Similarity, votes_for
+from parsimony.ddi.baselines.neighbour_scores import Similarity, neighbour_scores
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-class LabelRates(NamedTuple):
+class LabelPrevalence(NamedTuple):
     """Of pairs (n, 2), their own labels left out.
 
     Attributes
@@ -47,7 +47,7 @@ class LabelRates(NamedTuple):
     new: BoolArray
 
 
-def label_rates(
+def label_prevalence(
     facts: IntArray,
     pairs: IntArray,
     n_drugs: int,
@@ -55,7 +55,7 @@ def label_rates(
     *,
     smoothing: float = 1.0,
     hidden: BoolArray | None = None,
-) -> LabelRates:
+) -> LabelPrevalence:
     """Rates by popularity.
 
     Parameters
@@ -79,20 +79,20 @@ def label_rates(
         new |= hidden
     left[new] = 0
     rates = (left + smoothing * overall) / (known - 1 + smoothing)
-    return LabelRates(overall, rates[:, 0] * rates[:, 1] / overall, new)
+    return LabelPrevalence(overall, rates[:, 0] * rates[:, 1] / overall, new)
 
 
-def similar_rates(
+def neighbour_rates(
     similar: Similarity,
     facts: IntArray,
     pairs: IntArray,
-    rates: LabelRates,
+    rates: LabelPrevalence,
     smoothing: float,
 ) -> FloatArray:
     """Rates by similar drugs, (n, n_types), ``smoothing`` the weight of popularity among them."""
     n_types = len(rates.overall)
     first, second = rates.new.T
-    votes = votes_for(similar, facts, pairs, n_types, first=first, second=second)
+    votes = neighbour_scores(similar, facts, pairs, n_types, first=first, second=second)
     known = np.zeros(len(similar), bool)
     known[facts[:, 0]] = True
     a, b = pairs.T
@@ -106,7 +106,7 @@ def similar_rates(
     return found
 
 
-def against_chance(rate: FloatArray, overall: FloatArray) -> FloatArray:
+def lift_probability(rate: FloatArray, overall: FloatArray) -> FloatArray:
     """Return x / (x + q)."""
     return rate / (rate + overall)
 

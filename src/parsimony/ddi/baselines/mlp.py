@@ -1,26 +1,30 @@
 """Method "mlp": both drugs' fingerprints through one hidden layer, with dropout.
 
 logits = W₂ drop(ReLU(W₁ drop([f_u; f_v]) + E₁[u] + E₂[v] + b₁)) + b₂. Dropout on the bits keeps
-the network from learning single molecules by heart where drugs emerge. Where all drugs are known
-(S0) that is what it should do: there it also has a free vector for each drug and place, E₁ and E₂,
-and the dropout is low. The epoch is selected on the whole of validation.
+the network from memorising single molecules where drugs emerge. Where all drugs are known (S0) that
+is what it should do: there it also has a free vector for each drug and place, E₁ and E₂, and the
+dropout is low. The epoch is selected on the whole of validation.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from parsimony import base
+from parsimony.base import constructor
 from parsimony.chem.fingerprints import BITS
-from parsimony.ddi.estimator import FloatArray, IntArray
-from parsimony.ddi.network_estimator import Losses, TrainedPairs, TrainedParameters, ordered
-from parsimony.ddi.targets import Asked
-from parsimony.ddi.task import DDITask
+from parsimony.ddi.estimator import FloatArray, IntArray, chosen
+from parsimony.ddi.network_estimator import (
+    Losses,
+    NetworkParameters,
+    PairNetworkEstimator,
+    batches,
+)
+from parsimony.ddi.targets import PairTargets
 
 CHUNK = 4096  # pairs scored at once
 
@@ -31,7 +35,7 @@ STRUCTURE: dict[bool, dict[str, Any]] = {
 }
 
 
-class MLPParameters(TrainedParameters):
+class MLPParameters(NetworkParameters):
     """Parameters of the fingerprint network."""
 
     hidden: int | None = Field(
@@ -48,61 +52,55 @@ class MLPParameters(TrainedParameters):
     )
 
 
-class MLP(TrainedPairs):
+class MLP(PairNetworkEstimator[MLPParameters]):
     """A network of one hidden layer over the fingerprints of both drugs."""
 
-    method: ClassVar[str] = "mlp"
-    Parameters: ClassVar[type[base.Parameters]] = MLPParameters
+    method = "mlp"
+    paper = "baseline: multilayer perceptron over fingerprints"
+    Parameters = MLPParameters
+    __init__ = constructor(MLPParameters)
     structural = True
     because = "structure only: a network over both fingerprints"
+    _network: StructureNetwork
 
-    def asked_alone(self, pairs: IntArray) -> FloatArray:
+    def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities (n, n_types) of pairs; the network reads no interactions."""
         return self._probabilities(pairs, self.task_.visible("test"))
 
-    def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
-        """Resolve what is left out by the setting."""
-        super().prepare(task, epochs=epochs)
-        defaults = STRUCTURE[task.setting == "S0"]
+    def _setup(self) -> None:
+        super()._setup()
+        defaults = STRUCTURE[self.task_.setting == "S0"]
         rest = {k: v for k, v in defaults.items() if getattr(self.resolved_, k) is None}
         self.resolved_ = self.resolved_.model_copy(update=rest)
-        return self.config()
 
     def _build(self, generator: torch.Generator | None = None) -> None:
         p, data = self.resolved_, self.task_.data
-        self._network: StructureNetwork = StructureNetwork(
-            p.hidden, data.n_types, p.input_dropout, p.dropout,
+        self._network = StructureNetwork(
+            chosen(p.hidden), data.n_types, chosen(p.input_dropout), chosen(p.dropout),
             data.n_drugs if p.drug_vectors else None,
         )  # fmt: skip
         if generator is not None:
             self._network.initialise(generator)
 
-    def _epoch(self, drawn: np.random.Generator) -> tuple[int, Losses]:
-        asked = self.task_.training(drawn)
-        return len(asked), self._losses(asked, drawn)
+    def _losses(self, drawn: np.random.Generator) -> tuple[int, Losses]:
+        targets = self.task_.training(drawn)
+        return len(targets), self._batches(targets, drawn)
 
-    def _losses(self, asked: Asked, drawn: np.random.Generator) -> Losses:
+    def _batches(self, targets: PairTargets, drawn: np.random.Generator) -> Losses:
         bits = torch.from_numpy(self.fingerprints_)
-        questions = torch.from_numpy(asked.questions.astype(np.int64))
-        for batch in ordered(len(asked), self.resolved_.batch, drawn):
-            logits = self._network(bits, questions[asked.places(batch)])
-            yield asked.loss(logits, batch), len(batch)
+        queries = torch.from_numpy(targets.queries.astype(np.int64))
+        for batch in batches(len(targets), self.resolved_.batch, drawn):
+            logits = self._network(bits, queries[targets.places(batch)])
+            yield targets.loss(logits, batch), len(batch)
 
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
         bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))
 
-        def logits(rows: IntArray) -> Tensor:
+        def logits(rows: IntArray, part: slice) -> Tensor:
             found: Tensor = self._network(bits, torch.from_numpy(rows.astype(np.int64)))
             return found
 
-        self._network.eval()
-        with torch.no_grad():
-            parts = [
-                self._answered(logits, pairs[at : at + CHUNK])
-                for at in range(0, max(len(pairs), 1), CHUNK)
-            ]
-        probabilities: FloatArray = torch.cat(parts).numpy()
-        return probabilities
+        return self._answered(logits, pairs, CHUNK)
 
 
 class StructureNetwork(nn.Sequential):

@@ -29,7 +29,7 @@ def similarity(fingerprints: npt.NDArray[np.uint8], power: float) -> Similarity:
     return similar
 
 
-def votes_for(
+def neighbour_scores(
     similar: Similarity,
     facts: IntArray,
     pairs: IntArray,

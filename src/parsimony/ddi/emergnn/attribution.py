@@ -36,6 +36,25 @@ class FlowWeights(NamedTuple):
     log_states: bool
 
 
+class PairFlowParts(NamedTuple):
+    """A pair's logit of one type, taken apart.
+
+    Attributes
+    ----------
+    graph, hidden
+        What the flow sees: the graph, and which interactions of the pair it hides.
+    parts
+        What is added to the flow's part, by name.
+    weights
+        What the flow multiplies with.
+    """
+
+    graph: ActiveGraph
+    hidden: int
+    parts: dict[str, float]
+    weights: FlowWeights
+
+
 class PathDigraph:
     """Edges on paths of length ≤ 3 between u and v, in the direction from u to v.
 
@@ -150,10 +169,10 @@ class WalkedFlow:
         self._sides = [_Direction(paths, weights, side) for side in (0, 1)]
         self.logit = sum(side.logit for side in self._sides)
 
-    def shares(self, walks: IntArray) -> FloatArray:
+    def attributions(self, walks: IntArray) -> FloatArray:
         """Every walk's part of the logit, (n_walks,), of rows of first, middle and last."""
         forth, back = self._sides
-        return forth.shares(walks) + back.shares(np.ascontiguousarray(walks[:, ::-1]))
+        return forth.attributions(walks) + back.attributions(np.ascontiguousarray(walks[:, ::-1]))
 
     def without(self, gone: Gone) -> float:
         """The logit when edges are deleted: only what they touch is computed again."""
@@ -206,7 +225,7 @@ class _Direction:
         slope = np.divide(value, h, out=np.zeros(len(h)), where=h > 0)
         return float(read @ value), read * slope
 
-    def shares(self, walks: IntArray) -> FloatArray:
+    def attributions(self, walks: IntArray) -> FloatArray:
         """Every walk's part; ``walks`` as rows of this direction's edges."""
         rho, w = self.weights.rho, self.weights.w
         back3 = self.slope @ w[2]
@@ -247,9 +266,9 @@ class _Direction:
 
 
 def flow_logit(paths: PathDigraph, weights: FlowWeights) -> tuple[float, FloatArray]:
-    """The flows' part of the logit, and every walk's share of it, (n_walks,)."""
+    """The flows' part of the logit, and every walk's part of it, (n_walks,)."""
     flow = WalkedFlow(paths, weights)
-    return flow.logit, flow.shares(paths.walks())
+    return flow.logit, flow.attributions(paths.walks())
 
 
 def _summed(values: FloatArray, start: IntArray, dim: int) -> FloatArray:

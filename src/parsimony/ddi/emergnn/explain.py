@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from parsimony.ddi.analogues import most_alike
-from parsimony.ddi.emergnn.attribution import FlowWeights, Gone, IntArray, PathDigraph, WalkedFlow
+from parsimony.ddi.analogues import nearest_analogues
+from parsimony.ddi.data import DDIData
+from parsimony.ddi.emergnn.attribution import (
+    Gone,
+    IntArray,
+    PairFlowParts,
+    PathDigraph,
+    WalkedFlow,
+)
+from parsimony.ddi.explained_pair import ExplainedPair
 from parsimony.ddi.similarity_edges import LIMITS
-from parsimony.errors import InvalidParameter, UsageError
+from parsimony.ddi.task import DDITask
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.explain.explanation import Direction, Known, Likeness
 from parsimony.run.seeds import rng
@@ -36,25 +44,16 @@ METAEDGES = {
 }  # fmt: skip
 
 
-def relation_names(estimator: Any) -> list[str]:
+def relation_names(task: DDITask, n_relations: int) -> list[str]:
     """Names of the R stored relations: interaction types, background, structural likeness."""
-    background = estimator.task_.background
-    names = interaction_names(estimator) + list(background.relations)
-    n_like = estimator._built.n_relations - len(names)
+    names = [TOGETHER] if task.labelling.multi else [f"type {name}" for name in task.data.types]
+    names += task.background.relations
     bounds = ["0", *map(str, LIMITS), "1"]
-    names += [f"alike {a} to {b}" for a, b in pairwise(bounds)][:n_like]
-    return names
+    return names + [f"alike {a} to {b}" for a, b in pairwise(bounds)][: n_relations - len(names)]
 
 
-def interaction_names(estimator: Any) -> list[str]:
-    """Names of the relations that known interactions have in the graph."""
-    task = estimator.task_
-    return [TOGETHER] if task.labelling.multi else [f"type {name}" for name in task.data.types]
-
-
-def relation_labels(estimator: Any) -> dict[str, str]:
+def relation_labels(data: DDIData) -> dict[str, str]:
     """Readable names of relations."""
-    data = estimator.task_.data
     labels = dict(METAEDGES)
     for name, template in zip(data.types, data.templates, strict=True):
         if template:
@@ -63,136 +62,66 @@ def relation_labels(estimator: Any) -> dict[str, str]:
     return labels
 
 
-def explain_pair(
-    estimator: Any,
-    drug1: str,
-    drug2: str,
-    kind: str | None = None,
+def explain_flow(
+    task: DDITask,
+    pair: ExplainedPair,
+    opened: PairFlowParts,
     *,
-    n_paths: int = 5,
-    draws: int = 20,
-    seed: int = 0,
+    model: str,
+    fingerprints: npt.NDArray[np.uint8] | None,
+    n_paths: int,
+    draws: int,
+    seed: int,
 ) -> Explanation:
-    """Why the model gives an interaction its probability.
-
-    Labels that do not exclude each other are explained by their logit itself, others by how much it
-    is above the average type's. A pair without an order is explained in the order that is given.
+    """Answer :meth:`parsimony.ddi.emergnn.method.EmerGNN.explain`.
 
     Parameters
     ----------
-    drug1, drug2
-        Ids, external ids or names, in any case.
-    kind
-        The interaction type; the most probable of either order where left out.
-    n_paths
-        How many paths to name.
-    draws
-        Random deletions that the evidence is compared with; 0 leaves the test out.
-
-    Raises
-    ------
-    UnknownDrug, UnknownRelation
-        With the nearest known name.
-    UsageError, InvalidParameter
-        A drug with itself, or a count below 1.
+    opened
+        The parts of the logit, and what the flow multiplies with.
+    model
+        Name of the method.
+    fingerprints
+        Where analogues are to be named.
     """
-    u, t, v, probability = asked_pair(estimator, drug1, drug2, kind, n_paths, draws)
-    graph, hidden, parts, weights = opened(estimator, u, v, t)
-    paths = PathDigraph(graph, u, v, hidden)
-    flow, walks = WalkedFlow(paths, weights), paths.walks()
-    best = best_paths(paths, walks, flow.shares(walks), max(n_paths, DRAWN))
+    u, t, v = pair.numbers
+    graph = opened.graph
+    paths = PathDigraph(graph, u, v, opened.hidden)
+    flow, walks = WalkedFlow(paths, opened.weights), paths.walks()
+    best = best_paths(paths, walks, flow.attributions(walks), max(n_paths, DRAWN))
     named = best[:n_paths]
     faithfulness = None
     if named and draws:
         facts = {fact for _, steps in named for fact in map(fact_of(graph.n_relations), steps)}
         faithfulness = _deletions(paths, flow, walks, facts, draws, rng(seed, "deletion", u, t, v))
-    speaker = Speaker(estimator)
+    formatter = NameFormatter(task, graph.n_relations)
     return Explanation(
-        query=(speaker.entity(u), speaker.type(t), speaker.entity(v)),
-        score=flow.logit + sum(parts.values()),
-        probability=probability,
-        paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
-        subgraph=tuple(speaker.evidence(best[:DRAWN])),
+        query=(formatter.entity(u), formatter.type(t), formatter.entity(v)),
+        score=flow.logit + sum(opened.parts.values()),
+        probability=pair.probability,
+        paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
+        subgraph=tuple(formatter.evidence(best[:DRAWN])),
         faithfulness=faithfulness,
-        labels=speaker.labels,
-        model=estimator.method,
-        known=known_split(estimator.task_.data, u, t, v),
-        path_order=LABEL_PATH_ORDER if estimator.task_.labelling.multi else PATH_ORDER,
-        parts={"paths": flow.logit, **parts},
-        likenesses=tuple(_likenesses(estimator, u, t, v)),
+        labels=formatter.labels,
+        model=model,
+        known=known_split(task.data, u, t, v),
+        path_order=LABEL_PATH_ORDER if task.labelling.multi else PATH_ORDER,
+        parts={"paths": flow.logit, **opened.parts},
+        likenesses=() if fingerprints is None else _analogues(task, fingerprints, u, t, v),
         parts_note="The logit of this type above the average type.",
     )
-
-
-def asked_pair(
-    estimator: Any, drug1: str, drug2: str, kind: str | None, n_paths: int, draws: int
-) -> tuple[int, int, int, float]:
-    """The interaction (u, t, v) to explain and its probability, for what a user asks.
-
-    Without a kind it is the most probable of either order. Raises as :func:`explain_pair`.
-    """
-    if n_paths < 1 or draws < 0:
-        raise InvalidParameter(
-            f"n_paths must be at least 1 and draws at least 0. Got {n_paths}, {draws}"
-        )
-    data = estimator.task_.data
-    u, v = data.drug(drug1), data.drug(drug2)
-    if u == v:
-        raise UsageError(f"{data.label(u)} with itself", remedy="name two drugs")
-    orders = estimator.task_.labelling.orders(u, v)
-    table = estimator.calibrated(estimator.asked_alone(np.array(orders, np.int32)))
-    if kind is None:
-        order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
-        u, v = orders[order]
-    else:
-        order, t = 0, data.types.index(kind)
-    return u, t, v, float(table[order, t])
 
 
 Walked = tuple[int, int, int]  # source, message relation, target
 
 
-def opened(
-    estimator: Any, u: int, v: int, t: int
-) -> tuple[Any, int, dict[str, float], FlowWeights]:
-    """The graph, what is hidden, the parts of the logit beside the paths, the flow's weights."""
-    network, p = estimator._network, estimator.resolved_
-    facts = estimator.task_.visible("test")
-    pair = np.array([[u, v]], np.int32)
-    graph, hidden, facts = estimator.without_own(pair, facts)
-    network.eval()
-    with torch.no_grad():
-        asked = torch.from_numpy(pair.astype(np.int64))
-        f = network.features(estimator._bits, asked)
-        rho = network.weights(f)[0, :, :, None] * network.e
-        # types exclude each other, so that a logit says something only above the average
-        centre = 0.0 if estimator.task_.labelling.multi else 1.0
-        read = network.read.weight - centre * network.read.weight.mean(0)
-        offset = network.read.bias - centre * network.read.bias.mean()
-        own = f.flatten(1) @ read[:, : f.numel()].T if network.embedded else None
-        parts = {"the type itself": float(offset[t])}
-        if own is not None:
-            parts["the drugs' own vectors"] = float(own[0, t])
-        if network.fingerprints is not None:
-            found = network.fingerprints(estimator._bits, asked)[0]
-            name = "both structures" if network.fingerprints.vectors is None else "the drugs alone"
-            parts[name] = float(found[t] - centre * found.mean())
-        votes = estimator._log_votes(facts, pair, hidden)
-        if votes is not None:
-            found = (network.vote_weight * torch.from_numpy(votes[0])).sum(0)
-            parts["similar drugs' interactions"] = float(found[t] - centre * found.mean())
-    double = [x.double().numpy() for x in (f[0], rho, network.w.detach())]
-    bias = None if network.b is None else network.b.detach().double().numpy()
-    # read as [h_{v→u}; h_{u→v}], the flow's own order turned
-    mine = read[t, -2 * p.dim :].reshape(2, p.dim).flip(0).detach().double().numpy()
-    weights = FlowWeights(double[0], double[1], double[2], bias, mine, p.log_states)
-    return graph, int(hidden[0]), parts, weights
-
-
 def best_paths(
-    paths: PathDigraph, walks: IntArray, share: npt.NDArray[np.float64], most: int
+    paths: PathDigraph, walks: IntArray, attribution: npt.NDArray[np.float64], most: int
 ) -> list[tuple[float, list[Walked]]]:
-    """Paths that add to the logit, best first; walks that differ only in idle steps are one."""
+    """Paths that add to the logit, best first; walks that differ only in idle steps are one.
+
+    ``attribution`` (n_walks,) is what every walk adds.
+    """
     idle = 2 * paths.graph.n_relations
     rests = [part[:, 1] == idle for part in (paths.first, paths.middle, paths.last)]
     resting = rests[0][walks[:, 0]] | rests[1][walks[:, 1]] | rests[2][walks[:, 2]]
@@ -200,11 +129,11 @@ def best_paths(
     own = np.flatnonzero(~resting)
     room = 4 * most
     if len(own) > room:
-        own = own[np.argpartition(-share[own], room)[:room]]
+        own = own[np.argpartition(-attribution[own], room)[:room]]
     chosen = np.concatenate([np.flatnonzero(resting), own])
     if not len(chosen):
         return []
-    walks, share = walks[chosen], share[chosen]
+    walks, attribution = walks[chosen], attribution[chosen]
     first, middle, last = (paths.first[walks[:, 0]], paths.middle[walks[:, 1]],
                            paths.last[walks[:, 2]])  # fmt: skip
     r = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
@@ -218,7 +147,7 @@ def best_paths(
         x[late, 1] = paths.v
     key = np.stack([r[:, 0], x[:, 0], r[:, 1], x[:, 1], r[:, 2]], 1)
     distinct, of = np.unique(key, axis=0, return_inverse=True)
-    weight = np.bincount(of.ravel(), share, len(distinct))
+    weight = np.bincount(of.ravel(), attribution, len(distinct))
     found = []
     for i in np.argsort(-weight, kind="stable")[:most].tolist():
         if weight[i] <= 0:
@@ -229,7 +158,7 @@ def best_paths(
     return found
 
 
-def fact_of(n_relations: int) -> Any:
+def fact_of(n_relations: int) -> Callable[[Walked], Walked]:
     """From a walked edge to its stored fact."""
 
     def fact(step: Walked) -> Walked:
@@ -288,14 +217,14 @@ def _deletions(
     return Faithfulness(drop(named), float(np.mean(random)), len(named), draws)
 
 
-class Speaker:
-    """From numbers to names."""
+class NameFormatter:
+    """From numbers to names; the readable ones go to ``labels``."""
 
-    def __init__(self, estimator: Any) -> None:
-        self._background = estimator.task_.background
-        self._relations = relation_names(estimator)
-        self._types = estimator.task_.data.types.names
-        self._known = relation_labels(estimator)
+    def __init__(self, task: DDITask, n_relations: int) -> None:
+        self._background = task.background
+        self._relations = relation_names(task, n_relations)
+        self._types = task.data.types.names
+        self._known = relation_labels(task.data)
         self.labels: dict[str, str] = {}
 
     def entity(self, number: int) -> str:
@@ -344,21 +273,21 @@ class Speaker:
         return edges
 
 
-def known_split(data: Any, u: int, t: int, v: int) -> Known:
+def known_split(data: DDIData, u: int, t: int, v: int) -> Known:
     """The split that states the interaction."""
     for split, rows in data.pairs.items():
         same = rows[(rows[:, 1] == t) & np.isin(rows[:, [0, 2]], (u, v)).all(1)]
         if len(same) and (data.multilabel or (same[:, 0] == u).any()):
-            name: Known = split.split("_")[0]
-            return name
+            return cast(Known, split.split("_")[0])
     return "no"
 
 
-def _likenesses(estimator: Any, u: int, t: int, v: int, most: int = 3) -> list[Likeness]:
+def _analogues(
+    task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int, most: int = 3
+) -> tuple[Likeness, ...]:
     """Known interactions of the type whose drugs are most like the pair's."""
-    if not estimator._similar:
-        return []
-    data, labelling = estimator.task_.data, estimator.task_.labelling
-    facts = labelling.vote_facts(estimator.task_.visible("test"))
-    found = most_alike(estimator.fingerprints_, facts, u, t, v, most)
-    return [Likeness(data.sentence(x, t, y), similarity) for x, t, y, similarity in found]
+    facts = task.labelling.counted_facts(task.visible("test"))
+    found = nearest_analogues(fingerprints, facts, u, t, v, most)
+    return tuple(
+        Likeness(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found
+    )

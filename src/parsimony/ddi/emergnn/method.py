@@ -5,137 +5,63 @@ flow-based graph neural network with biomedical network, Nature Computational Sc
 
 ``form="published"`` is the paper's model. ``form="extended"``, the default, keeps its flow and adds
 what serves drugs without graph edges: fingerprint neighbours as edges, a read-out of both
-fingerprints, and the votes of similar drugs. It trains on pairs of which one drug (S1), both (S2)
-or neither (S0) hides its interactions in a graph that stays as it is, so that every training pair
-can be asked and the graph is as full as in the test.
+fingerprints, and the label scores of similar drugs. It trains on pairs of which one drug (S1), both
+(S2) or neither (S0) hides its interactions in a graph that stays as it is, so that every training
+pair can be a target and the graph is as full as in the test.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
-
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
+from torch import Tensor
 
-from parsimony import base
-from parsimony.ddi.baselines.label_prevalence import label_rates, similar_rates
-from parsimony.ddi.baselines.neighbour_scores import similarity, votes_for
-from parsimony.ddi.baselines.prior import type_shares
+from parsimony.base import constructor
+from parsimony.ddi.baselines.label_prevalence import label_prevalence, neighbour_rates
+from parsimony.ddi.baselines.neighbour_scores import neighbour_scores, similarity
+from parsimony.ddi.baselines.prior import type_frequencies
 from parsimony.ddi.emergence import simulate_emergence
+from parsimony.ddi.emergnn.attribution import FlowWeights, PairFlowParts
 from parsimony.ddi.emergnn.network import EmerGNNNetwork
-from parsimony.ddi.estimator import FloatArray, IntArray
-from parsimony.ddi.leave_pair_out import Unseen, own_interactions, unseen
-from parsimony.ddi.network_estimator import Losses, TrainedPairs, TrainedParameters, ordered
-from parsimony.ddi.similarity_edges import resembling
-from parsimony.ddi.targets import Asked
-from parsimony.ddi.task import DDITask
+from parsimony.ddi.emergnn.parameters import EmerGNNParameters, preset
+from parsimony.ddi.estimator import FloatArray, IntArray, chosen
+from parsimony.ddi.leave_pair_out import LeavePairOut, leave_pair_out, own_interactions
+from parsimony.ddi.network_estimator import Losses, PairNetworkEstimator, batches
+from parsimony.ddi.similarity_edges import similarity_edges
+from parsimony.ddi.targets import PairTargets
 from parsimony.explain import Explanation
-from parsimony.kernels.emergnn.graph import ActiveGraph, Normalisation, PairGraph
+from parsimony.kernels.emergnn.graph import ActiveGraph, PairGraph
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
 
 CHUNK = 1024  # pairs scored at once
-SMOOTHING = 1e-3  # of the votes' shares
+SMOOTHING = 1e-3  # of the label scores
 SMOOTHING_OF_RATES = 1e-2  # where pairs have several labels
 
-PUBLISHED: dict[str, Any] = {
-    "emergence": "simulated", "bias": True, "log_states": False, "hidden": 0, "votes": (),
-    "neighbour_edges": 0, "fingerprint_dropout": 0.0, "dropout": 0.0, "average": 0.0,
-    "hidden_dropout": 0.0, "drug_vectors": False,
-    "lr": 1e-3, "decay": 1.0, "weight_decay": 1e-8, "batch": 32, "epochs": 40, "every": 2,
-    "patience": 40,
-}  # fmt: skip
-EXTENDED: dict[str, Any] = {
-    "emergence": "hidden", "bias": False, "log_states": True, "hidden": 128, "votes": (4.0, 8.0),
-    "neighbour_edges": 10, "fingerprint_dropout": 0.3, "dropout": 0.2, "average": 0.999,
-    "hidden_dropout": 0.5, "drug_vectors": False,
-    "lr": 3e-3, "decay": 0.88, "weight_decay": 1e-8, "batch": 64, "epochs": 20, "every": 2,
-    "patience": 8,
-}  # fmt: skip
-#: Beside this, by setting. Where no drug is new (S0), learning single drugs by heart is what is
-#: asked; with one new drug (S1), validation on DrugBank likes more dropout, with two it does not.
-BY_SETTING: dict[str, dict[str, Any]] = {
-    "S0": {"hidden": 512, "fingerprint_dropout": 0.1, "hidden_dropout": 0.3, "drug_vectors": True},
-    "S1": {"fingerprint_dropout": 0.5, "dropout": 0.5, "decay": 0.8, "epochs": 12, "patience": 6},
-    "S2": {},
-}
 
+class EmerGNN(PairNetworkEstimator[EmerGNNParameters]):
+    """Flows between two drugs in both directions, weighted for the pair."""
 
-class EmerGNNParameters(TrainedParameters):
-    """Parameters of EmerGNN; those left out follow ``form``."""
-
-    form: Literal["extended", "published"] = Field(
-        "extended", description="extended or published: which defaults the others take"
-    )
-    dim: int = Field(64, ge=2, le=256, description="dimension of states, 2 … 256")
-    bias: bool | None = Field(None, description="biases in the flow")
-    log_states: bool | None = Field(None, description="read log(1 + h) instead of h")
-    normalise: Normalisation = Field("none", description="none, relation or total")
-    hidden: int | None = Field(
-        None, ge=0, le=4096, description="units of the fingerprint read-out, 0 for none, 0 … 4096"
-    )
-    votes: tuple[float, ...] | None = Field(
-        None, description="powers of the similarity with which similar drugs vote, [] for none"
-    )
-    neighbour_edges: int | None = Field(
-        None, ge=0, le=100, description="edges to the most similar drugs, 0 … 100"
-    )
-    fingerprint_dropout: float | None = Field(
-        None, ge=0, lt=1, description="dropout of fingerprint bits, [0, 1)"
-    )
-    dropout: float | None = Field(None, ge=0, lt=1, description="dropout of states read, [0, 1)")
-    hidden_dropout: float | None = Field(
-        None, ge=0, lt=1, description="dropout of the fingerprint read-out's units, [0, 1)"
-    )
-    drug_vectors: bool | None = Field(
-        None, description="free vectors of known drugs in the fingerprint read-out; on in S0"
-    )
-    embedding: bool | None = Field(
-        None, description="a free vector a drug instead of its fingerprint; as published in S0"
-    )
-    emergence: Literal["simulated", "hidden"] | None = Field(
-        None, description="simulated: drugs drawn as new, hidden: each asked pair by itself"
-    )
-    share: float = Field(0.2, gt=0, lt=1, description="of drugs that are simulated new, (0, 1)")
-    asked: int = Field(30000, ge=1, description="pairs asked an epoch with hidden emergence, ≥ 1")
-    threads: int = Field(2, ge=1, le=64, description="threads, 1 … 64")
-    lr: float | None = Field(None, gt=0, description="learning rate of Adam, > 0")  # type: ignore[assignment]
-    decay: float | None = Field(None, gt=0, le=1, description="its factor an epoch, (0, 1]")  # type: ignore[assignment]
-    weight_decay: float | None = Field(None, ge=0, description="L2 penalty, ≥ 0")  # type: ignore[assignment]
-    batch: int | None = Field(None, ge=1, description="pairs a step, ≥ 1")  # type: ignore[assignment]
-    epochs: int | None = Field(None, ge=1, description="most epochs, ≥ 1")  # type: ignore[assignment]
-    every: int | None = Field(None, ge=1, description="epochs between validations, ≥ 1")  # type: ignore[assignment]
-    patience: int | None = Field(None, ge=1, description="epochs without improvement, ≥ 1")  # type: ignore[assignment]
-    average: float | None = Field(None, ge=0, lt=1, description="running average, [0, 1)")  # type: ignore[assignment]
-
-
-class EmerGNN(TrainedPairs):
-    """Flows between two drugs, both directions, weighted for the pair."""
-
-    method: ClassVar[str] = "emergnn"
-    Parameters: ClassVar[type[base.Parameters]] = EmerGNNParameters
+    method = "emergnn"
+    paper = "Zhang et al. 2023, Nature Computational Science"
+    Parameters = EmerGNNParameters
+    __init__ = constructor(EmerGNNParameters)
     structural = True
     graphical = True
+    _network: EmerGNNNetwork
 
     # ---- preparing ---------------------------------------------------------------------------
 
-    def prepare(self, task: DDITask, *, epochs: int | None = None) -> dict[str, Any]:
-        """Resolve what is left out by form and setting."""
-        super().prepare(task, epochs=epochs)
+    def _setup(self) -> None:
+        super()._setup()
         p = self.resolved_
-        form = PUBLISHED if p.form == "published" else EXTENDED
-        if p.form == "extended":
-            form = form | BY_SETTING[task.setting]
-        rest = {name: value for name, value in form.items() if getattr(p, name) is None}
-        if p.embedding is None:
-            rest["embedding"] = p.form == "published" and task.setting == "S0"
+        found = preset(p.form, self.task_.setting).items()
+        rest = {name: value for name, value in found if getattr(p, name) is None}
         self.resolved_ = p.model_copy(update=rest)
-        return self.config()
 
     def _build(self, generator: torch.Generator | None = None) -> None:
         p, task = self.resolved_, self.task_
-        edges, kinds = resembling(self.fingerprints_, p.neighbour_edges)
+        edges, kinds = similarity_edges(self.fingerprints_, chosen(p.neighbour_edges))
         background = task.background.triples
         n_background = len(task.background.relations)
         edges[:, 1] += n_background
@@ -146,14 +72,15 @@ class EmerGNN(TrainedPairs):
         )  # fmt: skip
         self._graphs: list[tuple[IntArray, ActiveGraph]] = []
         messages = 2 * self._built.n_relations + 1
-        self._network: EmerGNNNetwork = EmerGNNNetwork(
+        powers = chosen(p.neighbour_scores)
+        self._network = EmerGNNNetwork(
             p, messages, task.data.n_types, task.data.n_drugs,
-            len(p.votes) + bool(p.votes and task.labelling.multi),
+            len(powers) + bool(powers and task.labelling.multi),
         )  # fmt: skip
         if generator is not None:
             self._network.initialise(generator)
         self._bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))
-        self._similar = [similarity(self.fingerprints_, power) for power in p.votes]
+        self._similar = [similarity(self.fingerprints_, power) for power in powers]
 
     def _graph(self, facts: IntArray) -> ActiveGraph:
         """Return the graph that shows these interactions; the last two are kept."""
@@ -166,143 +93,110 @@ class EmerGNN(TrainedPairs):
         self._graphs = [*self._graphs[-1:], (facts, graph)]
         return graph
 
-    def _log_votes(
+    def _log_scores(
         self,
         facts: IntArray,
         pairs: IntArray,
         hidden: npt.NDArray[np.uint8],
-        known: Unseen | None = None,
+        known: LeavePairOut | None = None,
     ) -> npt.NDArray[np.float32] | None:
-        """Log shares of types among similar drugs' interactions: (n, channels, n_types).
+        """Log shares of the types in the k-NN label scores: (n, channels, n_types).
 
-        ``known`` where a pair's own interactions are unseen; they have no vote anyway.
+        ``known`` where a pair's own interactions are left out; they have no part in it anyway.
         """
         if not self._similar:
             return None
         if self.task_.labelling.multi:
-            return self._log_rates(facts, pairs, hidden)
+            return self._log_lifts(facts, pairs, hidden)
         n_types = self.task_.data.n_types
         if known is None:
             new = np.ones(self.task_.data.n_drugs, bool)
             new[facts[:, [0, 2]]] = False
-            new, overall = new[pairs], type_shares(facts, n_types)
+            new, overall = new[pairs], type_frequencies(facts, n_types)
         else:
-            new, overall = known.new, known.shares
+            new, overall = known.new, known.frequencies
         first = new[:, 0] | (hidden & HIDE_FIRST > 0)
         second = new[:, 1] | (hidden & HIDE_SECOND > 0)
         found = np.empty((len(pairs), len(self._similar), n_types), np.float32)
         for channel, similar in enumerate(self._similar):
-            votes = votes_for(similar, facts, pairs, n_types, first=first, second=second)
-            votes += SMOOTHING * overall
-            found[:, channel] = np.log(votes / votes.sum(1, keepdims=True))
+            scores = neighbour_scores(similar, facts, pairs, n_types, first=first, second=second)
+            scores += SMOOTHING * overall
+            found[:, channel] = np.log(scores / scores.sum(1, keepdims=True))
         return found
 
-    def _log_rates(
+    def _log_lifts(
         self, facts: IntArray, pairs: IntArray, hidden: npt.NDArray[np.uint8]
     ) -> npt.NDArray[np.float32]:
-        """Log rates of labels among similar drugs' interactions, against their overall rates.
+        """Log lift of labels among similar drugs' interactions over their prevalence.
 
         The last channel is that of popularity: (n, channels, n_types).
         """
         data = self.task_.data
-        both = self.task_.labelling.vote_facts(facts)
+        both = self.task_.labelling.counted_facts(facts)
         new = np.stack([hidden & HIDE_FIRST, hidden & HIDE_SECOND], 1) > 0
-        rates = label_rates(both, pairs, data.n_drugs, data.n_types, hidden=new)
+        prevalence = label_prevalence(both, pairs, data.n_drugs, data.n_types, hidden=new)
         found = np.empty((len(pairs), len(self._similar) + 1, data.n_types), np.float32)
         for channel, similar in enumerate(self._similar):
-            found[:, channel] = similar_rates(similar, both, pairs, rates, SMOOTHING_OF_RATES)
-        found[:, -1] = rates.popular
-        return np.log(found / rates.overall.astype(np.float32))
+            found[:, channel] = neighbour_rates(
+                similar, both, pairs, prevalence, SMOOTHING_OF_RATES
+            )
+        found[:, -1] = prevalence.popular
+        return np.log(found / prevalence.overall.astype(np.float32))
 
     # ---- training ----------------------------------------------------------------------------
 
-    def _epoch(self, drawn: np.random.Generator) -> tuple[int, Losses]:
+    def _losses(self, drawn: np.random.Generator) -> tuple[int, Losses]:
         p, task = self.resolved_, self.task_
         rows, setting = task.pairs("train"), task.setting
         pairs, of = task.labelling.pair_rows(rows)
         new = None
         if p.emergence == "simulated":
-            epoch = simulate_emergence(pairs, setting, drawn, share=p.share)
-            facts, chosen = rows[epoch.active.astype(bool)[of]], epoch.asked
+            epoch = simulate_emergence(pairs, setting, drawn, fraction=p.emerging_fraction)
+            facts, targeted = rows[epoch.active.astype(bool)[of]], epoch.targets
             if setting != "S0":
                 new = np.ones(task.data.n_drugs, bool)
                 new[facts[:, [0, 2]]] = False
-            hidden = np.zeros(len(chosen), np.uint8)
+            hidden = np.zeros(len(targeted), np.uint8)
         else:
-            facts, chosen = rows, drawn.permutation(len(pairs))[: p.asked]
-            one = drawn.choice(np.array([HIDE_FIRST, HIDE_SECOND], np.uint8), len(chosen))
+            facts, targeted = rows, drawn.permutation(len(pairs))[: p.max_pairs]
+            one = drawn.choice(np.array([HIDE_FIRST, HIDE_SECOND], np.uint8), len(targeted))
             many = {"S0": HIDE_BETWEEN, "S2": HIDE_FIRST | HIDE_SECOND}
-            hidden = one if setting == "S1" else np.full(len(chosen), many[setting], np.uint8)
-        asked = task.training(drawn, chosen, new)
-        return len(asked), self._losses(facts, asked, asked.spread(hidden), drawn)
+            hidden = one if setting == "S1" else np.full(len(targeted), many[setting], np.uint8)
+        targets = task.training(drawn, targeted, new)
+        return len(targets), self._batches(facts, targets, targets.spread(hidden), drawn)
 
-    def _losses(
+    def _batches(
         self,
         facts: IntArray,
-        asked: Asked,
+        targets: PairTargets,
         hidden: npt.NDArray[np.uint8],
         drawn: np.random.Generator,
     ) -> Losses:
-        graph, pairs = self._graph(facts), asked.questions
-        votes = self._log_votes(facts, pairs, hidden)
-        for batch in ordered(len(asked), self.resolved_.batch, drawn):
-            at = asked.places(batch)
-            channel = None if votes is None else torch.from_numpy(votes[at])
+        graph, pairs = self._graph(facts), targets.queries
+        scores = self._log_scores(facts, pairs, hidden)
+        for batch in batches(len(targets), chosen(self.resolved_.batch), drawn):
+            at = targets.places(batch)
+            channel = None if scores is None else torch.from_numpy(scores[at])
             logits = self._network(
                 graph, self._bits, np.ascontiguousarray(pairs[at]), hidden[at], channel
             )
-            yield asked.loss(logits, batch), len(batch)
+            yield targets.loss(logits, batch), len(batch)
 
     # ---- answering ---------------------------------------------------------------------------
 
-    def without_own(
-        self, pairs: IntArray, facts: IntArray
-    ) -> tuple[ActiveGraph, npt.NDArray[np.uint8], IntArray]:
-        """Return the graph in which pairs of the same two drugs do not see their interactions.
-
-        Returns
-        -------
-        graph, hidden, facts
-            Hidden where the flow can hide, else left out of the graph.
-        """
-        own, _, _ = own_interactions(facts, pairs, self.task_.data.n_drugs)
-        others = np.delete(facts, own, 0) if len(own) else facts
-        hidden = np.full(len(pairs), HIDE_BETWEEN if self._can_hide and len(own) else 0, np.uint8)
-        return self._graph(facts if self._can_hide else others), hidden, others
-
     @property
     def _can_hide(self) -> bool:
+        """Whether the flow itself can hide interactions, so that one graph serves all pairs."""
         return not self.resolved_.bias and self.resolved_.normalise == "none"
 
-    def asked_alone(self, pairs: IntArray) -> FloatArray:
-        """Probabilities (n, n_types) of pairs, for each the interactions of its drugs unseen."""
+    def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
+        """Probabilities (n, n_types) of pairs without the interactions of their own two drugs."""
         if not self._can_hide:
-            return super().asked_alone(pairs)
+            return super().predict_proba_leave_pair_out(pairs)
         facts, data = self.task_.visible("test"), self.task_.data
-        known = unseen(facts, pairs, data.n_drugs, data.n_types)
+        known = leave_pair_out(facts, pairs, data.n_drugs, data.n_types)
         hidden = np.where(known.own > 0, HIDE_BETWEEN, 0).astype(np.uint8)
         return self._answers(self._graph(facts), pairs, hidden, facts, known)
-
-    def reasons(self, rows: IntArray) -> list[str]:
-        """Return why, in one line each, for asked (drug1, type, drug2).
-
-        See :func:`parsimony.ddi.emergnn.one_line.reason_line`.
-        """
-        from parsimony.ddi.emergnn.one_line import reason_line
-
-        return [reason_line(self, *row) for row in rows.tolist()]
-
-    def explain(
-        self, drug1: str, drug2: str, kind: str | None = None, **choices: Any
-    ) -> Explanation:
-        """Why the model gives an interaction its probability.
-
-        See :func:`parsimony.ddi.emergnn.explain.explain_pair`.
-        """
-        from parsimony.ddi.emergnn.explain import explain_pair
-
-        self._require_fitted()
-        return explain_pair(self, drug1, drug2, kind, **choices)
 
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
         return self._answers(self._graph(facts), pairs, np.zeros(len(pairs), np.uint8), facts)
@@ -313,24 +207,116 @@ class EmerGNN(TrainedPairs):
         pairs: IntArray,
         hidden: npt.NDArray[np.uint8],
         facts: IntArray,
-        known: Unseen | None = None,
+        known: LeavePairOut | None = None,
     ) -> FloatArray:
-        votes = self._log_votes(facts, pairs, hidden, known)
-        self._network.eval()
-        parts = []
+        scores = self._log_scores(facts, pairs, hidden, known)
+
+        def logits(rows: IntArray, part: slice) -> Tensor:
+            channel = None if scores is None else torch.from_numpy(scores[part])
+            found: Tensor = self._network(graph, self._bits, rows, hidden[part], channel)
+            return found
+
+        return self._answered(logits, pairs, CHUNK)
+
+    # ---- explaining --------------------------------------------------------------------------
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return why, in one line each, for interactions (drug1, type, drug2).
+
+        See :func:`parsimony.ddi.emergnn.one_line.reason_line`.
+        """
+        from parsimony.ddi.emergnn.one_line import reason_line
+
+        bits = self.fingerprints_
+        return [
+            reason_line(self.task_, bits, self._flow_parts(u, t, v), u, t, v)
+            for u, t, v in rows.tolist()
+        ]
+
+    def explain(
+        self,
+        head: str,
+        relation: str | None,
+        tail: str,
+        *,
+        n_paths: int = 5,
+        draws: int = 20,
+        seed: int = 0,
+    ) -> Explanation:
+        """Why the model gives an interaction its probability.
+
+        Labels that do not exclude each other are explained by their logit itself, others by how
+        much it is above the average type's. A pair without an order is explained in the order that
+        is given.
+
+        Parameters
+        ----------
+        head, tail
+            Ids, external ids or names of the drugs, in any case.
+        relation
+            The interaction type; None for the most probable one of either order.
+        n_paths
+            How many paths to name.
+        draws
+            Random deletions that the evidence is compared with; 0 leaves the test out.
+        seed
+            Of these.
+
+        Raises
+        ------
+        UnknownDrug, UnknownRelation
+            With the nearest known name.
+        UsageError, InvalidParameter
+            A drug with itself, or a count below 1.
+        """
+        from parsimony.ddi.emergnn.explain import explain_flow
+        from parsimony.ddi.explained_pair import ExplainedPair, require_counts
+
+        self._require_fitted()
+        require_counts(n_paths, draws)
+        pair = ExplainedPair.of(self, head, relation, tail)
+        return explain_flow(
+            self.task_, pair, self._flow_parts(*pair.numbers), model=self.method,
+            fingerprints=self.fingerprints_ if self._similar else None,
+            n_paths=n_paths, draws=draws, seed=seed,
+        )  # fmt: skip
+
+    def _flow_parts(self, u: int, t: int, v: int) -> PairFlowParts:
+        """The graph without the pair's own interactions, and the parts of the type's logit."""
+        network, p = self._network, self.resolved_
+        pair = np.array([[u, v]], np.int32)
+        facts = self.task_.visible("test")
+        own, _, _ = own_interactions(facts, pair, self.task_.data.n_drugs)
+        others = np.delete(facts, own, 0) if len(own) else facts
+        hides = self._can_hide and len(own) > 0
+        hidden = np.full(1, HIDE_BETWEEN if hides else 0, np.uint8)
+        graph = self._graph(facts if self._can_hide else others)
+        network.eval()
         with torch.no_grad():
-            for at in range(0, len(pairs), CHUNK):
-                part = slice(at, at + CHUNK)
-                channel = None if votes is None else torch.from_numpy(votes[part])
-
-                def logits(
-                    rows: IntArray, part: slice = part, channel: torch.Tensor | None = channel
-                ) -> torch.Tensor:
-                    found: torch.Tensor = self._network(
-                        graph, self._bits, rows, hidden[part], channel
-                    )
-                    return found
-
-                parts.append(self._answered(logits, pairs[part]))
-        probabilities: FloatArray = torch.cat(parts).numpy()
-        return probabilities
+            drugs = torch.from_numpy(pair.astype(np.int64))
+            f = network.features(self._bits, drugs)
+            rho = network.weights(f)[0, :, :, None] * network.e
+            # types exclude each other, so that a logit says something only above the average
+            centre = 0.0 if self.task_.labelling.multi else 1.0
+            read = network.read.weight - centre * network.read.weight.mean(0)
+            offset = network.read.bias - centre * network.read.bias.mean()
+            parts = {"the type itself": float(offset[t])}
+            if network.embedded:
+                parts["the drugs' own vectors"] = float(f.flatten(1)[0] @ read[t, : f.numel()])
+            if network.fingerprints is not None:
+                found = network.fingerprints(self._bits, drugs)[0]
+                free = network.fingerprints.vectors is not None
+                name = "the drugs alone" if free else "both structures"
+                parts[name] = float(found[t] - centre * found.mean())
+            scores = self._log_scores(others, pair, hidden)
+            if scores is not None and network.vote_weight is not None:
+                found = (network.vote_weight * torch.from_numpy(scores[0])).sum(0)
+                parts["similar drugs' interactions"] = float(found[t] - centre * found.mean())
+        double = [x.double().numpy() for x in (f[0], rho, network.w.detach())]
+        bias = None if network.b is None else network.b.detach().double().numpy()
+        # read as [h_{v→u}; h_{u→v}], the flow's own order turned
+        mine = read[t, -2 * p.dim :].reshape(2, p.dim).flip(0).detach().double().numpy()
+        weights = FlowWeights(
+            double[0], double[1], double[2], bias, mine, bool(chosen(p.log_states))
+        )
+        return PairFlowParts(graph, int(hidden[0]), parts, weights)

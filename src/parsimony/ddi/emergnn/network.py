@@ -6,12 +6,10 @@
 
 (docs/methods/emergnn.md, eqs. 2, 3, 5, 6). Beyond the paper, each by itself: h through log(1 + h),
 since sums over hubs reach 10³; dropout of fingerprint bits and of h; a network over both
-fingerprints, and the votes of similar drugs as log shares, added to the logits.
+fingerprints, and the log label scores of similar drugs, added to the logits.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +19,8 @@ from torch import Tensor, nn
 from parsimony.chem.fingerprints import BITS
 from parsimony.ddi.baselines.mlp import StructureNetwork
 from parsimony.ddi.emergnn.flow import LAYERS, PairFlow
+from parsimony.ddi.emergnn.parameters import EmerGNNParameters
+from parsimony.ddi.estimator import chosen
 from parsimony.kernels.emergnn.graph import ActiveGraph
 
 ATTENTION = 5  # units between [f_u; f_v] and α
@@ -55,30 +55,30 @@ class EmerGNNNetwork(nn.Module):
     n_drugs
         How many drugs there are.
     channels
-        Votes that are read.
+        Of k-NN label scores that are read.
     """
 
     def __init__(
-        self, p: Any, messages: int, n_types: int, n_drugs: int, channels: int
+        self, p: EmerGNNParameters, messages: int, n_types: int, n_drugs: int, channels: int
     ) -> None:
         super().__init__()
         self.p, d = p, p.dim
-        self.embedded: bool = p.embedding
+        self.embedded = bool(p.embedding)
         self.feature: nn.Module = (
             nn.Embedding(n_drugs, d) if self.embedded else nn.Linear(BITS, d)
         )
-        self.bits_dropout = nn.Dropout(p.fingerprint_dropout)
+        self.bits_dropout = nn.Dropout(chosen(p.fingerprint_dropout))
         self.weights = RelationWeights(d, messages)
         self.e = nn.Parameter(torch.empty(LAYERS, messages, d))
         self.w = nn.Parameter(torch.empty(LAYERS, d, d))
         self.b = nn.Parameter(torch.zeros(LAYERS, d)) if p.bias else None
-        self.dropout = nn.Dropout(p.dropout)
+        self.dropout = nn.Dropout(chosen(p.dropout))
         self.read = nn.Linear((4 if self.embedded else 2) * d, n_types)
         self.fingerprints = None
         if p.hidden:
             free = n_drugs if p.drug_vectors else None
             self.fingerprints = StructureNetwork(
-                p.hidden, n_types, p.fingerprint_dropout, p.hidden_dropout, free
+                p.hidden, n_types, chosen(p.fingerprint_dropout), chosen(p.hidden_dropout), free
             )
         self.vote_weight = nn.Parameter(torch.zeros(channels, n_types)) if channels else None
         self.flow = PairFlow(p.threads)
@@ -114,7 +114,7 @@ class EmerGNNNetwork(nn.Module):
         bits: Tensor,
         pairs: npt.NDArray[np.int32],
         hidden: npt.NDArray[np.uint8] | None,
-        log_votes: Tensor | None,
+        log_scores: Tensor | None,
     ) -> Tensor:
         """Logits (n, D) of pairs (n, 2).
 
@@ -126,11 +126,11 @@ class EmerGNNNetwork(nn.Module):
             Fingerprints (n_drugs, 1,024).
         hidden
             (n,) which interactions each pair hides.
-        log_votes
-            (n, channels, D) log shares of the types among similar drugs' interactions.
+        log_scores
+            (n, channels, D) log label scores of similar drugs' interactions.
         """
-        asked = torch.from_numpy(pairs.astype(np.int64))
-        f = self.features(bits, asked)
+        drugs = torch.from_numpy(pairs.astype(np.int64))
+        f = self.features(bits, drugs)
         h = self.flow(graph, pairs, f, self.weights(f), self.e, self.w, self.b, hidden)
         if self.p.log_states:
             h = h.log1p()
@@ -138,7 +138,7 @@ class EmerGNNNetwork(nn.Module):
         parts.append(self.dropout(h.flip(1).flatten(1)))  # [h_{v→u}; h_{u→v}]
         logits: Tensor = self.read(torch.cat(parts, 1))
         if self.fingerprints is not None:
-            logits = logits + self.fingerprints(bits, asked)
-        if self.vote_weight is not None and log_votes is not None:
-            logits = logits + (self.vote_weight * log_votes).sum(1)
+            logits = logits + self.fingerprints(bits, drugs)
+        if self.vote_weight is not None and log_scores is not None:
+            logits = logits + (self.vote_weight * log_scores).sum(1)
         return logits

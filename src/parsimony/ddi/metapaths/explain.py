@@ -16,14 +16,14 @@ import numpy.typing as npt
 from parsimony.ddi.emergnn.attribution import IntArray, PathDigraph
 from parsimony.ddi.emergnn.explain import (
     DRAWN,
-    Speaker,
+    NameFormatter,
     Walked,
     asked_pair,
     fact_of,
     known_split,
     stored_facts,
 )
-from parsimony.ddi.metapaths.text import SignatureNames
+from parsimony.ddi.metapaths.text import MetapathNames
 from parsimony.explain import Explanation, Faithfulness, Path
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN
 from parsimony.run.seeds import rng
@@ -73,7 +73,7 @@ class PairOfDrugs:
         kinds = estimator._kinds
         k = kinds.of[relations].astype(np.int64)
         code = (k[:, 0] * kinds.n + k[:, 1]) * kinds.n + k[:, 2]
-        own, voting = _index(code, estimator.signatures_), _index(code, estimator.voting_)
+        own, voting = _index(code, estimator.metapaths_), _index(code, estimator.voting_)
         kept = (direct | inner) & ((own >= 0) | (voting >= 0))
         self.own, self.voting, self.relations = own[kept], voting[kept], relations[kept]
         self.nodes = np.stack([x[kept], y[kept]], 1).astype(np.int64)
@@ -150,10 +150,10 @@ def explain_walks(
     own, votes, counts, voted = pair.parts()
     offset = estimator.weights_.intercept
     offset = float(offset[t] - offset.mean())
-    speaker, names = Speaker(estimator), SignatureNames(estimator)
+    formatter, names = NameFormatter(estimator), MetapathNames(estimator)
     label = f"type {estimator.task_.data.types.name(t)}"
     lines = [
-        (float(own[s]), names.text(int(estimator.signatures_[s])), int(counts[s]), ("own", s))
+        (float(own[s]), names.text(int(estimator.metapaths_[s])), int(counts[s]), ("own", s))
         for s in np.flatnonzero(counts).tolist()
     ] + [
         (float(votes[s]), names.text(int(estimator.voting_[s]), label), int(voted[s]), ("vote", s))
@@ -171,13 +171,13 @@ def explain_walks(
     named = best[:n_paths]
     logit = pair.logit()
     return Explanation(
-        query=(speaker.entity(u), speaker.relation(t), speaker.entity(v)),
+        query=(formatter.entity(u), formatter.relation(t), formatter.entity(v)),
         score=logit + offset,
         probability=probability,
-        paths=tuple(Path(w, tuple(map(speaker.step, steps))) for w, steps in named),
-        subgraph=tuple(speaker.evidence(best[:DRAWN])),
+        paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
+        subgraph=tuple(formatter.evidence(best[:DRAWN])),
         faithfulness=_deletions(pair, logit, named, draws, rng(seed, "deletion", u, t, v)),
-        labels=speaker.labels,
+        labels=formatter.labels,
         model=estimator.method,
         known=known_split(estimator.task_.data, u, t, v),
         path_order=PATH_ORDER,

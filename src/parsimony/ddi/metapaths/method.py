@@ -24,7 +24,7 @@ from scipy import sparse
 from parsimony import base
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator
 from parsimony.ddi.metapaths.sparse_logistic import Features, SparseLogistic, Weights
-from parsimony.ddi.similarity_edges import resembling
+from parsimony.ddi.similarity_edges import similarity_edges
 from parsimony.ddi.task import DDITask
 from parsimony.explain import Explanation
 from parsimony.kernels.emergnn.graph import ActiveGraph, PairGraph
@@ -75,7 +75,7 @@ class Walks(PairEstimator):
     structural = True
     graphical = True
     because = "kinds of walks between the two drugs; parsimony explain names them"
-    signatures_: npt.NDArray[np.int64]
+    metapaths_: npt.NDArray[np.int64]
     voting_: npt.NDArray[np.int64]
     weights_: Weights
 
@@ -83,7 +83,7 @@ class Walks(PairEstimator):
 
     def _build(self) -> None:
         p, task = self.resolved_, self.task_
-        edges, alike = resembling(self.fingerprints_, p.neighbour_edges)
+        edges, alike = similarity_edges(self.fingerprints_, p.neighbour_edges)
         background = task.background
         edges[:, 1] += len(background.relations)
         n_relations = len(background.relations) + alike
@@ -118,7 +118,7 @@ class Walks(PairEstimator):
             for at in range(0, max(len(pairs), 1), CHUNK):
                 part = slice(at, at + CHUNK)
                 counts, by_type = count_walks(
-                    graph, pairs[part], hidden[part], self._kinds, self.signatures_, self.voting_
+                    graph, pairs[part], hidden[part], self._kinds, self.metapaths_, self.voting_
                 )
                 own.append(counts.log1p())
                 shared.append(_a_row_a_type(by_type.log1p(), self.task_.data.n_types))
@@ -146,12 +146,12 @@ class Walks(PairEstimator):
     def _keep(self, features: Features) -> Features:
         """Leave out what joins too few pairs, and of the rest the rarest above the limit."""
         p = self.resolved_
-        joined = np.bincount(features.own.indices, minlength=len(self.signatures_))
+        joined = np.bincount(features.own.indices, minlength=len(self.metapaths_))
         kept = np.flatnonzero(joined >= p.least)
         kept = np.sort(kept[np.argsort(-joined[kept], kind="stable")[: p.signatures]])
         voted = np.bincount(features.shared.indices, minlength=len(self.voting_))
         voting = np.flatnonzero(voted >= p.least)
-        self.signatures_, self.voting_ = self.signatures_[kept], self.voting_[voting]
+        self.metapaths_, self.voting_ = self.metapaths_[kept], self.voting_[voting]
         return Features(features.own[:, kept], features.shared[:, voting])
 
     # ---- fitting -----------------------------------------------------------------------------
@@ -188,8 +188,8 @@ class Walks(PairEstimator):
         if task.setting != "S1":
             hidden[:] = HIDE_BETWEEN if task.setting == "S0" else HIDE_FIRST | HIDE_SECOND
         graph, pairs = self._graph(every), np.ascontiguousarray(rows[:, [0, 2]])
-        self.signatures_ = self._scout(graph, pairs, hidden)
-        self.voting_ = self.signatures_[self._one_interaction(self.signatures_)][
+        self.metapaths_ = self._scout(graph, pairs, hidden)
+        self.voting_ = self.metapaths_[self._one_interaction(self.metapaths_)][
             : None if p.votes else 0
         ]
         features = self._keep(self._features(graph, pairs, hidden, quiet))
@@ -197,7 +197,7 @@ class Walks(PairEstimator):
         problem = SparseLogistic(features, rows[:, 1], n_types, cost)
         best = self._follow(problem, run, begin, time_budget, quiet)
         kept, voting = best.own.any(1), best.shared != 0
-        self.signatures_, self.voting_ = self.signatures_[kept], self.voting_[voting]
+        self.metapaths_, self.voting_ = self.metapaths_[kept], self.voting_[voting]
         self._learn(Weights(best.intercept, best.own[kept], best.shared[voting]))
         self.cost_.add()
         self.seconds_ = time.perf_counter() - begin
@@ -257,7 +257,7 @@ class Walks(PairEstimator):
     def _probabilities(self, pairs: IntArray, facts: IntArray) -> FloatArray:
         return self._answers(pairs, facts, 0)
 
-    def asked_alone(self, pairs: IntArray) -> FloatArray:
+    def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities (n, n_types) of pairs of the same two drugs, their interactions unseen."""
         return self._answers(pairs, self.task_.visible("test"), HIDE_BETWEEN)
 
@@ -295,7 +295,7 @@ class Walks(PairEstimator):
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         return {
-            "signatures": self.signatures_,
+            "signatures": self.metapaths_,
             "voting": self.voting_,
             "penalty": np.array([self.resolved_.penalty]),
             **{name: np.ascontiguousarray(part) for name, part in self.weights_._asdict().items()},
@@ -303,7 +303,7 @@ class Walks(PairEstimator):
 
     def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         self._build()
-        self.signatures_, self.voting_ = tensors["signatures"], tensors["voting"]
+        self.metapaths_, self.voting_ = tensors["signatures"], tensors["voting"]
         self.resolved_ = self.resolved_.model_copy(update={"penalty": float(tensors["penalty"][0])})
         self.weights_ = Weights(tensors["intercept"], tensors["own"], tensors["shared"])
         self.parameters_count_ = self.weights_.nonzero

@@ -40,7 +40,7 @@ class WalkWeight:
         return f"{self.weight:+.2f}  {self.signature}  => {says}"
 
 
-class SignatureNames:
+class MetapathNames:
     """From numbers of signatures to text."""
 
     def __init__(self, estimator: Any) -> None:
@@ -77,7 +77,7 @@ def read_out(estimator: Any, top: int | None = None) -> list[WalkWeight]:
         Most lines; of every type the strongest are kept.
     """
     data, weights = estimator.task_.data, estimator.weights_
-    names = SignatureNames(estimator)
+    names = MetapathNames(estimator)
     groups: dict[int, list[WalkWeight]] = defaultdict(list)  # −1: votes
     for s in np.argsort(-np.abs(weights.shared), kind="stable").tolist():
         text = names.text(int(estimator.voting_[s]), "some type")
@@ -85,7 +85,7 @@ def read_out(estimator: Any, top: int | None = None) -> list[WalkWeight]:
     for t in range(data.n_types):
         column = weights.own[:, t]
         for f in np.argsort(-np.abs(column), kind="stable")[: np.count_nonzero(column)].tolist():
-            text = names.text(int(estimator.signatures_[f]))
+            text = names.text(int(estimator.metapaths_[f]))
             line = WalkWeight(float(column[f]), text, data.types.name(t), data.templates[t])
             groups[t].append(line)
     ranked = sorted(
