@@ -19,8 +19,8 @@ from parsimony.search import (
     Budget,
     Rung,
     SearchSettings,
-    TrialStore,
     TrialResult,
+    TrialStore,
     search,
 )
 from parsimony.search.algorithms import ALGORITHMS
