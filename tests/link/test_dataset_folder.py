@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from tests.datasets.dataset_files import TRAIN, write_folder
 
-from parsimony.link.loading import load
 from parsimony.errors import (
     FormatError,
     InvalidParameter,
@@ -15,6 +14,7 @@ from parsimony.errors import (
     UnknownRelation,
 )
 from parsimony.link.data import LinkData
+from parsimony.link.loading import load
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from parsimony.link.loading import load
 from parsimony.errors import EmptySplit, FormatError
 from parsimony.link.data import LinkData
+from parsimony.link.loading import load
 
 pytestmark = pytest.mark.usefixtures("cache")
 

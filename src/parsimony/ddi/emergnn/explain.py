@@ -14,7 +14,7 @@ from parsimony.ddi.emergnn.attribution import FlowWeights, Gone, IntArray, PathD
 from parsimony.ddi.similarity_edges import LIMITS
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
-from parsimony.explain.explanation import Direction, Known, Likeness
+from parsimony.explain.parts import Analogue, Direction, Known
 from parsimony.run.seeds import rng
 
 PATH_ORDER = (
@@ -119,7 +119,7 @@ def explain_pair(
         known=known_split(estimator.task_.data, u, t, v),
         path_order=LABEL_PATH_ORDER if estimator.task_.labelling.multi else PATH_ORDER,
         parts={"paths": flow.logit, **parts},
-        likenesses=tuple(_likenesses(estimator, u, t, v)),
+        analogues=tuple(_likenesses(estimator, u, t, v)),
         parts_note="The logit of this type above the average type.",
     )
 
@@ -354,11 +354,11 @@ def known_split(data: Any, u: int, t: int, v: int) -> Known:
     return "no"
 
 
-def _likenesses(estimator: Any, u: int, t: int, v: int, most: int = 3) -> list[Likeness]:
+def _likenesses(estimator: Any, u: int, t: int, v: int, most: int = 3) -> list[Analogue]:
     """Known interactions of the type whose drugs are most like the pair's."""
     if not estimator._similar:
         return []
     data, labelling = estimator.task_.data, estimator.task_.labelling
     facts = labelling.vote_facts(estimator.task_.visible("test"))
     found = most_alike(estimator.fingerprints_, facts, u, t, v, most)
-    return [Likeness(data.sentence(x, t, y), similarity) for x, t, y, similarity in found]
+    return [Analogue(data.sentence(x, t, y), similarity) for x, t, y, similarity in found]

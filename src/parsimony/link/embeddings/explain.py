@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter
-from parsimony.explain import Explanation, Likeness
+from parsimony.explain import Analogue, Explanation
 
 if TYPE_CHECKING:
     from parsimony.link.embeddings.estimator import EmbeddingEstimator
@@ -60,8 +60,8 @@ def explain_by_vectors(
         known=task.split_of(h, r, t) or "no",
         parts=estimator.parts(h, r, t),
         parts_note=estimator.PARTS_NOTE,
-        likenesses=tuple(
-            Likeness(
+        analogues=tuple(
+            Analogue(
                 f"{data.label(data.entities.name(a))} —{relation}→ "
                 f"{data.label(data.entities.name(b))}",
                 similarity,
