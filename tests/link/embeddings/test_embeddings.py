@@ -273,12 +273,12 @@ def test_likenesses_are_known_facts_with_an_end_in_common(task):
     found = model.explain(*names, n_facts=50)
     assert found.known == "train"
     itself = f"{names[0]} —{names[1]}→ {names[2]}"
-    texts = [like.text for like in found.likenesses]
+    texts = [like.text for like in found.analogues]
     assert texts
     assert len(set(texts)) == len(texts)
     assert set(texts) <= known - {itself}
     assert all(text.startswith(names[0]) or text.endswith(names[2]) for text in texts)
-    similarities = [like.similarity for like in found.likenesses]
+    similarities = [like.similarity for like in found.analogues]
     assert similarities == sorted(similarities, reverse=True)
     assert all(0 < s <= 1 for s in similarities)
     with pytest.raises(InvalidParameter):

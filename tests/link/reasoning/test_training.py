@@ -202,7 +202,8 @@ def test_an_epoch_that_does_not_fit_the_budget_is_not_begun(task):
 
 
 def test_larger_limits_go_on_with_a_run_that_has_ended(tmp_path):
-    data, options = compositions(), {"parameters": TINY, "seed": 0}
+    # one step per epoch: the budget ends no epoch in its middle
+    data, options = compositions(), {"parameters": TINY | {"batch": 10_000}, "seed": 0}
     run = tmp_path / "run"
     _, first = fit(data, out=run, epochs=4, time_budget=1e-3, **options)
     assert (first["epochs"], first["ended"]) == (1, "time budget")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter, suggest
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
-from parsimony.explain.explanation import Direction
+from parsimony.explain.parts import Direction
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.vocabulary import Vocabulary
 from parsimony.knowledge import Rule, count_rules
