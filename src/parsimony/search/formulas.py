@@ -135,7 +135,7 @@ class FormulaSearch(StructureSearch[Formula, ColdNAS]):
         return structure.bits
 
     def name(self, structure: Formula) -> str | None:
-        """FiLM, gate …"""
+        """Its name, FiLM or gate for example; None where it has none."""
         return structure.name
 
     def evaluate(self) -> FormulaTrial:

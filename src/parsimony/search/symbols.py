@@ -110,7 +110,7 @@ class SymbolSearch(StructureSearch[Symbol, Bilinear]):
         return structure.key
 
     def name(self, structure: Symbol) -> str | None:
-        """ComplEx, SimplE …"""
+        """Its name, ComplEx or SimplE for example; None where it has none."""
         return structure.name
 
     def _shared(self) -> dict[str, Any]:

@@ -261,7 +261,7 @@ def test_parts_add_up_to_the_score(method, task):
     assert "multiplies" in found.text() or method in ("transe", "rotate")
 
 
-def test_likenesses_are_known_facts_with_an_end_in_common(task):
+def test_analogues_are_known_facts_with_an_end_in_common(task):
     data = task.data
     model = made(epochs=20).fit(task)
     known = {

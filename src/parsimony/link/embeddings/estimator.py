@@ -15,7 +15,7 @@ from pydantic import Field
 
 from parsimony.base import Fitting, Parameters
 from parsimony.errors import CorruptRun, InvalidParameter, UsageError
-from parsimony.explain import Explanation, Likeness
+from parsimony.explain import Analogue, Explanation
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.explain import filtered_rank, nearest_facts
@@ -280,8 +280,8 @@ class EmbeddingEstimator(LinkEstimator[P]):
             known=task.split_of(h, r, t) or "no",
             parts=self.parts(h, r, t),
             parts_note=self.PARTS_NOTE,
-            likenesses=tuple(
-                Likeness(f"{label(a)} —{relation}→ {label(b)}", similarity)
+            analogues=tuple(
+                Analogue(f"{label(a)} —{relation}→ {label(b)}", similarity)
                 for similarity, a, b in nearest_facts(data.train, self.entity_, h, r, t)[:n_facts]
             ),
         )
