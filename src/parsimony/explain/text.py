@@ -29,7 +29,7 @@ def answer_sentence(explanation: ExplanationData) -> str:
 
 
 def known_sentence(known: Known, walks: bool = True) -> str:
-    """Say in words which split states the answer; a walk is asked without it, vectors know it."""
+    """Say which split states the answer; walks do without that fact, vectors were trained on it."""
     if known == "no":
         return "not among the known facts"
     return f"a fact of the {known} split" + ", asked without itself" * (known == "train" and walks)
