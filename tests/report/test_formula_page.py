@@ -15,19 +15,20 @@ from parsimony.pipeline import fit
 from parsimony.report import run_page, run_report
 from parsimony.report.formula import formula_view
 from parsimony.report.link_info import run_info
-from parsimony.search import Budget
-from parsimony.search.formulas import search_formulas
+from parsimony.search import Budget, SearchRequest, run_search
 
-SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "least": 4, "most": 8}
+SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "min_support": 4,
+         "max_support": 8}  # fmt: skip
 CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
 
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "shop"
-    _, summary = search_formulas(
-        tastes(), out=out, budget=Budget(trials=8), algorithm="supernet", settings=SMALL, compare=2
+    request = SearchRequest(
+        tastes(), out=out, budget=Budget(trials=8), space="modulation", settings=SMALL, compare=2
     )
+    _, summary = run_search(request)
     return out, summary
 
 
