@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tests.ddi.small_pairs import families
 
-from parsimony.base import resolve
+from parsimony.methods import resolve
 from parsimony.ddi.analogues import nearest_analogues
-from parsimony.ddi.baselines.neighbour_scores import similarity, neighbour_scores
+from parsimony.ddi.baselines.neighbour_scores import neighbour_scores, similarity
 from parsimony.ddi.leave_pair_out import leave_pair_out
 from parsimony.ddi.task import DDIOptions, DDITask
 

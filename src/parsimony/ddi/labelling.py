@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.negatives import draw_negatives, unordered
-from parsimony.ddi.targets import PairTargets, MultilabelPairs, MulticlassPairs
+from parsimony.ddi.targets import MulticlassPairs, MultilabelPairs, PairTargets
 
 if TYPE_CHECKING:
     from torch import Tensor

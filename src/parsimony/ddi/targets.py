@@ -28,7 +28,7 @@ from parsimony.metrics.multilabel import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["PairTargets", "MultilabelPairs", "MulticlassPairs"]
+__all__ = ["MulticlassPairs", "MultilabelPairs", "PairTargets"]
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.floating[Any]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.ddi.small_pairs import families
 
-from parsimony import base
+from parsimony import methods
 from parsimony.ddi.emergnn.explain import asked_pair
 from parsimony.ddi.metapaths.explain import PairOfDrugs
 from parsimony.ddi.metapaths.text import read_out
@@ -57,7 +57,7 @@ def test_its_parameters_are_its_lines(run):
 
 def test_the_explanation_adds_up_and_names_the_enzyme(run):
     model, _, path = run
-    found = model.explain(*PAIR)
+    found = model.explain(PAIR[0], None, PAIR[1])
     assert found.query == (PAIR[0], "type metabolism_decreased", PAIR[1])
     assert found.score == pytest.approx(sum(found.parts.values()), rel=1e-5)
     assert found.paths[0].steps[0].source == PAIR[0]
@@ -67,10 +67,10 @@ def test_the_explanation_adds_up_and_names_the_enzyme(run):
     assert found.faithfulness.deleted_drop > found.faithfulness.random_drop
     # score is the logit above the average type: two types differ as their probabilities do,
     # calibrated at a temperature
-    other = model.explain(*PAIR, "bleeding")
+    other = model.explain(PAIR[0], "bleeding", PAIR[1])
     gap = np.log(found.probability / other.probability) * model.calibration.temperature
     assert found.score - other.score == pytest.approx(gap, rel=1e-4)
-    again = base.load_run(path).explain(*PAIR)
+    again = methods.load_run(path).explain(PAIR[0], None, PAIR[1])
     assert again.to_dict() == found.to_dict()
     assert "What the score is made of" in found.text()
 
@@ -95,14 +95,14 @@ def test_deleting_everything_leaves_no_walk(run):
 
 def test_votes_carry_the_type_and_add_up():
     pytest.importorskip("rdkit")
-    model = base.resolve("walks")().fit(DDITask(families(), DDIOptions(setting="S1")))
+    model = methods.resolve("walks")().fit(DDITask(families(), DDIOptions(setting="S1")))
     votes = [line for line in read_out(model) if not line.type]
     assert any("alike" in line.signature and line.weight > 0 for line in votes)
     assert str(votes[0]).endswith("=> that type")
-    found = model.explain("ol4", "amine1")
+    found = model.explain("ol4", None, "amine1")
     assert found.score == pytest.approx(sum(found.parts.values()), rel=1e-5)
     assert any(name.endswith("voting") for name in found.parts)
-    other = model.explain("ol4", "amine1", "t0")
+    other = model.explain("ol4", "t0", "amine1")
     gap = np.log(found.probability / other.probability) * model.calibration.temperature
     assert found.score - other.score == pytest.approx(gap, rel=1e-3)
 
@@ -113,7 +113,7 @@ def test_a_training_pair_does_not_see_itself():
     import dataclasses
 
     data = families()
-    model = base.resolve("walks")().fit(DDITask(data, DDIOptions(setting="S0")))
+    model = methods.resolve("walks")().fit(DDITask(data, DDIOptions(setting="S0")))
     a, kind, b = data.pairs["train"][0].tolist()
     pair = np.array([[a, b], [b, a]], np.int32)
     before = model.predict_proba_leave_pair_out(pair)
@@ -145,4 +145,4 @@ def test_too_many_relations_are_refused():
         np.array([[0, i, 1] for i in range(250)], np.int32), data.n_drugs,
     )  # fmt: skip
     with pytest.raises(InvalidParameter, match="too many to tell"):
-        base.resolve("walks")().fit(DDITask(data, None, background))
+        methods.resolve("walks")().fit(DDITask(data, None, background))
