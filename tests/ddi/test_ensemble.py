@@ -56,7 +56,7 @@ def test_trained_together_it_is_what_its_members_are_alone(runs, tmp_path):
     )
     rows = together.task_.pairs("test")[:, [0, 2]]
     apart = PairEnsemble.of_runs([runs / "mlp-0", runs / "mlp-1"])
-    np.testing.assert_allclose(together.predict_proba(rows), apart.score(rows), rtol=1e-6)
+    np.testing.assert_allclose(together.predict_proba(rows), apart.predict_proba(rows), rtol=1e-6)
     assert summary["parameters"] == apart.parameters_count_
     assert {record["member"] for record in together.history_} == {0, 1}
     whole = DDITask(families(), DDIOptions())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from tests.ddi.emergnn.test_pair_flow import DIM, cases, parameters
+from tests.ddi.emergnn.test_flow import DIM, cases, parameters
 from tests.ddi.small_pairs import families
 from tests.kernels.random_multigraphs import assert_close
 
@@ -179,7 +179,7 @@ def _stored(estimator):
 def test_a_stated_interaction_is_no_reason_for_itself(fitted):
     a, t, b = fitted.task_.data.pairs["train"][0].tolist()
     data = fitted.task_.data
-    found = fitted.explain(data.drugs.name(a), data.drugs.name(b), data.types.name(t))
+    found = fitted.explain(data.drugs.name(a), data.types.name(t), data.drugs.name(b))
     assert found.known == "train"
     own = {data.drugs.name(a), data.drugs.name(b)}
     for path in found.paths:
