@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check bench bench-queue docs clean
+.PHONY: setup demo test check bench bench-runs docs clean
 
 setup: $(BIN)/parsimony          ## a virtual environment with everything for development
 
@@ -31,8 +31,8 @@ bench: setup                     ## speed, as ratios measured in one run
 	$(BIN)/python benchmarks/collapse.py
 	$(BIN)/python benchmarks/growth.py
 
-bench-queue: setup               ## the long runs of benchmarks/runs.toml, one after another, in the background
-	$(BIN)/python benchmarks/run_queue.py run --background
+bench-runs: setup                ## the long runs of benchmarks/runs.toml that have no result yet
+	$(BIN)/python benchmarks/run_all.py
 
 docs: setup                      ## checks the links and examples of README and docs/
 	$(BIN)/python -m pytest -q tests/test_docs.py

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from common import record
 
-from parsimony.base import resolve
 from parsimony.knowledge.formula import read_formula
+from parsimony.methods import resolve
 from parsimony.ratings.table import load_ratings
 from parsimony.ratings.task import ColdStartTask
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from parsimony import datasets
-from parsimony.base import resolve
-from parsimony.link.reasoning.epoch import Schedule, cut_facts
+from parsimony.link.reasoning.epoch import split_facts
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import Batch, LinkTask, training_batch
+from parsimony.methods import resolve
 from parsimony.run.cost import peak_memory, processor
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,8 +35,9 @@ class Prepared:
         # Speed does not depend on dropout's rate; without it the twins give equal numbers.
         self.architecture = replace(self.estimator.architecture_, dropout=0.0)
         self.weights = Weights(self.estimator.shapes_).initialise(np.random.default_rng(0))
-        schedule = Schedule(1, self.resolved.batch, 50, 0.0, 1.0, 0.0, self.resolved.fact_ratio, 1)
-        self.queries, self.active = cut_facts(self.task, schedule, np.random.default_rng(0))
+        self.queries, self.active = split_facts(
+            self.task, self.resolved.fact_ratio, np.random.default_rng(0), remove_one_hop=False
+        )
 
     def batch(self, number: int) -> Batch:
         """One batch of training queries."""

@@ -19,10 +19,11 @@ import numpy as np
 from common import record
 
 from parsimony import datasets
+from parsimony.link.embeddings.bilinear import Bilinear
 from parsimony.link.task import LinkTask
 from parsimony.search import BilinearSpace, Rung
 from parsimony.search.candidates import draw
-from parsimony.search.one_shot import screen
+from parsimony.search.one_shot import one_shot_scores
 from parsimony.search.predictor import Predictor, rank_correlation
 from parsimony.search.symbols import SymbolTrial
 
@@ -86,7 +87,8 @@ def main() -> None:
         report(str(rung), *measure(rung))
     for e in (epochs, 4 * epochs):
         begin = time.process_time()
-        shared = screen(task, symbols, dim=dim, epochs=e, seed=0, threads=1)
+        model = Bilinear(dim=dim, epochs=e, seed=0, threads=1)
+        shared = one_shot_scores(model, task, symbols)
         report(f"shared vectors, {dim}d × {e} epochs", shared.tolist(), time.process_time() - begin)
     features, scores = space.features(symbols), np.array(full)
     said = np.empty(len(symbols))

@@ -27,8 +27,8 @@ MORE = {
     "ensemble": {
         "members": [{"method": "mlp", "hidden": 16, "epochs": 2}, {"method": "neighbours"}]
     },
-    "emergnn": {"validate_every": 1},
-    "mlp": {"validate_every": 1},
+    "coldnas": {"hidden": (8, 8, 8)},
+    "film": {"hidden": (8, 8, 8)},
 }
 QUERY = {
     "link": ("person 36", "grandparent", "person 39"),

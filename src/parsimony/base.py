@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from parsimony.knowledge.rules import Rule
     from parsimony.run.cost import Cost
     from parsimony.run.folder import RunFolder
-    from parsimony.training.trainer import Learner, Schedule
+    from parsimony.training.trainer import Learner, Outcome, Schedule
 
 __all__ = ["Data", "Estimator", "Fitting", "Parameters", "Task", "TaskOptions", "constructor"]
 
@@ -100,6 +100,11 @@ class TaskOptions(Parameters):
     """Options of a task, which ``--set`` mixes with the parameters of the method."""
 
     @classmethod
+    def has(cls, name: str) -> bool:
+        """Whether a setting is one of the task's options, by its present or an earlier name."""
+        return present_name(name, cls.model_fields) in cls.model_fields
+
+    @classmethod
     def taken_from(cls, settings: Mapping[str, Any]) -> Self:
         """Take the task's options out of ``--set`` values; the rest is the method's.
 
@@ -108,7 +113,7 @@ class TaskOptions(Parameters):
         InvalidParameter
             A value outside its limits.
         """
-        own = {name: value for name, value in settings.items() if name in cls.model_fields}
+        own = {name: value for name, value in settings.items() if cls.has(name)}
         return cls.of(own, "the task", "option")
 
 
@@ -421,8 +426,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         from parsimony.run.cost import Cost
 
         self._refuse(unknown, device, knowledge)
-        self.prepare(task, epochs=epochs)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
+        self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         self._fit(Fitting(run, time_budget, device, knowledge, quiet))
         self.cost_.parameters = self.parameters_count_
@@ -449,7 +454,9 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def _fit(self, fitting: Fitting) -> None:
         """Learn from ``task_`` with ``resolved_``; set ``parameters_count_``."""
 
-    def _train(self, learner: Learner, schedule: Schedule, fitting: Fitting, **more: Any) -> None:
+    def _train(
+        self, learner: Learner, schedule: Schedule, fitting: Fitting, **more: Any
+    ) -> Outcome:
         """Train a learner; ``more`` goes to :class:`parsimony.training.trainer.Trainer`."""
         from parsimony.training.trainer import Trainer
 
@@ -459,6 +466,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         ).train(learner)  # fmt: skip
         self.history_, self.best_epoch_ = outcome.history, outcome.best_epoch
         self.ended_ = outcome.ended
+        return outcome
 
     # ---- answering ---------------------------------------------------------------------------
 
@@ -470,8 +478,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
 
-    def explain(self, head: str, relation: str | None, tail: str, *, seed: int = 0) -> Any:
-        """Say why an answer gets its score.
+    def explain(self, *answer: Any, **options: Any) -> Any:
+        """Say why an answer gets its score: ``explain(head, relation, tail, seed=0)``.
 
         Raises
         ------

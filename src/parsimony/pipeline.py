@@ -65,10 +65,10 @@ def fit(
     """
     begin = time.perf_counter()
     values, cls = dict(parameters or {}), resolve(method)
-    options = problem(cls.kind).part("task").Options.model_fields
+    options = problem(cls.kind).part("task").Options
     if seed is not None and "seed" in cls.Parameters.model_fields:
         values.setdefault("seed", seed)
-    estimator = cls(**{name: v for name, v in values.items() if name not in options})
+    estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
     rules = None if knowledge is None else list(knowledge)
     limits: dict[str, Any] = {
         "epochs": epochs, "time_budget": time_budget, "device": device, "knowledge": rules,

@@ -14,8 +14,9 @@ from typing import Any
 from parsimony.base import Data, Task
 from parsimony.datasets import registry
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
+from parsimony.methods import resolve
 
-__all__ = ["PROBLEMS", "Problem", "kind_of", "load", "open_task", "problem"]
+__all__ = ["PROBLEMS", "Problem", "kind_of", "load", "method_for", "open_task", "problem"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,26 @@ def kind_of(data: str | os.PathLike[str] | Data) -> str | None:
         kind = registry.entry(text).kind
         return kind if kind in PROBLEMS else None
     return next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
+
+
+def method_for(data: str, method: str | None = None, kind: str | None = None) -> str:
+    """The method asked for, or the default of the problem; the data tell which problem it is.
+
+    Raises
+    ------
+    UnknownParameter
+        No such kind or method.
+    InvalidParameter
+        A method of another kind.
+    """
+    own = None if method is None else resolve(method).kind
+    kind = kind or kind_of(data) or own or "link"
+    default = problem(kind).default
+    if own not in (None, kind):
+        raise InvalidParameter(
+            f"method {method!r} is for task {own}, not {kind}", remedy=f"--method {default}"
+        )
+    return method or default
 
 
 def load(name_or_path: str | os.PathLike[str], **options: Any) -> Data:

@@ -142,9 +142,9 @@ def test_people_can_read_it(typed):
      (["--set", "ladder=5"], "InvalidParameter", "dimension, epochs"),
      (["--set", "ladder=[[32,5],[16,5]]"], "InvalidParameter", "do not grow"),
      (["--set", "explore=2"], "InvalidParameter", "explore"),
-     (["--set", "ladder=[[32,5,0]]"], "InvalidParameter", "share above 0"),
+     (["--set", "ladder=[[32,5,0]]"], "InvalidParameter", "fraction above 0"),
      (["--set", "ladder=[[32,5,0.5],[32,5,0.2]]"], "InvalidParameter", "do not grow"),
-     (["--set", "ladder=[[32,5,0.5,1]]"], "InvalidParameter", "share of the entities"),
+     (["--set", "ladder=[[32,5,0.5,1]]"], "InvalidParameter", "fraction of the entities"),
      (["--set", "per_rond=2"], "UnknownParameter", "did you mean 'per_round'"),
      (["--set", "symbol=SimplE"], "UnknownParameter", "fit --symbol")],
 )  # fmt: skip

@@ -9,10 +9,10 @@ from tests.molecules.small_molecules import chains
 pytest.importorskip("rdkit")
 torch = pytest.importorskip("torch")
 
-from parsimony import base  # noqa: E402
 from parsimony.errors import InvalidParameter  # noqa: E402
+from parsimony.methods import resolve  # noqa: E402
 from parsimony.molecules.data import MoleculeData  # noqa: E402
-from parsimony.molecules.meta.meta_training import Episodes  # noqa: E402
+from parsimony.molecules.meta.meta_training import Episodes, MetaLearner  # noqa: E402
 from parsimony.molecules.meta.par import PARNetwork, PARParameters  # noqa: E402
 from parsimony.molecules.task import MoleculeOptions, MoleculeTask  # noqa: E402
 from parsimony.run.folder import RunFolder  # noqa: E402
@@ -25,7 +25,7 @@ METHODS = {
     "pacia modulated": {"modulated": 2},
 }
 SMALL = {
-    "encoder": "random", "layers": 2, "width": 16, "steps": 4, "every": 2, "dim": 8,
+    "encoder": "random", "layers": 2, "width": 16, "steps": 4, "validate_every": 2, "dim": 8,
     "edge_dim": 8,
 }  # fmt: skip
 TASK = MoleculeTask(chains(), MoleculeOptions(shots=(4, 1), episodes=2))
@@ -39,7 +39,7 @@ def own_cache(tmp_path_factory):
 
 
 def make(name, **more):
-    cls = base.resolve(name.split()[0])
+    cls = resolve(name.split()[0])
     values = {k: v for k, v in SMALL.items() if k in cls.Parameters.model_fields}
     return cls(**{**values, **METHODS[name], **more})
 
@@ -66,7 +66,7 @@ def opposites() -> MoleculeData:
 def test_a_support_turns_the_answer_round(name):
     """What is expected of a molecule in any task tells nothing here; five shots tell it all."""
     task = MoleculeTask(opposites(), MoleculeOptions(shots=(5,), episodes=2))
-    model = make(name, steps=150, every=50, lr=0.02).fit(task)
+    model = make(name, steps=150, validate_every=50, lr=0.02).fit(task)
     assert model.evaluate("test")["metrics"]["roc_auc@5"] > 0.8
 
 
@@ -168,19 +168,16 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     class Killed(Exception):
         pass
 
-    def kill_at(step):
-        steps = type(whole)._steps
+    loss = MetaLearner._loss
 
-        def until(self, first, *more):
-            if first >= step:
-                raise Killed
-            return steps(self, first, *more)
-
-        return until
+    def until(self, step):
+        if step >= 5:
+            raise Killed
+        return loss(self, step)
 
     path = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(type(whole), "_steps", kill_at(5))
+        patch.setattr(MetaLearner, "_loss", until)
         with pytest.raises(Killed), RunFolder.create(path, config) as run:
             make("prototype", steps=6).fit(TASK, run=run)
     again = make("prototype", steps=6)
@@ -200,15 +197,13 @@ def test_an_encoder_that_is_not_modulated_gives_the_kept_embeddings():
         found = model._network._encoded(everything, [nothing, nothing])
     # Kept embeddings are clipped where they are extreme. Of a random encoder on chains they vary
     # little, and standardising magnifies what summing in another order rounds.
-    torch.testing.assert_close(
-        found[0].clamp(-4, 4), molecules.embedding, rtol=2e-4, atol=2e-4
-    )
+    torch.testing.assert_close(found[0].clamp(-4, 4), molecules.embedding, rtol=2e-4, atol=2e-4)
 
 
 def test_a_training_can_be_watched_at_every_look():
     model, seen = make("par"), []
-    model.on_look = lambda trained: seen.append(
-        (trained.history_[-1]["epoch"], trained.scored("test", 1, episodes=1).roc_auc)
+    model.on_look = lambda trained, record: seen.append(
+        (record["epoch"], trained.scored("test", 1, episodes=1).roc_auc)
     )
     model.fit(TASK)
     assert [step for step, _ in seen] == [h["epoch"] for h in model.history_] == [0, 2, 4]

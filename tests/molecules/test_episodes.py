@@ -77,12 +77,12 @@ def test_balanced_queries():
 
 
 def test_options_are_read_and_refused():
-    assert MoleculeOptions.of({"shots": 10, "power": 3}).shots == (10,)
-    assert MoleculeOptions.of({"shots": [5, 1, 5]}).shots == (5, 1)
+    assert MoleculeOptions.taken_from({"shots": 10, "power": 3}).shots == (10,)
+    assert MoleculeOptions.taken_from({"shots": [5, 1, 5]}).shots == (5, 1)
     for wrong in ({"shots": 0}, {"shots": []}, {"shots": True}, {"episodes": 0},
                   {"bad_smiles": "keep"}):  # fmt: skip
         with pytest.raises(InvalidParameter, match=next(iter(wrong))):
-            MoleculeOptions.of(wrong)
+            MoleculeOptions.taken_from(wrong)
     with pytest.raises(InvalidParameter, match="valid"):
         MoleculeTask(chains(), MoleculeOptions(valid_tasks=4))
 
@@ -113,8 +113,8 @@ def test_paired_draws_of_episodes():
 def test_unseen_molecules_are_asked_and_never_learned():
     task = MoleculeTask(chains(), MoleculeOptions(shots=(5, 1), unseen=0.3))
     assert task.unseen.sum() == 38
-    assert (task.taught[task.unseen] == -1).all()
-    np.testing.assert_array_equal(task.taught[~task.unseen], task.data.labels[~task.unseen])
+    assert (task.visible_labels[task.unseen] == -1).all()
+    np.testing.assert_array_equal(task.visible_labels[~task.unseen], task.data.labels[~task.unseen])
     assert task.n_labels == (task.data.labels[~task.unseen][:, task.train_tasks] >= 0).sum()
     for split in ("valid", "test"):
         assert len(task.drawable(split, 5)) == len(task.tasks(split))

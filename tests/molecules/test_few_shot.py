@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from tests.molecules.small_molecules import chains
 
-from parsimony import base
 from parsimony.errors import (
     CorruptRun,
     EmptySplit,
@@ -16,6 +15,7 @@ from parsimony.errors import (
     InvalidParameter,
     UsageError,
 )
+from parsimony.methods import estimators, load_run, resolve
 from parsimony.molecules.task import MoleculeOptions, MoleculeTask
 from parsimony.pipeline import fit
 from parsimony.run import RunFolder
@@ -23,11 +23,11 @@ from parsimony.run import RunFolder
 pytest.importorskip("rdkit", reason="molecules need the extra chem")
 pytest.importorskip("sklearn", reason="two baselines need the extra calib")
 
-METHODS = sorted(name for name, cls in base.estimators().items() if cls.kind == "molecules")
+METHODS = sorted(name for name, cls in estimators().items() if cls.kind == "molecules")
 # Quick values for parameters that a method may declare.
 SMALL = {
     "epochs": 2, "trees": 20, "hidden": 16, "networks": 1, "encoder": "random", "layers": 2,
-    "width": 16, "dim": 16, "edge_dim": 16, "steps": 60, "every": 20, "lr": 0.02,
+    "width": 16, "dim": 16, "edge_dim": 16, "steps": 60, "validate_every": 20, "lr": 0.02,
 }  # fmt: skip
 OPTIONS = MoleculeOptions(shots=(5, 1), episodes=2)
 #: Methods that also learn what to expect of a molecule in any task. From three training tasks that
@@ -46,7 +46,7 @@ def own_cache(tmp_path_factory):
 
 
 def make(method):
-    cls = base.resolve(method)
+    cls = resolve(method)
     return cls(**{k: v for k, v in SMALL.items() if k in cls.Parameters.model_fields})
 
 
@@ -122,7 +122,7 @@ def test_the_test_tasks_are_not_learned_from(method):
 def test_a_loaded_run_answers_the_same(method, fitted, tmp_path):
     estimator = fitted(method)
     estimator.save(tmp_path / "run")
-    loaded = base.load_run(tmp_path / "run")
+    loaded = load_run(tmp_path / "run")
     ours, theirs = (e.adapt(SUPPORT, LABELS, ["CCO", "CCCl"]) for e in (estimator, loaded))
     assert ours["predictions"] == theirs["predictions"]
     assert loaded.evaluate("test")["metrics"] == pytest.approx(
@@ -131,7 +131,7 @@ def test_a_loaded_run_answers_the_same(method, fitted, tmp_path):
     assert loaded.parameters_count_ == estimator.parameters_count_
     (tmp_path / "run" / "few_shot.json").unlink()
     with pytest.raises(CorruptRun):
-        base.load_run(tmp_path / "run")
+        load_run(tmp_path / "run")
 
 
 def test_the_same_seed_gives_the_same_numbers(method, fitted):
@@ -141,7 +141,7 @@ def test_the_same_seed_gives_the_same_numbers(method, fitted):
 
 def test_a_run_folder_tells_all(method, tmp_path):
     settings = {"shots": [5, 1], "episodes": 2}
-    cls = base.resolve(method)
+    cls = resolve(method)
     settings |= {k: v for k, v in SMALL.items() if k in cls.Parameters.model_fields}
     model, summary = fit(chains(), method, out=tmp_path / "run", parameters=settings)
     run = RunFolder.open(tmp_path / "run")
@@ -212,4 +212,4 @@ def test_a_molecule_twice_in_the_support_counts_once(fitted):
     result = fitted("tanimoto").adapt([*SUPPORT, "CCCO"], [*LABELS, 1], ["CCCCO"])
     once = fitted("tanimoto").adapt(SUPPORT, LABELS, ["CCCCO"])
     assert result["predictions"][0]["score"] == once["predictions"][0]["score"]
-    assert any("twice" in note for note in result["notes"])
+    assert any("duplicate" in note for note in result["notes"])

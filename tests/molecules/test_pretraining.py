@@ -13,6 +13,7 @@ from parsimony.errors import InvalidParameter, MissingRun, UnknownParameter, Usa
 from parsimony.molecules.encoder import pretraining  # noqa: E402
 from parsimony.molecules.encoder.pretraining import load_encoder, pretrain  # noqa: E402
 from parsimony.run.folder import RunFolder  # noqa: E402
+from parsimony.training import trainer  # noqa: E402
 
 SMALL = {"layers": 2, "width": 16, "epochs": 3, "batch": 32}
 SMILES = chains().smiles
@@ -37,15 +38,15 @@ def test_it_learns_and_is_read_again(tmp_path):
 
 def test_killed_and_resumed_is_the_same(tmp_path, monkeypatch):
     pretrain(tmp_path / "whole", SMALL, smiles=SMILES)
-    epoch = pretraining._Training._epoch
+    losses = pretraining._Pretraining.losses
 
-    def killed(self, *given):
-        if self.history:
+    def killed(self, number, drawn):
+        if number > 1:
             raise KeyboardInterrupt
-        epoch(self, *given)
+        return losses(self, number, drawn)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining._Training, "_epoch", killed)
+        patch.setattr(pretraining._Pretraining, "losses", killed)
         with pytest.raises(KeyboardInterrupt):
             pretrain(tmp_path / "part", SMALL, smiles=SMILES)
     with pytest.raises(MissingRun):
@@ -54,6 +55,21 @@ def test_killed_and_resumed_is_the_same(tmp_path, monkeypatch):
     one, other = (RunFolder.open(tmp_path / k).load_model() for k in ("whole", "part"))
     for name, value in one.items():
         np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def test_a_time_budget_ends_it_with_a_usable_encoder(tmp_path, monkeypatch):
+    ticks = iter(range(1_000_000))
+    monkeypatch.setattr(trainer, "clock", lambda: float(next(ticks)))  # a second each
+    longer = {**SMALL, "epochs": 100}
+    summary = pretrain(tmp_path / "encoder", longer, smiles=SMILES, time_budget=60)
+    assert summary["seconds"] < 62 and 0 < summary["epochs"] < 10
+    assert load_encoder(tmp_path / "encoder")[1].epochs == 100
+
+
+def test_parameters_of_older_versions_are_read(tmp_path):
+    with pytest.warns(FutureWarning, match="max_molecules"):
+        pretrain(tmp_path / "encoder", {**SMALL, "epochs": 1, "most": 50}, smiles=SMILES)
+    assert load_encoder(tmp_path / "encoder")[1].max_molecules == 50
 
 
 def test_wrong_parameters_and_places_are_refused(tmp_path):

@@ -52,7 +52,7 @@ def test_any_table_through_a_column_mapping(tmp_path):
     np.testing.assert_array_equal(parquet.rating, loaded.rating)
 
 
-def test_users_with_few_ratings_teach_but_are_not_tested(tmp_path):
+def test_users_with_few_ratings_are_for_training_only(tmp_path):
     path = write_csv(tastes(), tmp_path / "r.csv")
     loaded = load_ratings(path, support=20)
     assert not loaded.split.any()
@@ -163,7 +163,7 @@ def test_lastfm_as_the_manifest_counts_it(real_data, monkeypatch):
     assert [int((whole.split == s).sum()) for s in (1, 2)] == [35, 66]
 
 
-def test_users_who_are_no_task_teach_as_well(tmp_path):
+def test_users_without_a_task_are_for_training(tmp_path):
     (tmp_path / "tasks.tsv").write_text(TASKS + GIVEN)
     (tmp_path / "ratings.tsv").write_text(
         "user\titem\tlabel\na\tx\t1\nnew\tx\t1\nnew\tz\t0\nnew\ty\t0\n"
@@ -177,4 +177,3 @@ def test_users_who_are_no_task_teach_as_well(tmp_path):
     assert len(data.user) == len(alone.user) + 3
     assert data.query[mine].tolist() == [False, True, False]
     assert "1 users" in data.notes[0]
-

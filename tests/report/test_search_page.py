@@ -14,7 +14,7 @@ from parsimony.report import run_page
 from parsimony.report.search import search_view
 from parsimony.report.symbol import SYMBOLS, symbol_view
 from parsimony.search.trial import Trial
-from parsimony.search.trials import TrialLedger, read_trials
+from parsimony.search.trials import TrialStore, read_trials
 
 COMPLEX, OWN = "1 0 3 0; 0 2 0 4; -3 0 1 0; 0 -4 0 2", "1 2 0 0; 0 2 0 0; 0 0 3 0; 0 0 -4 4"
 ROW = Trial(
@@ -143,8 +143,8 @@ def test_a_run_of_one_symbol_shows_it():
 
 def test_trials_can_be_read_while_a_search_writes(tmp_path):
     assert read_trials(tmp_path) == []
-    with TrialLedger(tmp_path, {"data": "x"}) as ledger:
-        ledger.append(ROW)
+    with TrialStore(tmp_path, {"data": "x"}) as store:
+        store.append(ROW)
         with (tmp_path / "trials.jsonl").open("a") as stream:
             stream.write('{"structure": "half a li')
         assert read_trials(tmp_path) == [ROW]

@@ -1,6 +1,5 @@
 import json
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -330,19 +329,6 @@ def test_two_damaged_checkpoints_are_an_error_not_a_fresh_start(tmp_path):
         path.write_bytes(b"")
     with pytest.raises(CorruptRun, match=r"so is the one before it.*to start afresh"):
         run.load_checkpoint()
-
-
-def test_a_checkpoint_of_a_megabyte_takes_milliseconds(tmp_path):
-    run = RunFolder(tmp_path, {})
-    state = {"history": [{"epoch": e, "loss": 0.1, "valid_mrr": 0.5} for e in range(300)]}
-    saved = {f"t{i}": np.zeros(65_536, np.float32) for i in range(4)}
-    seconds = []
-    for _ in range(9):
-        begin = time.perf_counter()
-        run.save_checkpoint(state, saved)
-        seconds.append(time.perf_counter() - begin)
-    # Typically 5 ms; the bound leaves room for a busy disk.
-    assert np.median(seconds) < 0.25
 
 
 # ---- one writer ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from tensor_fit import TensorFit
 
 from parsimony.errors import MissingExtra, UsageError
 from parsimony.run.engine import LocalEngine, resolve_engine
-from parsimony.search import BilinearSpace, Budget, Rung, SearchSettings, TrialLedger, search
+from parsimony.search import BilinearSpace, Budget, Rung, SearchSettings, TrialStore, search
 
 SETTINGS = SearchSettings(per_round=4, candidates=32)
 # Ray's own code warns on import and leaves sockets to the collector.
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture
-def cluster():
+def cluster(monkeypatch):
     """Two nodes of one processor each on this machine; workers find the tests' modules."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -31,6 +32,7 @@ def cluster():
         import ray
         from ray.cluster_utils import Cluster
 
+        monkeypatch.setattr(ray._private.ray_constants, "ENABLE_RAY_CLUSTER", False)  # loopback
         here = str(Path(__file__).parent)
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         try:
@@ -46,13 +48,13 @@ def cluster():
 
 
 def run(folder, engine, evaluate, trials=16):
-    with TrialLedger(folder, {"data": "tensor"}) as ledger:
+    with TrialStore(folder, {"data": "tensor"}) as store:
         result = search(
-            BilinearSpace(), evaluate, ledger, budget=Budget(trials=trials),
+            BilinearSpace(), evaluate, store, budget=Budget(trials=trials),
             ladder=[Rung(4, 15), Rung(8, 30)], algorithm="evolution", settings=SETTINGS,
             engine=engine,
         )  # fmt: skip
-        return result, list(ledger)
+        return result, list(store)
 
 
 def figures(trials):
@@ -86,6 +88,28 @@ def test_a_node_dies_and_nothing_is_lost(cluster, tmp_path):
     assert len(calls) >= 16
     assert figures(found.trials) == figures(expected.trials)
     assert found.structure == expected.structure
+
+
+def test_ray_started_here_answers_this_machine_alone():
+    ray = pytest.importorskip("ray", reason="pip install 'parsimony-learning[dist]'")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; tells the address that others see
+        except OSError:
+            pytest.skip("no network")
+        outside = probe.getsockname()[0]
+    engine = resolve_engine("ray")
+    try:
+        found = engine.run(lambda n: n + 1, [{"n": 1}, {"n": 2}], lambda: True)
+        assert dict(found) == {0: 2, 1: 3}
+        host, port = ray.get_runtime_context().gcs_address.rsplit(":", 1)
+        socket.create_connection((host, int(port)), 5).close()
+        assert host == "127.0.0.1"
+        with pytest.raises(OSError):
+            socket.create_connection((outside, int(port)), 5).close()
+    finally:
+        engine.close()
+    assert not ray.is_initialized()
 
 
 def test_nobody_answers():

@@ -1,4 +1,4 @@
-"""Screening by shared vectors: it tells what a structure cannot express, and repeats itself."""
+"""One-shot scores by shared vectors: they tell what a structure cannot express, and repeat themselves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 
 from parsimony import datasets
 from parsimony.knowledge.symbol import Symbol
+from parsimony.link.embeddings.bilinear import Bilinear
 from parsimony.link.task import LinkTask
-from parsimony.search.one_shot import screen
+from parsimony.search.one_shot import one_shot_scores
 
 SYMBOLS = [Symbol.parse(name) for name in ("DistMult", "ComplEx", "SimplE", "CP")]
 
@@ -24,12 +25,15 @@ def task(tmp_path_factory):
     return LinkTask(datasets.load(str(folder)))
 
 
+def scores(task, **more):
+    model = Bilinear(dim=16, epochs=60, seed=0, threads=1, n3=0.0, dropout=0.0)
+    return one_shot_scores(model, task, SYMBOLS, **more)
+
+
 def test_a_symmetric_structure_is_found_out(task):
-    options = {"dim": 16, "epochs": 60, "seed": 0, "threads": 1, "n3": 0.0, "dropout": 0.0}
-    found = screen(task, SYMBOLS, **options)
+    found = scores(task)
     assert found.shape == (4,)
     assert ((found > 0) & (found <= 1)).all()
     assert found[0] < found[1]
-    assert (screen(task, SYMBOLS, **options) == found).all()
-    few = screen(task, SYMBOLS, **options, asked=10)
-    assert not (few == found).all()
+    assert (scores(task) == found).all()
+    assert not (scores(task, max_queries=10) == found).all()

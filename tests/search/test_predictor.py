@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.search.test_trial_ledger import ROW
+from tests.search.test_trial_store import ROW
 
 from parsimony.search.predictor import Predictor, rank_correlation
-from parsimony.search.proxy_quality import predictor_evidence, rung_evidence
+from parsimony.search.proxy_quality import predictor_quality, rung_quality
 from parsimony.search.settings import Rung
 
 
@@ -47,18 +47,18 @@ def test_evidence_of_the_predictor():
     start = [row(None, 0.1, "start")]
     first = [row(3, 0.5, "predictor"), row(2, 0.4, "predictor"), row(1, 0.3, "chance")]
     second = [row(3, 0.3, "predictor"), row(2, 0.4, "predictor"), row(1, 0.5, "chance")]
-    found = predictor_evidence([start, first, second])
+    found = predictor_quality([start, first, second])
     assert found is not None
     assert found["rank_correlation"] == pytest.approx(0)
     assert found["lift"] == pytest.approx((0.15 - 0.15) / 2)
     assert (found["rounds"], found["trials"]) == (2, 6)
-    assert predictor_evidence([start]) is None
+    assert predictor_quality([start]) is None
 
 
 def test_evidence_of_the_rungs():
     low = [replace(ROW, canonical=str(i), valid=i / 10) for i in range(6)]
     high = [replace(ROW, canonical=str(i), dim=16, valid=i / 5) for i in range(2, 6)]
-    (found,) = rung_evidence([Rung(8, 5), Rung(16, 5)], low + high)
+    (found,) = rung_quality([Rung(8, 5), Rung(16, 5)], low + high)
     assert found["structures"] == 4
     assert found["rank_correlation"] == pytest.approx(1)
     assert found["from"] == "8d × 5 epochs"

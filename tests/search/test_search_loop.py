@@ -19,8 +19,8 @@ from parsimony.search import (
     Budget,
     Rung,
     SearchSettings,
-    TrialLedger,
     TrialResult,
+    TrialStore,
     search,
 )
 from parsimony.search.algorithms import ALGORITHMS
@@ -39,8 +39,8 @@ def by_features(structures):
 
 def run(folder, *, resume=False, evaluate=None, ladder=LADDER, **options):
     options = {"budget": Budget(trials=24), "settings": SMALL, **options}
-    with TrialLedger(folder, {"data": "tensor"}, resume=resume) as ledger:
-        return search(SPACE, evaluate or TensorFit(), ledger, ladder=ladder, **options)
+    with TrialStore(folder, {"data": "tensor"}, resume=resume) as store:
+        return search(SPACE, evaluate or TensorFit(), store, ladder=ladder, **options)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def found(tmp_path_factory):
     """One search of every algorithm."""
     folder = tmp_path_factory.mktemp("searches")
     return {
-        name: run(folder / name, algorithm=name, screen=by_features if name == "supernet" else None)
+        name: run(folder / name, algorithm=name, one_shot=by_features if name == "supernet" else None)
         for name in ALGORITHMS
     }
 
@@ -103,9 +103,9 @@ def test_a_resumed_search_is_the_same_search(found, algorithm, tmp_path):
         )  # fmt: skip
         assert len(result.trials) <= trials
     # A smaller budget begins its climb earlier, so some trials are of its own; none is run twice.
-    with TrialLedger(tmp_path / "run", {"data": "tensor"}, resume=True) as ledger:
-        assert len(ledger) == len(log.read_text().splitlines())
-        assert len({t.identity for t in ledger}) == len(ledger)
+    with TrialStore(tmp_path / "run", {"data": "tensor"}, resume=True) as store:
+        assert len(store) == len(log.read_text().splitlines())
+        assert len({t.identity for t in store}) == len(store)
     assert [f[:4] for f in figures(result)] == [f[:4] for f in figures(found[algorithm])]
 
 
@@ -138,8 +138,8 @@ def test_a_kill_loses_at_most_the_running_trial(found, tmp_path):
         child.send_signal(signal.SIGKILL)
         child.wait()
     begun = len(log.read_text().splitlines())
-    with TrialLedger(folder, {"data": "tensor"}, resume=True) as ledger:
-        assert begun - 1 <= len(ledger) <= begun
+    with TrialStore(folder, {"data": "tensor"}, resume=True) as store:
+        assert begun - 1 <= len(store) <= begun
     result = run(folder, resume=True)
     assert figures(result) == figures(found["greedy"])
 
@@ -252,9 +252,9 @@ def test_wrong_names_and_ladders(tmp_path):
     assert ladder_of([[4, 5, 0.5]], Rung(4, 9), parts=True) == [Rung(4, 5, 0.5)]
     with pytest.raises(InvalidParameter, match="part of the entities"):
         ladder_of([[4, 5, 0.5]], Rung(4, 9))
-    for share in (0.0, 1.5, float("nan")):
-        with pytest.raises(InvalidParameter, match="share above 0"):
-            Rung(4, 5, share)
+    for fraction in (0.0, 1.5, float("nan")):
+        with pytest.raises(InvalidParameter, match="fraction above 0"):
+            Rung(4, 5, fraction)
     with pytest.raises(InvalidParameter):
         Rung(0, 5)
     with pytest.raises(UnknownParameter, match="engines: local, ray"):
@@ -268,7 +268,7 @@ def test_another_space(tmp_path):
 
     class Digits:
         name = "digits"
-        most = 4
+        max_size = 4
         start = staticmethod(lambda: ["11", "20"])
         named = staticmethod(lambda: {"ten": "10"})
         sample = staticmethod(lambda random: str(random.integers(10, 100)))
@@ -296,10 +296,10 @@ def test_another_space(tmp_path):
         return TrialResult(float(structure[0]) - float(structure[1]), 0.0, 1, epochs)
 
     for algorithm in ALGORITHMS:
-        with TrialLedger(tmp_path / algorithm, {"data": "digits"}) as ledger:
+        with TrialStore(tmp_path / algorithm, {"data": "digits"}) as store:
             result = search(
-                Digits(), evaluate, ledger, budget=Budget(trials=60), ladder=[Rung(1, 1)],
+                Digits(), evaluate, store, budget=Budget(trials=60), ladder=[Rung(1, 1)],
                 algorithm=algorithm, settings=SMALL,
-                screen=lambda many: -Digits.features(many)[:, 1],
+                one_shot=lambda many: -Digits.features(many)[:, 1],
             )  # fmt: skip
         assert result.best.valid >= (2 if algorithm == "greedy" else 5)

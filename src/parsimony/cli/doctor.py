@@ -17,7 +17,6 @@ _CORE = ("numpy", "scipy", "torch", "numba", "polars", "pydantic", "typer", "ric
 _EXTRAS = {
     "chem": ("rdkit",),
     "dist": ("ray",),
-    "search": ("optuna",),
     "calib": ("scikit-learn",),
     "rdf": ("pyoxigraph",),
     "bench": ("pykeen", "torch-geometric"),

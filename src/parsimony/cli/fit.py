@@ -90,7 +90,9 @@ def command(
     """Train a method and write a run folder."""
     output = Output(as_json, quiet)
     given = "bilinear" if symbol is not None else "coldnas" if formula is not None else None
-    method = _method(task, method or given, data)
+    from parsimony.problems import method_for
+
+    method = method_for(data, method or given, task)
     parameters = parse_settings(settings)
     if symbol is not None:
         parameters["symbol"] = _symbol(symbol, method)
@@ -126,30 +128,6 @@ def command(
         if note.startswith("warning"):
             output.note(note)
     output.result(summary, *_readable(summary))
-
-
-def _method(task: str | None, method: str | None, data: str) -> str:
-    """The method asked for, or the default of the task; the data tell which task it is.
-
-    Raises
-    ------
-    UnknownParameter
-        No such task or method.
-    InvalidParameter
-        A method of another task.
-    """
-    from parsimony.methods import resolve
-    from parsimony.problems import kind_of, problem
-
-    if task is None:
-        task = kind_of(data) or ("link" if method is None else resolve(method).kind)
-    default = problem(task).default
-    if method is not None and resolve(method).kind != task:
-        raise InvalidParameter(
-            f"method {method!r} is for task {resolve(method).kind}, not {task}",
-            remedy=f"--method {default}",
-        )
-    return method or default
 
 
 def _symbol(given: str, method: str) -> str:

@@ -154,7 +154,7 @@ def open_run(path: Path, kind: str | None = None) -> Any:
             where=str(path),
         )
     estimator = load_run(path)
-    if kind is not None and estimator.kind != kind:
+    if kind not in (None, estimator.kind):
         raise UsageError(
             f"this run is of task {estimator.kind} (method {estimator.method}), not {kind}",
             remedy=f"ask it with {problem(estimator.kind).verbs}",

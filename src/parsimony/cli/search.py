@@ -73,12 +73,12 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Search the scoring function of a graph (--space bilinear) and train the best one.
+    """Search for the scoring function that fits a graph (--space bilinear) and train the best one.
 
-    --space modulation searches how a new user's ratings modulate a predictor, on rating data.
-    Every trial is a row of RUN/search/trials.jsonl; only validation facts are looked at. --set
-    takes settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of the
-    trainer (dim and epochs are those of the final trainings).
+    --space modulation searches for the way in which a new user's ratings modulate a predictor, on
+    rating data. Every trial is a row of RUN/search/trials.jsonl; only validation is looked at.
+    --set takes settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of
+    the method (dim and epochs are those of the final trainings).
     """
     output = Output(as_json, quiet)
     parameters = parse_settings(settings)
@@ -95,9 +95,10 @@ def command(
     from parsimony.cli.search_table import LiveTable
     from parsimony.run.engine import resolve_engine
     from parsimony.search.algorithms import resolve_algorithm
-    from parsimony.search.run import resolve_search
+    from parsimony.search.request import SearchRequest
+    from parsimony.search.run import resolve_space, run_search
 
-    search = resolve_search(space)
+    resolve_space(space)
     resolve_algorithm(algorithm)
     if engine == "ray" and space == "bilinear":
         parameters.setdefault("threads", 1)  # one processor a trial
@@ -108,46 +109,45 @@ def command(
             interruptible(f"go on with: {resume_line(run, given=out is not None)}"),
             LiveTable(budget, space=space, quiet=quiet) as live,
         ):
-            _, summary = search(
-                data, out=run, budget=budget, algorithm=algorithm,
+            request = SearchRequest(
+                data, out=run, budget=budget, space=space, algorithm=algorithm,
                 settings=parameters, compare=compare, train_budget=each, engine=where,
                 resume=resume, mirror=mirror, columns=names, seed=seed, quiet=quiet,
                 on_trial=live.show, on_searched=live.stop,
             )  # fmt: skip
+            _, summary = run_search(request)
     finally:
         where.close()
     for note in summary["notes"]:
         if note.startswith("warning"):
             output.note(note)
-    if space == "modulation":
-        from parsimony.cli.search_formula import readable
-
-        output.result(summary, *readable(summary))
-        return
-    output.result(summary, *_readable(summary))
+    tell = {"bilinear": _tell_symbols, "modulation": _tell_formulas}[space]
+    output.result(summary, *tell(summary, run), *_ending(summary))
 
 
-def _readable(summary: dict[str, Any]) -> list[Any]:
+def _tell_symbols(summary: dict[str, Any], run: Path) -> list[Any]:
+    """Draw the finalists, and return the found symbol and how they compare."""
     from parsimony.knowledge.symbol import Symbol
+    from parsimony.report.symbol_figure import symbol_figure
 
-    best = summary["best"]
+    best, rows = summary["best"], summary["comparison"]
+    symbol_figure({r["name"]: Symbol.parse(r["symbol"]) for r in rows}, run / "symbols.png")
     named = f" ({best['name']})" if best["name"] else ""
-    rows = []
-    for row in summary["comparison"]:
-        gap = row.get("difference", {}).get("test")
-        rows.append([
+    cells = [
+        [
             row["name"], row["parameters"], row["epochs"],
-            *[_with_interval(row.get(split)) for split in ("valid", "test")],
-            _with_interval(gap),
-        ])  # fmt: skip
-    seconds = summary["seconds"]
+            *[_measure(row.get(split), "mrr", "") for split in ("valid", "test")],
+            _measure(row.get("difference", {}).get("test"), "mrr", ""),
+        ]
+        for row in rows
+    ]  # fmt: skip
     turned = []
     if best["name"] not in (None, summary["found"]):
         turned = [
             f"the search had put {summary['found']} first; trained to the end, {best['name']} is "
             "better on validation"
         ]
-    parts = [
+    return [
         f"best structure{named}: {best['symbol']}",
         Symbol.parse(best["symbol"]).text(),
         f"expresses: {', '.join(best['patterns'])}",
@@ -155,19 +155,67 @@ def _readable(summary: dict[str, Any]) -> list[Any]:
         "",
         table(
             ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best less this, test"],
+            cells,
+        ),
+    ]
+
+
+def _tell_formulas(summary: dict[str, Any], run: Path) -> list[Any]:
+    """Return the found formula, how the finalists compare, and the ranking of all."""
+    from parsimony.knowledge.formula import Formula
+
+    best, measures = summary["best"], ("mse", "ndcg@5")
+    named = f" ({best['name']})" if best["name"] else ""
+    rows = []
+    for row in summary["comparison"]:
+        test, gap = row.get("test"), row.get("difference", {}).get("test", {})
+        found = [
+            {"mean": test["metrics"][name], "interval": test["interval"][name]}
+            if test and name in test["metrics"] else None
+            for name in measures
+        ]  # fmt: skip
+        rows.append([
+            row["name"], row["operators"], row["skill"],
+            *(_measure(each, "mean", "") for each in found),
+            *(_measure(gap.get(name), "mean", "+") for name in measures),
+        ])  # fmt: skip
+    parts = [
+        f"best formula{named}, {best['operators']} operators:",
+        Formula.parse(best["formula"]).text(),
+        "",
+        table(
+            ["finalist", "operators", "valid skill", "test mse", "test ndcg@5",
+             "best better by, mse", "ndcg@5"],
             rows,
         ),
+    ]  # fmt: skip
+    if ranking := summary["ranking"]:
+        rows = [
+            [r["operators"], r["best"], r["mean"], r["formula"]] for r in ranking["by_operators"]
+        ]
+        parts += [
+            "",
+            f"all {ranking['structures']:,} formulas on shared weights, in "
+            f"{ranking['seconds']:.0f} s:",
+            table(["operators", "best skill", "mean", "best formula"], rows),
+        ]
+    return parts
+
+
+def _ending(summary: dict[str, Any]) -> list[str]:
+    """What every search ends with: its cost, how good its short cuts were, and what comes next."""
+    seconds, predictor = summary["seconds"], summary["predictor"]
+    parts = [
         "",
         f"{summary['trials']} trials in {seconds['search']:.0f} s, final trainings "
         f"{seconds['final']:.0f} s; the best one's alone {seconds['training']:.0f} s",
     ]
-    predictor = summary["predictor"]
     if predictor and predictor["rank_correlation"] is not None:
         lift = predictor["lift"]
         parts.append(
             f"predictor: rank correlation {predictor['rank_correlation']:.2f} over "
             f"{predictor['rounds']} rounds"
-            + ("" if lift is None else f", {lift:+.4f} MRR against choice by chance")
+            + ("" if lift is None else f", {lift:+.4f} against choice by chance")
         )
     for rung in summary["rungs"]:
         if rung["rank_correlation"] is not None:
@@ -182,8 +230,9 @@ def _readable(summary: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _with_interval(value: dict[str, Any] | None) -> str:
+def _measure(value: dict[str, Any] | None, name: str, sign: str) -> str:
+    """A mean with its interval."""
     if value is None:
         return ""
     low, high = value["interval"]
-    return f"{value['mrr']:.4f} ({low:.4f} to {high:.4f})"
+    return f"{value[name]:{sign}.4f} ({low:{sign}.4f} to {high:{sign}.4f})"

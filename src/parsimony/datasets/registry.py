@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal
 
-from parsimony.errors import UnknownDataset, UsageError
+from parsimony.errors import InvalidParameter, UnknownDataset, UsageError
 from parsimony.graph.files import check_folder
 
 __all__ = ["Entry", "entry", "names", "register"]
@@ -280,15 +280,23 @@ def names(kind: str | None = None) -> tuple[str, ...]:
     return tuple(n for n, item in _known().items() if kind in (None, item.kind))
 
 
-def entry(name: str) -> Entry:
+def entry(name: str, kind: Kind | None = None) -> Entry:
     """Return the registered dataset of that name.
 
     Raises
     ------
     UnknownDataset
         No such name; the closest one is suggested.
+    InvalidParameter
+        It is of another kind than the one that is given.
     """
     known = _known()
     if name not in known:
         raise UnknownDataset.of(name, known)
-    return known[name]
+    found = known[name]
+    if kind not in (None, found.kind):
+        raise InvalidParameter(
+            f"{name!r} is a {found.kind} dataset, not a {kind} dataset",
+            remedy=f"use one of {', '.join(names(kind)[:6])}, …, or a folder",
+        )
+    return found

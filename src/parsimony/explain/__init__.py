@@ -7,32 +7,19 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.explain.explanation import (
-        EvidenceEdge,
-        Explanation,
-        Faithfulness,
-        Likeness,
-        Path,
-        Step,
-    )
+    from parsimony.explain.explanation import Explanation
+    from parsimony.explain.parts import Analogue, EvidenceEdge, Faithfulness, Path, Step
 
-__all__ = [
-    "EvidenceEdge",
-    "Explanation",
-    "Faithfulness",
-    "Likeness",
-    "Path",
-    "Step",
-]
+__all__ = ["Analogue", "EvidenceEdge", "Explanation", "Faithfulness", "Path", "Step"]
 
 __getattr__ = lazy(
     __name__,
     {
-        "EvidenceEdge": "explanation",
+        "Analogue": "parts",
+        "EvidenceEdge": "parts",
         "Explanation": "explanation",
-        "Faithfulness": "explanation",
-        "Likeness": "explanation",
-        "Path": "explanation",
-        "Step": "explanation",
+        "Faithfulness": "parts",
+        "Path": "parts",
+        "Step": "parts",
     },
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from parsimony.explain.explanation import Explanation
 from parsimony.explain.layout import layered_graph
-from parsimony.explain.text import number
+from parsimony.explain.parts import ExplanationData
+from parsimony.pages.numbers import number
 
 __all__ = ["explanation_dot"]
 
 
-def explanation_dot(explanation: Explanation, *, limit: int = 60) -> str:
+def explanation_dot(explanation: ExplanationData, *, limit: int = 60) -> str:
     """Render the layered sub-digraph: columns from left to right, pen width by attention.
 
     An arrow points as its fact does; a fact that is walked backwards is dashed, and its arrow

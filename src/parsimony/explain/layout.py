@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, isfinite, log
 
-from parsimony.explain.explanation import EvidenceEdge, Explanation, Step
+from parsimony.explain.parts import EvidenceEdge, ExplanationData, Step
 
 __all__ = ["DrawnEdge", "DrawnNode", "LayeredGraph", "layered_graph"]
 
@@ -90,7 +90,7 @@ class LayeredGraph:
         return max(edge.attention, 0.0) / strongest if known else 0.0
 
 
-def layered_graph(explanation: Explanation, *, limit: int = 30) -> LayeredGraph:
+def layered_graph(explanation: ExplanationData, *, limit: int = 30) -> LayeredGraph:
     """Prune the sub-digraph to named paths and strongest edges, and lay it out.
 
     An edge is as strong as the best route from head to answer through it (product of attentions),
@@ -98,7 +98,7 @@ def layered_graph(explanation: Explanation, *, limit: int = 30) -> LayeredGraph:
 
     Parameters
     ----------
-    explanation : Explanation
+    explanation : Explanation or ExplanationData
         Without a sub-digraph, its paths are drawn, each with its own weight.
     limit : int
         Most evidence edges drawn, the first path being drawn whole.
@@ -146,7 +146,7 @@ def layered_graph(explanation: Explanation, *, limit: int = 30) -> LayeredGraph:
     return LayeredGraph(nodes, tuple(edges), len(columns), len(evidence), len(kept))
 
 
-def _of_paths(explanation: Explanation) -> tuple[EvidenceEdge, ...]:
+def _of_paths(explanation: ExplanationData) -> tuple[EvidenceEdge, ...]:
     """Return the paths' own edges, for an explanation that names no sub-digraph."""
     edges: dict[tuple[int, str, str, str, str], EvidenceEdge] = {}
     for path in explanation.paths:
@@ -162,7 +162,7 @@ def _arc(edge: EvidenceEdge) -> Arc:
 
 
 def _walked(
-    explanation: Explanation, evidence: Sequence[EvidenceEdge], limit: int
+    explanation: ExplanationData, evidence: Sequence[EvidenceEdge], limit: int
 ) -> dict[EvidenceEdge, list[int]]:
     """Find every path among the edges: its layers may leave gaps, the model idles there.
 

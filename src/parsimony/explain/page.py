@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from parsimony.explain.explanation import Explanation
 from parsimony.explain.layout import layered_graph
-from parsimony.explain.text import faithfulness_sentence, known_sentence, number
+from parsimony.explain.parts import ExplanationData
+from parsimony.explain.text import faithfulness_sentence, known_sentence
+from parsimony.pages.numbers import number
 from parsimony.pages.templating import environment
 from parsimony.version import __version__
 
@@ -15,12 +16,12 @@ __all__ = ["explanation_page", "explanation_view"]
 _ROWS = 200  # evidence edges in the table; beyond, a page helps nobody
 
 
-def explanation_page(explanation: Explanation, *, limit: int = 30) -> str:
+def explanation_page(explanation: ExplanationData, *, limit: int = 30) -> str:
     """Return one self-contained HTML file.
 
     Parameters
     ----------
-    explanation : Explanation
+    explanation : Explanation or ExplanationData
     limit : int
         Most edges drawn; the page says how many of all these are.
     """
@@ -28,7 +29,7 @@ def explanation_page(explanation: Explanation, *, limit: int = 30) -> str:
     return environment().get_template("explanation.html.j2").render(x=view, version=__version__)
 
 
-def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
+def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[str, Any]:
     """Collect what the templates show of an explanation: plain values, readable names."""
     label = explanation.label
     head, relation, tail = explanation.query
@@ -63,7 +64,7 @@ def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, 
         ],
         "rules": list(explanation.rules),
         "parts": _parts(explanation),
-        "likenesses": list(explanation.likenesses),
+        "analogues": list(explanation.analogues),
         "edges": [
             {
                 "layer": edge.layer,
@@ -79,7 +80,7 @@ def explanation_view(explanation: Explanation, *, limit: int = 30) -> dict[str, 
     }
 
 
-def graph_data(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
+def graph_data(explanation: ExplanationData, *, limit: int = 30) -> dict[str, Any]:
     """Return nodes with column and row, edges and caption, as the script of the page draws them."""
     graph = layered_graph(explanation, limit=limit)
     return {
@@ -107,7 +108,7 @@ def graph_data(explanation: Explanation, *, limit: int = 30) -> dict[str, Any]:
     }
 
 
-def _facts(explanation: Explanation) -> list[tuple[str, str]]:
+def _facts(explanation: ExplanationData) -> list[tuple[str, str]]:
     """Return the small figures under the title."""
     facts = [("score", number(explanation.score))]
     if explanation.probability is not None:
@@ -121,7 +122,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     return facts
 
 
-def _parts(explanation: Explanation) -> list[tuple[str, float, float]]:
+def _parts(explanation: ExplanationData) -> list[tuple[str, float, float]]:
     """Return name, value and share of the bar of every part of the score."""
     longest = max((abs(value) for value in explanation.parts.values()), default=0.0)
     return [
@@ -130,7 +131,7 @@ def _parts(explanation: Explanation) -> list[tuple[str, float, float]]:
     ]
 
 
-def _drops(explanation: Explanation) -> list[tuple[str, float, float]]:
+def _drops(explanation: ExplanationData) -> list[tuple[str, float, float]]:
     """Return name, value and share of the two bars of faithfulness."""
     measured = explanation.faithfulness
     if measured is None or not measured.deleted_drop > 0:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from parsimony.explain.explanation import Explanation, Known, Path
+from parsimony.explain.parts import ExplanationData, Known, Path
+from parsimony.pages.numbers import number
 
 __all__ = [
     "answer_sentence",
     "explanation_text",
     "faithfulness_sentence",
     "known_sentence",
-    "number",
     "path_text",
 ]
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Print a number with so many significant digits, a small one without a long tail."""
-    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
-
-
-def answer_sentence(explanation: Explanation) -> str:
+def answer_sentence(explanation: ExplanationData) -> str:
     """Print score, probability and rank of the answer, and whether the data state it."""
     parts = [f"score {number(explanation.score)}"]
     if explanation.probability is not None:
@@ -40,7 +35,7 @@ def known_sentence(known: Known, walks: bool = True) -> str:
     return f"a fact of the {known} split" + ", asked without itself" * (known == "train" and walks)
 
 
-def path_text(explanation: Explanation, path: Path) -> str:
+def path_text(explanation: ExplanationData, path: Path) -> str:
     """Print a path as ``A —brother→ B ←father— C``: the arrow points as the stored fact does."""
     if not path.steps:
         return explanation.label(explanation.query[0])
@@ -52,7 +47,7 @@ def path_text(explanation: Explanation, path: Path) -> str:
     return " ".join(words)
 
 
-def faithfulness_sentence(explanation: Explanation) -> str:
+def faithfulness_sentence(explanation: ExplanationData) -> str:
     """Say in one sentence what deleting the named evidence does to the score; "" if unmeasured."""
     measured = explanation.faithfulness
     if measured is None:
@@ -81,7 +76,7 @@ def faithfulness_sentence(explanation: Explanation) -> str:
     )
 
 
-def explanation_text(explanation: Explanation) -> str:
+def explanation_text(explanation: ExplanationData) -> str:
     """Render the answer, the paths, the rules and the faithfulness.
 
     Returns
@@ -106,9 +101,9 @@ def explanation_text(explanation: Explanation) -> str:
         lines += ["", "What the score is made of"]
         lines += [f"  {explanation.parts_note}"] * bool(explanation.parts_note)
         lines += [f"  {number(value):>8}  {name}" for name, value in explanation.parts.items()]
-    if explanation.likenesses:
-        lines += ["", "Known facts that are most alike (similarity)"]
-        lines += [f"  {like.similarity:>8.2f}  {like.text}" for like in explanation.likenesses]
+    if explanation.analogues:
+        lines += ["", "Most similar known facts (similarity)"]
+        lines += [f"  {known.similarity:>8.2f}  {known.text}" for known in explanation.analogues]
     sentence = faithfulness_sentence(explanation)
     if sentence:
         lines += ["", sentence]

@@ -110,7 +110,7 @@ def _unknown(
             if hits:
                 name, where = hits[0], f"{lines.path}:{number}"
                 break
-    error = (UnknownEntity if vocabulary.kind == "entity" else UnknownRelation).of(
+    error = {"entity": UnknownEntity, "relation": UnknownRelation}[vocabulary.kind].of(
         name, vocabulary.names, where=where
     )
     more = f" ({len(missing):,} such names)" if len(missing) > 1 else ""

@@ -83,7 +83,7 @@ class Vocabulary:
         """Compare kind and names in order."""
         if not isinstance(other, Vocabulary):
             return NotImplemented
-        return self.kind == other.kind and self._names == other._names
+        return (self.kind, self._names) == (other.kind, other._names)
 
     def __hash__(self) -> int:
         """Hash kind and names."""

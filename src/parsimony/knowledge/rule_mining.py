@@ -8,6 +8,7 @@ the bodies of those with enough support, once for all relations. A fact is never
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -217,6 +218,7 @@ def mine_paths(
     min_support: int = 3,
     min_confidence: float = 0.05,
     per_relation: int = 2000,
+    stop: Callable[[], bool] = bool,
 ) -> Mined:
     """Mine rules as arrays; see :func:`mine_rules`."""
     longest = affordable_length(index) if max_length is None else max_length
@@ -225,8 +227,10 @@ def mine_paths(
     by_neighbour = np.lexsort((index.relation, index.neighbour, node))
     walks = _walks(index, max(longest - 1, 1))
     bodies = _Bodies(index)
-    parts = []
+    parts: list[tuple[Longs, ...]] = []
     for r in range(index.n_relations):
+        if parts and stop():
+            break
         edges = np.flatnonzero(index.relation == r)
         facts = np.stack([node[edges], index.neighbour[edges]], axis=1)
         codes, counts = _paths_between(
@@ -286,6 +290,7 @@ def mine_rules(
     min_confidence: float = 0.05,
     per_relation: int = 2000,
     top: int | None = None,
+    stop: Callable[[], bool] = bool,
 ) -> list[Rule]:
     """Find all path rules with enough support and confidence.
 
@@ -303,6 +308,8 @@ def mine_rules(
         Keep so many rules of each head relation, by support / (body count + 5).
     top : int, optional
         Keep so many of all.
+    stop : callable
+        Asked before every relation but the first: whether to leave the others out.
 
     Returns
     -------
@@ -332,6 +339,7 @@ def mine_rules(
         min_support=min_support,
         min_confidence=min_confidence,
         per_relation=per_relation,
+        stop=stop,
     )
     # The paths themselves break ties, so that the order depends on nothing but the facts.
     order = sorted(

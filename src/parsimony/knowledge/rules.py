@@ -257,8 +257,8 @@ def _tokens(text: str, start: int) -> Iterator[tuple[str, str, int]]:
     """Yield (kind, value, position); the last one has the kind ``end``."""
     position = start
     while match := _TOKEN.match(text, position):
-        kind = match.lastgroup or ""
-        yield kind, match[kind], match.start(kind)
+        token = match.lastgroup or ""
+        yield token, match[token], match.start(token)
         position = match.end()
     rest = text[position:].lstrip()
     if rest and not rest.startswith("#"):
@@ -275,14 +275,14 @@ class _Reader:
         self.tokens = _tokens(text, start)
 
     def take(self, *wanted: str, what: str) -> str:
-        kind, value, position = next(self.tokens)
-        if (value if kind == "sign" else kind) not in wanted:
+        token, value, position = next(self.tokens)
+        if (value if token == "sign" else token) not in wanted:
             found = repr(value[:_SHOWN]) if value else "the end of the line"
             raise InvalidParameter(
                 f"expected {what} at column {position + 1}, found {found}",
                 remedy=f"write rules as in {EXAMPLE}",
             )
-        if kind != "quoted":
+        if token != "quoted":
             return value
         try:
             return str(json.loads(value, strict=False))

@@ -41,7 +41,7 @@ _VALUES = _assignments()
 # Case of an assignment: number of zeros, number of distinct absolute values that are not zero.
 _KINDS = [(int((v == 0).sum()), len({abs(int(x)) for x in v} - {0})) for v in _VALUES]
 _CASES = sorted(set(_KINDS))
-_CASE_MEMBERS = [[n for n, kind in enumerate(_KINDS) if kind == case] for case in _CASES]
+_CASE_MEMBERS = [[n for n, own in enumerate(_KINDS) if own == case] for case in _CASES]
 
 #: bits of :func:`srf`
 N_FEATURES = 2 * len(_CASES)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.answers import Answers
 from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.chem.smiles import canonical, reason_unreadable
 from parsimony.errors import FormatError, InvalidParameter
-from parsimony.molecules.calibration import nearest, sigmoid
-
-if TYPE_CHECKING:
-    from parsimony.molecules.estimator import FewShotEstimator
+from parsimony.molecules.adapted import Adapted, FloatArray, LabelArray
+from parsimony.molecules.calibration import BalancedCalibration, nearest, sigmoid
 
 __all__ = ["adapt_molecules", "check_support"]
 
@@ -28,7 +27,7 @@ def check_support(support: Sequence[str], labels: Sequence[int]) -> list[str]:
     FormatError
         A SMILES that cannot be read, a label neither 0 nor 1, a molecule with both labels.
     InvalidParameter
-        One class only, or labels of another number.
+        Molecules of one class only, or another number of labels than of molecules.
     """
     if len(support) != len(labels):
         raise InvalidParameter(f"{len(support)} molecules and {len(labels)} labels")
@@ -56,62 +55,72 @@ def check_support(support: Sequence[str], labels: Sequence[int]) -> list[str]:
 
 
 def adapt_molecules(
-    estimator: FewShotEstimator,
+    adapt: Callable[[Sequence[str], LabelArray], Adapted],
     support: Sequence[str],
     labels: Sequence[int],
     queries: Sequence[str],
-    prevalence: float | None,
+    *,
+    prevalence: float,
+    calibrations: Mapping[int, BalancedCalibration],
+    trained_on_all: bool,
+    weighing: str,
     top: int,
-) -> dict[str, Any]:
-    """Do what :meth:`parsimony.molecules.estimator.FewShotEstimator.adapt` says."""
-    if prevalence is not None and not 0 < prevalence < 1:
+) -> Answers:
+    """Do what :meth:`parsimony.molecules.estimator.FewShotEstimator.adapt` says.
+
+    Parameters
+    ----------
+    adapt
+        Adapts to a support: takes the SMILES of the support followed by those of the queries, and
+        the labels of the support.
+    calibrations
+        By the number of shots; empty where there was no validation task.
+    trained_on_all
+        Whether the model was trained with labels of the molecules that it was calibrated on.
+    weighing
+        What the method calls its weights of the supports.
+    """
+    if not 0 < prevalence < 1:
         raise InvalidParameter(
             f"the prevalence must be in (0, 1). Got {prevalence}",
-            remedy="give the share of active molecules that you expect, such as 0.1",
+            remedy="give the fraction of active molecules that you expect, such as 0.1",
         )
     if top < 1:
         raise InvalidParameter(f"top must be at least 1. Got {top}")
     if not queries:
         raise InvalidParameter("no molecule to predict", remedy="give at least one")
     own, notes = check_support(support, labels), []
-    asked = _read(queries, "query")
+    names = _read(queries, "query")
     kept = list({name: i for i, name in reversed(list(enumerate(own)))}.values())[::-1]
     if len(kept) < len(own):
-        notes.append(f"{len(own) - len(kept)} molecules stand twice in the support; once counts")
+        notes.append(f"{len(own) - len(kept)} duplicate molecules of the support count once")
     begin = time.perf_counter()
     label = np.array([labels[i] for i in kept], np.int8)
     smiles = [support[i] for i in kept]
-    of = {own[i]: int(labels[i]) for i in kept}
-    represented = estimator._represent([*smiles, *queries])
     rows = np.arange(len(smiles), len(smiles) + len(queries))
-    adapted = estimator._adapt(represented, np.arange(len(smiles)), label)
+    adapted = adapt([*smiles, *queries], label)
     score = np.asarray(adapted.score(rows), np.float64)
     weights = adapted.weights(rows)
     seconds = time.perf_counter() - begin
-    share = estimator.task_.prevalence if prevalence is None else prevalence
-    learned = estimator.calibration
-    calibration = None
-    if learned:
-        calibration = nearest(learned, len(label) / 2)
-        probability = calibration.probability(score, share)
+    calibration = nearest(calibrations, len(label) / 2) if calibrations else None
+    if calibration is not None:
+        probability = calibration.probability(score, prevalence)
     else:
         probability = sigmoid(score)
         notes.append("uncalibrated: the run's data have no validation task; read them as ranks")
-    if learned and estimator.parameters_count_ and not estimator.task_.options.unseen:
+    if calibration is not None and trained_on_all:
         notes.append(
-            "calibrated on molecules that other tasks had taught; for new ones such probabilities "
-            "are too sure: fit with --set unseen=0.2"
+            "calibrated on molecules whose labels in other tasks were trained on; on new molecules "
+            "such probabilities are overconfident: fit with --set unseen=0.2"
         )
-    similar = _similarity(smiles, queries)
+    similar = tanimoto(morgan_fingerprints(queries), morgan_fingerprints(smiles))
     reasons = _reasons(smiles, label, similar, weights, top)
-    known = [of.get(name) for name in asked]
+    measured = {own[i]: int(labels[i]) for i in kept}
+    known = [measured.get(name) for name in names]
     if n_known := sum(answer is not None for answer in known):
-        notes.append(
-            f"{n_known} of the molecules asked are in the support: their measured label is the "
-            "answer"
-        )
-    return {
-        "predictions": [
+        notes.append(f"{n_known} queries are in the support: their measured label is the answer")
+    return Answers(
+        predictions=[
             {
                 "smiles": queries[i],
                 "probability": float(probability[i]) if answer is None else float(answer),
@@ -121,13 +130,13 @@ def adapt_molecules(
             }
             for i, answer in enumerate(known)
         ],
-        "adapted_parameters": adapted.parameters,
-        "seconds": seconds,
-        "prevalence": share,
-        "calibration": None if calibration is None else calibration.as_dict(),
-        "weighing": estimator.weighing if weights is not None else "",
-        "notes": notes,
-    }
+        adapted_parameters=adapted.parameters,
+        seconds=seconds,
+        prevalence=prevalence,
+        calibration=None if calibration is None else calibration.as_dict(),
+        weighing=weighing if weights is not None else "",
+        notes=notes,
+    )
 
 
 def _read(smiles: Sequence[str], what: str) -> list[str]:
@@ -143,18 +152,14 @@ def _read(smiles: Sequence[str], what: str) -> list[str]:
     return found
 
 
-def _similarity(support: Sequence[str], queries: Sequence[str]) -> npt.NDArray[np.float32]:
-    return tanimoto(morgan_fingerprints(queries), morgan_fingerprints(support))
-
-
 def _reasons(
     support: Sequence[str],
-    labels: npt.NDArray[np.int8],
+    labels: LabelArray,
     similar: npt.NDArray[np.float32],
-    weights: npt.NDArray[Any] | None,
+    weights: FloatArray | None,
     top: int,
 ) -> list[list[dict[str, Any]]]:
-    """The supports with the greatest weight, or the most similar ones, of every query."""
+    """For each query, the supports with the greatest weight, or the most similar ones."""
     by = similar if weights is None else weights
     if weights is not None:
         total = weights.sum(1, keepdims=True)

@@ -8,18 +8,19 @@ expected share π are added: p = σ(a s + c + log π / (1 − π)).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from parsimony.molecules.evaluation import EpisodeScores
+from parsimony.metrics.calibration import expected_calibration_error
+from parsimony.molecules.adapted import FloatArray, LabelArray
+from parsimony.molecules.evaluation import EpisodeScores
 
 __all__ = ["BalancedCalibration", "nearest", "sigmoid"]
 
-FloatArray = npt.NDArray[np.floating[Any]]
 STEPS, RIDGE = 50, 1e-3
 
 
@@ -75,12 +76,35 @@ class BalancedCalibration:
         prior = float(np.log(prevalence / (1 - prevalence)))
         return sigmoid(self.slope * standard + self.offset + prior)
 
+    def measure(self, scores: EpisodeScores, prevalence: float) -> dict[str, float]:
+        """Measure its probabilities: expected calibration error and Brier score.
+
+        Returns
+        -------
+        dict
+            ``ece, brier`` where a share ``prevalence`` is expected to be active, and
+            ``ece_true_share, brier_true_share`` with each task's own share; means over tasks and
+            episodes.
+        """
+        y = [part.answers == 1 for part in scores.parts]
+        found = {}
+        for suffix, own in (("", False), ("_true_share", True)):
+            p = [
+                self.probability(part.score, float(part.answers.mean()) if own else prevalence)
+                for part in scores.parts
+            ]
+            errors = [expected_calibration_error(a, b) for a, b in zip(p, y, strict=True)]
+            found[f"ece{suffix}"] = float(np.mean(errors))
+            squares = [float(np.mean((a - b) ** 2)) for a, b in zip(p, y, strict=True)]
+            found[f"brier{suffix}"] = float(np.mean(squares))
+        return found
+
     def as_dict(self) -> dict[str, float | int]:
         """Return what a run folder holds."""
         return asdict(self)
 
 
-def nearest(calibration: dict[int, BalancedCalibration], shots: float) -> BalancedCalibration:
+def nearest(calibration: Mapping[int, BalancedCalibration], shots: float) -> BalancedCalibration:
     """Return the calibration of the nearest number of shots, by their ratio."""
     best = min(calibration, key=lambda k: abs(np.log(k / shots)))
     return calibration[best]
@@ -92,8 +116,8 @@ def sigmoid(logit: FloatArray) -> FloatArray:
     return probability
 
 
-def _even(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
-    """Weights of an episode's queries: 1/2 a class."""
+def _even(answers: LabelArray) -> npt.NDArray[np.float64]:
+    """Weights of an episode's queries: 1/2 per class."""
     share = 0.5 / np.maximum(np.bincount(answers, minlength=2), 1)
     weights: npt.NDArray[np.float64] = share[answers]
     return weights

@@ -1,104 +1,72 @@
-"""What every few-shot method of molecules can do once it adapts to a support.
+"""Base class of few-shot methods for molecules.
 
-A subclass learns from the training tasks (``_learn``), represents molecules (``_represent``: once
-for all molecules of the data, or for those of a user) and adapts to a labelled support
-(``_adapt``), which gives an :class:`Adapted` that scores molecules. Everything else – episodes,
-measures, calibration, ``adapt`` for a user's own molecules, run folders – is here.
+A subclass learns from the training tasks (``_fit``), computes features of molecules
+(``_featurize``: once for all molecules of the data, or for those of a user) and adapts to a
+labelled support (``_adapt``), which gives an :class:`~parsimony.molecules.adapted.Adapted` that
+scores molecules. Episodes, measures, calibration, ``adapt`` for a user's own molecules and what run
+folders hold besides the model are here.
 """
 
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.base import Estimator
-from parsimony.errors import EmptySplit, InvalidParameter
+from parsimony import base
+from parsimony.answers import Answers
+from parsimony.base import Estimator, ParametersT
+from parsimony.errors import EmptySplit, InvalidParameter, UsageError
+from parsimony.molecules.adapt import adapt_molecules
+from parsimony.molecules.adapted import Adapted, IntArray, LabelArray
 from parsimony.molecules.calibration import BalancedCalibration, nearest
 from parsimony.molecules.evaluation import EpisodeScores, measure_episodes
 from parsimony.molecules.task import MoleculeTask
-from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
-from parsimony.run.restoring import restoring
+from parsimony.run.renamed import renamed
 
-__all__ = ["Adapted", "FewShotEstimator"]
+__all__ = ["FewShotEstimator"]
 
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.integer[Any]]
 LEARNED = "few_shot.json"
 
+#: what ``_featurize`` returns
+FeaturesT = TypeVar("FeaturesT")
 
-class Adapted(ABC):
-    """A model that has adapted to one support.
+
+class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT, FeaturesT]):
+    """Measure, adapt and persist over ``_fit``, ``_featurize`` and ``_adapt``.
 
     Attributes
     ----------
-    parameters : int
-        Numbers that were fitted to the support, or computed from it for this task alone.
+    weighing
+        What the method calls its weights of the supports, where it has them.
     """
 
-    parameters: int = 0
-
-    @abstractmethod
-    def score(self, molecules: IntArray) -> FloatArray:
-        """Log-odds-like scores (n,) of molecules, by their rows in the representation."""
-
-    def weights(self, molecules: IntArray) -> FloatArray | None:
-        """Weights (n, n_support) that each molecule's answer gives the supports.
-
-        None where the method has none: then the supports' similarity is the reason.
-        """
-        return None
-
-
-class FewShotEstimator(Estimator):
-    """Measure, adapt and persist over ``_learn``, ``_represent`` and ``_adapt``."""
-
     kind = "molecules"
-    task_: MoleculeTask
-    resolved_: Any
-    #: wall seconds of training
-    seconds_: float
-    #: what the method calls the weights of the supports, where it has them
-    weighing: str = ""
+    Task: ClassVar[type[base.Task]] = MoleculeTask
+    headline = "roc_auc"
+    weighing: ClassVar[str] = ""
     _calibration: dict[int, BalancedCalibration] | None = None
-    _represented: Any = None
+    _features: FeaturesT | None = None
 
     # ---- what a method implements ------------------------------------------------------------
 
     @abstractmethod
-    def _learn(
-        self,
-        *,
-        run: RunFolder | None,
-        time_budget: float | None,
-        device: str,
-        quiet: bool,
-    ) -> int:
-        """Learn from the training tasks of ``task_``; return the number of trained parameters.
-
-        Labels are those of ``task_.train_labels``; choices are made on ``task_.valid_tasks``, for
-        which :meth:`validate` measures. Sets ``history_``, ``best_epoch_`` and ``ended_`` where it
-        is iterated.
-        """
-
-    @abstractmethod
-    def _represent(self, smiles: Sequence[str]) -> Any:
+    def _featurize(self, smiles: Sequence[str]) -> FeaturesT:
         """Whatever ``_adapt`` needs of molecules, in their order, without any label."""
 
     @abstractmethod
-    def _adapt(self, represented: Any, support: IntArray, labels: npt.NDArray[np.int8]) -> Adapted:
+    def _adapt(self, features: FeaturesT, support: IntArray, labels: LabelArray) -> Adapted:
         """Adapt to a support.
 
         Parameters
         ----------
-        represented
-            What ``_represent`` gave.
+        features
+            What ``_featurize`` gave.
         support
             Rows of the support in it, (n,).
         labels
@@ -106,67 +74,23 @@ class FewShotEstimator(Estimator):
         """
 
     @abstractmethod
-    def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Named arrays of the trained model."""
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Make the model of what ``_tensors`` gave, with ``task_`` and ``resolved_`` set."""
 
-    @abstractmethod
-    def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        """Become fitted from what ``_tensors`` gave, with ``task_`` and ``resolved_`` set."""
-
-    # ---- fitting -----------------------------------------------------------------------------
-
-    def prepare(self, task: MoleculeTask, *, epochs: int | None = None) -> dict[str, Any]:
-        """Resolve the parameters for a task; returns what config.toml will hold."""
-        given = self.parameters.model_dump(include=self.parameters.model_fields_set)
-        if epochs is not None and "epochs" in type(self.parameters).model_fields:
-            given["epochs"] = epochs
-        self.task_, self.resolved_ = task, self._validate(given)
-        self._forget()
-        return self.config()
-
-    def _forget(self) -> None:
-        """Drop what was computed with an earlier state of the model."""
-        self._calibration, self._represented = None, None
-
-    def fit(
-        self,
-        task: MoleculeTask,
-        *,
-        run: RunFolder | None = None,
-        epochs: int | None = None,
-        time_budget: float | None = None,
-        device: str = "cpu",
-        quiet: bool = True,
-        **_: Any,
-    ) -> Self:
-        """Learn from the training tasks; with a run folder, checkpoints go there.
-
-        Raises
-        ------
-        MissingExtra
-            RDKit, or another library that the method needs, is not installed.
-        """
-        self.prepare(task, epochs=epochs)
-        self.history_: list[dict[str, Any]] = []
-        self.best_epoch_, self.ended_, self.parameters_count_ = 0, "", 0
-        kept = None if run is None else run.load_checkpoint()
-        previous = {} if kept is None else kept[0].get("ledger", {})
-        self.cost_ = Cost(parameters=0, labels=task.n_labels, previous=previous)
-        self.parameters_count_ = self._learn(
-            run=run, time_budget=time_budget, device=device, quiet=quiet
-        )
-        self.cost_.parameters = self.parameters_count_
-        self._forget()
-        self.seconds_ = self.cost_.as_dict()["wall_seconds"]
-        return self
+    def _setup(self) -> None:
+        self._calibration, self._features = None, None
 
     # ---- measuring ---------------------------------------------------------------------------
 
-    def _molecules(self) -> Any:
-        """The representation of all molecules of the data, computed once for a trained state."""
-        if self._represented is None:
-            self._represented = self._represent(self.task_.data.smiles)
-        return self._represented
+    def _molecules(self) -> FeaturesT:
+        """The features of all molecules of the data, computed once for a trained model."""
+        if self._features is None:
+            self._features = self._featurize(self.task_.data.smiles)
+        return self._features
+
+    def _features_for(self, split: str) -> FeaturesT:
+        """The features that the episodes of a split may read."""
+        return self._molecules()
 
     def scored(
         self, split: str, shots: int, *, episodes: int | None = None, seed: int = 0,
@@ -180,31 +104,21 @@ class FewShotEstimator(Estimator):
             No task of the split has more than ``shots`` molecules of either class.
         """
         self._require_fitted()
-        represented = self._molecules()
+        features = self._features_for(split)
         return measure_episodes(
             self.task_, split, shots,
-            lambda support, labels: self._adapt(represented, support, labels),
+            lambda support, labels: self._adapt(features, support, labels),
             episodes=episodes, seed=seed, quiet=quiet,
         )  # fmt: skip
 
-    def validate(self, *, episodes: int | None = None, seed: int = 0, fresh: bool = True) -> float:
-        """Mean ROC-AUC over the validation tasks and all shots, for choosing while learning.
-
-        Parameters
-        ----------
-        episodes, seed
-            Of the supports; by default those of :meth:`evaluate`.
-        fresh
-            Represent the molecules anew, as is needed when weights have changed.
-        """
-        if fresh:
-            self._represented = None
+    def _validate_roc_auc(self, *, episodes: int, seed: int) -> float:
+        """Mean ROC-AUC over the validation tasks and all shots, for choosing while learning."""
         found = [
             self.scored("valid", shots, episodes=episodes, seed=seed).roc_auc
             for shots in self.task_.options.shots
             if len(self.task_.drawable("valid", shots))
         ]
-        return float(np.mean(found)) if found else 0.0
+        return float(np.mean(found))
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
         """Measure over the seeded episodes of a split, for every number of shots.
@@ -248,8 +162,8 @@ class FewShotEstimator(Estimator):
         for shots, part in parts.items():
             measured[str(shots)] = part.as_dict(self.task_.data.task_names)
             if calibration:
-                measured[str(shots)]["calibration"] = part.calibration(
-                    nearest(calibration, shots), self.task_.prevalence
+                measured[str(shots)]["calibration"] = nearest(calibration, shots).measure(
+                    part, self.task_.prevalence
                 )
         return {
             "split": split,
@@ -275,9 +189,19 @@ class FewShotEstimator(Estimator):
             }
         return self._calibration
 
-    def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Any]:
-        """These methods have no rules to read out."""
-        return []
+    def explain(self, head: str, relation: str | None, tail: str, *, seed: int = 0) -> Any:
+        """Refuse: the answers of :meth:`adapt` name their reasons.
+
+        Raises
+        ------
+        UsageError
+            Says which command gives them.
+        """
+        self._require_fitted()
+        raise UsageError(
+            "molecules are explained by their supports",
+            remedy="parsimony adapt RUN --support FILE --predict FILE --html FILE",
+        )
 
     # ---- a user's own molecules --------------------------------------------------------------
 
@@ -289,7 +213,7 @@ class FewShotEstimator(Estimator):
         *,
         prevalence: float | None = None,
         top: int = 3,
-    ) -> dict[str, Any]:
+    ) -> Answers:
         """Adapt to labelled molecules and predict others.
 
         Parameters
@@ -299,14 +223,14 @@ class FewShotEstimator(Estimator):
         queries
             SMILES to be predicted.
         prevalence
-            Expected share of active molecules among the queries, in (0, 1); by default the mean
-            share in the training tasks.
+            Expected fraction of active molecules among the queries, in (0, 1); by default the mean
+            fraction in the training tasks.
         top
             How many supports each answer names.
 
         Returns
         -------
-        dict
+        Answers
             ``{"predictions": [{"smiles", "probability", "score", "known", "reasons": [{"support",
             "smiles", "label", "similarity", "weight"}]}], "adapted_parameters", "seconds",
             "prevalence", "calibration", "weighing", "notes"}``. ``score`` is uncalibrated; a query
@@ -320,17 +244,24 @@ class FewShotEstimator(Estimator):
         InvalidParameter
             A support of one class only, no query, or a prevalence outside (0, 1).
         """
-        from parsimony.molecules.adapt import adapt_molecules
-
         self._require_fitted()
-        return adapt_molecules(self, support, labels, queries, prevalence, top)
+        return adapt_molecules(
+            lambda smiles, own: self._adapt(self._featurize(smiles), np.arange(len(own)), own),
+            support,
+            labels,
+            queries,
+            prevalence=self.task_.prevalence if prevalence is None else prevalence,
+            calibrations=self.calibration,
+            trained_on_all=self.parameters_count_ > 0 and not self.task_.options.unseen,
+            weighing=self.weighing,
+            top=top,
+        )
 
     # ---- persistence -------------------------------------------------------------------------
 
     def write(self, run: RunFolder) -> None:
         """Write model, data and calibration into an open run folder."""
-        self.task_.save(run.path / "data")
-        run.save_model(self._tensors())
+        super().write(run)
         found = {str(k): v.as_dict() for k, v in self.calibration.items()}
         learned = {
             "trained_parameters": self.parameters_count_,
@@ -339,26 +270,11 @@ class FewShotEstimator(Estimator):
         }
         run.write_json(LEARNED, learned)
 
-    @classmethod
-    def load(cls, path: Path | str) -> Self:
-        """Read a run folder.
-
-        Raises
-        ------
-        MissingRun, CorruptRun, RunVersionError
-            Not a run folder, a damaged one, or one of another version.
-        """
-        run = RunFolder.open(Path(path))
-        self = cls(**run.config["parameters"])
-        self.prepare(MoleculeTask.load(run.path / "data", run.config["options"]))
-        tensors = run.load_model()
+    def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         kept = run.read_json(LEARNED)
-        with restoring(run):
-            self.resolved_ = self._validate(kept["chosen"])
-            self._restore(tensors)
-            self._forget()
-            self.parameters_count_ = int(kept["trained_parameters"])
-            self._calibration = {
-                int(k): BalancedCalibration(**v) for k, v in kept["calibration"].items()
-            }
-        return self
+        self.resolved_ = self._validate(renamed(kept["chosen"], self.Parameters.model_fields))
+        self._rebuild(tensors)
+        self.parameters_count_ = int(kept["trained_parameters"])
+        self._calibration = {
+            int(k): BalancedCalibration(**v) for k, v in kept["calibration"].items()
+        }

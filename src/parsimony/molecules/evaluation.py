@@ -6,25 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.errors import EmptySplit, InvalidParameter
-from parsimony.metrics.calibration import expected_calibration_error
 from parsimony.metrics.multilabel import roc_auc
+from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 from parsimony.molecules.episodes import evaluation_episodes
 from parsimony.molecules.task import MoleculeTask
 from parsimony.run.progress import Progress
 
-if TYPE_CHECKING:
-    from parsimony.molecules.calibration import BalancedCalibration
-    from parsimony.molecules.estimator import Adapted
-
 __all__ = ["EpisodeScores", "Scored", "measure_episodes", "paired"]
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +26,7 @@ class Scored:
     """One episode's queries: the task, their labels (n,) and scores (n,)."""
 
     task: int
-    answers: npt.NDArray[np.int8]
+    answers: LabelArray
     score: FloatArray
 
     @cached_property
@@ -98,35 +92,12 @@ class EpisodeScores:
             ],
         }
 
-    def calibration(self, learned: BalancedCalibration, prevalence: float) -> dict[str, float]:
-        """Measure probabilities: ECE and Brier score, expecting ``prevalence`` or the true share.
-
-        Returns
-        -------
-        dict
-            ``ece, brier`` with the share of actives that training tasks have, ``ece_true_share,
-            brier_true_share`` with each task's own.
-        """
-        found = {}
-        for suffix, own in (("", False), ("_true_share", True)):
-            share = [float(part.answers.mean()) if own else prevalence for part in self.parts]
-            p = [
-                learned.probability(part.score, pi)
-                for part, pi in zip(self.parts, share, strict=True)
-            ]
-            y = [part.answers == 1 for part in self.parts]
-            errors = [expected_calibration_error(a, b) for a, b in zip(p, y, strict=True)]
-            found[f"ece{suffix}"] = float(np.mean(errors))
-            squares = [float(np.mean((a - b) ** 2)) for a, b in zip(p, y, strict=True)]
-            found[f"brier{suffix}"] = float(np.mean(squares))
-        return found
-
 
 def measure_episodes(
     task: MoleculeTask,
     split: str,
     shots: int,
-    adapt: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int8]], Adapted],
+    adapt: Callable[[IntArray, LabelArray], Adapted],
     *,
     episodes: int | None = None,
     seed: int = 0,

@@ -1,94 +1,106 @@
 """Baselines that learn from the support alone, on Morgan fingerprints.
 
-``tanimoto``: the most similar supports. ``fingerprint-ridge``: kernel ridge regression, closed
+``tanimoto``: the most similar supports. ``fingerprint-ridge``: kernel ridge regression in closed
 form. ``fingerprint-lr`` and ``fingerprint-rf``: scikit-learn's logistic regression and random
 forest. None is trained on other tasks; only their few settings are chosen on validation tasks.
 """
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from parsimony import base
+from parsimony.base import Fitting, constructor
 from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.errors import MissingExtra
-from parsimony.molecules.estimator import Adapted, FewShotEstimator, FloatArray, IntArray
-from parsimony.run.folder import RunFolder
+from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
+from parsimony.molecules.estimator import FewShotEstimator
 
 __all__ = ["FingerprintForest", "FingerprintLogistic", "FingerprintRidge", "Tanimoto"]
 
 Bits = npt.NDArray[np.uint8]
 N_BITS = 2048
-CHOOSING = 3  # episodes of every validation task that a setting is chosen by
+CHOOSING = 3  # episodes of each validation task that a setting is chosen by
 
 
-class FingerprintMethod(FewShotEstimator):
+class FingerprintParameters(base.Parameters):
+    """Parameters of every method on fingerprints."""
+
+    seed: int = Field(0, ge=0, description="seed of the supports and of the model, ≥ 0")
+
+
+FingerprintT = TypeVar("FingerprintT", bound=FingerprintParameters)
+
+
+class FingerprintMethod(FewShotEstimator[FingerprintT, Bits]):
     """A head fitted to the fingerprints of the support."""
 
     #: parameter → the values tried where it is left out
     choices: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
-    def _represent(self, smiles: Sequence[str]) -> Bits:
+    def _featurize(self, smiles: Sequence[str]) -> Bits:
         return morgan_fingerprints(smiles, n_bits=N_BITS)
 
-    def _learn(
-        self, *, run: RunFolder | None, time_budget: float | None, device: str, quiet: bool
-    ) -> int:
-        """Choose on validation tasks what was left out."""
-        given = self.resolved_
+    def _fit(self, fitting: Fitting) -> None:
+        """Choose on validation tasks what was left out, as long as the time budget lasts."""
+        begin, given = time.perf_counter(), self.resolved_
         open_ = {k: v for k, v in self.choices.items() if getattr(given, k) is None}
         tried = [dict(zip(open_, values, strict=True)) for values in product(*open_.values())]
         best, best_score = tried[0], -1.0
-        if len(tried) > 1 and self.task_.has("valid"):
-            for choice in tried:
-                self.resolved_ = given.model_copy(update=choice)
-                score = self.validate(episodes=CHOOSING, seed=given.seed, fresh=False)
-                if run is not None:
-                    run.log(**choice, valid_roc_auc=score)
-                if score > best_score:
-                    best, best_score = choice, score
+        for choice in tried if len(tried) > 1 and self.task_.has("valid") else ():
+            self.resolved_ = given.model_copy(update=choice)
+            score = self._validate_roc_auc(episodes=CHOOSING, seed=given.seed)
+            if fitting.run is not None:
+                fitting.run.log(**choice, valid_roc_auc=score)
+            if score > best_score:
+                best, best_score = choice, score
+            limit = np.inf if fitting.time_budget is None else fitting.time_budget
+            if time.perf_counter() - begin > limit and choice is not tried[-1]:
+                self.ended_ = "time budget"
+                break
         self.resolved_ = given.model_copy(update=best)
-        return 0
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         # A safetensors file holds at least one array.
         return {"n_bits": np.array([N_BITS], np.int64)}
 
-    def _restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+    def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         if int(tensors["n_bits"][0]) != N_BITS:
             raise ValueError(f"fingerprints of {int(tensors['n_bits'][0])} bits")
 
 
-class TanimotoParameters(base.Parameters):
+class TanimotoParameters(FingerprintParameters):
     """Parameters of the most similar supports."""
 
     power: float | None = Field(
         None, gt=0, description="exponent of the similarity, > 0; chosen where left out"
     )
-    seed: int = Field(0, ge=0, description="seed of the supports it is chosen by, ≥ 0")
 
 
-class Tanimoto(FingerprintMethod):
+class Tanimoto(FingerprintMethod[TanimotoParameters]):
     """Mean Tanimoto^p to the active supports minus that to the inactive ones."""
 
     method: ClassVar[str] = "tanimoto"
+    paper = "D. Rogers and M. Hahn, J. Chem. Inf. Model. 50, 2010"
     Parameters: ClassVar[type[base.Parameters]] = TanimotoParameters
+    __init__ = constructor(TanimotoParameters)
     choices: ClassVar[dict[str, tuple[Any, ...]]] = {"power": (1.0, 2.0, 4.0, 8.0)}
     weighing = "Tanimoto similarity"
 
-    def _adapt(self, represented: Bits, support: IntArray, labels: npt.NDArray[np.int8]) -> Adapted:
+    def _adapt(self, features: Bits, support: IntArray, labels: LabelArray) -> Adapted:
         sign = np.where(labels == 1, 1 / (labels == 1).sum(), -1 / (labels == 0).sum())
-        return _Kernel(represented, support, sign, 0.0, self.resolved_.power or 1.0)
+        return _Kernel(features, support, sign, 0.0, self.resolved_.power or 1.0)
 
 
-class RidgeParameters(base.Parameters):
+class FingerprintRidgeParameters(FingerprintParameters):
     """Parameters of kernel ridge regression."""
 
     kernel: Literal["tanimoto", "linear"] | None = Field(
@@ -97,29 +109,31 @@ class RidgeParameters(base.Parameters):
     ridge: float | None = Field(
         None, gt=0, description="penalty λ beside a unit diagonal, > 0; chosen where left out"
     )
-    seed: int = Field(0, ge=0, description="seed of the supports it is chosen by, ≥ 0")
 
 
-class FingerprintRidge(FingerprintMethod):
+class FingerprintRidge(FingerprintMethod[FingerprintRidgeParameters]):
     """Kernel ridge regression of ±1 on fingerprints: α = (K + λ I)⁻¹ (y − ȳ).
 
     With the Tanimoto kernel it is the mean of a Gaussian process over molecules.
     """
 
     method: ClassVar[str] = "fingerprint-ridge"
-    Parameters: ClassVar[type[base.Parameters]] = RidgeParameters
+    paper = "L. Ralaivola et al., Neural Networks 18, 2005"
+    Parameters: ClassVar[type[base.Parameters]] = FingerprintRidgeParameters
+    __init__ = constructor(FingerprintRidgeParameters)
     choices: ClassVar[dict[str, tuple[Any, ...]]] = {
         "kernel": ("tanimoto", "linear"), "ridge": (0.01, 0.1, 1.0, 10.0),
     }  # fmt: skip
 
-    def _adapt(self, represented: Bits, support: IntArray, labels: npt.NDArray[np.int8]) -> Adapted:
+    def _adapt(self, features: Bits, support: IntArray, labels: LabelArray) -> Adapted:
         p = self.resolved_
-        bits = represented[support]
+        bits = features[support]
         linear = p.kernel == "linear"
         gram = (_scaled(bits) @ _scaled(bits).T if linear else tanimoto(bits, bits)).astype(float)
         target = np.where(labels == 1, 1.0, -1.0)
-        alpha = np.linalg.solve(gram + p.ridge * np.eye(len(gram)), target - target.mean())
-        return _Kernel(represented, support, alpha, float(target.mean()), linear=linear)
+        ridge = (p.ridge or 0.0) * np.eye(len(gram))
+        alpha = np.linalg.solve(gram + ridge, target - target.mean())
+        return _Kernel(features, support, alpha, float(target.mean()), linear=linear)
 
 
 class _Kernel(Adapted):
@@ -173,7 +187,7 @@ class _Classifier(Adapted):
         return score
 
 
-class ClassifierMethod(FingerprintMethod):
+class ClassifierMethod(FingerprintMethod[FingerprintT]):
     """A classifier of scikit-learn on the support."""
 
     @abstractmethod
@@ -184,7 +198,7 @@ class ClassifierMethod(FingerprintMethod):
     def _count(self, model: Any) -> int:
         """Numbers that were fitted to the support."""
 
-    def _adapt(self, represented: Bits, support: IntArray, labels: npt.NDArray[np.int8]) -> Adapted:
+    def _adapt(self, features: Bits, support: IntArray, labels: LabelArray) -> Adapted:
         try:
             model = self._classifier()
         except ImportError:
@@ -192,24 +206,25 @@ class ClassifierMethod(FingerprintMethod):
                 f"method {self.method} needs scikit-learn",
                 remedy="pip install 'parsimony-learning[calib]'",
             ) from None
-        model.fit(represented[support], labels)
-        return _Classifier(represented, model, self._count(model))
+        model.fit(features[support], labels)
+        return _Classifier(features, model, self._count(model))
 
 
-class LogisticParameters(base.Parameters):
+class LogisticParameters(FingerprintParameters):
     """Parameters of logistic regression."""
 
     strength: float | None = Field(
         None, gt=0, description="inverse of the L2 penalty, C > 0; chosen where left out"
     )
-    seed: int = Field(0, ge=0, description="seed of the supports it is chosen by, ≥ 0")
 
 
-class FingerprintLogistic(ClassifierMethod):
+class FingerprintLogistic(ClassifierMethod[LogisticParameters]):
     """Logistic regression on fingerprints."""
 
     method: ClassVar[str] = "fingerprint-lr"
+    paper = "scikit-learn"
     Parameters: ClassVar[type[base.Parameters]] = LogisticParameters
+    __init__ = constructor(LogisticParameters)
     choices: ClassVar[dict[str, tuple[Any, ...]]] = {"strength": (0.001, 0.01, 0.1, 1.0, 10.0)}
 
     def _classifier(self) -> Any:
@@ -221,18 +236,19 @@ class FingerprintLogistic(ClassifierMethod):
         return int(model.coef_.size) + 1
 
 
-class ForestParameters(base.Parameters):
+class ForestParameters(FingerprintParameters):
     """Parameters of a random forest."""
 
     trees: int = Field(200, ge=1, description="trees, ≥ 1")
-    seed: int = Field(0, ge=0, description="seed of the forest, ≥ 0")
 
 
-class FingerprintForest(ClassifierMethod):
+class FingerprintForest(ClassifierMethod[ForestParameters]):
     """Random forest on fingerprints."""
 
     method: ClassVar[str] = "fingerprint-rf"
+    paper = "L. Breiman, Machine Learning 45, 2001"
     Parameters: ClassVar[type[base.Parameters]] = ForestParameters
+    __init__ = constructor(ForestParameters)
 
     def _classifier(self) -> Any:
         from sklearn.ensemble import RandomForestClassifier

@@ -6,20 +6,20 @@ Its mean and kernel stand at the head of :mod:`parsimony.molecules.multitask`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.chem.fingerprints import tanimoto
-from parsimony.molecules.estimator import Adapted, FloatArray, IntArray
+from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 
-__all__ = ["Process", "Represented"]
+__all__ = ["KernelFeatures", "KernelWeights", "Process"]
 
 
 @dataclass(frozen=True, eq=False)
-class Represented:
-    """What the head needs of molecules: (n, …) arrays."""
+class KernelFeatures:
+    """What mean and kernel read of molecules: (n, …) arrays."""
 
     mean: npt.NDArray[np.float32]
     logits: npt.NDArray[np.float32]
@@ -28,25 +28,45 @@ class Represented:
     descriptors: npt.NDArray[np.float32]
 
 
+class KernelWeights(Protocol):
+    """The weights a, b, c, d of the parts of the kernel."""
+
+    @property
+    def logits(self) -> float:
+        """a: products of the standardised logits."""
+
+    @property
+    def units(self) -> float:
+        """b: cosines of the hidden units."""
+
+    @property
+    def fingerprints(self) -> float:
+        """c: Tanimoto similarities of the fingerprints."""
+
+    @property
+    def descriptors(self) -> float:
+        """d: products of the descriptors."""
+
+
 class Process(Adapted):
     """The posterior mean of the Gaussian process of one support.
 
     Parameters
     ----------
-    represented
-        All molecules.
+    features
+        Of all molecules.
     support
         Rows of the labelled ones.
     weights
-        The parts of the kernel.
+        Of the parts of the kernel.
     """
 
-    def __init__(self, represented: Represented, support: IntArray, weights: Any) -> None:
-        self.of, self.support, self.weights_of = represented, support, weights
+    def __init__(self, features: KernelFeatures, support: IntArray, weights: KernelWeights) -> None:
+        self.of, self.support, self.weights_of = features, support, weights
         self.parameters = len(support)
         self.gram = self.kernel(support).astype(np.float64)
 
-    def learn(self, labels: npt.NDArray[np.int8], mean: float, noise: float) -> Process:
+    def learn(self, labels: LabelArray, mean: float, noise: float) -> Process:
         """Solve for the coefficients of the support."""
         wrong = np.where(labels == 1, 1.0, -1.0) - mean * self.of.mean[self.support]
         ridge = noise * np.eye(len(labels))
@@ -72,5 +92,5 @@ class Process(Adapted):
         return score + self.kernel(molecules) @ self.alpha
 
     def weights(self, molecules: IntArray) -> FloatArray:
-        """What each support adds to the prior, without its sign."""
+        """Absolute contribution of each support to the correction of the mean, (n, n_support)."""
         return np.abs(self.kernel(molecules) * self.alpha)

@@ -8,25 +8,40 @@ arXiv 1502.02072).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from parsimony import base
 from parsimony.chem.descriptors import DESCRIPTORS, N_COUNTS, MoleculeFeatures
-from parsimony.errors import TrainingDiverged
-from parsimony.run.progress import Progress
+from parsimony.molecules.adapted import IntArray, LabelArray
 from parsimony.run.seeds import rng
-from parsimony.run.torch_state import moments, part, restore_moments
+from parsimony.training.network import NetworkLearner
 
-__all__ = ["NetworkTraining", "PropertyNetwork"]
+__all__ = ["NetworkParameters", "PropertyLearner", "PropertyNetwork", "property_networks"]
 
 FloatArray = npt.NDArray[np.float32]
 FARTHEST = 6.0  # standard deviations of a descriptor
 CHUNK = 4096  # molecules at a time where nothing is trained
 _COUNTED = torch.log1p(torch.arange(256.0)).clamp(max=3.0)
+
+
+class NetworkParameters(base.Parameters):
+    """Parameters of the networks and of their training."""
+
+    hidden: int = Field(256, ge=1, description="hidden units, ≥ 1")
+    networks: int = Field(1, ge=1, description="networks whose logits are averaged, ≥ 1")
+    lr: float = Field(2e-3, gt=0, description="learning rate of AdamW, > 0")
+    weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay, ≥ 0")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout of hidden units, [0, 1)")
+    input_dropout: float = Field(0.2, ge=0, lt=1, description="dropout of inputs, [0, 1)")
+    batch: int = Field(256, ge=1, description="molecules per step, ≥ 1")
+    seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
 
 
 class PropertyNetwork(nn.Module):
@@ -38,10 +53,19 @@ class PropertyNetwork(nn.Module):
         Units.
     dropout, input_dropout
         Of the hidden units and of the inputs, [0, 1).
+
+    Attributes
+    ----------
+    mean, std : (n_descriptors,)
+        Of the descriptors that it was initialised with.
+    logit_mean, logit_std : (n_tasks,)
+        Of its logits, by :meth:`measure_logits`.
     """
 
     mean: Tensor
     std: Tensor
+    logit_mean: Tensor
+    logit_std: Tensor
 
     def __init__(
         self, n_tasks: int, hidden: int, dropout: float = 0.0, input_dropout: float = 0.0
@@ -52,6 +76,8 @@ class PropertyNetwork(nn.Module):
         self.drop_input, self.drop = nn.Dropout(input_dropout), nn.Dropout(dropout)
         self.register_buffer("mean", torch.zeros(len(DESCRIPTORS)))
         self.register_buffer("std", torch.ones(len(DESCRIPTORS)))
+        self.register_buffer("logit_mean", torch.zeros(n_tasks))
+        self.register_buffer("logit_std", torch.ones(n_tasks))
 
     def initialise(self, features: MoleculeFeatures, generator: torch.Generator) -> None:
         """Xavier for matrices, zeros for biases; standardise by these molecules."""
@@ -63,13 +89,13 @@ class PropertyNetwork(nn.Module):
             self.mean.copy_(values.mean(0))
             self.std.copy_(values.std(0).clamp(min=1e-3))
 
-    def inputs(self, features: MoleculeFeatures, rows: npt.NDArray[np.integer[Any]]) -> Tensor:
+    def inputs(self, features: MoleculeFeatures, rows: IntArray) -> Tensor:
         """Inputs (n, 2141) of some molecules."""
         counts = _COUNTED[torch.from_numpy(features.counts[rows]).long()]
         return torch.cat([counts, torch.from_numpy(self.standardised(features, rows))], 1)
 
     def standardised(self, features: MoleculeFeatures, rows: Any = slice(None)) -> FloatArray:
-        """Descriptors (n, 93) of some molecules, in standard deviations, at most 6."""
+        """Descriptors (n, 93) of some molecules, standardised and clipped to ±6."""
         values = (features.descriptors[rows] - self.mean.numpy()) / self.std.numpy()
         bounded: FloatArray = np.clip(values, -FARTHEST, FARTHEST)
         return bounded
@@ -90,13 +116,25 @@ class PropertyNetwork(nn.Module):
         hidden, logits = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
         return hidden, logits
 
+    def measure_logits(self, features: MoleculeFeatures) -> None:
+        """Keep mean and standard deviation of the logits of these molecules."""
+        _, logits = self.represent(features)
+        self.logit_mean.copy_(torch.from_numpy(logits.mean(0)))
+        self.logit_std.copy_(torch.from_numpy(np.maximum(logits.std(0), 1e-6)))
+
     def flops(self, n: int) -> float:
-        """Floating-point operations of training on n molecules: 6 a weight."""
+        """Floating-point operations of training on n molecules: 6 per weight."""
         return 6.0 * n * (self.inner.weight.numel() + self.outer.weight.numel())
 
 
-class NetworkTraining:
-    """The training of one network, an epoch at a time.
+def property_networks(count: int, n_tasks: int, hidden: int, **dropout: float) -> nn.ModuleList:
+    """Make several networks of the same shape; torch's global generator stays as it is."""
+    with torch.random.fork_rng(devices=[]):
+        return nn.ModuleList(PropertyNetwork(n_tasks, hidden, **dropout) for _ in range(count))
+
+
+class PropertyLearner(NetworkLearner):
+    """Training of several networks on the same tasks, each with its own order of the molecules.
 
     Parameters
     ----------
@@ -104,96 +142,55 @@ class NetworkTraining:
         Of all molecules.
     labels
         0, 1 or −1 of the tasks to learn, (n_molecules, n_tasks).
-
-    Attributes
-    ----------
-    network : PropertyNetwork
-    done : int
-        Epochs behind it.
+    p
+        Of the networks.
     """
 
+    between_checkpoints = 20.0
+
     def __init__(
-        self,
-        features: MoleculeFeatures,
-        labels: npt.NDArray[np.int8],
-        *,
-        hidden: int,
-        lr: float,
-        weight_decay: float,
-        dropout: float,
-        input_dropout: float,
-        batch: int,
-        seed: int,
+        self, features: MoleculeFeatures, labels: LabelArray, p: NetworkParameters
     ) -> None:
-        self._features, self._labels, self._batch, self._seed = features, labels, batch, seed
-        self._rows = np.flatnonzero((labels >= 0).any(1))
-        # Dropout draws from torch's global generator; the user's own stays as it is.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng(seed, "dropout").integers(1 << 60)))
-            self._random = torch.get_rng_state()
-        self.network = PropertyNetwork(labels.shape[1], hidden, dropout, input_dropout)
-        self.network.initialise(features, torch.Generator().manual_seed(seed))
-        self._optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=lr, weight_decay=weight_decay
+        made = property_networks(
+            p.networks, labels.shape[1], p.hidden, dropout=p.dropout, input_dropout=p.input_dropout
         )
-        self.done = 0
+        super().__init__(
+            made, torch.optim.AdamW(made.parameters(), lr=p.lr, weight_decay=p.weight_decay)
+        )
+        self.features, self.labels, self.batch = features, labels, p.batch
+        self.rows = np.flatnonzero((labels >= 0).any(1))
+        self.seeds = [p.seed + 1000 * number for number in range(p.networks)]
+        for network, seed in zip(self.networks, self.seeds, strict=True):
+            network.initialise(features, torch.Generator().manual_seed(seed))
 
-    def epoch(self, title: str, quiet: bool = True) -> float:
-        """Learn from every molecule once; returns the mean loss.
+    @property
+    def networks(self) -> list[PropertyNetwork]:
+        """The networks, the first one first."""
+        return cast(list[PropertyNetwork], list(cast(nn.ModuleList, self.network)))
 
-        Raises
-        ------
-        TrainingDiverged
-            The loss is not finite.
-        """
-        self.done += 1
-        total = 0.0
-        with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(self._random)
-            order = rng(self._seed, "epoch", self.done).permutation(self._rows)
-            self.network.train()
-            with Progress(len(order), title, quiet=quiet) as progress:
-                for at in range(0, len(order), self._batch):
-                    rows = order[at : at + self._batch]
-                    loss = _loss(self.network, self._features, self._labels, rows)
-                    self._optimizer.zero_grad()
-                    loss.backward()
-                    self._optimizer.step()
-                    total += float(loss.detach()) * len(rows)
-                    progress.advance(len(rows), loss=total / (at + len(rows)))
-            self._random = torch.get_rng_state()
-        if not np.isfinite(total):
-            raise TrainingDiverged(
-                f"the loss became {total} in epoch {self.done}", remedy="lower lr (--set lr=…)"
-            )
-        return total / max(len(order), 1)
+    def losses(
+        self, number: int, drawn: np.random.Generator
+    ) -> tuple[int, Iterator[tuple[Tensor, int]]]:
+        """Draw batches of all labelled molecules, for one network after another."""
+        orders = [rng(seed, "epoch", number).permutation(self.rows) for seed in self.seeds]
 
-    def flops(self) -> float:
-        """Floating-point operations of an epoch."""
-        return self.network.flops(len(self._rows))
+        def each() -> Iterator[tuple[Tensor, int]]:
+            for network, order in zip(self.networks, orders, strict=True):
+                for at in range(0, len(order), self.batch):
+                    rows = order[at : at + self.batch]
+                    self.flops += network.flops(len(rows))
+                    yield self._loss(network, rows), len(rows)
 
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all that the next epoch depends on, as named arrays."""
-        weights = {f"network.{k}": v.numpy().copy() for k, v in self.network.state_dict().items()}
-        own = {"done": np.array(self.done), "random": self._random.numpy().copy()}
-        return weights | own | moments(self._optimizer)
+        return len(self.rows) * len(orders), each()
 
-    def restore(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        """Go on from what :meth:`tensors` returned."""
-        self.network.load_state_dict(part(tensors, "network."))
-        restore_moments(self._optimizer, tensors)
-        self.done = int(tensors["done"])
-        self._random = torch.from_numpy(tensors["random"].copy())
+    def _loss(self, network: PropertyNetwork, rows: IntArray) -> Tensor:
+        """Mean binary cross-entropy of the measured labels."""
+        _, logits = network(network.inputs(self.features, rows))
+        target = torch.from_numpy(self.labels[rows])
+        known = target >= 0
+        return nn.functional.binary_cross_entropy_with_logits(logits[known], target[known].float())
 
-
-def _loss(
-    network: PropertyNetwork,
-    features: MoleculeFeatures,
-    labels: npt.NDArray[np.int8],
-    rows: npt.NDArray[np.integer[Any]],
-) -> Tensor:
-    """Mean binary cross-entropy of the measured labels."""
-    _, logits = network(network.inputs(features, rows))
-    target = torch.from_numpy(labels[rows])
-    known = target >= 0
-    return nn.functional.binary_cross_entropy_with_logits(logits[known], target[known].float())
+    def measure_logits(self) -> None:
+        """Keep mean and standard deviation of each network's logits over the data."""
+        for network in self.networks:
+            network.measure_logits(self.features)

@@ -1,30 +1,34 @@
-"""Few-shot molecular properties: which tasks teach, choose and test, and how often is asked.
+"""Few-shot prediction of molecular properties: training, validation and test tasks.
 
 A task is one binary property. A model learns from the training tasks; its settings are chosen on
-validation tasks, taken from the training ones by a seeded draw; it is tested on tasks of neither.
+validation tasks, drawn from the training tasks by a seed; it is tested on tasks of neither kind.
 Molecules are shared between tasks, as published (PAR, arXiv 2107.07994; PACIA, arXiv 2310.00614):
-a model may have seen a query molecule's labels in training tasks, never those in the asked one.
+a model may have seen a query molecule's labels in training tasks, never its label in the task that
+is tested.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from parsimony.base import TaskOptions
+from parsimony.base import Data, Task, TaskOptions
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.molecules.data import UNMEASURED, MoleculeData
+from parsimony.molecules.table import load_molecules
 from parsimony.run.seeds import rng
 
 __all__ = ["MoleculeOptions", "MoleculeTask"]
 
 IntArray = npt.NDArray[np.int32]
-VALID_SHARE = 0.2
+VALID_FRACTION = 0.2
 SPLIT_SEED = 0  # of the draw of validation tasks: the same for all methods and seeds
 
 
@@ -32,17 +36,17 @@ class MoleculeOptions(TaskOptions):
     """Options of the task, given by ``--set`` beside the method's parameters."""
 
     shots: tuple[int, ...] = Field(
-        (10, 1), min_length=1, description="molecules of either class in a support; one or several"
+        (10, 1), min_length=1, description="molecules of each class in a support"
     )
     episodes: int = Field(
-        10, ge=1, description="supports drawn of every validation and test task, ≥ 1"
+        10, ge=1, description="supports drawn from each validation and test task, ≥ 1"
     )
     valid_tasks: int | None = Field(
         None, ge=0, description="validation tasks; by default a fifth of the training tasks"
     )
     unseen: float = Field(
-        0.0, ge=0, lt=1, description="share of molecules of which no label is learned and which "
-        "alone are asked; 0 as published: all teach in some tasks and are asked in others",
+        0.0, ge=0, lt=1, description="fraction of molecules kept out of training, which alone are "
+        "queries; 0 as published: every molecule trains some tasks and is a query of others",
     )  # fmt: skip
     bad_smiles: Literal["skip", "refuse"] = Field(
         "skip", description="molecules whose SMILES cannot be read: skip or refuse"
@@ -61,7 +65,7 @@ class MoleculeOptions(TaskOptions):
         return tuple(dict.fromkeys(value))
 
 
-class MoleculeTask:
+class MoleculeTask(Task):
     """Data and protocol of few-shot molecular property prediction.
 
     Parameters
@@ -77,7 +81,8 @@ class MoleculeTask:
         More validation tasks than training tasks.
     """
 
-    name = "molecules"
+    kind: ClassVar[str] = "molecules"
+    Options: ClassVar[type[TaskOptions]] = MoleculeOptions
 
     def __init__(self, data: MoleculeData, options: MoleculeOptions | None = None) -> None:
         self.data, self.options = data, options or MoleculeOptions()
@@ -86,7 +91,7 @@ class MoleculeTask:
             raise EmptySplit("no training tasks", remedy="name some in task_splits.json")
         n_valid = self.options.valid_tasks
         if n_valid is None:
-            n_valid = min(max(round(VALID_SHARE * len(tasks)), 1), len(tasks) - 1)
+            n_valid = min(max(round(VALID_FRACTION * len(tasks)), 1), len(tasks) - 1)
         if n_valid >= len(tasks):
             raise InvalidParameter(
                 f"{n_valid} validation tasks leave none of {len(tasks)} to train on",
@@ -99,7 +104,7 @@ class MoleculeTask:
         self.test_tasks: IntArray = data.test_tasks
         n_unseen = round(self.options.unseen * data.n_molecules)
         drawn = rng(SPLIT_SEED, "unseen molecules").permutation(data.n_molecules)[:n_unseen]
-        #: molecules of which no label may be learned, (n_molecules,)
+        #: molecules that are kept out of training, (n_molecules,)
         self.unseen: npt.NDArray[np.bool_] = np.isin(np.arange(data.n_molecules), drawn)
 
     def __repr__(self) -> str:
@@ -108,7 +113,7 @@ class MoleculeTask:
         return f"MoleculeTask({self.data.name}: tasks {counts}; shots {self.options.shots})"
 
     def tasks(self, split: str) -> IntArray:
-        """Return the tasks of "train", "valid" or "test"; no task is of two.
+        """Return the tasks of "train", "valid" or "test"; no task is in two of them.
 
         Raises
         ------
@@ -123,28 +128,28 @@ class MoleculeTask:
         return tasks
 
     def has(self, split: str) -> bool:
-        """Whether a split has a task of which supports can be drawn."""
+        """Whether a split has a task that supports can be drawn from."""
         return bool(len(self.drawable(split, min(self.options.shots))))
 
     def drawable(self, split: str, shots: int) -> IntArray:
-        """Return the tasks of a split with a query of either class beside a support."""
+        """Return the tasks of a split that have a query of each class beside a support."""
         held = split != "train" and self.unseen.any()
 
         def enough(task: int) -> bool:
             column = self.data.labels[:, task]
-            if held:  # supports of the others, queries of the unseen
-                asked = column[self.unseen]
-                if not ((asked == 0).any() and (asked == 1).any()):
+            if held:  # supports are drawn from the others, queries are the unseen ones
+                queries = column[self.unseen]
+                if not ((queries == 0).any() and (queries == 1).any()):
                     return False
-            labels = self.taught[:, task]
+            labels = self.visible_labels[:, task]
             least = min((labels == 0).sum(), (labels == 1).sum())
             return bool(least >= shots + (not held))
 
         return np.array([t for t in self.tasks(split) if enough(int(t))], np.int32)
 
     @cached_property
-    def taught(self) -> npt.NDArray[np.int8]:
-        """Labels (n_molecules, n_tasks) without those of the unseen molecules."""
+    def visible_labels(self) -> npt.NDArray[np.int8]:
+        """Labels (n_molecules, n_tasks); those of the unseen molecules are left out."""
         labels = self.data.labels.copy()
         labels[self.unseen] = UNMEASURED
         labels.flags.writeable = False
@@ -153,7 +158,7 @@ class MoleculeTask:
     @cached_property
     def train_labels(self) -> npt.NDArray[np.int8]:
         """Labels of the training tasks alone, (n_molecules, n_train_tasks)."""
-        return self.taught[:, self.train_tasks]
+        return self.visible_labels[:, self.train_tasks]
 
     @property
     def n_labels(self) -> int:
@@ -162,21 +167,52 @@ class MoleculeTask:
 
     @cached_property
     def prevalence(self) -> float:
-        """Mean share of active molecules over the tasks that may teach."""
-        shares = []
+        """Mean fraction of active molecules over the tasks that may be learned from."""
+        fractions = []
         for task in self.data.train_tasks:
             inactive, active = self.data.counts(int(task))
             if inactive + active:
-                shares.append(active / (inactive + active))
-        return float(np.clip(np.mean(shares), 1e-3, 1 - 1e-3)) if shares else 0.5
+                fractions.append(active / (inactive + active))
+        return float(np.clip(np.mean(fractions), 1e-3, 1 - 1e-3)) if fractions else 0.5
 
-    # ---- persistence -------------------------------------------------------------------------
+    # ---- opening and persistence -------------------------------------------------------------
+
+    @classmethod
+    def open(
+        cls,
+        data: str | os.PathLike[str] | Data,
+        settings: Mapping[str, Any],
+        *,
+        mirror: str | None = None,
+        columns: tuple[str, str, str] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Make the task of a registered name, a CSV file, a folder, or loaded data.
+
+        Raises
+        ------
+        InvalidParameter
+            Data of another kind, or an option outside its limits.
+        DataError
+            The data are wrong.
+        """
+        options = MoleculeOptions.taken_from(settings)
+        if isinstance(data, str | os.PathLike):
+            data = load_molecules(data, bad_smiles=options.bad_smiles, mirror=mirror)
+        if not isinstance(data, MoleculeData):
+            raise InvalidParameter(f"not molecules: {data!r}", remedy="give a MoleculeData")
+        return cls(data, options)
+
+    def config(self) -> dict[str, Any]:
+        """Return the options, which config.toml holds."""
+        return {"options": self.options.model_dump(exclude_none=True, mode="json")}
 
     def save(self, folder: Path) -> None:
         """Write the data into a run folder."""
         self.data.save(folder)
 
     @classmethod
-    def load(cls, folder: Path, options: dict[str, Any]) -> Self:
-        """Read what :meth:`save` wrote, with the options of config.toml."""
-        return cls(MoleculeData.load(folder), MoleculeOptions.of(options))
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
+        """Read what :meth:`save` wrote, with the config.toml of the run."""
+        options = MoleculeOptions.of(config["options"], "the task", "option")
+        return cls(MoleculeData.load(folder), options)

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from parsimony.explain.text import number
+from parsimony.pages.numbers import number
 
 if TYPE_CHECKING:
     from jinja2 import Environment

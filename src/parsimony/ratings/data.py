@@ -1,4 +1,4 @@
-"""Ratings of items by users, and which users teach, choose and test."""
+"""Ratings of items by users, and which users are for training, validation and test."""
 
 from __future__ import annotations
 
@@ -55,15 +55,19 @@ class RatingData:
     user, item : int32 arrays, shape (n,)
     rating : float32 array, shape (n,)
     query : bool array, shape (n,)
-        False: of the user's support, which a model may see; True: to be predicted.
+        False: of the user's support, which the model sees; True: to be predicted.
     split : int8 array, shape (n_users,)
-        0 train, 1 valid, 2 test: no user is of two.
+        0 train, 1 valid, 2 test, per user.
     scale : (float, float)
-        Lowest and highest rating that there can be.
+        Lowest and highest possible rating.
     item_features, user_features : Features
-        What is known beside the ids; none by default.
-    notes, source, registered
-        As in the other data.
+        What is known of them beside their ids; none by default.
+    notes : tuple of str
+        What was reduced, guessed or dropped while they were read.
+    source : str
+        Where they are from.
+    registered : bool
+        Whether they are of a registered dataset.
 
     Raises
     ------
@@ -119,14 +123,14 @@ class RatingData:
 
     @cached_property
     def rows(self) -> list[npt.NDArray[np.int64]]:
-        """Rows of the table of every user, in the order of the table."""
+        """Rows of the table per user, in the order of the table."""
         order = np.argsort(self.user, kind="stable")
         ends = np.cumsum(np.bincount(self.user, minlength=len(self.users)))
         return np.split(order, ends[:-1])
 
     @cached_property
     def content_hash(self) -> str:
-        """A sha256 of all that a model could see, whatever the data are called."""
+        """A SHA-256 of all that a model could see, whatever the data are called."""
         digest = hashlib.sha256()
         for names in (self.users, self.items, list(self.scale)):
             digest.update(json.dumps(names).encode())
@@ -138,7 +142,7 @@ class RatingData:
         return digest.hexdigest()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write an ``.npy`` an array into ``folder``; ``meta.json`` last."""
+        """Write one ``.npy`` per array into ``folder``; ``meta.json`` last."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         meta = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
         for name in _FEATURES:

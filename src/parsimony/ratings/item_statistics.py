@@ -1,8 +1,8 @@
-"""What other people's ratings say of an item, given a few ratings of one's own.
+"""What other users' ratings say of an item, given a few ratings of one's own.
 
-An item is known by how often and how well it was rated, and by who rated it together with what the
-user rated. A training user's own ratings are left out of both, so that training sees what a new
-user would. Pairs are computed once a user; every redrawn support then costs one small product.
+The evidence on an item is how often and how well it was rated, and how often together with what the
+user rated. A training user's own ratings are left out of both, so that training sees what it would
+see of a new user. Pairs are counted once per user; a redrawn support then costs one small product.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from parsimony.ratings.task import ColdStartTask, Person
+from parsimony.ratings.task import ColdStartTask, UserTask
 
 __all__ = ["N_EVIDENCE", "Evidence", "Statistics"]
 
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[np.floating[Any]]
-#: numbers of an item: 3 of its own, 5 of its pairs with the support
+#: features of an item: 3 of its own, 5 of its pairs with the support
 N_EVIDENCE = 8
-_PRIOR = 1.5  # ratings of either kind that an item is thought to have had before
+_PRIOR = 1.5  # pseudo-ratings of either kind, for smoothing
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Statistics:
     Attributes
     ----------
     own : float32 array, shape (n, 3)
-        Log-odds of the mean rating, log of the number of ratings, log of the liking received.
+        Log-odds of the mean rating, log of the number of ratings, log of their sum.
     liked, both : float32 arrays, shape (n, n)
-        Liking and signed agreement of pairs over other users, normalised by how often either was
-        rated; 0 on the diagonal.
+        Common liking and signed agreement of pairs of items over other users, normalised by how
+        often either was rated; 0 on the diagonal.
     count : float32 array, shape (n, n)
-        ``liked`` as it is.
+        ``liked`` before it is normalised.
     """
 
     own: FloatArray
@@ -48,7 +48,7 @@ class Statistics:
 
 
 class Evidence:
-    """The known ratings as a matrix of users and items."""
+    """The known ratings as a sparse matrix, (n_users, n_items)."""
 
     def __init__(self, task: ColdStartTask) -> None:
         data, known = task.data, task.known
@@ -61,26 +61,30 @@ class Evidence:
         self._total = np.asarray(self._rated.sum(0)).ravel()
         self._sum = np.asarray(self._like.sum(0)).ravel()
 
+    def signed(self) -> sp.csc_matrix:
+        """Return the known ratings in [−1, 1], (n_users, n_items)."""
+        return (2 * self._like - self._rated).astype(np.float64)
+
     def means(self, items: npt.NDArray[np.int32], less: FloatArray | None = None
               ) -> tuple[Array, Array, Array]:  # fmt: skip
-        """Return smoothed means, numbers of ratings and sums of items, less one user's own."""
+        """Return smoothed means, numbers and sums of items' ratings, without one user's own."""
         total, total_like = self._total[items], self._sum[items]
         if less is not None:
             total, total_like = total - less[0], total_like - less[1]
         mean = (total_like + 2 * _PRIOR * self._mean) / (total + 2 * _PRIOR)
         return mean, total, total_like
 
-    def of(self, person: Person) -> Statistics:
-        """Return what others say of a person's items."""
-        like = self._like[:, person.items].toarray()
-        rated = self._rated[:, person.items].toarray()
-        own = np.zeros((2, len(person.items)), np.float32)
-        if person.user >= 0:
-            own[:] = rated[person.user], like[person.user]
-            like[person.user] = rated[person.user] = 0
+    def of(self, user: UserTask) -> Statistics:
+        """Return what others say of a user's items."""
+        like = self._like[:, user.items].toarray()
+        rated = self._rated[:, user.items].toarray()
+        own = np.zeros((2, len(user.items)), np.float32)
+        if user.user >= 0:
+            own[:] = rated[user.user], like[user.user]
+            like[user.user] = rated[user.user] = 0
         used = rated.any(1)
         like, rated = like[used], rated[used]
-        mean, total, liked = self.means(person.items, own)
+        mean, total, liked = self.means(user.items, own)
         signed = 2 * like - rated
         count = like.T @ like
         both = signed.T @ signed / np.sqrt(np.outer(total + 1, total + 1))
@@ -91,11 +95,11 @@ class Evidence:
         stats = np.stack([np.log(mean / (1 - mean)), np.log1p(total), np.log1p(liked)], 1)
         return Statistics(*(part.astype(np.float32) for part in (stats, near, both, count)))
 
-    def of_all(self, people: Sequence[Person]) -> list[Statistics]:
-        """Return the statistics of several people; redrawn supports of one share them."""
+    def of_all(self, users: Sequence[UserTask]) -> list[Statistics]:
+        """Return the statistics of several users; redrawn supports of one user share them."""
         known: dict[tuple[int, bytes], Statistics] = {}
-        for person in people:
-            key = person.user, person.items.tobytes()
+        for user in users:
+            key = user.user, user.items.tobytes()
             if key not in known:
-                known[key] = self.of(person)
-        return [known[person.user, person.items.tobytes()] for person in people]
+                known[key] = self.of(user)
+        return [known[user.user, user.items.tobytes()] for user in users]

@@ -1,8 +1,8 @@
-"""The modulated predictor of ColdNAS: a hypernetwork reads a user's ratings and bends the layers.
+"""The modulated predictor of ColdNAS: a hypernetwork reads a user's support and bends the layers.
 
-Shapes: a block has B users with n ratings each, padded, and two masks: which ratings are given and
-which are asked. Both are embedded by one gather of rows; nothing is ever one-hot. Source: ColdNAS,
-WWW 2023 (arXiv 2306.03387), section 3; what differs is in docs/coldstart.md.
+Shapes: a block has B users with n ratings each, padded, and two masks, of support and query. Both
+are embedded by one gather of rows; nothing is ever one-hot. Source: ColdNAS, WWW 2023 (arXiv
+2306.03387), section 3; equations and departures are in ``docs/methods/coldnas.md``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from parsimony.knowledge.formula import OPERATORS, POSITIONS, Formula, modulate
 from parsimony.ratings.data import Features
 from parsimony.ratings.item_statistics import N_EVIDENCE, Statistics
-from parsimony.ratings.task import Person
+from parsimony.ratings.task import UserTask
 
 __all__ = ["Block", "Modulated", "block_of"]
 
@@ -35,8 +35,8 @@ class Block:
     ----------
     items : int64 tensor, shape (B, n)
     users : int64 tensor, shape (B,)
-        −1 of somebody who is not in the data.
-    ratings, given, asked : float tensors, shape (B, n)
+        −1 for a user who is not in the data.
+    ratings, support, query : float tensors, shape (B, n)
         Ratings in [0, 1]; masks of 1 and 0; all 0 where padded.
     own : float tensor, shape (B, n, 3)
     liked, both, count : float tensors, shape (B, n, n)
@@ -46,8 +46,8 @@ class Block:
     items: Tensor
     users: Tensor
     ratings: Tensor
-    given: Tensor
-    asked: Tensor
+    support: Tensor
+    query: Tensor
     own: Tensor
     liked: Tensor
     both: Tensor
@@ -58,24 +58,22 @@ class Block:
         at = torch.from_numpy(rows)
         return Block(**{name: part[at] for name, part in vars(self).items()})
 
-    def redraw(self, drawn: np.random.Generator, least: int, most: int) -> Block:
-        """Return the same users with other supports, of a size between two numbers."""
-        there = ((self.given + self.asked) > 0).numpy()
+    def redraw(self, drawn: np.random.Generator, smallest: int, largest: int) -> Block:
+        """Return the same users with other supports, of sizes drawn between two numbers."""
+        there = ((self.support + self.query) > 0).numpy()
         counts = there.sum(1)
         keys = np.where(there, drawn.random(there.shape), 2.0)
         place = keys.argsort(1).argsort(1)
-        sizes = drawn.integers(least, most + 1, len(counts))
+        sizes = drawn.integers(smallest, largest + 1, len(counts))
         sizes = np.clip(sizes, 0, np.maximum(counts - 1, 0))
-        given = there & (place < sizes[:, None])
-        as_float = torch.from_numpy(given.astype(np.float32))
-        return replace(
-            self, given=as_float, asked=torch.from_numpy(there.astype(np.float32)) - as_float
-        )
+        support = torch.from_numpy((there & (place < sizes[:, None])).astype(np.float32))
+        query = torch.from_numpy(there.astype(np.float32)) - support
+        return replace(self, support=support, query=query)
 
     def evidence(self) -> Tensor:
-        """What others' ratings say of every item in the light of those given, (B, n, 8)."""
-        yes = (self.given * self.ratings)[:, None]
-        no = (self.given * (1 - self.ratings))[:, None]
+        """What others' ratings say of each item in the light of the support, (B, n, 8)."""
+        yes = (self.support * self.ratings)[:, None]
+        no = (self.support * (1 - self.ratings))[:, None]
         near = self.liked * yes
         pairs = [
             near.sum(-1), (self.liked * no).sum(-1), near.amax(-1),
@@ -84,33 +82,33 @@ class Block:
         return torch.cat([self.own, torch.stack(pairs, -1)], -1)
 
 
-def block_of(people: Sequence[Person], statistics: Sequence[Statistics]) -> Block:
-    """Pad people into a block."""
-    shape = (len(people), max(len(p.items) for p in people))
-    flat = {name: np.zeros(shape, np.float32) for name in ("ratings", "given", "asked")}
+def block_of(tasks: Sequence[UserTask], statistics: Sequence[Statistics]) -> Block:
+    """Pad the ratings of some users into a block."""
+    shape = (len(tasks), max(len(p.items) for p in tasks))
+    flat = {name: np.zeros(shape, np.float32) for name in ("ratings", "support", "query")}
     items = np.zeros(shape, np.int64)
     own = np.zeros((*shape, 3), np.float32)
     pairs = {n: np.zeros((*shape, shape[1]), np.float32) for n in ("liked", "both", "count")}
-    for row, (person, known) in enumerate(zip(people, statistics, strict=True)):
-        n = len(person.items)
-        items[row, :n] = person.items
-        flat["ratings"][row, :n] = person.ratings
-        flat["given"][row, :n] = ~person.query
-        flat["asked"][row, :n] = person.query
+    for row, (user, known) in enumerate(zip(tasks, statistics, strict=True)):
+        n = len(user.items)
+        items[row, :n] = user.items
+        flat["ratings"][row, :n] = user.ratings
+        flat["support"][row, :n] = ~user.query
+        flat["query"][row, :n] = user.query
         own[row, :n] = known.own
         for name, part in pairs.items():
             part[row, :n, :n] = getattr(known, name)
-    users = np.array([p.user for p in people], np.int64)
+    users = np.array([p.user for p in tasks], np.int64)
     arrays = {"items": items, "users": users, "own": own, **flat, **pairs}
     return Block(**{name: torch.from_numpy(array) for name, array in arrays.items()})
 
 
 class Rows(nn.Module):
-    """Sums of rows of a table: one of the entity itself (if wanted), and those of its features."""
+    """Sums of rows of a table: the entity's own row (if wanted), and those of its features."""
 
     def __init__(self, n: int, features: Features, dim: int, *, itself: bool) -> None:
         super().__init__()
-        self.own = nn.Embedding(n + 1, dim) if itself else None  # the last: nobody known
+        self.own = nn.Embedding(n + 1, dim) if itself else None  # the last: unknown entities
         self.table = nn.EmbeddingBag(max(len(features.names), 1), dim, mode="sum")
         for module in filter(None, (self.own, self.table)):
             nn.init.normal_(cast(Tensor, module.weight), std=0.01)
@@ -120,7 +118,7 @@ class Rows(nn.Module):
         self._n, self.featured = n, len(features.names) > 0
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Embed entities of any shape (…,) to (…, dim); −1 is somebody unknown."""
+        """Embed entities of any shape (…,) to (…, dim); −1 is an unknown entity."""
         rows = torch.where(rows < 0, self._n, rows)
         found: Tensor = torch.zeros(()) if self.own is None else self.own(rows)
         if self.featured:
@@ -141,9 +139,9 @@ class Modulated(nn.Module):
     items, users
         How many there are.
     item_features, user_features
-        What is known of them; a user's own id says nothing of a new user and is not used.
+        Their features; a user's own id says nothing about a new user and is not used.
     dim
-        Numbers of an item's, and of a user's, embedding.
+        Width of an item's, and of a user's, embedding.
     hidden
         Widths of the three hidden layers; positions are the input and these.
     context
@@ -151,12 +149,12 @@ class Modulated(nn.Module):
     dropout
         On embeddings, contexts and hidden states.
     item_dropout
-        How often a whole item is unknown in training, so that its evidence has to do (DropoutNet,
-        NeurIPS 2017): an item's own vector else learns the few ratings by heart.
+        Probability that an item's embedding is dropped in training, so that its evidence must
+        suffice (DropoutNet, NeurIPS 2017): the embedding otherwise memorises the few ratings.
     pooling
-        "mean" of what the ratings say (as published), or "attention": a weighted mean.
+        How the support becomes a context: "mean", as published, or "attention", a weighted mean.
     evidence
-        Whether what others' ratings say of an item is part of the input.
+        Whether what others' ratings say of an item is an input.
     """
 
     center: Tensor
@@ -188,13 +186,13 @@ class Modulated(nn.Module):
         self.register_buffer("spread", torch.ones(N_EVIDENCE))
 
     def standardise(self, block: Block) -> None:
-        """Learn mean and spread of the evidence from a block."""
-        found = block.evidence()[block.asked > 0]
+        """Take mean and standard deviation of the evidence from a block."""
+        found = block.evidence()[block.query > 0]
         self.center.copy_(found.mean(0))
         self.spread.copy_(found.std(0, correction=0).clamp_min(1e-3))
 
     def inputs(self, block: Block) -> Tensor:
-        """Join [e_v ; e_u ; evidence] of all items of a block, (B, n, width)."""
+        """Concatenate [e_v ; e_u ; evidence] of all items of a block, (B, n, width)."""
         embedded = self.drop(self.items(block.items))
         if self.training:
             embedded = embedded * (torch.rand(*block.items.shape, 1) >= self.item_dropout)
@@ -206,22 +204,22 @@ class Modulated(nn.Module):
         return torch.cat(parts, -1)
 
     def context(self, x: Tensor, block: Block) -> Tensor:
-        """c_u of the ratings given, (B, context); 0 where there is none."""
+        """c_u of the supports, (B, context), as in eq. 1; 0 where a support is empty."""
         y = 2 * block.ratings[..., None] - 1
         seen = nn.functional.leaky_relu(self.read(torch.cat([x, y], -1)))
         if self.weigh is None:
-            share = block.given / block.given.sum(1, keepdim=True).clamp_min(1)
+            weight = block.support / block.support.sum(1, keepdim=True).clamp_min(1)
         else:
-            weight = self.weigh(seen).squeeze(-1).masked_fill(block.given == 0, -1e9)
-            share = torch.softmax(weight, 1) * block.given
-        found: Tensor = (share[..., None] * seen).sum(1)
+            logits = self.weigh(seen).squeeze(-1).masked_fill(block.support == 0, -1e9)
+            weight = torch.softmax(logits, 1) * block.support
+        found: Tensor = (weight[..., None] * seen).sum(1)
         return found
 
     def vectors(self, context: Tensor) -> list[dict[str, Tensor]]:
-        """φ_u of every position: operator to (B, 1, width).
+        """φ_u of every position, operator → (B, 1, width), as in eq. 2.
 
-        A context of 0 gives nearly neutral ones: a clip to [−1, 1] that learns to widen, a factor
-        of 1, a shift of 0. Factors are not negative.
+        A context of 0 gives nearly neutral ones: a clip to [−1, 1] that can learn to widen, a
+        factor of 1, a shift of 0. Factors are not negative.
         """
         found = []
         parts = self.write(self.drop(context)).split([len(_ORDER) * w for w in self.widths], -1)
@@ -233,12 +231,12 @@ class Modulated(nn.Module):
         return found
 
     def start(self, block: Block) -> tuple[Tensor, list[dict[str, Tensor]]]:
-        """What does not depend on the formula: x and φ_u."""
+        """Return what does not depend on the formula: x and φ_u."""
         x = self.inputs(block)
         return x, self.vectors(self.context(x, block))
 
     def step(self, position: int, state: Tensor) -> Tensor:
-        """From a modulated state to that of the next position."""
+        """Map a modulated state to the state of the next position, as in eq. 4."""
         if position:
             state = self.drop(nn.functional.leaky_relu(state))
         found: Tensor = self.layers[position](state)

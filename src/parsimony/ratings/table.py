@@ -1,12 +1,12 @@
-"""Reading ratings: user tasks that come split, MovieLens's own layout, and any table.
+"""Read ratings: user tasks that come split, MovieLens's own layout, and any table.
 
 - A folder with ``tasks.tsv``: header split, task, role (support or query), user, item, label.
 - A folder with ``ratings.dat``, ``users.dat`` and ``movies.dat`` as MovieLens-1M ships them, fields
   separated by ``::``.
 - A CSV, TSV or Parquet file with a column each for user, item and rating.
 
-Users of the last two are split 7 : 1 : 2 by a seeded draw; each keeps ``support`` ratings to be
-seen. Those with fewer than ``support`` + 10 ratings teach, but are not tested.
+Users of the last two are split 7 : 1 : 2 by a seeded draw, each with a support of ``support``
+ratings. Users with fewer than ``support`` + 10 ratings are for training only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"
 
 COLUMNS = ("user", "item", "rating")
 _TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
-_QUERIES = 10  # ratings beside the support that make a user a task
+_QUERIES = 10  # ratings beside the support that a user needs to be tested
 
 
 def load_ratings(
@@ -47,22 +47,22 @@ def load_ratings(
     Parameters
     ----------
     name_or_path
-        "lastfm", or the user's own.
+        "lastfm", or a path.
     columns
         Header names of user, item and rating in a file.
     support
-        Ratings of a user that a model may see, where the data are not split yet.
+        Support ratings per user, where the data are not split yet.
     others
-        Whether users of ``ratings.tsv`` beside ``tasks.tsv`` who are no task teach as well.
+        Whether to train on users of ``ratings.tsv`` who have no task in ``tasks.tsv``.
     seed
         Of the split of users.
 
     Raises
     ------
     UnknownDataset, InvalidParameter
-        Neither a name nor a path, or a set of another kind.
+        Neither a name nor a path, or a dataset of another kind.
     MissingFile, FormatError, EmptySplit
-        No file, a missing column, a rating that is no number (``where`` names the line), no row.
+        No file, a missing column, a rating that is not a number (``where`` names the line), no row.
     """
     text = os.fspath(name_or_path)
     if text in registry.names():
@@ -92,7 +92,7 @@ def load_ratings(
 
 
 def is_ratings(name_or_path: str) -> bool:
-    """Whether a name or path is of ratings: registered as such, or laid out so."""
+    """Whether a name or path is of ratings: by the registry, or by its layout or header."""
     if name_or_path in registry.names():
         return registry.entry(name_or_path).kind == "coldstart"
     path = Path(name_or_path).expanduser()
@@ -115,15 +115,15 @@ def read_ratings(
     Parameters
     ----------
     columns
-        Their header names; two are those of item and rating, of one user.
+        Their header names; two are item and rating, of a single user.
     empty
-        Whether a table without rows will do.
+        Whether a table without rows is accepted.
 
     Raises
     ------
     MissingFile, NotAFile
     FormatError
-        A missing column; an empty cell, a rating that is no finite number (``where`` has the
+        A missing column; an empty cell or a rating that is not a finite number (``where`` has the
         line); the same user and item twice.
     EmptySplit
         No row.
@@ -163,7 +163,7 @@ def read_ratings(
 
 
 def read_items(path: str | os.PathLike[str]) -> list[str]:
-    """Read the column item of a table; each item once.
+    """Read the column "item" of a table, without duplicates.
 
     Raises
     ------
@@ -255,9 +255,9 @@ def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
 def _add_others(
     path: Path, columns: dict[str, list[Any]], split: dict[str, str], ratings: list[float]
 ) -> int:
-    """Append the users who are no task, as training users; returns how many.
+    """Append the users who have no task, for training; returns how many.
 
-    Every other rating of theirs is a query: training draws supports anew.
+    Every second rating of theirs is a query: training redraws supports anyway.
     """
     users, items, found = read_ratings(path, ("user", "item", "label"))
     seen: dict[str, int] = {}
@@ -274,7 +274,7 @@ def _add_others(
 
 
 def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
-    """MovieLens-1M: ``user::item::rating::time``, and what is known of users and movies."""
+    """MovieLens-1M: ``user::item::rating::time``, and features of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
     ratings = [_number(row[2], f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)]
     data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
@@ -303,7 +303,7 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
 
 
 def _fields(path: Path, n: int) -> list[list[str]]:
-    """Lines of ``::``-separated fields; MovieLens is in Latin-1."""
+    """Lines of ``::``-separated fields, in Latin-1."""
     text = check_file(path).read_bytes().decode("latin-1")
     rows = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -322,7 +322,7 @@ def _fields(path: Path, n: int) -> list[list[str]]:
 def _split(
     name: str, users: list[str], items: list[str], ratings: list[float], support: int, seed: int
 ) -> RatingData:
-    """Split users 7 : 1 : 2, and the ratings of each into support and query."""
+    """Split users 7 : 1 : 2, and each user's ratings into support and query."""
     user_of, item_of = _numbers(users), _numbers(items)
     user = np.array([user_of[u] for u in users], np.int32)
     counts = np.bincount(user, minlength=len(user_of))
@@ -337,7 +337,7 @@ def _split(
     query[order] = place >= np.minimum(support, np.maximum(counts // 2, 1))[user[order]]
     few = int((counts < support + _QUERIES).sum())
     notes = (
-        (f"{few:,} users with fewer than {support + _QUERIES} ratings teach, but are not tested",)
+        (f"{few:,} users with fewer than {support + _QUERIES} ratings are for training only",)
         if few
         else ()
     )

@@ -1,29 +1,33 @@
-"""Cold start: a model meets users that it never saw, through a few of their ratings.
+"""Cold-start recommendation: predict the ratings of users that the model never saw from a few.
 
-A user is a task: support ratings are given, query ratings are to be predicted. Train, validation
-and test users are disjoint. Of the training users a seeded share of query ratings is held out from
-training: these are the *warm* questions, reported apart from those of new (cold) users.
+Each user is a task: the support ratings are given, the query ratings are to be predicted. Train,
+validation and test users are disjoint. A seeded fraction of the training users' query ratings is
+held out from training: these are the *warm* queries, reported apart from those of new (cold) users.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from parsimony.base import TaskOptions
+from parsimony.base import Data, Task, TaskOptions
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.metrics.bootstrap import bootstrap_interval
 from parsimony.metrics.rating import RATING_MEASURES, measure_user
 from parsimony.ratings.data import SPLITS, RatingData
+from parsimony.ratings.table import load_ratings
+from parsimony.run.renamed import renamed
 from parsimony.run.seeds import rng
 
-__all__ = ["ColdStartOptions", "ColdStartTask", "Person"]
+__all__ = ["ColdStartOptions", "ColdStartTask", "UserTask"]
 
 FloatArray = npt.NDArray[np.float32]
 SEED = 0  # of held-out and redrawn ratings: the same for all methods and seeds
@@ -32,34 +36,36 @@ SEED = 0  # of held-out and redrawn ratings: the same for all methods and seeds
 class ColdStartOptions(TaskOptions):
     """Options of the task, given by ``--set`` beside the method's parameters."""
 
-    support: int = Field(20, ge=1, description="ratings given of a user, of unsplit data, ≥ 1")
+    support: int = Field(
+        20, ge=1, description="support ratings per user, where the data are not split yet, ≥ 1"
+    )
     warm: float = Field(
-        0.1, ge=0, lt=1, description="share of training users' queries held out, [0, 1)"
+        0.1, ge=0, lt=1, description="fraction of training users' queries held out, [0, 1)"
     )
     redraws: int = Field(
-        4, ge=0, description="further supports drawn of every validation user, for choosing, ≥ 0"
+        4, ge=0, description="additional supports drawn per validation user, for selection, ≥ 0"
     )
     others: bool = Field(
-        True, description="whether users of ratings.tsv who are no task of tasks.tsv teach as well"
+        True, description="whether to train on users of ratings.tsv who have no task in tasks.tsv"
     )
-    most_ratings: int = Field(
-        100, ge=2, description="ratings of a training user that are used as a task, ≥ 2"
+    max_ratings: int = Field(
+        100, ge=2, description="ratings of a training user that are used as a task, at most, ≥ 2"
     )
 
 
 @dataclass(frozen=True)
-class Person:
-    """One user's ratings.
+class UserTask:
+    """One user's ratings: the support, and the queries to predict from it.
 
     Attributes
     ----------
     user : int
-        Number in the data; −1 of somebody who is not there.
+        Number in the data; −1 for a user who is not in them.
     items : int32 array, shape (n,)
     ratings : float32 array, shape (n,)
         In [0, 1].
     query : bool array, shape (n,)
-        What is to be predicted; the others are given.
+        True for what is to be predicted, False for the support.
     """
 
     user: int
@@ -68,13 +74,15 @@ class Person:
     query: npt.NDArray[np.bool_]
 
 
-class ColdStartTask:
-    """Data and protocol of cold-start recommendation.
+class ColdStartTask(Task):
+    """Data, protocol and measures of cold-start recommendation.
 
     Parameters
     ----------
     data
+        Ratings, with users split into train, validation and test.
     options
+        Of the protocol; the defaults where left out.
 
     Raises
     ------
@@ -82,7 +90,8 @@ class ColdStartTask:
         No training user.
     """
 
-    name = "coldstart"
+    kind = "coldstart"
+    Options: ClassVar[type[TaskOptions]] = ColdStartOptions
 
     def __init__(self, data: RatingData, options: ColdStartOptions | None = None) -> None:
         self.data, self.options = data, options or ColdStartOptions()
@@ -98,7 +107,7 @@ class ColdStartTask:
 
     def __repr__(self) -> str:
         """Show the data and the number of users."""
-        counts = ", ".join(f"{len(self.people(s)):,} {s}" for s in (*SPLITS, "warm"))
+        counts = ", ".join(f"{len(self.user_tasks(s)):,} {s}" for s in (*SPLITS, "warm"))
         return f"ColdStartTask({self.data.name}: users {counts})"
 
     @property
@@ -113,26 +122,31 @@ class ColdStartTask:
 
     def has(self, split: str) -> bool:
         """Whether a split has a question."""
-        return bool(self.people(split))
+        return bool(self.user_tasks(split))
 
-    def people(self, split: str) -> list[Person]:
-        """Return the users of "train", "valid", "test", or "warm" who have a rating to predict.
+    def user_tasks(self, split: str) -> list[UserTask]:
+        """Return the tasks of the users of a split who have a rating to predict.
+
+        Parameters
+        ----------
+        split
+            "train", "valid", "test" or "warm".
 
         Raises
         ------
         InvalidParameter
-            Another word.
+            Another split.
         """
         if split not in (*SPLITS, "warm"):
             raise InvalidParameter(
                 f"split must be train, valid, test or warm. Got {split!r}", remedy="--split test"
             )
-        return self._people[split]
+        return self._tasks[split]
 
     @cached_property
-    def _people(self) -> dict[str, list[Person]]:
+    def _tasks(self) -> dict[str, list[UserTask]]:
         data = self.data
-        found: dict[str, list[Person]] = {split: [] for split in (*SPLITS, "warm")}
+        found: dict[str, list[UserTask]] = {split: [] for split in (*SPLITS, "warm")}
         draw = rng(SEED, "ratings of a task")
         for user, rows in enumerate(data.rows):
             split = SPLITS[data.split[user]]
@@ -140,62 +154,65 @@ class ColdStartTask:
                 warm = rows[self.held[rows] | ~data.query[rows]]
                 self._add(found["warm"], user, warm, self.held[warm])
                 rows = rows[self.known[rows]]
-                if len(rows) > self.options.most_ratings:
-                    rows = np.sort(draw.permutation(rows)[: self.options.most_ratings])
+                if len(rows) > self.options.max_ratings:
+                    rows = np.sort(draw.permutation(rows)[: self.options.max_ratings])
             self._add(found[split], user, rows, data.query[rows])
         return found
 
     def _add(
-        self, people: list[Person], user: int, rows: npt.NDArray[np.int64],
+        self, users: list[UserTask], user: int, rows: npt.NDArray[np.int64],
         query: npt.NDArray[np.bool_],
     ) -> None:  # fmt: skip
         if query.any():
-            people.append(Person(user, self.data.item[rows], self.data.scaled[rows], query))
+            users.append(UserTask(user, self.data.item[rows], self.data.scaled[rows], query))
 
-    def choosing(self) -> list[Person]:
-        """Return validation users once as they are and ``redraws`` times with another support.
+    def selection_tasks(self) -> list[UserTask]:
+        """Return the validation users as they are, and ``redraws`` times with another support.
 
-        More questions to the same people: what is chosen on them depends less on which ratings
-        happened to be the support. Users without any rating given stay as they are.
+        With more queries to the same users, selection depends less on which ratings happened to be
+        the support. Users without a support rating stay as they are.
         """
-        people = list(self.people("valid"))
+        users = list(self.user_tasks("valid"))
         for number in range(self.options.redraws):
             draw = rng(SEED, "redraw", number)
-            for person in self.people("valid"):
-                query = draw.permutation(person.query)
-                people.append(Person(person.user, person.items, person.ratings, query))
-        return people
+            for user in self.user_tasks("valid"):
+                query = draw.permutation(user.query)
+                users.append(UserTask(user.user, user.items, user.ratings, query))
+        return users
 
     def without_support(self, split: str) -> int:
-        """How many users of a split have no rating given."""
-        return sum(bool(person.query.all()) for person in self.people(split))
+        """How many users of a split have no support rating."""
+        return sum(bool(user.query.all()) for user in self.user_tasks(split))
 
     # ---- measuring ---------------------------------------------------------------------------
 
     def measure(
-        self, people: list[Person], predictions: list[npt.NDArray[Any]]
+        self, users: list[UserTask], predictions: list[npt.NDArray[Any]]
     ) -> dict[str, FloatArray]:
-        """Measure predictions in [0, 1] of every person's queries, in units of the ratings.
+        """Measure predictions in [0, 1] of each user's queries, in units of the ratings.
 
         Returns
         -------
         dict
-            Name of the measure to its value for every person, (n,).
+            Measure → its value per user, (n_users,).
         """
         low, high = self.data.scale
         rows = [
             measure_user(
-                low + (high - low) * person.ratings[person.query].astype(np.float64),
+                low + (high - low) * user.ratings[user.query].astype(np.float64),
                 low + (high - low) * np.clip(np.asarray(predicted, np.float64), 0, 1),
             )
-            for person, predicted in zip(people, predictions, strict=True)
+            for user, predicted in zip(users, predictions, strict=True)
         ]
         columns = np.array(rows, np.float64).reshape(-1, len(RATING_MEASURES)).T
         return dict(zip(RATING_MEASURES, columns, strict=True))
 
-    def skill(self, measured: dict[str, FloatArray], people: list[Person]) -> float:
-        """1 − MSE / MSE of the training mean: what a search maximises; 0 is no better than that."""
-        plain = self.measure(people, [np.full(int(p.query.sum()), self.mean) for p in people])
+    def skill(self, measured: dict[str, FloatArray], users: list[UserTask]) -> float:
+        """1 − MSE / MSE of the training mean, which a search maximises.
+
+        ``docs/methods/coldnas.md``, eq. 7.
+        """
+        plain = self.measure(users, [np.full(int(p.query.sum()), self.mean) for p in users])
         return float(1 - measured["mse"].mean() / max(plain["mse"].mean(), 1e-12))
 
     @staticmethod
@@ -208,9 +225,10 @@ class ColdStartTask:
 
     @staticmethod
     def gains(better: dict[str, FloatArray], other: dict[str, FloatArray]) -> dict[str, Any]:
-        """How much better one model is than another, in pairs, with bootstrap intervals over users.
+        """Paired differences between two models, with bootstrap intervals over users.
 
-        Errors count as the other's less the better one's, nDCG the other way round.
+        Positive where ``better`` is better: for errors the other's minus its own, for nDCG its own
+        minus the other's.
         """
         found = {}
         for name, values in other.items():
@@ -220,11 +238,47 @@ class ColdStartTask:
 
     # ---- persistence -------------------------------------------------------------------------
 
+    def config(self) -> dict[str, Any]:
+        """What config.toml holds of the protocol."""
+        return {"options": self.options.model_dump(exclude_none=True, mode="json")}
+
     def save(self, folder: Path) -> None:
-        """Write the data into a run folder."""
+        """Write the data into a folder of the run."""
         self.data.save(folder)
 
     @classmethod
-    def load(cls, folder: Path, options: dict[str, Any]) -> Self:
+    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """Read what :meth:`save` wrote, with the options of config.toml."""
-        return cls(RatingData.load(folder), ColdStartOptions.of(options))
+        options = renamed(config["options"], ColdStartOptions.model_fields)
+        return cls(RatingData.load(folder), ColdStartOptions(**options))
+
+    @classmethod
+    def open(
+        cls,
+        data: str | os.PathLike[str] | Data,
+        settings: Mapping[str, Any],
+        *,
+        mirror: str | None = None,
+        columns: tuple[str, str, str] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Make the task of a registered name, a folder, a file, or loaded data.
+
+        Raises
+        ------
+        InvalidParameter
+            An option outside its limits, or data that are no ratings.
+        DataError
+            The data are wrong; ``where`` names file and line.
+        """
+        options = ColdStartOptions.taken_from(settings)
+        if isinstance(data, str | os.PathLike):
+            data = load_ratings(
+                data, columns=columns, support=options.support, others=options.others,
+                mirror=mirror, seed=seed,
+            )  # fmt: skip
+        if not isinstance(data, RatingData):
+            raise InvalidParameter(
+                f"{data!r} are no ratings", remedy="load them with parsimony.load, or give a file"
+            )
+        return cls(data, options)

@@ -41,9 +41,9 @@ def run_info(
     task = estimator.task_
     info = info_of_folder(run, estimator, {
         "n_items": len(task.data.items),
-        "train": len(task.people("train")),
-        "valid": len(task.people("valid")),
-        "test": len(task.people("test")),
+        "train": len(task.user_tasks("train")),
+        "valid": len(task.user_tasks("valid")),
+        "test": len(task.user_tasks("test")),
     })  # fmt: skip
     info["baselines"] = closed_forms(estimator)
     if hasattr(estimator, "formula"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ class RayEngine:
     ----------
     address
         Of a running cluster (``auto``, ``host:port``, ``ray://host:port``); None starts Ray here,
-        or uses the cluster that this process is connected to.
+        for this machine alone, or uses the cluster that this process is connected to.
 
     Raises
     ------
@@ -44,10 +45,11 @@ class RayEngine:
         if self._started:
             _require_listener(address)
             try:
-                ray.init(
-                    address=address, include_dashboard=False, log_to_driver=False,
-                    logging_level=logging.ERROR, configure_logging=False,
-                )  # fmt: skip
+                with contextlib.nullcontext() if address else _on_loopback(ray):
+                    ray.init(
+                        address=address or "local", include_dashboard=False, log_to_driver=False,
+                        logging_level=logging.ERROR, configure_logging=False,
+                    )  # fmt: skip
             except Exception as error:  # Ray raises plain ones
                 raise _no_cluster(address, error) from None
 
@@ -86,6 +88,22 @@ class RayEngine:
         """Leave the cluster; stop it if this engine has started it."""
         if self._started:
             self._ray.shutdown()
+
+
+@contextlib.contextmanager
+def _on_loopback(ray: Any) -> Iterator[None]:
+    """Let Ray's servers listen on the loopback address: else the whole network can reach them.
+
+    Ray replaces a ``_node_ip_address`` of 127.0.0.1 by a reachable one; this is the switch by which
+    it stays on the loopback address on macOS and Windows.
+    """
+    constants = ray._private.ray_constants
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
 
 
 def _call(function: Callable[..., Any], job: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Progress of long steps on stderr: rate and remaining time; silent when piped."""
+"""Progress of long steps, with rate and remaining time: on a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ class Progress:
     label
         What is done.
     quiet
-        Show nothing, even on a terminal.
+        Show nothing, even on a terminal. What is piped is silent by itself.
     """
 
     def __init__(self, total: int, label: str, *, quiet: bool = False) -> None:
         self.total, self.label = total, label
-        self.shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.shown = not quiet and (terminal or _in_notebook())
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -76,6 +77,12 @@ class Progress:
             finally:
                 self._bar = None
                 _screen.release()
+
+
+def _in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this process."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def _rate(speed: float) -> str:

@@ -1,4 +1,4 @@
-"""Search over the knowledge space: spaces, algorithms, and the ledger of trials."""
+"""Search over the knowledge space: spaces, algorithms, trials, and the way into every search."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
     from parsimony.search.loop import SearchResult, search
+    from parsimony.search.request import SearchRequest
+    from parsimony.search.run import run_search
     from parsimony.search.settings import Budget, Rung, SearchSettings
     from parsimony.search.space import Space
     from parsimony.search.symbol_space import BilinearSpace
     from parsimony.search.trial import Measured, Trial, TrialResult
-    from parsimony.search.trials import TrialLedger
+    from parsimony.search.trials import TrialStore
 
 __all__ = [
     "BilinearSpace",
     "Budget",
     "Measured",
     "Rung",
+    "SearchRequest",
     "SearchResult",
     "SearchSettings",
     "Space",
     "Trial",
-    "TrialLedger",
     "TrialResult",
+    "TrialStore",
+    "run_search",
     "search",
 ]
 
@@ -35,12 +39,14 @@ __getattr__ = lazy(
         "Budget": "settings",
         "Measured": "trial",
         "Rung": "settings",
+        "SearchRequest": "request",
         "SearchResult": "loop",
         "SearchSettings": "settings",
         "Space": "space",
         "Trial": "trial",
-        "TrialLedger": "trials",
         "TrialResult": "trial",
+        "TrialStore": "trials",
+        "run_search": "run",
         "search": "loop",
     },
 )

@@ -73,7 +73,7 @@ def propose(
 ) -> list[Proposal[S]]:
     """Draw candidates and keep the most promising ones and a few by chance.
 
-    The share by chance tells later whether the predictor chose better than that.
+    What was chosen by chance tells later whether the predictor chose better.
     """
     space = history.space
     wanted = settings.candidates if settings.predictor != "none" else settings.per_round

@@ -23,7 +23,7 @@ def exhaustive(
     keys = space.keys(first)
     yield [Proposal(s, k, "start") for s, k in zip(first, keys, strict=True)]
     seen = set(keys)
-    everything = space.enumerate(settings.max_size or space.most)
+    everything = space.enumerate(settings.max_size or space.max_size)
     while structures := list(islice(everything, settings.per_round)):
         keys = space.keys(structures)
         fresh = [

@@ -19,7 +19,7 @@ class ModulationSpace:
     """Formulas; see :class:`parsimony.search.space.Space`. Every one of 65,536 is valid."""
 
     name = "modulation"
-    most = _GATES
+    max_size = _GATES
 
     def start(self) -> list[Formula]:
         """Return the hand-made formulas."""

@@ -1,46 +1,35 @@
-"""From ratings to the formula that modulates best: ``parsimony search --space modulation``.
+"""The search of formulas: how a new user's ratings should modulate a predictor.
 
-The run folder holds ``search/trials.jsonl`` (the ledger), ``search/ranking.npy`` (algorithm
-supernet: the skill of every formula on shared weights, by its bits), ``search/runs/`` (the
-finalists, each a run folder of its own), ``search.json`` (what was found and what it cost), and
-beside them the files of the best finalist: ``evaluate`` and ``adapt`` take it. Only validation
-users are looked at before the comparison of the finalists, which also tells their test figures.
+Beside what every search keeps, ``search/ranking.npy`` (algorithm supernet) holds the skill of every
+formula on shared weights, by its bits.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.base import Estimator, load_run
-from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.knowledge.formula import Formula
-from parsimony.problems import open_task
 from parsimony.ratings.coldnas import ColdNAS
-from parsimony.ratings.data import RatingData
 from parsimony.ratings.formula_ranking import rank_formulas
-from parsimony.ratings.task import ColdStartOptions, ColdStartTask
+from parsimony.ratings.parameters import FiLMParameters
+from parsimony.ratings.task import ColdStartTask
 from parsimony.run.atomic import write_atomic
-from parsimony.run.engine import Engine
-from parsimony.search import Budget, Rung, TrialResult
 from parsimony.search.formula_space import N_STRUCTURES, ModulationSpace
-from parsimony.search.ladder import ladder_of
-from parsimony.search.run import Asked, Searched, StructureSearch, publish
-from parsimony.search.trial import Measured, Trial
+from parsimony.search.settings import Rung
+from parsimony.search.structure_search import Finalist, StructureSearch
+from parsimony.search.trial import Measured, TrialResult
 
-__all__ = ["search_formulas"]
+__all__ = ["FormulaSearch", "FormulaTrial", "OneShotFormulas"]
 
-#: Not of the trainer's identity: the numbers do not depend on them, or every trial has its own.
-_FREE = ("dim", "epochs", "seed", "patience", "formula")
 _TOP = 20  # formulas of the ranking that search.json lists
 
 
@@ -63,11 +52,11 @@ class FormulaTrial:
 
 
 @dataclass(frozen=True)
-class FormulaScreen:
+class OneShotFormulas:
     """Guesses formulas by shared weights; the ranking is kept for a resumed search."""
 
     task: ColdStartTask
-    parameters: Any
+    parameters: FiLMParameters
     seed: int
     folder: Path
     quiet: bool
@@ -75,7 +64,7 @@ class FormulaScreen:
     ranks_all: ClassVar[bool] = True
 
     def __call__(self, structures: Sequence[Formula]) -> npt.NDArray[np.float64]:
-        """See :class:`parsimony.search.space.Screen`."""
+        """See :class:`parsimony.search.space.OneShot`."""
         return self.ranking[[formula.bits for formula in structures]]
 
     @cached_property
@@ -122,99 +111,77 @@ class FormulaScreen:
                 "by_operators": by_size, "named": named}  # fmt: skip
 
 
-def search_formulas(
-    data: str | RatingData,
-    *,
-    out: Path | str,
-    budget: Budget,
-    algorithm: str = "supernet",
-    settings: dict[str, Any] | None = None,
-    compare: int = 1,
-    train_budget: float | None = None,
-    engine: Engine | None = None,
-    resume: bool = False,
-    mirror: str | None = None,
-    columns: tuple[str, str, str] | None = None,
-    seed: int = 0,
-    quiet: bool = True,
-    on_trial: Callable[[Trial], None] | None = None,
-    on_searched: Callable[[], None] | None = None,
-) -> tuple[Estimator, dict[str, Any]]:
-    """Search the formula, train the best one to the end, and write the run folder.
+class FormulaSearch(StructureSearch[Formula, ColdNAS]):
+    """Searches formulas by the skill of method "coldnas" on validation users."""
 
-    Parameters and errors are those of :func:`parsimony.search.symbols.search_symbols`; settings may
-    also be of the task (:class:`parsimony.ratings.task.ColdStartOptions`). The figure of a
-    trial is :meth:`parsimony.ratings.task.ColdStartTask.skill`.
-    """
-    options = list(ColdStartOptions.model_fields)
-    asked = Asked.of(
-        settings, seed, noun="formula", trainer=[*ColdNAS.Parameters.model_fields, *options]
-    )
-    seed = asked.seed
-    own = {name: value for name, value in asked.trainer.items() if name in options}
-    given = {name: value for name, value in asked.trainer.items() if name not in options}
-    trainer = ColdNAS(**{"seed": seed, **given})
-    task = open_task("coldstart", data, own, mirror=mirror, columns=columns, seed=seed)
-    if not isinstance(task, ColdStartTask):
-        raise InvalidParameter(f"{data!r} are no ratings")
-    trainer.prepare(task)
-    if not task.has("valid"):
-        raise EmptySplit(
-            f"{task.data.name} has no validation user", remedy="a search selects on them"
-        )
-    p = trainer.resolved_
-    half = [[p.dim, max(1, p.epochs // 2)], [p.dim, p.epochs]]
-    derived = half if p.epochs > 1 else half[:1]
-    ladder = ladder_of(asked.ladder or derived, Rung(p.dim, p.epochs))
-    folder = Path(out)
-    shared = {k: v for k, v in given.items() if k not in ("dim", "epochs")}
-    screen = FormulaScreen(task, p, seed, folder / "search", quiet)
-    searched = StructureSearch(
-        ModulationSpace(), "formula", "coldnas", task.data, attrgetter("bits"), asked, ladder,
-        folder,
-    ).run(
-        FormulaTrial(task, shared), screen,
-        {
-            "options": task.options.model_dump(),
-            "trainer": {k: v for k, v in p.model_dump(mode="json").items() if k not in _FREE},
-        },
-        budget=budget, algorithm=algorithm, engine=engine, resume=resume, compare=compare,
-        train_budget=train_budget, quiet=quiet, on_trial=on_trial, on_searched=on_searched,
-        first=("FiLM", "none"),  # the usual choice, and nothing at all
-    )  # fmt: skip
-    runs, finalists = searched.runs, searched.finalists
-    skills = {name: model.skill() for name, (model, _) in runs.items()}
-    best = max(skills, key=lambda name: skills[name])
-    formula = finalists[best]
-    summary = searched.summary(
-        best, skills[best],
-        {"operators": formula.n_operators, "latex": formula.latex()},
-        space=ModulationSpace.name,
-        comparison=_comparison(searched, skills, best),
-        ranking=screen.summary(finalists | Formula.named()) if algorithm == "supernet" else None,
-    )  # fmt: skip
-    publish(folder, Path(runs[best][1]["run"]), summary)
-    return load_run(folder), summary
+    space = ModulationSpace()
+    noun: ClassVar[str] = "formula"
+    Method = ColdNAS
+    algorithm: ClassVar[str] = "supernet"
+    free: ClassVar[frozenset[str]] = frozenset({"dim", "epochs", "seed", "patience", "formula"})
+    first: ClassVar[tuple[str, ...]] = ("FiLM", "none")  # the usual choice, and nothing at all
 
+    def has_validation(self) -> bool:
+        """Whether there are validation users."""
+        return self.model.task_.has("valid")
 
-def _comparison(
-    searched: Searched[Formula], skills: dict[str, float], best: str
-) -> list[dict[str, Any]]:
-    """The finalists, with intervals over users, and the paired difference to the best one.
+    def derived_ladder(self, final: Rung) -> list[list[int]]:
+        """Half of the final training, then all of it."""
+        epochs = sorted({max(1, final.epochs // 2), final.epochs})
+        return [[final.dim, n] for n in epochs]
 
-    ``difference`` is how much better the best one is: see :meth:`ColdStartTask.gains`.
-    """
-    rows = searched.rows()
-    task = searched.runs[best][0].task_
-    splits = [split for split in ("valid", "test") if task.has(split)]
-    measured = {
-        name: {split: model.by_user(split) for split in splits}
-        for name, (model, _) in searched.runs.items()
-    }
-    for row in rows:
-        name, found = row["name"], measured[row["name"]]
-        row |= {"operators": searched.finalists[name].n_operators, "skill": skills[name]}
-        row |= {split: task.summary(found[split]) for split in splits}
-        if name != best:
-            row["difference"] = {s: task.gains(measured[best][s], found[s]) for s in splits}
-    return rows
+    def key(self, structure: Formula) -> int:
+        """Its bits: no two formulas are equal in power."""
+        return structure.bits
+
+    def name(self, structure: Formula) -> str | None:
+        """Its name, FiLM or gate for example; None where it has none."""
+        return structure.name
+
+    def evaluate(self) -> FormulaTrial:
+        """A training of one formula."""
+        options = type(self.model.task_.options).model_fields
+        own = ("dim", "epochs", *options)
+        shared = {name: value for name, value in self.given.items() if name not in own}
+        return FormulaTrial(self.model.task_, shared)
+
+    def one_shot(self) -> OneShotFormulas:
+        """A training of shared weights."""
+        return self._one_shot
+
+    @cached_property
+    def _one_shot(self) -> OneShotFormulas:
+        folder, quiet = self.folder / "search", self.request.quiet
+        return OneShotFormulas(self.model.task_, self.model.resolved_, self.seed, folder, quiet)
+
+    def figure(self, finalist: Finalist[Formula, ColdNAS]) -> float:
+        """Skill on validation users."""
+        return finalist.estimator.skill()
+
+    def described(self, structure: Formula) -> dict[str, Any]:
+        """How many operators, and the formula as LaTeX."""
+        return {"operators": structure.n_operators, "latex": structure.latex()}
+
+    def row(self, structure: Formula, figure: float) -> dict[str, Any]:
+        """The number of operators, and the skill."""
+        return {"operators": structure.n_operators, "skill": figure}
+
+    def measured(self, estimator: ColdNAS) -> dict[str, Any]:
+        """Measures of every user."""
+        splits = [split for split in ("valid", "test") if estimator.task_.has(split)]
+        return {split: estimator.by_user(split) for split in splits}
+
+    def averaged(self, measured: Any) -> dict[str, Any]:
+        """Means over users with their intervals."""
+        return self.model.task_.summary(measured)
+
+    def gain(self, best: Any, measured: Any) -> dict[str, Any]:
+        """How much better the best one is: see :meth:`ColdStartTask.gains`."""
+        return self.model.task_.gains(best, measured)
+
+    def more(self, finalists: Mapping[str, Formula], algorithm: str) -> dict[str, Any]:
+        """The space, and the ranking of all formulas where there is one."""
+        ranking = None
+        if algorithm == "supernet":
+            ranking = self._one_shot.summary({**finalists, **Formula.named()})
+        return {"space": self.space.name, "ranking": ranking}

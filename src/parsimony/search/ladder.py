@@ -18,7 +18,7 @@ def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1, parts: bool = False) 
     Parameters
     ----------
     rungs
-        Dimension, epochs and, where it is not 1, the share of the entities of each rung; or None:
+        Dimension, epochs and, where it is not 1, the fraction of the entities of each rung; None:
         the final dimension for a tenth of the final epochs, then for a quarter. (Structures are
         ranked very differently by smaller dimensions: ``benchmarks/proxies.py``.)
     final
@@ -26,16 +26,16 @@ def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1, parts: bool = False) 
     chunks
         What every dimension must be divisible by.
     parts
-        Whether a trial can see a share of the entities.
+        Whether a trial can see a fraction of the entities.
 
     Raises
     ------
     InvalidParameter
-        Not positive whole numbers and a share, a share where there are no parts, or a dimension
+        Not positive whole numbers and a fraction, a fraction where there are no parts, or a dimension
         that cannot be cut.
     """
     if rungs is None:
-        derived = [Rung(final.dim, max(1, final.epochs // share)) for share in (10, 4)]
+        derived = [Rung(final.dim, max(1, final.epochs // part)) for part in (10, 4)]
         return derived[:1] if derived[0] == derived[1] else derived
     ladder = [_rung(rung, chunks) for rung in (rungs if isinstance(rungs, list) else [rungs])]
     if not parts and any(rung.entities < 1 for rung in ladder):
@@ -50,11 +50,11 @@ def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1, parts: bool = False) 
 def _rung(given: Any, chunks: int) -> Rung:
     numbers = given if isinstance(given, (list, tuple)) else []
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers[:2])
-    shares = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers[2:])
-    if len(numbers) not in (2, 3) or not whole or not shares:
+    fractions = all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers[2:])
+    if len(numbers) not in (2, 3) or not whole or not fractions:
         raise InvalidParameter(
             f"a rung of the ladder is {given!r}",
-            remedy="give dimension, epochs and perhaps a share of the entities: "
+            remedy="give dimension, epochs and perhaps a fraction of the entities: "
             "--set ladder=[[64,5,0.3],[64,5],[128,20]]",
         )
     if numbers[0] % chunks:
@@ -80,5 +80,5 @@ def check_ladder(ladder: Sequence[Rung]) -> None:
         raise InvalidParameter(
             f"the rungs {[rung.to_list() for rung in ladder]} do not grow",
             remedy="go from the shortest training to the longest: neither dimension nor epochs "
-            "nor the share of the entities may fall",
+            "nor the fraction of the entities may fall",
         )

@@ -1,9 +1,8 @@
 """The search: an algorithm proposes on the lowest rung, the best climb the ladder.
 
 min over structures of the validation loss, subject to the best weights of each: the algorithm
-walks the outer problem with short trainings (the first rung of dimension, epochs
-and share of the entities), and
-successive halving gives the promising structures longer ones. Only validation is looked at.
+walks the outer problem with short trainings (the first rung of dimension, epochs and fraction of
+the entities), and successive halving gives the promising structures longer ones. Only validation is looked at.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from parsimony.run.engine import Engine, LocalEngine
 from parsimony.search.algorithms import resolve_algorithm
 from parsimony.search.ladder import check_ladder
 from parsimony.search.measuring import Measuring
-from parsimony.search.proxy_quality import predictor_evidence, rung_evidence
+from parsimony.search.proxy_quality import predictor_quality, rung_quality
 from parsimony.search.settings import Budget, Rung, SearchSettings
-from parsimony.search.space import Screen, Space
+from parsimony.search.space import OneShot, Space
 from parsimony.search.trial import Evaluate, Proposal, Trial
-from parsimony.search.trials import TrialLedger
+from parsimony.search.trials import TrialStore
 
 __all__ = ["SearchResult", "search"]
 
@@ -45,9 +44,9 @@ class SearchResult(Generic[S]):
     exhausted : bool
         The algorithm had nothing more to propose before the budget ended.
     predictor : dict or None
-        See :func:`parsimony.search.proxy_quality.predictor_evidence`.
+        See :func:`parsimony.search.proxy_quality.predictor_quality`.
     rungs : list of dict
-        See :func:`parsimony.search.proxy_quality.rung_evidence`.
+        See :func:`parsimony.search.proxy_quality.rung_quality`.
     """
 
     structure: S
@@ -62,7 +61,7 @@ class SearchResult(Generic[S]):
 def search(
     space: Space[S],
     evaluate: Evaluate[S],
-    ledger: TrialLedger,
+    store: TrialStore,
     *,
     budget: Budget,
     ladder: Sequence[Rung],
@@ -70,7 +69,7 @@ def search(
     settings: SearchSettings | None = None,
     seed: int = 0,
     engine: Engine | None = None,
-    screen: Screen[S] | None = None,
+    one_shot: OneShot[S] | None = None,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> SearchResult[S]:
     """Search a space.
@@ -81,7 +80,7 @@ def search(
         Of structures.
     evaluate
         Trains one structure and measures it on validation.
-    ledger
+    store
         Open; trials that it holds are not run again.
     budget
         What may be spent; a trial that has begun is ended.
@@ -95,7 +94,7 @@ def search(
         Of everything random.
     engine
         Where trials run; in this process by default.
-    screen
+    one_shot
         Guesses many structures by one training; for ``supernet``.
     on_trial
         Called with every trial.
@@ -105,17 +104,17 @@ def search(
     UnknownParameter
         No such algorithm.
     InvalidParameter
-        No rung, or rungs that do not grow; ``supernet`` without ``screen``.
+        No rung, or rungs that do not grow; ``supernet`` without ``one_shot``.
     TrainingDiverged
         No structure at all could be trained.
     """
     settings = settings or SearchSettings()
     propose = resolve_algorithm(algorithm)
     check_ladder(ladder)
-    measuring = Measuring(space, evaluate, ledger, engine or LocalEngine(), budget, seed, on_trial)
-    extra = {"screen": screen} if algorithm == "supernet" else {}
+    measuring = Measuring(space, evaluate, store, engine or LocalEngine(), budget, seed, on_trial)
+    extra = {"one_shot": one_shot} if algorithm == "supernet" else {}
     walk = _Walk(propose(space, settings, seed, **extra), measuring, ladder[0])
-    while walk.round(settings.share if len(ladder) > 1 else 1.0):
+    while walk.round(settings.fraction if len(ladder) > 1 else 1.0):
         pass
     walk.known |= _climb(measuring, walk.known, ladder, settings)
     # What the ladder left is spent on further rounds, and on what they bring up.
@@ -129,8 +128,8 @@ def search(
         trials=measuring.trials,
         named=_named(space, measuring.trials, ladder),
         exhausted=walk.exhausted,
-        predictor=predictor_evidence(rounds),
-        rungs=rung_evidence(ladder, measuring.trials),
+        predictor=predictor_quality(rounds),
+        rungs=rung_quality(ladder, measuring.trials),
     )
 
 
@@ -149,7 +148,7 @@ class _Walk(Generic[S]):
         self.exhausted = False
         self._open: list[Proposal[S]] | None = None
 
-    def round(self, share: float) -> bool:
+    def round(self, fraction: float) -> bool:
         """Measure the next proposals; whether there were any, and budget for all of them."""
         if self._open is None:
             try:
@@ -162,7 +161,7 @@ class _Walk(Generic[S]):
                 return False
             self.known |= {p.key: p.structure for p in self._open}
             self.rounds.append([])
-        trials = self._measuring.measure(self._open, self._rung, share=share)
+        trials = self._measuring.measure(self._open, self._rung, fraction=fraction)
         self.rounds[-1] = [trial for trial in trials if trial is not None]
         if len(self.rounds[-1]) < len(trials):
             return False  # goes on with this round, should there be more budget
@@ -194,10 +193,10 @@ def _climb(
         proposals = [
             Proposal(known[key], key, "named" if key in named else "climb") for key in chosen
         ]
-        share = settings.share + (1 - settings.share) * level / (len(ladder) - 1)
+        fraction = settings.fraction + (1 - settings.fraction) * level / (len(ladder) - 1)
         for repeat in range(settings.repeats if last else 1):
             measuring.measure(
-                proposals, ladder[level], stage=f"rung {level}", share=share, repeat=repeat
+                proposals, ladder[level], stage=f"rung {level}", fraction=fraction, repeat=repeat
             )
     return named
 

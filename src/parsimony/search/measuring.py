@@ -1,4 +1,4 @@
-"""Measuring proposals: remembered by the ledger, or run on the engine within the budget."""
+"""Measuring proposals: remembered by the store, or run on the engine within the budget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parsimony.run.engine import Engine
 from parsimony.search.settings import Budget, Rung
 from parsimony.search.space import Space
 from parsimony.search.trial import Evaluate, Measured, Proposal, Trial, TrialResult
-from parsimony.search.trials import TrialLedger
+from parsimony.search.trials import TrialStore
 
 __all__ = ["Measuring"]
 
@@ -24,7 +24,7 @@ class Measuring(Generic[S]):
 
     Parameters
     ----------
-    space, evaluate, ledger, engine, budget
+    space, evaluate, store, engine, budget
         Of the search.
     seed
         Of every trial: trials of one rung begin with the same random numbers, which makes
@@ -37,29 +37,29 @@ class Measuring(Generic[S]):
         self,
         space: Space[S],
         evaluate: Evaluate[S],
-        ledger: TrialLedger,
+        store: TrialStore,
         engine: Engine,
         budget: Budget,
         seed: int,
         on_trial: Callable[[Trial], None] | None = None,
     ) -> None:
-        self.space, self.evaluate, self.ledger, self.engine = space, evaluate, ledger, engine
+        self.space, self.evaluate, self.store, self.engine = space, evaluate, store, engine
         self.budget, self.seed, self.on_trial = budget, seed, on_trial
         self.trials: list[Trial] = []
         self._started: set[tuple[str, int, Rung]] = set()
         self._ended: set[tuple[str, int, Rung]] = set()
         self._epochs, self._at = 0, 0.0
         # Wall time goes on where the last part of this search ended.
-        self._begin = time.perf_counter() - max((trial.at for trial in ledger), default=0.0)
+        self._begin = time.perf_counter() - max((trial.at for trial in store), default=0.0)
 
-    def left(self, share: float = 1.0) -> bool:
-        """Whether another trial may start, of a share of the budget.
+    def left(self, fraction: float = 1.0) -> bool:
+        """Whether another trial may start, of a fraction of the budget.
 
         Trials and epochs count when they start, so that an engine with many processors spends no
-        more of them; time is that of the last trial's end as the ledger has it. A resumed search
+        more of them; time is that of the last trial's end as the store has it. A resumed search
         then decides as it did before.
         """
-        return self.budget.left(len(self._started), self._at, self._epochs, share)
+        return self.budget.left(len(self._started), self._at, self._epochs, fraction)
 
     def measure(
         self,
@@ -67,7 +67,7 @@ class Measuring(Generic[S]):
         rung: Rung,
         *,
         stage: str = "search",
-        share: float = 1.0,
+        fraction: float = 1.0,
         repeat: int = 0,
     ) -> list[Trial | None]:
         """Return the trials in the order of the proposals; None where the budget ended before.
@@ -76,24 +76,24 @@ class Measuring(Generic[S]):
         """
         seed = self.seed + repeat
         trials: dict[int, Trial] = {}
-        known = [self.ledger.find(proposal.key, seed, rung) for proposal in proposals]
+        known = [self.store.find(proposal.key, seed, rung) for proposal in proposals]
         asked = [i for i, trial in enumerate(known) if trial is None]
         following = iter(range(len(proposals)))
 
         def replay(i: int, trial: Trial) -> None:
-            if self._start(proposals[i], rung, seed, share):
+            if self._start(proposals[i], rung, seed, fraction):
                 trials[i] = trial
                 self._end(trial)
 
         def begin() -> bool:
-            """Go on to the next that must be run, past those that the ledger knows.
+            """Go on to the next that must be run, past those that the store knows.
 
             In order, so that a resumed search charges its budget as the first one did.
             """
             for i in following:
                 trial = known[i]
                 if trial is None:
-                    return self._start(proposals[i], rung, seed, share)
+                    return self._start(proposals[i], rung, seed, fraction)
                 replay(i, trial)
             return False
 
@@ -105,7 +105,7 @@ class Measuring(Generic[S]):
             results = self.engine.run(partial(_guarded, self.evaluate), jobs, begin)
             for n, result in results:
                 trial = self._trial(proposals[asked[n]], rung, seed, stage, *result)
-                self.ledger.append(trial)
+                self.store.append(trial)
                 trials[asked[n]] = trial
                 self._end(trial)
         for i in following:  # what is known after the last that was run
@@ -113,12 +113,12 @@ class Measuring(Generic[S]):
                 replay(i, trial_before)
         return [trials.get(i) for i in range(len(proposals))]
 
-    def _start(self, proposal: Proposal[S], rung: Rung, seed: int, share: float) -> bool:
+    def _start(self, proposal: Proposal[S], rung: Rung, seed: int, fraction: float) -> bool:
         """Charge a trial to the budget, once; whether it may start."""
         identity = (proposal.key, seed, rung)
         if identity in self._started:
             return True
-        if not self.left(share):
+        if not self.left(fraction):
             return False
         self._started.add(identity)
         self._epochs += rung.epochs

@@ -1,8 +1,8 @@
-"""Many symbols with one table: train shared vectors, one symbol a batch, then ask every symbol.
+"""Many symbols with one table: train shared vectors, one symbol per step, then rank every symbol.
 
-The idea of one-shot search (ERAS, ICDE 2021; methods of weight sharing): which structure is good is
-guessed from vectors that had to serve all of them. A guess for ranking, not a measurement: how far
-it agrees with full training is measured in ``benchmarks/proxies.py``.
+The idea of one-shot search (ERAS, ICDE 2021): which structure is good is guessed from vectors that
+had to serve all of them. A guess for ranking, not a measurement: how far it agrees with full
+training is measured in ``benchmarks/proxies.py``.
 """
 
 from __future__ import annotations
@@ -13,94 +13,74 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from parsimony.errors import TrainingDiverged
 from parsimony.knowledge.symbol import Symbol
-from parsimony.link.embeddings.batches import Batch, GroupedQueries
 from parsimony.link.embeddings.bilinear import Bilinear
-from parsimony.link.embeddings.objective import Objective, Penalties
+from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.scoring import BilinearScoring
-from parsimony.link.embeddings.tables import Table
 from parsimony.link.task import LinkTask, QuerySet
+from parsimony.run.cost import Cost
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
+from parsimony.training.trainer import Schedule, Trainer
 
-__all__ = ["screen"]
-
-#: Queries of validation that every symbol is asked.
-ASKED = 500
+__all__ = ["one_shot_scores"]
 
 
-def screen(
+class _SharedLearner(EmbeddingLearner):
+    """Trains one of several scoring functions in each step, drawn at random."""
+
+    scorings: Sequence[BilinearScoring]
+
+    def before_step(self, drawn: np.random.Generator) -> None:
+        self.objective.scoring = self.scorings[drawn.integers(len(self.scorings))]
+
+
+def one_shot_scores(
+    model: Bilinear,
     task: LinkTask,
     symbols: Sequence[Symbol],
     *,
-    dim: int,
-    epochs: int,
-    seed: int,
-    asked: int = ASKED,
+    max_queries: int = 500,
     quiet: bool = True,
-    **settings: Any,
 ) -> npt.NDArray[np.float64]:
     """Return a validation MRR for each symbol, (n,), from one training of shared vectors.
 
     Parameters
     ----------
+    model
+        Its parameters are those of the training; its symbol is not used.
     task
         Link prediction on one graph with validation facts.
     symbols
-        To be compared; each batch trains one of them, drawn at random.
-    dim, epochs, seed
-        Of the one training.
-    asked
+        To be compared; each step trains one of them, drawn at random.
+    max_queries
         Validation queries, drawn once; all symbols get the same.
-    **settings
-        Other parameters of method "bilinear".
 
     Raises
     ------
     TrainingDiverged
         The loss is not finite.
     """
-    model = Bilinear(symbol=str(symbols[0]), dim=dim, epochs=epochs, seed=seed, **settings)
     model.prepare(task)
     p = model.resolved_
-    first = model._first_vectors()
-    tables = {
-        name: Table(torch.from_numpy(array), torch.from_numpy(np.zeros_like(array)))
-        for name, array in first.items()
-    }
     scorings = [BilinearScoring(symbol.blocks) for symbol in symbols]
-    penalties = Penalties.of(p)
-    queries = GroupedQueries.of(
-        task.train_graph.triples, task.data.n_entities, task.n_relations, p.reciprocal
-    )
-    with model._team() as team:
-        objective = Objective(scorings[0], tables["entity"], tables["relation"], penalties, team)
-        with Progress(p.epochs, "shared training", quiet=quiet) as progress:
-            for epoch in range(1, p.epochs + 1):
-                random = rng(seed, "screening", epoch)
-                noise = torch.Generator().manual_seed(int(random.integers(2**62)))
-                order = random.permutation(len(queries))
-                loss = 0.0
-                for at in range(0, len(order), p.batch):
-                    batch: Batch = queries.batch(order[at : at + p.batch], p.negatives, random)
-                    objective.scoring = scorings[random.integers(len(scorings))]
-                    loss += objective.step(batch, p.lr * p.decay ** (epoch - 1), noise)
-                if not np.isfinite(loss):
-                    raise TrainingDiverged(
-                        f"the loss became {loss} in epoch {epoch}", remedy="lower lr (--set lr=…)"
-                    )
-                progress.advance(1, loss=loss / len(queries.answer))
-        valid = _some(task.queries("valid"), asked, rng(seed, "screening queries"))
-        ranker = model._ranker(tables["entity"].weight, tables["relation"].weight)
-        found = np.empty(len(symbols))
-        with Progress(len(symbols), "screening", quiet=quiet) as progress:
+    with model.threads() as pool:
+        objective = model.objective(pool)
+        learner = _SharedLearner(
+            objective, model.training_queries(), batch=p.batch, negatives=p.negatives or 0,
+            lr=p.lr, decay=p.decay,
+        )  # fmt: skip
+        learner.scorings = scorings
+        schedule = Schedule(p.epochs, seed=p.seed, stream=("screening",))
+        Trainer(schedule, Cost(0, task.n_labels), quiet=quiet).train(learner)
+        valid = _some(task.queries("valid"), max_queries, rng(p.seed, "screening queries"))
+        ranker, found = model.ranker(objective), np.empty(len(symbols))
+        with Progress(len(symbols), "ranking symbols", quiet=quiet) as progress:
             for n, scoring in enumerate(scorings):
                 ranker.scoring = scoring
                 silent = Progress(0, "", quiet=True)
-                found[n] = ranker.rank(valid, silent, team).metrics()["mrr"]
+                found[n] = ranker.rank(valid, silent, pool).metrics()["mrr"]
                 progress.advance()
     return found
 

@@ -11,10 +11,10 @@ from parsimony.search.predictor import rank_correlation
 from parsimony.search.settings import Rung
 from parsimony.search.trial import Trial
 
-__all__ = ["predictor_evidence", "rung_evidence"]
+__all__ = ["predictor_quality", "rung_quality"]
 
 
-def predictor_evidence(rounds: Sequence[Sequence[Trial]]) -> dict[str, Any] | None:
+def predictor_quality(rounds: Sequence[Sequence[Trial]]) -> dict[str, Any] | None:
     """Compare what was expected with what was measured, round by round.
 
     Parameters
@@ -54,7 +54,7 @@ def predictor_evidence(rounds: Sequence[Sequence[Trial]]) -> dict[str, Any] | No
     }
 
 
-def rung_evidence(ladder: Sequence[Rung], trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def rung_quality(ladder: Sequence[Rung], trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """Spearman's ρ between each rung and each higher one, over structures measured on both.
 
     Only promoted structures are on a higher rung, so ρ is that of the best ones: a lower bound of

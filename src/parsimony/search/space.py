@@ -8,13 +8,13 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Screen", "Space"]
+__all__ = ["OneShot", "Space"]
 
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 
 
-class Screen(Protocol[S_contra]):
+class OneShot(Protocol[S_contra]):
     """Guesses the figures of many structures by one training of shared weights."""
 
     def __call__(self, structures: Sequence[S_contra]) -> npt.NDArray[np.float64]:
@@ -31,7 +31,7 @@ class Space(Protocol[S]):
     #: as in ``--space``
     name: str
     #: size up to which :meth:`enumerate` is usually asked
-    most: int
+    max_size: int
 
     def start(self) -> list[S]:
         """Return the structures that every search measures first: simplest and named ones."""

@@ -1,8 +1,8 @@
 """One training for many structures: a pool is ranked by shared weights, then measured best first.
 
 What ERAS and ColdNAS do instead of training every candidate. The shared training is the space's
-affair (``screen``); a share of every round is chosen by chance, so that the trials themselves tell
-whether the screening chose better.
+affair (``one_shot``); a fraction of every round is chosen by chance, so that the trials themselves
+tell whether the guesses were better.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from parsimony.errors import InvalidParameter
 from parsimony.run.seeds import rng
 from parsimony.search.candidates import draw
 from parsimony.search.settings import SearchSettings
-from parsimony.search.space import Screen, Space
+from parsimony.search.space import OneShot, Space
 from parsimony.search.trial import Proposal
 
 __all__ = ["supernet"]
@@ -27,7 +27,7 @@ _POOL = 400
 
 
 def supernet(
-    space: Space[S], settings: SearchSettings, seed: int, screen: Screen[S] | None = None
+    space: Space[S], settings: SearchSettings, seed: int, one_shot: OneShot[S] | None = None
 ) -> Generator[list[Proposal[S]], list[float], None]:
     """Yield rounds of proposals, receive their figures.
 
@@ -36,7 +36,7 @@ def supernet(
     InvalidParameter
         The space has no shared training.
     """
-    if screen is None:
+    if one_shot is None:
         raise InvalidParameter(
             f"structures of the space {space.name} cannot be trained with shared weights",
             remedy="use another --algorithm",
@@ -45,14 +45,14 @@ def supernet(
     keys = space.keys(first)
     yield [Proposal(s, k, "start") for s, k in zip(first, keys, strict=True)]
     random = rng(seed, "supernet")
-    if settings.pool is None and getattr(screen, "ranks_all", False):
+    if settings.pool is None and getattr(one_shot, "ranks_all", False):
         known = set(keys)
-        pool = [s for s in space.enumerate(space.most) if space.keys([s])[0] not in known]
+        pool = [s for s in space.enumerate(space.max_size) if space.keys([s])[0] not in known]
         keys = space.keys(pool)
     else:
         n = settings.pool or _POOL
         pool, keys = draw(space, lambda: space.sample(random), n, set(keys))
-    expected = screen(pool)
+    expected = one_shot(pool)
     order = np.argsort(-expected, kind="stable").tolist()
     while order:
         n = min(settings.per_round, len(order))

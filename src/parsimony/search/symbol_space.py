@@ -27,7 +27,7 @@ class BilinearSpace:
     """Symbols; see :class:`parsimony.search.space.Space`."""
 
     name = "bilinear"
-    most = 6
+    max_size = 6
 
     def start(self) -> list[Symbol]:
         """Return the 5 structures of 4 blocks, and the named ones: 8 in all."""

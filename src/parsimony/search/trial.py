@@ -50,7 +50,7 @@ class TrialResult:
 class Evaluate(Protocol[S_contra]):
     """The trainer: the same arguments give the same result.
 
-    It is called with ``entities`` as well, the share of them that the trial may see, on rungs where
+    It is called with ``entities`` as well, the fraction of them that the trial may see, on rungs where
     that is below 1; a trainer that has no part of its data to train on need not take it.
     """
 
@@ -83,7 +83,7 @@ class Proposal(Generic[S]):
 
 @dataclass(frozen=True)
 class Trial:
-    """A row of the ledger.
+    """A row of the store.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Trial:
     error : str, optional
         Why there is no figure.
     entities : float
-        Share of the entities that the trial saw.
+        Fraction of the entities that the trial saw.
     """
 
     structure: str

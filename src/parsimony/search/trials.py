@@ -1,7 +1,7 @@
-"""The trial ledger: one JSON line a trial, append-only, bound to its data.
+"""The trial store: one JSON line per trial, append-only, bound to its data.
 
 The first line says what the trials were measured on. A kill loses the trials that were running:
-a line that it tore is cut off when the ledger is opened again. A measurement is looked up by what
+a line that it tore is cut off when the store is opened again. A measurement is looked up by what
 was asked for, so a search that is resumed walks the same way through it and goes on at its end.
 """
 
@@ -17,18 +17,19 @@ from typing import IO, Any
 
 from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
 from parsimony.run.lock import FolderLock
+from parsimony.run.renamed import renamed
 from parsimony.search.settings import Rung
 from parsimony.search.trial import Trial
 
-__all__ = ["LEDGER", "TrialLedger", "read_trials"]
+__all__ = ["TRIALS", "TrialStore", "read_trials"]
 
-LEDGER = "trials.jsonl"
+TRIALS = "trials.jsonl"
 _FORMAT = 1
 _FIELDS = {field.name for field in fields(Trial)}
-_OPTIONAL = {"entities"}  # ledgers of before there were subgraphs
+_OPTIONAL = {"entities"}  # stores of before there were subgraphs
 
 
-class TrialLedger:
+class TrialStore:
     """The trials of a folder; a context manager that holds the folder's lock.
 
     Parameters
@@ -39,12 +40,12 @@ class TrialLedger:
         What the trials are measured on: ``space``, ``data`` (content hash), trainer's settings …;
         JSON-able.
     resume
-        Go on with the trials of a ledger that is there.
+        Go on with the trials of a store that is there.
 
     Raises
     ------
     RunExists
-        There is a ledger and ``resume`` is off, or another process writes to it.
+        There is a store and ``resume`` is off, or another process writes to it.
     LedgerMismatch
         It belongs to another subject; names the keys that differ.
     CorruptRun
@@ -52,7 +53,7 @@ class TrialLedger:
     """
 
     def __init__(self, folder: Path | str, subject: dict[str, Any], *, resume: bool = False):
-        self.path = Path(folder) / LEDGER
+        self.path = Path(folder) / TRIALS
         self.subject = json.loads(json.dumps(subject))
         self.trials: list[Trial] = []
         self._by_identity: dict[tuple[str, int, Rung], Trial] = {}
@@ -85,6 +86,11 @@ class TrialLedger:
             self._write({"ledger": _FORMAT, **self.subject})
 
     def _require_same(self, head: dict[str, Any]) -> None:
+        # Parameters may have got another name since then.
+        head = {
+            key: renamed(value, self.subject.get(key) or {}) if isinstance(value, dict) else value
+            for key, value in head.items()
+        }
         then, now = _flat(head), _flat({"ledger": _FORMAT, **self.subject})
         changed = [
             f"{key}: {then.get(key)!r} → {now.get(key)!r}"
@@ -114,7 +120,7 @@ class TrialLedger:
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._stream is None:
-            raise ValueError("the ledger is closed")
+            raise ValueError("the store is closed")
         self._stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
@@ -126,8 +132,8 @@ class TrialLedger:
             self._stream = None
         self._lock.release()
 
-    def __enter__(self) -> TrialLedger:
-        """Return the ledger."""
+    def __enter__(self) -> TrialStore:
+        """Return the store."""
         return self
 
     def __exit__(
@@ -158,14 +164,14 @@ def _flat(subject: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_trials(folder: Path | str) -> list[Trial]:
-    """Return the trials of a ledger that is only read, perhaps while a search writes to it.
+    """Return the trials of a store that is only read, perhaps while a search writes to it.
 
     Raises
     ------
     CorruptRun
         A line that is no trial; names file and line.
     """
-    path = Path(folder) / LEDGER
+    path = Path(folder) / TRIALS
     rows = list(_rows(path)[1])
     return [_trial(row, f"{path}:{number}") for number, row in enumerate(rows[1:], start=2)]
 

@@ -50,7 +50,8 @@ class Schedule:
     epochs
         Most epochs.
     patience
-        Epochs without a better validation before training ends.
+        Epochs without a better validation before training ends; looks instead of epochs where
+        ``validate_every`` names these.
     validate_every
         Epochs between two looks at validation; a sequence names the epochs themselves. The last
         epoch is always looked at.
@@ -80,6 +81,13 @@ class Schedule:
         every = self.validate_every
         due = epoch in every if isinstance(every, tuple) else epoch % every == 0
         return due or epoch >= self.epochs
+
+    def waited(self, best: int, epoch: int) -> int:
+        """How long validation has not been better, as ``patience`` counts it."""
+        every = self.validate_every
+        if isinstance(every, tuple):
+            return sum(best < look <= epoch for look in every)
+        return epoch - best
 
 
 class Learner(ABC):
@@ -124,6 +132,10 @@ class Learner(ABC):
 
         Nothing where there is no validation: then the last epoch answers.
         """
+        return {}
+
+    def parts(self) -> dict[str, float]:
+        """What the record of an epoch holds beside its loss: the losses that it is made of."""
         return {}
 
     def warm_up(self) -> None:  # noqa: B027
@@ -184,7 +196,7 @@ class Trainer:
         Name of this training where a method has several, one after another; with ``carried``, the
         tensors of earlier phases that its checkpoints keep.
     on_look
-        Called after every look at validation; it can watch, not choose.
+        Called with its record after every look at validation; it can watch, not choose.
     quiet
         Show no progress.
     """
@@ -199,7 +211,7 @@ class Trainer:
         spent: float = 0.0,
         phase: str = "",
         carried: Mapping[str, npt.NDArray[Any]] | None = None,
-        on_look: Callable[[], None] | None = None,
+        on_look: Callable[[Mapping[str, Any]], None] | None = None,
         quiet: bool = True,
     ) -> None:
         self.schedule, self.cost, self.run = schedule, cost, run
@@ -237,8 +249,10 @@ class Trainer:
                 warm = True
             begin, flops = clock(), learner.flops
             record, cut = self._epoch(begin)
+            # Where no other epoch fits, this one is the last.
+            last = cut or self._late(2 * (clock() - begin))
+            self._record(record, begin, look=last or self.schedule.looks(state.epoch))
             self.cost.add(flops=learner.flops - flops)
-            self._record(record, begin, look=cut or self.schedule.looks(state.epoch))
             late = clock() - saved >= learner.between_checkpoints
             if self.run is not None and (late or self._ending()):
                 self._checkpoint(self.run)
@@ -263,10 +277,7 @@ class Trainer:
                     raise _diverged(f"the loss became {total} in epoch {number}, item {done}")
                 self._taken(step)
                 progress.advance(step.items, loss=total / done)
-                late = self.time_budget is not None and (
-                    state.seconds + clock() - begin > self.time_budget
-                )
-                if late and done < n:
+                if done < n and self._late(clock() - begin):
                     cut = True
                     break
         if learner.average_each == "epoch":
@@ -276,6 +287,7 @@ class Trainer:
                 raise _diverged(f"{name} became infinite or NaN in epoch {number}")
         state.epoch = number
         record: dict[str, Any] = {"epoch": number, "loss": total / max(done, 1)}
+        record |= learner.parts()
         if (lr := learner.lr(number)) is not None:
             record["lr"] = lr
         if cut:  # the budget ended it
@@ -295,6 +307,8 @@ class Trainer:
                 self._best = _copies(self._learner.state())
         if state.best is None:  # nothing to choose by, so far
             state.best_epoch = record["epoch"]
+        if self.phase:
+            record["phase"] = self.phase
         record["seconds"] = clock() - begin
         state.seconds += record["seconds"]
         state.history.append(record)
@@ -302,7 +316,7 @@ class Trainer:
             self.run.log(**record)
         if look and self.on_look is not None:
             with self._averaged():
-                self.on_look()
+                self.on_look(record)
 
     def _ending(self) -> str:
         """Why training ends here; "" where it goes on.
@@ -312,13 +326,15 @@ class Trainer:
         state, schedule = self._state, self.schedule
         if state.epoch >= schedule.epochs:
             return "epochs"
-        waited = state.epoch - state.best_epoch
+        waited = schedule.waited(state.best_epoch, state.epoch)
         if schedule.patience is not None and state.best is not None and waited >= schedule.patience:
             return "patience"
-        if self.time_budget is None or not state.history:
-            return ""
-        last = float(state.history[-1]["seconds"])
-        return "time budget" if state.seconds + last > self.time_budget else ""
+        late = state.history and self._late(state.history[-1]["seconds"])
+        return "time budget" if late else ""
+
+    def _late(self, seconds: float) -> bool:
+        """Whether so many more seconds would outlast the budget."""
+        return self.time_budget is not None and self._state.seconds + seconds > self.time_budget
 
     # ---- the moving average ------------------------------------------------------------------
 

@@ -186,7 +186,7 @@ def test_a_stated_interaction_is_no_reason_for_itself(fitted):
         assert not any(
             s.relation.startswith("type") and {s.head, s.tail} == own for s in path.steps
         )
-    assert all(data.sentence(a, t, b) != like.text for like in found.likenesses)
+    assert all(data.sentence(a, t, b) != like.text for like in found.analogues)
 
 
 def test_wrong_questions(fitted):

@@ -13,7 +13,6 @@ from tests.link.embeddings.small_graphs import inverses
 import parsimony
 from parsimony.cli import app
 from parsimony.errors import (
-    EmptySplit,
     FormatError,
     InvalidParameter,
     TrainingDiverged,
@@ -34,7 +33,6 @@ from parsimony.link.embeddings.triple_classification import (
 from parsimony.link.task import LinkTask
 from parsimony.pipeline import fit
 from parsimony.run.folder import RunFolder
-from parsimony.search.symbol_trial import run_trial
 
 METHODS = ["bilinear", "complex", "distmult", "simple", "analogy", "transe", "rotate"]
 SMALL = {"dim": 16, "batch": 32, "threads": 1, "seed": 3}
@@ -263,7 +261,7 @@ def test_parts_add_up_to_the_score(method, task):
     assert "multiplies" in found.text() or method in ("transe", "rotate")
 
 
-def test_likenesses_are_known_facts_with_an_end_in_common(task):
+def test_analogues_are_known_facts_with_an_end_in_common(task):
     data = task.data
     model = made(epochs=20).fit(task)
     known = {
@@ -275,12 +273,12 @@ def test_likenesses_are_known_facts_with_an_end_in_common(task):
     found = model.explain(*names, n_facts=50)
     assert found.known == "train"
     itself = f"{names[0]} —{names[1]}→ {names[2]}"
-    texts = [like.text for like in found.likenesses]
+    texts = [like.text for like in found.analogues]
     assert texts
     assert len(set(texts)) == len(texts)
     assert set(texts) <= known - {itself}
     assert all(text.startswith(names[0]) or text.endswith(names[2]) for text in texts)
-    similarities = [like.similarity for like in found.likenesses]
+    similarities = [like.similarity for like in found.analogues]
     assert similarities == sorted(similarities, reverse=True)
     assert all(0 < s <= 1 for s in similarities)
     with pytest.raises(InvalidParameter):
@@ -321,33 +319,6 @@ def test_triple_classification(task):
     assert result["n"] == 2 * len(task.data.test)
     assert result["accuracy"] > 0.8
     assert classify_triples(task.data, bad.ranker())["accuracy"] < result["accuracy"]
-
-
-# ---- trials ----------------------------------------------------------------------------------
-
-
-def test_a_trial_looks_at_validation_only(task, monkeypatch):
-    def refuse(self, split):
-        assert split == "valid"
-        return real(self, split)
-
-    real = LinkTask.queries
-    monkeypatch.setattr(LinkTask, "queries", refuse)
-    symbol = Symbol.named()["SimplE"]
-    first = run_trial(task, symbol, dim=16, epochs=4, seed=1, threads=1)
-    again = run_trial(task, str(symbol), dim=16, epochs=4, seed=1, threads=1)
-    assert first.valid_mrr == again.valid_mrr > 0
-    assert first.epochs == 4
-    assert first.parameters == 16 * (task.data.n_entities + task.n_relations)
-    assert first.seconds > 0
-
-
-def test_a_trial_needs_validation():
-    none = np.empty((0, 3), np.int32)
-    data = inverses()
-    bare = LinkData("bare", data.entities, data.relations, data.train, none, data.test)
-    with pytest.raises(EmptySplit):
-        run_trial(LinkTask(bare), "ComplEx", dim=8, epochs=1, seed=0)
 
 
 # ---- the command line ------------------------------------------------------------------------

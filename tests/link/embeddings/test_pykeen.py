@@ -43,7 +43,7 @@ def test_pykeens_evaluator_gives_the_same_ranks():
         relation_initializer=PretrainedInitializer(as_complex(model.relation_)),
     )  # fmt: skip
     scores = theirs.predict_t(split["test"][:, :2]).detach().numpy()
-    np.testing.assert_allclose(scores, model.score(split["test"][:, :2].numpy()), atol=1e-4)
+    np.testing.assert_allclose(scores, model.scores(split["test"][:, :2].numpy()), atol=1e-4)
     result = RankBasedEvaluator(filtered=True).evaluate(
         theirs, split["test"], additional_filter_triples=[split["train"], split["valid"]],
         use_tqdm=False,

@@ -29,9 +29,7 @@ from parsimony.link.reasoning.redgnn import RedGNN
 from parsimony.link.task import LinkTask
 
 
-@pytest.fixture(
-    scope="module", params=[(RedGNN, {}), (AdaProp, {"top_k": 40, "relative": True})]
-)
+@pytest.fixture(scope="module", params=[(RedGNN, {}), (AdaProp, {"top_k": 40, "relative": True})])
 def fitted(request):
     task = LinkTask(datasets.load("royal"))
     method, extra = request.param
@@ -56,7 +54,7 @@ def cones(estimator):
 
 def test_the_whole_cone_gives_the_models_score(fitted):
     for cone in cones(fitted):
-        expected = fitted.score(np.array([[cone.head, cone.relation]]))[0, cone.tail]
+        expected = fitted.scores(np.array([[cone.head, cone.relation]]))[0, cone.tail]
         assert cone.score == pytest.approx(expected, rel=1e-4, abs=1e-5)
         if cone.reached:
             keep = [np.ones((1, len(layer.source)), bool) for layer in cone.layers]
@@ -203,7 +201,7 @@ def test_a_known_fact_is_scored_without_itself(fitted):
     explanation = fitted.explain(*names, draws=1)
     assert explanation.known == "train"
     assert explanation.score == pytest.approx(cone.score, rel=1e-4, abs=1e-5)
-    assert explanation.score != pytest.approx(fitted.score(np.array([[h, r]]))[0, t], rel=1e-4)
+    assert explanation.score != pytest.approx(fitted.scores(np.array([[h, r]]))[0, t], rel=1e-4)
 
 
 def test_an_unknown_way_to_choose_paths_is_refused(fitted):

@@ -22,21 +22,24 @@ from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.link.data import LinkData
 from parsimony.link.reasoning.adaprop import AdaProp
 from parsimony.link.reasoning.architecture import Architecture
-from parsimony.link.reasoning.epoch import Adam, Schedule, State, cut_facts
+from parsimony.link.reasoning.epoch import Adam, split_facts
 from parsimony.link.reasoning.presets import redgnn_preset
 from parsimony.link.reasoning.redgnn import RedGNN
-from parsimony.link.reasoning.sharding import Engine, share_out
+from parsimony.link.reasoning.sharding import ShardedPropagation, share_out
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import LinkTask, both_directions
 from parsimony.pipeline import fit
 from parsimony.run.seeds import rng
-
-SCHEDULE = Schedule(1, 20, 50, 0.01, 1.0, 0.0, 0.75, 10)
+from parsimony.training.optimizer import optimizer_state
 
 
 @pytest.fixture(scope="module")
 def task():
     return LinkTask(compositions())
+
+
+def drawn(task, ratio=0.75, key="a", remove_one_hop=False):
+    return split_facts(task, ratio, rng(0, key), remove_one_hop=remove_one_hop)
 
 
 def as_set(triples):
@@ -49,21 +52,20 @@ def as_set(triples):
 @pytest.mark.parametrize("ratio", [0.25, 0.75, 0.999])
 def test_facts_are_walked_or_asked(task, ratio):
     facts = task.train_graph.triples
-    schedule = replace(SCHEDULE, fact_ratio=ratio)
-    queries, active = cut_facts(task, schedule, rng(0, "a"))
+    queries, active = drawn(task, ratio)
     asked = facts[active == 0]
     assert len(asked) == max(len(facts) - int(len(facts) * ratio), 1)
     assert as_set(queries) == as_set(both_directions(asked, task.n_relations))
     assert len(queries) == 2 * len(asked)
-    again, _ = cut_facts(task, schedule, rng(0, "a"))
+    again, _ = drawn(task, ratio)
     np.testing.assert_array_equal(queries, again)
-    other, _ = cut_facts(task, schedule, rng(0, "b"))
+    other, _ = drawn(task, ratio, "b")
     assert as_set(queries) != as_set(other)
 
 
 def test_remove_one_hop(task):
     facts = task.train_graph.triples
-    queries, active = cut_facts(task, replace(SCHEDULE, remove_one_hop=True), rng(0, "a"))
+    queries, active = drawn(task, remove_one_hop=True)
     joined = {frozenset((h, t)) for h, _, t in queries.tolist()}
     expected = [frozenset((h, t)) not in joined for h, _, t in facts.tolist()]
     assert active.astype(bool).tolist() == expected
@@ -72,12 +74,12 @@ def test_remove_one_hop(task):
 def test_inductive_queries_are_the_validation_facts_of_the_training_graph():
     data = replace(compositions(), inductive=compositions(30, 1, name="other"))
     task = LinkTask(data)
-    queries, active = cut_facts(task, SCHEDULE, rng(0, "a"))
+    queries, active = drawn(task)
     assert active.all()
     assert as_set(queries) == as_set(both_directions(data.valid, 3))
 
 
-# ---- engine ----------------------------------------------------------------------------------
+# ---- shards ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cls", [RedGNN, AdaProp])
@@ -107,20 +109,22 @@ def test_shares_are_whole_and_even(cost, n):
 
 
 def test_adam_is_torchs():
-    weights = Weights({"w": (7, 3)}).initialise(np.random.default_rng(0))
-    copies = weights.flat.copy(), weights.flat.copy()
-    state = State(weights, *copies, *np.zeros((2, 21), np.float32))
-    ours = Adam(state, replace(SCHEDULE, weight_decay=0.1))
-    theirs = torch.nn.Parameter(torch.from_numpy(weights.flat.copy()))
-    optimizer = torch.optim.Adam([theirs], weight_decay=0.1)
+    weight = torch.from_numpy(np.random.default_rng(0).standard_normal(21).astype(np.float32))
+    theirs = torch.nn.Parameter(weight.clone())
+    ours = Adam(weight, 0.1)
+    optimizer = torch.optim.Adam([theirs], weight_decay=0.1, lr=0.01)
     for step in range(5):
         gradient = np.random.default_rng(step).standard_normal(21).astype(np.float32)
+        if step == 3:  # resumed
+            again = Adam(weight, 0.1)
+            again.restore({name: value.clone() for name, value in ours.state().items()})
+            ours = again
         ours.step(gradient, 0.01)
-        optimizer.param_groups[0]["lr"] = 0.01
         theirs.grad = torch.from_numpy(gradient.copy())
         optimizer.step()
-    assert state.steps == 5
-    np.testing.assert_allclose(weights.flat, theirs.detach().numpy(), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(weight, theirs.detach(), rtol=1e-5, atol=1e-7)
+    for name, value in optimizer_state(optimizer).items():
+        torch.testing.assert_close(ours.state()[name], value, rtol=1e-5, atol=1e-7)
 
 
 def test_the_other_answers_can_be_left_out():
@@ -130,14 +134,14 @@ def test_the_other_answers_can_be_left_out():
     names = Vocabulary([str(i) for i in range(5)]), Vocabulary(["r"], "relation")
     task = LinkTask(LinkData("fork", *names, facts, none, none))
     architecture = Architecture(1, 8, 3, 1)
-    engine = Engine(task.train_graph, architecture, 1)
+    propagation = ShardedPropagation(task.train_graph, architecture, 1)
     weights = Weights(layout(1, 8, 3, 1, sampler=False))  # all zero: every score is 0
     of_query = facts[:2], np.ones(3, np.uint8), 0
     plain, masked = (
-        engine.step(weights, [Weights(weights.shapes)], *of_query, known)
+        propagation.step(weights, [Weights(weights.shapes)], *of_query, known)
         for known in (None, task.training_answers)
     )
-    engine.close()
+    propagation.close()
     assert plain == pytest.approx(2 * np.log(5))
     assert masked == pytest.approx(2 * np.log(4))
 
@@ -147,16 +151,16 @@ def test_shards_add_up(task):
     estimator.prepare(task)
     weights = Weights(estimator.shapes_).initialise(np.random.default_rng(0))
     architecture = replace(estimator.architecture_, dropout=0.0)
-    queries, active = cut_facts(task, SCHEDULE, rng(0, "a"))
+    queries, active = drawn(task)
     found = []
     for threads in (1, 2, 3):
-        engine = Engine(task.train_graph, architecture, threads)
+        propagation = ShardedPropagation(task.train_graph, architecture, threads)
         gradients = [Weights(estimator.shapes_) for _ in range(threads)]
-        loss = engine.step(weights, gradients, queries[:7], active, seed=5)
+        loss = propagation.step(weights, gradients, queries[:7], active, seed=5)
         found.append((loss, gradients[0].flat.copy()))
         # Fewer queries than shards leave the others out.
-        assert np.isfinite(engine.step(weights, gradients, queries[:1], active, seed=5))
-        engine.close()
+        assert np.isfinite(propagation.step(weights, gradients, queries[:1], active, seed=5))
+        propagation.close()
     for loss, gradient in found[1:]:
         assert loss == pytest.approx(found[0][0], rel=1e-5)
         np.testing.assert_allclose(gradient, found[0][1], rtol=1e-3, atol=1e-5)
@@ -198,7 +202,8 @@ def test_an_epoch_that_does_not_fit_the_budget_is_not_begun(task):
 
 
 def test_larger_limits_go_on_with_a_run_that_has_ended(tmp_path):
-    data, options = compositions(), {"parameters": TINY, "seed": 0}
+    # one step per epoch: the budget ends no epoch in its middle
+    data, options = compositions(), {"parameters": TINY | {"batch": 10_000}, "seed": 0}
     run = tmp_path / "run"
     _, first = fit(data, out=run, epochs=4, time_budget=1e-3, **options)
     assert (first["epochs"], first["ended"]) == (1, "time budget")
@@ -233,24 +238,24 @@ def test_masked_answers_leave_the_loss():
     assert masked.history_[0]["loss"] < whole.history_[0]["loss"]
 
 
-def test_the_running_average_is_what_is_kept(task):
-    """One step an epoch: ā = β w₀ + (1 − β) w₁."""
+def test_the_moving_average_is_what_is_kept(task):
+    """One step: w̄ = β₁ w₀ + (1 − β₁) w₁ with β₁ = min(β, 2/11)."""
     options = TINY | {"epochs": 1, "batch": 10_000, "dropout": 0.0}
     plain = RedGNN(**options).fit(task)
-    averaged = RedGNN(**options, average=0.75).fit(task)
+    averaged = RedGNN(**options, ema_decay=0.75).fit(task)
     before = Weights(plain.shapes_).initialise(rng(0, "weights")).flat
-    expected = 0.75 * before + 0.25 * plain.weights_.flat
+    expected = 2 / 11 * before + 9 / 11 * plain.weights_.flat
     np.testing.assert_allclose(averaged.weights_.flat, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_presets_are_for_registered_data(task):
     data = replace(compositions(), name="umls")
     plain, preset = (
-        RedGNN().resolve_parameters(LinkTask(replace(data, registered=registered)))
+        RedGNN().prepare(LinkTask(replace(data, registered=registered)))["parameters"]
         for registered in (False, True)
     )
-    assert preset.lr == redgnn_preset("umls")["lr"]
-    assert plain.lr == RedGNN().parameters.lr != preset.lr
+    assert preset["lr"] == redgnn_preset("umls")["lr"]
+    assert plain["lr"] == RedGNN().parameters.lr != preset["lr"]
 
 
 def test_divergence_is_an_error(task):
@@ -267,7 +272,7 @@ def test_divergence_in_the_last_step_is_an_error(task, monkeypatch):
         gradients[0].flat.fill(np.nan)
         return 1.0
 
-    monkeypatch.setattr(Engine, "step", step)
+    monkeypatch.setattr(ShardedPropagation, "step", step)
     with pytest.raises(TrainingDiverged):
         RedGNN(**TINY, epochs=1).fit(task)
 
@@ -279,11 +284,10 @@ def test_nan_is_not_ranked(task):
         estimator.evaluate("test")
 
 
-def test_without_validation_facts_the_loss_selects():
+def test_without_validation_facts_the_last_epoch_answers():
     data = replace(compositions(), valid=np.empty((0, 3), np.int32))
     estimator = RedGNN(**TINY, epochs=3).fit(LinkTask(data))
-    losses = [record["loss"] for record in estimator.history_]
-    assert estimator.best_epoch_ == int(np.argmin(losses)) + 1
+    assert estimator.best_epoch_ == 3
     assert "valid_mrr" not in estimator.history_[0]
 
 

@@ -65,7 +65,7 @@ def test_selected_on_validation_only(reasoner):
 
 def test_learns_from_the_training_facts_only(task):
     # Selection itself is left out: its filter holds the facts of all splits (design, ranking).
-    parameters = {"aggregation": "max", "smoothing": 5, "speaking": 100}
+    parameters = {"aggregation": "max", "smoothing": 5, "max_rules": 100}
     less = dataclasses.replace(task.data, valid=task.data.valid[:1], test=task.data.test[:1])
     rules = RuleReasoner(**parameters).fit(task).rules_
     assert RuleReasoner(**parameters).fit(LinkTask(less)).rules_ == rules
@@ -77,13 +77,13 @@ def test_edited_rules_are_taken_back(task, reasoner):
     assert rules == reasoner.rules_
     query = [[task.data.entities.index("Wilhelm_II_of_Germany"), 11 + 6]]  # ? is his uncle
     same = RuleReasoner(aggregation="max", smoothing=0).fit(task, knowledge=rules)
-    assert (same.score(np.array(query)) > 0).any()
+    assert (same.scores(np.array(query)) > 0).any()
     without = [rule for rule in rules if rule.head.relation != "uncle"]
     less = RuleReasoner(aggregation="max", smoothing=0).fit(task, knowledge=without)
-    assert not (less.score(np.array(query)) > 0).any()
+    assert not (less.scores(np.array(query)) > 0).any()
     one = parse_rule("uncle(X,Y) <- brother(X,A), mother(A,Y)")
     more = RuleReasoner(aggregation="max", smoothing=0).fit(task, knowledge=[*without, one])
-    uncles = np.flatnonzero(more.score(np.array(query))[0])
+    uncles = np.flatnonzero(more.scores(np.array(query))[0])
     named = {task.data.entities.name(int(i)) for i in uncles}
     assert named == {
         "Edward_VII_of_the_United_Kingdom",
@@ -100,7 +100,7 @@ def test_save_and_load(reasoner, tmp_path):
     assert loaded.rules_ == reasoner.rules_
     assert parse_rules((tmp_path / "run/rules.txt").read_text()) == reasoner.rules_
     queries = np.array([[0, 6], [5, 17], [100, 8]])
-    np.testing.assert_array_equal(loaded.score(queries), reasoner.score(queries))
+    np.testing.assert_array_equal(loaded.scores(queries), reasoner.scores(queries))
 
 
 def test_explain(reasoner):

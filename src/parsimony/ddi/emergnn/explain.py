@@ -22,7 +22,7 @@ from parsimony.ddi.explained_pair import ExplainedPair
 from parsimony.ddi.similarity_edges import LIMITS
 from parsimony.ddi.task import DDITask
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
-from parsimony.explain.explanation import Direction, Known, Likeness
+from parsimony.explain.parts import Analogue, Direction, Known
 from parsimony.run.seeds import rng
 
 PATH_ORDER = (
@@ -107,7 +107,7 @@ def explain_flow(
         known=known_split(task.data, u, t, v),
         path_order=LABEL_PATH_ORDER if task.labelling.multi else PATH_ORDER,
         parts={"paths": flow.logit, **opened.parts},
-        likenesses=() if fingerprints is None else _analogues(task, fingerprints, u, t, v),
+        analogues=() if fingerprints is None else _analogues(task, fingerprints, u, t, v),
         parts_note="The logit of this type above the average type.",
     )
 
@@ -284,10 +284,10 @@ def known_split(data: DDIData, u: int, t: int, v: int) -> Known:
 
 def _analogues(
     task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int, most: int = 3
-) -> tuple[Likeness, ...]:
+) -> tuple[Analogue, ...]:
     """Known interactions of the type whose drugs are most like the pair's."""
     facts = task.labelling.counted_facts(task.visible("test"))
     found = nearest_analogues(fingerprints, facts, u, t, v, most)
     return tuple(
-        Likeness(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found
+        Analogue(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found
     )

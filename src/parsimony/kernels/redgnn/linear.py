@@ -16,10 +16,10 @@ ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
 
 
 @kernel
-def linear(x, weight, kind, out):  # type: ignore[no-untyped-def]
+def linear(x, weight, activation, out):  # type: ignore[no-untyped-def]
     """Activated products of rows.
 
-    IN  x (n, k) weight (k, m): W transposed; kind: one of ``ACTIVATIONS``
+    IN  x (n, k) weight (k, m): W transposed; activation: one of ``ACTIVATIONS``
     OUT out (n, m)
     """
     zero = weight.dtype.type(0)
@@ -27,29 +27,29 @@ def linear(x, weight, kind, out):  # type: ignore[no-untyped-def]
     for i in range(flat.size):
         flat[i] = zero
     product(x, weight, out)
-    if kind == 1:
+    if activation == 1:
         for i in range(flat.size):
             flat[i] = max(flat[i], flat[i] * 0)  # NaN stays NaN
-    elif kind == 2:
+    elif activation == 2:
         for i in range(flat.size):
             flat[i] = tanh(flat[i])
 
 
 @kernel
-def linear_backward(x, weight, kind, out, d_out, d_x, d_weight):  # type: ignore[no-untyped-def]
+def linear_backward(x, weight, activation, out, d_out, d_x, d_weight):  # type: ignore[no-untyped-def]
     """Gradients of rows and weights.
 
-    IN    x (n, k) weight (m, k): W; kind, out as in the forward pass
+    IN    x (n, k) weight (m, k): W; activation, out as in the forward pass
     INOUT d_out (n, m): the gradient of the activated values, becomes that of the products
     OUT   d_x (n, k); d_weight (m, k) is added to
     """
     zero = weight.dtype.type(0)
     value = out.reshape(out.size)
     gradient = d_out.reshape(d_out.size)
-    if kind == 1:
+    if activation == 1:
         for i in range(value.size):
             gradient[i] = zero if value[i] <= zero else gradient[i]
-    elif kind == 2:
+    elif activation == 2:
         for i in range(value.size):
             gradient[i] *= 1 - value[i] * value[i]
     flat = d_x.reshape(d_x.size)

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from parsimony.base import Fitting, Parameters
 from parsimony.errors import CorruptRun, InvalidParameter, UsageError
-from parsimony.explain import Explanation, Likeness
+from parsimony.explain import Analogue, Explanation
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.explain import filtered_rank, nearest_facts
@@ -130,7 +130,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
     def _fit(self, fitting: Fitting) -> None:
         task, p = self.task_, self.resolved_
         valid = task.queries("valid") if len(task.data.valid) else None
-        with self._threads() as pool:
+        with self.threads() as pool:
             objective = self.objective(pool, fitting.device)
 
             def measure() -> dict[str, float]:
@@ -179,7 +179,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
     # ---- scoring -----------------------------------------------------------------------------
 
     @contextmanager
-    def _threads(self) -> Iterator[ThreadPool]:
+    def threads(self) -> Iterator[ThreadPool]:
         """The threads of the kernels; torch uses as many meanwhile."""
         with torch_threads(self.resolved_.threads):
             pool = ThreadPool(self.resolved_.threads)
@@ -201,12 +201,12 @@ class EmbeddingEstimator(LinkEstimator[P]):
         )  # fmt: skip
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
-        with self._threads() as pool:
+        with self.threads() as pool:
             return self.ranker().rank(queries, progress, pool)
 
     def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
         out = np.empty((len(head), self.task_.data.n_entities), np.float32)
-        with self._threads():
+        with self.threads():
             for part, scores in self.ranker().scores(head, relation):
                 out[part] = scores.numpy().T
         return out
@@ -280,8 +280,8 @@ class EmbeddingEstimator(LinkEstimator[P]):
             known=task.split_of(h, r, t) or "no",
             parts=self.parts(h, r, t),
             parts_note=self.PARTS_NOTE,
-            likenesses=tuple(
-                Likeness(f"{label(a)} —{relation}→ {label(b)}", similarity)
+            analogues=tuple(
+                Analogue(f"{label(a)} —{relation}→ {label(b)}", similarity)
                 for similarity, a, b in nearest_facts(data.train, self.entity_, h, r, t)[:n_facts]
             ),
         )

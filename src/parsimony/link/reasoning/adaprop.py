@@ -12,27 +12,37 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from parsimony import base
+from parsimony.base import constructor
 from parsimony.graph import KnowledgeGraph
+from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.presets import adaprop_preset
 from parsimony.link.reasoning.reasoner import Reasoner
-from parsimony.link.reasoning.redgnn import ReasonerParameters
+
+__all__ = ["AdaProp"]
 
 
 class AdaPropParameters(ReasonerParameters):
     """RED-GNN's parameters and the sampler's."""
 
-    top_k: int = Field(200, ge=1, description="newly reached nodes kept a query and step (K), ≥ 1")
+    top_k: int = Field(
+        200, ge=1, description="newly reached nodes kept per query and step (K), ≥ 1"
+    )
     fact_ratio: float = Field(
-        0.9, gt=0, lt=1, description="share of train walked in an epoch, the rest asked; (0, 1)"
+        0.9,
+        gt=0,
+        lt=1,
+        description="fraction of training facts used as graph edges each epoch; the rest are "
+        "training queries; (0, 1)",
     )
 
 
-class AdaProp(Reasoner):
-    """AdaProp: adaptive propagation, keeping the K most promising new entities a step."""
+class AdaProp(Reasoner[AdaPropParameters]):
+    """AdaProp: adaptive propagation, keeping the K most promising new entities per step."""
 
     method: ClassVar[str] = "adaprop"
-    Parameters: ClassVar[type[base.Parameters]] = AdaPropParameters
+    paper: ClassVar[str] = "Zhang et al., KDD 2023"
+    Parameters = AdaPropParameters
+    __init__ = constructor(AdaPropParameters)
 
     @classmethod
     def preset(cls, name: str) -> dict[str, Any]:
@@ -40,4 +50,4 @@ class AdaProp(Reasoner):
         return adaprop_preset(name)
 
     def _top_k(self, graph: KnowledgeGraph) -> int | None:
-        return int(self.resolved_.top_k)
+        return self.resolved_.top_k

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter, suggest
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
-from parsimony.explain.explanation import Direction
+from parsimony.explain.parts import Direction
 from parsimony.graph import KnowledgeGraph
+from parsimony.graph.vocabulary import Vocabulary
 from parsimony.knowledge import Rule, count_rules
+from parsimony.link.data import LinkData
+from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.backward_cone import (
     Cone,
     Walk,
@@ -23,6 +27,9 @@ from parsimony.link.reasoning.backward_cone import (
     contributions,
     deletion_drop,
 )
+from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.weights import Weights
+from parsimony.link.task import LinkTask
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 
@@ -34,7 +41,33 @@ PATH_ORDER = {
 CANDIDATES = 40  # walks of largest attention among which the evidence is chosen
 
 
-def rule_of(walk: Walk, relation: int, names: Any, n_relations: int) -> Rule | None:
+class Trained(Protocol):
+    """What is explained: a trained reasoner (:mod:`parsimony.link.reasoning.reasoner`)."""
+
+    method: ClassVar[str]
+    architecture_: Architecture
+    weights_: Weights
+
+    @property
+    def task_(self) -> LinkTask:
+        """What it was trained on."""
+
+    @property
+    def resolved_(self) -> ReasonerParameters:
+        """Its parameters."""
+
+    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Probabilities of all entities from one query's scores."""
+
+    def _score(
+        self,
+        head: npt.NDArray[np.int32],
+        relation: npt.NDArray[np.int32],
+        active: npt.NDArray[np.uint8] | None = None,
+    ) -> npt.NDArray[np.float32]: ...
+
+
+def rule_of(walk: Walk, relation: int, names: Vocabulary, n_relations: int) -> Rule | None:
     """The path rule that a walk is an instance of; None where it is too long or trivial.
 
     ``relation`` r + R asks for heads: the walk then runs from Y to X and is turned round.
@@ -65,7 +98,7 @@ def check_choices(n_paths: int, draws: int, choose: str) -> None:
 
 
 def explain_answer(
-    reasoner: Any,
+    reasoner: Trained,
     head: str,
     relation: str,
     tail: str,
@@ -152,20 +185,20 @@ def explain_answer(
     )
 
 
-def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> Any:
+def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> npt.NDArray[np.uint8]:
     """All facts but the asked one: a fact is no reason for itself."""
     active = np.ones(max(len(graph), 1), np.uint8)
     active[: len(graph)][np.all(graph.triples == np.array([u, r, v], np.int32), axis=1)] = 0
     return active
 
 
-def _step(step: tuple[int, int, int], data: Any, n_relations: int) -> Step:
+def _step(step: tuple[int, int, int], data: LinkData, n_relations: int) -> Step:
     h, r, t = as_fact(step, n_relations)
     direction: Direction = "inverse" if step[1] >= n_relations else "forward"
     return Step(data.entities.name(h), data.relations.name(r), data.entities.name(t), direction)
 
 
-def _evidence(cone: Cone, data: Any, n_relations: int) -> list[EvidenceEdge]:
+def _evidence(cone: Cone, data: LinkData, n_relations: int) -> list[EvidenceEdge]:
     """The cone's edges by names; identity edges are left out."""
     edges = []
     for number, layer in enumerate(cone.layers, 1):
@@ -182,7 +215,7 @@ def _evidence(cone: Cone, data: Any, n_relations: int) -> list[EvidenceEdge]:
 
 
 def read_rules_out(
-    reasoner: Any,
+    reasoner: Trained,
     *,
     top: int = 100,
     samples: int | None = None,
@@ -192,7 +225,7 @@ def read_rules_out(
 ) -> list[Rule]:
     """Path rules that the model's best walks follow, counted on the training graph.
 
-    Of every relation ``samples`` training facts are asked, each with itself taken out of the
+    ``samples`` training facts per relation are queried, each with itself taken out of the
     graph; the walks of largest attention to the true answer become rules. Support and confidence
     are counted on the graph, not taken from the model.
 
@@ -201,9 +234,9 @@ def read_rules_out(
     top
         Most rules.
     samples
-        Facts asked a relation; by default so many that all relations together ask about 240.
+        Queries per relation; by default so many that all relations together have about 240.
     n_paths
-        Walks taken an answer.
+        Walks taken per answer.
     min_support
         Rules with less support are left out.
     quiet
@@ -214,7 +247,7 @@ def read_rules_out(
     weights = as_tensors(reasoner.weights_)
     if samples is None:
         samples = max(1, min(20, 240 // n_relations))
-    generator = rng(int(reasoner.resolved_.seed), "rules")
+    generator = rng(reasoner.resolved_.seed, "rules")
     names = task.data.relations
     seen: Counter[Rule] = Counter()
     of_relation = [np.flatnonzero(graph.triples[:, 1] == r) for r in range(n_relations)]

@@ -55,10 +55,10 @@ _ADA_EPOCHS = {"transductive": 300, "inductive": 30}
 _OURS_RED: dict[str, dict[str, Any]] = {
     "family": {"mask_answers": True, "decay": 0.92, "epochs": 25},
     "umls": {
-        "mask_answers": True, "relative": True, "lr": 0.004, "decay": 0.96, "average": 0.99,
+        "mask_answers": True, "relative": True, "lr": 0.004, "decay": 0.96, "ema_decay": 0.99,
         "epochs": 75, "patience": 25,
     },
-    "fb237_v1": {"mask_answers": True, "decay": 0.93, "average": 0.99, "epochs": 40},
+    "fb237_v1": {"mask_answers": True, "decay": 0.93, "ema_decay": 0.99, "epochs": 40},
     "fb237_v2": {"mask_answers": True, "decay": 0.88, "epochs": 25},
     "fb237_v4": {
         "mask_answers": True, "n_layers": 3, "dropout": 0.25, "activation": "relu", "lr": 0.005,
@@ -69,14 +69,14 @@ _OURS_RED: dict[str, dict[str, Any]] = {
         "epochs": 40,
     },
     "nell_v4": {
-        "mask_answers": True, "relative": True, "lr": 0.004, "decay": 0.94, "average": 0.99,
+        "mask_answers": True, "relative": True, "lr": 0.004, "decay": 0.94, "ema_decay": 0.99,
         "epochs": 25,
     },
 }  # fmt: skip
 _OURS_ADA: dict[str, dict[str, Any]] = {
     "umls": {
         "mask_answers": True, "relative": True, "lr": 0.003, "decay": 0.95, "batch": 20,
-        "fact_ratio": 0.8, "average": 0.99, "epochs": 60, "patience": 25,
+        "fact_ratio": 0.8, "ema_decay": 0.99, "epochs": 60, "patience": 25,
     },
     "fb237_v2": {"mask_answers": True, "decay": 0.93},
     "family": {"mask_answers": True, "n_layers": 5, "decay": 0.94, "epochs": 40},

@@ -1,29 +1,34 @@
-"""What RED-GNN and AdaProp share as estimators: fit, score, evaluate, predict, save, load."""
+"""Base class of RED-GNN and AdaProp: one flat vector of weights over relational digraphs."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.errors import CorruptRun
+from parsimony.base import Fitting
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.redgnn.frontier import Scratch, expand, start
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
-from parsimony.link.reasoning.epoch import Schedule, State, train
-from parsimony.link.reasoning.sharding import Engine, one_torch_thread
+from parsimony.link.reasoning.epoch import ReasonerLearner
+from parsimony.link.reasoning.explain import explain_answer, read_rules_out
+from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
-from parsimony.link.task import LinkTask
-from parsimony.run.cost import Cost
+from parsimony.link.task import QuerySet
+from parsimony.metrics import Ranks
 from parsimony.run.folder import RunFolder
+from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
+from parsimony.training.trainer import Schedule
 
 IntArray = npt.NDArray[np.int32]
+ReasonerT = TypeVar("ReasonerT", bound=ReasonerParameters)
 
 
 def choose_layers(graph: KnowledgeGraph, seed: int, *, most_edges: int = 5000) -> int:
@@ -47,141 +52,67 @@ def choose_layers(graph: KnowledgeGraph, seed: int, *, most_edges: int = 5000) -
     return 5
 
 
-class Reasoner(LinkEstimator):
-    """A reasoner over relational digraphs with one flat vector of weights."""
+class Reasoner(LinkEstimator[ReasonerT]):
+    """A reasoner over relational digraphs with one flat vector of weights.
 
-    resolved_: Any
+    Attributes
+    ----------
+    weights_
+        Of the best epoch on validation.
+    architecture_
+        Dimensions and options of the model.
+    """
+
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+
     weights_: Weights
-
-    @classmethod
-    @abstractmethod
-    def preset(cls, name: str) -> dict[str, Any]:
-        """Published parameters of a registered dataset, ours where they differ, or nothing."""
+    architecture_: Architecture
 
     @abstractmethod
-    def _top_k(self, graph: KnowledgeGraph) -> int | None: ...
+    def _top_k(self, graph: KnowledgeGraph) -> int | None:
+        """How many newly reached nodes each step keeps; None: all."""
 
-    def resolve_parameters(self, task: LinkTask, **options: Any) -> Any:
-        """Given parameters over the preset over the defaults; L chosen by the graph if open."""
-        given = self.parameters.model_dump(include=self.parameters.model_fields_set)
-        values = (self.preset(task.data.name) if task.data.registered else {}) | given
-        values |= {name: value for name, value in options.items() if value is not None}
-        resolved = self._validate(values)
-        if resolved.n_layers is None:
-            layers = choose_layers(task.train_graph, resolved.seed)
-            resolved = resolved.model_copy(update={"n_layers": layers})
-        return resolved
-
-    def _setup(self, task: LinkTask, resolved: Any, device: str) -> None:
-        self.task_, self.resolved_, self.device_ = task, resolved, device
+    def _setup(self) -> None:
+        task, p = self.task_, self.resolved_
+        layers = p.n_layers or choose_layers(task.train_graph, p.seed)
+        self.resolved_ = p.model_copy(update={"n_layers": layers})
         self.architecture_ = Architecture(
-            task.n_relations, resolved.dim, resolved.attention_dim, resolved.n_layers,
-            resolved.activation, resolved.dropout, self._top_k(task.train_graph), resolved.relative,
+            task.n_relations, p.dim, p.attention_dim, layers, p.activation, p.dropout,
+            self._top_k(task.train_graph), p.relative,
         )  # fmt: skip
         self.shapes_ = layout(
-            task.n_relations, resolved.dim, resolved.attention_dim, resolved.n_layers,
-            sampler=self.architecture_.top_k is not None, relative=resolved.relative,
+            task.n_relations, p.dim, p.attention_dim, layers,
+            sampler=self.architecture_.top_k is not None, relative=p.relative,
         )  # fmt: skip
         self.parameters_count_ = sum(int(np.prod(s)) for s in self.shapes_.values())
-        self._engines: dict[str, Engine] = {}
+        self.device_ = "cpu"
+        self._propagations: dict[str, ShardedPropagation] = {}
 
-    def prepare(self, task: LinkTask, *, epochs: int | None = None) -> dict[str, Any]:
-        """Resolve the parameters for a task; returns what config.toml will hold."""
-        self._setup(task, self.resolve_parameters(task, epochs=epochs), "cpu")
-        return self.config()
-
-    def fit(
-        self,
-        task: LinkTask,
-        *,
-        run: RunFolder | None = None,
-        epochs: int | None = None,
-        time_budget: float | None = None,
-        device: str = "cpu",
-        quiet: bool = True,
-        **_: Any,
-    ) -> Reasoner:
-        """Train on a task; with a run folder, checkpointed every epoch and resumed from there.
-
-        Parameters
-        ----------
-        task
-            Link prediction on one graph or an inductive pair.
-        run
-            Where to keep checkpoints and the result.
-        epochs
-            Overrides the parameter of that name.
-        time_budget
-            Wall seconds, over all resumed parts; an epoch that would not fit is not begun. With a
-            larger budget, or more epochs, a run folder's training goes on.
-        device
-            "cpu", or a torch device for the plain form.
-
-        Raises
-        ------
-        TrainingDiverged
-            The loss is not finite.
-        """
-        resolved = self.resolve_parameters(task, epochs=epochs)
-        self._setup(task, resolved, device)
-        weights = Weights(self.shapes_).initialise(rng(resolved.seed, "weights"))
-        zeros = np.zeros_like(weights.flat)
-        state = State(weights, weights.flat.copy(), weights.flat.copy(), zeros, zeros.copy())
-        previous = None
-        if run is not None:
-            checkpoint = run.load_checkpoint()
-            if checkpoint is not None:
-                plain, tensors = checkpoint
-                previous = plain.pop("ledger")
-                state = State(
-                    Weights(self.shapes_, tensors["weights"].copy()),
-                    tensors["average"].copy(), tensors["best"].copy(),
-                    tensors["first_moment"].copy(), tensors["second_moment"].copy(), **plain,
-                )  # fmt: skip
-        self.cost_ = Cost(
-            parameters=self.parameters_count_, labels=task.n_labels, previous=previous
-        )
-        schedule = Schedule(
-            epochs=resolved.epochs, batch=resolved.batch, eval_batch=resolved.eval_batch,
-            lr=resolved.lr, decay=resolved.decay, weight_decay=resolved.weight_decay,
-            fact_ratio=resolved.fact_ratio, patience=resolved.patience,
-            remove_one_hop=resolved.remove_one_hop, mask_answers=resolved.mask_answers,
-            average=resolved.average, unreached=self._unreached, seed=resolved.seed,
-        )  # fmt: skip
+    def _fit(self, fitting: Fitting) -> None:
+        p, self.device_ = self.resolved_, fitting.device
+        self.weights_ = Weights(self.shapes_).initialise(rng(p.seed, "weights"))
+        schedule = Schedule(p.epochs, p.patience, ema_decay=p.ema_decay, seed=p.seed)
         with one_torch_thread():
-            engine = Engine(task.train_graph, self.architecture_, resolved.threads, device)
-            try:
-                self.ended_ = train(
-                    task, engine, state, schedule, self.cost_,
-                    run=run, time_budget=time_budget, quiet=quiet,
-                )  # fmt: skip
-            finally:
-                engine.close()
-        self.weights_ = Weights(self.shapes_, state.best.copy())
-        self.history_, self.best_epoch_ = state.history, state.best_epoch
-        self.seconds_ = state.seconds
-        return self
-
-    def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Softmax of the scores over all entities, uncalibrated."""
-        weight: npt.NDArray[np.float64] = np.exp(row - row.max(), dtype=np.float64)
-        weight /= weight.sum()
-        return weight
+            learner = ReasonerLearner(
+                self.task_, self.propagation(self.task_.train_graph), self.weights_, p,
+                unreached=self._unreached, quiet=fitting.quiet,
+            )  # fmt: skip
+            self._train(learner, schedule, fitting)
 
     # ---- scoring -----------------------------------------------------------------------------
 
-    def engine(self, graph: KnowledgeGraph) -> Engine:
+    def propagation(self, graph: KnowledgeGraph) -> ShardedPropagation:
         """Forward passes on a graph (made once)."""
         key = graph.content_hash
-        if key not in self._engines:
-            self._engines[key] = Engine(
+        if key not in self._propagations:
+            self._propagations[key] = ShardedPropagation(
                 graph, self.architecture_, self.resolved_.threads, self.device_
             )
-        return self._engines[key]
+        return self._propagations[key]
 
-    def _rank(self, queries: Any, progress: Any) -> Any:
+    def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
         with one_torch_thread():
-            return self.engine(queries.graph).rank(
+            return self.propagation(queries.graph).rank(
                 self.weights_, queries, self.resolved_.eval_batch,
                 unreached=self._unreached, progress=progress,
             )  # fmt: skip
@@ -195,7 +126,7 @@ class Reasoner(LinkEstimator):
         graph = self.task_.test_graph
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
-            for which, frontier, scores, _ in self.engine(graph).frontiers(
+            for which, frontier, scores, _ in self.propagation(graph).frontiers(
                 self.weights_, head, relation, self.resolved_.eval_batch, active
             ):
                 for b in range(which.stop - which.start):
@@ -208,15 +139,11 @@ class Reasoner(LinkEstimator):
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         return {name: np.ascontiguousarray(self.weights_[name]) for name in self.weights_}
 
-    def _restore(self, task: LinkTask, config: dict[str, Any], tensors: dict[str, Any]) -> None:
-        self._setup(task, self._validate(config["parameters"]), "cpu")
+    def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         self.weights_ = Weights(self.shapes_)
-        for name, view in ((n, self.weights_[n]) for n in self.weights_):
-            if name not in tensors or tensors[name].shape != view.shape:
-                raise CorruptRun(
-                    f"model.safetensors does not hold {name} {view.shape}",
-                    remedy="train again, or restore the run folder",
-                )
+        for name, view in self.weights_.items():
+            if tensors[name].shape != view.shape:
+                raise ValueError(f"{name} of shape {tensors[name].shape}, not {view.shape}")
             view[...] = tensors[name]
 
     # ---- reasons -----------------------------------------------------------------------------
@@ -233,8 +160,6 @@ class Reasoner(LinkEstimator):
         seed: int = 0,
     ) -> Explanation:
         """Why an answer gets its score; see :mod:`parsimony.link.reasoning.explain`."""
-        from parsimony.link.reasoning.explain import explain_answer
-
         self._require_fitted()
         with one_torch_thread():  # one query's products are too small to be shared out
             return explain_answer(
@@ -257,11 +182,9 @@ class Reasoner(LinkEstimator):
         top
             Most rules.
         samples, n_paths
-            Training facts asked a relation, by default so many that all relations together ask
-            about 240, and walks taken an answer: more find more rules.
+            Training facts queried per relation, by default so many that all relations together
+            have about 240, and walks taken per answer: more find more rules.
         """
-        from parsimony.link.reasoning.explain import read_rules_out
-
         self._require_fitted()
         with one_torch_thread():
             return read_rules_out(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)

@@ -1,6 +1,6 @@
 """Forward passes and gradients of batches on threads.
 
-A batch is cut into one shard a thread; every shard expands, propagates and differentiates on its
+A batch is cut into one shard per thread; every shard expands, propagates and differentiates on its
 own buffers, and the gradients are added.
 """
 
@@ -51,7 +51,7 @@ def share_out(cost: npt.NDArray[np.float64], n: int) -> list[IntArray]:
     return [np.flatnonzero(share == k).astype(np.int32) for k in range(n)]
 
 
-class Engine:
+class ShardedPropagation:
     """Forward passes and gradients of batches on a pool of threads.
 
     Parameters
@@ -61,7 +61,7 @@ class Engine:
     architecture
         Dimensions and options of the model.
     threads
-        Number of shards a batch.
+        Number of shards per batch.
     device
         "cpu" runs the fused kernels; anything else the plain torch form on that device.
     """

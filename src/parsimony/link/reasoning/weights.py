@@ -16,7 +16,12 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 def layout(
-    n_relations: int, dim: int, attention_dim: int, n_layers: int, *, sampler: bool,
+    n_relations: int,
+    dim: int,
+    attention_dim: int,
+    n_layers: int,
+    *,
+    sampler: bool,
     relative: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """Name → shape of every parameter (docs/methods/redgnn.md, eq. 7).

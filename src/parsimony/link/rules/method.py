@@ -1,7 +1,7 @@
 """Method "rules": mine path rules from the training facts, answer by them, say which ones.
 
-Learning is counting; what validation selects is how confidences are smoothed and combined and how
-many rules of a relation speak. The model is its rules: ``knowledge()`` prints them, ``fit(task,
+Learning is counting; validation selects how confidences are smoothed and combined and how many
+rules of a relation are used. The model is its rules: ``knowledge()`` returns them, ``fit(task,
 knowledge=rules)`` takes edited ones back.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,7 +17,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from parsimony import base
-from parsimony.errors import CorruptRun, EmptySplit
+from parsimony.base import Fitting, constructor
+from parsimony.errors import EmptySplit
+from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.knowledge.rule_mining import mine_rules
@@ -25,10 +27,9 @@ from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
-from parsimony.link.task import LinkTask, QuerySet
+from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.atomic import write_atomic
-from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -39,7 +40,8 @@ IntArray = npt.NDArray[np.int32]
 
 SMOOTHINGS = (1.0, 5.0, 20.0)
 AGGREGATIONS = ("max", "noisy-or")
-SHARES = (100, None)  # most rules a relation; None: all that were mined
+EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
+MAX_RULES = (100, None)  # per relation; None: all that were mined
 
 
 class RuleReasonerParameters(base.Parameters):
@@ -48,17 +50,17 @@ class RuleReasonerParameters(base.Parameters):
     max_length: int | None = Field(
         None, ge=1, le=3, description="most body atoms, 1 … 3; chosen by the graph where left out"
     )
-    min_support: int = Field(3, ge=1, description="least facts that a rule must explain, ≥ 1")
+    min_support: int = Field(3, ge=1, description="facts that a rule must explain at least, ≥ 1")
     min_confidence: float = Field(0.02, ge=0, le=1, description="least confidence, in [0, 1]")
-    per_relation: int = Field(2000, ge=1, description="most rules kept for a relation, ≥ 1")
+    per_relation: int = Field(2000, ge=1, description="most rules kept per relation, ≥ 1")
     aggregation: Literal["max", "noisy-or"] | None = Field(
         None, description="max or noisy-or; selected on validation where left out"
     )
     smoothing: float | None = Field(
-        None, ge=0, description="wrong pairs added to a rule; selected on validation if left out"
+        None, ge=0, description="wrong pairs added to each rule; selected on validation if left out"
     )
-    speaking: int | None = Field(
-        None, ge=1, description="most rules used for a relation; selected where left out"
+    max_rules: int | None = Field(
+        None, ge=1, description="most rules used per relation; selected where left out"
     )
     unreached: Literal["zero", "below"] = Field(
         "zero", description="score of entities that no rule reaches; both rank them last"
@@ -67,98 +69,87 @@ class RuleReasonerParameters(base.Parameters):
     seed: int = Field(0, ge=0, description="seed of the bootstrap, ≥ 0")
 
 
-class RuleReasoner(LinkEstimator):
-    """Path rules with exact evidence, combined by noisy-or or maximum."""
+class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
+    """Path rules with exact evidence, combined by noisy-or or maximum.
+
+    Attributes
+    ----------
+    rules_
+        Those used, most confident first.
+    """
 
     method: ClassVar[str] = "rules"
-    Parameters: ClassVar[type[base.Parameters]] = RuleReasonerParameters
+    paper: ClassVar[str] = "after AMIE, WWW 2013, and AnyBURL, IJCAI 2019"
+    takes_knowledge: ClassVar[bool] = True
+    Parameters = RuleReasonerParameters
+    __init__ = constructor(RuleReasonerParameters)
 
-    resolved_: Any
     rules_: list[Rule]
 
-    def prepare(self, task: LinkTask, *, epochs: int | None = None) -> dict[str, Any]:
-        """Return what config.toml will hold; what validation selects stands with the model."""
-        self.task_, self.resolved_ = task, self.parameters
-        return self.config()
+    def _setup(self) -> None:
+        self._scorers: dict[str, RuleScorer] = {}
 
-    def fit(
-        self,
-        task: LinkTask,
-        *,
-        run: RunFolder | None = None,
-        knowledge: Iterable[Rule] | None = None,
-        quiet: bool = True,
-        **_: Any,
-    ) -> RuleReasoner:
-        """Mine on the training facts, or take rules as given, and select on validation.
+    def _fit(self, fitting: Fitting) -> None:
+        """Mine on the training facts, or take the rules given, and select on validation.
 
-        Parameters
-        ----------
-        task
-            Link prediction on one graph or an inductive pair.
-        run
-            A run folder to log to.
-        knowledge
-            Rules to use instead of mined ones, for instance edited ones.
-
-        Raises
-        ------
-        UnknownRelation, InvalidParameter
-            Given rules that do not fit the graph.
+        Once the budget is gone no further relation is mined and no further choice is measured.
         """
-        begin = time.perf_counter()
-        given = self.parameters
-        ledger = Cost(parameters=0, labels=task.n_labels)
-        if knowledge is None:
+        begin, budget, given = time.perf_counter(), fitting.time_budget, self.resolved_
+
+        def late() -> bool:
+            return budget is not None and time.perf_counter() - begin > budget
+
+        graph = self.task_.train_graph
+        if fitting.knowledge is not None:
+            rules = RuleScorer(fitting.knowledge, graph).rules
+        else:
             rules = mine_rules(
-                task.train_graph,
+                graph,
                 max_length=given.max_length,
                 min_support=given.min_support,
                 min_confidence=given.min_confidence,
                 per_relation=given.per_relation,
+                stop=late,
             )
-        else:
-            rules = RuleScorer(knowledge, task.train_graph).rules
-        self.task_, self.history_ = task, []
-        best: tuple[float, int] | None = None
+        every_rule = given.max_rules is not None or fitting.knowledge is not None
         choices = list(
             itertools.product(
                 AGGREGATIONS if given.aggregation is None else (given.aggregation,),
                 SMOOTHINGS if given.smoothing is None else (given.smoothing,),
-                SHARES if given.speaking is None and knowledge is None else (given.speaking,),
+                (given.max_rules,) if every_rule else MAX_RULES,
             )
         )
         try:
-            valid = task.queries("valid") if len(choices) > 1 else None
+            valid = self.task_.queries("valid") if len(choices) > 1 else None
         except EmptySplit:  # nothing to select on: the first choice
             valid = None
-        resolved, kept = [], []
-        for i, (aggregation, smoothing, speaking) in enumerate(choices if valid else choices[:1]):
-            values = {"aggregation": aggregation, "smoothing": smoothing, "speaking": speaking}
-            resolved.append(given.model_copy(update=values))
-            kept.append(_most_sure(rules, speaking, smoothing))
-            self.resolved_, self.rules_ = resolved[i], kept[i]
-            self._scorers: dict[str, RuleScorer] = {}
+        best = -1.0
+        for i, (aggregation, smoothing, max_rules) in enumerate(choices):
+            values = {"aggregation": aggregation, "smoothing": smoothing, "max_rules": max_rules}
+            chosen = given.model_copy(update=values), _most_sure(rules, max_rules, smoothing)
             if valid is None:
-                best = (0.0, 0)
+                self.resolved_, self.rules_ = chosen
                 break
-            with Progress(len(valid), "selecting", quiet=quiet) as progress:
-                mrr = self._rank(valid, progress).summary(0)["metrics"]["mrr"]
-            entry = {"epoch": i, "valid_mrr": mrr, "rules": len(kept[i]), **values}
+            mrr = self._mrr(valid, *chosen, quiet=fitting.quiet)
+            entry = {"epoch": i, "valid_mrr": mrr, "rules": len(chosen[1]), **values}
             self.history_.append(entry)
-            if run is not None:
-                run.log(**{name: value for name, value in entry.items() if value is not None})
-            if best is None or mrr > best[0]:
-                best = (mrr, i)
-        assert best is not None
-        self.best_epoch_ = best[1]
-        self.resolved_, self.rules_ = resolved[best[1]], kept[best[1]]
-        self._scorers = {}
-        self.parameters_count_ = ledger.parameters = len(self.rules_)
-        ledger.add()
-        self.cost_ = ledger
-        self.seconds_ = time.perf_counter() - begin
-        return self
+            if fitting.run is not None:
+                fitting.run.log(**{k: value for k, value in entry.items() if value is not None})
+            if mrr > best:
+                best, self.best_epoch_ = mrr, i
+                self.resolved_, self.rules_ = chosen
+            if late() and i + 1 < len(choices):
+                break
+        if late():
+            self.ended_ = "time budget"
+        self.parameters_count_ = len(self.rules_)
+
+    def _mrr(
+        self, queries: QuerySet, resolved: RuleReasonerParameters, rules: list[Rule], *, quiet: bool
+    ) -> float:
+        scorer = self._scorer(queries.graph, resolved, rules)
+        with Progress(len(queries), "selecting", quiet=quiet) as progress:
+            return self._ranks_of(scorer, queries, progress).metrics()["mrr"]
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Rule]:
         """Return the rules, most confident first, with the evidence of the training facts."""
@@ -171,13 +162,14 @@ class RuleReasoner(LinkEstimator):
         """Return the rules ready to answer on a graph (made once)."""
         key = graph.content_hash
         if key not in self._scorers:
-            self._scorers[key] = RuleScorer(
-                self.rules_,
-                graph,
-                aggregation=self.resolved_.aggregation,
-                smoothing=self.resolved_.smoothing,
-            )
+            self._scorers[key] = self._scorer(graph, self.resolved_, self.rules_)
         return self._scorers[key]
+
+    def _scorer(
+        self, graph: KnowledgeGraph, resolved: RuleReasonerParameters, rules: list[Rule]
+    ) -> RuleScorer:
+        combined = resolved.model_dump(include={"aggregation", "smoothing"}, exclude_none=True)
+        return RuleScorer(rules, graph, **combined)
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
@@ -186,11 +178,11 @@ class RuleReasoner(LinkEstimator):
         return noisy_or if self.resolved_.aggregation == "noisy-or" else score
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
-        greater, equal = self.scorer(queries.graph).rank(
-            queries, unreached=self._unreached, progress=progress
-        )
-        relation = queries.answer_relation
-        n = self.task_.n_relations
+        return self._ranks_of(self.scorer(queries.graph), queries, progress)
+
+    def _ranks_of(self, scorer: RuleScorer, queries: QuerySet, progress: Progress) -> Ranks:
+        greater, equal = scorer.rank(queries, unreached=self._unreached, progress=progress)
+        relation, n = queries.answer_relation, self.task_.n_relations
         return Ranks(greater, equal, relation % n, relation // n)
 
     def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
@@ -210,7 +202,7 @@ class RuleReasoner(LinkEstimator):
         n_paths: int = 5,
         draws: int = 20,
         seed: int = 0,
-    ) -> Any:
+    ) -> Explanation:
         """Say which rules lead from head to tail, by which facts, and what deleting them does.
 
         The fact asked for is taken out of the graph first, if it is there. Faithfulness compares
@@ -225,8 +217,6 @@ class RuleReasoner(LinkEstimator):
         ------
         UnknownEntity, UnknownRelation
         """
-        from parsimony.explain.explanation import Explanation, Faithfulness
-
         self._require_fitted()
         data = self.task_.test_data
         h, t = data.entities.index(head), data.entities.index(tail)
@@ -281,10 +271,10 @@ class RuleReasoner(LinkEstimator):
         less = scorer.on(without_facts(scorer.index, facts))
         return float(scorer.score(h, r)[0, t] - less.score(h, r)[0, t])
 
-    def _drawn(self, groundings: Sequence[Grounding]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def _drawn(
+        self, groundings: Sequence[Grounding]
+    ) -> tuple[tuple[Path, ...], tuple[EvidenceEdge, ...]]:
         """Return the walks of groundings as paths by names, and their edges by layer."""
-        from parsimony.explain.explanation import EvidenceEdge, Path, Step
-
         entities, relations = self.task_.test_data.entities, self.task_.test_data.relations
         paths: list[Path] = []
         attention: dict[tuple[int, Step], float] = {}
@@ -316,7 +306,7 @@ class RuleReasoner(LinkEstimator):
         write_atomic(run.path / "rules.txt", format_rules(self.rules_))
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Heads, padded bodies (steps, -1 behind the last) and evidence, one row a rule."""
+        """Heads, padded bodies (steps, -1 behind the last) and evidence, one row per rule."""
         graph = self.task_.train_graph
         ids = {name: i for i, name in enumerate(relation_names(graph))}
         encoded = [encode_rule(rule, ids) for rule in self.rules_]
@@ -325,32 +315,24 @@ class RuleReasoner(LinkEstimator):
         return {
             "head": np.array([head for head, _ in encoded], np.int32),
             "body": np.array(padded, np.int32).reshape(-1, longest),
-            "support": np.array([rule.support for rule in self.rules_], np.int64),
-            "body_count": np.array([rule.body_count for rule in self.rules_], np.int64),
-            "confidence": np.array([rule.confidence for rule in self.rules_], np.float64),
+            **{
+                name: np.array([getattr(rule, name) for rule in self.rules_], dtype)
+                for name, dtype in EVIDENCE.items()
+            },
             "smoothing": np.array([self.resolved_.smoothing]),
             "aggregation": np.array([AGGREGATIONS.index(self.resolved_.aggregation)], np.int32),
         }
 
-    def _restore(self, task: LinkTask, config: dict[str, Any], tensors: dict[str, Any]) -> None:
-        evidence_of = ("support", "body_count", "confidence")
-        missing = {"head", "body", "smoothing", "aggregation", *evidence_of} - set(tensors)
-        if missing:
-            raise CorruptRun(
-                f"model.safetensors does not hold {', '.join(sorted(missing))}",
-                remedy="fit again, or restore the run folder",
-            )
+    def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         selected = {
             "smoothing": float(tensors["smoothing"][0]),
             "aggregation": AGGREGATIONS[int(tensors["aggregation"][0])],
         }
-        self.task_, self._scorers = task, {}
-        self.resolved_ = self._validate(config["parameters"]).model_copy(update=selected)
-        names, n = relation_names(task.train_graph), task.n_relations
-        columns = (tensors[name].tolist() for name in evidence_of)
+        self.resolved_ = self.resolved_.model_copy(update=selected)
+        names, n = relation_names(self.task_.train_graph), self.task_.n_relations
         self.rules_ = []
         for head, body, *evidence in zip(
-            tensors["head"].tolist(), tensors["body"].tolist(), *columns, strict=True
+            *(tensors[name].tolist() for name in ("head", "body", *EVIDENCE)), strict=True
         ):
             steps = [(names[step % n], step >= n) for step in body if step >= 0]
             rule = Rule.from_path(names[head], steps)
@@ -359,7 +341,7 @@ class RuleReasoner(LinkEstimator):
 
 
 def _most_sure(rules: Sequence[Rule], most: int | None, smoothing: float) -> list[Rule]:
-    """Return the rules in their order, at most so many of each head relation."""
+    """The most confident rules of each head relation, at most so many, in their order."""
     if most is None:
         return list(rules)
     of_head: dict[str, list[tuple[float, int]]] = {}

@@ -1,21 +1,20 @@
 """Self-supervised training of the molecular encoder, without any label.
 
-Three things are asked of a molecule of which a share of the atoms is masked: the elements of the
-masked atoms (W. Hu et al., ICLR 2020), its Morgan fingerprint, and its descriptors. All three are
+A fraction of a molecule's atoms is masked; the encoder predicts the elements of the masked atoms
+(W. Hu et al., ICLR 2020), the molecule's Morgan fingerprint, and its descriptors. All three are
 computed from the molecule itself.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,21 +23,17 @@ from parsimony.chem.descriptors import molecule_features
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.chem.graphs import ELEMENTS, MASKED, molecule_graphs
 from parsimony.datasets.archive import cache_folder
-from parsimony.errors import (
-    CorruptRun,
-    InvalidParameter,
-    TrainingDiverged,
-    UnknownParameter,
-    UsageError,
-    suggest,
-)
+from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.molecules.encoder.gin import GIN, MoleculeBatch, mean_pool
 from parsimony.molecules.meta.inputs import PLAIN
 from parsimony.molecules.table import load_molecules
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
-from parsimony.run.progress import Progress
+from parsimony.run.renamed import renamed
 from parsimony.run.seeds import rng
-from parsimony.run.torch_state import moments, part, restore_moments
+from parsimony.training import trainer
+from parsimony.training.network import NetworkLearner
+from parsimony.training.trainer import Schedule, Trainer
 
 __all__ = ["EncoderParameters", "default_artefact", "load_encoder", "pretrain"]
 
@@ -52,31 +47,32 @@ class EncoderParameters(base.Parameters):
     layers: int = Field(3, ge=1, description="layers of the GIN, ≥ 1; published 5")
     width: int = Field(128, ge=1, description="width of the states, ≥ 1; published 300")
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout of states, [0, 1)")
-    most: int = Field(25_000, ge=1, description="molecules drawn of one set at most, ≥ 1")
-    masked: float = Field(0.15, ge=0, lt=1, description="share of masked atoms, [0, 1)")
-    lr: float = Field(2e-3, gt=0, description="greatest learning rate of Adam, > 0")
-    batch: int = Field(256, ge=2, description="molecules a step, ≥ 2")
+    max_molecules: int = Field(25_000, ge=1, description="most molecules of one set, ≥ 1")
+    masked: float = Field(0.15, ge=0, lt=1, description="fraction of masked atoms, [0, 1)")
+    lr: float = Field(2e-3, gt=0, description="peak learning rate of Adam, > 0")
+    batch: int = Field(256, ge=2, description="molecules per step, ≥ 2")
     epochs: int = Field(12, ge=1, description="passes over the molecules, ≥ 1")
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
 
 
 def default_artefact(layers: int = 3, width: int = 128) -> Path:
-    """Where the encoder of a size is kept when no place is named: in the user's cache."""
+    """Default folder of an encoder of this size, in the user's cache."""
     return cache_folder() / "encoders" / f"gin-{layers}x{width}"
 
 
 def unlabelled(parameters: EncoderParameters, mirror: str | None = None) -> list[str]:
-    """Return the distinct SMILES of the four sets, at most ``most`` of each."""
+    """Return the distinct SMILES of the four sets, at most ``max_molecules`` of each."""
     found: dict[str, None] = {}
     for name in SETS:
         smiles = load_molecules(name, mirror=mirror).smiles
-        drawn = rng(parameters.seed, "pretrain", name).permutation(len(smiles))[: parameters.most]
+        drawn = rng(parameters.seed, "pretrain", name).permutation(len(smiles))
+        drawn = drawn[: parameters.max_molecules]
         found |= dict.fromkeys(smiles[i] for i in np.sort(drawn))
     return list(found)
 
 
 class SelfSupervised(nn.Module):
-    """The encoder with a head for each question."""
+    """The encoder with a head for each of the three targets."""
 
     def __init__(self, parameters: EncoderParameters) -> None:
         super().__init__()
@@ -103,7 +99,7 @@ class SelfSupervised(nn.Module):
         return found
 
 
-#: so that the three losses begin at about the same size
+#: they bring the three losses to about the same initial size
 _WEIGHTS = {"bits": 5.0, "descriptors": 1.0, "masked": 0.5}
 
 
@@ -116,18 +112,19 @@ def pretrain(
     mirror: str | None = None,
     quiet: bool = True,
 ) -> dict[str, Any]:
-    """Train an encoder and write the artefact; goes on where an earlier call was interrupted.
+    """Train an encoder and write the artefact; resumes where an earlier call was interrupted.
 
     Parameters
     ----------
     out
-        Folder of the artefact; by default in the user's cache. A finished one is left as it is.
+        Folder of the artefact; by default in the user's cache. A finished one is kept.
     parameters
         Fields of :class:`EncoderParameters`.
     smiles
         Molecules to learn from; by default those of Tox21, SIDER, ToxCast and MUV.
     time_budget
-        Most wall seconds; the learning rate then falls with time instead of with steps.
+        Most wall seconds over all resumed parts; the learning rate then decays with time where
+        that is faster than with steps. Work before the first step counts, but is not cut.
 
     Returns
     -------
@@ -141,7 +138,7 @@ def pretrain(
     UnknownParameter, InvalidParameter
         No such parameter, or a value outside its limits.
     """
-    p = _validated(parameters or {})
+    p = EncoderParameters.of(parameters or {}, "pretraining")
     out = default_artefact(p.layers, p.width) if out is None else Path(out)
     if (out / "checksums.json").exists():
         run = RunFolder.open(out)
@@ -149,26 +146,9 @@ def pretrain(
         summary: dict[str, Any] = run.read_json("summary.json")
         return summary
     with RunFolder.create(out, _config(p), resume=True) as run, torch.random.fork_rng(devices=[]):
-        summary = _Training(p, smiles or unlabelled(p, mirror), run).all(time_budget, quiet)
+        summary = _train(p, smiles or unlabelled(p, mirror), run, time_budget, quiet)
         run.write_json("summary.json", summary)
     return summary
-
-
-def _validated(values: dict[str, Any]) -> EncoderParameters:
-    for name in values:
-        if name not in EncoderParameters.model_fields:
-            raise UnknownParameter(
-                f"pretraining has no parameter {name!r}",
-                remedy=suggest(name, EncoderParameters.model_fields),
-            )
-    try:
-        return EncoderParameters(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidParameter(
-            f"the {first['loc'][0]!r} parameter of pretraining is not valid: {first['msg']}. "
-            f"Got {first['input']!r}"
-        ) from None
 
 
 def load_encoder(path: Path | str) -> tuple[GIN, EncoderParameters]:
@@ -184,7 +164,7 @@ def load_encoder(path: Path | str) -> tuple[GIN, EncoderParameters]:
         raise UsageError(
             "this folder holds no encoder", remedy="parsimony pretrain molecules", where=str(path)
         )
-    p = EncoderParameters(**run.config["parameters"])
+    p = EncoderParameters(**renamed(run.config["parameters"], EncoderParameters.model_fields))
     gin = GIN(p.layers, p.width, p.dropout)
     try:
         gin.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in run.load_model().items()})
@@ -200,83 +180,89 @@ def _config(p: EncoderParameters) -> dict[str, Any]:
     return {"artefact": ARTEFACT, "parameters": p.model_dump()}
 
 
-class _Training:
-    """The state of a pre-training."""
+def _train(
+    p: EncoderParameters,
+    smiles: Sequence[str],
+    run: RunFolder,
+    time_budget: float | None,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Train all epochs, write the encoder; returns the summary."""
+    if len(smiles) < 2:
+        raise InvalidParameter(f"pretraining needs at least 2 molecules. Got {len(smiles)}")
+    begin, kept = trainer.clock(), run.load_checkpoint()
+    earlier = 0.0 if kept is None else float(kept[0]["seconds"])
+    torch.manual_seed(p.seed)
+    learner = _Pretraining(p, smiles, quiet)
+    if time_budget is not None:
+        learner.begin, learner.time_budget = begin - earlier, time_budget
+    encoder = learner.network.encoder
+    size = sum(w.numel() for w in encoder.parameters())
+    outcome = Trainer(
+        Schedule(p.epochs, seed=p.seed, stream=("pretrain", "epoch")), Cost(size, 0), run=run,
+        time_budget=time_budget, spent=trainer.clock() - begin, quiet=quiet,
+    ).train(learner)  # fmt: skip
+    run.save_model({k: v.numpy() for k, v in encoder.state_dict().items()})
+    return {
+        "artefact": str(run.path),
+        "molecules": len(smiles),
+        "parameters": size,
+        "epochs": len(outcome.history),
+        "losses": {k: v for k, v in outcome.history[-1].items() if k in _WEIGHTS},
+        "seconds": outcome.seconds,
+    }
 
-    def __init__(self, p: EncoderParameters, smiles: Sequence[str], run: RunFolder) -> None:
-        self.p, self.run, self.smiles = p, run, smiles
-        if len(smiles) < 2:
-            raise InvalidParameter(f"nothing to learn from: {len(smiles)} molecules")
-        torch.manual_seed(p.seed)
-        self.network = SelfSupervised(p)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=p.lr)
-        self.history: list[dict[str, Any]] = []
-        self.seconds = 0.0
 
-    def all(self, time_budget: float | None, quiet: bool) -> dict[str, Any]:
-        """Train all epochs."""
-        p = self.p
-        begin = time.perf_counter()
-        self.graphs = molecule_graphs(self.smiles, quiet=quiet)
-        self.bits = np.packbits(morgan_fingerprints(self.smiles), axis=1)
+class _Pretraining(NetworkLearner):
+    """The three losses over molecules, and a learning rate that rises and falls."""
+
+    network: SelfSupervised
+    #: on the trainer's clock, all resumed parts joined
+    begin: float = 0.0
+    time_budget: float = np.inf
+
+    def __init__(self, p: EncoderParameters, smiles: Sequence[str], quiet: bool) -> None:
+        network = SelfSupervised(p)
+        super().__init__(network, torch.optim.Adam(network.parameters(), lr=p.lr))
+        self.p = p
+        self.graphs = molecule_graphs(smiles, quiet=quiet)
+        self.bits = np.packbits(morgan_fingerprints(smiles), axis=1)
         self.described = torch.from_numpy(
-            _standardised(molecule_features(self.smiles).descriptors[:, :PLAIN])
+            _standardised(molecule_features(smiles).descriptors[:, :PLAIN])
         )
-        if (kept := self.run.load_checkpoint()) is not None:
-            self._resume(*kept)
-        self.seconds += time.perf_counter() - begin
-        while len(self.history) < p.epochs:
-            if time_budget is not None and self.seconds >= time_budget:
-                break
-            self._epoch(time_budget, quiet)
-        tensors = {k: v.numpy() for k, v in self.network.encoder.state_dict().items()}
-        self.run.save_model(tensors)
-        return {
-            "artefact": str(self.run.path),
-            "molecules": len(self.smiles),
-            "parameters": sum(w.numel() for w in self.network.encoder.parameters()),
-            "epochs": len(self.history),
-            "losses": {k: v for k, v in self.history[-1].items() if k in _WEIGHTS}
-            if self.history
-            else {},
-            "seconds": self.seconds,
-        }
+        self.total, self.seen = dict.fromkeys(_WEIGHTS, 0.0), 0
 
-    def _epoch(self, time_budget: float | None, quiet: bool) -> None:
-        p, epoch, n = self.p, len(self.history) + 1, len(self.smiles)
-        drawn = rng(p.seed, "pretrain", "epoch", epoch)
-        torch.manual_seed(int(drawn.integers(1 << 60)))  # of dropout
+    def losses(
+        self, number: int, drawn: np.random.Generator
+    ) -> tuple[int, Iterator[tuple[Tensor, int]]]:
+        """Draw batches of all molecules."""
+        n = len(self.graphs)
         order = drawn.permutation(n)
-        total, begin = dict.fromkeys(_WEIGHTS, 0.0), time.perf_counter()
-        self.network.train()
-        with Progress(n, f"pretraining, epoch {epoch}/{p.epochs}", quiet=quiet) as progress:
-            for at in range(0, n, p.batch):
-                rows = order[at : at + p.batch]
-                if len(rows) < 2:  # BatchNorm needs two
-                    continue
-                done = (epoch - 1 + at / n) / p.epochs
-                if time_budget is not None:
-                    done = max(done, (self.seconds + time.perf_counter() - begin) / time_budget)
-                rate = min(1.0, 0.1 + (epoch - 1 + at / n) * 2) * max(1 - done, 0.02)
-                for group in self.optimizer.param_groups:
-                    group["lr"] = p.lr * rate
+        self.total, self.seen = dict.fromkeys(_WEIGHTS, 0.0), 0
+        batches = [order[at : at + self.p.batch] for at in range(0, n, self.p.batch)]
+        if len(batches[-1]) < 2:  # BatchNorm needs two
+            batches.pop()
+
+        def each() -> Iterator[tuple[Tensor, int]]:
+            for i, rows in enumerate(batches):
+                self._schedule(number - 1 + i * self.p.batch / n)
                 losses = self._losses(rows, drawn)
-                loss = torch.stack([_WEIGHTS[k] * v for k, v in losses.items()]).sum()
-                self.optimizer.zero_grad()
-                loss.backward()
-                self.optimizer.step()
                 for name, value in losses.items():
-                    total[name] += float(value.detach()) * len(rows) / n
-                progress.advance(len(rows), loss=float(loss.detach()))
-        if not np.isfinite(sum(total.values())):
-            raise TrainingDiverged(
-                f"the loss became {total} in epoch {epoch}", remedy="lower lr (--set lr=…)"
-            )
-        self.seconds += time.perf_counter() - begin
-        record = {"epoch": epoch, **total, "seconds": time.perf_counter() - begin}
-        self.history.append(record)
-        self.run.log(**record)
-        self._checkpoint()
+                    self.total[name] += float(value.detach()) * len(rows)
+                self.seen += len(rows)
+                weighted = [_WEIGHTS[name] * value for name, value in losses.items()]
+                yield torch.stack(weighted).sum(), len(rows)
+
+        return sum(map(len, batches)), each()
+
+    def parts(self) -> dict[str, float]:
+        """The mean of each loss over the epoch."""
+        return {name: total / max(self.seen, 1) for name, total in self.total.items()}
+
+    def _schedule(self, epochs: float) -> None:
+        """Warm up over half an epoch, then decay linearly with steps, or with time if faster."""
+        done = max(epochs / self.p.epochs, (trainer.clock() - self.begin) / self.time_budget)
+        self.set_lr(self.p.lr * min(1.0, 0.1 + 2 * epochs) * max(1 - done, 0.02))
 
     def _losses(self, rows: npt.NDArray[np.int64], drawn: np.random.Generator) -> dict[str, Tensor]:
         batch = MoleculeBatch(self.graphs.take(rows))
@@ -286,16 +272,6 @@ class _Training:
         return self.network.losses(
             batch, hidden, torch.from_numpy(bits), self.described[torch.from_numpy(rows)]
         )
-
-    def _checkpoint(self) -> None:
-        tensors = {f"network.{k}": v.numpy() for k, v in self.network.state_dict().items()}
-        tensors |= moments(self.optimizer)
-        self.run.save_checkpoint({"history": self.history, "seconds": self.seconds}, tensors)
-
-    def _resume(self, state: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> None:
-        self.history, self.seconds = state["history"], state["seconds"]
-        self.network.load_state_dict(part(tensors, "network."))
-        restore_moments(self.optimizer, tensors)
 
 
 def _standardised(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parsimony import base
+from parsimony.base import constructor
 from parsimony.molecules.meta.inputs import Inputs, MoleculeInput, TransferPrior
 from parsimony.molecules.meta.meta_training import (
     Episodes,
@@ -90,15 +91,17 @@ class RidgeNetwork(MetaNetwork):
 class RidgeParameters(MetaParameters):
     """Parameters of the ridge head."""
 
-    lr: float = Field(5e-3, gt=0, description="first learning rate of AdamW, > 0; it falls to 0")
-    every: int = Field(50, ge=1, description="steps between two looks at validation, ≥ 1")
+    lr: float = Field(5e-3, gt=0, description="initial learning rate of AdamW, > 0; it decays to 0")
+    validate_every: int = Field(50, ge=1, description="steps between validations, ≥ 1")
 
 
-class Ridge(MetaTrained):
+class Ridge(MetaTrained[RidgeParameters]):
     """Ridge regression on the frozen encoder and the profile, its prior learned."""
 
     method: ClassVar[str] = "ridge"
+    paper = "L. Bertinetto et al., ICLR 2019"
     Parameters: ClassVar[type[base.Parameters]] = RidgeParameters
+    __init__ = constructor(RidgeParameters)
     weighing = "what the support adds to the score"
 
     def _build(self, columns: int) -> MetaNetwork:
@@ -155,11 +158,13 @@ class PrototypeParameters(MetaParameters):
     dim: int = Field(64, ge=1, description="width of the projection, ≥ 1")
 
 
-class Prototype(MetaTrained):
+class Prototype(MetaTrained[PrototypeParameters]):
     """Distances to class prototypes on the frozen encoder and the profile."""
 
     method: ClassVar[str] = "prototype"
+    paper = "J. Snell et al., NeurIPS 2017"
     Parameters: ClassVar[type[base.Parameters]] = PrototypeParameters
+    __init__ = constructor(PrototypeParameters)
 
     def _build(self, columns: int) -> MetaNetwork:
         p = self.resolved_

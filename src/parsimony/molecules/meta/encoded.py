@@ -1,15 +1,15 @@
-"""Few-shot methods on a frozen encoder: how molecules are represented for them.
+"""Base class of few-shot methods on a frozen encoder: the features of molecules.
 
-The profile has a column for each training task and, behind those, one for each validation task.
-While a model learns and is chosen it sees the columns of the training tasks alone; the others are
-what is known besides when a test task or a user's molecules are asked.
+The profile has a column for each training task, followed by one for each validation task. While a
+model is trained and chosen it sees the columns of the training tasks alone; the others are known as
+well when a test task or a user's molecules are predicted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import torch
 from pydantic import Field
 
 from parsimony import base
+from parsimony.base import Fitting
 from parsimony.chem.descriptors import molecule_features
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.chem.graphs import MoleculeGraphs, molecule_graphs
@@ -24,9 +25,8 @@ from parsimony.errors import DataError, MissingRun
 from parsimony.molecules.encoder.gin import GIN
 from parsimony.molecules.encoder.pretraining import default_artefact, load_encoder, pretrain
 from parsimony.molecules.estimator import FewShotEstimator
-from parsimony.molecules.evaluation import EpisodeScores, measure_episodes
 from parsimony.molecules.meta.assay_profile import Profile, ProfileValues
-from parsimony.molecules.meta.inputs import PLAIN, Represented
+from parsimony.molecules.meta.inputs import PLAIN, MetaFeatures
 
 __all__ = ["EncodedFewShot", "EncodedParameters"]
 
@@ -34,7 +34,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class EncodedParameters(base.Parameters):
-    """Parameters of the representation."""
+    """Parameters of the features."""
 
     encoder: str = Field(
         "auto",
@@ -43,27 +43,38 @@ class EncodedParameters(base.Parameters):
     )
     layers: int = Field(3, ge=1, description="layers of the encoder, ≥ 1; published 5")
     width: int = Field(128, ge=1, description="width of the encoder, ≥ 1; published 300")
-    profile: bool = Field(True, description="read a molecule's labels in the training tasks")
+    profile: bool = Field(True, description="use a molecule's labels in the training tasks")
+    seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     penalty: float = Field(
         300.0, gt=0, description="ridge penalty of predicting training tasks from structure, > 0"
     )
 
 
-class EncodedFewShot(FewShotEstimator):
-    """Encoder, descriptors and profile of molecules."""
+EncodedT = TypeVar("EncodedT", bound=EncodedParameters)
 
+
+class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
+    """Encoder, descriptors and profile of molecules.
+
+    Attributes
+    ----------
+    notes_
+        Which encoder was made, where there was none.
+    """
+
+    notes_: list[str]
     _encoder: GIN
     _profile: Profile
     _statistics: dict[str, FloatArray]
 
     # ---- learning ----------------------------------------------------------------------------
 
-    def _learn_representation(self, quiet: bool) -> int:
+    def _learn_features(self, fitting: Fitting) -> int:
         """Read or make the encoder, learn the profile; return the number of parameters."""
-        self.notes_: list[str] = []
-        self._encoder = self._find_encoder(quiet).eval().requires_grad_(False)
+        self.notes_ = []
+        self._encoder = self._find_encoder(fitting).eval().requires_grad_(False)
         smiles = self.task_.data.smiles
-        graphs = molecule_graphs(smiles, quiet=quiet)
+        graphs = molecule_graphs(smiles, quiet=fitting.quiet)
         raw = self._encoder.embed(graphs).numpy()
         described = molecule_features(smiles).descriptors[:, :PLAIN]
         bits = morgan_fingerprints(smiles)
@@ -71,14 +82,14 @@ class EncodedFewShot(FewShotEstimator):
             "embedding": _moments(raw), "descriptors": _moments(described),
             "bits": bits.mean(0, dtype=np.float64).astype(np.float32),
         }  # fmt: skip
-        x = self._features(raw, described, bits)
+        x = self._structure(raw, described, bits)
         self._profile = Profile.learn(x, self._labels, self.resolved_.penalty)
         values = self._profile.of_data(self._labels)
-        self._represented = self._assembled(raw, described, values, graphs)
+        self._features = self._assembled(raw, described, values, graphs)
         encoder = sum(w.numel() for w in self._encoder.parameters())
         return encoder + (self._profile.weights.size if self.resolved_.profile else 0)
 
-    def _find_encoder(self, quiet: bool) -> GIN:
+    def _find_encoder(self, fitting: Fitting) -> GIN:
         p = self.resolved_
         if p.encoder == "random":
             with torch.random.fork_rng(devices=[]):
@@ -90,14 +101,19 @@ class EncodedFewShot(FewShotEstimator):
         except MissingRun:
             if p.encoder != "auto":
                 raise
-        sizes = {"layers": p.layers, "width": p.width}
+        sizes, limit, quiet = {"layers": p.layers, "width": p.width}, None, fitting.quiet
+        if fitting.time_budget is not None:
+            # Half of the budget, for an artefact of its own: the whole one stays to be made.
+            limit, path = fitting.time_budget / 2, path.with_name(f"{path.name}-short")
         try:
-            made = pretrain(path, sizes, quiet=quiet)
+            made = pretrain(path, sizes, time_budget=limit, quiet=quiet)
             what = f"{made['molecules']:,} unlabelled molecules"
         except DataError:
-            # Without the public sets, the user's own molecules have to do; not for the cache.
+            # The public sets are not at hand: use the user's own molecules, for these data alone.
             path = path.with_name(f"{path.name}-{self.task_.data.content_hash[:16]}")
-            made = pretrain(path, sizes, smiles=self.task_.data.smiles, quiet=quiet)
+            made = pretrain(
+                path, sizes, smiles=self.task_.data.smiles, time_budget=limit, quiet=quiet
+            )
             what = "these molecules alone, as the public sets are not at hand"
         self.notes_.append(
             f"warning: no pre-trained encoder was there; trained one on {what} in "
@@ -109,31 +125,21 @@ class EncodedFewShot(FewShotEstimator):
     def _labels(self) -> npt.NDArray[np.int8]:
         """Labels of the training tasks, and behind them those of the validation tasks."""
         columns = np.concatenate([self.task_.train_tasks, self.task_.valid_tasks])
-        return self.task_.taught[:, columns]
+        return self.task_.visible_labels[:, columns]
 
-    def scored(
-        self, split: str, shots: int, *, episodes: int | None = None, seed: int = 0,
-        quiet: bool = True,
-    ) -> EpisodeScores:  # fmt: skip
-        """Score the episodes of a split; a validation task sees no validation task's labels."""
-        if split != "valid":
-            return super().scored(split, shots, episodes=episodes, seed=seed, quiet=quiet)
-        self._require_fitted()
-        represented = self._molecules().narrow(len(self.task_.train_tasks))
-        return measure_episodes(
-            self.task_, split, shots,
-            lambda support, labels: self._adapt(represented, support, labels),
-            episodes=episodes, seed=seed, quiet=quiet,
-        )  # fmt: skip
+    def _features_for(self, split: str) -> MetaFeatures:
+        """The features of a split; validation tasks read no validation task's labels."""
+        features = self._molecules()
+        return features.narrow(len(self.task_.train_tasks)) if split == "valid" else features
 
-    # ---- representing ------------------------------------------------------------------------
+    # ---- features ----------------------------------------------------------------------------
 
-    def _represent(self, smiles: Sequence[str]) -> Represented:
+    def _featurize(self, smiles: Sequence[str]) -> MetaFeatures:
         graphs = molecule_graphs(smiles)
         raw = self._encoder.embed(graphs).numpy()
         described = molecule_features(smiles).descriptors[:, :PLAIN]
         bits = morgan_fingerprints(smiles)
-        values = self._profile.of_new(self._features(raw, described, bits))
+        values = self._profile.of_new(self._structure(raw, described, bits))
         known = {text: row for row, text in enumerate(self.task_.data.smiles)}
         found = [(i, known[text]) for i, text in enumerate(smiles) if text in known]
         if found:
@@ -143,10 +149,10 @@ class EncodedFewShot(FewShotEstimator):
                 getattr(values, name)[here] = getattr(data, name)[there]
         return self._assembled(raw, described, values, graphs)
 
-    def _features(
+    def _structure(
         self, raw: FloatArray, described: FloatArray, bits: npt.NDArray[np.uint8]
     ) -> FloatArray:
-        """Structure for the profile: embedding, descriptors, fingerprint."""
+        """What the profile is predicted from: embedding, descriptors, fingerprint."""
         s = self._statistics
         parts = [
             0.3 * _standardised(raw, s["embedding"]),
@@ -157,12 +163,12 @@ class EncodedFewShot(FewShotEstimator):
 
     def _assembled(
         self, raw: FloatArray, described: FloatArray, values: ProfileValues, graphs: MoleculeGraphs
-    ) -> Represented:
+    ) -> MetaFeatures:
         s = self._statistics
         if not self.resolved_.profile:
             zero = np.zeros_like(values.measured)
             values = ProfileValues(zero, zero, zero)
-        return Represented(
+        return MetaFeatures(
             torch.from_numpy(_standardised(raw, s["embedding"])),
             torch.from_numpy(_standardised(described, s["descriptors"])),
             torch.from_numpy(values.measured),
@@ -173,12 +179,12 @@ class EncodedFewShot(FewShotEstimator):
 
     # ---- persistence -------------------------------------------------------------------------
 
-    def _representation_tensors(self) -> dict[str, npt.NDArray[Any]]:
+    def _feature_tensors(self) -> dict[str, npt.NDArray[Any]]:
         encoder = {f"encoder.{k}": v.numpy() for k, v in self._encoder.state_dict().items()}
         profile = {f"profile.{k}": v for k, v in self._profile.tensors().items()}
         return encoder | profile | {f"statistics.{k}": v for k, v in self._statistics.items()}
 
-    def _restore_representation(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+    def _rebuild_features(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         p = self.resolved_
         self.notes_ = []
         self._encoder = GIN(p.layers, p.width)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from parsimony.chem.graphs import MoleculeGraphs
 
-__all__ = ["PLAIN", "Inputs", "MoleculeInput", "Represented", "TransferPrior"]
+__all__ = ["PLAIN", "Inputs", "MetaFeatures", "MoleculeInput", "TransferPrior"]
 
 #: descriptors that are read: the first ones of molecule_features. With all 93 the prior fits its
 #: few training tasks too closely: ridge falls from .814 to .794 on Tox21's validation tasks.
@@ -34,9 +34,9 @@ class Inputs(NamedTuple):
     n_columns : (T, 1, 1)
         Columns that are not hidden.
     rows : (T, n)
-        Of the representation.
+        Rows of the molecules in their features.
     graphs
-        Of the representation.
+        Of all molecules.
     """
 
     embedding: Tensor
@@ -56,8 +56,8 @@ class Inputs(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Represented:
-    """All that is known of n molecules without the labels of the asked task."""
+class MetaFeatures:
+    """All that is known of n molecules without the labels of the task that is adapted to."""
 
     embedding: Tensor
     described: Tensor
@@ -66,12 +66,12 @@ class Represented:
     missing: Tensor
     graphs: MoleculeGraphs
 
-    def narrow(self, columns: int) -> Represented:
+    def narrow(self, columns: int) -> MetaFeatures:
         """Return the same molecules with the first columns of the profile alone."""
         measured, predicted, missing = (
             x[:, :columns] for x in (self.measured, self.predicted, self.missing)
         )
-        return Represented(
+        return MetaFeatures(
             self.embedding, self.described, measured, predicted, missing, self.graphs
         )
 
@@ -104,9 +104,9 @@ class Represented:
 
 
 class TransferPrior(nn.Module):
-    """The score of a molecule in a task of which nothing is known: f₀ of its summary.
+    """The score f₀ of a molecule in a task with no labels, from its summary.
 
-    A linear term and a small network; at the start f₀ is the mean of the measured profile.
+    A linear term and a small network; initially f₀ is the mean of the measured profile.
     """
 
     def __init__(self, hidden: int = 16, dropout: float = 0.1) -> None:
@@ -139,7 +139,7 @@ class MoleculeInput(nn.Module):
     columns
         Of the profile that are read: the first ones, those of the training tasks.
     width
-        Of what comes out.
+        Of the output.
     """
 
     def __init__(self, embedding: int, columns: int, width: int, dropout: float) -> None:
@@ -150,7 +150,7 @@ class MoleculeInput(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Inputs, embedding: Tensor | None = None) -> Tensor:
-        """Vectors (T, n, width); another embedding may stand for the one of ``x``."""
+        """Vectors (T, n, width); ``embedding`` replaces that of ``x`` where it is given."""
         read = [part[..., : self.columns] for part in (x.measured, x.predicted)]
         profile = self.profile(self.dropout(torch.cat(read, -1)))
         structure = self.embedding(self.dropout(x.embedding if embedding is None else embedding))

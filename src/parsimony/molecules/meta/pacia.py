@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parsimony import base
+from parsimony.base import constructor
 from parsimony.errors import InvalidParameter
 from parsimony.molecules.encoder.atom_classes import AtomClasses
 from parsimony.molecules.encoder.gin import GIN, MoleculeBatch, mean_pool
@@ -51,8 +52,10 @@ Modulations = list[tuple[Tensor, Tensor]]
 class PACIAParameters(MetaParameters):
     """Parameters of PACIA."""
 
-    every: int = Field(200, ge=1, description="steps between two looks at validation, ≥ 1")
-    patience: int = Field(3, ge=1, description="looks without improvement before stopping, ≥ 1")
+    validate_every: int = Field(200, ge=1, description="steps between validations, ≥ 1")
+    patience: int = Field(
+        3, ge=1, description="validations without improvement before stopping, ≥ 1"
+    )
     dim: int = Field(32, ge=1, description="width of the relation graph, ≥ 1; published 128")
     edge_dim: int = Field(64, ge=1, description="width of its edges' network; published 256")
     relation_layers: int = Field(2, ge=1, description="greatest depth, ≥ 1; published 5")
@@ -109,7 +112,7 @@ class PACIANetwork(MetaNetwork):
         Mean and standard deviation of its embeddings, (2, d).
     """
 
-    def __init__(self, p: Any, columns: int, encoder: GIN, moments: Tensor) -> None:
+    def __init__(self, p: PACIAParameters, columns: int, encoder: GIN, moments: Tensor) -> None:
         super().__init__()
         self.p, d, h = p, p.width, p.hyper_dim
         self._encoder = [encoder]  # not among the trained parts
@@ -238,11 +241,13 @@ class PACIANetwork(MetaNetwork):
         return sum(w.numel() + b.numel() for w, b in state[2])
 
 
-class PACIA(MetaTrained):
+class PACIA(MetaTrained[PACIAParameters]):
     """Hypernetwork modulation of the encoder, query-level depth and classifier."""
 
     method: ClassVar[str] = "pacia"
+    paper = "S. Wu et al., IJCAI 2024"
     Parameters: ClassVar[type[base.Parameters]] = PACIAParameters
+    __init__ = constructor(PACIAParameters)
     weighing = "relation of the query to the support in PACIA's last graph"
 
     def _build(self, columns: int) -> MetaNetwork:

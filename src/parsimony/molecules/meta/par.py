@@ -15,7 +15,7 @@ profile, and what is expected of it in any task, f₀, is added to the answer.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parsimony import base
+from parsimony.base import constructor
 from parsimony.molecules.meta.inputs import Inputs, MoleculeInput, TransferPrior
 from parsimony.molecules.meta.meta_training import (
     Episodes,
@@ -40,8 +41,10 @@ Theta = dict[str, Tensor]
 class PARParameters(MetaParameters):
     """Parameters of PAR."""
 
-    every: int = Field(200, ge=1, description="steps between two looks at validation, ≥ 1")
-    patience: int = Field(3, ge=1, description="looks without improvement before stopping, ≥ 1")
+    validate_every: int = Field(200, ge=1, description="steps between validations, ≥ 1")
+    patience: int = Field(
+        3, ge=1, description="validations without improvement before stopping, ≥ 1"
+    )
     dim: int = Field(64, ge=1, description="width of the relation graph, ≥ 1; published 128")
     edge_dim: int = Field(128, ge=1, description="width of its edges' network; published 256")
     relation_layers: int = Field(2, ge=1, description="layers of the relation graph, ≥ 1")
@@ -62,7 +65,7 @@ class PARNetwork(MetaNetwork):
         Of the profile.
     """
 
-    def __init__(self, p: Any, columns: int) -> None:
+    def __init__(self, p: PARParameters, columns: int) -> None:
         super().__init__()
         self.p, d = p, p.width
         self.prior = TransferPrior()
@@ -149,7 +152,7 @@ class PARNetwork(MetaNetwork):
         loss = functional.binary_cross_entropy_with_logits(logits + self.prior(q), answers)
         same = (answers[:, :, None] == labels[:, None]).to(raw.dtype)
         aligned = self.p.alignment * functional.mse_loss(raw, same)
-        return loss + cast(Tensor, aligned)
+        return loss + aligned
 
     def adapt(self, support: Inputs, labels: Tensor) -> Any:
         """One inner step."""
@@ -171,11 +174,13 @@ class PARNetwork(MetaNetwork):
         return sum(v.numel() for v in state[0].values())
 
 
-class PAR(MetaTrained):
+class PAR(MetaTrained[PARParameters]):
     """Property-aware relation networks."""
 
     method: ClassVar[str] = "par"
+    paper = "Y. Wang et al., NeurIPS 2021"
     Parameters: ClassVar[type[base.Parameters]] = PARParameters
+    __init__ = constructor(PARParameters)
     weighing = "relation of the query to the support in PAR's last graph"
 
     def _build(self, columns: int) -> MetaNetwork:

@@ -1,0 +1,64 @@
+"""Parameters that RED-GNN and AdaProp share."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field
+
+from parsimony import base
+
+__all__ = ["ReasonerParameters"]
+
+
+class ReasonerParameters(base.Parameters):
+    """Parameters that RED-GNN and AdaProp share; symbols of docs/methods/redgnn.md in brackets."""
+
+    dim: int = Field(48, ge=1, le=512, description="state dimension (d), 1 … 512")
+    attention_dim: int = Field(5, ge=1, le=256, description="attention dimension (a), 1 … 256")
+    n_layers: int | None = Field(
+        None, ge=1, le=12, description="steps (L), 1 … 12; chosen by the graph where left out"
+    )
+    activation: Literal["identity", "relu", "tanh"] = Field(
+        "relu", description="identity, relu or tanh"
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout rate in [0, 1)")
+    lr: float = Field(0.003, gt=0, description="learning rate of Adam, > 0")
+    decay: float = Field(0.99, gt=0, le=1, description="learning-rate decay per epoch, in (0, 1]")
+    weight_decay: float = Field(1e-4, ge=0, description="L2 weight (λ), ≥ 0")
+    batch: int = Field(20, ge=1, description="training queries per step, ≥ 1")
+    eval_batch: int = Field(50, ge=1, description="queries per scoring batch, ≥ 1")
+    epochs: int = Field(30, ge=1, description="most epochs, ≥ 1")
+    patience: int = Field(10, ge=1, description="epochs without improvement before stopping, ≥ 1")
+    fact_ratio: float = Field(
+        0.75,
+        gt=0,
+        lt=1,
+        description="fraction of training facts used as graph edges each epoch; the rest are "
+        "training queries; (0, 1)",
+    )
+    remove_one_hop: bool = Field(
+        False, description="leave out edges that join the two ends of a training query"
+    )
+    mask_answers: bool = Field(
+        False, description="leave a query's other known answers out of the loss's partition sum"
+    )
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1,
+        description="decay per step of the moving average of the weights (β), [0, 1); 0: none",
+    )  # fmt: skip
+    relative: bool = Field(
+        False,
+        description="separate vectors for edges of the query relation and its inverse: for "
+        "relations with few training queries",
+    )
+    unreached: Literal["zero", "below"] = Field(
+        "zero", description="rank of unreached entities: score zero (published) or below all"
+    )
+    protocol: Literal["redgnn", "grail"] = Field("redgnn", description="inductive protocol")
+    seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
+    threads: int = Field(
+        default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64,
+        description="shards per batch, one thread each",
+    )  # fmt: skip

@@ -1,0 +1,38 @@
+"""What a few-shot method makes of a support: a model that scores molecules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Adapted", "FloatArray", "IntArray", "LabelArray"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+LabelArray = npt.NDArray[np.int8]
+
+
+class Adapted(ABC):
+    """A model that has adapted to one support.
+
+    Attributes
+    ----------
+    parameters : int
+        Numbers that were fitted to the support, or computed from it for this task alone.
+    """
+
+    parameters: int = 0
+
+    @abstractmethod
+    def score(self, molecules: IntArray) -> FloatArray:
+        """Log-odds-like scores (n,) of molecules, by their rows in the features."""
+
+    def weights(self, molecules: IntArray) -> FloatArray | None:
+        """Weights (n, n_support) that each molecule's answer gives the supports.
+
+        None where the method has none: then the supports' similarity is the reason.
+        """
+        return None

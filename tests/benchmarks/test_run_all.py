@@ -1,0 +1,80 @@
+"""The loop over the long runs, as it is used: trained, recorded, skipped, tried again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parsimony.base import estimators
+from parsimony.datasets import names
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+RUNS = """
+[[run]]
+name = "royal"
+command = "parsimony fit royal --method rules"
+seeds = [0, 1]
+target = 0.5
+published = 0.99999
+
+[[run]]
+name = "wrong"
+command = "parsimony fit royal --method nonsense"
+"""
+
+
+@pytest.fixture
+def path(monkeypatch):
+    """Let ``import run_all`` find the scripts."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+@pytest.mark.slow
+def test_trained_recorded_and_not_again(path, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "runs.toml").write_text(RUNS)
+    code = "import run_all, pathlib, sys; run_all.main(sys.argv[1:], pathlib.Path.cwd())"
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True,
+            cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        ).stdout  # fmt: skip
+
+    said = run("royal-0", "royal-1")
+    assert "royal-1: parsimony fit royal --method rules --seed 1" in said
+    result = json.loads((tmp_path / "results" / "royal-0.json").read_text())
+    metrics = json.loads((tmp_path / "runs" / "royal-0" / "metrics.json").read_text())
+    assert result["test"]["metrics"] == metrics["test"]["metrics"]
+    assert result["ledger"]["cpu_seconds"] > 0
+    assert "per_relation" not in result["test"]
+    assert str(tmp_path) not in json.dumps(result)
+    table = (tmp_path / "results" / "README.md").read_text()
+    assert f"| royal-0 | {result['test']['metrics']['mrr']:.4f} [" in table
+    assert "**royal**, mean [range] of 2 seeds" in table
+    assert "| wrong | not run |" in table
+    said = run()
+    assert "royal-" not in said, "trained twice"
+    assert "wrong:" in said
+    assert not (tmp_path / "results" / "wrong.json").exists()
+
+
+def test_the_list_of_this_repository_is_right(path):
+    from run_all import read_runs
+
+    runs = read_runs(BENCHMARKS / "runs.toml")
+    assert len({run["name"] for run in runs}) == len(runs) > 40
+    for run in runs:
+        assert set(run) <= {"name", "command", "seeds", "target", "published"}
+        words = shlex.split(run["command"])
+        assert words[:2] == ["parsimony", "fit"]
+        assert words[2] in names()
+        assert words[words.index("--method") + 1] in estimators()
+        assert "--time-budget" in words or "--epochs" in words
+        assert not {"--out", "--resume", "--json"} & set(words)
