@@ -55,7 +55,7 @@ def epoch(task: DDITask, share: float) -> tuple[ActiveGraph, np.ndarray]:
     built = PairGraph(
         len(background.entities), kept, len(background.relations), train, task.data.n_types
     )
-    asked = train[rng.permutation(emergence.asked)][:, [0, 2]]
+    asked = train[rng.permutation(emergence.targets)][:, [0, 2]]
     return built.activate(active.astype(np.uint8)), np.ascontiguousarray(asked)
 
 

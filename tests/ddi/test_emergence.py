@@ -51,13 +51,13 @@ def test_only_eligible_drugs_become_new():
     pairs = some_pairs()
     eligible = np.arange(10, dtype=np.int32)
     active, _ = simulate_emergence(
-        pairs, "S1", np.random.default_rng(1), share=0.5, eligible=eligible
+        pairs, "S1", np.random.default_rng(1), fraction=0.5, eligible=eligible
     )
     assert set(range(10, 50)) <= set(pairs[active == 1][:, [0, 2]].ravel())
 
 
 def test_errors():
-    with pytest.raises(errors.InvalidParameter, match="share"):
-        simulate_emergence(some_pairs(), "S1", np.random.default_rng(0), share=1.0)
+    with pytest.raises(errors.InvalidParameter, match="fraction"):
+        simulate_emergence(some_pairs(), "S1", np.random.default_rng(0), fraction=1.0)
     with pytest.raises(errors.InvalidParameter, match="setting"):
         simulate_emergence(some_pairs(), "S3", np.random.default_rng(0))

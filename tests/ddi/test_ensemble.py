@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.ddi.small_pairs import families
 
-from parsimony import base
+from parsimony import methods
 from parsimony.ddi.add_drug import with_drug
 from parsimony.ddi.drug_file import NewDrug
 from parsimony.ddi.ensemble import PairEnsemble
@@ -34,7 +34,7 @@ def runs(tmp_path_factory):
 def test_its_probabilities_are_the_mean_and_all_weights_are_counted(runs, tmp_path):
     folders = [runs / "mlp-0", runs / "mlp-1", runs / "neighbours"]
     ensemble = PairEnsemble.of_runs(folders)
-    members = [base.load_run(folder) for folder in folders]
+    members = [methods.load_run(folder) for folder in folders]
     rows = ensemble.task_.pairs("test")[:, [0, 2]]
     mean = np.mean([member.predict_proba(rows) for member in members], axis=0)
     np.testing.assert_allclose(ensemble.predict_proba(rows), mean, rtol=1e-6)
@@ -43,7 +43,7 @@ def test_its_probabilities_are_the_mean_and_all_weights_are_counted(runs, tmp_pa
     assert summary["parameters"] == sum(bill["parameters"] for bill in bills)
     own = RunFolder.open(tmp_path / "run").read_json("ledger.json")
     assert own["cpu_seconds"] >= sum(bill["cpu_seconds"] for bill in bills)
-    again = base.load_run(tmp_path / "run")
+    again = methods.load_run(tmp_path / "run")
     np.testing.assert_allclose(again.predict_proba(rows), mean, rtol=1e-6)
     a, b = again.predict("ol4", "amine1")["answers"][:2]
     assert a["probability"] >= b["probability"]
@@ -56,7 +56,7 @@ def test_trained_together_it_is_what_its_members_are_alone(runs, tmp_path):
     )
     rows = together.task_.pairs("test")[:, [0, 2]]
     apart = PairEnsemble.of_runs([runs / "mlp-0", runs / "mlp-1"])
-    np.testing.assert_allclose(together.predict_proba(rows), apart.score(rows), rtol=1e-6)
+    np.testing.assert_allclose(together.predict_proba(rows), apart.predict_proba(rows), rtol=1e-6)
     assert summary["parameters"] == apart.parameters_count_
     assert {record["member"] for record in together.history_} == {0, 1}
     whole = DDITask(families(), DDIOptions())
@@ -79,7 +79,7 @@ def test_members_that_do_not_belong_together_are_refused(runs):
 def test_an_ensemble_without_paths_gives_no_reasons(runs):
     ensemble = PairEnsemble.of_runs([runs / "mlp-0", runs / "mlp-1"])
     with pytest.raises(UsageError, match="gives reasons"):
-        ensemble.explain("ol4", "amine1")
+        ensemble.explain("ol4", None, "amine1")
 
 
 def test_it_screens_and_takes_a_new_drug(runs):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.ddi.small_pairs import families, write_ddi_folder
 
-from parsimony import base
+from parsimony import methods
 from parsimony.ddi.task import DDIOptions, DDITask
 from parsimony.errors import (
     CorruptRun,
@@ -21,7 +21,7 @@ from parsimony.run import RunFolder
 
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 
-METHODS = sorted(name for name, cls in base.estimators().items() if cls.kind == "ddi")
+METHODS = ["emergnn", "ensemble", "mlp", "neighbours", "prior", "walks"]
 SMALL = {"hidden": 32, "epochs": 6, "batch": 16, "lr": 0.01, "seed": 0}
 
 
@@ -30,7 +30,7 @@ MEMBERS = [{"method": "mlp", **SMALL}, {"method": "neighbours"}]
 
 
 def make(method, **more):
-    cls = base.resolve(method)
+    cls = methods.resolve(method)
     if method == "ensemble":
         return cls(members=MEMBERS)
     return cls(**{k: v for k, v in (SMALL | more).items() if k in cls.Parameters.model_fields})
@@ -67,7 +67,7 @@ def test_probabilities_sum_to_one(method, fitted):
 def test_structure_tells_the_family_of_an_emerging_drug(method, fitted, setting):
     found = fitted(method, setting).evaluate("test")
     assert found["setting"] == setting
-    if base.resolve(method).structural:
+    if methods.resolve(method).structural:
         assert found["metrics"]["accuracy"] > 0.9
     elif setting == "S2":
         assert found["metrics"]["accuracy"] < 0.5, "popularity knows nothing of two new drugs"
@@ -126,9 +126,9 @@ def test_wrong_questions_are_refused(method, fitted):
 def test_a_saved_run_answers_the_same(method, fitted, tmp_path):
     estimator = fitted(method)
     estimator.save(tmp_path / "run")
-    again = base.load_run(tmp_path / "run")
+    again = methods.load_run(tmp_path / "run")
     rows = estimator.task_.pairs("test")[:, [0, 2]]
-    np.testing.assert_allclose(again.predict_proba(rows), estimator.score(rows), rtol=1e-6)
+    np.testing.assert_allclose(again.predict_proba(rows), estimator.predict_proba(rows), rtol=1e-6)
     assert again.evaluate("valid")["metrics"] == estimator.evaluate("valid")["metrics"]
     with pytest.raises(RunExists):
         estimator.save(tmp_path / "run")
@@ -137,7 +137,7 @@ def test_a_saved_run_answers_the_same(method, fitted, tmp_path):
     changed[-1] ^= 1
     path.write_bytes(bytes(changed))
     with pytest.raises(CorruptRun):
-        base.load_run(tmp_path / "run")
+        methods.load_run(tmp_path / "run")
 
 
 def test_a_run_folder_from_a_users_folder(method, tmp_path):
@@ -167,7 +167,7 @@ def test_the_network_goes_on_where_it_stopped(tmp_path):
 
 
 def test_neighbours_are_those_of_the_formula(fitted):
-    """The votes of one emerging drug, counted fact by fact."""
+    """The scores of one emerging drug, counted fact by fact."""
     from parsimony.chem.fingerprints import tanimoto
 
     estimator = fitted("neighbours")
@@ -175,16 +175,16 @@ def test_neighbours_are_those_of_the_formula(fitted):
     similar = tanimoto(estimator.fingerprints_, estimator.fingerprints_).astype(np.float64)
     facts = task.visible("test")
     for a, _, b in task.pairs("test")[:12].tolist():
-        votes = p.smoothing * (np.bincount(facts[:, 1], minlength=9) + 1 / 9) / (len(facts) + 1)
+        scores = p.smoothing * (np.bincount(facts[:, 1], minlength=9) + 1 / 9) / (len(facts) + 1)
         emerging = task.emerging("test")[0]
         assert not task.trained[emerging]
         for x, kind, y in facts.tolist():
             if not task.trained[a] and y == b:
-                votes[kind] += similar[a, x] ** p.power
+                scores[kind] += similar[a, x] ** p.power
             if not task.trained[b] and x == a:
-                votes[kind] += similar[b, y] ** p.power
+                scores[kind] += similar[b, y] ** p.power
         found = estimator.predict_proba(np.array([[a, b]]))[0]
-        np.testing.assert_allclose(found, votes / votes.sum(), rtol=1e-4)
+        np.testing.assert_allclose(found, scores / scores.sum(), rtol=1e-4)
 
 
 def test_settings_are_of_the_task_or_of_the_method():

@@ -62,7 +62,7 @@ def calibrate(
     quiet: Quiet = False,
 ) -> None:
     """Calibrate a run that was saved without calibration."""
-    from parsimony.ddi.estimator import CONFIDENCE
+    from parsimony.ddi.estimator import CALIBRATION
     from parsimony.errors import EmptySplit, UsageError
     from parsimony.run.folder import RunFolder
 
@@ -73,17 +73,17 @@ def calibrate(
             "probabilities of pairs with several labels are not calibrated",
             remedy="read them as ranks; parsimony evaluate measures those",
         )
-    if estimator.confidence is not None:
+    if estimator.calibration is not None:
         raise UsageError("the run is calibrated", remedy="ask it with parsimony ddi predict")
     with interruptible():
-        learned = estimator.learn_confidence(quiet=quiet)
+        learned = estimator.learn_calibration(quiet=quiet)
     if learned is None:
         raise EmptySplit(
             "the run has no validation pairs to calibrate on",
             remedy="fit on data with validation pairs",
             where=str(run),
         )
-    RunFolder.open(run).amend(CONFIDENCE, learned.as_dict())
+    RunFolder.open(run).amend(CALIBRATION, learned.as_dict())
     output.result(
         learned.as_dict(),
         f"temperature {learned.temperature:.3f}, on {learned.n_pairs:,} validation pairs of "

@@ -15,7 +15,7 @@ from parsimony.ddi.background import Background
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.drug_facts import Fact, facts_of
 from parsimony.ddi.drug_file import NewDrug
-from parsimony.ddi.estimator import PairEstimator
+from parsimony.ddi.estimator import AnyPairEstimator
 from parsimony.ddi.task import DDITask
 from parsimony.errors import FormatError, UsageError
 from parsimony.graph.vocabulary import Vocabulary
@@ -23,7 +23,7 @@ from parsimony.graph.vocabulary import Vocabulary
 __all__ = ["fact_sentences", "new_drug_notes", "with_drug"]
 
 
-def with_drug(estimator: PairEstimator, drug: NewDrug) -> PairEstimator:
+def with_drug(estimator: AnyPairEstimator, drug: NewDrug) -> AnyPairEstimator:
     """Return the fitted estimator with one more drug, which gets the last number.
 
     Raises
@@ -59,7 +59,7 @@ def with_drug(estimator: PairEstimator, drug: NewDrug) -> PairEstimator:
     return again
 
 
-def _check_vectors(estimator: PairEstimator) -> None:
+def _check_vectors(estimator: AnyPairEstimator) -> None:
     for one in getattr(estimator, "_members", [estimator]):
         for name in ("embedding", "drug_vectors"):
             if getattr(one.resolved_, name, False):
@@ -112,7 +112,7 @@ def _graph(graph: Background, data: DDIData, drug: NewDrug, facts: list[Fact]) -
     )
 
 
-def fact_sentences(estimator: PairEstimator) -> list[str]:
+def fact_sentences(estimator: AnyPairEstimator) -> list[str]:
     """The facts of the last drug, as "head relation tail" with readable names."""
     graph = estimator.task_.background
     drug = graph.n_drugs - 1
@@ -124,7 +124,7 @@ def fact_sentences(estimator: PairEstimator) -> list[str]:
     return [f"{label(h)} {graph.relations.name(r)} {label(t)}" for h, r, t in rows.tolist()]
 
 
-def new_drug_notes(estimator: PairEstimator, drug: NewDrug) -> list[str]:
+def new_drug_notes(estimator: AnyPairEstimator, drug: NewDrug) -> list[str]:
     """What of the drug's file the model does not read, or what the file lacks."""
     notes = []
     if drug.claims and not estimator.graphical:

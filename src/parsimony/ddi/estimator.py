@@ -86,10 +86,13 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         self._calibration, self._fitted_here = None, False
 
     def _fit(self, fitting: Fitting) -> None:
+        self._begin()
+        self._learn(fitting)
+
+    def _begin(self) -> None:
         self._fitted_here, self._began = True, time.perf_counter()
         if self.structural:
             self.fingerprints_ = fingerprints_of(self.task_.data)
-        self._learn(fitting)
 
     def _choose(self, choices: list[dict[str, Any]], fitting: Fitting) -> None:
         """Fill ``resolved_`` with the choice that has the best primary measure on validation.

@@ -19,13 +19,13 @@ class LeavePairOut(NamedTuple):
         Interactions between the two drugs.
     new : bool array, shape (n, 2)
         Whether a drug has no other interaction.
-    shares : float64 array, shape (n, n_types)
+    frequencies : float64 array, shape (n, n_types)
         Of the types among all other interactions, no type at zero.
     """
 
     own: npt.NDArray[np.int64]
     new: npt.NDArray[np.bool_]
-    shares: npt.NDArray[np.float64]
+    frequencies: npt.NDArray[np.float64]
 
 
 def own_interactions(

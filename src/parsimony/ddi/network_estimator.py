@@ -145,7 +145,7 @@ class PairLearner(NetworkLearner):
         """Compile the kernels before the clock of an epoch runs: a batch that teaches nothing."""
         _, losses = self._method._losses(rng(self._seed, "warm up"))
         self.network.train()
-        next(losses)[0].backward()  # type: ignore[no-untyped-call]
+        next(losses)[0].backward()
         self.network.zero_grad()
 
     def validate(self) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.ddi.estimator import PairEstimator
+from parsimony.ddi.estimator import AnyPairEstimator
 from parsimony.errors import UsageError
 
 __all__ = ["screen"]
@@ -16,7 +16,7 @@ IntArray = npt.NDArray[np.int32]
 
 
 def screen(
-    estimator: PairEstimator, drug: str, *, top: int = 20, drop_known: bool = False
+    estimator: AnyPairEstimator, drug: str, *, top: int = 20, drop_known: bool = False
 ) -> dict[str, Any]:
     """All partners of a drug, ranked by the probability of their most probable interaction.
 

@@ -390,4 +390,4 @@ class DDITask(Task):
         data = DDIData.load(folder)
         graph = (folder / "background.json").exists()
         background = Background.load(folder, data) if graph else None
-        return cls(data, DDIOptions.of(config["options"], "the task", "option"), background, **known)
+        return cls(data, DDIOptions.of(config["options"], "the task"), background, **known)

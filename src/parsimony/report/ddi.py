@@ -61,7 +61,7 @@ def run_info(
     """
     task, data = estimator.task_, estimator.task_.data
     splits = [split for split in ("valid", "test") if task.has(split)]
-    counts = {split: len(task.asked(split)) for split in splits}
+    counts = {split: len(task.targets(split)) for split in splits}
     info = info_of_folder(run, estimator, {
         "n_drugs": data.n_drugs,
         "n_types": data.n_types,
@@ -124,10 +124,10 @@ def _explain_labels(
 ) -> Iterator[Explanation]:
     """Explain the labels that score above the corruption of their pair by most."""
     task = estimator.task_
-    asked, data = task.asked("test"), task.data
-    rows = rng(seed, "examples").permutation(len(asked))[:tries]
-    table = estimator.predict_proba(asked.questions[asked.places(rows)], "test")
-    above = np.where(asked.labels[rows], table[: len(rows)] - table[len(rows) :], 0)
+    targets, data = task.targets("test"), task.data
+    rows = rng(seed, "examples").permutation(len(targets))[:tries]
+    table = estimator.predict_proba(targets.queries[targets.places(rows)], "test")
+    above = np.where(targets.labels[rows], table[: len(rows)] - table[len(rows) :], 0)
     done: set[int] = set()
     for i in np.argsort(-above.max(1), kind="stable").tolist():
         kind = int(above[i].argmax())
@@ -135,7 +135,7 @@ def _explain_labels(
             return
         if kind not in done:
             done.add(kind)
-            a, b = (data.drugs.name(drug) for drug in asked.pairs[rows[i]].tolist())
+            a, b = (data.drugs.name(drug) for drug in targets.pairs[rows[i]].tolist())
             yield estimator.explain(a, data.types.name(kind), b, seed=seed)
 
 

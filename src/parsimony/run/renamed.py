@@ -12,13 +12,15 @@ _RENAMED = {
     "asked": ("max_pairs",),
     "average": ("ema_decay",),
     "every": ("validate_every",),
+    "pairs": ("max_pairs",),
     "least": ("min_pairs", "min_support"),
     "most": ("max_molecules", "max_support"),
     "most_epochs": ("max_epochs",),
     "most_ratings": ("max_ratings",),
     "share": ("emerging_fraction", "fraction"),
     "speaking": ("max_rules",),
-    "votes": ("neighbour_scores",),
+    "signatures": ("max_metapaths",),
+    "votes": ("neighbour_scores", "shared_weights"),
 }
 
 

@@ -1,14 +1,12 @@
-"""Why two drugs interact, by the regression on walks: signatures, a named walk of each, deletion.
+"""Why two drugs interact, by the metapath regression: metapaths, a walk of each, deletion.
 
-The logit above the average type is a sum over signatures, so every part is exact:
+The logit above the average type is a sum over metapaths, so every part is exact:
 
-    (W_st − mean_k W_sk) log(1 + n_s)            of a signature with a weight a type
-    w_s (log(1 + n_st) − mean_k log(1 + n_sk))   of one that votes
+    (W_st − mean_k W_sk) log(1 + n_s)            of a metapath with a weight per type
+    w_s (log(1 + n_st) − mean_k log(1 + n_sk))   of one whose weight is shared
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +16,15 @@ from parsimony.ddi.emergnn.explain import (
     DRAWN,
     NameFormatter,
     Walked,
-    asked_pair,
     fact_of,
     known_split,
     stored_facts,
 )
-from parsimony.ddi.metapaths.text import MetapathNames
+from parsimony.ddi.explained_pair import ExplainedPair
+from parsimony.ddi.metapaths.text import MetapathModel, MetapathNames
+from parsimony.ddi.task import DDITask
 from parsimony.explain import Explanation, Faithfulness, Path
+from parsimony.kernels.emergnn.graph import ActiveGraph
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN
 from parsimony.run.seeds import rng
 
@@ -37,7 +37,7 @@ NAMED_PARTS = 8  # kinds of walks listed by themselves
 FloatArray = npt.NDArray[np.float64]
 
 
-class PairOfDrugs:
+class WalksOfPair:
     """The walks of one pair that have a weight, written down: what they add to a type's logit.
 
     Attributes
@@ -49,15 +49,14 @@ class PairOfDrugs:
         Numbers of the stored facts, ascending; first −1, the idle step.
     uses : int array, shape (n_walks, 3)
         Where in ``facts`` those of a walk stand.
-    own, voting : int arrays, shape (n_walks,)
-        Its signature among those with a weight a type, and among those that vote; or −1.
+    own, shared : int arrays, shape (n_walks,)
+        Its metapath among those with a weight per type, and among those with a shared one; or −1.
     type : int array, shape (n_walks,)
         Of its interaction, where it has one.
     """
 
-    def __init__(self, estimator: Any, u: int, t: int, v: int) -> None:
-        graph = estimator._graph(estimator.task_.visible("test"))
-        self._estimator, self._t = estimator, t
+    def __init__(self, model: MetapathModel, graph: ActiveGraph, u: int, t: int, v: int) -> None:
+        self._model, self._t = model, t
         self.graph, self.u, self.v = graph, u, v
         paths = PathDigraph(graph, u, v, HIDE_BETWEEN)
         walks = paths.walks()
@@ -66,16 +65,16 @@ class PairOfDrugs:
         )
         relations = np.stack([first[:, 1], middle[:, 1], last[:, 1]], 1)
         x, y = paths.nodes[0][first[:, 0]], paths.nodes[1][last[:, 0]]
-        # as kernels.pair_walks: a walk does not come back, and idles at its end
+        # as kernels.emergnn.metapaths: a walk does not come back, and idles at its end
         big, idle = graph.n_relations, 2 * graph.n_relations
         direct = (x == v) & (y == v) & (relations[:, 1] == idle) & (relations[:, 2] == idle)
         inner = (x != u) & (x != v) & (y != u) & (y != v)
-        kinds = estimator._kinds
+        kinds = model.kinds
         k = kinds.of[relations].astype(np.int64)
         code = (k[:, 0] * kinds.n + k[:, 1]) * kinds.n + k[:, 2]
-        own, voting = _index(code, estimator.metapaths_), _index(code, estimator.voting_)
-        kept = (direct | inner) & ((own >= 0) | (voting >= 0))
-        self.own, self.voting, self.relations = own[kept], voting[kept], relations[kept]
+        own, shared = _index(code, model.metapaths), _index(code, model.shared)
+        kept = (direct | inner) & ((own >= 0) | (shared >= 0))
+        self.own, self.shared, self.relations = own[kept], shared[kept], relations[kept]
         self.nodes = np.stack([x[kept], y[kept]], 1).astype(np.int64)
         codes = np.stack([c[walks[kept, i]] for i, c in enumerate(stored_facts(paths))], 1)
         self.facts, uses = np.unique(np.append(codes.ravel(), -1), return_inverse=True)
@@ -87,25 +86,25 @@ class PairOfDrugs:
     def parts(
         self, kept: npt.NDArray[np.bool_] | None = None
     ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """What signatures and votes add, and of how many walks, of those that are kept."""
-        weights, t = self._estimator.weights_, self._t
+        """What both kinds of weights add, and of how many walks, of those that are kept."""
+        weights, t = self._model.weights, self._t
         n_types = len(weights.intercept)
         kept = np.ones(len(self.own), bool) if kept is None else kept
         counts = np.bincount(self.own[kept & (self.own >= 0)], minlength=len(weights.own))
         above = weights.own[:, t] - weights.own.mean(1)
-        voted = kept & (self.voting >= 0)
+        counted = kept & (self.shared >= 0)
         by_type = np.bincount(
-            self.voting[voted] * n_types + self.type[voted],
+            self.shared[counted] * n_types + self.type[counted],
             minlength=len(weights.shared) * n_types,
         ).reshape(-1, n_types)
         logs = np.log1p(by_type)
-        votes = weights.shared * (logs[:, t] - logs.mean(1))
-        return above * np.log1p(counts), votes, counts, by_type[:, t]
+        shared = weights.shared * (logs[:, t] - logs.mean(1))
+        return above * np.log1p(counts), shared, counts, by_type[:, t]
 
     def logit(self, kept: npt.NDArray[np.bool_] | None = None) -> float:
         """All that walks add to the type's logit above the average type."""
-        own, votes, _, _ = self.parts(kept)
-        return float(own.sum() + votes.sum())
+        own, shared, _, _ = self.parts(kept)
+        return float(own.sum() + shared.sum())
 
     def steps(self, walk: int) -> list[Walked]:
         """A walk as (source, relation, target), without idle steps."""
@@ -116,77 +115,67 @@ class PairOfDrugs:
 
 
 def explain_walks(
-    estimator: Any,
-    drug1: str,
-    drug2: str,
-    kind: str | None = None,
+    task: DDITask,
+    pair: ExplainedPair,
+    graph: ActiveGraph,
+    model: MetapathModel,
     *,
-    n_paths: int = 5,
-    draws: int = 20,
-    seed: int = 0,
+    name: str,
+    n_paths: int,
+    draws: int,
+    seed: int,
 ) -> Explanation:
-    """Why the model gives an interaction its probability.
+    """Answer :meth:`parsimony.ddi.metapaths.method.Walks.explain`.
 
     Parameters
     ----------
-    drug1, drug2
-        Ids, external ids or names, in any case.
-    kind
-        The interaction type; the most probable of either order where left out.
-    n_paths
-        How many kinds of walks to name, one walk of each.
-    draws
-        Random deletions that the evidence is compared with.
-
-    Raises
-    ------
-    UnknownDrug, UnknownRelation
-        With the nearest known name.
-    UsageError, InvalidParameter
-        A drug with itself, or a count below 1.
+    graph
+        With the interactions known meanwhile; the pair's own are hidden here.
+    name
+        Of the method.
     """
-    u, t, v, probability = asked_pair(estimator, drug1, drug2, kind, n_paths, draws)
-    pair = PairOfDrugs(estimator, u, t, v)
-    own, votes, counts, voted = pair.parts()
-    offset = estimator.weights_.intercept
-    offset = float(offset[t] - offset.mean())
-    formatter, names = NameFormatter(estimator), MetapathNames(estimator)
-    label = f"type {estimator.task_.data.types.name(t)}"
+    u, t, v = pair.numbers
+    walks = WalksOfPair(model, graph, u, t, v)
+    own, shared, counts, counted = walks.parts()
+    offset = float(model.weights.intercept[t] - model.weights.intercept.mean())
+    formatter = NameFormatter(task, graph.n_relations)
+    names = MetapathNames(model.kinds, task, graph.n_relations)
+    label = f"type {task.data.types.name(t)}"
     lines = [
-        (float(own[s]), names.text(int(estimator.metapaths_[s])), int(counts[s]), ("own", s))
+        (float(own[s]), names.text(int(model.metapaths[s])), int(counts[s]), ("own", s))
         for s in np.flatnonzero(counts).tolist()
     ] + [
-        (float(votes[s]), names.text(int(estimator.voting_[s]), label), int(voted[s]), ("vote", s))
-        for s in np.flatnonzero(votes).tolist()
+        (float(shared[s]), names.text(int(model.shared[s]), label), int(counted[s]), ("shared", s))
+        for s in np.flatnonzero(shared).tolist()
     ]
     lines.sort(key=lambda line: -abs(line[0]))
     parts = {"the type itself": offset}
     for value, text, n, (way, _) in lines[:NAMED_PARTS]:
-        words = f"{n:,} walk{'s' * (n != 1)} {text}" + ", voting" * (way == "vote")
+        words = f"{n:,} walk{'s' * (n != 1)} {text}" + ", voting" * (way == "shared")
         parts[words] = value
     if lines[NAMED_PARTS:]:
         rest = lines[NAMED_PARTS:]
         parts[f"{len(rest):,} other kinds of walks"] = sum(line[0] for line in rest)
-    best = _best_walks(pair, sorted(lines, key=lambda line: -line[0]), t)
+    best = _best_walks(walks, sorted(lines, key=lambda line: -line[0]), t)
     named = best[:n_paths]
-    logit = pair.logit()
+    logit = walks.logit()
     return Explanation(
         query=(formatter.entity(u), formatter.relation(t), formatter.entity(v)),
         score=logit + offset,
-        probability=probability,
+        probability=pair.probability,
         paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
         subgraph=tuple(formatter.evidence(best[:DRAWN])),
-        faithfulness=_deletions(pair, logit, named, draws, rng(seed, "deletion", u, t, v)),
+        faithfulness=_deletions(walks, logit, named, draws, rng(seed, "deletion", u, t, v)),
         labels=formatter.labels,
-        model=estimator.method,
-        known=known_split(estimator.task_.data, u, t, v),
+        model=name,
+        known=known_split(task.data, u, t, v),
         path_order=PATH_ORDER,
         parts=parts,
     )
 
 
 def _best_walks(
-    pair: PairOfDrugs, lines: list[tuple[float, str, int, tuple[str, int]]], t: int
+    pair: WalksOfPair, lines: list[tuple[float, str, int, tuple[str, int]]], t: int
 ) -> list[tuple[float, list[Walked]]]:
     """Of every kind that adds to the logit the walk through the least connected nodes."""
     degree = np.diff(pair.graph.indptr)
@@ -195,23 +184,23 @@ def _best_walks(
     for value, _, _, (way, s) in lines:
         if value <= 0:
             break
-        mine = pair.own == s if way == "own" else (pair.voting == s) & (pair.type == t)
+        mine = pair.own == s if way == "own" else (pair.shared == s) & (pair.type == t)
         rows = np.flatnonzero(mine)
-        if len(rows):  # a vote can add by what the other types lack, too
+        if len(rows):  # a shared weight can add by what other types lack
             walk = int(rows[crowd[rows].argmin()])
             found[walk] = found.get(walk, 0.0) + value
     return [(w, pair.steps(i)) for i, w in sorted(found.items(), key=lambda item: -item[1])]
 
 
 def _deletions(
-    pair: PairOfDrugs,
+    pair: WalksOfPair,
     logit: float,
     named: list[tuple[float, list[Walked]]],
     draws: int,
     generator: np.random.Generator,
 ) -> Faithfulness | None:
     """What the walks' logit loses without the named facts, and without as many random ones."""
-    if not named:
+    if not named or not draws:
         return None
     big, n = pair.graph.n_relations, pair.graph.n_entities
     of = fact_of(big)

@@ -3,8 +3,8 @@
     logit_k(i) = b_k + Σ_f x_if W_fk + Σ_s z_isk w_s
     minimise  Σ_i c_i (log Σ_k exp logit_k(i) − logit_{y_i}(i)) / Σ_i c_i + λ (‖W‖₁ + ‖w‖₁)
 
-A weight w_s is shared by all classes: its feature is a number a class (McFadden's conditional
-logit). Columns of x are centred and scaled to unit variance, those of z to unit length a row in the
+A weight w_s is shared by all classes: its feature is a number per class (McFadden's conditional
+logit). Columns of x are centred and scaled to unit variance, those of z to unit length per row in the
 mean, without ever being made dense; the weights returned are those of the raw columns.
 
 FISTA with line search and restarts: Beck & Teboulle, SIAM J. Imaging Sci. 2 (2009);
@@ -53,8 +53,8 @@ class Features:
     def logits(self, weights: Weights) -> FloatArray:
         """(n, n_classes)."""
         n_classes = len(weights.intercept)
-        voted = (self.shared @ weights.shared).reshape(-1, n_classes)
-        found: FloatArray = self.own @ weights.own + voted + weights.intercept
+        by_class = (self.shared @ weights.shared).reshape(-1, n_classes)
+        found: FloatArray = self.own @ weights.own + by_class + weights.intercept
         return found
 
 
@@ -91,8 +91,8 @@ class SparseLogistic:
         self._mean, self._scale = (a.astype(self._dtype) for a in (self._mean, self._scale))
         self._cut = (n_classes, n_classes + x.shape[1] * n_classes)
         self._theta = np.zeros(self._cut[1] + z.shape[1], self._dtype)
-        share = np.bincount(labels, self._cost, n_classes) + 1e-3 / (n * n_classes)
-        self._theta[:n_classes] = np.log(share / share.sum())
+        mass = np.bincount(labels, self._cost, n_classes) + 1e-3 / (n * n_classes)
+        self._theta[:n_classes] = np.log(mass / mass.sum())
         self._step = 1.0
 
     @property
@@ -111,7 +111,7 @@ class SparseLogistic:
         penalty
             λ.
         tolerance
-            Largest violation of the optimality conditions, as a share of λ.
+            Largest violation of the optimality conditions, as a fraction of λ.
         iterations
             Most iterations.
         """
@@ -172,9 +172,9 @@ class SparseLogistic:
         slope *= self._cost[:, None]
         b = slope.sum(0)
         inner = (self._xt @ slope - np.outer(self._mean, b)) * self._scale[:, None]
-        voted = (self._zt @ slope.ravel()) * self._z_scale
+        shared = (self._zt @ slope.ravel()) * self._z_scale
         return float(self._cost.astype(np.float64) @ missed), np.concatenate(
-            [b, inner.ravel(), voted]
+            [b, inner.ravel(), shared]
         ).astype(self._dtype)
 
     def _shrunk(self, theta: FloatArray, by: float) -> FloatArray:

@@ -1,27 +1,50 @@
-"""The regression on walks as lines that a person can read."""
+"""The metapath regression as lines that a person can read."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from parsimony.ddi.emergnn.explain import METAEDGES, relation_names
+from parsimony.ddi.metapaths.sparse_logistic import Weights
+from parsimony.ddi.task import DDITask
+from parsimony.kernels.emergnn.metapaths import WalkKinds
 
-VOTES = "that type"
+ITS_TYPE = "that type"
+
+
+class MetapathModel(NamedTuple):
+    """What the regression has learned.
+
+    Attributes
+    ----------
+    kinds
+        What relations are told apart in metapaths.
+    metapaths, shared
+        Codes of those with a weight per type, and of those with one that all types share.
+    weights
+        Of both.
+    """
+
+    kinds: WalkKinds
+    metapaths: npt.NDArray[np.int64]
+    shared: npt.NDArray[np.int64]
+    weights: Weights
 
 
 @dataclass(frozen=True)
-class WalkWeight:
+class MetapathWeight:
     """One weight of the model.
 
     Attributes
     ----------
     weight : float
         What log(1 + number of walks) is multiplied with in the type's logit.
-    signature : str
+    metapath : str
         The kind of walk, ``(#Drug1 –inhibitor of enzyme→ ? ←substrate of enzyme– #Drug2)``.
     type : str
         Name of the interaction type; "" where the walk's own interaction says it.
@@ -30,34 +53,32 @@ class WalkWeight:
     """
 
     weight: float
-    signature: str
+    metapath: str
     type: str
     text: str
 
     def __str__(self) -> str:
         """Print as ``+0.83  (#Drug1 –r→ ? ←s– #Drug2)  => type 46 "sentence"``."""
-        says = f"type {self.type}" + f' "{self.text}"' * bool(self.text) if self.type else VOTES
-        return f"{self.weight:+.2f}  {self.signature}  => {says}"
+        says = f"type {self.type}" + f' "{self.text}"' * bool(self.text) if self.type else ITS_TYPE
+        return f"{self.weight:+.2f}  {self.metapath}  => {says}"
 
 
 class MetapathNames:
-    """From numbers of signatures to text."""
+    """From codes of metapaths to text."""
 
-    def __init__(self, estimator: Any) -> None:
-        kinds, n = estimator._kinds, estimator._built.n_relations
-        n_types = estimator.task_.data.n_types
+    def __init__(self, kinds: WalkKinds, task: DDITask, n_relations: int) -> None:
         self._kinds = kinds
         self._arrows: dict[int, str] = {}
-        for r, name in enumerate(relation_names(estimator)):
-            word = "interacts with" if r < n_types else _word(name)
-            forth, back = int(kinds.of[r]), int(kinds.of[r + n])
+        for r, name in enumerate(relation_names(task, n_relations)):
+            word = "interacts with" if r < task.data.n_types else _word(name)
+            forth, back = int(kinds.of[r]), int(kinds.of[r + n_relations])
             self._arrows[forth] = f"–{word}→" if forth != back else f"–{word}–"
             if forth != back:
                 self._arrows[back] = f"←{word}–"
-        self._interactions = {int(kinds.of[0]), int(kinds.of[n])}
+        self._interactions = {int(kinds.of[0]), int(kinds.of[n_relations])}
 
     def text(self, code: int, kind: str = "") -> str:
-        """A signature; where ``kind`` is given, its interaction is of that type."""
+        """A metapath; where ``kind`` is given, its interaction is of that type."""
         found = [k for k in self._kinds.signature(code) if k in self._arrows]
         arrows = [self._arrows[k] for k in found]
         if kind:
@@ -68,25 +89,29 @@ class MetapathNames:
         return f"(#Drug1 {' ? '.join(arrows)} #Drug2)"
 
 
-def read_out(estimator: Any, top: int | None = None) -> list[WalkWeight]:
-    """The weights as lines: votes first, then type by type, the strongest first.
+def read_out(
+    model: MetapathModel, task: DDITask, n_relations: int, top: int | None = None
+) -> list[MetapathWeight]:
+    """The weights as lines: shared ones first, then type by type, the strongest first.
 
     Parameters
     ----------
+    n_relations
+        R of the graph.
     top
         Most lines; of every type the strongest are kept.
     """
-    data, weights = estimator.task_.data, estimator.weights_
-    names = MetapathNames(estimator)
-    groups: dict[int, list[WalkWeight]] = defaultdict(list)  # −1: votes
+    data, weights = task.data, model.weights
+    names = MetapathNames(model.kinds, task, n_relations)
+    groups: dict[int, list[MetapathWeight]] = defaultdict(list)  # −1: shared
     for s in np.argsort(-np.abs(weights.shared), kind="stable").tolist():
-        text = names.text(int(estimator.voting_[s]), "some type")
-        groups[-1].append(WalkWeight(float(weights.shared[s]), text, "", ""))
+        text = names.text(int(model.shared[s]), "some type")
+        groups[-1].append(MetapathWeight(float(weights.shared[s]), text, "", ""))
     for t in range(data.n_types):
         column = weights.own[:, t]
         for f in np.argsort(-np.abs(column), kind="stable")[: np.count_nonzero(column)].tolist():
-            text = names.text(int(estimator.metapaths_[f]))
-            line = WalkWeight(float(column[f]), text, data.types.name(t), data.templates[t])
+            text = names.text(int(model.metapaths[f]))
+            line = MetapathWeight(float(column[f]), text, data.types.name(t), data.templates[t])
             groups[t].append(line)
     ranked = sorted(
         (rank, -abs(line.weight), group)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.ddi.small_pairs import families
 
-from parsimony import base
+from parsimony import methods
 from parsimony.chem.fingerprints import tanimoto
 from parsimony.ddi.baselines.nearest_neighbours import Neighbours
 from parsimony.ddi.baselines.prior import Prior
@@ -115,7 +115,7 @@ def test_predict_shows_calibrated_probabilities_and_sets(estimator):
 
 def test_a_run_keeps_it(estimator, tmp_path):
     estimator.save(tmp_path / "run")
-    again = base.load_run(tmp_path / "run")
+    again = methods.load_run(tmp_path / "run")
     assert again.calibration == estimator.calibration
     assert "confidence.json" in json.loads((tmp_path / "run" / "checksums.json").read_text())
     before, after = (e.predict("ol4", "amine1")["answers"] for e in (estimator, again))
@@ -123,7 +123,7 @@ def test_a_run_keeps_it(estimator, tmp_path):
 
 
 def test_an_older_run_is_uncalibrated_until_it_is_measured(old_run, estimator):
-    again = base.load_run(old_run)
+    again = methods.load_run(old_run)
     assert again.calibration is None
     found = again.predict("ol4", "amine1")
     assert found["set"] is None and found["calibration"] is None
@@ -132,7 +132,7 @@ def test_an_older_run_is_uncalibrated_until_it_is_measured(old_run, estimator):
     assert measured["conformal"] == estimator.evaluate("test")["conformal"]
     assert again.calibration == estimator.calibration
     RunFolder.open(old_run).amend("confidence.json", again.calibration.as_dict())
-    assert base.load_run(old_run).calibration == estimator.calibration
+    assert methods.load_run(old_run).calibration == estimator.calibration
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"setting": "S1", "n_pairs": "many"}'])
@@ -140,7 +140,7 @@ def test_a_damaged_confidence_is_named(old_run, content):
     (old_run / "confidence.json").write_text(content)
     seal(old_run)
     with pytest.raises(CorruptRun, match=r"calibration\.json"):
-        base.load_run(old_run)
+        methods.load_run(old_run)
 
 
 def test_without_validation_pairs_nothing_is_promised(tmp_path):
@@ -152,7 +152,7 @@ def test_without_validation_pairs_nothing_is_promised(tmp_path):
     assert not {"calibration", "conformal", "abstention"} & set(found)
     model.save(tmp_path / "run")
     assert not (tmp_path / "run" / "confidence.json").exists()
-    assert base.load_run(tmp_path / "run").predict("ol4", "amine1")["set"] is None
+    assert methods.load_run(tmp_path / "run").predict("ol4", "amine1")["set"] is None
     shutil.rmtree(tmp_path / "run")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from tests.ddi.emergnn.test_pair_flow import DIM, cases, parameters
+from tests.ddi.emergnn.test_flow import DIM, cases, parameters
 from tests.ddi.small_pairs import families
 from tests.kernels.random_multigraphs import assert_close
 
@@ -134,7 +134,7 @@ def fitted(request):
 
 
 def test_parts_add_up_to_the_model_s_own_logit(fitted):
-    found = fitted.explain("ol4", "amine1")
+    found = fitted.explain("ol4", None, "amine1")
     data = fitted.task_.data
     u, v = data.drug(found.query[0]), data.drug(found.query[2])
     with torch.no_grad():
@@ -148,7 +148,7 @@ def test_parts_add_up_to_the_model_s_own_logit(fitted):
 
 
 def test_the_paths_are_facts_of_the_graph(fitted):
-    found = fitted.explain("Drug ol4", "Drug amine1", "t1")
+    found = fitted.explain("Drug ol4", "t1", "Drug amine1")
     assert found.query == ("ol4", "type t1", "amine1")
     assert found.known == "test"
     stored = {tuple(map(str, row)) for row in _stored(fitted)}
@@ -179,7 +179,7 @@ def _stored(estimator):
 def test_a_stated_interaction_is_no_reason_for_itself(fitted):
     a, t, b = fitted.task_.data.pairs["train"][0].tolist()
     data = fitted.task_.data
-    found = fitted.explain(data.drugs.name(a), data.drugs.name(b), data.types.name(t))
+    found = fitted.explain(data.drugs.name(a), data.types.name(t), data.drugs.name(b))
     assert found.known == "train"
     own = {data.drugs.name(a), data.drugs.name(b)}
     for path in found.paths:
@@ -191,8 +191,8 @@ def test_a_stated_interaction_is_no_reason_for_itself(fitted):
 
 def test_wrong_questions(fitted):
     with pytest.raises(UsageError, match="with itself"):
-        fitted.explain("ol1", "ol1")
+        fitted.explain("ol1", None, "ol1")
     with pytest.raises(UnknownRelation):
-        fitted.explain("ol1", "ol2", "t99")
+        fitted.explain("ol1", "t99", "ol2")
     with pytest.raises(InvalidParameter, match="at least 1"):
-        fitted.explain("ol1", "ol2", n_paths=0)
+        fitted.explain("ol1", None, "ol2", n_paths=0)

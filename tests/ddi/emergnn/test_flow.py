@@ -291,7 +291,7 @@ def test_fifty_real_pairs():
         train, task.data.n_types,
     )  # fmt: skip
     dim, n = 4, 50
-    pairs = train[rng.choice(emergence.asked, n, replace=False)][:, [0, 2]]
+    pairs = train[rng.choice(emergence.targets, n, replace=False)][:, [0, 2]]
     graph = built.activate(emergence.active)
     values = parameters(rng, n, graph.n_messages, dim, biased=True)
     # Sums over hubs reach 10³ a layer: keep numbers near 1, as the tolerance is relative to them.

@@ -1,4 +1,4 @@
-"""Pairs asked without their own interactions, all at once: as each by itself."""
+"""Pairs answered without their own interactions, all at once: as each by itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from tests.ddi.small_pairs import families
 
-from parsimony.base import resolve
 from parsimony.ddi.analogues import nearest_analogues
 from parsimony.ddi.baselines.neighbour_scores import neighbour_scores, similarity
 from parsimony.ddi.leave_pair_out import leave_pair_out
 from parsimony.ddi.task import DDIOptions, DDITask
+from parsimony.methods import resolve
 
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 
@@ -39,16 +39,16 @@ def test_many_pairs_are_answered_as_each_alone(method, setting):
         np.testing.assert_allclose(row, alone, atol=2e-6)
 
 
-def test_unseen_counts_what_is_left():
+def test_leaving_a_pair_out_counts_what_is_left():
     facts = np.array([[0, 1, 1], [1, 0, 0], [0, 1, 2], [3, 1, 0], [4, 0, 5]], np.int32)
     found = leave_pair_out(facts, np.array([[0, 1], [1, 0], [4, 5], [2, 5]], np.int32), 6, 2)
     assert found.own.tolist() == [2, 2, 1, 0]
     assert found.new.tolist() == [[False, True], [True, False], [True, True], [False, False]]
     expected = np.array([[1, 2], [1, 2], [1, 3], [2, 3]]) + 0.5
-    np.testing.assert_allclose(found.shares, expected / expected.sum(1, keepdims=True))
+    np.testing.assert_allclose(found.frequencies, expected / expected.sum(1, keepdims=True))
 
 
-def test_votes_are_sums_over_similar_drugs():
+def test_neighbour_scores_are_sums_over_similar_drugs():
     """More pairs of a drug than are looked up one by one, new and known ones."""
     rng = np.random.default_rng(0)
     n, n_types = 90, 3
@@ -63,8 +63,8 @@ def test_votes_are_sums_over_similar_drugs():
     for one, two in ((True, True), (True, False), (False, False)):
         first = np.where(pairs[:, 0] == 0, one, two)
         second = np.where(pairs[:, 1] == 0, one, two)
-        votes = neighbour_scores(similar, facts, pairs, n_types, first=first, second=second)
-        for (a, b), x, y, found in zip(pairs, first, second, votes, strict=True):
+        scores = neighbour_scores(similar, facts, pairs, n_types, first=first, second=second)
+        for (a, b), x, y, found in zip(pairs, first, second, scores, strict=True):
             expected = np.zeros(n_types)
             for u, t, v in facts:
                 if x and y:
