@@ -139,7 +139,9 @@ def _goes_on(
     if summary.get("ended") == "time budget":
         return time_budget is None or time_budget > summary["time_budget"]
     epochs = config["parameters"].get("epochs", 0)
-    return summary.get("ended") == "epochs" and bool(epochs > run.config["parameters"]["epochs"])
+    return summary.get("ended") == "epochs" and bool(
+        epochs > run.config["parameters"].get("epochs", 0)
+    )
 
 
 def _valid(estimator: AnyEstimator) -> dict[str, float]:

@@ -189,8 +189,13 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             }
         return self._calibration
 
+    @property
+    def gives_reasons(self) -> bool:
+        """False: the answers of :meth:`adapt` name them."""
+        return False
+
     def explain(self, head: str, relation: str | None, tail: str, *, seed: int = 0) -> Any:
-        """Refuse: the answers of :meth:`adapt` name their reasons.
+        """Refuse: the answers of :meth:`adapt` name their supports.
 
         Raises
         ------
