@@ -18,7 +18,7 @@ from parsimony.report.link_info import run_info
 from parsimony.search import Budget
 from parsimony.search.formulas import search_formulas
 
-SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "least": 4, "most": 8}
+SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "min_support": 4, "max_support": 8}
 CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
 
 
