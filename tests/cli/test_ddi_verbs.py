@@ -10,8 +10,8 @@ import pytest
 from tests.ddi.small_pairs import families, write_ddi_folder
 from typer.testing import CliRunner
 
-from parsimony.base import load_run
 from parsimony.cli import app
+from parsimony.methods import load_run
 
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 

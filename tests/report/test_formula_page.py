@@ -12,9 +12,8 @@ from tests.report.test_pages import Tags
 from parsimony.knowledge.formula import OPERATORS, Formula
 from parsimony.pages.svg_of_formula import formula_svg
 from parsimony.pipeline import fit
-from parsimony.report import run_page, run_report
+from parsimony.report import run_info, run_page, run_report
 from parsimony.report.formula import formula_view
-from parsimony.report.link_info import run_info
 from parsimony.search import Budget, SearchRequest, run_search
 
 SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "min_support": 4,
