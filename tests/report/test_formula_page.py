@@ -97,7 +97,7 @@ def test_a_search_without_ranking_and_without_test_users():
         "seconds": {"search": 30.0, "trials": 28.0, "final": 6.0, "training": 3.0},
     }  # fmt: skip
     page = run_page({"config": {"task": "coldstart"}, "data": {"name": "shop"}, "search": found})
-    assert "best better by, valid MSE" in page
+    assert "best minus this, valid MSE" in page
     assert "0.0123" in page
     assert "10 trainings" in page
     assert "test MSE" not in page

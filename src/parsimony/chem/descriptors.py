@@ -1,4 +1,4 @@
-"""What is counted and computed of a molecule: Morgan fragments and a few descriptors, by RDKit."""
+"""Features of molecules by RDKit: counts of Morgan fragments and descriptors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["DESCRIPTORS", "MoleculeFeatures", "molecule_features"]
 N_COUNTS = 2048
 DESCRIPTORS = (
     "logP (Crippen)", "molar refractivity", "polar surface", "molecular weight", "H-bond acceptors",
-    "H-bond donors", "rotatable bonds", "aromatic rings", "rings", "share of sp3 carbons",
+    "H-bond donors", "rotatable bonds", "aromatic rings", "rings", "fraction of sp3 carbons",
     "heavy atoms", "heteroatoms", "aliphatic rings", "surface (Labute)", "formal charge",
     *(f"surface by logP {i + 1}" for i in range(12)),
     *(f"surface by refractivity {i + 1}" for i in range(10)),
@@ -38,26 +38,26 @@ class MoleculeFeatures:
     Attributes
     ----------
     counts : uint8 array, shape (n, 2048)
-        How often each Morgan fragment of radius 2 occurs, folded; at most 255.
+        Counts of the Morgan fragments of radius 2, folded and capped at 255.
     descriptors : float32 array, shape (n, 93)
-        Those of ``DESCRIPTORS``, as sign(x) log(1 + |x|).
+        The ``DESCRIPTORS``, as sign(x) log(1 + |x|).
     """
 
     counts: npt.NDArray[np.uint8]
     descriptors: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
-        """The number of molecules."""
+        """Return the number of molecules."""
         return len(self.counts)
 
 
 def molecule_features(smiles: Sequence[str]) -> MoleculeFeatures:
-    """Count and compute the features of molecules, once: then they are cached.
+    """Return the features of molecules, computed once and cached.
 
     Raises
     ------
     InvalidParameter
-        A SMILES that cannot be read.
+        A SMILES cannot be parsed.
     MissingExtra
         RDKit is not installed.
     """
@@ -69,7 +69,7 @@ def molecule_features(smiles: Sequence[str]) -> MoleculeFeatures:
         if found.counts.shape == (len(smiles), N_COUNTS):
             return found
     except (OSError, ValueError, KeyError, EOFError):
-        pass  # absent or damaged: compute them
+        pass  # absent or damaged: recompute
     found = _compute(smiles)
     content = io.BytesIO()
     np.savez_compressed(content, counts=found.counts, descriptors=found.descriptors)

@@ -1,4 +1,4 @@
-"""Molecules written as SMILES: reading them with RDKit, and saying why one cannot be read."""
+"""Parsing of SMILES with RDKit, and the reason why one cannot be parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["canonical", "molecule_of", "reason_unreadable", "unreadable"]
 
 
 def molecule_of(text: str) -> Any:
-    """Return RDKit's molecule of a SMILES; None where it cannot be read, or holds no atom.
+    """Return RDKit's molecule of a SMILES; None if it cannot be parsed or has no atom.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def molecule_of(text: str) -> Any:
 
 
 def canonical(text: str) -> str | None:
-    """Return the canonical SMILES, one for all ways of writing a molecule; None if unreadable."""
+    """Return the canonical SMILES of a molecule; None if it cannot be parsed."""
     from rdkit import Chem
 
     molecule = molecule_of(text)
@@ -44,7 +44,7 @@ def canonical(text: str) -> str | None:
 
 
 def unreadable(smiles: Sequence[str]) -> list[int]:
-    """Return which SMILES cannot be read, by position; computed once and cached."""
+    """Return the positions of the SMILES that cannot be parsed; computed once and cached."""
     key = hashlib.sha256("\n".join(["readable", *smiles]).encode()).hexdigest()[:32]
     path = cache_folder() / "smiles" / f"{key}.json"
     try:
@@ -52,7 +52,7 @@ def unreadable(smiles: Sequence[str]) -> list[int]:
         if kept["n"] == len(smiles):
             return [int(i) for i in kept["unreadable"]]
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # absent or damaged: read them
+        pass  # absent or damaged: parse again
     found = [i for i, text in enumerate(smiles) if molecule_of(text) is None]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps({"n": len(smiles), "unreadable": found}))
@@ -60,7 +60,7 @@ def unreadable(smiles: Sequence[str]) -> list[int]:
 
 
 def reason_unreadable(text: str) -> str:
-    """What is wrong with a SMILES, and where, in RDKit's own words."""
+    """Return RDKit's message on what is wrong with a SMILES, and where."""
     from rdkit import Chem, rdBase
 
     heard: list[str] = []
@@ -92,7 +92,7 @@ def reason_unreadable(text: str) -> str:
 
 
 def _open_ring(text: str) -> int | None:
-    """Position, from 1, of the first ring-closure digit that is never closed."""
+    """Return the position, from 1, of the first ring-closure digit that is never closed."""
     bare = re.sub(r"\[[^\]]*\]", lambda atom: "_" * len(atom[0]), text)
     opened: dict[str, int] = {}
     for ring in re.finditer(r"%\d\d|\d", bare):

@@ -1,4 +1,4 @@
-"""An explanation as a page: interactive layered graph, tables, faithfulness in a sentence."""
+"""An explanation as a page: interactive layered graph, tables, faithfulness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parsimony.version import __version__
 
 __all__ = ["explanation_page", "explanation_view"]
 
-_ROWS = 200  # evidence edges in the table; beyond, a page helps nobody
+_ROWS = 200  # maximum number of evidence edges in the table
 
 
 def explanation_page(explanation: ExplanationData, *, limit: int = 30) -> str:
@@ -23,7 +23,7 @@ def explanation_page(explanation: ExplanationData, *, limit: int = 30) -> str:
     ----------
     explanation : Explanation or ExplanationData
     limit : int
-        Most edges drawn; the page says how many of all these are.
+        Maximum number of edges; the page says how many of all are drawn.
     """
     view = explanation_view(explanation, limit=limit)
     return environment().get_template("explanation.html.j2").render(x=view, version=__version__)

@@ -1,4 +1,4 @@
-"""Adapted predictions as a page: every molecule drawn, with the supports that speak for it."""
+"""Adapted predictions as a page: every molecule drawn, with the support molecules behind it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["molecule_svg", "molecules_page"]
 
-DRAWN = 100  # most predictions on a page, the most probable ones
+DRAWN = 100  # maximum number of predictions on a page, the most probable ones
 
 
 def molecules_page(
@@ -29,11 +29,11 @@ def molecules_page(
     Parameters
     ----------
     result
-        Of ``adapt``, with an ``id`` in every prediction and reason.
+        Result of ``adapt``, with an ``id`` in every prediction and reason.
     ids, smiles, labels
-        Of the support.
+        The support set.
     about
-        ``method``, ``data`` and ``learned``, what was learned before, in words.
+        ``method``, ``data`` and ``learned``, a phrase about the earlier training.
     """
     order = sorted(result["predictions"], key=lambda p: -p["probability"])
     small = {text: molecule_svg(text, 150, 105) for text in smiles}
@@ -57,7 +57,7 @@ def molecules_page(
             ("method", about["method"]),
             ("adapted numbers", f"{result['adapted_parameters']:,}"),
             ("seconds to adapt", f"{result['seconds']:.3f}"),
-            ("expected share of actives", f"{result['prevalence']:.1%}"),
+            ("expected fraction of actives", f"{result['prevalence']:.1%}"),
         ],
         "calibration": result["calibration"],
         "prevalence": result["prevalence"],
@@ -68,7 +68,7 @@ def molecules_page(
 
 
 def molecule_svg(smiles: str, width: int, height: int) -> Markup:
-    """Draw a molecule as an SVG element that stands in a page; empty where it cannot be read."""
+    """Draw a molecule as an SVG element for a page; empty where it cannot be parsed."""
     from markupsafe import Markup
     from rdkit.Chem import rdDepictor
     from rdkit.Chem.Draw import rdMolDraw2D
@@ -82,5 +82,5 @@ def molecule_svg(smiles: str, width: int, height: int) -> Markup:
     rdMolDraw2D.PrepareAndDrawMolecule(drawing, molecule)
     drawing.FinishDrawing()
     text = drawing.GetDrawingText()
-    # RDKit writes the element itself; of the input it repeats atoms and bonds alone.
+    # RDKit writes the element itself; only atoms and bonds of the input reach it.
     return Markup(text[text.index("<svg") :].replace("<!-- END OF HEADER -->", ""))
