@@ -22,7 +22,7 @@ __all__ = ["DESCRIPTORS", "MoleculeFeatures", "molecule_features"]
 N_COUNTS = 2048
 DESCRIPTORS = (
     "logP (Crippen)", "molar refractivity", "polar surface", "molecular weight", "H-bond acceptors",
-    "H-bond donors", "rotatable bonds", "aromatic rings", "rings", "fraction of sp3 carbons",
+    "H-bond donors", "rotatable bonds", "aromatic rings", "rings", "share of sp3 carbons",
     "heavy atoms", "heteroatoms", "aliphatic rings", "surface (Labute)", "formal charge",
     *(f"surface by logP {i + 1}" for i in range(12)),
     *(f"surface by refractivity {i + 1}" for i in range(10)),
@@ -38,26 +38,26 @@ class MoleculeFeatures:
     Attributes
     ----------
     counts : uint8 array, shape (n, 2048)
-        Counts of the Morgan fragments of radius 2, folded and capped at 255.
+        Counts of Morgan fragments of radius 2, folded; at most 255.
     descriptors : float32 array, shape (n, 93)
-        The ``DESCRIPTORS``, as sign(x) log(1 + |x|).
+        Those of ``DESCRIPTORS``, as sign(x) log(1 + |x|).
     """
 
     counts: npt.NDArray[np.uint8]
     descriptors: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
-        """Return the number of molecules."""
+        """The number of molecules."""
         return len(self.counts)
 
 
 def molecule_features(smiles: Sequence[str]) -> MoleculeFeatures:
-    """Return the features of molecules, computed once and cached.
+    """Compute the features of molecules; they are cached.
 
     Raises
     ------
     InvalidParameter
-        A SMILES cannot be parsed.
+        A SMILES that cannot be read.
     MissingExtra
         RDKit is not installed.
     """
@@ -69,7 +69,7 @@ def molecule_features(smiles: Sequence[str]) -> MoleculeFeatures:
         if found.counts.shape == (len(smiles), N_COUNTS):
             return found
     except (OSError, ValueError, KeyError, EOFError):
-        pass  # absent or damaged: recompute
+        pass  # absent or damaged: compute them
     found = _compute(smiles)
     content = io.BytesIO()
     np.savez_compressed(content, counts=found.counts, descriptors=found.descriptors)

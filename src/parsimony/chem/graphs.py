@@ -26,7 +26,7 @@ from parsimony.run.progress import Progress
 
 __all__ = ["BONDS", "ELEMENTS", "MoleculeGraphs", "molecule_graphs", "offsets", "ranges"]
 
-#: ids of elements: the atomic number, plus one id for masked atoms
+#: ids of elements: the atomic number, and one for a masked atom
 ELEMENTS = 120
 MASKED = 119
 CHIRALITIES = 4
@@ -38,17 +38,17 @@ _VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class MoleculeGraphs:
-    """Graphs of n molecules with N atoms and M directed bonds in total.
+    """Graphs of n molecules with N atoms and M directed bonds in all.
 
     Attributes
     ----------
     atoms : int64 array, shape (n + 1,)
-        Offset of the first atom of each molecule.
+        Where the atoms of each molecule begin.
     element, chirality : uint8 arrays, shape (N,)
     bonds : int64 array, shape (N + 1,)
-        Offset of the first bond of each atom; each bond is stored at both of its atoms.
+        Where the bonds of each atom begin; each bond is listed with both of its atoms.
     neighbour : int32 array, shape (M,)
-        Index of the other atom within the molecule.
+        The other atom, counted from the first one of the molecule.
     bond_type, direction : uint8 arrays, shape (M,)
     """
 
@@ -61,14 +61,14 @@ class MoleculeGraphs:
     direction: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
-        """Return the number of molecules."""
+        """The number of molecules."""
         return len(self.atoms) - 1
 
     @cached_property
     def bond_counts(self) -> npt.NDArray[np.uint8]:
-        """Counts of bond types and directions at each atom, (N, 9), including its self-loop.
+        """How often each bond type and direction meets an atom, (N, 9), its self-loop included.
 
-        The product with the embedding table is the sum of bond embeddings over the neighbours.
+        A sum of bond embeddings over the neighbours is this times the table of embeddings.
         """
         n = len(self.element)
         atom = np.repeat(np.arange(n), np.diff(self.bonds))
@@ -80,7 +80,7 @@ class MoleculeGraphs:
         return counts
 
     def take(self, molecules: npt.NDArray[np.integer[Any]]) -> MoleculeGraphs:
-        """Return the graphs of some molecules, in the given order; repeats are allowed."""
+        """Return the graphs of some molecules, in their order; one may be repeated."""
         rows = np.asarray(molecules, np.int64)
         atom = ranges(self.atoms[rows], self.atoms[rows + 1])
         bond = ranges(self.bonds[self.atoms[rows]], self.bonds[self.atoms[rows + 1]])
@@ -98,13 +98,13 @@ class MoleculeGraphs:
 
     @property
     def source(self) -> npt.NDArray[np.int64]:
-        """Index of the other atom of every bond, over all molecules, (M,)."""
+        """The other atom of every bond, counted over all molecules (M,)."""
         first = np.repeat(self.atoms[:-1], np.diff(self.atoms))
         return np.asarray(self.neighbour + np.repeat(first, np.diff(self.bonds)), np.int64)
 
     @classmethod
     def join(cls, parts: Sequence[MoleculeGraphs]) -> MoleculeGraphs:
-        """Concatenate several collections of molecules."""
+        """Put the molecules of several collections behind one another."""
         arrays: dict[str, Any] = {
             field.name: (
                 offsets(np.concatenate([np.diff(getattr(part, field.name)) for part in parts]))
@@ -119,19 +119,19 @@ class MoleculeGraphs:
 def molecule_graphs(
     smiles: Sequence[str], names: Sequence[str] | None = None, *, quiet: bool = True
 ) -> MoleculeGraphs:
-    """Return the graphs of molecules, computed once, cached and memory-mapped.
+    """Graphs of molecules, computed once, cached and memory-mapped.
 
     Parameters
     ----------
     smiles
         One molecule each.
     names
-        Names of the molecules, for the error message.
+        Of the molecules, for the error message.
 
     Raises
     ------
     FormatError
-        RDKit cannot parse a SMILES; with its message.
+        A SMILES that RDKit cannot read, with its message.
     MissingExtra
         RDKit is not installed.
     """
@@ -186,25 +186,25 @@ def _compute(smiles: Sequence[str], names: Sequence[str], quiet: bool) -> Molecu
     )
 
 
-# RDKit's codes of single, double, triple and aromatic bonds, and of directions up and down.
+# RDKit's numbers of single, double, triple and aromatic, and of bonds that point up and down.
 _BOND_TYPES = {1: 0, 2: 1, 3: 2, 12: 3}
 _DIRECTIONS = {4: 1, 3: 2}
 
 
 def offsets(counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
-    """Return the start of each part of given length, and the end of the last one."""
+    """Where each of several parts of given lengths begins, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
 def ranges(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the integers of all ranges, concatenated."""
+    """The integers of all ranges, one range behind the other."""
     length = end - begin
     at = np.repeat(begin - offsets(length)[:-1], length)
     return np.asarray(at + np.arange(len(at)), np.int64)
 
 
 def _read(folder: Path, n: int) -> MoleculeGraphs | None:
-    """Memory-map what :func:`_write` wrote; None if it is absent or damaged."""
+    """Map what :func:`_write` wrote; None where it is absent or damaged."""
     try:
         arrays = {
             field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
@@ -222,7 +222,7 @@ def _read(folder: Path, n: int) -> MoleculeGraphs | None:
 
 
 def _write(graphs: MoleculeGraphs, folder: Path) -> None:
-    """Write a folder atomically: another process sees all files or none."""
+    """Write a folder at once: another process sees all files or none."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".graphs-"))
     try:
@@ -232,5 +232,5 @@ def _write(graphs: MoleculeGraphs, folder: Path) -> None:
         os.replace(made, folder)
     except OSError:
         shutil.rmtree(made, ignore_errors=True)
-        if _read(folder, len(graphs)) is None:  # unless another process was faster
+        if _read(folder, len(graphs)) is None:  # unless another process was quicker
             raise

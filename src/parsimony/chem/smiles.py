@@ -1,4 +1,4 @@
-"""Parsing of SMILES with RDKit, and the reason why one cannot be parsed."""
+"""Read SMILES with RDKit, and explain why one cannot be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["canonical", "molecule_of", "reason_unreadable", "unreadable"]
 
 
 def molecule_of(text: str) -> Any:
-    """Return RDKit's molecule of a SMILES; None if it cannot be parsed or has no atom.
+    """Return RDKit's molecule of a SMILES; None where it cannot be read, or holds no atom.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def molecule_of(text: str) -> Any:
 
 
 def canonical(text: str) -> str | None:
-    """Return the canonical SMILES of a molecule; None if it cannot be parsed."""
+    """Return the canonical SMILES of a molecule; None if it cannot be read."""
     from rdkit import Chem
 
     molecule = molecule_of(text)
@@ -44,7 +44,7 @@ def canonical(text: str) -> str | None:
 
 
 def unreadable(smiles: Sequence[str]) -> list[int]:
-    """Return the positions of the SMILES that cannot be parsed; computed once and cached."""
+    """Return the positions of SMILES that cannot be read; computed once and cached."""
     key = hashlib.sha256("\n".join(["readable", *smiles]).encode()).hexdigest()[:32]
     path = cache_folder() / "smiles" / f"{key}.json"
     try:
@@ -52,7 +52,7 @@ def unreadable(smiles: Sequence[str]) -> list[int]:
         if kept["n"] == len(smiles):
             return [int(i) for i in kept["unreadable"]]
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # absent or damaged: parse again
+        pass  # absent or damaged: read them
     found = [i for i, text in enumerate(smiles) if molecule_of(text) is None]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps({"n": len(smiles), "unreadable": found}))
@@ -60,7 +60,7 @@ def unreadable(smiles: Sequence[str]) -> list[int]:
 
 
 def reason_unreadable(text: str) -> str:
-    """Return RDKit's message on what is wrong with a SMILES, and where."""
+    """Why RDKit cannot read a SMILES, with the position where it says one."""
     from rdkit import Chem, rdBase
 
     heard: list[str] = []
@@ -79,12 +79,12 @@ def reason_unreadable(text: str) -> str:
         rdBase.LogToCppStreams()
         logger.handlers, logger.propagate = before, propagated
     # Without the time, the text itself and the arrow below it.
-    told = [
+    lines = [
         re.sub(r"^\[[\d:]+\] |SMILES Parse Error: ", "", line).strip().rstrip(":")
         for each in heard
         for line in each.split("\n")
     ]
-    reasons = [line for line in told if _is_reason(line, text)]
+    reasons = [line for line in lines if _is_reason(line, text)]
     # RDKit names the position of what it cannot parse, but not where an open ring began.
     if (start := _open_ring(text)) and any("unclosed ring" in reason for reason in reasons):
         reasons.append(f"ring opened at position {start}")
@@ -92,7 +92,7 @@ def reason_unreadable(text: str) -> str:
 
 
 def _open_ring(text: str) -> int | None:
-    """Return the position, from 1, of the first ring-closure digit that is never closed."""
+    """Position, from 1, of the first ring-closure digit that is never closed."""
     bare = re.sub(r"\[[^\]]*\]", lambda atom: "_" * len(atom[0]), text)
     opened: dict[str, int] = {}
     for ring in re.finditer(r"%\d\d|\d", bare):

@@ -136,7 +136,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         Raises
         ------
         EmptySplit
-            The split has no task that episodes can be drawn of.
+            The split has no task that episodes can be drawn from.
         """
         self._require_fitted()
         if split not in ("valid", "test"):
@@ -146,7 +146,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         if not self.task_.has(split):
             raise EmptySplit(
                 f"no {split} task has enough molecules of either class",
-                remedy="name tasks in task_splits.json, or ask with fewer shots",
+                remedy="name tasks in task_splits.json, or set fewer shots",
             )
         begin = time.perf_counter()
         parts = {
@@ -180,7 +180,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
 
     @property
     def calibration(self) -> dict[int, BalancedCalibration]:
-        """What turns scores into probabilities, by shots; learned on the validation tasks."""
+        """Calibration of the scores by the number of shots; learned on the validation tasks."""
         if self._calibration is None:
             self._calibration = {
                 shots: BalancedCalibration.learn(self.scored("valid", shots))

@@ -1,4 +1,4 @@
-"""Method "multitask": what the training tasks share, and a closed-form head for a new one.
+"""Method "multitask": a network of all training tasks, and a closed-form head for a new one.
 
 A network learns all training tasks at once (:mod:`parsimony.molecules.property_network`). A
 new task is a Gaussian process over molecules whose mean and kernel are made of what the network
@@ -9,8 +9,9 @@ has learned:
     score    m(x) + k(x, S) (k(S, S) + σ² I)⁻¹ (y − m(S) − mean(y − m(S))),  y = ±1
 
 with logits z, hidden units h, Morgan fingerprints and standardised descriptors v. Nothing is
-iterated for a new task; its adapted numbers are the 2K coefficients of its support. Before any
-label the score is m: an active molecule of most training tasks is likely to be active in the next.
+iterated for a new task; its adapted numbers are the 2K coefficients of its support. Without labels
+the score is m: a molecule that is active in most training tasks is likely to be active in the next
+(docs/methods/few_shot.md, eqs. 4–6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Adapted predictions as a page: every molecule drawn, with the support molecules behind it."""
+"""Adapted predictions as a page: each molecule is drawn with the supports that explain it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["molecule_svg", "molecules_page"]
 
-DRAWN = 100  # maximum number of predictions on a page, the most probable ones
+DRAWN = 100  # most predictions on a page, the most probable ones
 
 
 def molecules_page(
@@ -29,11 +29,11 @@ def molecules_page(
     Parameters
     ----------
     result
-        Result of ``adapt``, with an ``id`` in every prediction and reason.
+        Of ``adapt``, with an ``id`` in every prediction and reason.
     ids, smiles, labels
-        The support set.
+        Of the support.
     about
-        ``method``, ``data`` and ``learned``, a phrase about the earlier training.
+        ``method``, ``data`` and ``learned``, what was learned before, in words.
     """
     order = sorted(result["predictions"], key=lambda p: -p["probability"])
     small = {text: molecule_svg(text, 150, 105) for text in smiles}
@@ -68,7 +68,7 @@ def molecules_page(
 
 
 def molecule_svg(smiles: str, width: int, height: int) -> Markup:
-    """Draw a molecule as an SVG element for a page; empty where it cannot be parsed."""
+    """Draw a molecule as an SVG element for a page; empty where it cannot be read."""
     from markupsafe import Markup
     from rdkit.Chem import rdDepictor
     from rdkit.Chem.Draw import rdMolDraw2D
@@ -82,5 +82,5 @@ def molecule_svg(smiles: str, width: int, height: int) -> Markup:
     rdMolDraw2D.PrepareAndDrawMolecule(drawing, molecule)
     drawing.FinishDrawing()
     text = drawing.GetDrawingText()
-    # RDKit writes the element itself; only atoms and bonds of the input reach it.
+    # RDKit writes the element itself; of the input it repeats atoms and bonds alone.
     return Markup(text[text.index("<svg") :].replace("<!-- END OF HEADER -->", ""))
