@@ -78,12 +78,12 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Search for the scoring function that fits a graph (--space bilinear) and train the best one.
+    """Search for the scoring function that fits a graph (--space bilinear) and train the best.
 
-    --space modulation searches for the way in which a new user's ratings modulate a predictor, on
-    rating data. Every trial is a row of RUN/search/trials.jsonl; only validation is looked at.
-    --set takes settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of
-    the method (dim and epochs are those of the final trainings).
+    --space modulation searches how a new user's ratings modulate a predictor, on rating data.
+    Every trial is a row of RUN/search/trials.jsonl; only validation data are used. --set takes
+    settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of the method
+    (dim and epochs apply to the final trainings).
     """
     output = Output(as_json, quiet)
     parameters = parse_settings(settings)
@@ -159,7 +159,7 @@ def _tell_symbols(summary: dict[str, Any], run: Path) -> list[Any]:
         *turned,
         "",
         table(
-            ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best less this, test"],
+            ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best minus this, test"],
             cells,
         ),
     ]
@@ -190,7 +190,7 @@ def _tell_formulas(summary: dict[str, Any], run: Path) -> list[Any]:
         "",
         table(
             ["finalist", "operators", "valid skill", "test mse", "test ndcg@5",
-             "best better by, mse", "ndcg@5"],
+             "best minus this, mse", "ndcg@5"],
             rows,
         ),
     ]  # fmt: skip

@@ -147,7 +147,7 @@ def layered_graph(explanation: ExplanationData, *, limit: int = 30) -> LayeredGr
 
 
 def _of_paths(explanation: ExplanationData) -> tuple[EvidenceEdge, ...]:
-    """Return the paths' own edges, for an explanation that names no sub-digraph."""
+    """Return the edges of the paths, for an explanation without a sub-digraph."""
     edges: dict[tuple[int, str, str, str, str], EvidenceEdge] = {}
     for path in explanation.paths:
         for layer, s in enumerate(path.steps, start=1):

@@ -15,7 +15,7 @@ __all__ = [
 
 
 def answer_sentence(explanation: ExplanationData) -> str:
-    """Print score, probability and rank of the answer, and whether the data state it."""
+    """Return score, probability and rank of the answer, and whether the data contain it."""
     parts = [f"score {number(explanation.score)}"]
     if explanation.probability is not None:
         parts.append(f"probability {number(explanation.probability)}")
@@ -36,7 +36,7 @@ def known_sentence(known: Known, walks: bool = True) -> str:
 
 
 def path_text(explanation: ExplanationData, path: Path) -> str:
-    """Print a path as ``A —brother→ B ←father— C``: the arrow points as the stored fact does."""
+    """Format a path as ``A —brother→ B ←father— C``: arrows have the direction of the facts."""
     if not path.steps:
         return explanation.label(explanation.query[0])
     words = [explanation.label(path.steps[0].source)]
@@ -48,7 +48,7 @@ def path_text(explanation: ExplanationData, path: Path) -> str:
 
 
 def faithfulness_sentence(explanation: ExplanationData) -> str:
-    """Say in one sentence what deleting the named evidence does to the score; "" if unmeasured."""
+    """Return a sentence on the effect of deleting the named evidence; "" if not measured."""
     measured = explanation.faithfulness
     if measured is None:
         return ""

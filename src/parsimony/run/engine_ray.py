@@ -50,7 +50,7 @@ class RayEngine:
                         address=address or "local", include_dashboard=False, log_to_driver=False,
                         logging_level=logging.ERROR, configure_logging=False,
                     )  # fmt: skip
-            except Exception as error:  # Ray raises plain ones
+            except Exception as error:  # Ray raises bare Exceptions
                 raise _no_cluster(address, error) from None
 
     def run(
