@@ -79,6 +79,16 @@ def _order(name):
     return kind, name
 
 
+def test_no_public_name_is_that_of_a_module():
+    """Once imported, the module would take its place: only the module itself may bear it."""
+    for package, path in HOUSE.modules.items():
+        if path.name == "__init__.py":
+            for node in ast.walk(HOUSE.trees[package]):
+                if isinstance(node, ast.ImportFrom) and node.module != package:
+                    taken = {f"{package}.{a.asname or a.name}" for a in node.names}
+                    assert not taken & set(HOUSE.modules), package
+
+
 def test_names_for_type_checkers_are_the_public_ones():
     block = next(node for node in HOUSE.trees["parsimony"].body if isinstance(node, ast.If))
     names = {a.name for node in block.body if isinstance(node, ast.ImportFrom) for a in node.names}
