@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.link.audit import audit
     from parsimony.link.data import LinkData
     from parsimony.link.task import LinkTask
 
 __all__ = [
     "LinkData",
     "LinkTask",
-    "audit",
 ]
 
 __getattr__ = lazy(
@@ -22,6 +20,5 @@ __getattr__ = lazy(
     {
         "LinkData": "data",
         "LinkTask": "task",
-        "audit": "audit",
     },
 )

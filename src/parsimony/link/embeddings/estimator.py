@@ -1,4 +1,4 @@
-"""What all embedding methods share: how they learn, rank, score and give reasons."""
+"""Base class of embedding methods: how they learn, rank, score and give reasons."""
 
 from __future__ import annotations
 
