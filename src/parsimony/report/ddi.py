@@ -9,6 +9,7 @@ import numpy as np
 
 from parsimony.ddi.calibration import caveat
 from parsimony.ddi.estimator import PairEstimator
+from parsimony.ddi.targets import MultilabelPairs
 from parsimony.explain.explanation import Explanation
 from parsimony.explain.page import explanation_view
 from parsimony.pages.charts import unit_chart
@@ -98,7 +99,7 @@ def explain_correct_pairs(
     tries
         Test pairs looked at.
 
-    Of pairs with several labels, those are right that score above their corruption by most.
+    Of pairs with several labels, those are right that score above their negative by most.
     """
     task = estimator.task_
     if not estimator.gives_reasons or not task.has("test"):
@@ -122,9 +123,11 @@ def explain_correct_pairs(
 def _explain_labels(
     estimator: PairEstimator[Any], most: int, seed: int, tries: int
 ) -> Iterator[Explanation]:
-    """Explain the labels that score above the corruption of their pair by most."""
+    """Explain the labels that score above the negative of their pair by most."""
     task = estimator.task_
     targets, data = task.targets("test"), task.data
+    if not isinstance(targets, MultilabelPairs):
+        return
     rows = rng(seed, "examples").permutation(len(targets))[:tries]
     table = estimator.predict_proba(targets.queries[targets.places(rows)], "test")
     above = np.where(targets.labels[rows], table[: len(rows)] - table[len(rows) :], 0)
