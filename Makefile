@@ -16,7 +16,7 @@ demo: setup                      ## the main job on embedded data; writes runs/d
 	$(BIN)/parsimony demo
 
 test: setup                      ## the test-suite
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --durations=20
 
 check: setup                     ## style, types, public API
 	$(BIN)/ruff check src tests examples benchmarks scripts

@@ -21,17 +21,19 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from common import record
 
-from parsimony.base import resolve
 from parsimony.cli.options import parse_settings
+from parsimony.methods import resolve
 from parsimony.molecules.meta.meta_training import MetaTrained
-from parsimony.problems import open_task, task_options
+from parsimony.molecules.task import MoleculeOptions
+from parsimony.problems import open_task
 
-POINTS = {"steps": 1000, "every": 100, "patience": 1000}
+POINTS = {"steps": 1000, "validate_every": 100, "patience": 1000}
 
 
 def watched(data: str, method: str, settings: dict[str, Any], episodes: int) -> dict[str, Any]:
@@ -39,14 +41,13 @@ def watched(data: str, method: str, settings: dict[str, Any], episodes: int) -> 
     begin = time.process_time()
     settings = POINTS | settings
     task: Any = open_task("molecules", data, settings)
-    own = {k: v for k, v in settings.items() if k not in task_options("molecules")}
+    own = {k: v for k, v in settings.items() if k not in MoleculeOptions.model_fields}
     estimator: Any = resolve(method)(**own)
     tables: dict[int, list[Any]] = {shots: [] for shots in task.options.shots}
 
-    def measure(trained: MetaTrained) -> None:
+    def measure(trained: MetaTrained[Any], point: Mapping[str, Any]) -> None:
         for shots, points in tables.items():
             points.append(trained.scored("test", shots, episodes=episodes).table)
-        point = trained.history_[-1]
         test = {shots: round(float(points[-1].mean()), 4) for shots, points in tables.items()}
         print(data, method, point["epoch"], round(point["valid_roc_auc"], 4), test, flush=True)
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores: threads of torch's own would only compete with them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 SOURCE = str(Path(__file__).parents[1] / "src")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [SOURCE, *filter(None, [os.environ.get("PYTHONPATH", "")])]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parsimony.base import estimators
 from parsimony.graph import Vocabulary
 from parsimony.link.data import LinkData
 from parsimony.link.task import LinkTask
+from parsimony.methods import estimators
 
 
 def families() -> LinkData:
@@ -46,7 +46,7 @@ def test_metrics_follow_from_scores(method, unreached):
     ranks = {"metrics": [], "optimistic": [], "pessimistic": []}
     for h, r, t in data.test.tolist():
         for entity, relation, answer in ((h, r, t), (t, r + task.n_relations, h)):
-            row = estimator.score(np.array([[entity, relation]]))[0]
+            row = estimator.scores(np.array([[entity, relation]]))[0]
             rivals = [
                 e
                 for e in range(data.n_entities)

@@ -17,6 +17,8 @@ from parsimony.run.folder import RunFolder
 
 AnyEstimator = Estimator[Any, Any]
 KNOWN_RULES = 200  # rules that knowledge.toml holds at most
+#: what metrics.json leaves out, so that the same run gives the same file
+_TIMES = ("seconds", "queries_per_second", "seconds_per_task")
 
 
 def fit(
@@ -117,7 +119,7 @@ def _finish(
         except EmptySplit:
             continue
         metrics[split] = {
-            k: v for k, v in result.items() if k not in ("seconds", "queries_per_second")
+            k: v for k, v in result.items() if k not in _TIMES
         }
     estimator.write(run)
     run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
@@ -137,7 +139,9 @@ def _goes_on(
     if summary.get("ended") == "time budget":
         return time_budget is None or time_budget > summary["time_budget"]
     epochs = config["parameters"].get("epochs", 0)
-    return summary.get("ended") == "epochs" and bool(epochs > run.config["parameters"]["epochs"])
+    return summary.get("ended") == "epochs" and bool(
+        epochs > run.config["parameters"].get("epochs", 0)
+    )
 
 
 def _valid(estimator: AnyEstimator) -> dict[str, float]:

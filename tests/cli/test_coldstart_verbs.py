@@ -11,7 +11,7 @@ from tests.ratings.small_ratings import tastes, write_csv
 from parsimony.knowledge.formula import Formula, read_formula
 
 TINY = ["--set", "dim=4", "--set", "hidden=[8,8,4]", "--set", "context=8", "--set", "epochs=4",
-        "--set", "support=6", "--set", "most=8", "--set", "least=4"]  # fmt: skip
+        "--set", "support=6", "--set", "max_support=8", "--set", "min_support=4"]  # fmt: skip
 
 
 @pytest.fixture

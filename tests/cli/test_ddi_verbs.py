@@ -10,8 +10,8 @@ import pytest
 from tests.ddi.small_pairs import families, write_ddi_folder
 from typer.testing import CliRunner
 
-from parsimony.base import load_run
 from parsimony.cli import app
+from parsimony.methods import load_run
 
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 
@@ -45,8 +45,8 @@ def test_evaluate(typed, pairs_run):
         "training pairs",
         "at temperature",
         "level of the sets",
-        "share answered",
-        "on the pairs that taught it",
+        "fraction answered",
+        "on the pairs it was fitted to",
     ):
         assert word in readable
 
@@ -66,7 +66,7 @@ def test_predict_names_the_interaction(typed, pairs_run):
     assert "validation pairs of S1" in readable
     held = typed("evaluate", pairs_run, "--json").json["conformal"]["0.9"]
     assert result["set"]["measured"] == held
-    assert f"On the test the sets held {held['coverage']:.1%}" in readable
+    assert f"On the test split the sets covered {held['coverage']:.1%}" in readable
     assert "90% set of Drug ol4 → Drug amine1: “Drug ol4 does 1 to Drug amine1.”" in readable
 
 

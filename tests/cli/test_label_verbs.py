@@ -23,7 +23,7 @@ def test_from_a_folder_to_a_reason(typed, tmp_path):
     assert [set(a) for a in answer["answers"]] == [
         {"drug1", "drug2", "type", "probability", "uncalibrated", "text"}
     ] * 2
-    assert "Each probability is by itself" in typed(*words).out
+    assert "Each probability stands alone" in typed(*words).out
     screened = typed("ddi", "screen", "run", "--drug", "ol4", "--top", 3, "--json").json
     ranked = [partner["probability"] for partner in screened["partners"]]
     assert ranked == sorted(ranked, reverse=True)

@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 
 import parsimony
-from parsimony.base import load_run
 from parsimony.cli import batch
 from parsimony.cli.batch import run_batch
+from parsimony.methods import load_run
 
 LEOPOLD = "Leopold_I_of_Belgium"
 ERNEST = "Ernest_II_of_Saxe-Coburg_and_Gotha"
@@ -169,7 +169,7 @@ def test_a_killed_batch_goes_on(trained, tmp_path):
     estimator = load_run(trained)
     run_batch(estimator, trained, tmp_path / "q.tsv", tmp_path / "whole.parquet", shard=10)
     code = (
-        "import sys\nfrom pathlib import Path\nfrom parsimony.base import load_run\n"
+        "import sys\nfrom pathlib import Path\nfrom parsimony.methods import load_run\n"
         "from parsimony.cli.batch import run_batch\n"
         "run = Path(sys.argv[1])\n"
         "run_batch(load_run(run), run, Path('q.tsv'), Path('o.parquet'), shard=10)\n"

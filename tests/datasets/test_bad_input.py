@@ -204,7 +204,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
     "an empty list": (
         folder_with("entities.txt", "\n"),
         FormatError,
-        r"entities\.txt: no names, expected one a line",
+        r"entities\.txt: no names, expected one per line",
     ),
     "an empty split": (
         folder_with("valid.txt", ""),

@@ -67,7 +67,7 @@ def test_a_folder_mirror_is_unpacked_once(tmp_path, cache):
     mirror = write_mirror(tmp_path / "mirror", UMLS)
     data = datasets.load("umls", mirror=mirror)
     assert data.name == "umls"
-    assert "another edition than the registered one" in data.source
+    assert "not the registered edition" in data.source
     assert "licence" in data.source
     (unpacked,) = (cache / "datasets").iterdir()
     record = json.loads((unpacked / ".parsimony.json").read_text())
@@ -166,7 +166,7 @@ def test_a_mirror_without_what_is_asked(web, tmp_path):
     with pytest.raises(DownloadError, match=r"manifest\.json: the mirror answered 404"):
         datasets.load("umls", mirror=web.address)
     write_mirror(tmp_path / "www", UMLS)
-    with pytest.raises(MissingFile, match="none of the places searched holds it"):
+    with pytest.raises(MissingFile, match="none of the locations searched has it"):
         datasets.load("wn18rr", mirror=web.address)
     (tmp_path / "www" / "kg_umls.tar.gz").unlink()
     with pytest.raises(DownloadError, match=r"kg_umls\.tar\.gz: the mirror answered 404"):

@@ -64,7 +64,7 @@ def test_text_names_paths_rules_and_faithfulness():
     ("measured", "said"),
     [
         (Faithfulness(6.0, 0.0, 2, 20), "random edges of the same evidence does not lower it"),
-        (Faithfulness(-0.5, 0.1, 4, 20), "do not read these paths as its cause"),
+        (Faithfulness(-0.5, 0.1, 4, 20), "these paths do not explain it"),
         (Faithfulness(1.0, 0.5, 1, 20), "(1 edge) lowers"),
     ],
 )
@@ -208,7 +208,7 @@ def test_dot_marks_inverse_steps():
 @pytest.mark.parametrize(
     ("known", "says"),
     [
-        ("train", "a fact of the train split, asked without itself"),
+        ("train", "a fact of the train split, hidden for this query"),
         ("test", "a fact of the test split"),
         ("no", "not among the known facts"),
     ],

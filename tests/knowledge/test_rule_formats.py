@@ -106,5 +106,5 @@ def test_refusals():
     with pytest.raises(InvalidParameter, match="did you mean 'anyburl'"):
         rules_to_text([RULE], "anyburi")
     for format in ("anyburl", "amie"):
-        with pytest.raises(InvalidParameter, match="cannot hold the relation name 'a b'"):
+        with pytest.raises(InvalidParameter, match="cannot represent the relation name 'a b'"):
             rules_to_text([Rule.from_path("a b", [("c", False)])], format)

@@ -70,7 +70,7 @@ def test_a_walk_leaves_a_small_component():
 
 def test_wrong_shares():
     for share in (0, -0.1, 1.1, float("nan")):
-        with pytest.raises(InvalidParameter, match="share"):
+        with pytest.raises(InvalidParameter, match="fraction"):
             walked_subgraph(data(), share)
-    with pytest.raises(EmptySplit, match="larger share"):
+    with pytest.raises(EmptySplit, match="larger fraction"):
         walked_subgraph(data(valid=1), 0.01)

@@ -129,7 +129,7 @@ def test_bootstraps_hold_the_measure_and_their_difference():
 
 def test_contrasts_without_labels_or_numbers_are_refused():
     labels, score, corrupted, _ = contrasts(0)
-    with pytest.raises(InvalidParameter, match="no row carries"):
+    with pytest.raises(InvalidParameter, match="no row has"):
         contrast_metrics(np.zeros_like(labels), score, corrupted)
     with pytest.raises(InvalidParameter, match="not a number"):
         contrast_metrics(labels, score * np.nan, corrupted)

@@ -86,7 +86,7 @@ def test_smiles_that_cannot_be_read_are_skipped_or_refused(tmp_path):
         ("", EmptySplit, "empty", None),
         ("smiles,x\n", EmptySplit, "no row", None),
         ("smile,x\nCC,1\n", FormatError, "no column 'smiles'", 1),
-        ("smiles\nCC\n", FormatError, "no column of a task", 1),
+        ("smiles\nCC\n", FormatError, "no column of labels", 1),
         ("smiles,x\nCC,1\nCCO,2\n", FormatError, "'2' in column 'x' is neither 0 nor 1", 3),
         ("smiles,x\nCC,1\nCCO,yes\n", FormatError, "'yes'", 3),
         ("smiles,x\nCC,1,0\n", FormatError, "not a table", None),

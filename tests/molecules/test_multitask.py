@@ -13,6 +13,7 @@ from parsimony.molecules import multitask
 from parsimony.molecules.multitask import MultiTask
 from parsimony.molecules.property_network import PropertyLearner
 from parsimony.molecules.task import MoleculeOptions, MoleculeTask
+from parsimony.pipeline import fit
 from parsimony.run.folder import RunFolder
 from parsimony.training import trainer
 
@@ -24,10 +25,12 @@ class Killed(Exception):
     pass
 
 
+OWN = {"hidden": 8, "max_epochs": 4, "networks": 2, "lr": 0.002, "batch": 64}
+SETTINGS = {**OWN, "shots": (4, 1), "episodes": 2}
+
+
 def make(**more):
-    return MultiTask(
-        **{"hidden": 8, "max_epochs": 4, "networks": 2, "lr": 0.002, "batch": 64, **more}
-    )
+    return MultiTask(**{**OWN, **more})
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -123,6 +126,15 @@ def test_a_choice_that_a_budget_cut_is_made_again(tmp_path, monkeypatch):
         again.fit(TASK, run=run)
     same(again, make().fit(TASK))
     assert again.ended_ == "epochs" and again.cost_.flops > first
+
+
+def test_more_epochs_make_the_run_of_so_many_epochs(tmp_path):
+    first, _ = fit(chains(), "multitask", out=tmp_path / "run", epochs=1, parameters=SETTINGS)
+    more, _ = fit(
+        chains(), "multitask", out=tmp_path / "run", epochs=2, parameters=SETTINGS, resume=True
+    )
+    assert len(first.history_) == 1
+    same(more, make(epochs=2).fit(TASK))
 
 
 def test_validation_is_measured_by_networks_that_never_saw_it(whole):

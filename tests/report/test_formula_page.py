@@ -12,22 +12,22 @@ from tests.report.test_pages import Tags
 from parsimony.knowledge.formula import OPERATORS, Formula
 from parsimony.pages.svg_of_formula import formula_svg
 from parsimony.pipeline import fit
-from parsimony.report import run_page, run_report
+from parsimony.report import run_info, run_page, run_report
 from parsimony.report.formula import formula_view
-from parsimony.report.link_info import run_info
-from parsimony.search import Budget
-from parsimony.search.formulas import search_formulas
+from parsimony.search import Budget, SearchRequest, run_search
 
-SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "least": 4, "most": 8}
+SMALL = {"dim": 4, "hidden": [8, 8, 4], "context": 8, "epochs": 4, "min_support": 4,
+         "max_support": 8}  # fmt: skip
 CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
 
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "shop"
-    _, summary = search_formulas(
-        tastes(), out=out, budget=Budget(trials=8), algorithm="supernet", settings=SMALL, compare=2
+    request = SearchRequest(
+        tastes(), out=out, budget=Budget(trials=8), space="modulation", settings=SMALL, compare=2
     )
+    _, summary = run_search(request)
     return out, summary
 
 
@@ -97,7 +97,7 @@ def test_a_search_without_ranking_and_without_test_users():
         "seconds": {"search": 30.0, "trials": 28.0, "final": 6.0, "training": 3.0},
     }  # fmt: skip
     page = run_page({"config": {"task": "coldstart"}, "data": {"name": "shop"}, "search": found})
-    assert "best better by, valid MSE" in page
+    assert "best minus this, valid MSE" in page
     assert "0.0123" in page
     assert "10 trainings" in page
     assert "test MSE" not in page

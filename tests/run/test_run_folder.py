@@ -58,7 +58,7 @@ def test_after_an_error_the_run_is_not_sealed_and_can_go_on(tmp_path):
     with pytest.raises(ZeroDivisionError), RunFolder.create(tmp_path / "r", CONFIG) as run:
         run.save_checkpoint({"epoch": 3}, tensors())
         raise ZeroDivisionError
-    with pytest.raises(MissingRun, match=r"has not ended.*--resume"):
+    with pytest.raises(MissingRun, match=r"has not finished.*--resume"):
         RunFolder.open(tmp_path / "r")
     with RunFolder.create(tmp_path / "r", CONFIG, resume=True) as run:
         assert run.load_checkpoint()[0] == {"epoch": 3}
@@ -103,7 +103,7 @@ def test_resume_without_a_checkpoint_starts_afresh(tmp_path):
 
 def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "f").write_text("x")
-    with pytest.raises(RunExists, match="a file stands"):
+    with pytest.raises(RunExists, match="a file exists"):
         RunFolder.create(tmp_path / "f", CONFIG)
     with pytest.raises(MissingRun, match="not a run folder"):
         RunFolder.open(tmp_path / "f")

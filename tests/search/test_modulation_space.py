@@ -11,7 +11,7 @@ SPACE = ModulationSpace()
 
 
 def test_it_lists_every_structure_once_the_smallest_first():
-    everything = list(SPACE.enumerate(SPACE.most))
+    everything = list(SPACE.enumerate(SPACE.max_size))
     assert len(everything) == len({f.bits for f in everything}) == N_STRUCTURES == 65536
     sizes = [SPACE.size(f) for f in everything]
     assert sizes == sorted(sizes)

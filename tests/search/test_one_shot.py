@@ -1,13 +1,13 @@
-"""One-shot scores by shared vectors: they tell what a structure cannot express, and repeat themselves."""
+"""One-shot scores tell what a structure cannot express, and repeat themselves."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from parsimony import datasets
 from parsimony.knowledge.symbol import Symbol
 from parsimony.link.embeddings.bilinear import Bilinear
+from parsimony.link.loading import load
 from parsimony.link.task import LinkTask
 from parsimony.search.one_shot import one_shot_scores
 
@@ -22,7 +22,7 @@ def task(tmp_path_factory):
     np.random.default_rng(0).shuffle(rows)
     for name, part in (("train", rows[:180]), ("valid", rows[180:220]), ("test", rows[220:])):
         (folder / f"{name}.txt").write_text("\n".join(part) + "\n")
-    return LinkTask(datasets.load(str(folder)))
+    return LinkTask(load(folder))
 
 
 def scores(task, **more):

@@ -48,7 +48,9 @@ def found(tmp_path_factory):
     """One search of every algorithm."""
     folder = tmp_path_factory.mktemp("searches")
     return {
-        name: run(folder / name, algorithm=name, one_shot=by_features if name == "supernet" else None)
+        name: run(
+            folder / name, algorithm=name, one_shot=by_features if name == "supernet" else None
+        )
         for name in ALGORITHMS
     }
 

@@ -69,7 +69,7 @@ def test_trials_of_before_parameters_were_renamed_still_count(tmp_path):
     _, again = run_search(request(tmp_path, resume=True))
     assert again == first
     assert path.read_bytes() == before
-    with pytest.raises(LedgerMismatch, match="trainer.ema_decay"):
+    with pytest.raises(LedgerMismatch, match=r"trainer\.ema_decay"):
         run_search(request(tmp_path, resume=True, settings=SETTINGS | {"ema_decay": 0.9}))
 
 

@@ -1,1 +1,1 @@
-"""Molecules as text, fingerprints, graphs and descriptors."""
+"""Molecules as SMILES, fingerprints, graphs and descriptors."""

@@ -1,4 +1,4 @@
-"""What is counted and computed of a molecule: Morgan fragments and a few descriptors, by RDKit."""
+"""Features of molecules by RDKit: counts of Morgan fragments and descriptors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class MoleculeFeatures:
     Attributes
     ----------
     counts : uint8 array, shape (n, 2048)
-        How often each Morgan fragment of radius 2 occurs, folded; at most 255.
+        Counts of Morgan fragments of radius 2, folded; at most 255.
     descriptors : float32 array, shape (n, 93)
         Those of ``DESCRIPTORS``, as sign(x) log(1 + |x|).
     """
@@ -52,7 +52,7 @@ class MoleculeFeatures:
 
 
 def molecule_features(smiles: Sequence[str]) -> MoleculeFeatures:
-    """Count and compute the features of molecules, once: then they are cached.
+    """Compute the features of molecules; they are cached.
 
     Raises
     ------

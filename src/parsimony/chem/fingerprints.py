@@ -23,16 +23,16 @@ RADIUS = 2
 def morgan_fingerprints(
     smiles: Sequence[str], names: Sequence[str] | None = None, *, n_bits: int = BITS
 ) -> npt.NDArray[np.uint8]:
-    """Morgan fingerprints of radius 2, computed once and cached.
+    """Return Morgan fingerprints of radius 2, computed once and cached.
 
     Parameters
     ----------
     smiles
         One molecule each; "" gives a row of zeros.
     names
-        Of the molecules, for the error message.
+        Names of the molecules, for the error message.
     n_bits
-        Their length.
+        Length of a fingerprint.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def morgan_fingerprints(
     Raises
     ------
     FormatError
-        A SMILES that RDKit cannot read, with its message and position.
+        RDKit cannot parse a SMILES; with its message and position.
     MissingExtra
         RDKit is not installed.
     """
@@ -83,7 +83,7 @@ def _compute(smiles: Sequence[str], names: Sequence[str], n_bits: int) -> npt.ND
 
 
 def tanimoto(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Tanimoto similarity |x ∧ y| / |x ∨ y| of bit rows: (n_a, n_b); 0 where both are empty."""
+    """Return the Tanimoto similarities |x ∧ y| / |x ∨ y|, (n_a, n_b); 0 where both are empty."""
     x, y = a.astype(np.float32), b.astype(np.float32)
     common = x @ y.T
     either = x.sum(1)[:, None] + y.sum(1)[None] - common

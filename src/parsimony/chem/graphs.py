@@ -46,7 +46,7 @@ class MoleculeGraphs:
         Where the atoms of each molecule begin.
     element, chirality : uint8 arrays, shape (N,)
     bonds : int64 array, shape (N + 1,)
-        Where the bonds of each atom begin; each bond stands with both of its atoms.
+        Where the bonds of each atom begin; each bond is listed with both of its atoms.
     neighbour : int32 array, shape (M,)
         The other atom, counted from the first one of the molecule.
     bond_type, direction : uint8 arrays, shape (M,)
@@ -80,7 +80,7 @@ class MoleculeGraphs:
         return counts
 
     def take(self, molecules: npt.NDArray[np.integer[Any]]) -> MoleculeGraphs:
-        """Return the graphs of some molecules, in their order; one may stand several times."""
+        """Return the graphs of some molecules, in their order; one may be repeated."""
         rows = np.asarray(molecules, np.int64)
         atom = ranges(self.atoms[rows], self.atoms[rows + 1])
         bond = ranges(self.bonds[self.atoms[rows]], self.bonds[self.atoms[rows + 1]])

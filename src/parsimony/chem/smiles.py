@@ -1,4 +1,4 @@
-"""Molecules written as SMILES: reading them with RDKit, and saying why one cannot be read."""
+"""Read SMILES with RDKit, and explain why one cannot be read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def molecule_of(text: str) -> Any:
 
 
 def canonical(text: str) -> str | None:
-    """Return the canonical SMILES, one for all ways of writing a molecule; None if unreadable."""
+    """Return the canonical SMILES of a molecule; None if it cannot be read."""
     from rdkit import Chem
 
     molecule = molecule_of(text)
@@ -44,7 +44,7 @@ def canonical(text: str) -> str | None:
 
 
 def unreadable(smiles: Sequence[str]) -> list[int]:
-    """Return which SMILES cannot be read, by position; computed once and cached."""
+    """Return the positions of SMILES that cannot be read; computed once and cached."""
     key = hashlib.sha256("\n".join(["readable", *smiles]).encode()).hexdigest()[:32]
     path = cache_folder() / "smiles" / f"{key}.json"
     try:
@@ -60,7 +60,7 @@ def unreadable(smiles: Sequence[str]) -> list[int]:
 
 
 def reason_unreadable(text: str) -> str:
-    """What is wrong with a SMILES, and where, in RDKit's own words."""
+    """Why RDKit cannot read a SMILES, with the position where it says one."""
     from rdkit import Chem, rdBase
 
     heard: list[str] = []
@@ -79,12 +79,12 @@ def reason_unreadable(text: str) -> str:
         rdBase.LogToCppStreams()
         logger.handlers, logger.propagate = before, propagated
     # Without the time, the text itself and the arrow below it.
-    told = [
+    lines = [
         re.sub(r"^\[[\d:]+\] |SMILES Parse Error: ", "", line).strip().rstrip(":")
         for each in heard
         for line in each.split("\n")
     ]
-    reasons = [line for line in told if _is_reason(line, text)]
+    reasons = [line for line in lines if _is_reason(line, text)]
     # RDKit names the position of what it cannot parse, but not where an open ring began.
     if (start := _open_ring(text)) and any("unclosed ring" in reason for reason in reasons):
         reasons.append(f"ring opened at position {start}")

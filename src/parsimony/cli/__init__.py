@@ -1,6 +1,6 @@
-"""The command line: one file a verb, heavy imports inside the commands.
+"""The command line: one file per verb, heavy imports inside the commands.
 
-``parsimony --help`` must answer at once, so nothing here imports NumPy, torch or Polars.
+``parsimony --help`` must respond at once, so nothing here imports NumPy, torch or Polars.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """From a graph to answers with reasons. Begin with: parsimony demo"""  # noqa: D400
+    """From a graph to answers with reasons. Start with: parsimony demo"""  # noqa: D400
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``parsimony adapt``: a fitted run meets a new task through a few labelled examples."""
+"""``parsimony adapt``: adapt a fitted run to a new task from a few labelled examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parsimony.cli.frame import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, check_output, open_run
 from parsimony.cli.tables import check_table, table, write_table
 
-NOTE = "For research: a probability from a handful of molecules ranks, it does not decide."
+NOTE = "For research: probabilities from a handful of molecules are for ranking, not for decisions."
 
 
 def command(
@@ -23,13 +23,13 @@ def command(
         typer.Option(
             "--support",
             metavar="FILE.csv",
-            help="Labelled molecules: smiles, label. Or a user's ratings: item, rating.",
+            help="Labelled molecules (smiles, label) or a user's ratings (item, rating).",
         ),
     ],
     predict: Annotated[
         Path,
         typer.Option(
-            "--predict", metavar="FILE.csv", help="Molecules to predict: smiles. Or items: item."
+            "--predict", metavar="FILE.csv", help="Molecules to predict (smiles) or items (item)."
         ),
     ],
     prevalence: Annotated[
@@ -37,7 +37,7 @@ def command(
         typer.Option(
             "--prevalence",
             metavar="P",
-            help="Share of actives expected among them [default: that of the training tasks].",
+            help="Expected fraction of actives among them [default: that of the training tasks].",
         ),
     ] = None,
     bad_smiles: Annotated[
@@ -45,7 +45,7 @@ def command(
         typer.Option(
             "--bad-smiles",
             metavar="refuse|skip",
-            help="What to do with molecules to predict that cannot be read.",
+            help="What to do with molecules whose SMILES cannot be parsed.",
         ),
     ] = "refuse",
     top: Top = 3,
@@ -73,14 +73,14 @@ def command(
         )
     estimator = open_run(run)
     if estimator.kind not in _ADAPT:
-        open_run(run, "molecules")  # raises, and says what to ask instead
-    asked = _Asked(support, predict, prevalence, bad_smiles, top, out, html)
+        open_run(run, "molecules")  # raises, and names the right verb
+    asked = _NewTask(support, predict, prevalence, bad_smiles, top, out, html)
     _ADAPT[estimator.kind](output, estimator, asked)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What the command line says of the new task."""
+class _NewTask:
+    """The command-line options that describe the new task."""
 
     support: Path
     predict: Path
@@ -91,7 +91,7 @@ class _Asked:
     html: Path | None
 
 
-def _adapt_molecules(output: Output, estimator: Any, wanted: _Asked) -> None:
+def _adapt_molecules(output: Output, estimator: Any, wanted: _NewTask) -> None:
     """Read both tables (smiles and label; smiles), predict, print and write."""
     from parsimony.molecules.user_tables import read_queries, read_support
 
@@ -129,14 +129,14 @@ def _adapt_molecules(output: Output, estimator: Any, wanted: _Asked) -> None:
 
 
 def _about(estimator: Any) -> dict[str, str]:
-    """What a page says of the model."""
+    """Return the description of the model on a page."""
     data = estimator.task_.data
     return {
         "method": estimator.method,
         "data": data.name,
-        "learned": f"has learned from {len(data.train_tasks):,} tasks of {data.name} and"
+        "learned": f"was trained on {len(data.train_tasks):,} tasks of {data.name} and"
         if estimator.parameters_count_
-        else "learns from no other task: it",
+        else "uses no other task: it",
     }
 
 
@@ -163,8 +163,8 @@ def _readable(result: dict[str, Any], labelled: Any, estimator: Any) -> list[Any
 
 
 def calibration_sentence(result: dict[str, Any]) -> str:
-    """What the probabilities rest on."""
-    share = f"expecting {result['prevalence']:.1%} of them to be active (--prevalence)"
+    """Return how the probabilities were calibrated, as a sentence."""
+    share = f"assuming that {result['prevalence']:.1%} of them are active (--prevalence)"
     learned = result["calibration"]
     if learned is None:
         return f"Probabilities are uncalibrated; {share}."
@@ -193,21 +193,21 @@ def _write(predictions: list[dict[str, Any]], path: Path) -> None:
     write_table(path, schema, rows)
 
 
-def _adapt_ratings(output: Output, estimator: Any, wanted: _Asked) -> None:
+def _adapt_ratings(output: Output, estimator: Any, wanted: _NewTask) -> None:
     """Read both tables (item and rating; item), predict, print and write.
 
     Raises
     ------
     UsageError
-        An option that is for molecules.
+        An option that applies only to molecules.
     DataError
-        A missing column, a rating that is no number, an item that the data do not hold.
+        A missing column, a rating that is not a number, or an item that is not in the data.
     """
     from parsimony.errors import UsageError
     from parsimony.ratings.table import read_items, read_ratings
 
     if wanted.html is not None or wanted.prevalence is not None:
-        raise UsageError("--html and --prevalence are for molecules, and this run is of ratings")
+        raise UsageError("--html and --prevalence are for molecules; this run predicts ratings")
     _, items, ratings = read_ratings(wanted.support, ("item", "rating"), empty=True)
     with interruptible():
         given = dict(zip(items, ratings, strict=True))
@@ -230,7 +230,7 @@ def _adapt_ratings(output: Output, estimator: Any, wanted: _Asked) -> None:
     )
 
 
-_ADAPT: dict[str, Callable[[Output, Any, _Asked], None]] = {
+_ADAPT: dict[str, Callable[[Output, Any, _NewTask], None]] = {
     "molecules": _adapt_molecules,
     "coldstart": _adapt_ratings,
 }

@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Predict with rules alone.
 
-    Measures them on a split; with --relation and --head or --tail, answers a query by them.
+    Evaluates them on a split; with --relation and --head or --tail, answers a query with them.
     """
     out = Output(as_json, quiet)
     asked = head is not None or tail is not None or relation is not None

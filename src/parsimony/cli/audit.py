@@ -1,4 +1,4 @@
-"""``parsimony audit``: what a dataset holds before anything is learned."""
+"""``parsimony audit``: check a dataset before training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Count facts, find leaks, measure mere popularity."""
+    """Count facts, find leaks, evaluate the popularity baseline."""
     out = Output(as_json, quiet)
     names = parse_columns(columns)
     from parsimony import datasets

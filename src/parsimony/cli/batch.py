@@ -1,8 +1,8 @@
-"""Many queries to one Parquet file: in shards, each whole or absent, resumable.
+"""Answer many queries into one Parquet file, in atomic shards, so that it can be resumed.
 
-Beside ``FILE.parquet`` a folder ``FILE.parquet.parts`` holds the shards done so far and what they
-answer (``batch.json``). The same command after a kill goes on behind the last whole shard; at the
-end the shards become one file, in one rename, and the folder goes.
+A folder ``FILE.parquet.parts`` next to ``FILE.parquet`` holds the finished shards and identifies
+the batch (``batch.json``). After a kill, the same command continues after the last complete shard.
+At the end the shards are merged into one file by a single rename, and the folder is removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from parsimony.run.progress import Progress
 
 __all__ = ["ASKED", "read_queries", "run_batch"]
 
-#: stands for the end that is asked for
+#: marks the unknown end of a query
 ASKED = "?"
 SHARD = 1000
 
@@ -50,19 +50,19 @@ def read_queries(path: Path, estimator: Any) -> list[dict[str, str]]:
     path
         Any format of :func:`parsimony.graph.read_triples`.
     estimator
-        Fitted; knows the names.
+        Fitted; resolves the names.
 
     Raises
     ------
     FormatError
-        No query, or a row that does not ask for exactly one end; ``where`` names file and line.
+        No query, or a row without exactly one unknown end; ``where`` gives file and line.
     UnknownEntity, UnknownRelation
         Likewise.
     """
     frame = read_triples(path).cast(pl.String)
     if not len(frame):
         raise FormatError(
-            "no queries", remedy=f"one a line: head, relation, {ASKED}", where=str(path)
+            "no queries", remedy=f"one per line: head, relation, {ASKED}", where=str(path)
         )
     data = estimator.task_.test_data
     entities = pl.Series([*data.entities, ASKED], dtype=pl.String)
@@ -84,7 +84,7 @@ def read_queries(path: Path, estimator: Any) -> list[dict[str, str]]:
 
 
 def _problem(path: Path, row: int, fields: tuple[str, ...], data: Any) -> Exception:
-    """Return the error of a wrong row, with its line."""
+    """Return the error for an invalid row, with its line."""
     where = f"{path}:{row + 1}"
     if path.suffix.lower() not in (".parquet", ".pq"):
         for i, (number, _) in enumerate(line_reader(path).triples()):
@@ -94,7 +94,7 @@ def _problem(path: Path, row: int, fields: tuple[str, ...], data: Any) -> Except
     head, relation, tail = fields
     if (head == ASKED) == (tail == ASKED):
         return FormatError(
-            f"a query asks for exactly one end. Got {head}, {relation}, {tail}",
+            f"a query has exactly one unknown end. Got {head}, {relation}, {tail}",
             remedy=f"write {ASKED} for the head or for the tail",
             where=where,
         )
@@ -115,21 +115,21 @@ def run_batch(
     quiet: bool = True,
     shard: int = SHARD,
 ) -> dict[str, Any]:
-    """Answer a file of queries into a Parquet file, one row an answer.
+    """Answer a file of queries into a Parquet file, one row per answer.
 
-    Columns ``query`` (row of the file, from 0), ``head``, ``relation``, ``tail`` (null where asked
-    for), ``rank`` (from 1), ``entity``, ``score``, ``probability``.
+    Columns ``query`` (row of the file, from 0), ``head``, ``relation``, ``tail`` (null for the
+    unknown end), ``rank`` (from 1), ``entity``, ``score``, ``probability``.
 
     Returns
     -------
     dict
-        ``out, queries, answers, resumed, seconds``; ``resumed`` counts the queries that an
-        earlier run of the same command had answered.
+        ``out, queries, answers, resumed, seconds``; ``resumed`` counts the queries that
+        were answered by an earlier run of the same command.
 
     Raises
     ------
     RunExists
-        The file exists, or the shards beside it answer something else.
+        The file exists, or the shards next to it belong to another batch.
     """
     begin = time.perf_counter()
     parts = out.with_name(out.name + ".parts")
@@ -197,7 +197,7 @@ def _identity(
     drop_known: bool,
     shard: int,
 ) -> dict[str, Any]:
-    """Say what the shards answer: they may be taken over only if all of it is the same."""
+    """Return what identifies a batch: existing shards are reused only if all of it is equal."""
 
     def digest(data: bytes) -> str:
         return hashlib.sha256(data).hexdigest()
@@ -213,7 +213,7 @@ def _identity(
 
 
 def _claim(parts: Path, identity: dict[str, Any]) -> None:
-    """Make the folder of shards, or take it over if it answers the same."""
+    """Create the folder of shards, or reuse it if it belongs to the same batch."""
     note = parts / "batch.json"
     parts.mkdir(exist_ok=True)
     if not note.exists() and not any(parts.glob("*.parquet")):
@@ -226,7 +226,7 @@ def _claim(parts: Path, identity: dict[str, Any]) -> None:
     changed = [key for key, value in identity.items() if before.get(key) != value]
     if changed:
         raise RunExists(
-            f"shards of another batch lie here: {', '.join(changed)} differ",
+            f"the folder holds shards of another batch: {', '.join(changed)} differ",
             remedy="repeat the first command, choose another --out, or remove the folder",
             where=str(parts),
         )

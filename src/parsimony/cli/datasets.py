@@ -1,4 +1,4 @@
-"""``parsimony datasets``: what can be named, where it lies, under which licence."""
+"""``parsimony datasets``: the registered datasets, their location and their licence."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """List known datasets, show or fetch one."""
+    """List the registered datasets, show one or download it."""
     out = Output(as_json, quiet)
     if action not in _ACTIONS:
         raise UsageError(
-            f"no action {action!r}",
+            f"unknown action {action!r}",
             remedy=suggest(action, _ACTIONS) or "use list, show NAME or get NAME",
         )
     if (action == "list") != (name is None):
@@ -56,7 +56,7 @@ def _list(out: Output, infos: list[dict[str, Any]]) -> None:
     out.result(
         {"datasets": infos},
         table(["name", "kind", "found", "what"], rows),
-        "\nlicence and place of one: parsimony datasets show NAME",
+        "\nlicence and location of a dataset: parsimony datasets show NAME",
     )
 
 

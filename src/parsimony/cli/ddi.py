@@ -1,4 +1,4 @@
-"""``parsimony ddi``: questions about drug pairs to a fitted run."""
+"""``parsimony ddi``: query a fitted run about pairs of drugs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Ask a run about drug-drug interactions.",
+    help="Query a run about drug-drug interactions.",
 )
 
 NOTE = "For research, not for clinical use."
@@ -27,20 +27,21 @@ MOST = 5  # types of a set that are written out
 def predict(
     run: Run,
     drugs: Annotated[
-        list[str], typer.Option("--drug", metavar="A", help="Id, DrugBank id or name; twice.")
+        list[str],
+        typer.Option("--drug", metavar="A", help="Id, DrugBank id or name; give it twice."),
     ],
     top: Top = 5,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Say how two drugs interact, both orders scored."""
+    """Predict how two drugs interact, in both orders."""
     from parsimony.errors import UsageError
 
     output = Output(as_json, quiet)
     if len(drugs) != 2:
         raise UsageError(
-            f"a pair is two drugs. Got {len(drugs)}", remedy="--drug warfarin --drug aspirin"
+            f"a pair needs two drugs. Got {len(drugs)}", remedy="--drug warfarin --drug aspirin"
         )
     estimator = open_run(run, "ddi")
     with interruptible():
@@ -71,10 +72,12 @@ def calibrate(
     if estimator.task_.labelling.multi:
         raise UsageError(
             "probabilities of pairs with several labels are not calibrated",
-            remedy="read them as ranks; parsimony evaluate measures those",
+            remedy="use them for ranking; parsimony evaluate measures that",
         )
     if estimator.calibration is not None:
-        raise UsageError("the run is calibrated", remedy="ask it with parsimony ddi predict")
+        raise UsageError(
+            "the run is already calibrated", remedy="query it with parsimony ddi predict"
+        )
     with interruptible():
         learned = estimator.learn_calibration(quiet=quiet)
     if learned is None:
@@ -105,30 +108,30 @@ def _sets(found: dict[str, Any] | None) -> list[str]:
 
 
 def _calibration(result: dict[str, Any]) -> str:
-    """What the probabilities of an answer are worth."""
+    """Return what the probabilities of an answer mean and how they were calibrated."""
     from parsimony.ddi.calibration import caveat
 
     learned, setting = result["calibration"], result["setting"]
     if result["labels"] == "several":
         return (
-            "Each probability is by itself: that this is reported of the pair, and not of one that "
-            "was never observed; uncalibrated."
+            "Each probability stands alone: that this effect is reported for the pair, against a "
+            "pair that was never observed; uncalibrated."
         )
-    what = "Probabilities are of the type, given that the drugs interact in that order; "
+    what = "Probabilities are those of the type, given that the drugs interact in that order; "
     if learned is None:
         return f"{what}uncalibrated (see parsimony ddi calibrate)."
     where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
     if setting != learned["setting"]:
-        return f"{what}{where}This pair is of {setting}: for that nothing was calibrated."
+        return f"{what}{where}This pair belongs to {setting}, which was not calibrated."
     found = result["set"]["measured"]
     if found is None:
         return f"{what}{where}{caveat(setting)}"
-    held = "On the test the sets held {:.1%} ({:.1%} to {:.1%})."
+    held = "On the test split the sets covered {:.1%} ({:.1%} to {:.1%})."
     return f"{what}{where}{caveat(setting)} {held.format(found['coverage'], *found['interval'])}"
 
 
 def _measured(run: Path, level: float) -> dict[str, Any] | None:
-    """What the sets of a level were found to hold on the test; None where that was not measured."""
+    """Return the measured test coverage of the sets of a level; None where it was not measured."""
     from parsimony.run.folder import RunFolder
 
     metrics = RunFolder.open(run).read_json("metrics.json") or {}
@@ -137,7 +140,7 @@ def _measured(run: Path, level: float) -> dict[str, Any] | None:
 
 
 DropKnown = Annotated[
-    bool, typer.Option("--drop-known", help="Leave out partners that the data state already.")
+    bool, typer.Option("--drop-known", help="Leave out partners that are in the data already.")
 ]
 TableFile = Annotated[
     Path | None,
@@ -156,7 +159,7 @@ def screen(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Rank all partners of a drug, with type, probability and reason."""
+    """Rank all partners of a drug, with type, probability and explanation."""
     output = Output(as_json, quiet)
     check_table(out)
     estimator = open_run(run, "ddi")
@@ -177,7 +180,7 @@ def add_drug(
     out: TableFile = None,
     save: Annotated[
         Path | None,
-        typer.Option("--save", metavar="RUN2", help="Keep the run with the drug in it."),
+        typer.Option("--save", metavar="RUN2", help="Save a run that includes the drug."),
     ] = None,
     html: Annotated[
         Path | None,
@@ -187,7 +190,7 @@ def add_drug(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Rank the partners of a drug that the run has never seen."""
+    """Rank the partners of a drug that was not in the training data."""
     from parsimony.cli.options import check_output
     from parsimony.ddi.drug_file import read_new_drug
     from parsimony.errors import RunExists, UsageError
@@ -199,7 +202,7 @@ def add_drug(
     estimator = open_run(run, "ddi")
     if html is not None and not estimator.gives_reasons:
         raise UsageError(
-            f"method {estimator.method!r} draws no page of reasons", remedy="leave --html out"
+            f"method {estimator.method!r} draws no page of explanations", remedy="leave --html out"
         )
     if save is not None and save.exists() and any(save.iterdir()):
         raise RunExists("the folder is not empty", remedy="choose another", where=str(save))
@@ -223,14 +226,14 @@ def add_drug(
         if save is not None:
             wider.save(save)
             output.note(f"written: {save}")
-    known = [f"known of it: {'; '.join(result['facts'])}"] if result["facts"] else []
+    known = [f"known facts: {'; '.join(result['facts'])}"] if result["facts"] else []
     _screened(output, result, top, out, *known)
 
 
 def _screened(
     output: Output, result: dict[str, Any], top: int, out: Path | None, *more: str
 ) -> None:
-    """Write the table of all partners, print the first."""
+    """Write the table of all partners and print the first ones."""
     count = len(result["partners"])
     if out is not None:
         _write_partners(result["partners"], out)
@@ -273,7 +276,7 @@ def _partners_table(partners: list[dict[str, Any]]) -> Any:
         said += [f"  {partner['reason']}"] if partner["reason"] else []
         said += [f"  known ({fact['split']}): {fact['text']}" for fact in partner["known"]]
         rows.append([rank, partner["drug"], partner["probability"], "\n".join(said)])
-    return table(["#", "drug", "probability", "interaction, reason, what the data state"], rows)
+    return table(["#", "drug", "probability", "interaction, reason, known facts"], rows)
 
 
 @app.command("ensemble")

@@ -1,4 +1,4 @@
-"""``parsimony demo``: the main job on embedded data, in under two minutes.
+"""``parsimony demo``: the main use on embedded data, in under two minutes.
 
 First the royal family, then drugs (:mod:`parsimony.cli.demo_drugs`).
 
@@ -19,7 +19,7 @@ from parsimony.cli.frame import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Seed
 
 EPOCHS = 12
-TIME_BUDGET = 60.0  # on a machine too slow for the epochs
+TIME_BUDGET = 60.0  # ends training on machines too slow for all epochs
 PARAMETERS = {"dim": 32}
 QUESTIONS = ("uncle", "aunt", "cousin", "grandfather", "grandmother")
 
@@ -28,12 +28,14 @@ def command(
     path: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="Run folder [default: runs/demo].")
     ] = None,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Most epochs.")] = EPOCHS,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=1, help="Maximum number of epochs.")
+    ] = EPOCHS,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """See the main job run, on embedded data."""
+    """Show the main use on embedded data."""
     out = Output(as_json, quiet)
     begin = time.perf_counter()
     with interruptible():
@@ -43,7 +45,7 @@ def command(
 
 
 def _free(path: Path) -> Path:
-    """Return the path, or the next numbered one that nothing occupies."""
+    """Return the path, or the next numbered one that is free."""
     number, free = 1, path
     while free.exists() and any(free.iterdir()):
         number += 1
@@ -82,14 +84,14 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
     step("2/6 ranking the hidden facts …")
     test = estimator.evaluate("test", quiet=hidden)
     popularity = popularity_of(estimator.task_)
-    step("3/6 reading rules out of the model and counting them …")
+    step("3/6 extracting rules from the model and counting their support …")
     rules = estimator.knowledge(top=10_000, samples=40, n_paths=8)
     file = run / "rules.txt"
     write_atomic(file, format_rules(rules))
-    step("4/6 explaining one answer, and answering by the rules alone …")
+    step("4/6 explaining one answer, and predicting with the rules alone …")
     explanation = explain_one(estimator)
     alone = RuleReasoner(seed=seed).fit(estimator.task_, knowledge=rules).evaluate("test")
-    step("5/6 training EmerGNN on drugs, and asking it about a new one …")
+    step("5/6 training EmerGNN on drugs, and querying it about a new one …")
     drug, why = drug_demo(run / "drugs", seed, hidden)
     step("6/6 writing the report …")
     report = run / "report.html"
@@ -127,7 +129,7 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
 
 
 def best_rules(rules: Sequence[Any]) -> list[Any]:
-    """For each inferred relation, the rule that explains the most facts and is mostly right."""
+    """Return, for each predicted relation, the reliable rule that covers the most facts."""
     best = []
     for relation in QUESTIONS:
         of = [rule for rule in rules if rule.head.relation == relation and not _circular(rule)]
@@ -137,19 +139,19 @@ def best_rules(rules: Sequence[Any]) -> list[Any]:
 
 
 def _merit(rule: Any) -> tuple[float, int, str]:
-    """How much a rule says: facts explained times confidence; of equals the shorter one."""
+    """Rank a rule by covered facts times confidence; ties go to the shorter one."""
     return rule.support * rule.confidence, -len(rule.body), str(rule)
 
 
 def _circular(rule: Any) -> bool:
-    """Whether the body speaks of what is to be inferred."""
+    """Return whether the body contains the relation to be inferred."""
     return any(atom.relation in QUESTIONS for atom in rule.body)
 
 
 def explain_one(estimator: Any) -> Any:
     """Explain a hidden fact that the model ranks first, an uncle rather than a cousin.
 
-    Rather one that rests on the facts it names than one with many ways to be known.
+    Prefers an answer that depends on the facts named to one that can be derived in many ways.
     """
     from parsimony.report.link import explain_correct_answers
 
@@ -165,17 +167,17 @@ def _worth_telling(explanation: Any) -> tuple[bool, int]:
 
 
 def _told(explanation: Any) -> dict[str, Any]:
-    """Return an explanation's best path and test as parts of sentences."""
+    """Return an explanation's best path and deletion test as parts of sentences."""
     label = explanation.label
     head, relation, tail = explanation.query
     faith = explanation.faithfulness
     return {
-        "question": f"{label(head)} is {relation} of whom?",
+        "question": f"{label(head)} is the {relation} of whom?",
         "answer": label(tail),
         "rank": explanation.rank,
         "probability": explanation.probability,
         "because": [
-            f"{label(s.head)} is {s.relation} of {label(s.tail)}"
+            f"{label(s.head)} is the {s.relation} of {label(s.tail)}"
             for s in explanation.paths[0].steps
         ]
         if explanation.paths
@@ -186,35 +188,35 @@ def _told(explanation: Any) -> dict[str, Any]:
 
 
 def _story(result: dict[str, Any]) -> list[str]:
-    """What happened, in some lines."""
+    """Return what happened, in a few lines."""
     data, fit, test = result["data"], result["fit"], result["test"]
     rules, told = result["rules"], result["explained"]
     low, high = test["interval"]["mrr"]
     popular = (result["popularity"] or {}).get("mrr", 0.0)
     lines = [
-        f"The royal family: {data['entities']:,} people, {data['train']:,} facts to learn from, "
-        f"{data['test']:,} hidden ones to find again.",
+        f"The royal family: {data['entities']:,} people, {data['train']:,} training facts, "
+        f"{data['test']:,} hidden facts to recover.",
         f"RED-GNN ({fit['parameters']:,} parameters) trained in {fit['seconds']:.0f} s; of "
-        f"{fit['epochs']} epochs number {fit['best_epoch']} was the best on validation.",
+        f"{fit['epochs']} epochs, number {fit['best_epoch']} was best on validation.",
         f"Hidden facts: MRR {test['metrics']['mrr']:.3f} ({low:.3f} to {high:.3f}), the right "
         f"answer first in {test['metrics']['hits@1']:.1%} of {test['n_queries']:,} queries; "
-        f"naming the most frequent people would give MRR {popular:.3f}.",
-        f"{rules['count']:,} rules were read out of the model and counted on the facts, such as",
+        f"always naming the most frequent people would give MRR {popular:.3f}.",
+        f"{rules['count']:,} rules were extracted from the model and counted on the facts, such as",
         *[f"    {text}" for text in rules["best"][:2]],
         f"With these rules alone, without the model: MRR {result['rules_alone']['mrr']:.3f} "
         f"(edit a line, then: parsimony apply {rules['file']} royal).",
     ]
     if told is not None:
         lines.append(
-            f"Asked “{told['question']}” it ranks {told['answer']} at place {told['rank']:g}, "
+            f"For “{told['question']}” it ranks {told['answer']} at place {told['rank']:g}, "
             f"because {' and '.join(told['because'])}."
         )
         lines.append(
-            f"Without the facts it names the score falls by {told['deleted_drop']:.2f}; without "
+            f"Deleting these facts lowers the score by {told['deleted_drop']:.2f}; deleting "
             f"as many random ones by {told['random_drop']:.2f}."
             if told["deleted_drop"] is not None
-            else "No path was named, so none could be tested."
+            else "No path was found, so none could be tested."
         )
     lines += drug_story(result["drug"])
-    lines.append(f"All of it with pictures: {result['report']} ({result['seconds']:.0f} s in all)")
+    lines.append(f"Report with figures: {result['report']} ({result['seconds']:.0f} s in total)")
     return lines

@@ -1,4 +1,4 @@
-"""The end of the demo: a drug without known interactions, what it will do, and why."""
+"""The last step of the demo: the interactions of a drug without known ones, and why."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 __all__ = ["drug_demo", "drug_section", "drug_story"]
 
-#: Of the drugs that the teaching set holds out (setting S1): no interaction of it is trained on.
+#: One of the drugs that the teaching set holds out (setting S1): none of its interactions is
+#: trained on.
 DRUG = "voriconazole"
 EPOCHS = 8
-TIME_BUDGET = 80.0  # on a machine too slow for the epochs
-#: Small, and without what reads structures: the graph's facts alone tell these interactions.
+TIME_BUDGET = 80.0  # ends training on machines too slow for all epochs
+#: Small, and without structure features: the graph's facts alone determine these interactions.
 PARAMETERS = {
     "batch": 16, "dim": 32, "votes": (), "hidden": 0, "setting": "S1", "threads": 1,
     "fingerprint_dropout": 0.3, "dropout": 0.2, "decay": 0.9,  # few drugs, few epochs
@@ -21,7 +22,7 @@ NOTE = "For teaching, not for clinical use."
 
 
 def drug_demo(run: Path, seed: int, quiet: bool) -> tuple[dict[str, Any], Any]:
-    """Train EmerGNN on the teaching set and ask it about the emerging drug.
+    """Train EmerGNN on the teaching set and query it about the emerging drug.
 
     Returns
     -------
@@ -68,21 +69,21 @@ def drug_demo(run: Path, seed: int, quiet: bool) -> tuple[dict[str, Any], Any]:
 
 
 def drug_story(result: dict[str, Any]) -> list[str]:
-    """What happened, in three lines."""
+    """Return what happened, in three lines."""
     drug, fit, first = result["drug"], result["fit"], result["partners"][0]
     return [
         f"Of {result['drugs']} marketed drugs, with {result['facts']} facts about enzymes, "
-        f"transporters and effects, {drug} is taken as a new one without known interactions.",
+        f"transporters and effects, {drug} is treated as a new one without known interactions.",
         f"EmerGNN ({fit['parameters']:,} parameters) trained in {fit['seconds']:.0f} s; of the "
-        f"{result['hidden']} listed interactions of {drug}, none of them seen, it names the type "
-        f"of {result['right']} right.",
-        f"First of all partners comes {first['drug']}: “{first['text']}” (score "
+        f"{result['hidden']} listed interactions of {drug}, none of them seen in training, it "
+        f"predicts the type of {result['right']} correctly.",
+        f"The top-ranked partner is {first['drug']}: “{first['text']}” (score "
         f"{first['probability']:.2f}); its reason: {first['reason']}. {NOTE}",
     ]
 
 
 def drug_section(result: dict[str, Any], explanation: Any) -> dict[str, Any]:
-    """What the report shows of it."""
+    """Return the section of the report."""
     *lines, _ = drug_story(result)
     return {
         "title": f"A new drug: {result['drug']}",

@@ -1,4 +1,4 @@
-"""``parsimony doctor``: what this installation is and can do."""
+"""``parsimony doctor``: check the installation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXTRAS = {
 
 
 def command(as_json: Json = False, seed: Seed = 0, quiet: Quiet = False) -> None:
-    """Say what this installation is and can do."""
+    """Check the installation: versions, kernels, devices, datasets."""
     report = {
         "parsimony": __version__,
         "python": platform.python_version(),
@@ -66,7 +66,7 @@ def _threads() -> dict[str, Any]:
 
 
 def _kernels() -> dict[str, Any]:
-    """Which form of the hot loops runs, and whether a small one gives the right numbers."""
+    """Return which form of the kernels is active, and the result of a small check."""
     import numba
     import torch
     from llvmlite import binding
@@ -104,7 +104,7 @@ def _cache() -> str:
 
 
 def _data() -> dict[str, Any]:
-    """Where named datasets come from."""
+    """Return where registered datasets are looked up."""
     folders = [part for part in os.environ.get("PARSIMONY_DATA", "").split(os.pathsep) if part]
     result: dict[str, Any] = {
         "PARSIMONY_DATA": [

@@ -1,4 +1,4 @@
-"""``parsimony evaluate``: measure a run on a split."""
+"""``parsimony evaluate``: evaluate a run on a split."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a run on a split.
+    """Evaluate a run on a split.
 
-    Every answer is ranked among all entities, filtered, for heads and tails.
+    Link prediction: filtered rank among all entities, for head and tail queries.
     """
     out = Output(as_json, quiet)
     estimator = open_run(run)

@@ -18,20 +18,20 @@ def command(
     relation: Annotated[
         str | None,
         typer.Option(
-            "--relation", metavar="R", help="The relation; of drugs the likeliest if left out."
+            "--relation", metavar="R", help="The relation; for drugs, the most probable if omitted."
         ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also as one page.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write an HTML page.")
     ] = None,
     dot: Annotated[
-        Path | None, typer.Option("--dot", metavar="FILE", help="Also for graphviz.")
+        Path | None, typer.Option("--dot", metavar="FILE", help="Also write Graphviz DOT.")
     ] = None,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Say why (H, R, T) gets its score, and test it."""
+    """Explain the score of (H, R, T), and test the explanation."""
     out = Output(as_json, quiet)
     check_output(html)
     check_output(dot)

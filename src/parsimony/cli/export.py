@@ -1,4 +1,4 @@
-"""``parsimony export``: the vectors of a run as a file."""
+"""``parsimony export``: write the embedding vectors of a run to a file."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def command(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", metavar="FILE.parquet|FILE.txt", help="Parquet, or the text of word2vec."
+            "--out", metavar="FILE.parquet|FILE.txt", help="Parquet, or word2vec's text format."
         ),
     ],
     relations: Annotated[
-        bool, typer.Option("--relations", help="In text the relations' vectors, not the entities'.")
+        bool, typer.Option("--relations", help="In text, the relation vectors, not the entities'.")
     ] = False,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Write the vectors of an embedding model.
+    """Write the embedding vectors of a run.
 
     Parquet holds entities and relations (columns kind, name, vector).
     """
@@ -41,7 +41,7 @@ def command(
     estimator = open_run(run, "link")
     if not hasattr(estimator, "vectors"):
         raise UsageError(
-            f"method {estimator.method} has no vectors of entities",
+            f"method {estimator.method} has no entity embeddings",
             remedy="export a run of bilinear, complex, distmult, simple, analogy, transe or rotate",
             where=str(run),
         )

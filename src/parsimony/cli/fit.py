@@ -1,4 +1,4 @@
-"""``parsimony fit``: train a method on a dataset, into a run folder."""
+"""``parsimony fit``: train a method on a dataset and write a run folder."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from parsimony.cli.options import (
 from parsimony.errors import InvalidParameter
 from parsimony.methods import OURS
 
-_METHODS = "; of ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
+_METHODS = "; for ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
-    "time budget": "the time budget (a larger one and --resume go on)",
-    "patience": "patience (no better on validation for long)",
+    "time budget": "the time budget (to continue: a larger one and --resume)",
+    "patience": "early stopping (no improvement on validation)",
 }
 
 
@@ -40,14 +40,14 @@ def command(
         typer.Option(
             "--task",
             metavar="|".join(OURS),
-            help="What to learn [default: by the data].",
+            help="The problem [default: chosen by the data].",
         ),
     ] = None,
     method: Annotated[
         str | None,
         typer.Option(
             "--method",
-            help=f"How; see parsimony methods. Of {_METHODS}.",
+            help=f"The method; see parsimony methods. For {_METHODS}.",
         ),
     ] = None,
     out: Annotated[
@@ -75,12 +75,17 @@ def command(
             help="Modulation of method coldnas: a knowledge.toml, a text file, or a name.",
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Maximum number of epochs.")
+    ] = None,
     time_budget: Annotated[
-        str | None, typer.Option("--time-budget", metavar="20m", help="Most wall time in all.")
+        str | None,
+        typer.Option(
+            "--time-budget", metavar="20m", help="Maximum wall time, over all resumptions."
+        ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where RUN stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")] = False,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,
@@ -108,7 +113,7 @@ def command(
         from parsimony.knowledge import read_rules
 
         options["knowledge"] = read_rules(knowledge)
-    with interruptible(f"go on with: {resume_line(run, given=out is not None)}"):
+    with interruptible(f"to continue: {resume_line(run, given=out is not None)}"):
         _, summary = fit(
             data,
             method,
@@ -131,16 +136,16 @@ def command(
 
 
 def _symbol(given: str, method: str) -> str:
-    """Read a symbol by its file, its run folder, its name or its text.
+    """Read a symbol from a file, a run folder, its name or its text.
 
     Raises
     ------
     InvalidParameter
-        A method that has its own scoring function.
+        The method has a scoring function of its own.
     MissingFile
-        What looks like a path, and nothing is there.
+        It looks like a path, but nothing is there.
     FormatError, UnknownSymbol
-        A file or a text that holds no symbol.
+        The file or text holds no symbol.
     """
     from parsimony.errors import MissingFile
     from parsimony.knowledge.symbol import Symbol
@@ -156,21 +161,21 @@ def _symbol(given: str, method: str) -> str:
     if path.is_file():
         return str(read_symbol(path))
     if path.suffix in (".toml", ".txt") or path.is_dir() or len(path.parts) > 1:
-        raise MissingFile("no symbol there", remedy="a file or a name", where=given)
+        raise MissingFile("no symbol there", remedy="give a file or a name", where=given)
     return str(Symbol.parse(given))
 
 
 def _formula(given: str, method: str) -> str:
-    """Read a formula by its file, its run folder, its name or its text.
+    """Read a formula from a file, a run folder, its name or its text.
 
     Raises
     ------
     InvalidParameter
-        A method that has its own modulation.
+        The method has a modulation of its own.
     MissingFile
-        What looks like a path, and nothing is there.
+        It looks like a path, but nothing is there.
     FormatError
-        A file or a text that holds no formula.
+        The file or text holds no formula.
     """
     from parsimony.errors import MissingFile
     from parsimony.knowledge.formula import Formula, read_formula
@@ -184,18 +189,18 @@ def _formula(given: str, method: str) -> str:
         path = path / "knowledge.toml"
     if path.is_file():
         return str(read_formula(path))
-    expressions = ";" in given or "\n" in given  # these may hold a / as well
+    expressions = ";" in given or "\n" in given  # these may contain a / as well
     if not expressions and (
         path.suffix in (".toml", ".txt") or path.is_dir() or len(path.parts) > 1
     ):
-        raise MissingFile("no formula there", remedy="a file or a name", where=given)
+        raise MissingFile("no formula there", remedy="give a file or a name", where=given)
     return str(Formula.parse(given))
 
 
 def default_run(
     data: str, method: str, seed: Any, settings: Mapping[str, Any] = MappingProxyType({})
 ) -> Path:
-    """Return ``runs/DATA-METHOD-SEED``, with the task's split and setting where they are given."""
+    """Return ``runs/DATA-METHOD-SEED``, with the task's split and setting where given."""
     name = Path(data.rstrip("/")).name
     stem = Path(name).stem if Path(data).is_file() else name
     more = [str(settings[key]) for key in ("split", "setting") if key in settings]
@@ -203,10 +208,10 @@ def default_run(
 
 
 def resume_line(run: Path, *, given: bool) -> str:
-    """Return the command that goes on with an interrupted one."""
+    """Return the command that continues an interrupted one."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
     if not words or words[0] not in ("fit", "search"):
-        return "the same command and --resume"
+        return "the same command with --resume"
     return shlex.join(["parsimony", *words, "--resume"])
 
 

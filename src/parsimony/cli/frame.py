@@ -21,7 +21,7 @@ from parsimony.errors import ParsimonyError
 
 __all__ = ["Frame", "Interrupted", "Output", "interruptible"]
 
-# Typer brings its own Click or the installed one; its exceptions are found through their family.
+# Typer uses its own Click or the installed one; its exceptions are found through their base class.
 _CLICK_ERROR: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
@@ -35,7 +35,7 @@ class Interrupted(ParsimonyError):
 
 @contextlib.contextmanager
 def interruptible(remedy: str = "") -> Iterator[None]:
-    """Turn Ctrl-C into an error that says how to go on."""
+    """Turn Ctrl-C into an error that says how to continue."""
     try:
         yield
     except KeyboardInterrupt:
@@ -43,7 +43,7 @@ def interruptible(remedy: str = "") -> Iterator[None]:
 
 
 class Output:
-    """Where a verb's result goes.
+    """Where a verb writes its result.
 
     Parameters
     ----------
@@ -62,29 +62,29 @@ class Output:
         Parameters
         ----------
         value
-            JSON-able; numbers that are not finite become null.
+            JSON-serialisable; non-finite numbers become null.
         *readable
-            Strings or rich renderables, one below the other.
+            Strings or rich renderables, printed in order.
         """
         if self.as_json:
             print_json(value)
             return
         from rich.console import Console
 
-        # A pipe has no width: wide enough that no name is cut.
+        # A pipe has no width: wide enough not to truncate names.
         width = None if sys.stdout.isatty() else 140
         console = Console(markup=False, highlight=False, emoji=False, width=width)
         for part in readable:
             console.print(part, soft_wrap=isinstance(part, str))
 
     def note(self, text: str) -> None:
-        """Tell something beside the result, on stderr."""
+        """Print a note on stderr, apart from the result."""
         if not self.quiet:
             print(text, file=sys.stderr)
 
 
 def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
-    """Write one JSON object and a line end."""
+    """Write one JSON object and a newline."""
     stream = stream or _real_stdout()
     utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
     text = json.dumps(_plain(value), ensure_ascii=not utf8, allow_nan=False)
@@ -93,7 +93,7 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Replace what JSON has no word for: NumPy's scalars by Python's, nan and inf by null."""
+    """Replace what JSON cannot represent: NumPy scalars by Python's, nan and inf by null."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -116,7 +116,7 @@ def _real_stdout() -> TextIO:
 
 @contextlib.contextmanager
 def _only_json_on_stdout(as_json: bool) -> Iterator[None]:
-    """Send whatever a library prints to stderr, so that stdout holds one object."""
+    """Redirect what libraries print to stderr, so that stdout holds one object."""
     if not as_json:
         yield
         return
@@ -129,10 +129,10 @@ def _only_json_on_stdout(as_json: bool) -> Iterator[None]:
 
 
 class Frame(TyperGroup):
-    """The group of verbs: runs one, reports what went wrong, exits."""
+    """The group of verbs: runs one, reports errors, exits."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Verbs in the order of a user's day, not of the alphabet."""
+        """List the verbs in the order of use, not alphabetically."""
         return list(self.commands)
 
     def main(
@@ -144,7 +144,7 @@ class Frame(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run a verb; every error is one message, as JSON on stdout where that was asked for."""
+        """Run a verb; every error is one message, as JSON on stdout with ``--json``."""
         words = list(sys.argv[1:] if args is None else args)
         flags = words[: words.index("--")] if "--" in words else words
         as_json = "--json" in flags
@@ -167,7 +167,7 @@ class Frame(TyperGroup):
             stopped = Interrupted("interrupted")
             return _fail(stopped.to_dict(), str(stopped), 130, as_json)
         except BrokenPipeError:
-            # The reader of our output has gone; Python would complain again at its exit.
+            # The reader of our output is gone; Python would complain again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 1
         except OSError as error:
@@ -190,7 +190,7 @@ class Frame(TyperGroup):
             parts = {
                 "type": type(error).__name__,
                 "message": str(error),
-                "remedy": "this is a fault of Parsimony: please report it with the lines above",
+                "remedy": "this is a bug in Parsimony: please report it with the lines above",
             }
             return _fail(parts, f"{type(error).__name__}: {error}; {parts['remedy']}", 1, as_json)
 
@@ -204,7 +204,7 @@ def _fail(parts: dict[str, str], text: str, code: int, as_json: bool) -> int:
 
 
 def _fail_usage(error: Any, as_json: bool) -> int:
-    """Report a wrong command line: the message, and where the help stands."""
+    """Report a wrong command line: the message, and where to find help."""
     context = error.ctx if hasattr(error, "ctx") else None
     if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
         print(error.format_message(), file=sys.stderr)

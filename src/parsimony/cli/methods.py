@@ -1,4 +1,4 @@
-"""``parsimony methods``: what methods there are, and the parameters of one."""
+"""``parsimony methods``: the registered methods, and the parameters of one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from parsimony.cli.tables import table
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A method; its parameters are listed.")
+        str | None, typer.Argument(metavar="[NAME]", help="A method whose parameters to list.")
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="KIND", help="Only those of link, ddi, molecules, …"),
+        typer.Option("--task", metavar="KIND", help="Only methods for link, ddi, molecules, …"),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -50,7 +50,7 @@ def command(
 
 
 def _about(method: str) -> dict[str, Any]:
-    """One row of the list."""
+    """Return one row of the list."""
     from parsimony.methods import resolve
 
     cls = resolve(method)
@@ -65,7 +65,7 @@ def _about(method: str) -> dict[str, Any]:
 
 
 def _fields(parameters: Any) -> list[dict[str, Any]]:
-    """Name, default and help of every declared parameter."""
+    """Return name, default and help of every declared parameter."""
     return [
         {
             "name": name,

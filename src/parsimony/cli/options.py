@@ -1,4 +1,4 @@
-"""The options that verbs share, and how their values are read."""
+"""The options that verbs share, and how their values are parsed."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ __all__ = [
     "parse_settings",
 ]
 
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
 
 Data = Annotated[
     str,
@@ -40,7 +40,7 @@ Data = Annotated[
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The --out folder of parsimony fit.")]
 Mirror = Annotated[
-    str | None, typer.Option("--mirror", metavar="URL|FOLDER", help="Where datasets are found.")
+    str | None, typer.Option("--mirror", metavar="URL|FOLDER", help="Where to look for datasets.")
 ]
 Columns = Annotated[
     str | None,
@@ -56,11 +56,11 @@ Split = Annotated[str, typer.Option("--split", metavar="valid|test", help="Which
 Head = Annotated[str | None, typer.Option("--head", metavar="H", help="Ask (H, R, ?).")]
 Tail = Annotated[str | None, typer.Option("--tail", metavar="T", help="Ask (?, R, T).")]
 Relation = Annotated[str | None, typer.Option("--relation", metavar="R", help="The relation.")]
-Top = Annotated[int, typer.Option("--top", min=1, help="How many.")]
+Top = Annotated[int, typer.Option("--top", min=1, help="How many to show.")]
 
 
 def parse_settings(settings: list[str] | None) -> dict[str, Any]:
-    """Read ``key=value`` pairs: a TOML value, or else the text as it stands.
+    """Parse ``key=value`` pairs; a value that is not TOML is taken as text.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _value(text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text
     value = parsed.get("value")
-    # More than one key came in by a line break; dates are no parameter of ours.
+    # A line break would smuggle in a second key; no parameter is a date.
     plain = len(parsed) == 1 and isinstance(value, (bool, int, float, str, list))
     return value if plain else text
 
@@ -110,7 +110,7 @@ def parse_columns(columns: str | None) -> tuple[str, str, str] | None:
 
 
 def check_output(path: Path | None) -> None:
-    """Refuse a folder where a file is to be written, before the work and not after it.
+    """Refuse to write a file where a folder is, before the work starts.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def check_output(path: Path | None) -> None:
     """
     if path is not None and path.is_dir():
         raise NotAFile(
-            "a folder stands where the file should be written",
+            "a folder exists where the file should be written",
             remedy="name a file inside it",
             where=str(path),
         )
@@ -132,14 +132,14 @@ def open_run(path: Path, kind: str | None = None) -> Any:
     path
         The folder.
     kind
-        The task that it must have learned; any by default.
+        The problem that the run must be for; any by default.
 
     Raises
     ------
     MissingRun
-        No folder there; a similar one is suggested.
+        There is no such folder; a similar one is suggested.
     UsageError
-        A run of another task.
+        The run is for another problem.
     """
     from parsimony.methods import load_run
     from parsimony.problems import problem
@@ -150,14 +150,14 @@ def open_run(path: Path, kind: str | None = None) -> Any:
         hint = suggest(path.name, siblings)
         raise MissingRun(
             "no such run folder",
-            remedy=hint or "make one with: parsimony fit DATA --out RUN",
+            remedy=hint or "create one with: parsimony fit DATA --out RUN",
             where=str(path),
         )
     estimator = load_run(path)
     if kind not in (None, estimator.kind):
         raise UsageError(
-            f"this run is of task {estimator.kind} (method {estimator.method}), not {kind}",
-            remedy=f"ask it with {problem(estimator.kind).verbs}",
+            f"this run is for task {estimator.kind} (method {estimator.method}), not {kind}",
+            remedy=f"use {problem(estimator.kind).verbs}",
             where=str(path),
         )
     return estimator

@@ -1,4 +1,4 @@
-"""``parsimony predict``: answers to one query, or to a file of them."""
+"""``parsimony predict``: answer one query, or a file of queries."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from parsimony.errors import UsageError
 
 Candidates = Annotated[
     Path | None,
-    typer.Option("--candidates", metavar="FILE", help="Entities to choose among, one a line."),
+    typer.Option("--candidates", metavar="FILE", help="Candidate entities, one per line."),
 ]
 DropKnown = Annotated[
-    bool, typer.Option("--drop-known", help="Leave out what the data already state.")
+    bool, typer.Option("--drop-known", help="Leave out facts that are in the data already.")
 ]
 
 
@@ -31,11 +31,14 @@ def command(
     queries: Annotated[
         Path | None,
         typer.Option(
-            "--queries", metavar="FILE", help="Many queries: head, relation, tail, one of them ?."
+            "--queries",
+            metavar="FILE",
+            help="Queries: head, relation, tail, with ? for the unknown end.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.parquet", help="Their answers.")
+        Path | None,
+        typer.Option("--out", metavar="FILE.parquet", help="File for the answers of --queries."),
     ] = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -47,7 +50,7 @@ def command(
     single += ["--relation"] if relation is not None else []
     if queries is not None or out is not None:
         if single:
-            raise UsageError(f"--queries does not go with {', '.join(single)}")
+            raise UsageError(f"--queries cannot be combined with {', '.join(single)}")
         if queries is None or out is None:
             raise UsageError(
                 "a batch needs both --queries and --out",
@@ -65,7 +68,7 @@ def command(
     if queries is not None and out is not None:
         from parsimony.cli.batch import run_batch
 
-        with interruptible("the same command goes on where this one stopped"):
+        with interruptible("the same command continues where this one stopped"):
             done = run_batch(
                 estimator, run, queries, out,
                 top=top, candidates=allowed, drop_known=drop_known, quiet=quiet,
@@ -73,14 +76,14 @@ def command(
         output.result(
             done,
             f"{done['queries']:,} queries, {done['answers']:,} answers in {done['out']} "
-            f"({done['seconds']:.1f} s, {done['resumed']:,} queries taken over)",
+            f"({done['seconds']:.1f} s, {done['resumed']:,} queries already answered)",
         )
         return
     answer(output, estimator, head, relation, tail, top, allowed, drop_known)
 
 
 def check_query(head: str | None, relation: str | None, tail: str | None) -> None:
-    """Refuse a query that does not name one end and the relation.
+    """Refuse a query that does not have one end and a relation.
 
     Raises
     ------
@@ -88,11 +91,11 @@ def check_query(head: str | None, relation: str | None, tail: str | None) -> Non
     """
     if (head is None) == (tail is None):
         raise UsageError(
-            "a query names either its head or its tail",
+            "a query needs either a head or a tail",
             remedy="give --head H --relation R, or --tail T --relation R",
         )
     if relation is None:
-        raise UsageError("a query names its relation", remedy="give --relation R")
+        raise UsageError("a query needs a relation", remedy="give --relation R")
 
 
 def answer(
@@ -120,14 +123,14 @@ def answer(
 
 
 def read_candidates(path: Path, estimator: Any) -> list[str]:
-    """Read entity names, one a line.
+    """Read entity names, one per line.
 
     Raises
     ------
     EmptySplit
         The file names no entity.
     UnknownEntity
-        ``where`` names the line.
+        ``where`` gives the line.
     """
     from parsimony.errors import FormatError, UnknownEntity
     from parsimony.graph.files import read_text
@@ -142,5 +145,5 @@ def read_candidates(path: Path, estimator: Any) -> list[str]:
             raise UnknownEntity.of(name, entities, where=f"{path}:{number}")
         names.append(name)
     if not names:
-        raise FormatError("no candidates", remedy="one entity name a line", where=str(path))
+        raise FormatError("no candidates", remedy="one entity name per line", where=str(path))
     return names

@@ -15,22 +15,26 @@ _KINDS = ("molecules",)
 
 
 def command(
-    kind: Annotated[str, typer.Argument(metavar="molecules", help="What the encoder reads.")],
+    kind: Annotated[str, typer.Argument(metavar="molecules", help="The encoder's input.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="ARTEFACT", help="Folder [default: in the user's cache]."),
+        typer.Option(
+            "--out", metavar="ARTEFACT", help="Output folder [default: in the user's cache]."
+        ),
     ] = None,
     settings: Settings = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Maximum number of epochs.")
+    ] = None,
     time_budget: Annotated[
-        str | None, typer.Option("--time-budget", metavar="20m", help="Most wall time.")
+        str | None, typer.Option("--time-budget", metavar="20m", help="Maximum wall time.")
     ] = None,
     mirror: Mirror = None,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Train the molecular encoder without labels; the same command goes on when interrupted."""
+    """Train the molecular encoder without labels; repeat the command to continue."""
     output = Output(as_json, quiet)
     if kind not in _KINDS:
         raise UnknownParameter(
@@ -44,7 +48,7 @@ def command(
     if epochs is not None:
         parameters["epochs"] = epochs
     budget = None if time_budget is None else parse_duration(time_budget)
-    with interruptible("go on with the same command"):
+    with interruptible("to continue, repeat the command"):
         summary = pretrain(out, parameters, time_budget=budget, mirror=mirror, quiet=quiet)
     losses = "  ".join(f"{name} {value:.4f}" for name, value in summary["losses"].items())
     output.result(

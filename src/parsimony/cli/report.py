@@ -1,4 +1,4 @@
-"""``parsimony report``: a run as one self-contained page."""
+"""``parsimony report``: write a run as one self-contained page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def command(
     run: Run,
     file: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE.html", help="Where [default: RUN/report.html]."),
+        typer.Option("--out", metavar="FILE.html", help="The page [default: RUN/report.html]."),
     ] = None,
     as_json: Json = False,
     seed: Seed = 0,

@@ -1,4 +1,4 @@
-"""``parsimony rules``: rules as text, read out of a run or mined from facts."""
+"""``parsimony rules``: rules as text, extracted from a run or mined from facts."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _FORMATS = ("text", "anyburl", "amie", "datalog")
 
 def command(
     source: Annotated[
-        str, typer.Argument(metavar="RUN|DATA", help="A run folder, or facts to mine.")
+        str, typer.Argument(metavar="RUN|DATA", help="A run folder, or a dataset to mine.")
     ],
-    top: Annotated[int, typer.Option("--top", min=1, help="Most rules.")] = 100,
+    top: Annotated[int, typer.Option("--top", min=1, help="Maximum number of rules.")] = 100,
     relation: Annotated[
-        str | None, typer.Option("--relation", metavar="R", help="Only rules that conclude R.")
+        str | None, typer.Option("--relation", metavar="R", help="Only rules with head relation R.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Also into a file.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Also write them to a file.")
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", metavar="|".join(_FORMATS), help="Of the file.")
+        str, typer.Option("--format", metavar="|".join(_FORMATS), help="Format of the file.")
     ] = "text",
     mirror: Mirror = None,
     columns: Columns = None,
@@ -44,7 +44,7 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Write the rules of a run or of facts as text.
+    """Write the rules of a run or of a dataset as text.
 
     Support and confidence are counted on the training facts.
     """
@@ -79,18 +79,18 @@ def find_rules(
     relation: str | None,
     quiet: bool,
 ) -> list[Any]:
-    """Read the rules out of a run, or mine those of a dataset, the most confident first.
+    """Extract the rules of a run, or mine those of a dataset, by decreasing confidence.
 
-    What ``fit`` wrote into the run is enough for so few; reading out all takes minutes on a large
-    graph.
+    The rules that ``fit`` wrote into the run suffice for a few; extracting all of them takes
+    minutes on a large graph.
     """
     path = Path(source)
     if (path / "config.toml").is_file():
         estimator = open_run(path, "link")
         if hasattr(estimator, "vectors"):
             raise UsageError(
-                f"method {estimator.method} has learned vectors, not rules",
-                remedy="parsimony export writes the vectors; a symbol stands in knowledge.toml",
+                f"method {estimator.method} learns embeddings, not rules",
+                remedy="parsimony export writes the vectors; a symbol is in knowledge.toml",
                 where=source,
             )
         relations = estimator.task_.data.relations

@@ -1,4 +1,4 @@
-"""``parsimony search``: find the structure that fits the data, within a budget."""
+"""``parsimony search``: search the structure that fits the data, within a budget."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TRIALS = 50  # where no budget is given
 def command(
     data: Data,
     space: Annotated[
-        str, typer.Option("--space", metavar="bilinear|modulation", help="What is searched.")
+        str, typer.Option("--space", metavar="bilinear|modulation", help="The search space.")
     ] = "bilinear",
     algorithm: Annotated[
         str,
@@ -39,20 +39,25 @@ def command(
     ] = "greedy",
     trials: Annotated[
         int | None,
-        typer.Option("--trials", help=f"Most trials [default: {_TRIALS}, or by the time budget]."),
+        typer.Option(
+            "--trials",
+            help=f"Maximum number of trials [default: {_TRIALS}, or by the time budget].",
+        ),
     ] = None,
     time_budget: Annotated[
         str | None,
-        typer.Option("--time-budget", metavar="20m", help="Most wall time of all trials."),
+        typer.Option("--time-budget", metavar="20m", help="Maximum wall time of all trials."),
     ] = None,
     train_budget: Annotated[
         str | None,
-        typer.Option("--train-budget", metavar="20m", help="Most wall time of a final training."),
+        typer.Option(
+            "--train-budget", metavar="20m", help="Maximum wall time of each final training."
+        ),
     ] = None,
     compare: Annotated[
         int,
         typer.Option(
-            "--compare", min=0, help="Named structures that are trained to the end as well."
+            "--compare", min=0, help="How many named structures to train fully for comparison."
         ),
     ] = 1,
     out: Annotated[
@@ -64,21 +69,21 @@ def command(
         str, typer.Option("--engine", metavar="local|ray", help="Where trials run.")
     ] = "local",
     address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="Of a Ray cluster.")
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="Address of a Ray cluster.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where RUN stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")] = False,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Search for the scoring function that fits a graph (--space bilinear) and train the best one.
+    """Search for the scoring function that fits a graph (--space bilinear) and train the best.
 
-    --space modulation searches for the way in which a new user's ratings modulate a predictor, on
-    rating data. Every trial is a row of RUN/search/trials.jsonl; only validation is looked at.
-    --set takes settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of
-    the method (dim and epochs are those of the final trainings).
+    --space modulation searches how a new user's ratings modulate a predictor, on rating data.
+    Every trial is a row of RUN/search/trials.jsonl; only validation data are used. --set takes
+    settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of the method
+    (dim and epochs apply to the final trainings).
     """
     output = Output(as_json, quiet)
     parameters = parse_settings(settings)
@@ -101,12 +106,12 @@ def command(
     resolve_space(space)
     resolve_algorithm(algorithm)
     if engine == "ray" and space == "bilinear":
-        parameters.setdefault("threads", 1)  # one processor a trial
+        parameters.setdefault("threads", 1)  # one CPU core per trial
     run = out or default_run(data, "search", seed)
     where = resolve_engine(engine, address=address)
     try:
         with (
-            interruptible(f"go on with: {resume_line(run, given=out is not None)}"),
+            interruptible(f"to continue: {resume_line(run, given=out is not None)}"),
             LiveTable(budget, space=space, quiet=quiet) as live,
         ):
             request = SearchRequest(
@@ -144,7 +149,7 @@ def _tell_symbols(summary: dict[str, Any], run: Path) -> list[Any]:
     turned = []
     if best["name"] not in (None, summary["found"]):
         turned = [
-            f"the search had put {summary['found']} first; trained to the end, {best['name']} is "
+            f"the search ranked {summary['found']} first; fully trained, {best['name']} is "
             "better on validation"
         ]
     return [
@@ -154,7 +159,7 @@ def _tell_symbols(summary: dict[str, Any], run: Path) -> list[Any]:
         *turned,
         "",
         table(
-            ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best less this, test"],
+            ["finalist", "parameters", "epochs", "valid MRR", "test MRR", "best minus this, test"],
             cells,
         ),
     ]
@@ -185,7 +190,7 @@ def _tell_formulas(summary: dict[str, Any], run: Path) -> list[Any]:
         "",
         table(
             ["finalist", "operators", "valid skill", "test mse", "test ndcg@5",
-             "best better by, mse", "ndcg@5"],
+             "best minus this, mse", "ndcg@5"],
             rows,
         ),
     ]  # fmt: skip
@@ -208,7 +213,7 @@ def _ending(summary: dict[str, Any]) -> list[str]:
     parts = [
         "",
         f"{summary['trials']} trials in {seconds['search']:.0f} s, final trainings "
-        f"{seconds['final']:.0f} s; the best one's alone {seconds['training']:.0f} s",
+        f"{seconds['final']:.0f} s, of which {seconds['training']:.0f} s for the best one",
     ]
     if predictor and predictor["rank_correlation"] is not None:
         lift = predictor["lift"]

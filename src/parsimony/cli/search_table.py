@@ -19,7 +19,7 @@ _ROWS = 8
 
 
 class LiveTable:
-    """Shows the best trials while a search runs; nothing where stderr is no terminal.
+    """Shows the best trials while a search runs, if stderr is a terminal.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ class LiveTable:
         return self
 
     def show(self, trial: Trial) -> None:
-        """Take in a trial and draw the table anew."""
-        self._trials = [*self._trials, trial]  # another thread draws
+        """Add a trial and redraw the table."""
+        self._trials = [*self._trials, trial]  # another thread draws the table
         self._since = time.monotonic()
         if self._live is not None:
             self._live.refresh()
 
     def render(self) -> Any:
-        """Return the table: the longest trainings first, each rung by its figure."""
+        """Return the table: the longest trainings first, each rung by validation figure."""
         trials = self._trials
         ranked = sorted(trials, key=lambda t: (-t.entities, -t.dim, -t.epochs, -t.valid))
         columns = ["name", "structure", f"valid {self.figure}", "d", "epochs", "by"]
@@ -80,7 +80,7 @@ class LiveTable:
         return table(columns, rows, title=title)
 
     def _name(self, structure: str) -> str:
-        """The name of a hand-made structure."""
+        """Return the name of a published structure."""
         if self.space == "bilinear":
             from parsimony.knowledge.symbol import Symbol
 
@@ -99,7 +99,7 @@ class LiveTable:
         self.stop()
 
     def stop(self) -> None:
-        """Remove the table; bars of the final trainings need the screen."""
+        """Remove the table to make room for the progress bars of the final trainings."""
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -1,4 +1,4 @@
-"""Results as tables for people."""
+"""Results as readable tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> Any:
-    """Return a plain table; numbers are aligned to the right."""
+    """Return a plain table with numbers aligned to the right."""
     from rich.table import Table
 
     rows = [list(row) for row in rows]
@@ -43,7 +43,7 @@ def _cell(value: Any) -> str:
 
 
 def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[Any]:
-    """Return the tables of an evaluation: policies, the interval, the relations."""
+    """Return the tables of an evaluation: tie policies, interval, relations."""
     if "strata" in result:
         return _classification(result)
     if "shots" in result:
@@ -73,7 +73,7 @@ def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[A
 
 
 def _classification(result: dict[str, Any]) -> list[Any]:
-    """Return the table of a classified split: the whole, its interval, its strata."""
+    """Return the table of a classified split: overall, its interval, its subgroups."""
     names = list(result["metrics"])
     whole = {"n": result["n_queries"], **result["metrics"]}
     more = []
@@ -95,7 +95,7 @@ def _classification(result: dict[str, Any]) -> list[Any]:
 
 
 def _ratings(result: dict[str, Any]) -> list[Any]:
-    """Return the table of predicted ratings: cold users, warm users."""
+    """Return the table of predicted ratings: new users, known users."""
     names = list(result["metrics"])
     whose = "new" if result["split"] != "warm" else "known"
     rows = [
@@ -107,15 +107,15 @@ def _ratings(result: dict[str, Any]) -> list[Any]:
     without = result["without_support"]
     return [
         table(["", "users", *names], rows),
-        *([f"{without:,} users gave no rating: {result['fallback']}"] if without else []),
+        *([f"{without:,} users without a rating: {result['fallback']}"] if without else []),
     ]
 
 
 def _episodes(result: dict[str, Any]) -> list[Any]:
-    """Return the tables of few-shot episodes: a row a number of shots, then a row a task."""
+    """Return the tables of few-shot episodes: one row per number of shots, then one per task."""
     whole = [
         [
-            f"{shots} of either class",
+            f"{shots} per class",
             result["metrics"][f"roc_auc@{shots}"],
             result["std"][f"roc_auc@{shots}"],
             found.get("calibration", {}).get("ece"),
@@ -133,7 +133,7 @@ def _episodes(result: dict[str, Any]) -> list[Any]:
     return [
         table([f"{result['split']}, support", "roc_auc", "std over episodes", "ece"], whole),
         f"{result['episodes']} episodes of {len(by_task)} tasks, {result['n_queries']:,} queries; "
-        f"{result['seconds_per_task']:.3f} s a task, {result['seconds']:.1f} s in all",
+        f"{result['seconds_per_task']:.3f} s per task, {result['seconds']:.1f} s in total",
         f"{result['adapted_parameters']:,} adapted and {result['trained_parameters']:,} trained "
         "parameters",
         "",
@@ -143,9 +143,9 @@ def _episodes(result: dict[str, Any]) -> list[Any]:
 
 
 def _confidence(result: dict[str, Any]) -> list[Any]:
-    """Return what became of calibration, prediction sets and abstention."""
+    """Return the results of calibration, prediction sets and abstention."""
     if "pr_auc" in result["metrics"]:
-        return ["means over labels; every pair is held against one unobserved pair"]
+        return ["means over labels; every pair is compared with one unobserved pair"]
     if "calibration" not in result:
         return ["probabilities are uncalibrated: there are no validation pairs"]
     from parsimony.ddi.calibration import caveat
@@ -163,13 +163,13 @@ def _confidence(result: dict[str, Any]) -> list[Any]:
     ]
     answered = [[a["threshold"], a["share_answered"], a["accuracy"]] for a in result["abstention"]]
     columns = ["level of the sets", "coverage", "95% interval over drugs", "types in a set"]
-    same = " (on the pairs that taught it)" if result["split"] == "valid" else ""
+    same = " (on the pairs it was fitted to)" if result["split"] == "valid" else ""
     return [
         "",
         table(
             [f"probabilities{same}", *names],
             [
-                ["as they come", *[found[f"{name}_uncalibrated"] for name in names]],
+                ["uncalibrated", *[found[f"{name}_uncalibrated"] for name in names]],
                 [f"at temperature {found['temperature']:.3f}", *[found[name] for name in names]],
             ],
         ),
@@ -177,7 +177,7 @@ def _confidence(result: dict[str, Any]) -> list[Any]:
         table(columns, sets),
         caveat(result["setting"]),
         "",
-        table(["answer from probability", "share answered", "accuracy"], answered[::2]),
+        table(["answer if probability ≥", "fraction answered", "accuracy"], answered[::2]),
     ]
 
 
@@ -191,7 +191,7 @@ def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[A
     """Return the ranked answers to one query."""
     answers = result["answers"]
     if not answers:
-        return [query_text(result["query"], label), "no answer is left"]
+        return [query_text(result["query"], label), "no candidate is left"]
     named = any(label(answer["entity"]) != answer["entity"] for answer in answers)
     columns = ["#", "entity", *(["name"] if named else []), "score", "probability"]
     rows = []
@@ -204,12 +204,12 @@ def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[A
 
 
 def check_table(path: Path | None) -> None:
-    """Refuse a file that could not be written, before the work.
+    """Refuse a file that cannot be written, before the work starts.
 
     Raises
     ------
     UsageError
-        Another suffix than .parquet, .pq, .csv or .tsv.
+        The suffix is not .parquet, .pq, .csv or .tsv.
     NotAFile
         A folder.
     """
@@ -223,7 +223,7 @@ def check_table(path: Path | None) -> None:
 
 
 def write_table(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows as .parquet, .csv or .tsv, whole or not at all.
+    """Write rows as .parquet, .csv or .tsv, atomically.
 
     Parameters
     ----------

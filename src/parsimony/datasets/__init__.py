@@ -21,7 +21,7 @@ __getattr__ = lazy(
     {
         "get": "loading",
         "info": "loading",
-        # load reads data of every kind: only the register of problems knows their readers
+        # load reads data of every kind, and only the register of problems knows their readers
         "load": ".problems",
         "names": "registry",
         "register": "registry",

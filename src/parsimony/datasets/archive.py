@@ -1,4 +1,4 @@
-"""Archives: checksums verified, unpacked once into the cache, atomically and safely."""
+"""Archives: verified by checksum and unpacked once into the cache, atomically and safely."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from parsimony.graph.files import check_file
 __all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
 
 RECORD = ".parsimony.json"
-# An archive of text shrinks some tenfold; one that grows a thousandfold is an attack or damage.
+# Text compresses about tenfold; an archive that expands a thousandfold is an attack or damaged.
 _MAX_GROWTH = 1000
 _EXPECTED = "expected plain files and folders"
 
 
 def cache_folder() -> Path:
-    """Return ``PARSIMONY_CACHE``, else ``parsimony`` in the user's cache folder."""
+    """Return ``PARSIMONY_CACHE``, or else ``parsimony`` in the user's cache folder."""
     if path := os.environ.get("PARSIMONY_CACHE"):
         return Path(path).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
@@ -32,13 +32,13 @@ def cache_folder() -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def verify(path: Path, sha256: str, n_bytes: int | None = None) -> None:
-    """Compare a file with its promised checksum.
+    """Compare a file with the checksum in its manifest.
 
     Raises
     ------
@@ -66,14 +66,14 @@ def _unpacked_name(file: str, sha256: str) -> str:
 
 
 def find_unpacked(file: str, sha256: str | None = None) -> Path | None:
-    """Return where an archive lies unpacked in the cache, if it does.
+    """Return the folder of an unpacked archive in the cache, or None.
 
     Parameters
     ----------
     file : str
         The archive's name.
     sha256 : str, optional
-        Accept these bytes alone; without it the most recently unpacked ones.
+        Checksum to match; without it, the most recently unpacked archive is taken.
     """
     root = cache_folder() / "datasets"
     if sha256 is not None:
@@ -92,8 +92,8 @@ def find_unpacked(file: str, sha256: str | None = None) -> Path | None:
 def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Path:
     """Unpack a verified archive into the cache and return the folder.
 
-    The members go into a temporary folder that is renamed when complete, so that neither a
-    crash nor a bad archive leaves half a dataset behind.
+    The members are extracted into a temporary folder that is renamed when complete, so that
+    neither a crash nor a bad archive leaves an incomplete dataset.
 
     Parameters
     ----------
@@ -104,12 +104,12 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
     sha256 : str
         Its checksum, part of the folder's name.
     record : dict
-        What to remember about it: mirror, licence.
+        Metadata to store with it: mirror, licence.
 
     Raises
     ------
     CorruptArchive
-        Truncated, damaged, or with members that are links or point outside.
+        It is truncated or damaged, or has members that are links or point outside.
     DownloadError
         The cache cannot be written.
     """
@@ -134,7 +134,7 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
         try:
             temporary.rename(target)
         except OSError:
-            # Another process has unpacked the same bytes meanwhile.
+            # Another process has unpacked the same archive in the meantime.
             if not (target / RECORD).is_file():
                 raise
     except OSError as error:
@@ -159,7 +159,7 @@ def extract(archive: Path, folder: Path) -> None:
     total = 0
 
     def plain(member: tarfile.TarInfo, destination: str) -> tarfile.TarInfo:
-        """The filter of data archives, without its links, and with a limit."""
+        """Apply tarfile's data filter, refusing links and limiting the size."""
         nonlocal total
         total += member.size
         if total > limit:
@@ -171,7 +171,7 @@ def extract(archive: Path, folder: Path) -> None:
             filtered = tarfile.data_filter(member, destination)
         except tarfile.FilterError:
             filtered = None
-        if filtered is None or filtered.name != member.name:  # it makes "/a" a relative "a"
+        if filtered is None or filtered.name != member.name:  # the filter turns "/a" into "a"
             raise _unsafe(f"{name} points outside the archive; {_EXPECTED}", archive)
         return filtered
 

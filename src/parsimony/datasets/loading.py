@@ -1,4 +1,4 @@
-"""From a dataset's name to its folder."""
+"""Locating a dataset by name, and fetching it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def locate(
     mirror: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, str]:
-    """Return the folder of a dataset, unpacking it if need be, and its source.
+    """Return the folder of a dataset, unpacked if necessary, and its source.
 
-    A mirror may hold datasets that are not registered.
+    A mirror may offer datasets that are not registered.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def locate(
         raise UnknownDataset.of(name, registry.names())
     if found is None:
         raise MissingFile(
-            f"dataset {name!r} is known, but none of the places searched holds it",
+            f"dataset {name!r} is registered, but none of the locations searched has it",
             remedy="set PARSIMONY_DATA to a folder with it, or give --mirror URL|FOLDER",
         )
     return found
@@ -61,7 +61,7 @@ def get(
     name : str
     mirror : str or path, optional
     progress : callable, optional
-        Called with bytes done and bytes in all (0 if unknown) while downloading.
+        Called with the bytes done and the total (0 if unknown) while downloading.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def get(
 
 
 def info(name: str) -> dict[str, Any]:
-    """Return what is known about a registered dataset, without fetching anything.
+    """Return the metadata of a registered dataset, without fetching anything.
 
     Returns
     -------
@@ -104,9 +104,9 @@ def _available(item: registry.Entry) -> str | None:
             folder = place.dataset_folder(item.name)
             if folder is not None:
                 return str(folder)
-            promise = place.find(item.name, item.archive)
-            if promise is not None:
-                return str(place.folder / promise.file)
+            entry = place.find(item.name, item.archive)
+            if entry is not None:
+                return str(place.folder / entry.file)
     if item.embedded:
         return "embedded" if _embedded(item) is not None else None
     unpacked = archives.find_unpacked(item.archive)
@@ -136,19 +136,19 @@ def _find(
             if folder is not None:
                 return folder, f"folder {folder.name}"
         elif file:
-            # What was unpacked from the web once needs no connection any more.
+            # An archive that has been unpacked before needs no connection.
             ready = archives.find_unpacked(file, item.sha256 if item else None)
             if ready is not None and item is not None:
                 return _inside(ready, name, item), f"{file} in the cache"
         if file == "":
             continue
-        promise = place.find(name, file)
-        if promise is not None:
-            folder = _inside(place.obtain(promise, progress), name, item)
-            # Published figures of this project hold for the registered bytes.
-            other = item is not None and promise.sha256 != item.sha256
-            edition = " (another edition than the registered one)" if other else ""
-            return folder, f"{promise.file}{edition}"
+        entry = place.find(name, file)
+        if entry is not None:
+            folder = _inside(place.obtain(entry, progress), name, item)
+            # The published results of this project refer to the registered archive.
+            other = item is not None and entry.sha256 != item.sha256
+            edition = " (not the registered edition)" if other else ""
+            return folder, f"{entry.file}{edition}"
     if item is None:
         return None
     if item.embedded:
@@ -169,13 +169,13 @@ def _inside(root: Path, name: str, item: registry.Entry | None) -> Path:
     if len(candidates) == 1:
         return candidates[0]
     raise MissingFile(
-        f"the archive holds {len(candidates)} dataset folders, none called {name!r}",
+        f"the archive has {len(candidates)} dataset folders, none called {name!r}",
         remedy="give the folder's own name",
         where=str(root),
     )
 
 
 def _embedded(item: registry.Entry) -> Path | None:
-    # An absolute path, of a folder that was registered here, stays as it is.
+    # The absolute path of a folder registered at runtime is left unchanged.
     path = Path(str(resources.files("parsimony.datasets"))) / "embedded" / item.folder
     return path if (path / "train.txt").is_file() else None

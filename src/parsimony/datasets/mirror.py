@@ -1,4 +1,4 @@
-"""Mirrors: folders or web addresses that hold archives and a ``manifest.json``."""
+"""Mirrors: folders or URLs with archives and a ``manifest.json``."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from parsimony.datasets import archive as archives
 from parsimony.errors import DownloadError, FormatError
 from parsimony.graph.files import check_file, check_folder, read_text
 
-__all__ = ["FolderMirror", "HttpMirror", "Mirror", "Promise", "open_mirror"]
+__all__ = ["FolderMirror", "HttpMirror", "ManifestEntry", "Mirror", "open_mirror"]
 
 Progress = Callable[[int, int], None]
 _TIMEOUT = 30.0
 _CHUNK = 1 << 18
 _MANIFEST_LIMIT = 1 << 24
-_RETRIES = 2  # of a transfer that breaks off
+_RETRIES = 2  # of an interrupted transfer
 
 
-class Promise:
-    """One archive as the manifest promises it."""
+class ManifestEntry:
+    """The entry of one archive in a manifest."""
 
     def __init__(self, raw: dict[str, Any], where: str) -> None:
         try:
@@ -58,7 +58,7 @@ class Promise:
 
 
 class Mirror(ABC):
-    """A place that serves archives; :meth:`obtain` returns one unpacked."""
+    """A source of archives; :meth:`obtain` returns one unpacked."""
 
     address: str
 
@@ -66,10 +66,10 @@ class Mirror(ABC):
     def _manifest_text(self) -> str | None: ...
 
     @abstractmethod
-    def _fetch(self, promise: Promise, progress: Progress | None) -> Path: ...
+    def _fetch(self, entry: ManifestEntry, progress: Progress | None) -> Path: ...
 
-    def promises(self) -> list[Promise]:
-        """Return what the manifest promises; an empty list without a manifest.
+    def manifest(self) -> list[ManifestEntry]:
+        """Return the entries of the manifest; an empty list without a manifest.
 
         Raises
         ------
@@ -88,35 +88,35 @@ class Mirror(ABC):
                 remedy="correct the manifest",
                 where=where,
             ) from None
-        return [Promise(item, where) for item in entries]
+        return [ManifestEntry(item, where) for item in entries]
 
-    def find(self, name: str, file: str | None) -> Promise | None:
-        """Return the promise of archive ``file``, or of the entry called ``name``."""
-        for promise in self.promises():
-            if promise.file == file or (file is None and promise.name == name):
-                return promise
+    def find(self, name: str, file: str | None) -> ManifestEntry | None:
+        """Return the entry of archive ``file``, or else the one called ``name``."""
+        for entry in self.manifest():
+            if entry.file == file or (file is None and entry.name == name):
+                return entry
         return None
 
-    def obtain(self, promise: Promise, progress: Progress | None = None) -> Path:
-        """Return the folder where the archive lies unpacked, fetching it if need be.
+    def obtain(self, entry: ManifestEntry, progress: Progress | None = None) -> Path:
+        """Return the folder of the unpacked archive, fetching it if necessary.
 
         Raises
         ------
         ChecksumMismatch, CorruptArchive, DownloadError, MissingFile
         """
-        ready = archives.find_unpacked(promise.file, promise.sha256)
+        ready = archives.find_unpacked(entry.file, entry.sha256)
         if ready is not None:
             return ready
-        path = self._fetch(promise, progress)
+        path = self._fetch(entry, progress)
         try:
-            archives.verify(path, promise.sha256, promise.n_bytes)
-            record = {"mirror": self.address, "licence": promise.licence, "name": promise.name}
-            return archives.unpack(path, promise.file, promise.sha256, record)
+            archives.verify(path, entry.sha256, entry.n_bytes)
+            record = {"mirror": self.address, "licence": entry.licence, "name": entry.name}
+            return archives.unpack(path, entry.file, entry.sha256, record)
         finally:
             self._release(path)
 
     def _release(self, path: Path) -> None:  # noqa: B027
-        """Drop what :meth:`_fetch` made; a folder's own archive stays."""
+        """Remove what :meth:`_fetch` downloaded; local archives are kept."""
 
 
 class FolderMirror(Mirror):
@@ -127,7 +127,7 @@ class FolderMirror(Mirror):
         self.address = str(self.folder)
 
     def dataset_folder(self, name: str) -> Path | None:
-        """Return the dataset folder of that name, if the mirror holds it unpacked."""
+        """Return the dataset folder of that name, if the mirror has it unpacked."""
         path = self.folder / name
         return path if (path / "train.txt").exists() else None
 
@@ -135,12 +135,12 @@ class FolderMirror(Mirror):
         path = self.folder / "manifest.json"
         return read_text(path) if path.exists() or path.is_symlink() else None
 
-    def _fetch(self, promise: Promise, progress: Progress | None) -> Path:
-        return check_file(self.folder / promise.file)
+    def _fetch(self, entry: ManifestEntry, progress: Progress | None) -> Path:
+        return check_file(self.folder / entry.file)
 
 
 class HttpMirror(Mirror):
-    """A web address below which the manifest and the archives lie."""
+    """A URL below which the manifest and the archives are."""
 
     def __init__(self, url: str) -> None:
         self.address = url.rstrip("/")
@@ -158,10 +158,10 @@ class HttpMirror(Mirror):
                 where=url,
             ) from None
 
-    def _fetch(self, promise: Promise, progress: Progress | None) -> Path:
+    def _fetch(self, entry: ManifestEntry, progress: Progress | None) -> Path:
         import pooch
 
-        pooch.get_logger().setLevel("WARNING")  # else it tells every transfer on stderr
+        pooch.get_logger().setLevel("WARNING")  # otherwise it logs every transfer on stderr
         folder = archives.cache_folder() / "downloads"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -175,17 +175,17 @@ class HttpMirror(Mirror):
 
         def download(url: str, path: str, _: Any) -> None:
             with open(path, "wb") as out:
-                whose = "that the manifest promises"
-                self._download(url, _Limited(out, promise.n_bytes, whose, url, progress))
+                whose = "stated in the manifest"
+                self._download(url, _Limited(out, entry.n_bytes, whose, url, progress))
 
         try:
-            with self._explained(promise.file) as url:
+            with self._explained(entry.file) as url:
                 shelf = pooch.create(
-                    # Its sum is compared below, with that of archives from folders.
-                    folder, "", registry={promise.file: None}, urls={promise.file: url},
+                    # The checksum is compared later, together with that of local archives.
+                    folder, "", registry={entry.file: None}, urls={entry.file: url},
                     retry_if_failed=_RETRIES,
                 )  # fmt: skip
-                return Path(shelf.fetch(promise.file, downloader=download))
+                return Path(shelf.fetch(entry.file, downloader=download))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -194,13 +194,13 @@ class HttpMirror(Mirror):
         import pooch
         import requests
 
-        # As it is: a server that unpacks archives on the way would change their sums.
+        # Without content encoding: a server that decompresses archives would change checksums.
         download = pooch.HTTPDownloader(
             timeout=_TIMEOUT, chunk_size=_CHUNK, headers={"Accept-Encoding": "identity"}
         )
         try:
             download(url, out, None)
-        except requests.HTTPError as error:  # not worth a second try
+        except requests.HTTPError as error:  # not worth retrying
             raise DownloadError(
                 f"the mirror answered {str(error).split(' for url')[0]}",
                 remedy="check the address given as --mirror or PARSIMONY_MIRROR",
@@ -209,13 +209,13 @@ class HttpMirror(Mirror):
 
     @contextlib.contextmanager
     def _explained(self, file: str) -> Iterator[str]:
-        """Hand out the address of a file; what goes wrong there is a DownloadError."""
+        """Yield the URL of a file; turn errors inside the block into a DownloadError."""
         url = f"{self.address}/{urllib.parse.quote(file)}"
         try:
             yield url
         except (OSError, ValueError) as error:  # those of requests are OSErrors
             reason: BaseException = error
-            while reason.__context__ is not None:  # the innermost says it in a few words
+            while reason.__context__ is not None:  # the innermost has the shortest message
                 reason = reason.__context__
             raise DownloadError(
                 f"the mirror did not answer, or broke off ({reason})",
@@ -228,7 +228,7 @@ class HttpMirror(Mirror):
 
 
 class _Limited:
-    """A file that counts what is written and ends a transfer that exceeds its limit."""
+    """A file that counts the bytes written and aborts a transfer that exceeds its limit."""
 
     def __init__(
         self,
@@ -254,11 +254,11 @@ class _Limited:
             self._progress(self._done, self._limit or 0)
 
     def flush(self) -> None:
-        """Called after each chunk, which is too often."""
+        """Do nothing: it is called after each chunk, which is too often."""
 
 
 def open_mirror(address: str | os.PathLike[str]) -> Mirror:
-    """Return the mirror at a web address or in a folder.
+    """Return the mirror at a URL or in a folder.
 
     Raises
     ------

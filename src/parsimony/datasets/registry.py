@@ -1,6 +1,6 @@
-"""The datasets that Parsimony knows by name: archive, checksum, licence.
+"""The register of datasets: name, archive, checksum, licence.
 
-A dataset folder joins by :func:`register`, or by an entry point of a package that names an
+A dataset folder is added by :func:`register`, or by a package's entry point that refers to an
 :class:`Entry`::
 
     [project.entry-points."parsimony.datasets"]
@@ -37,13 +37,13 @@ class Entry:
     summary : str
         One line.
     licence : str
-        As its sources state it.
+        As stated by its sources.
     archive : str
-        The file in a mirror; empty for an embedded set.
+        The file in a mirror; empty for an embedded dataset.
     folder : str
-        The folder inside the archive, inside ``datasets/embedded``, or anywhere on this machine.
+        The folder inside the archive, inside ``datasets/embedded``, or an absolute path.
     sha256 : str
-        Checksum of the archive that the published results of this project were measured on.
+        Checksum of the archive on which this project's published results were obtained.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Entry:
 
     @property
     def embedded(self) -> bool:
-        """Whether the set comes with the package."""
+        """Whether the dataset is part of the package."""
         return not self.archive
 
 
@@ -258,25 +258,25 @@ def register(
     summary: str = "",
     licence: str = "not stated",
 ) -> Entry:
-    """Let a dataset folder be called by a name, in this process.
+    """Register a dataset folder under a name, for this process.
 
     Raises
     ------
     UsageError
-        Another dataset has the name.
+        The name is taken by another dataset.
     MissingFile
-        No such folder.
+        There is no such folder.
     """
     path = check_folder(Path(folder).expanduser().resolve())
     item = Entry(name, kind, summary, licence, folder=str(path))
     if _known().get(name, item) != item:
-        raise UsageError(f"a dataset is called {name!r} already", remedy="choose another name")
+        raise UsageError(f"the dataset name {name!r} is taken", remedy="choose another name")
     _REGISTRY[name] = item
     return item
 
 
 def names(kind: str | None = None) -> tuple[str, ...]:
-    """Return the registered names, those of one kind if it is given."""
+    """Return the registered names, optionally of one kind only."""
     return tuple(n for n, item in _known().items() if kind in (None, item.kind))
 
 

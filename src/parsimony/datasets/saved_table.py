@@ -1,4 +1,4 @@
-"""Data in a folder: arrays as ``.npy``, all else in ``meta.json``, without which it is none."""
+"""Arrays as ``.npy`` plus ``meta.json``; a folder without ``meta.json`` is not a dataset."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 def write_table(
     folder: str | os.PathLike[str], arrays: Mapping[str, Array], meta: Mapping[str, Any]
 ) -> None:
-    """Write an ``.npy`` an array into a folder, made if absent; ``meta.json`` last."""
+    """Write one ``.npy`` per array and then ``meta.json`` into a folder, created if absent."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
@@ -37,20 +37,20 @@ def write_table(
 def read_table(
     folder: str | os.PathLike[str], what: str
 ) -> Iterator[tuple[dict[str, Any], Callable[[str], Any]]]:
-    """Give what :func:`write_table` wrote: ``meta``, and arrays by their name.
+    """Yield what :func:`write_table` wrote: ``meta`` and the arrays by name.
 
-    Whatever goes wrong while the data are made of them is told as a fault of the folder.
+    Errors inside the block, while the data are rebuilt, are reported as errors of the folder.
 
     Parameters
     ----------
     folder
     what
-        The data in words.
+        Description of the data, for messages.
 
     Raises
     ------
     MissingFile, NotAFile, EncodingError, FormatError
-        ``where`` names the file.
+        ``where`` gives the file.
     """
     folder = check_folder(folder)
     path = folder / "meta.json"

@@ -1,4 +1,4 @@
-"""Why an answer gets its score: one Explanation for all models, and what draws it."""
+"""Explanations of answers: one Explanation for all models, and its renderers."""
 
 from __future__ import annotations
 

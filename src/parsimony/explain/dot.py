@@ -1,4 +1,4 @@
-"""An explanation in the language of graphviz."""
+"""An explanation as Graphviz DOT."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["explanation_dot"]
 def explanation_dot(explanation: ExplanationData, *, limit: int = 60) -> str:
     """Render the layered sub-digraph: columns from left to right, pen width by attention.
 
-    An arrow points as its fact does; a fact that is walked backwards is dashed, and its arrow
-    points back to the left.
+    An arrow has the direction of its fact; a fact that is traversed backwards is dashed, and its
+    arrow points to the left.
     """
     graph = layered_graph(explanation, limit=limit)
     head, relation, tail = map(explanation.label, explanation.query)
@@ -52,7 +52,7 @@ def explanation_dot(explanation: ExplanationData, *, limit: int = 60) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote as a string of the DOT language, without escapes, entities or control characters."""
+    """Quote as a DOT string, without escapes, entities or control characters."""
     plain = re.sub(r"[\x00-\x1f\x7f]", " ", text)
     plain = plain.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{plain}"'

@@ -1,8 +1,8 @@
-"""One explanation type for all models: why an answer gets its score, and how far to trust that.
+"""One explanation type for all models: why an answer gets its score, and how faithful that is.
 
-An explanation names the best paths from the query's head to the answer, the rules that those paths
-instantiate, the layered sub-digraph that the model weighed, and a test of faithfulness: what the
-score loses when the named evidence is deleted, against what it loses to random deletions.
+An explanation holds the best paths from the query's head to the answer, the rules that those paths
+instantiate, the layered sub-digraph that the model attended to, and a test of faithfulness: how
+much the score falls when the named evidence is deleted, compared with random deletions.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Explanation(ExplanationData):
         return explanation_text(self)
 
     def to_dict(self, *, full: bool = False) -> dict[str, Any]:
-        """Return a JSON-able dict; numbers that are not finite become None.
+        """Return a JSON-serialisable dict; non-finite numbers become None.
 
         Parameters
         ----------
         full : bool
             False gives what ``parsimony explain --json`` prints; True adds the sub-digraph, labels
-            and the rest, so that :meth:`from_dict` gives back an equal explanation.
+            and the rest, so that :meth:`from_dict` returns an equal explanation.
         """
         head, relation, tail = self.query
         measured = self.faithfulness
@@ -89,7 +89,7 @@ class Explanation(ExplanationData):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Explanation:
-        """Read what :meth:`to_dict` wrote; a number that was not finite comes back as nan.
+        """Rebuild what :meth:`to_dict` returned; a non-finite number becomes nan.
 
         Raises
         ------
@@ -134,12 +134,12 @@ class Explanation(ExplanationData):
         return json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
 
     def dot(self, *, limit: int = 60) -> str:
-        """Render the layered sub-digraph for graphviz.
+        """Render the layered sub-digraph as Graphviz DOT.
 
         Parameters
         ----------
         limit : int
-            Most edges drawn; the strongest stay and the label says how many were left out.
+            Maximum number of edges; the strongest are drawn, and the label says how many are not.
         """
         from parsimony.explain.dot import explanation_dot
 
@@ -151,7 +151,7 @@ class Explanation(ExplanationData):
         Parameters
         ----------
         limit : int
-            Most edges drawn; the strongest stay and the page says how many were left out.
+            Maximum number of edges; the strongest are drawn, and the page says how many are not.
         """
         from parsimony.explain.page import explanation_page
 
@@ -167,7 +167,7 @@ class Explanation(ExplanationData):
 
 
 def _finite(value: float | None) -> float | None:
-    """Return the number as a float, or None where JSON has no word for it."""
+    """Return the number as a float, or None where JSON cannot represent it."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 

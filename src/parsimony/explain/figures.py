@@ -1,4 +1,4 @@
-"""Pictures by Matplotlib, for a README or a paper: the evidence in layers, the learning curve."""
+"""Matplotlib figures for a README or a paper: the layered evidence, the learning curve."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACCENT, ANSWER = "#2a5d8f", "#a65a12"
 _FILL = {"head": "#dfeaf5", "answer": "#fbe9d3", "other": "#f4f2ec"}
 _RIM = {"head": ACCENT, "answer": ANSWER, "other": "#cbc6ba"}
 _COLUMN, _ROW = 2.7, 0.62  # inches
-_LABELLED = 18  # edges; among more only the named paths' relations are written
+_LABELLED = 18  # with more edges than this, only relations on named paths are labelled
 
 
 def explanation_figure(
@@ -32,9 +32,9 @@ def explanation_figure(
     ----------
     explanation : Explanation
     path : path
-        PNG, SVG or PDF by its suffix.
+        PNG, SVG or PDF, by suffix.
     limit : int
-        Most edges drawn; the caption says how many of all these are.
+        Maximum number of edges; the caption says how many of all are drawn.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def explanation_figure(
                 "linewidth": 0.8,
             },
         )
-    figure.canvas.draw()  # the boxes have a size only now; a unit of the axes is an inch
+    figure.canvas.draw()  # boxes have a size only after drawing; one unit of the axes is an inch
     extents = {key: text.get_bbox_patch().get_window_extent() for key, text in names.items()}
     half = {
         key: (box.width / figure.dpi / 2, box.height / figure.dpi / 2)
@@ -81,7 +81,7 @@ def explanation_figure(
         -1.1,
         -reach - 0.2,
         f"{graph.caption} Width: the model's weight; blue: on a named path; "
-        "dashed: fact walked backwards.",
+        "dashed: fact traversed backwards.",
         fontsize=7,
         color=MUTED,
         parse_math=False,
@@ -92,26 +92,26 @@ def explanation_figure(
 def learning_curve(
     history: Sequence[Mapping[str, Any]], path: Path | str | os.PathLike[str]
 ) -> Path:
-    """Draw validation MRR and training loss by epoch, as far as the history holds them.
+    """Draw validation MRR and training loss by epoch, as far as the history has them.
 
     Parameters
     ----------
     history : sequence of dict
         ``epoch``, ``loss``, ``valid_mrr``.
     path : path
-        PNG, SVG or PDF by its suffix.
+        PNG, SVG or PDF, by suffix.
 
     Raises
     ------
     InvalidParameter
-        The history holds neither series, or Matplotlib cannot write that format.
+        The history has neither series, or Matplotlib cannot write that format.
     """
     wanted = (("valid_mrr", "Validation MRR", ACCENT), ("loss", "Training loss", MUTED))
     held = [(series(history, key), title, colour) for key, title, colour in wanted]
     held = [item for item in held if item[0]]
     if not held:
         raise InvalidParameter(
-            "the history holds neither valid_mrr nor loss", remedy="draw it after fit"
+            "the history has neither valid_mrr nor loss", remedy="draw it after fit"
         )
     figure, all_axes = canvas(3.6 * len(held), 2.5, columns=len(held))
     for axes, (points, title, colour) in zip(all_axes, held, strict=True):
@@ -136,7 +136,7 @@ def learning_curve(
 
 
 def canvas(width: float, height: float, *, columns: int = 0) -> tuple[Any, Any]:
-    """Return a figure without pyplot: no global state, no display."""
+    """Create a figure without pyplot: no global state, no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -148,7 +148,7 @@ def canvas(width: float, height: float, *, columns: int = 0) -> tuple[Any, Any]:
 
 
 def _wrapped(label: str) -> str:
-    """Break a name into lines, after an underscore too."""
+    """Break a name into lines, also after underscores."""
     return textwrap.fill(label.replace("_", "_ "), 22).replace("_ ", "_")
 
 
@@ -165,7 +165,7 @@ def _draw_edge(
     twin: int,
     crowded: bool,
 ) -> None:
-    """Draw one edge: an arrow between neighbours, a bent line through the slots it passes."""
+    """Draw one edge: an arrow between adjacent columns, else a bent line through its slots."""
     from matplotlib.patches import FancyArrowPatch, PathPatch
     from matplotlib.path import Path as Line
 
@@ -174,7 +174,7 @@ def _draw_edge(
     dashes = ":" if edge.idle else (0, (4, 2)) if edge.inverse else "-"
     start, goal = at[edge.source], at[edge.target]
     points = [start, *_slots([edge]), goal]
-    # Ends are cut at the boxes here: clipping by Matplotlib depends on resolution and format.
+    # Lines are cut at the boxes here: Matplotlib's clipping depends on resolution and format.
     points[0] = _rim(start, points[1], half[edge.source])
     points[-1] = _rim(goal, points[-2], half[edge.target])
     ends: list[tuple[Any, Any]] = [(points[0], points[1])]
@@ -218,7 +218,7 @@ def _draw_edge(
 def _rim(
     centre: tuple[float, float], towards: tuple[float, float], half: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return where the line from the centre of a box leaves it, a hair outside."""
+    """Return where the line from the centre of a box leaves it, slightly outside."""
     dx, dy = towards[0] - centre[0], towards[1] - centre[1]
     shares = [(size + 0.03) / abs(d) for size, d in zip(half, (dx, dy), strict=True) if d]
     share = min(min(shares, default=0.0), 0.45)
@@ -226,7 +226,7 @@ def _rim(
 
 
 def save_figure(figure: Any, path: Path | str | os.PathLike[str]) -> Path:
-    """Write a figure by its suffix, the same bytes for the same picture."""
+    """Write a figure in the format of its suffix, with reproducible bytes."""
     target = Path(path)
     suffix = target.suffix.lstrip(".").lower()
     known = figure.canvas.get_supported_filetypes()

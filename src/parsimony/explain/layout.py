@@ -1,8 +1,8 @@
-"""The layered sub-digraph of an explanation as a drawing needs it: pruned, laid out in columns.
+"""The layered sub-digraph of an explanation, pruned and laid out in columns for drawing.
 
-An entity may stand in several columns. A model may also idle, that is stay at an entity for a
-layer. Idle moves are no evidence: they are contracted, and drawn (dotted) only where a walk ends
-at the answer while another goes on from there.
+An entity may appear in several columns. A model may also idle, that is, stay at an entity for a
+layer. Idle moves are not evidence: they are contracted, and drawn (dotted) only where one path ends
+at the answer while another continues from there.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["DrawnEdge", "DrawnNode", "LayeredGraph", "layered_graph"]
 Place = tuple[int, str]  # layer, entity
 Arc = tuple[Place, Place, EvidenceEdge]
 Spot = tuple[int, float]  # column, row
-_FLOOR = 1e-30  # an attention of exactly 0 still joins its ends
+_FLOOR = 1e-30  # an edge with attention exactly 0 still connects its ends
 _SWEEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnNode:
-    """An entity in a column: ``row`` is centred on 0, rows of one column are 1 apart."""
+    """An entity in a column: ``row`` is centred on 0, and the rows of a column are 1 apart."""
 
     id: str
     name: str
@@ -37,10 +37,10 @@ class DrawnNode:
 
 @dataclass(frozen=True, slots=True)
 class DrawnEdge:
-    """An edge between two nodes, in walking order; an idle one has no relation.
+    """An edge between two nodes, in path direction; an idle edge has no relation.
 
-    ``paths`` are the positions of the explanation's paths that walk its fact; ``via`` are the
-    (column, row) that an edge over several columns passes, so that it crosses no name.
+    ``paths`` are the indices of the explanation's paths that contain its fact; ``via`` are the
+    (column, row) points that an edge over several columns passes, so that it crosses no name.
     """
 
     source: str
@@ -70,7 +70,7 @@ class LayeredGraph:
 
     @property
     def caption(self) -> str:
-        """How much of the evidence is drawn, in one sentence."""
+        """A sentence on how much of the evidence is drawn."""
         if self.n_edges == self.n_shown:
             return (
                 "One evidence edge." if self.n_edges == 1 else f"All {self.n_edges} evidence edges."
@@ -83,7 +83,7 @@ class LayeredGraph:
     def share(self, edge: DrawnEdge) -> float:
         """Return an edge's attention relative to the strongest, in [0, 1].
 
-        An attention that is no finite number counts as 0: JSON and drawings have no word for it.
+        A non-finite attention counts as 0: JSON and drawings cannot represent it.
         """
         strongest = max((e.attention for e in self.edges if isfinite(e.attention)), default=0.0)
         known = isfinite(edge.attention) and strongest > 0
@@ -94,14 +94,14 @@ def layered_graph(explanation: ExplanationData, *, limit: int = 30) -> LayeredGr
     """Prune the sub-digraph to named paths and strongest edges, and lay it out.
 
     An edge is as strong as the best route from head to answer through it (product of attentions),
-    so that what is kept hangs together; edges on no route go first.
+    so that the edges kept are connected; edges on no route are dropped first.
 
     Parameters
     ----------
     explanation : Explanation or ExplanationData
         Without a sub-digraph, its paths are drawn, each with its own weight.
     limit : int
-        Most evidence edges drawn, the first path being drawn whole.
+        Maximum number of evidence edges; the first path is always drawn completely.
     """
     head, _, tail = explanation.query
     evidence = explanation.subgraph or _of_paths(explanation)
@@ -147,7 +147,7 @@ def layered_graph(explanation: ExplanationData, *, limit: int = 30) -> LayeredGr
 
 
 def _of_paths(explanation: ExplanationData) -> tuple[EvidenceEdge, ...]:
-    """Return the paths' own edges, for an explanation that names no sub-digraph."""
+    """Return the edges of the paths, for an explanation without a sub-digraph."""
     edges: dict[tuple[int, str, str, str, str], EvidenceEdge] = {}
     for path in explanation.paths:
         for layer, s in enumerate(path.steps, start=1):
@@ -157,17 +157,17 @@ def _of_paths(explanation: ExplanationData) -> tuple[EvidenceEdge, ...]:
 
 
 def _arc(edge: EvidenceEdge) -> Arc:
-    """Return the places that an edge joins, in walking order."""
+    """Return the places that an edge connects, in path direction."""
     return (edge.layer - 1, edge.step.source), (edge.layer, edge.step.target), edge
 
 
 def _walked(
     explanation: ExplanationData, evidence: Sequence[EvidenceEdge], limit: int
 ) -> dict[EvidenceEdge, list[int]]:
-    """Find every path among the edges: its layers may leave gaps, the model idles there.
+    """Find every path among the edges; its layers may have gaps where the model idles.
 
-    Of several ways the one with the largest product of attentions counts. Paths that would exceed
-    the limit are left out, the first one excepted.
+    Among several embeddings of a path, the one with the largest product of attentions is taken.
+    Paths that would exceed the limit are left out, except the first one.
     """
     at: dict[Step, list[EvidenceEdge]] = {}
     for edge in sorted(evidence, key=lambda edge: edge.layer):
@@ -191,7 +191,7 @@ def _walked(
 
 
 def _idling(places: Iterable[Place]) -> list[tuple[Place, Place]]:
-    """Join the consecutive appearances of each entity."""
+    """Connect consecutive appearances of each entity."""
     layers: dict[str, list[int]] = {}
     for layer, name in sorted(places):
         layers.setdefault(name, []).append(layer)
@@ -203,14 +203,14 @@ def _log(edge: EvidenceEdge) -> float:
 
 
 def _strengths(evidence: Sequence[EvidenceEdge], start: Place, goal: Place) -> list[float]:
-    """Return the log weight of the best route through each edge, -inf where there is none."""
+    """Return the log weight of the best route through each edge, or -inf if there is none."""
     real = [_arc(edge) for edge in evidence]
     places = {place for a, b, _ in real for place in (a, b)} | {start, goal}
     arcs = [(a, b, _log(edge)) for a, b, edge in real]
     arcs += [(a, b, 0.0) for a, b in _idling(places)]
     into, onward = dict.fromkeys(places, -inf), dict.fromkeys(places, -inf)
     into[start] = onward[goal] = 0.0
-    # Arcs only lead to later layers: sorted by place, each is looked at once.
+    # Arcs only lead to later layers: sorted by place, each is visited once.
     for a, b, weight in sorted(arcs, key=lambda arc: arc[0]):
         into[b] = max(into[b], into[a] + weight)
     for a, b, weight in sorted(arcs, key=lambda arc: arc[1], reverse=True):
@@ -225,16 +225,16 @@ def _kept(
     goal: Place,
     limit: int,
 ) -> list[EvidenceEdge]:
-    """Keep the edges of the paths, then those with the best routes, and no loose ends."""
+    """Keep the edges of the paths, then those with the best routes, and drop loose ends."""
     ranked = sorted(
         zip(_strengths(evidence, start, goal), evidence, strict=True),
         key=lambda pair: (pair[1] in walked, pair[0], pair[1].attention),
         reverse=True,
     )
     routed = [edge for strength, edge in ranked if strength > -inf or edge in walked]
-    # Nothing joins head and answer: show the evidence as it is rather than an empty picture.
+    # No route connects head and answer: show the evidence as it is, not an empty picture.
     kept = (routed or [edge for _, edge in ranked])[: max(limit, len(walked), 1)]
-    if routed:  # among equals the limit may have cut a route in two
+    if routed:  # among ties, the limit may have cut a route in two
         whole = zip(_strengths(kept, start, goal), kept, strict=True)
         kept = [edge for strength, edge in whole if strength > -inf or edge in walked] or kept
     return sorted(kept, key=lambda edge: (*_arc(edge)[:2], edge.relation))
@@ -243,21 +243,21 @@ def _kept(
 def _contracted(
     kept: Sequence[EvidenceEdge], start: Place, goal: Place
 ) -> tuple[dict[Place, Place], list[tuple[Place, Place]]]:
-    """Merge places that only idling tells apart.
+    """Merge places that differ only by idling.
 
     Returns
     -------
     merged, idle
-        The place where each one is drawn, and the idle moves that remain.
+        The place where each is drawn, and the idle moves that remain.
     """
     arcs = [_arc(edge) for edge in kept]
     has_out, has_in = {a for a, _, _ in arcs}, {b for _, b, _ in arcs}
     merged = {place: place for place in has_in | has_out | {start, goal}}
     idle = []
     for a, b in _idling(merged):
-        if b not in has_in:  # whoever goes on from b came to a
+        if b not in has_in:  # every route leaving b arrived at a
             merged[b] = merged[a]
-        elif a not in has_out:  # whoever came to a goes on from b
+        elif a not in has_out:  # every route arriving at a leaves from b
             merged |= {place: b for place, drawn in merged.items() if drawn == merged[a]}
         elif b == goal:
             idle.append((a, b))
@@ -267,14 +267,14 @@ def _contracted(
 def _ordered(
     places: set[Place], arcs: Sequence[tuple[Place, Place]], columns: dict[int, int]
 ) -> tuple[dict[Place, Spot], dict[tuple[Place, Place], tuple[Spot, ...]]]:
-    """Place all names, ordering columns by the mean position of neighbours, sweeping to and fro.
+    """Place all names by the barycentre heuristic, sweeping over the columns back and forth.
 
-    An arc over several columns takes a slot in each that it passes.
+    An arc over several columns occupies a slot in each column it passes.
 
     Returns
     -------
     spots, chains
-        Column and row of every place, and the slots that every arc passes.
+        Column and row of every place, and the slots of every arc.
     """
     order: list[list[Place]] = [[] for _ in columns]
     near: dict[Place, list[Place]] = {place: [] for place in places}
@@ -282,7 +282,7 @@ def _ordered(
         order[columns[place[0]]].append(place)
     passed: dict[tuple[Place, Place], list[Place]] = {}
     for number, (a, b) in enumerate(dict.fromkeys(arcs), start=1):
-        # Slots have negative layers: no name can be mistaken for one.
+        # Slots have negative layers, so that they cannot be confused with names.
         between = range(columns[a[0]] + 1, columns[b[0]])
         passed[a, b] = [(-number, str(column)) for column in between]
         for column, slot in zip(between, passed[a, b], strict=True):

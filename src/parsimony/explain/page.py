@@ -1,4 +1,4 @@
-"""An explanation as a page: interactive layered graph, tables, faithfulness in a sentence."""
+"""An explanation as a page: interactive layered graph, tables, faithfulness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parsimony.version import __version__
 
 __all__ = ["explanation_page", "explanation_view"]
 
-_ROWS = 200  # evidence edges in the table; beyond, a page helps nobody
+_ROWS = 200  # maximum number of evidence edges in the table
 
 
 def explanation_page(explanation: ExplanationData, *, limit: int = 30) -> str:
@@ -23,14 +23,14 @@ def explanation_page(explanation: ExplanationData, *, limit: int = 30) -> str:
     ----------
     explanation : Explanation or ExplanationData
     limit : int
-        Most edges drawn; the page says how many of all these are.
+        Maximum number of edges; the page says how many of all are drawn.
     """
     view = explanation_view(explanation, limit=limit)
     return environment().get_template("explanation.html.j2").render(x=view, version=__version__)
 
 
 def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[str, Any]:
-    """Collect what the templates show of an explanation: plain values, readable names."""
+    """Collect the values that the templates show for an explanation, with readable names."""
     label = explanation.label
     head, relation, tail = explanation.query
     heaviest = max((path.weight for path in explanation.paths), default=0.0)
@@ -81,7 +81,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
 
 
 def graph_data(explanation: ExplanationData, *, limit: int = 30) -> dict[str, Any]:
-    """Return nodes with column and row, edges and caption, as the script of the page draws them."""
+    """Return nodes with column and row, edges and caption, for the script of the page."""
     graph = layered_graph(explanation, limit=limit)
     return {
         "caption": graph.caption,
@@ -109,7 +109,7 @@ def graph_data(explanation: ExplanationData, *, limit: int = 30) -> dict[str, An
 
 
 def _facts(explanation: ExplanationData) -> list[tuple[str, str]]:
-    """Return the small figures under the title."""
+    """Return the figures below the title."""
     facts = [("score", number(explanation.score))]
     if explanation.probability is not None:
         facts.append(("probability", number(explanation.probability)))
@@ -123,7 +123,7 @@ def _facts(explanation: ExplanationData) -> list[tuple[str, str]]:
 
 
 def _parts(explanation: ExplanationData) -> list[tuple[str, float, float]]:
-    """Return name, value and share of the bar of every part of the score."""
+    """Return name, value and bar width of every part of the score."""
     longest = max((abs(value) for value in explanation.parts.values()), default=0.0)
     return [
         (name, value, 100 * max(value, 0.0) / longest if longest else 0.0)
@@ -132,7 +132,7 @@ def _parts(explanation: ExplanationData) -> list[tuple[str, float, float]]:
 
 
 def _drops(explanation: ExplanationData) -> list[tuple[str, float, float]]:
-    """Return name, value and share of the two bars of faithfulness."""
+    """Return name, value and width of the two bars of faithfulness."""
     measured = explanation.faithfulness
     if measured is None or not measured.deleted_drop > 0:
         return []

@@ -25,14 +25,14 @@ Known = Literal["train", "valid", "test", "no"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stored fact and the way a path walks it.
+    """A stored fact and the direction in which a path traverses it.
 
     Parameters
     ----------
     head, relation, tail : str
-        The fact as the data write it.
+        The fact as stored in the data.
     direction : {"forward", "inverse"}
-        Forward walks head → tail, inverse walks tail → head.
+        Forward goes head → tail, inverse goes tail → head.
     """
 
     head: str
@@ -42,25 +42,25 @@ class Step:
 
     @property
     def source(self) -> str:
-        """Where the walk comes from."""
+        """The entity where the step starts."""
         return self.head if self.direction == "forward" else self.tail
 
     @property
     def target(self) -> str:
-        """Where the walk goes to."""
+        """The entity where the step ends."""
         return self.tail if self.direction == "forward" else self.head
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A walk from the query's head to the answer.
+    """A path from the query's head to the answer.
 
     Parameters
     ----------
     weight : float
-        The model's own: a product of attentions, or the confidence of a rule.
+        Given by the model: a product of attentions, or the confidence of a rule.
     steps : tuple of Step
-        In walking order.
+        From head to answer.
     """
 
     weight: float
@@ -76,7 +76,7 @@ class EvidenceEdge:
     layer : int
         Counted from 1; the edge joins column ``layer - 1`` to column ``layer``.
     head, relation, tail : str
-        The fact as the data write it.
+        The fact as stored in the data.
     direction : {"forward", "inverse"}
     attention : float
     """
@@ -96,18 +96,18 @@ class EvidenceEdge:
 
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
-    """What the score loses when evidence is deleted.
+    """How much the score falls when evidence is deleted.
 
     Parameters
     ----------
     deleted_drop : float
-        Fall of the score after deleting the named facts.
+        Decrease of the score after deleting the named facts.
     random_drop : float
-        Mean fall after deleting as many random edges of the same sub-digraph.
+        Mean decrease after deleting as many random edges of the same sub-digraph.
     n_deleted : int
-        Facts deleted.
+        Number of facts deleted.
     draws : int
-        Random deletions.
+        Number of random deletions.
     """
 
     deleted_drop: float
@@ -117,7 +117,7 @@ class Faithfulness:
 
     @property
     def ratio(self) -> float | None:
-        """How many times more the named evidence matters; None where random edges do not."""
+        """``deleted_drop / random_drop``; None where random deletions do not lower the score."""
         return self.deleted_drop / self.random_drop if self.random_drop > 0 else None
 
 
@@ -130,7 +130,7 @@ class Analogue:
     text : str
         The fact as a sentence.
     similarity : float
-        Of its entities to the query's, in [0, 1].
+        Similarity of its entities to the query's, in [0, 1].
     """
 
     text: str
@@ -149,27 +149,27 @@ class ExplanationData:
     paths : tuple of Path
         Best first.
     rules : tuple of Rule
-        What the paths instantiate, with support and confidence.
+        Rules that the paths instantiate, with support and confidence.
     subgraph : tuple of EvidenceEdge
-        All edges that the model weighed between head and answer.
+        All edges between head and answer that the model attended to.
     faithfulness : Faithfulness, optional
     probability, rank : float, optional
-        Of the answer among all candidates.
+        Probability and rank of the answer among all candidates.
     labels : mapping of str to str
-        Readable names of entities and relations; a missing one is shown as it is.
+        Readable names of entities and relations; where missing, the id is shown.
     model : str
         The method.
     known : {"train", "valid", "test", "no"}, optional
-        The split that states the answer as a fact. A fact of the graph is taken out of the graph
-        first: it is no reason for itself.
+        The split that contains the answer as a fact. A fact of the graph is removed from the graph
+        while it is queried: it is no evidence for itself.
     path_order : str
-        A sentence on what puts the paths in order and what their weights are.
+        A sentence on how the paths are ordered and what their weights are.
     parts : mapping of str to float
-        What the model's parts add to the score, where it has several.
+        Contributions of the model's parts to the score, where it has several.
     parts_note : str
-        A sentence on what the parts are, or what they add up to.
+        A sentence on what the parts are, or what they sum to.
     analogues : tuple of Analogue
-        Known facts that resemble the answer, the most similar first.
+        Known facts similar to the answer, the most similar first.
     """
 
     query: tuple[str, str, str]
@@ -190,7 +190,7 @@ class ExplanationData:
 
     @property
     def walks(self) -> bool:
-        """Whether the model walks the graph; one of vectors has parts and analogues alone."""
+        """Whether the model follows paths; an embedding model has only parts and analogues."""
         return bool(self.paths or self.path_order or not (self.parts or self.analogues))
 
     def label(self, name: str) -> str:

@@ -15,7 +15,7 @@ __all__ = [
 
 
 def answer_sentence(explanation: ExplanationData) -> str:
-    """Print score, probability and rank of the answer, and whether the data state it."""
+    """Return score, probability and rank of the answer, and whether the data contain it."""
     parts = [f"score {number(explanation.score)}"]
     if explanation.probability is not None:
         parts.append(f"probability {number(explanation.probability)}")
@@ -29,14 +29,14 @@ def answer_sentence(explanation: ExplanationData) -> str:
 
 
 def known_sentence(known: Known, walks: bool = True) -> str:
-    """Say in words which split states the answer; a walk is asked without it, vectors know it."""
+    """Say which split states the answer; path models are queried with that fact hidden."""
     if known == "no":
         return "not among the known facts"
-    return f"a fact of the {known} split" + ", asked without itself" * (known == "train" and walks)
+    return f"a fact of the {known} split" + ", hidden for this query" * (known == "train" and walks)
 
 
 def path_text(explanation: ExplanationData, path: Path) -> str:
-    """Print a path as ``A —brother→ B ←father— C``: the arrow points as the stored fact does."""
+    """Format a path as ``A —brother→ B ←father— C``: arrows have the direction of the facts."""
     if not path.steps:
         return explanation.label(explanation.query[0])
     words = [explanation.label(path.steps[0].source)]
@@ -48,7 +48,7 @@ def path_text(explanation: ExplanationData, path: Path) -> str:
 
 
 def faithfulness_sentence(explanation: ExplanationData) -> str:
-    """Say in one sentence what deleting the named evidence does to the score; "" if unmeasured."""
+    """Return a sentence on the effect of deleting the named evidence; "" if not measured."""
     measured = explanation.faithfulness
     if measured is None:
         return ""
@@ -59,14 +59,14 @@ def faithfulness_sentence(explanation: ExplanationData) -> str:
     if measured.deleted_drop <= 0:
         return (
             f"Deleting {facts} does not lower the score (change "
-            f"{number(-measured.deleted_drop)}): do not read these paths as its cause."
+            f"{number(-measured.deleted_drop)}): these paths do not explain it."
         )
     named = f"Deleting {facts} lowers the score by {number(measured.deleted_drop)}"
     size = len({(edge.head, edge.relation, edge.tail) for edge in explanation.subgraph})
     if size and 2 * measured.n_deleted > size:
         return (
-            f"{named}. All evidence is {size:,} edge{'s' * (size != 1)}: too few to compare with "
-            "random ones."
+            f"{named}. All evidence is {size:,} edge{'s' * (size != 1)}: too few for a comparison "
+            "with random ones."
         )
     if measured.ratio is None:
         return f"{named}; deleting {as_many} of the same evidence does not lower it{draws}."
@@ -87,13 +87,13 @@ def explanation_text(explanation: ExplanationData) -> str:
     head, relation, tail = map(explanation.label, explanation.query)
     lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation)]
     if explanation.walks:
-        lines += ["", "Paths (weight, walk; ←r— walks the fact r backwards)"]
+        lines += ["", "Paths (weight, path; ←r— traverses the fact r backwards)"]
         if explanation.paths and explanation.path_order:
             lines.append(f"  {explanation.path_order}")
         lines += [
             f"  {number(path.weight):>8}  {path_text(explanation, path)}"
             for path in explanation.paths
-        ] or ["  none: no path of the graph joins the two within the model's reach"]
+        ] or ["  none: no path in the graph connects the two within the model's depth"]
     if explanation.rules:
         lines += ["", "Rules (confidence, support, clause)"]
         lines += [f"  {rule}" for rule in explanation.rules]

@@ -1,4 +1,4 @@
-"""Adjacency in compressed rows: the form in which facts are walked."""
+"""Adjacency in compressed sparse rows, for traversing the graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Adjacency", "group_by_node"]
 
 
 class Adjacency(NamedTuple):
-    """Edges grouped by a node, in compressed rows.
+    """Edges grouped by node, in compressed sparse rows.
 
     The edges of node ``v`` are the positions ``indptr[v]:indptr[v + 1]`` of the other arrays;
     within a node they keep the order of the facts.
@@ -59,7 +59,7 @@ def stable_order(keys: np.ndarray, n_keys: int) -> tuple[np.ndarray, np.ndarray]
     """
     n = len(keys)
     # SciPy's COO → CSR conversion is a counting sort in C that keeps the order within a row;
-    # with the position as the column no two entries coincide, so none are summed.
+    # with the position as the column, no two entries coincide, so none are summed.
     data = np.ones(n, dtype=np.int8)
     columns = np.arange(n, dtype=np.int32)
     rows = sparse.coo_matrix((data, (keys, columns)), shape=(n_keys, max(n, 1))).tocsr()

@@ -1,4 +1,4 @@
-"""Distinct triples by one integer key a triple, which sorts some ten times faster than rows."""
+"""Distinct triples by one integer key per triple, which sorts about ten times faster than rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["distinct_triples", "first_occurrences", "triple_keys"]
 
 
 def triple_keys(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray | None:
-    """Return one int64 a triple, ordered as (head, relation, tail); None where it would overflow.
+    """Return one int64 per triple, ordered as (head, relation, tail); None if it would overflow.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def triple_keys(triples: np.ndarray, n_entities: int, n_relations: int) -> np.nd
 
 
 def first_occurrences(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray:
-    """Return the rows at which each distinct triple stands first, in the triples' sort order."""
+    """Return the row of the first occurrence of each distinct triple, in sorted order."""
     keys = triple_keys(triples, n_entities, n_relations)
     if keys is None:
         return np.unique(triples, axis=0, return_index=True)[1]

@@ -1,4 +1,4 @@
-"""From names to ids, by dictionary codes and joins."""
+"""Encoding of names as ids, by dictionary codes and joins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _distinct(series: Sequence[pl.Series]) -> pl.DataFrame:
 def build_vocabularies(frames: Sequence[pl.DataFrame]) -> tuple[Vocabulary, Vocabulary]:
     """Return the entities and relations of some frames, sorted by name.
 
-    Sorted, because the order must not depend on how many threads read the file.
+    Sorted, because the order must not depend on the number of threads that read the file.
     """
     entities = _distinct([frame[c] for frame in frames for c in ("head", "tail")])
     relations = _distinct([frame["relation"] for frame in frames])

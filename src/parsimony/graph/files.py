@@ -1,4 +1,4 @@
-"""Checks on paths before anything is read, so that every failure is one of our errors."""
+"""Checks on paths before reading, so that every failure is a Parsimony error."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def _stat(path: Path, noun: str) -> os.stat_result:
 
 
 def check_file(path: str | os.PathLike[str]) -> Path:
-    """Return ``path`` if a readable regular file stands there.
+    """Return ``path`` if it is a readable regular file.
 
     Raises
     ------
     MissingFile
-        Nothing stands there, or it may not be read; similar names are suggested.
+        There is no such file, or it is not readable; similar names are suggested.
     NotAFile
         A folder, a device or a link to itself.
     """
@@ -77,12 +77,12 @@ def check_file(path: str | os.PathLike[str]) -> Path:
 
 
 def check_folder(path: str | os.PathLike[str]) -> Path:
-    """Return ``path`` if a folder stands there.
+    """Return ``path`` if it is a folder.
 
     Raises
     ------
     MissingFile
-        Nothing stands there.
+        There is no such folder.
     NotAFile
         A file or a link to itself.
     """

@@ -1,8 +1,8 @@
 """Reading triples from TSV, space-separated, CSV, Parquet and RDF files.
 
-Tables are parsed in Polars, without a Python loop per line, straight into dictionary codes: a
-triple costs twelve bytes plus one copy of each distinct name. When a row is wrong the file is read
-once more, slowly, to name its line (:mod:`parsimony.graph.rescan`).
+Tables are parsed by Polars, without a Python loop over lines, directly into dictionary codes: a
+triple takes twelve bytes plus one copy of each distinct name. If a row is invalid, the file is
+read again, slowly, to find its line (:mod:`parsimony.graph.rescan`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = ["COLUMNS", "Names", "line_reader", "read_triples"]
 
 COLUMNS = ("head", "relation", "tail")
 
-# Header names that need no mapping. Single letters could be names of a small graph, so that in
-# text files, which need no header, only whole words are taken for one.
+# Header names that need no mapping. Single letters could be names in a small graph, so in text
+# files, where a header is optional, only whole words are recognised as a header.
 _WORDS = (COLUMNS, ("subject", "predicate", "object"), ("source", "relation", "target"))
 _KNOWN_HEADERS = (*_WORDS, ("h", "r", "t"), ("s", "p", "o"))
 
@@ -47,7 +47,7 @@ class Names(NamedTuple):
 
     @classmethod
     def new(cls) -> Self:
-        """Return empty dictionaries of their own, unlike Polars' global one."""
+        """Return new, empty dictionaries, unlike Polars' global one."""
         return cls(pl.Categories.random(), pl.Categories.random())
 
     def schema(self, columns: tuple[str, str, str] = COLUMNS) -> dict[str, pl.DataType]:
@@ -77,21 +77,21 @@ def read_triples(
     names : Names, optional
         Dictionaries shared with other files.
     notes : list of str, optional
-        Receives what was left out.
+        Receives a note on each kind of row that was left out.
 
     Returns
     -------
     polars.DataFrame
-        Columns ``head``, ``relation``, ``tail``, categorical (strings to every reader); one row
-        a triple, in file order, duplicates kept. Statements of RDF whose object is a literal are
-        left out, because literals are no entities.
+        Categorical columns ``head``, ``relation``, ``tail`` (they behave as strings); one row per
+        triple, in file order, duplicates kept. RDF statements whose object is a literal are left
+        out, because literals are not entities.
 
     Raises
     ------
     MissingFile, NotAFile, EncodingError, FormatError
-        ``where`` names the file and line.
+        ``where`` gives the file and line.
     MissingExtra
-        A file of RDF, and no pyoxigraph.
+        The file is RDF and pyoxigraph is not installed.
     """
     path = check_file(path)
     names = names or Names.new()
@@ -105,7 +105,7 @@ def read_triples(
     if suffix in RDF_SUFFIXES:
         return read_rdf(path, names, notes)
     if find_long_line(path):
-        # Before parsing: such a line would be copied several times on its way to an error.
+        # Before parsing: such a line would be copied several times before the error.
         raise explain_failure(line_reader(path, columns), f"a line longer than {MAX_LINE:,} bytes")
     return _read_delimited(path, columns, names)
 
@@ -116,7 +116,7 @@ def _match_header(
     columns: tuple[str, str, str] | None,
     headers: tuple[tuple[str, ...], ...] = _KNOWN_HEADERS,
 ) -> tuple[str, str, str] | None:
-    """Return the header names of head, relation and tail, or None if it is no header."""
+    """Return the header names of head, relation and tail, or None if it is not a header."""
     if columns is not None:
         for name in columns:
             if name not in header:
@@ -171,7 +171,7 @@ def _read_delimited(path: Path, columns: tuple[str, str, str] | None, names: Nam
             )
     positions = lines.positions or [0, 1, 2]
     width = lines.width
-    # Columns that are not asked for are read as text and dropped by the projection.
+    # Columns that are not needed are read as text and dropped by the projection.
     schema: dict[str, pl.DataType] = {f"column_{i + 1}": pl.String() for i in range(width)}
     wanted = tuple(f"column_{i + 1}" for i in positions)
     schema.update(names.schema(wanted))  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ def frozen_triples(triples: np.ndarray, n_entities: int, n_relations: int) -> np
 
 
 def load_array(path: Path, mmap: bool) -> np.ndarray:
-    """Read an .npy file without executing anything, memory-mapped if asked.
+    """Read an .npy file without executing code, memory-mapped on request.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class KnowledgeGraph:
     def digraph(self) -> Adjacency:
         """Both directions of every fact: (h, r, t) and (t, r + n_relations, h).
 
-        Grouped by the node an edge leaves; ``2 n`` edges, forward ones first within a node.
+        Grouped by source node; ``2 n`` edges, forward ones first within a node.
         ``fact`` is the row of the triple for either direction.
         """
         head, relation, tail = self._columns()
@@ -149,7 +149,7 @@ class KnowledgeGraph:
 
     @cached_property
     def degrees(self) -> np.ndarray:
-        """Facts that touch each entity (a self-loop counts twice), int64, shape (n_entities,)."""
+        """Number of facts at each entity (self-loops count twice), int64, shape (n_entities,)."""
         head, _, tail = self._columns()
         return np.bincount(head, minlength=self.n_entities) + np.bincount(
             tail, minlength=self.n_entities
@@ -157,7 +157,7 @@ class KnowledgeGraph:
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 over the counts and the triples, in hexadecimal."""
+        """SHA-256 over the counts and the triples, in hexadecimal."""
         digest = hashlib.sha256(f"{self.n_entities} {self.n_relations} {len(self)}\n".encode())
         digest.update(np.ascontiguousarray(self.triples).data)
         return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""RDF: N-Triples, Turtle, RDF/XML, and OWL files in one of them, read by Oxigraph."""
+"""RDF files, read by Oxigraph: N-Triples, Turtle, RDF/XML, and OWL in one of these syntaxes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _FORMATS = {
 }  # fmt: skip
 RDF_SUFFIXES = frozenset(_FORMATS)
 _XML = re.compile(r"\s*<([?!]|(\w+:)?(RDF|Ontology)\b)")
-_GENERATED = re.compile(r"[0-9a-f]{20,32}")  # how Oxigraph names a node that has no name
+_GENERATED = re.compile(r"[0-9a-f]{20,32}")  # Oxigraph's label for an unlabelled blank node
 _POSITION = re.compile(r"^Parser error at line \d+[^:]*: ")
 _ROWS = 1 << 17
 
 
 class RdfLines(Lines):
-    """A file of RDF, statement by statement; statements with a literal are counted, not returned.
+    """An RDF file, statement by statement; statements with a literal are counted, not returned.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class RdfLines(Lines):
         self.n_literals = 0
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number of the line on which a statement ends, and its three names."""
+        """Yield the line on which a statement ends, and its three names."""
         with _open(self.path) as stream:
             lines = _LineByLine(stream)
             try:
@@ -80,12 +80,12 @@ class RdfLines(Lines):
         """Every statement is a triple."""
 
     def statements(self, stream: IO[bytes] | _LineByLine) -> Iterator[tuple[str, str, str]]:
-        """Yield subject, predicate and object; IRIs without brackets, nodes with their ``_:``.
+        """Yield subject, predicate and object: IRIs without brackets, blank nodes with ``_:``.
 
-        Nodes without a name are ``_:[1]``, ``_:[2]`` … in the order of the file.
+        Unlabelled blank nodes are ``_:[1]``, ``_:[2]`` … in file order.
         """
         node, named = self._rdf.BlankNode, self._rdf.NamedNode
-        keep = self._format == self._rdf.RdfFormat.N_TRIPLES  # there all nodes have names
+        keep = self._format == self._rdf.RdfFormat.N_TRIPLES  # where all blank nodes are labelled
         numbers: dict[str, int] = {}
         self.n_literals = 0
 
@@ -98,7 +98,7 @@ class RdfLines(Lines):
             return value
 
         try:
-            # Lenient: "<anna>" is no complete IRI, and a good name.
+            # Lenient: "<anna>" is not an absolute IRI, but a good name.
             for head, relation, tail, _ in self._rdf.parse(stream, self._format, lenient=True):
                 if not isinstance(tail, (named, node)):
                     self.n_literals += 1
@@ -117,7 +117,7 @@ class RdfLines(Lines):
 
 
 class _LineByLine:
-    """Hands out one line at a time, so that the reader never is further than its statement."""
+    """Returns one line at a time, so that the parser never reads beyond the current statement."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self.number, self._ended = stream, 0, True
@@ -132,7 +132,7 @@ class _LineByLine:
 
 
 def read_rdf(path: Path, names: Names, notes: list[str] | None = None) -> pl.DataFrame:
-    """Read the statements whose object is a node.
+    """Read the statements whose object is not a literal.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def read_rdf(path: Path, names: Names, notes: list[str] | None = None) -> pl.Dat
     names : Names
         Dictionaries shared with other files.
     notes : list of str, optional
-        Receives how many statements with a literal were left out.
+        Receives the number of statements with a literal, which are left out.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def read_rdf(path: Path, names: Names, notes: list[str] | None = None) -> pl.Dat
     Raises
     ------
     MissingExtra, FormatError, EncodingError
-        ``where`` names the line.
+        ``where`` gives the line.
     """
     lines = RdfLines(path)
     if _XML.match(first_line(path)[1]):
@@ -159,7 +159,7 @@ def read_rdf(path: Path, names: Names, notes: list[str] | None = None) -> pl.Dat
         with _open(path) as stream:
             frame = _frame(lines.statements(stream), names)
     except FormatError:
-        for _ in lines.rows():  # slowly, to find the line
+        for _ in lines.rows():  # slow, but finds the line
             pass
         raise
     if lines.n_literals and notes is not None:
@@ -179,14 +179,14 @@ def _frame(rows: Iterable[tuple[str, str, str]], names: Names) -> pl.DataFrame:
 
 
 def _open(path: Path) -> IO[bytes]:
-    """Open a file behind its byte-order mark."""
+    """Open a file and skip its byte-order mark."""
     stream = path.open("rb")
     stream.seek(len(codecs.BOM_UTF8) if stream.read(3) == codecs.BOM_UTF8 else 0)
     return stream
 
 
 def _check_xml(path: Path) -> None:
-    """Refuse XML that is not well-formed, by its line, or that grows when its entities expand."""
+    """Refuse XML that is not well-formed, giving the line, or that uses entity expansion."""
     try:
         with path.open("rb") as stream:
             expat.ParserCreate().ParseFile(stream)

@@ -1,4 +1,4 @@
-"""The slow second reading of a file, which names the line that is wrong.
+"""The slow second pass over a file, which finds the invalid line.
 
 It runs only after the fast reader has failed, or to find the line of an unknown name.
 """
@@ -23,13 +23,13 @@ __all__ = [
     "shorten",
 ]
 
-# No line of three names is longer; what is, is a file of another kind.
+# A line of three names is never longer; a file with such a line is of another kind.
 MAX_LINE = 1 << 20
 _BLOCK = 1 << 19
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """Return ``repr(text)``, its middle left out if it is long."""
+    """Return ``repr(text)``, truncated if it is long."""
     return repr(text) if len(text) <= limit else f"{text[:limit]!r}… ({len(text):,} characters)"
 
 
@@ -46,7 +46,7 @@ def first_line(path: Path) -> tuple[int, str]:
 
 
 def find_long_line(path: Path) -> bool:
-    """Say whether some line is longer than ``MAX_LINE``, reading in blocks at disk speed."""
+    """Return whether some line is longer than ``MAX_LINE``, reading in blocks at disk speed."""
     if path.stat().st_size <= MAX_LINE:
         return False
     with path.open("rb") as stream:
@@ -66,9 +66,9 @@ class Lines(ABC):
     positions : list of int, optional
         Columns of head, relation and tail; None for the first three.
     width : int
-        Columns a row must have.
+        Number of columns in a row.
     header_line : int
-        The number of the header's line; 0 without a header.
+        Line number of the header; 0 without a header.
     """
 
     separator = "\t"
@@ -89,11 +89,11 @@ class Lines(ABC):
         Raises
         ------
         EncodingError, FormatError
-            At a line that is not UTF-8 or too long.
+            A line is not UTF-8 or too long.
         """
 
     def problem(self, fields: list[str]) -> tuple[str, str] | None:
-        """Return message and remedy if these fields are no triple, else None."""
+        """Return message and remedy if these fields are not a triple, else None."""
         if len(fields) != self.width:
             names = {"\t": "tabs", " ": "single spaces", ",": "commas"}[self.separator]
             what = f"{len(fields)} column{'s' * (len(fields) != 1)}"
@@ -129,7 +129,7 @@ class Lines(ABC):
                     raise FormatError(
                         f"a line of {size:,} bytes, expected {self.expected} in at most "
                         f"{MAX_LINE:,}",
-                        remedy="check that this is a file of triples, one a line",
+                        remedy="check that this is a file of triples, one per line",
                         where=f"{self.path}:{number}",
                     )
                 try:
@@ -192,14 +192,14 @@ class CsvLines(Lines):
 
 
 def explain_failure(lines: Lines, reason: str) -> DataError:
-    """Return the error that names the first wrong line.
+    """Return the error for the first invalid line.
 
     Parameters
     ----------
     lines : Lines
         The file.
     reason : str
-        What the fast reader said; used if no line is wrong.
+        Message of the fast reader; used if no line is invalid.
     """
     try:
         for number, fields in lines.rows():

@@ -12,7 +12,7 @@ __all__ = ["split_triples"]
 def split_triples(
     triples: np.ndarray, seed: int, ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split triples at random, every entity and relation staying in train.
+    """Split triples at random, keeping every entity and relation in train.
 
     Parameters
     ----------
@@ -20,20 +20,20 @@ def split_triples(
     seed : int
         The same seed gives the same split.
     ratios : tuple of float
-        Shares of train, valid and test; they add up to 1.
+        Fractions of train, valid and test; they sum to 1.
 
     Returns
     -------
     train, valid, test : int32 arrays, shape (·, 3)
-        Each in the order of ``triples``. Where the facts that no entity or relation depends on
-        are fewer than asked, valid and test share them in proportion.
+        Each in the order of ``triples``. If fewer facts than requested can be spared without
+        losing an entity or relation from train, valid and test share them in proportion.
 
     Raises
     ------
     InvalidParameter
-        Ratios that are negative or do not add up to 1.
+        Ratios are negative or do not sum to 1.
     EmptySplit
-        Too few facts to leave one each for valid and test.
+        Too few facts to have at least one each in valid and test.
     """
     if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-9:
         raise InvalidParameter(f"ratios {ratios} must be non-negative and add up to 1")
@@ -55,7 +55,7 @@ def split_triples(
         if ratio > 0 and count == 0:
             raise EmptySplit(
                 f"too few facts to hold any out for {name}: of {n} facts only {len(free)} can be "
-                "spared, because every entity and relation must keep one to learn from",
+                "spared, because every entity and relation must keep one in train",
                 remedy="give more facts, or a folder with train.txt, valid.txt and test.txt",
             )
     part = np.zeros(n, dtype=np.int8)

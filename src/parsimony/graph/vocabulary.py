@@ -34,7 +34,7 @@ class Vocabulary:
     names : sequence of str
         Unique names, in the order of their ids.
     kind : {"entity", "relation", "drug"}
-        What the names stand for; decides which error an unknown name raises.
+        What the names denote; determines the error for an unknown name.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class Vocabulary:
 
     @cached_property
     def _index(self) -> dict[str, int]:
-        # Built at the first look-up by name: reading and training need only the list.
+        # Built at the first lookup by name: loading and training need only the list.
         return {name: i for i, name in enumerate(self._names)}
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class Vocabulary:
         return iter(self._names)
 
     def __contains__(self, name: object) -> bool:
-        """Say whether ``name`` is known."""
+        """Return whether ``name`` is known."""
         return name in self._index
 
     def __eq__(self, other: object) -> bool:
@@ -119,7 +119,7 @@ class Vocabulary:
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 over kind and names, in hexadecimal."""
+        """SHA-256 over kind and names, in hexadecimal."""
         digest = hashlib.sha256(self.kind.encode())
         digest.update(self._text().encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
@@ -141,7 +141,7 @@ class Vocabulary:
         Raises
         ------
         MissingFile, NotAFile, EncodingError, FormatError
-            The file cannot be read; ``where`` names it.
+            The file cannot be read; ``where`` gives its path.
         """
         lines = read_text(path).split("\n")
         if lines and not lines[-1]:

@@ -1,4 +1,4 @@
-"""What is true beyond single facts, as text: rules, symbols, formulas."""
+"""Knowledge beyond single facts, as text: rules, symbols, formulas."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
 """Modulation formulas: how a user's ratings change the layers of a predictor (ColdNAS).
 
-A formula has one expression a position. At a position the layer's state h meets at most one vector
-of each operator, in a fixed order,
+A formula has one expression per position. At each position the layer's state h is combined with at
+most one vector per operator, in a fixed order,
 
     h ← min(max(h, a), b) * c + d,
 
 each part of which may be left out. Any sequence of element-wise max, min, +, −, ×, ÷ with
-constants of the user can be rewritten so (ColdNAS, WWW 2023, arXiv 2306.03387), hence 2⁴ formulas a
-position and 65,536 for four positions. FiLM is ``h * c + d`` everywhere.
+constants of the user can be rewritten in this form (ColdNAS, WWW 2023, arXiv 2306.03387), hence 2⁴
+formulas per position and 65,536 for four positions. FiLM is ``h * c + d`` everywhere.
 
-As text the positions are separated by ``;`` or stand on lines of their own:
+As text, positions are separated by ``;`` or written on separate lines:
 
     h + d; h + d; max(h, a) + d; h
 """
@@ -35,28 +35,28 @@ OPERATORS: dict[str, str] = {"max": "a", "min": "b", "*": "c", "+": "d"}
 POSITIONS = 4
 _ORDER = tuple(OPERATORS)
 _STATE = "h"
-_EXAMPLE = "write min(max(h, a), b) * c + d, and leave out what is not wanted"
+_EXAMPLE = "write min(max(h, a), b) * c + d, leaving out any of the operators"
 
 
 @dataclass(frozen=True)
 class Formula:
-    """Which operators modulate which position.
+    """The operators that modulate each position.
 
     Attributes
     ----------
     positions : tuple of tuple of str
-        Operators of each of the four positions, in the order of ``OPERATORS``, none twice.
+        Operators of each of the four positions, in the order of ``OPERATORS``, without repeats.
 
     Raises
     ------
     FormatError
-        An unknown operator, one that occurs twice, or another number of positions.
+        An operator is unknown or occurs twice, or there are not four positions.
     """
 
     positions: tuple[tuple[str, ...], ...]
 
     def __post_init__(self) -> None:
-        """Put the operators into their order."""
+        """Sort the operators."""
         if len(self.positions) != POSITIONS:
             raise FormatError(
                 f"a formula has {POSITIONS} positions: the input and three layers. "
@@ -74,21 +74,22 @@ class Formula:
             if len(set(operators)) < len(operators):
                 raise FormatError(
                     f"position {number} of the formula has an operator twice",
-                    remedy="once is enough: two of a kind are one",
+                    remedy="write it once: applying it twice is the same as once",
                 )
             ordered.append(tuple(sorted(operators, key=_ORDER.index)))
         object.__setattr__(self, "positions", tuple(ordered))
 
     @classmethod
     def parse(cls, text: str) -> Formula:
-        """Read a formula, or the name of one (``FiLM``, ``gate``, ``shift``, ``clip``, ``none``).
+        """Parse a formula, or the name of one (``FiLM``, ``gate``, ``shift``, ``clip``, ``none``).
 
-        Operators may stand in any order: every order has the same power, so the sets count.
+        Operators may be written in any order: all orders are equally expressive, so only the set
+        of operators matters.
 
         Raises
         ------
         FormatError
-            Says which position is wrong, and how.
+            The message says which position is wrong, and why.
         """
         named = {name.lower(): formula for name, formula in cls.named().items()}
         if text.strip().lower() in named:
@@ -98,7 +99,7 @@ class Formula:
 
     @classmethod
     def named(cls) -> dict[str, Formula]:
-        """Return the hand-made formulas."""
+        """Return the named formulas."""
         return {
             "FiLM": cls((("*", "+"),) * POSITIONS),
             "gate": cls((("*",),) * POSITIONS),
@@ -109,17 +110,17 @@ class Formula:
 
     @property
     def name(self) -> str | None:
-        """The name of a hand-made formula, None for others."""
+        """The name of the formula, or None if it has no name."""
         return next((name for name, formula in self.named().items() if formula == self), None)
 
     @property
     def n_operators(self) -> int:
-        """How many operators there are: the description length of the formula."""
+        """Number of operators, the description length of the formula."""
         return sum(map(len, self.positions))
 
     @property
     def bits(self) -> int:
-        """The formula as a number: bit 4 p + o for operator o of position p."""
+        """The formula as an integer: bit 4 p + o for operator o of position p."""
         return sum(
             1 << (len(_ORDER) * p + _ORDER.index(operator))
             for p, operators in enumerate(self.positions)
@@ -128,7 +129,7 @@ class Formula:
 
     @classmethod
     def from_bits(cls, bits: int) -> Formula:
-        """Return the formula of a number."""
+        """Return the formula encoded by an integer; see :attr:`bits`."""
         return cls(
             tuple(
                 tuple(o for i, o in enumerate(_ORDER) if bits >> (len(_ORDER) * p + i) & 1)
@@ -137,19 +138,19 @@ class Formula:
         )
 
     def gates(self) -> tuple[tuple[bool, ...], ...]:
-        """Whether each operator is there: a row a position."""
+        """Whether each operator is present: one row per position."""
         return tuple(tuple(o in operators for o in _ORDER) for operators in self.positions)
 
     def __str__(self) -> str:
-        """Print the expressions in one line."""
+        """Return the expressions on one line."""
         return "; ".join(map(_expression, self.positions))
 
     def text(self) -> str:
-        """Print one line a position: what becomes of the layer's state."""
+        """Return one line per position: how the layer's state is modulated."""
         return "\n".join(f"h{p} <- {_expression(o)}" for p, o in enumerate(self.positions))
 
     def latex(self) -> str:
-        """Print as LaTeX: superscripts name the position, a hat the modulated state."""
+        """Return LaTeX: superscripts denote the position, a hat the modulated state."""
         lines = []
         for p, operators in enumerate(self.positions):
             right = rf"h^{{{p}}}"
@@ -174,7 +175,7 @@ class Formula:
         state
             Array or tensor, (…, width).
         vectors
-            The user's vector of every operator, of a shape that broadcasts with the state.
+            The user's vector for each operator; its shape must broadcast with the state.
         """
         for operator in self.positions[position]:
             state = modulate(operator, state, vectors[operator])
@@ -199,14 +200,16 @@ def read_formula(path: str | os.PathLike[str]) -> Formula:
     ------
     MissingFile, NotAFile, EncodingError
     FormatError
-        No formula there, or a wrong position.
+        There is no formula, or a position is wrong.
     """
     where, text = os.fspath(path), read_text(path)
     if where.endswith(".toml"):
         try:
             table = tomllib.loads(text).get("formula")
         except tomllib.TOMLDecodeError as error:
-            raise FormatError(f"not TOML: {error}", remedy="mend that line", where=where) from None
+            raise FormatError(
+                f"not TOML: {error}", remedy="correct that line", where=where
+            ) from None
         rows = table.get("positions") if isinstance(table, dict) else table
         if not isinstance(rows, (list, str)):
             raise FormatError(
@@ -234,17 +237,17 @@ def _expression(operators: Sequence[str]) -> str:
 
 
 def _operators(text: str, position: int) -> tuple[str, ...]:
-    """Operators of one expression; ``h0 <-`` may stand before it."""
+    """Return the operators of one expression, optionally preceded by ``h0 <-``."""
     body = text.split("<-")[-1].strip()
     try:
         tree = ast.parse(body, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise _wrong(position, text, "cannot be read") from None
+        raise _wrong(position, text, "cannot be parsed") from None
     return tuple(_walk(tree, position, text))[::-1]
 
 
 def _walk(node: ast.expr, position: int, text: str) -> Iterator[str]:
-    """Operators from the outermost to the innermost."""
+    """Yield the operators from the outermost to the innermost."""
     while not (isinstance(node, ast.Name) and node.id == _STATE):
         match node:
             case ast.BinOp(left=left, op=ast.Mult(), right=ast.Name(id="c")):

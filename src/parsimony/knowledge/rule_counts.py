@@ -1,15 +1,14 @@
-"""Exact evidence for rules: how many pairs the body joins, how many of them are facts.
+"""Exact support and body counts of rules.
 
 For ``r(X,Y) <- body`` over a graph, pairs (X, Y) are distinct, duplicate facts count once, and
-variables may stand for the same entity. A fact is no evidence for itself: of a pair (x, y) that is
-a fact of r, only walks of the body that do not use the fact (x, r, y) count. So
+variables may be bound to the same entity. A fact is no evidence for itself: for a pair (x, y) that
+is a fact of r, only groundings of the body that do not use the fact (x, r, y) count. Hence
 
-    support    = pairs that are facts of r and that the body joins without that fact
-    body count = support + pairs that the body joins and that are no facts of r
+    support    = pairs that are facts of r and that the body connects without that fact
+    body count = support + pairs that the body connects and that are not facts of r
     confidence = support / body count
 
-which is how often the rule is right about a fact that it has not been told. ``r(X,Y) <- r(X,Y)``
-has 0/0.
+which estimates how often the rule is right about an unseen fact. ``r(X,Y) <- r(X,Y)`` has 0/0.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ from parsimony.knowledge.rules import Rule
 __all__ = ["body_pairs", "count_paths", "count_rules", "encode_rule", "relation_names"]
 
 MAX_LENGTH = 8
-_BLOCK = 1 << 20  # pairs that body_pairs yields at a time, at least one X's
+_BLOCK = 1 << 20  # pairs that body_pairs yields at a time, at least those of one X
 Longs = npt.NDArray[np.int64]
 
 
 def relation_names(graph: KnowledgeGraph) -> tuple[str, ...]:
-    """Names of the relations, their ids where the graph has no names."""
+    """Return the names of the relations, or their ids if the graph has no names."""
     if graph.relations is not None:
         return graph.relations.names
     return tuple(map(str, range(graph.n_relations)))
@@ -53,7 +52,7 @@ def encode_rule(rule: Rule, ids: dict[str, int]) -> tuple[int, tuple[int, ...]]:
     UnknownRelation
         The graph has no such relation.
     InvalidParameter
-        The body is no path, or one of more than eight steps.
+        The body is not a path, or has more than eight steps.
     """
     if len(rule.body) > MAX_LENGTH:
         raise InvalidParameter(
@@ -70,7 +69,7 @@ def encode_rule(rule: Rule, ids: dict[str, int]) -> tuple[int, tuple[int, ...]]:
 def count_paths(
     index: WalkIndex, heads: Sequence[int], paths: Sequence[tuple[int, ...]]
 ) -> tuple[Longs, Longs]:
-    """Count ``heads[i] <- paths[i]`` for all i, walking shared beginnings once.
+    """Count ``heads[i] <- paths[i]`` for all i, following shared prefixes once.
 
     Parameters
     ----------
@@ -115,7 +114,7 @@ def count_rules(rules: Iterable[Rule], graph: KnowledgeGraph) -> list[Rule]:
     Raises
     ------
     UnknownRelation, InvalidParameter
-        A relation that the graph does not have; a body that is not a path.
+        A relation is not in the graph, or a body is not a path.
     """
     rules = list(rules)
     if not rules:
@@ -128,14 +127,14 @@ def count_rules(rules: Iterable[Rule], graph: KnowledgeGraph) -> list[Rule]:
 
 
 def body_pairs(rule: Rule, graph: KnowledgeGraph) -> Iterator[npt.NDArray[np.int32]]:
-    """Yield the distinct pairs (X, Y) that a rule's body joins, in blocks of bounded size.
+    """Yield the distinct pairs (X, Y) that a rule's body connects, in blocks of bounded size.
 
-    Facts of the head are among them, whether or not the body needs the fact itself.
+    Facts of the head are included, whether or not the body uses the fact itself.
 
     Yields
     ------
     int32 array, shape (n, 2)
-        Sorted by X; a block holds about a million pairs, and at least those of one X.
+        Sorted by X; a block has about a million pairs, and at least those of one X.
     """
     ids = {name: i for i, name in enumerate(relation_names(graph))}
     path = np.array(encode_rule(rule, ids)[1], dtype=np.int32)
@@ -147,7 +146,7 @@ def body_pairs(rule: Rule, graph: KnowledgeGraph) -> Iterator[npt.NDArray[np.int
         last = min(n, first + width)
         sizes = np.zeros(last - first, dtype=np.int64)
         total = pairs_of_block(*index[:3], path, first, last, sizes, out)
-        if total > len(out):  # denser than guessed: fewer rows fit
+        if total > len(out):  # denser than estimated: fewer rows fit
             width = max(1, width // 2)
             continue
         if total:

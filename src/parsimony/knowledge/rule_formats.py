@@ -1,9 +1,9 @@
 """Rules in the formats of other tools: AnyBURL, AMIE and Datalog (Soufflé).
 
-Every format is a pair of functions, a writer and a reader, in :data:`FORMATS`. The readers name
-the variables anew (head X and Y, then A, B, …), so rules round trip up to their variables' names.
-Names that a format cannot hold are refused by the writer, not changed silently; only Datalog has
-room for a translation table, the comments behind its declarations.
+Every format is a pair of functions, a writer and a reader, in :data:`FORMATS`. The readers rename
+the variables (head X and Y, then A, B, …), so rules round-trip up to renaming of variables. Names
+that a format cannot represent are refused by the writer, not changed silently; only Datalog has
+room for a translation table, in the comments after its declarations.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _ANYBURL_ATOM = re.compile(r"\s*([^\s(),]+)\(([^\s(),]+),([^\s(),]+)\)\s*(?:,|$)
 _DATALOG_DECLARATION = re.compile(r'\.decl\s+(\w+)\s*\([^)]*\)\s*(?://\s*("(?:[^"\\]|\\.)*"))?\s*$')
 _DATALOG_ATOM = re.compile(r"\s*([A-Za-z_]\w*)\s*\(\s*([A-Z]\w*)\s*,\s*([A-Z]\w*)\s*\)\s*(?:,|$)")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Soufflé's own words, which cannot name a relation.
+# Soufflé's keywords, which cannot name a relation.
 _RESERVED = (
     "as autoinc band bnot bor bshl bshr bshru bxor brie btree cat choice count eqrel false "
     "float functor inline input land lnot lor lxor magic match max mean min nil no_inline "
@@ -58,7 +58,7 @@ _RESERVED = (
 
 
 def _numbered(text: str, where: str | None, comment: str) -> Iterator[tuple[str, str]]:
-    """Yield (file:line, line) of the lines that are neither blank nor a comment."""
+    """Yield (file:line, line) for the lines that are neither blank nor a comment."""
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
         if stripped and not stripped.startswith(comment):
@@ -66,7 +66,7 @@ def _numbered(text: str, where: str | None, comment: str) -> Iterator[tuple[str,
 
 
 def _atoms(text: str, pattern: re.Pattern[str], example: str) -> list[tuple[str, str, str]]:
-    """Split ``r(X,A), s(A,Y)`` by a pattern of one atom; anything left over is an error."""
+    """Split ``r(X,A), s(A,Y)`` by the pattern of an atom; anything left over is an error."""
     found, position = [], 0
     while position < len(text) and (match := pattern.match(text, position)):
         found.append((match[1], match[2], match[3]))
@@ -81,7 +81,7 @@ def _atoms(text: str, pattern: re.Pattern[str], example: str) -> list[tuple[str,
 def _representable(name: str, pattern: str, tool: str) -> str:
     if not re.fullmatch(pattern, name):
         raise InvalidParameter(
-            f"{tool} rules cannot hold the relation name {name[:60]!r}",
+            f"{tool} rules cannot represent the relation name {name[:60]!r}",
             remedy="rename the relation, or write the rules in Parsimony's own format",
         )
     return name
@@ -93,7 +93,7 @@ def to_anyburl(rules: Iterable[Rule]) -> str:
     Raises
     ------
     InvalidParameter
-        A relation's name holds white space, a comma or a parenthesis.
+        A relation's name contains white space, a comma or a parenthesis.
     """
 
     def atom(a: Atom) -> str:
@@ -118,7 +118,7 @@ def from_anyburl(
     where : str, optional
         The file's name, for errors.
     skip_constants : bool
-        Leave out rules that name an entity (AnyBURL writes many) instead of raising.
+        Skip rules with an entity (AnyBURL writes many) instead of raising.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def from_anyburl(
                 for side in (head.strip(), body.strip())
                 for part in _atoms(side, _ANYBURL_ATOM, example)
             ]
-            # AnyBURL's variables are single capitals; all else, E12 included, is an entity.
+            # AnyBURL's variables are single capitals; anything else, such as E12, is an entity.
             constants = [
                 term for _, *pair in atoms for term in pair if not re.fullmatch("[A-Z]", term)
             ]
@@ -159,18 +159,18 @@ def from_anyburl(
 
 
 def to_amie(rules: Iterable[Rule], head_sizes: Mapping[str, int] | None = None) -> str:
-    """Write AMIE's table. What Parsimony does not compute (PCA confidence) is ``NaN``.
+    """Write AMIE's table; columns that Parsimony does not compute (PCA confidence) are ``NaN``.
 
     Parameters
     ----------
     rules : iterable of Rule
     head_sizes : mapping, optional
-        Distinct facts of each relation, for the head coverage; without it ``NaN``.
+        Number of distinct facts per relation, for the head coverage; otherwise ``NaN``.
 
     Raises
     ------
     InvalidParameter
-        A relation's name holds white space or is ``=>``.
+        A relation's name contains white space or is ``=>``.
     """
 
     def atom(a: Atom) -> str:
@@ -188,7 +188,7 @@ def to_amie(rules: Iterable[Rule], head_sizes: Mapping[str, int] | None = None) 
 
 
 def from_amie(text: str, *, where: str | None = None) -> list[Rule]:
-    """Read AMIE's table: the standard confidence, positive examples and body size are kept.
+    """Read AMIE's table; standard confidence, positive examples and body size are kept.
 
     Raises
     ------
@@ -227,8 +227,8 @@ def from_amie(text: str, *, where: str | None = None) -> list[Rule]:
 def to_datalog(rules: Iterable[Rule]) -> str:
     """Write a Soufflé program: declarations, inputs, outputs, then the rules.
 
-    A name that is no identifier gets one; its declaration's comment holds the name itself. Each
-    rule's comment holds its evidence.
+    A name that is not an identifier is replaced by one, and the comment after its declaration has
+    the original name. The comment after each rule has its support and confidence.
     """
     rules = [rule.canonical() for rule in rules]
     heads = dict.fromkeys(rule.head.relation for rule in rules)
@@ -259,7 +259,7 @@ def to_datalog(rules: Iterable[Rule]) -> str:
 
 
 def from_datalog(text: str, *, where: str | None = None) -> list[Rule]:
-    """Read the rules of a Datalog program, one a line, with evidence in a comment behind it.
+    """Read the rules of a Datalog program, one per line, with support and confidence in a comment.
 
     Raises
     ------
@@ -319,7 +319,7 @@ def rules_to_text(rules: Iterable[Rule], format: str = "parsimony") -> str:
     Raises
     ------
     InvalidParameter
-        No such format, or one that cannot hold a relation's name.
+        There is no such format, or it cannot represent a relation's name.
     """
     return _format(format)[0](rules)
 
@@ -332,7 +332,7 @@ def rules_from_text(
     Raises
     ------
     InvalidParameter
-        No such format.
+        There is no such format.
     FormatError
         ``where`` of the error is ``file:line``.
     """

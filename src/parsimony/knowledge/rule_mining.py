@@ -1,9 +1,9 @@
-"""Rules straight from the facts: every path rule with enough support, exactly counted.
+"""Mining of rules from facts: every path rule with enough support, exactly counted.
 
-One relation after another: list the distinct paths of up to three steps that join the two ends of
-its facts, from whichever end has fewer walks; that gives every rule's exact support. Then count
+For each relation, list the distinct paths of up to three steps that connect head and tail of its
+facts, starting from the end with fewer walks; that gives every rule's exact support. Then count
 the bodies of those with enough support, once for all relations. A fact is never its own evidence
-(see :mod:`parsimony.knowledge.rule_counts`), and rules that nothing supports cost nothing.
+(see :mod:`parsimony.knowledge.rule_counts`), and rules without support cost nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from parsimony.knowledge.rules import Rule
 __all__ = ["Mined", "affordable_length", "mine_paths", "mine_rules"]
 
 LONGEST = 3
-BUDGET = 2e9  # edges walked and paths met; up to about a minute on one core
-_SLOTS = 1 << 24  # most distinct paths kept for one relation: 448 MiB of table
+BUDGET = 2e9  # edges traversed and paths found; up to about a minute on one core
+_SLOTS = 1 << 24  # maximum number of distinct paths per relation: a table of 448 MiB
 
 Longs = npt.NDArray[np.int64]
 
@@ -47,7 +47,7 @@ class Mined(NamedTuple):
 
 @kernel
 def _slot(keys, code):  # type: ignore[no-untyped-def]
-    """Return the slot of ``code`` in an open-addressing table, or the free one where it belongs."""
+    """Return the slot of ``code`` in an open-addressing table, or the free slot for it."""
     mask = len(keys) - 1
     at = ((code * np.int64(-7046029254386353131)) >> 20) & mask
     while keys[at] != 0 and keys[at] != code:
@@ -57,7 +57,7 @@ def _slot(keys, code):  # type: ignore[no-untyped-def]
 
 @kernel
 def _larger(keys, table):  # type: ignore[no-untyped-def]
-    """Return the table with twice the slots."""
+    """Return a table with twice as many slots."""
     new_keys = np.zeros(2 * len(keys), np.int64)
     new_table = np.full((2 * len(keys), 4), -1, np.int32)
     for i in range(len(keys)):
@@ -72,18 +72,18 @@ def _larger(keys, table):  # type: ignore[no-untyped-def]
 def _paths_between(  # type: ignore[no-untyped-def]
     indptr, step_of, neighbour, by_neighbour, n_relations, walks, facts, r, longest, max_slots
 ):
-    """Count, for every path of up to three steps, the facts of r that it joins.
+    """Count, for every path of up to three steps, the facts of r whose ends it connects.
 
-    A path is the number with the three digits ``step + 1`` in base ``2 R + 1``, first step first,
-    zeros behind a shorter path: sorted codes are a trie in preorder.
+    A path is encoded as the number with the three digits ``step + 1`` in base ``2 R + 1``, first
+    step first, padded with zeros: sorted codes are a trie in preorder.
 
     IN  the WalkIndex; by_neighbour (n_edges,): edge positions sorted within a row by neighbour
-        walks (n_entities,): how many walks start there; facts (n, 2): x and y; r
-    OUT codes (n,);  counts (n, 2): facts that the path joins without them, and with them
+        walks (n_entities,): number of walks that start there; facts (n, 2): x and y; r
+    OUT codes (n,);  counts (n, 2): facts that the path connects without, and with, themselves
     """
     base = np.int64(2 * n_relations + 1)
     keys = np.zeros(1 << 12, np.int64)
-    # A row: facts joined without and with themselves, and the last fact of either kind.
+    # A row: facts connected without and with themselves, and the last fact of either kind.
     table = np.full((1 << 12, 4), -1, np.int32)
     used = 0
     stamp = np.full(len(indptr) - 1, -1, np.int64)
@@ -98,8 +98,8 @@ def _paths_between(  # type: ignore[no-untyped-def]
             if stamp[b] != f:
                 stamp[b] = f
                 first[b] = j
-        # Depth-first over the first longest - 1 steps; wherever the walk stands, every edge to the
-        # goal completes a path. Position - 1 of a row stands for taking no step.
+        # Depth-first over the first longest - 1 steps; at each node, every edge to the goal
+        # completes a path. Position - 1 of a row means taking no step.
         a_last = indptr[start + 1] if longest > 1 else indptr[start]
         for a in range(indptr[start] - 1, a_last):
             node1, own1, n1 = start, False, 0
@@ -128,7 +128,7 @@ def _paths_between(  # type: ignore[no-untyped-def]
                         code *= base
                         if d <= n2 and not swapped:
                             code += digits[d] + 1
-                        elif d <= n2:  # the same walk read from the other end
+                        elif d <= n2:  # the same walk in the opposite direction
                             code += (digits[n2 - d] + n_relations) % (2 * n_relations) + 1
                     at = _slot(keys, code)
                     if keys[at] == 0:
@@ -152,7 +152,7 @@ def _paths_between(  # type: ignore[no-untyped-def]
 
 
 class _Bodies:
-    """Pairs joined by each path, counted when first asked for."""
+    """Number of pairs connected by each path, counted on first use."""
 
     def __init__(self, index: WalkIndex) -> None:
         self.index = index
@@ -196,14 +196,14 @@ def _walks(index: WalkIndex, length: int) -> npt.NDArray[np.float64]:
 
 
 def affordable_length(index: WalkIndex, budget: float = BUDGET) -> int:
-    """Return the longest body, 1 to 3, for which mining takes an estimated ``budget`` of steps."""
+    """Return the longest body, 1 to 3, that can be mined in an estimated ``budget`` of steps."""
     node = np.repeat(np.arange(index.n_entities), np.diff(index.indptr))
     degree = np.diff(index.indptr)
     longest = LONGEST
     while longest > 1:
         part, whole = _walks(index, longest - 1), _walks(index, longest)
         listed = np.minimum(part[node], part[index.neighbour]).sum()
-        # Of the walks from x, a share degree(y) / edges is expected to end in y.
+        # Of the walks from x, a fraction degree(y) / edges is expected to end in y.
         joining = (whole[node] * degree[index.neighbour]).sum() / max(len(node), 1)
         if listed + joining + whole.sum() <= budget:
             break
@@ -254,7 +254,7 @@ def mine_paths(
 def _detours(
     codes: Longs, confidence: npt.NDArray[np.float64], base: int, r: int
 ) -> npt.NDArray[np.bool_]:
-    """Mark paths that step out and back on the way of a shorter rule that is no less confident.
+    """Mark paths that extend a shorter, no less confident rule by a step out and back.
 
     ``r(X,Y) <- p(X,A), p(B,A), q(B,Y)`` holds wherever ``r(X,Y) <- q(X,Y)`` does, with B = X.
     """
@@ -277,7 +277,7 @@ def _detours(
 
 
 def _decode(codes: Longs, base: int) -> list[tuple[int, ...]]:
-    """Read the digits of the coded paths."""
+    """Decode the paths from their digits."""
     digits = np.stack([codes // base**2, codes // base % base, codes % base], axis=1) - 1
     return [tuple(step for step in path if step >= 0) for path in digits.tolist()]
 
@@ -298,29 +298,29 @@ def mine_rules(
     ----------
     graph : KnowledgeGraph
     max_length : int, optional
-        Most body atoms, 1 to 3. Default: 3, or fewer on a graph with so many walks of that length
-        that listing them would take more than a minute.
+        Maximum number of body atoms, 1 to 3. Default: 3, or fewer on a graph with so many walks of
+        that length that enumerating them would take more than a minute.
     min_support : int
-        Least number of facts of the head that the body joins without the fact itself.
+        Minimum number of facts of the head that the body connects without the fact itself.
     min_confidence : float
-        Least support / body count.
+        Minimum support / body count.
     per_relation : int
-        Keep so many rules of each head relation, by support / (body count + 5).
+        Maximum number of rules per head relation, ranked by support / (body count + 5).
     top : int, optional
-        Keep so many of all.
+        Maximum number of rules in total.
     stop : callable
         Asked before every relation but the first: whether to leave the others out.
 
     Returns
     -------
     list of Rule
-        By confidence, then support, best first. ``r(X,Y) <- r(X,Y)`` is never among them, nor a
-        shorter rule's body with a step out and back added.
+        By confidence, then support, descending. ``r(X,Y) <- r(X,Y)`` is never among them, nor are
+        bodies that add a step out and back to a shorter rule.
 
     Raises
     ------
     InvalidParameter
-        A parameter outside its range.
+        A parameter is outside its range.
     """
     for name, value, low, high in (
         ("max_length", LONGEST if max_length is None else max_length, 1, LONGEST),
@@ -341,7 +341,7 @@ def mine_rules(
         per_relation=per_relation,
         stop=stop,
     )
-    # The paths themselves break ties, so that the order depends on nothing but the facts.
+    # Ties are broken by the paths themselves, so that the order depends only on the facts.
     order = sorted(
         range(len(mined.heads)),
         key=lambda i: (

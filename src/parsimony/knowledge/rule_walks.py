@@ -1,8 +1,8 @@
 """Typed walks: the index and the compiled loops behind counting, mining and scoring rules.
 
-A step is a relation id: ``r`` walks a fact of relation r from head to tail, ``r + R`` from tail to
-head (R relations). A rule's body is a path of steps from X to Y; many paths share their beginnings,
-so they are kept as a trie, and from each X every shared beginning is walked once. A level is the
+A step is a relation id: ``r`` traverses a fact of relation r from head to tail, ``r + R`` from tail
+to head (R relations). A rule's body is a path of steps from X to Y; as many paths share prefixes,
+they are stored as a trie, and from each X every shared prefix is followed once. A level is the
 *set* of entities reached: memory is a few arrays of n_entities, whatever the number of walks.
 """
 
@@ -37,11 +37,11 @@ class WalkIndex(NamedTuple):
 
     @property
     def n_entities(self) -> int:
-        """The number of rows."""
+        """Number of rows."""
         return len(self.indptr) - 1
 
     def inverse(self, step: int) -> int:
-        """Return the step that walks the same facts the other way."""
+        """Return the step that traverses the same facts in the opposite direction."""
         return step - self.n_relations if step >= self.n_relations else step + self.n_relations
 
 
@@ -59,7 +59,7 @@ def build_walk_index(graph: KnowledgeGraph) -> WalkIndex:
 
 
 def without_facts(index: WalkIndex, facts: Iterable[tuple[int, int, int]]) -> WalkIndex:
-    """Return the index without some facts (head, relation, tail); absent ones are ignored."""
+    """Return the index without the given facts (head, relation, tail); absent ones are ignored."""
     removed = np.zeros(len(index.neighbour), dtype=bool)
     for h, r, t in facts:
         for u, step, v in ((h, r, t), (t, r + index.n_relations, h)):
@@ -78,9 +78,9 @@ def without_facts(index: WalkIndex, facts: Iterable[tuple[int, int, int]]) -> Wa
 
 
 class PathTrie(NamedTuple):
-    """Paths that share beginnings, in preorder.
+    """A trie of paths, in preorder.
 
-    Node i stands for the path down to it: ``step[i]`` is its last step, ``depth[i]`` its length,
+    Node i represents the path from the root: ``step[i]`` is its last step, ``depth[i]`` its length,
     and its descendants are ``i + 1 … end[i] - 1``.
     """
 
@@ -152,10 +152,10 @@ def expand(indptr, relation, neighbour, level, size, step, stamp, mark, out):  #
 
 @kernel
 def count_levels(indptr, relation, neighbour, step, depth, end, head_ptr, head, body, support):  # type: ignore[no-untyped-def]
-    """Count the pairs of every path in a trie, and those that are facts of the asked heads.
+    """Count the pairs of every path in a trie, and those that are facts of the given heads.
 
     IN  the WalkIndex; the trie's step, depth, end (n_nodes,)
-        head_ptr (n_nodes + 1,) head (n_rules,): the head relations asked for at each node
+        head_ptr (n_nodes + 1,) head (n_rules,): the head relations at each node
     OUT body (n_nodes,) += pairs of the path;  support (n_rules,) += pairs that are facts
     """
     n_entities = len(indptr) - 1
@@ -202,15 +202,15 @@ def count_levels(indptr, relation, neighbour, step, depth, end, head_ptr, head, 
 
 @kernel
 def is_own(u, step, v, x, r, y, n_relations):  # type: ignore[no-untyped-def]
-    """Say whether the edge u -step-> v is the fact (x, r, y), walked either way."""
+    """Return whether the edge u -step-> v is the fact (x, r, y), in either direction."""
     return (step == r and u == x and v == y) or (step == r + n_relations and u == y and v == x)
 
 
 @kernel
 def has_other_walk(indptr, relation, neighbour, n_relations, path, x, r, y):  # type: ignore[no-untyped-def]
-    """Say whether a walk along ``path`` leads from x to y without the fact (x, r, y) itself."""
+    """Return whether a walk along ``path`` leads from x to y without the fact (x, r, y) itself."""
     length = len(path)
-    node = np.empty(length, np.int32)  # node[d]: where the walk stands after d steps
+    node = np.empty(length, np.int32)  # node[d]: the entity reached after d steps
     at = np.empty(length, np.int64)
     node[0] = x
     at[0] = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], path[0], 0)
@@ -244,7 +244,7 @@ def has_other_walk(indptr, relation, neighbour, n_relations, path, x, r, y):  # 
 
 @kernel
 def count_other_walks(indptr, relation, neighbour, n_relations, path, r):  # type: ignore[no-untyped-def]
-    """Count the facts of relation r that a walk along ``path`` joins without the fact itself."""
+    """Count the facts of relation r whose ends ``path`` connects without the fact itself."""
     found = 0
     for x in range(len(indptr) - 1):
         at = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], r, 0)
@@ -260,7 +260,7 @@ def pairs_of_block(indptr, relation, neighbour, path, first, last, sizes, out): 
     """Collect the entities that ``path`` reaches from each x in first … last - 1, row by row.
 
     IN  path (length,)
-    OUT sizes (last - first,);  out: the reached entities while they fit; returns how many there are
+    OUT sizes (last - first,);  out: the reached entities as far as they fit; returns their number
     """
     n_entities = len(indptr) - 1
     levels = np.empty((2, n_entities), np.int32)

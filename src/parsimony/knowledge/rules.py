@@ -1,15 +1,16 @@
 r"""Horn rules as objects and as text.
 
-One rule a line, evidence in front::
+One rule per line, preceded by its evidence::
 
     0.93  412/443  uncle(X,Y) <- brother(X,A), father(A,Y)
 
-reads "of the 443 pairs (X, Y) that the body joins, 412 are facts of the head". The evidence may be
-missing (a line written by hand) or be the confidence alone; ``#`` begins a comment. Relation
-names outside ``[\w./:-]`` are JSON strings. Arguments are variables: a capital letter first.
+means "of the 443 pairs (X, Y) that the body connects, 412 are facts of the head". The evidence may
+be missing (as in a rule written by hand) or be the confidence alone; ``#`` starts a comment.
+Relation names outside ``[\w./:-]`` are JSON strings. Arguments are variables, which start with a
+capital letter.
 
-Where the confidence equals support / body count it is printed with two decimals and read back as
-the ratio; any other confidence, such as one that a person edited, is kept as written.
+If the confidence equals support / body count, it is printed with two decimals and read back as the
+ratio; any other confidence, such as an edited one, is kept as written.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ _SHOWN = 60  # characters of a wrong line that a message repeats
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """``relation(subject, object)``: the subject is the relation of the object (head and tail).
+    """``relation(subject, object)``, where subject is the head and object the tail.
 
     Parameters
     ----------
     relation : str
         Any name.
     subject, object : str
-        Variables: a capital letter, then letters, digits or underscores.
+        Variables: a capital letter, followed by letters, digits or underscores.
 
     Raises
     ------
@@ -61,7 +62,7 @@ class Atom:
     object: str
 
     def __post_init__(self) -> None:
-        """Refuse constants: rules here join variables only."""
+        """Refuse constants: rules have only variables as arguments."""
         for term in (self.subject, self.object):
             if not _VARIABLE.fullmatch(term):
                 raise InvalidParameter(
@@ -70,7 +71,7 @@ class Atom:
                 )
 
     def __str__(self) -> str:
-        """Print as ``relation(X,Y)``, the name quoted where it must be."""
+        """Return ``relation(X,Y)``, with the name quoted if necessary."""
         name = self.relation
         if not _PLAIN.fullmatch(name):
             name = json.dumps(name, ensure_ascii=False)
@@ -83,7 +84,7 @@ class Atom:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``head <- body`` with its evidence.
+    """``head <- body`` with its evidence: support, body count and confidence.
 
     Parameters
     ----------
@@ -91,16 +92,16 @@ class Rule:
     body : tuple of Atom
         At least one.
     support : int
-        Distinct pairs for which body and head hold.
+        Number of distinct pairs for which body and head hold.
     body_count : int
-        Distinct pairs for which the body holds; 0 when not counted.
+        Number of distinct pairs for which the body holds; 0 if not counted.
     confidence : float
-        In [0, 1]; ``support / body_count`` unless somebody set it.
+        In [0, 1]; ``support / body_count`` unless it was set.
 
     Raises
     ------
     InvalidParameter
-        No body, a support above the body count, or a confidence outside [0, 1].
+        The body is empty, the support exceeds the body count, or the confidence is outside [0, 1].
     """
 
     head: Atom
@@ -110,18 +111,18 @@ class Rule:
     confidence: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the ranges that every reader relies on."""
+        """Validate the ranges."""
         if not self.body:
             raise InvalidParameter(
                 f"the rule for {str(self.head)[:_SHOWN]} has no body",
-                remedy="write at least one atom behind '<-'",
+                remedy="write at least one atom after '<-'",
             )
         if not 0 <= self.support <= self.body_count:
             raise InvalidParameter(
                 f"support {self.support} of {self.body_count}",
                 remedy="write support/body count, the support being the smaller number",
             )
-        if not 0.0 <= self.confidence <= 1.0:  # refuses nan as well
+        if not 0.0 <= self.confidence <= 1.0:  # also refuses nan
             raise InvalidParameter(
                 f"confidence {self.confidence} is outside [0, 1]",
                 remedy="write a fraction such as 0.93",
@@ -129,14 +130,14 @@ class Rule:
 
     @classmethod
     def from_path(cls, relation: str, steps: Sequence[tuple[str, bool]]) -> Rule:
-        """Build ``relation(X,Y) <- …`` from the walk X ⇝ Y that is its body.
+        """Build ``relation(X,Y) <- …`` from the path X ⇝ Y that is its body.
 
         Parameters
         ----------
         relation : str
             The head's relation.
         steps : sequence of (str, bool)
-            Relation of each step and whether it is walked from object to subject.
+            Relation of each step and whether it is traversed from object to subject.
         """
         stops = ["X", *_fresh(len(steps) - 1), "Y"]
         body = tuple(
@@ -147,9 +148,9 @@ class Rule:
 
     @property
     def steps(self) -> tuple[tuple[str, bool], ...]:
-        """The body as a walk from the head's subject to its object: (relation, inverse).
+        """The body as a path from the head's subject to its object: (relation, inverse).
 
-        The atoms may stand in any order.
+        The atoms may be in any order.
 
         Raises
         ------
@@ -171,14 +172,14 @@ class Rule:
             raise InvalidParameter(
                 f"the body of {self.clause[: 2 * _SHOWN]} is not a path from "
                 f"{self.head.subject} to {self.head.object}",
-                remedy="join the head's two variables by a chain, as in "
+                remedy="connect the head's two variables by a chain, as in "
                 "uncle(X,Y) <- brother(X,A), father(A,Y)",
             )
         return tuple(walked)
 
     @property
     def is_trivial(self) -> bool:
-        """Whether the head stands in the body, as in ``r(X,Y) <- r(X,Y)``."""
+        """Whether the head occurs in the body, as in ``r(X,Y) <- r(X,Y)``."""
         return self.head in self.body
 
     @property
@@ -187,7 +188,7 @@ class Rule:
         return self.body_count > 0
 
     def canonical(self) -> Rule:
-        """Rename the variables: head X and Y, then A, B, … in the order in which they appear."""
+        """Rename the variables: head X and Y, then A, B, … in order of appearance."""
         names = {self.head.subject: "X"}
         names.setdefault(self.head.object, "Y")
         inner = dict.fromkeys(term for atom in self.body for term in (atom.subject, atom.object))
@@ -197,7 +198,7 @@ class Rule:
         return replace(self, head=self.head.renamed(names), body=body)
 
     def with_counts(self, support: int, body_count: int) -> Rule:
-        """Return the rule with counts and the confidence that follows from them."""
+        """Return the rule with the given counts and the resulting confidence."""
         confidence = support / body_count if body_count else 0.0
         return replace(self, support=support, body_count=body_count, confidence=confidence)
 
@@ -220,24 +221,24 @@ class Rule:
         return f"{shown}  {self.support}/{self.body_count}"
 
     def __str__(self) -> str:
-        """Print the line that :func:`parse_rule` reads back as an equal rule."""
+        """Return the line that :func:`parse_rule` parses back into an equal rule."""
         return f"{self.evidence}  {self.clause}".lstrip()
 
 
 def _fresh(n: int) -> list[str]:
-    """Return ``n`` names of variables besides X and Y: A … W, then A1 … W1 and so on."""
+    """Return ``n`` variable names other than X and Y: A … W, then A1 … W1 and so on."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVW"
     names = (letter + (str(lap) if lap else "") for lap in count() for letter in letters)
     return [next(names) for _ in range(n)]
 
 
 def match_evidence(text: str) -> tuple[int, int, float, int]:
-    """Read the evidence in front of a clause: support, body count, confidence, where it ends.
+    """Parse the evidence in front of a clause: support, body count, confidence, end position.
 
     Raises
     ------
     InvalidParameter
-        The support is larger than the body count.
+        The support exceeds the body count.
     """
     match = _EVIDENCE.match(text)
     assert match is not None  # every part of the pattern is optional
@@ -254,7 +255,7 @@ def match_evidence(text: str) -> tuple[int, int, float, int]:
 
 
 def _tokens(text: str, start: int) -> Iterator[tuple[str, str, int]]:
-    """Yield (kind, value, position); the last one has the kind ``end``."""
+    """Yield (kind, value, position); the last token has kind ``end``."""
     position = start
     while match := _TOKEN.match(text, position):
         token = match.lastgroup or ""
@@ -310,7 +311,7 @@ class _Reader:
 
 
 def parse_rule(line: str, *, where: str | None = None) -> Rule:
-    """Read one line.
+    """Parse one line.
 
     Parameters
     ----------
@@ -335,7 +336,7 @@ def parse_rule(line: str, *, where: str | None = None) -> Rule:
 def parse_rules(
     text: str, *, where: str | None = None, relations: Iterable[str] | None = None
 ) -> list[Rule]:
-    """Read a text of rules, one a line; blank lines and ``#`` comments are skipped.
+    """Parse rules, one per line; blank lines and ``#`` comments are skipped.
 
     Parameters
     ----------
@@ -343,7 +344,7 @@ def parse_rules(
     where : str, optional
         The file's name, for errors.
     relations : iterable of str, optional
-        The relations of the graph; a rule that names another one is an error.
+        The relations of the graph; a rule with any other relation is an error.
 
     Raises
     ------
@@ -352,7 +353,7 @@ def parse_rules(
     """
     known = None if relations is None else dict.fromkeys(relations)
     rules = []
-    # Not splitlines(): a quoted name may hold a character that only Unicode calls a line end.
+    # Not splitlines(): a quoted name may contain a character that only Unicode treats as a newline.
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
@@ -376,17 +377,17 @@ def read_rules(
     ------
     MissingFile, NotAFile, EncodingError, UnknownRelation
     FormatError
-        A line that is no rule, or no rule at all.
+        A line is not a rule, or there is no rule.
     """
     rules = parse_rules(read_text(path), where=os.fspath(path), relations=relations)
     if not rules:
         raise FormatError(
-            "no rules", remedy="one a line, such as uncle(X,Y) <- brother(X,A), father(A,Y)",
+            "no rules", remedy="one per line, such as uncle(X,Y) <- brother(X,A), father(A,Y)",
             where=os.fspath(path),
         )  # fmt: skip
     return rules
 
 
 def format_rules(rules: Iterable[Rule]) -> str:
-    """Print rules, one a line, in the format that :func:`parse_rules` reads."""
+    """Return rules, one per line, in the format that :func:`parse_rules` reads."""
     return "".join(f"{rule}\n" for rule in rules)

@@ -1,7 +1,7 @@
 """A symbol: the block structure of a bilinear scoring function (docs/methods/autoblm.md).
 
-Entities and relations have vectors of d numbers in K = 4 chunks. The structure A says which chunks
-meet::
+Entities and relations have vectors of dimension d, divided into K = 4 chunks. The structure A says
+which chunks are multiplied::
 
     f(h, r, t) = Σ_ij sgn(A_ij) ⟨h_i, r_|A_ij|, t_j⟩ = hᵀ G(r) t
 
@@ -58,19 +58,19 @@ class Symbol:
     cells: Cells
 
     def __post_init__(self) -> None:
-        """Check shape and range; arrays and lists become tuples."""
+        """Validate shape and range; convert arrays and lists to tuples."""
         object.__setattr__(self, "cells", checked_cells(self.cells))
 
-    # ---- making ------------------------------------------------------------------------------
+    # ---- construction ------------------------------------------------------------------------
 
     @classmethod
     def parse(cls, text: str, *, where: str | None = None) -> Symbol:
-        """Read a name (``"ComplEx"``), 4 rows of 4 signed numbers, or infix.
+        """Parse a name (``"ComplEx"``), 4 rows of 4 signed numbers, or infix.
 
         Raises
         ------
         UnknownSymbol
-            A word that is no name; suggests the nearest.
+            The word is not a name; the closest one is suggested.
         FormatError
             The message says which cell or term is wrong.
         """
@@ -78,7 +78,7 @@ class Symbol:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, where: str | None = None) -> Symbol:
-        """Read the table ``[symbol]`` of a knowledge.toml; where both stand, rows beat the name.
+        """Read the table ``[symbol]`` of a knowledge.toml; rows take precedence over the name.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class Symbol:
         """Return the named symbols: textbook models and published search results."""
         return _named()
 
-    # ---- what it is --------------------------------------------------------------------------
+    # ---- properties --------------------------------------------------------------------------
 
     @property
     def blocks(self) -> tuple[tuple[int, int, int, int], ...]:
@@ -113,25 +113,25 @@ class Symbol:
 
     @property
     def n_blocks(self) -> int:
-        """Number of blocks: entries that are not 0."""
+        """Number of blocks, that is, of non-zero entries."""
         return sum(value != 0 for row in self.cells for value in row)
 
     @cached_property
     def name(self) -> str | None:
-        """The named symbol that it is, up to a map of the embeddings."""
+        """Name of the published symbol that it is equivalent to, or None."""
         return _names().get(self.key)
 
     @cached_property
     def key(self) -> int:
-        """One number for all equally expressive structures; see :mod:`.symbol_canonical`."""
+        """A number shared by all equivalent structures; see :mod:`.symbol_canonical`."""
         return int(canonical_keys([self.cells])[0])
 
     def canonical(self) -> Symbol:
-        """Return the smallest structure that is equally expressive."""
+        """Return the smallest equivalent structure."""
         return Symbol(canonical([self.cells])[0].tolist())
 
     def equivalence(self, other: Symbol) -> Equivalence | None:
-        """Return how embeddings of this structure become those of an equivalent one, or None."""
+        """Return the map from embeddings of this structure to those of another one, or None."""
         return equivalence(self.cells, other.cells)
 
     def transpose(self) -> Symbol:
@@ -145,34 +145,34 @@ class Symbol:
 
     @property
     def degenerate(self) -> bool:
-        """Whether numbers are wasted: a rank below 4, or a relation chunk that is not used."""
+        """Whether some parameters have no effect: rank below 4, or an unused relation chunk."""
         return bool(degenerate([self.cells])[0])
 
     @cached_property
     def patterns(self) -> Patterns:
-        """Which relations it can express: symmetric, skew-symmetric, inverse, general."""
+        """Relation patterns it can express: symmetric, skew-symmetric, inverse, general."""
         return patterns(self.cells)
 
-    # ---- what it looks like ------------------------------------------------------------------
+    # ---- text ------------------------------------------------------------------
 
     def matrix(self) -> npt.NDArray[np.int8]:
         """Return the cells as an array (4, 4)."""
         return np.array(self.cells, dtype=np.int8)
 
     def text(self) -> str:
-        """Print 4 aligned rows; :meth:`parse` reads them back."""
+        """Return 4 aligned rows, which :meth:`parse` reads back."""
         return format_rows(self.cells)
 
     def infix(self) -> str:
-        """Print ``h1*r1*t1 - h2*r3*t4``; :meth:`parse` reads it back unless there is no block."""
+        """Return ``h1*r1*t1 - h2*r3*t4``, which :meth:`parse` reads back unless it is empty."""
         return format_infix(self.cells)
 
     def latex(self) -> str:
-        """Print ``hᵀ G(r) t`` with G(r) as a LaTeX matrix."""
+        """Return ``hᵀ G(r) t`` with G(r) as a LaTeX matrix."""
         return format_latex(self.cells)
 
     def __str__(self) -> str:
-        """Print the rows in one line: ``1 0 3 0; 0 2 0 4; -3 0 1 0; 0 -4 0 2``."""
+        """Return the rows on one line: ``1 0 3 0; 0 2 0 4; -3 0 1 0; 0 -4 0 2``."""
         return format_rows(self.cells, between="; ")
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class Symbol:
         relation: npt.NDArray[np.floating],
         tail: npt.NDArray[np.floating],
     ) -> npt.NDArray[np.floating]:
-        """Return f(h, r, t) for rows of vectors, (n,): the definition, for tests and small jobs.
+        """Return f(h, r, t) for rows of vectors, (n,), by definition; for tests and small data.
 
         Parameters
         ----------
@@ -214,12 +214,12 @@ def check_dimension(dim: int) -> None:
     Raises
     ------
     InvalidParameter
-        Names the two nearest that are.
+        It is not; the message names the two nearest multiples.
     """
     if dim < SIZE or dim % SIZE:
         near = [d for d in (dim - dim % SIZE, dim - dim % SIZE + SIZE) if d >= SIZE]
         raise InvalidParameter(
-            f"a dimension of {dim} cannot be cut into {SIZE} equal chunks",
+            f"a dimension of {dim} cannot be divided into {SIZE} equal chunks",
             remedy=f"use a multiple of {SIZE}, such as {' or '.join(map(str, near[-2:]))}",
         )
 
@@ -231,6 +231,6 @@ def _named() -> Mapping[str, Symbol]:
 
 @cache
 def _names() -> dict[int, str]:
-    """Canonical key → name; the first name of an orbit counts."""
+    """Return canonical key → name; of several names for one orbit, the first is taken."""
     keys = canonical_keys([list(cells) for cells in NAMED_CELLS.values()]).tolist()
     return dict(reversed(list(zip(keys, NAMED_CELLS, strict=True))))

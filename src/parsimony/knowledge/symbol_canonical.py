@@ -1,14 +1,15 @@
-r"""One structure for each orbit of equally expressive ones.
+r"""Canonical forms: one structure for each orbit of equivalent ones.
 
-What does not change which scores a structure A can give, because embeddings can be mapped along:
+These operations leave the set of score functions of a structure A unchanged, because the
+embeddings can be transformed accordingly:
 
 - permuting entity chunks: rows and columns of A together (24),
-- flipping the sign of an entity chunk: its row and its column (2⁴, of which −1 on all is idle),
+- flipping the sign of an entity chunk: its row and its column (2⁴; −1 on all has no effect),
 - permuting relation chunks: renaming |A| (24), and flipping their signs (2⁴).
 
-The canonical form is the smallest string of 16 cells of the orbit. Renaming relations in the order
-in which they first appear, the first time positive, gives the smallest string for a fixed map of
-the entities; so 24 · 8 = 192 strings are compared instead of 24 · 16 · 24 · 16 = 147,456.
+The canonical form is the smallest string of 16 cells in the orbit. For a fixed map of the entities,
+numbering relations in order of first appearance, there with positive sign, gives the smallest
+string; so 24 · 8 = 192 strings are compared instead of 24 · 16 · 24 · 16 = 147,456.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Array = npt.NDArray[np.int8]
 
 _CELLS = SIZE * SIZE
 _BASE = 2 * SIZE + 1  # 0, 1, −1, 2, −2, …: the order of the digits
-_CHUNK = 1024  # structures at a time: 192 strings each, in memory together
+_CHUNK = 1024  # structures processed at a time, with 192 strings each
 
 _PERMUTATIONS = np.array(list(permutations(range(SIZE))), dtype=np.int64)
 _SIGNS = np.array([(1, *rest) for rest in product((1, -1), repeat=SIZE - 1)], dtype=np.int8)
@@ -41,7 +42,7 @@ _FLIP = np.array([np.outer(_SIGNS[s], _SIGNS[s]).ravel() for _, s in _MAPS], dty
 
 @dataclass(frozen=True)
 class Equivalence:
-    """A map of embeddings under which one structure scores as another does.
+    """A map of embeddings under which one structure gives the scores of another.
 
     ``f_B(e', r') = f_A(e, r)`` with ``e'[i] = entity_sign[i] · e[entity[i]]`` and
     ``r'[k] = relation_sign[k] · r[relation[k]]``, chunk by chunk, counted from 0.
@@ -81,7 +82,7 @@ def canonical(cells: npt.ArrayLike) -> Array:
 
 
 def canonical_keys(cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return one number an orbit: the canonical form read as 16 digits of base 9.
+    """Return one number per orbit: the canonical form read as 16 digits in base 9.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def _strings(flat: Array) -> npt.NDArray[np.int64]:
 
 
 def from_keys(keys: npt.NDArray[np.int64]) -> Array:
-    """Return the structures (n, 4, 4) whose digits the keys are."""
+    """Return the structures (n, 4, 4) encoded by the keys."""
     powers = np.array([_BASE ** (_CELLS - 1 - i) for i in range(_CELLS)], dtype=np.int64)
     digits = keys[:, None] // powers % _BASE
     sign = np.where(digits % 2, 1, -1)
@@ -122,9 +123,9 @@ def from_keys(keys: npt.NDArray[np.int64]) -> Array:
 
 
 def equivalence(first: npt.ArrayLike, second: npt.ArrayLike) -> Equivalence | None:
-    """Return how embeddings of the first structure become those of the second.
+    """Return the map from embeddings of the first structure to those of the second.
 
-    None where the two lie in different orbits.
+    None if the two are in different orbits.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def equivalence(first: npt.ArrayLike, second: npt.ArrayLike) -> Equivalence | No
     key = int(strings[0].min())
     if key != strings[1].min():
         return None
-    # Both reach the canonical form: the first forwards, the second backwards.
+    # Compose the map of the first to the canonical form with the inverse of the second's.
     to, back = (_to_canonical(x[0], int(s.argmin())) for x, s in zip(flat, strings, strict=True))
     return _composed(to, _inverted(back))
 
@@ -169,7 +170,7 @@ def _inverted(map_: Equivalence) -> Equivalence:
 
 
 def _composed(first: Equivalence, second: Equivalence) -> Equivalence:
-    """First ``first``, then ``second``."""
+    """Return the map that applies ``first`` and then ``second``."""
     parts: list[tuple[int, ...]] = []
     for order, sign, order2, sign2 in (
         (first.entity, first.entity_sign, second.entity, second.entity_sign),

@@ -20,7 +20,7 @@ def read_symbol(path: str | os.PathLike[str]) -> Symbol:
     ------
     MissingFile, NotAFile, EncodingError, UnknownSymbol
     FormatError
-        No symbol there, or a wrong cell.
+        There is no symbol, or a cell is invalid.
     """
     where, text = os.fspath(path), read_text(path)
     if not where.endswith(".toml"):
@@ -28,7 +28,7 @@ def read_symbol(path: str | os.PathLike[str]) -> Symbol:
     try:
         table = tomllib.loads(text).get("symbol")
     except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"not TOML: {error}", remedy="mend that line", where=where) from None
+        raise FormatError(f"not TOML: {error}", remedy="correct that line", where=where) from None
     if isinstance(table, str):
         return Symbol.parse(table, where=where)
     if not isinstance(table, dict) or not {"rows", "name"} & set(table):

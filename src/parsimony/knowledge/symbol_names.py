@@ -1,4 +1,4 @@
-"""The named points of the space of symbols: textbook models and published search results.
+"""The named symbols: textbook models and published search results.
 
 Rows are head chunks, columns tail chunks, entries signed relation chunks, counted from 1.
 """
@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 __all__ = ["NAMED_CELLS", "SIZE", "Cells"]
 
-#: chunks of an entity and of a relation, K in the papers
+#: number of chunks of an entity or relation, K in the papers
 SIZE = 4
 
 Cells = tuple[tuple[int, ...], ...]
 
 
 def _from_blocks(blocks: Iterable[tuple[int, int, int]]) -> Cells:
-    """Cells from (head chunk, signed relation chunk, tail chunk), counted from 1."""
+    """Return the cells for (head chunk, signed relation chunk, tail chunk), counted from 1."""
     rows = [[0] * SIZE for _ in range(SIZE)]
     for head, relation, tail in blocks:
         rows[head - 1][tail - 1] = relation
@@ -24,7 +24,7 @@ def _from_blocks(blocks: Iterable[tuple[int, int, int]]) -> Cells:
 
 
 def _searched(tails: tuple[int, ...], *groups: tuple[int, int, int, int]) -> Cells:
-    """Cells from AutoSF's own notation (its file of searched structures).
+    """Return the cells for AutoSF's notation (its file of searched structures).
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def _searched(tails: tuple[int, ...], *groups: tuple[int, int, int, int]) -> Cel
     return _from_blocks(first + more)
 
 
-#: name → cells. A structure found for a data set bears the name of the search and of the set.
+#: name → cells. A structure found for a dataset is named after the search and the dataset.
 NAMED_CELLS: dict[str, Cells] = {
     # Yang et al., 2015
     "DistMult": _from_blocks([(1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 4)]),
@@ -48,8 +48,8 @@ NAMED_CELLS: dict[str, Cells] = {
     "SimplE": _from_blocks([(1, 1, 3), (2, 2, 4), (3, 3, 1), (4, 4, 2)]),
     # Liu et al., 2017: half DistMult, half ComplEx
     "Analogy": ((1, 0, 0, 0), (0, 2, 0, 0), (0, 0, 3, 4), (0, 0, -4, 3)),
-    # Hitchcock, 1927: an entity has unrelated vectors as head and as tail. Of rank 2 here, since
-    # half of every vector is idle on either side.
+    # Hitchcock, 1927: an entity has independent vectors as head and as tail. The rank is 2 here,
+    # since half of every vector is unused on either side.
     "CP": _from_blocks([(1, 1, 3), (2, 2, 4)]),
     # Zhang et al., 2019: the Hamilton product, its relations not normalised
     "QuatE": ((1, 2, 3, 4), (-2, 1, -4, 3), (-3, 4, 1, -2), (-4, -3, 2, 1)),

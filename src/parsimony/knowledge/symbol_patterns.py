@@ -1,7 +1,7 @@
-"""What relations a structure can express, and whether it wastes its numbers.
+"""The relation patterns a structure can express, and whether some parameters have no effect.
 
 For one coordinate of the chunks the score is hᵀ G(r) t with the 4×4 matrix G(r)_ij =
-sgn(A_ij) r_|A_ij|. All that is asked here is asked of this matrix.
+sgn(A_ij) r_|A_ij|. Everything here is a property of this matrix.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _DRAWS = 3
 
 
 def _assignments() -> npt.NDArray[np.int8]:
-    """Values of (r1 … r4), one of each kind that the symmetry of G can tell apart, (116, 4).
+    """Return values of (r1 … r4), one for each class with the same symmetry of G, (116, 4).
 
     AutoBLM assigns all of {−4 … 4}⁴. Whether G(r) = ±G(r)ᵀ depends only on which chunks are zero
-    and which are equal up to a sign, so absolute values are named in the order of their first
-    appearance, the first time positive.
+    and which are equal up to sign, so absolute values are numbered in order of first appearance,
+    there with positive sign.
     """
     kept = []
     for values in product(range(-SIZE, SIZE + 1), repeat=SIZE):
@@ -38,7 +38,7 @@ def _assignments() -> npt.NDArray[np.int8]:
 
 
 _VALUES = _assignments()
-# Case of an assignment: number of zeros, number of distinct absolute values that are not zero.
+# Case of an assignment: number of zeros, number of distinct non-zero absolute values.
 _KINDS = [(int((v == 0).sum()), len({abs(int(x)) for x in v} - {0})) for v in _VALUES]
 _CASES = sorted(set(_KINDS))
 _CASE_MEMBERS = [[n for n, own in enumerate(_KINDS) if own == case] for case in _CASES]
@@ -48,13 +48,13 @@ N_FEATURES = 2 * len(_CASES)
 
 
 def _matrices(cells: npt.NDArray[np.int8], values: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
-    """G for every structure (n, 4, 4) and every assignment (m, 4): (n, m, 4, 4)."""
+    """Return G for every structure (n, 4, 4) and assignment (m, 4): (n, m, 4, 4)."""
     table = np.concatenate([np.zeros((len(values), 1), values.dtype), values], axis=1).T
     return np.moveaxis(table[np.abs(cells)], -1, 1) * np.sign(cells)[:, None]
 
 
 def _bits(cells: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """For every structure and assignment: is G symmetric, is it skew-symmetric; (n, 116) each."""
+    """Return whether G is symmetric, and skew-symmetric, per structure and assignment, (n, 116)."""
     rows = np.asarray(cells, dtype=np.int8).reshape(-1, SIZE, SIZE)
     symmetric = np.empty((len(rows), len(_VALUES)), dtype=np.bool_)
     skew = np.empty_like(symmetric)
@@ -69,8 +69,8 @@ def _bits(cells: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.b
 def srf(cells: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Return the symmetry-related features of AutoBLM (TPAMI 2022, section 4.2), (n, 22).
 
-    For each of 11 cases (number of zero chunks, number of distinct absolute values) one bit
-    whether some such r makes G(r) symmetric, and one whether some makes it skew-symmetric.
+    For each of 11 cases (number of zero chunks, number of distinct absolute values), one bit says
+    whether some such r makes G(r) symmetric, and one whether some r makes it skew-symmetric.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def srf(cells: npt.ArrayLike) -> npt.NDArray[np.bool_]:
 def generic_rank(cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Return the rank of G(r) for almost all r, (n,).
 
-    A rank below 4 leaves entity numbers without effect. The rank is a polynomial condition: it is
-    the same for all r outside a set of measure zero, so the largest of a few draws is taken.
+    With a rank below 4, some entity parameters have no effect. The rank is the same for all r
+    outside a set of measure zero, so the largest of a few random draws is taken.
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ def generic_rank(cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def degenerate(cells: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Whether numbers are wasted, (n,): G(r) is singular for all r, or a relation chunk is idle.
+    """Return whether G(r) is singular for all r, or a relation chunk is unused, (n,).
 
     An empty row or column is a case of the former. AutoBLM+ tests the determinant of the labels
-    instead, which accepts and refuses wrongly.
+    instead, which wrongly accepts some structures and rejects others.
 
     Parameters
     ----------
@@ -126,12 +126,12 @@ class Patterns:
     Parameters
     ----------
     symmetric, skew_symmetric : int
-        Largest rank of G(r) over the r with G(r) = G(r)ᵀ, or −G(r)ᵀ: 0 where only r = 0 has it,
-        4 where such a relation can use all numbers of the entities.
+        Largest rank of G(r) over all r with G(r) = G(r)ᵀ, or −G(r)ᵀ: 0 if only r = 0 qualifies,
+        4 if such a relation can use all components of the entities.
     inverse : bool
-        Every relation has an inverse: for each r some r' with G(r') = G(r)ᵀ.
+        Every relation has an inverse: for each r there is an r' with G(r') = G(r)ᵀ.
     general : bool
-        Almost all r give a G(r) that is neither symmetric nor skew-symmetric.
+        For almost all r, G(r) is neither symmetric nor skew-symmetric.
     """
 
     symmetric: int
@@ -140,7 +140,7 @@ class Patterns:
     general: bool
 
     def words(self) -> list[str]:
-        """Name what can be expressed: ``["symmetric", "inverse", …]``; a rank where it is low."""
+        """Return the expressible patterns, ``["symmetric", "inverse", …]``, with ranks below 4."""
         named = []
         for word, rank in (("symmetric", self.symmetric), ("skew-symmetric", self.skew_symmetric)):
             if rank:
@@ -153,7 +153,7 @@ class Patterns:
 
 
 def patterns(cells: npt.ArrayLike) -> Patterns:
-    """Return what one structure (4, 4) can express."""
+    """Return the relation patterns that a structure (4, 4) can express."""
     rows = np.asarray(cells, dtype=np.int8).reshape(1, SIZE, SIZE)
     symmetric, skew = (bits[0] for bits in _bits(rows))
     whole = (_VALUES != 0).all(axis=1) & (np.abs(_VALUES).max(axis=1) == SIZE)
@@ -166,7 +166,7 @@ def patterns(cells: npt.ArrayLike) -> Patterns:
 
 
 def _best_rank(rows: npt.NDArray[np.int8], bits: npt.NDArray[np.bool_]) -> int:
-    """Largest rank of G over the marked assignments, their values drawn at random."""
+    """Return the largest rank of G over the marked assignments, with random values."""
     marked = _VALUES[bits]
     drawn = np.concatenate([[0.0], np.random.default_rng(1).uniform(1.0, 2.0, SIZE)])
     values = drawn[np.abs(marked)] * np.sign(marked)
@@ -174,7 +174,7 @@ def _best_rank(rows: npt.NDArray[np.int8], bits: npt.NDArray[np.bool_]) -> int:
 
 
 def _has_inverse(rows: npt.NDArray[np.int8]) -> bool:
-    """G(r') = G(r)ᵀ asks cell by cell for r'_|A_ij| = ±r_|A_ji|: never for two things at once."""
+    """Return whether the cell equations r'_|A_ij| = ±r_|A_ji| of G(r') = G(r)ᵀ are consistent."""
     asked: dict[int, int] = {}
     for i, j in product(range(SIZE), repeat=2):
         here, there = int(rows[i, j]), int(rows[j, i])

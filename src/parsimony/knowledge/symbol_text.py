@@ -7,8 +7,8 @@ r"""Symbols as text: 4 rows of 4 signed numbers, or infix; both parse back.
     -3  0  1  0
      0 -4  0  2
 
-Rows may be parted by line ends or semicolons, cells by spaces or commas, all may stand in
-brackets, and ``#`` begins a comment.
+Rows are separated by newlines or semicolons, cells by spaces or commas; brackets are allowed, and
+``#`` starts a comment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TERM = re.compile(
     r"\s*[>⟩]?\s*"
 )
 _NUMBER = re.compile(r"[+\-−]?\d+")
-_SHOWN = 40  # characters of a wrong text that a message repeats
+_SHOWN = 40  # characters of an invalid text that a message quotes
 
 
 def checked_cells(cells: Iterable[Iterable[int]]) -> Cells:
@@ -41,7 +41,7 @@ def checked_cells(cells: Iterable[Iterable[int]]) -> Cells:
     Raises
     ------
     InvalidParameter
-        Not 4×4, or an entry outside −4 … 4; names the row and the column.
+        It is not 4×4, or an entry is outside −4 … 4; the message gives row and column.
     """
     try:
         rows = tuple(tuple(row) for row in cells)
@@ -66,7 +66,7 @@ def checked_cells(cells: Iterable[Iterable[int]]) -> Cells:
 
 
 def parse_cells(text: str, *, where: str | None = None) -> Cells:
-    """Read a name, rows or infix.
+    """Parse a name, rows or infix.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def parse_cells(text: str, *, where: str | None = None) -> Cells:
     Raises
     ------
     UnknownSymbol
-        A word that is no name of a symbol.
+        The word is not the name of a symbol.
     FormatError
         Neither rows nor infix; the message says which cell or term is wrong.
     """
@@ -107,12 +107,12 @@ def _parse_rows(text: str) -> list[list[int]]:
             if not _NUMBER.fullmatch(word):
                 raise InvalidParameter(
                     f"{word[:_SHOWN]!r} in row {len(rows) + 1}, column {len(row) + 1} of the "
-                    "symbol is no whole number",
+                    "symbol is not an integer",
                     remedy=f"write 0 for no block, or ±1 to ±{SIZE}, as in {EXAMPLE}",
                 )
             row.append(int(word.replace("−", "-")))
         rows.append(row)
-    if len(rows) == 1 and len(rows[0]) == SIZE * SIZE:  # 16 numbers in a line
+    if len(rows) == 1 and len(rows[0]) == SIZE * SIZE:  # 16 numbers on one line
         return [rows[0][i : i + SIZE] for i in range(0, SIZE * SIZE, SIZE)]
     return rows
 
@@ -132,13 +132,13 @@ def _parse_infix(text: str) -> Cells:
         chunks = {match[x]: int(match[y]) for x, y in (("a", "i"), ("b", "k"), ("c", "j"))}
         if len(chunks) < 3 or not all(1 <= chunk <= SIZE for chunk in chunks.values()):
             raise InvalidParameter(
-                f"the term {term[:_SHOWN]!r} does not join one chunk each of h, r and t",
+                f"the term {term[:_SHOWN]!r} does not combine one chunk each of h, r and t",
                 remedy=f"chunks are numbered 1 to {SIZE}, as in {INFIX}",
             )
         i, j = chunks["h"] - 1, chunks["t"] - 1
         if rows[i][j]:
             raise InvalidParameter(
-                f"the term {term[:_SHOWN]!r} joins h{i + 1} and t{j + 1} a second time",
+                f"the term {term[:_SHOWN]!r} combines h{i + 1} and t{j + 1} a second time",
                 remedy="a symbol has one block for each pair of a head and a tail chunk",
             )
         rows[i][j] = -chunks["r"] if match["sign"] in ("-", "−") else chunks["r"]
@@ -146,13 +146,13 @@ def _parse_infix(text: str) -> Cells:
 
 
 def format_rows(cells: Cells, *, between: str = "\n") -> str:
-    """Print the rows, aligned where each stands on its own line."""
+    """Return the rows, aligned if each is on its own line."""
     width = 2 if between == "\n" else 0
     return between.join(" ".join(f"{value:{width}d}" for value in row) for row in cells)
 
 
 def format_infix(cells: Cells) -> str:
-    """Print ``h1*r1*t1 - h2*r3*t4``."""
+    """Return ``h1*r1*t1 - h2*r3*t4``."""
     terms: list[str] = []
     for i, row in enumerate(cells, start=1):
         for j, value in enumerate(row, start=1):
@@ -164,7 +164,7 @@ def format_infix(cells: Cells) -> str:
 
 
 def format_latex(cells: Cells) -> str:
-    r"""Print G(r) of ``f = hᵀ G(r) t`` as a ``bmatrix`` of signed diagonal blocks."""
+    r"""Return G(r) of ``f = hᵀ G(r) t`` as a ``bmatrix`` of signed diagonal blocks."""
     rows = []
     for row in cells:
         entries = [

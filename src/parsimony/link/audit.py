@@ -27,12 +27,12 @@ def audit(data: LinkData, *, threshold: float = THRESHOLD) -> dict[str, Any]:
     ----------
     data : LinkData
     threshold : float
-        Share of pairs from which two relations count as duplicate or inverse.
+        Fraction of shared pairs from which two relations count as duplicate or inverse.
 
     Returns
     -------
     dict
-        JSON-able: ``name``, ``source``, ``counts``, ``degrees``, ``relations`` (one entry a
+        JSON-able: ``name``, ``source``, ``counts``, ``degrees``, ``relations`` (one entry per
         relation), ``overlaps`` (duplicate, inverse and symmetric relations), ``leaks`` and
         ``unseen`` (per split), ``popularity`` (the degree-only baseline on the test queries:
         filtered by all splits, both directions, realistic rank), ``inductive`` (the same
@@ -118,7 +118,7 @@ def _degrees(graph: KnowledgeGraph) -> dict[str, float]:
 
 
 def _relations(data: LinkData) -> list[dict[str, Any]]:
-    """Return facts per split and the mean number of objects a subject and subjects an object."""
+    """Facts per split, and mean numbers of objects per subject and of subjects per object."""
     size = {
         split: np.bincount(data.triples(split)[:, 1], minlength=data.n_relations)
         for split in _SPLITS

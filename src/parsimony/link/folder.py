@@ -65,7 +65,7 @@ def load_folder(
 
 
 def read_names(path: Path, kind: Kind) -> Vocabulary:
-    """Read ``entities.txt`` or ``relations.txt``: one name a line, as it stands.
+    """Read ``entities.txt`` or ``relations.txt``: one name per line, as it stands.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def read_names(path: Path, kind: Kind) -> Vocabulary:
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
-        raise FormatError("no names, expected one a line", remedy="list the names, or remove it",
+        raise FormatError("no names, expected one per line", remedy="list the names, or remove it",
                           where=str(path))  # fmt: skip
     first: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):

@@ -32,7 +32,7 @@ class Overlap:
     shared : int
         Pairs that both hold.
     share_first, share_second : float
-        Shared pairs as a share of each relation's own.
+        Shared pairs as a fraction of each relation's own.
     """
 
     kind: str
@@ -50,7 +50,7 @@ def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[O
     ----------
     graph : KnowledgeGraph
     threshold : float
-        Least share of both relations' distinct pairs; self-loops count for no inverse.
+        Least fraction of both relations' distinct pairs; self-loops count for no inverse.
 
     Returns
     -------

@@ -7,15 +7,11 @@ not clearly beat this has learned names, not reasons.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.graph import KnowledgeGraph
-
-if TYPE_CHECKING:
-    from parsimony.link.task import QuerySet
+from parsimony.link.task import QuerySet
 
 __all__ = ["popularity_counts", "popularity_ranks"]
 

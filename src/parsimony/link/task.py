@@ -1,7 +1,7 @@
 """Link prediction: a graph, the queries of each split, what they are filtered by.
 
-Transductive data: the graph of every split is train; each epoch cuts train anew into facts to
-walk and queries to learn from. Inductive data (a set with an ``_ind`` sibling) follow RED-GNN's
+Transductive data: the graph of every split is train; each epoch splits train anew into graph
+edges and training queries. Inductive data (a set with an ``_ind`` sibling) follow RED-GNN's
 protocol by default (docs/conventions.md): facts X/train, training queries X/valid, selection on
 X/test, final test X_ind/valid + X_ind/test on the graph X_ind/train; ``protocol="grail"`` trains on
 X/train, selects on X/valid and tests on X_ind/test.
@@ -218,7 +218,7 @@ class LinkTask(base.Task):
 
     @property
     def test_data(self) -> LinkData:
-        """The data that test queries, predictions and explanations speak of."""
+        """The data that test queries, predictions and explanations refer to."""
         return self.data.inductive or self.data
 
     @property

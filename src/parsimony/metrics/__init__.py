@@ -1,4 +1,4 @@
-"""Ranks, classification and rating measures, calibration and confidence intervals."""
+"""Ranking, classification and rating metrics, calibration and confidence intervals."""
 
 from parsimony.metrics.bootstrap import bootstrap_interval
 from parsimony.metrics.ranking import Ranks, ranking_metrics

@@ -23,23 +23,23 @@ def bootstrap_interval(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Interval of the mean of ``values`` (n,) from seeded draws with replacement.
+    """Return the percentile interval of the mean of ``values`` (n,), by seeded resampling.
 
     Parameters
     ----------
     values
-        One number a query, such as 1/rank; their order does not matter.
+        One number per query, such as 1/rank; their order does not matter.
     seed
-        Of the draws.
+        Seed of the resampling.
     resamples
         Number of resampled means.
     level
-        Share of them that the interval covers.
+        Fraction of them that the interval covers.
 
     Returns
     -------
     (low, high)
-        (0.0, 0.0) where there are no values, as their metrics are 0.
+        (0.0, 0.0) for no values, whose metrics are 0.
 
     Raises
     ------
@@ -60,10 +60,10 @@ def bootstrap_interval(
 def _means(
     values: npt.NDArray[np.float64], generator: np.random.Generator, resamples: int
 ) -> npt.NDArray[np.float64]:
-    """Means (resamples,) of resamples, in blocks of bounded memory.
+    """Return the means of the resamples, (resamples,), in blocks of bounded memory.
 
-    How often a resample holds each distinct value is multinomial. Ranks repeat, so that drawing
-    those counts is far cheaper than drawing n queries; for values that do not repeat it is dearer.
+    The counts of each distinct value in a resample are multinomial. As ranks repeat, drawing those
+    counts is far cheaper than drawing n queries; for values that do not repeat it is slower.
     """
     n = len(values)
     distinct, counts = np.unique(values, return_counts=True)
@@ -76,14 +76,14 @@ def _means(
             drawn = generator.multinomial(n, counts / n, size)
             means[start : start + size] = drawn @ distinct / n
         else:
-            # The sorted values, so that the order given makes no difference here either.
+            # Sorted values, so that the order given makes no difference here either.
             drawn = generator.integers(0, n, (size, n))
             means[start : start + size] = np.repeat(distinct, counts)[drawn].mean(1)
     return means
 
 
 def intervals(names: Sequence[str], drawn: npt.NDArray[np.floating[Any]]) -> dict[str, list[float]]:
-    """95 % interval of every measure from its draws (draws, n_measures)."""
+    """Return the 95 % interval of every metric from its draws (draws, n_metrics)."""
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     return {name: [float(a), float(b)] for name, a, b in zip(names, low, high, strict=True)}
 
@@ -93,13 +93,13 @@ def differences(
     whole: npt.NDArray[np.floating[Any]],
     drawn: npt.NDArray[np.floating[Any]],
 ) -> dict[str, dict[str, float]]:
-    """A paired comparison from the measured difference (n_measures,) and its draws.
+    """Return a paired comparison from the measured differences (n_metrics,) and their draws.
 
     Returns
     -------
     dict
-        For each measure the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``,
-        the share of draws in which it is not positive.
+        For each metric the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``,
+        the fraction of draws in which it is not positive.
     """
     worse = (drawn <= 0).mean(0)
     return {
@@ -118,14 +118,14 @@ def cluster_interval(
     resamples: int = 500,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Interval of the mean of ``values`` (n,) when whole clusters are drawn with replacement.
+    """Return the interval of the mean of ``values`` (n,), resampling whole clusters.
 
     Parameters
     ----------
     values
-        One number or truth value a pair.
+        One number or truth value per pair.
     cluster
-        (n,) what a pair was drawn with, such as its emerging drug.
+        (n,) the cluster of each pair, such as its emerging drug.
     seed, resamples, level
         As in :func:`bootstrap_interval`.
     """

@@ -1,8 +1,9 @@
-"""Whether probabilities mean what they say, and one number that lets them: the temperature.
+"""Calibration of probabilities: its metrics, and temperature scaling.
 
 C. Guo, G. Pleiss, Y. Sun, K. Weinberger, On Calibration of Modern Neural Networks, ICML 2017
-(temperature, eq. 9; expected calibration error, eq. 3, here with bins of equal mass, since most
-answers stand in few of equal width). G. Brier, Monthly Weather Review 78, 1950.
+(temperature, eq. 9; expected calibration error, eq. 3, here with bins of equal mass, since bins
+of equal width would leave most answers in a few of them). G. Brier, Monthly Weather Review 78,
+1950.
 
 Probabilities are (n, n_labels), rows sum to 1; true labels are (n,).
 """
@@ -30,13 +31,13 @@ __all__ = [
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
-FLOOR = 1e-30  # of a probability whose logarithm is taken
+FLOOR = 1e-30  # lower bound of a probability before taking its logarithm
 COOLEST, HOTTEST = 0.02, 50.0
 BINS = 15
 
 
 def temper(probabilities: FloatArray, temperature: float) -> npt.NDArray[np.float64]:
-    """Return softmax(log p / T): flatter for T > 1, sharper for T < 1; the order stays.
+    """Return softmax(log p / T): flatter for T > 1, sharper for T < 1; the order is unchanged.
 
     Raises
     ------
@@ -53,12 +54,12 @@ def temper(probabilities: FloatArray, temperature: float) -> npt.NDArray[np.floa
 
 
 def fit_temperature(probabilities: FloatArray, true: IntArray) -> float:
-    """Return the temperature of the least negative log-likelihood, in [0.02, 50].
+    """Return the temperature in [0.02, 50] that minimises the negative log-likelihood.
 
-    Of the targets 1 / (n + 2) is spread over all labels (J. Platt, Probabilistic Outputs for
-    Support Vector Machines, 1999): n pairs that are all right do not prove that none is ever wrong,
-    and without it T would fall to its bound. The likelihood is concave in 1 / T, so that there is
-    one.
+    The targets are smoothed by 1 / (n + 2) over all labels (J. Platt, Probabilistic Outputs for
+    Support Vector Machines, 1999): n correct pairs do not prove that errors are impossible, and
+    without smoothing T would fall to its bound. The likelihood is concave in 1 / T, so the maximum
+    is unique.
 
     Raises
     ------
@@ -84,12 +85,12 @@ def fit_temperature(probabilities: FloatArray, true: IntArray) -> float:
 
 
 def negative_log_likelihood(probabilities: FloatArray, true: IntArray) -> float:
-    """Mean −log p of the true label, in nats."""
+    """Return the mean −log p of the true label, in nats."""
     return float(-_log(probabilities[np.arange(len(true)), true]).mean())
 
 
 def brier_score(probabilities: FloatArray, true: IntArray) -> float:
-    """Mean Σ_r (p_r − 1[r = true])²: [0, 2]."""
+    """Return the mean of Σ_r (p_r − 1[r = true])², in [0, 2]."""
     of_true = probabilities[np.arange(len(true)), true].astype(np.float64)
     squares = np.square(probabilities, dtype=np.float64).sum(1)
     return float((squares - 2 * of_true + 1).mean())
@@ -97,16 +98,16 @@ def brier_score(probabilities: FloatArray, true: IntArray) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers of about the same probability.
+    """A bin of answers with similar probability.
 
     Parameters
     ----------
     probability
-        Their mean.
+        Mean probability.
     accuracy
-        Share that is right.
+        Fraction of correct answers.
     n
-        How many.
+        Number of answers.
     """
 
     probability: float
@@ -115,14 +116,14 @@ class Bin:
 
 
 def reliability(top: FloatArray, right: npt.NDArray[np.bool_], bins: int = BINS) -> tuple[Bin, ...]:
-    """Sort answers by their probability into bins of equal mass.
+    """Group answers by probability into bins of equal mass.
 
     Parameters
     ----------
     top, right
-        (n,) probability of the answer, and whether it is right.
+        (n,) probability of the answer, and whether it is correct.
     bins
-        Most bins; no more than there are answers.
+        Maximum number of bins; never more than answers.
     """
     order = np.argsort(top, kind="stable")
     parts = np.array_split(order, min(bins, len(order))) if len(order) else []
@@ -132,7 +133,7 @@ def reliability(top: FloatArray, right: npt.NDArray[np.bool_], bins: int = BINS)
 def expected_calibration_error(
     top: FloatArray, right: npt.NDArray[np.bool_], bins: int = BINS
 ) -> float:
-    """Mean distance between probability and accuracy over bins of equal mass: [0, 1]."""
+    """Return the mean |probability − accuracy| over bins of equal mass, in [0, 1]."""
     found = reliability(top, right, bins)
     return sum(b.n * abs(b.probability - b.accuracy) for b in found) / max(len(top), 1)
 
@@ -140,7 +141,7 @@ def expected_calibration_error(
 def calibration_metrics(
     probabilities: FloatArray, true: IntArray, temperature: float
 ) -> dict[str, Any]:
-    """Measure probabilities before and after a temperature.
+    """Evaluate probabilities before and after temperature scaling.
 
     Returns
     -------

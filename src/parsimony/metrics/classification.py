@@ -1,4 +1,4 @@
-"""Measures of single-label classification; all are fractions in [0, 1] (docs/conventions.md)."""
+"""Metrics of single-label classification; all are fractions in [0, 1] (docs/conventions.md)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ METRICS = ("macro_f1", "macro_f1_true_labels", "accuracy", "kappa")
 
 
 def confusion(true: IntArray, predicted: IntArray, n_labels: int) -> npt.NDArray[np.int64]:
-    """Counts of (true, predicted) labels: (n_labels, n_labels)."""
+    """Return the counts of (true, predicted) labels, (n_labels, n_labels)."""
     code = true.astype(np.int64) * n_labels + predicted
     return np.bincount(code, minlength=n_labels * n_labels).reshape(n_labels, n_labels)
 
 
 def of_confusion(counts: npt.NDArray[np.int64]) -> dict[str, float]:
-    """Measures of a confusion matrix, by the names of ``METRICS``.
+    """Return the ``METRICS`` of a confusion matrix.
 
     The F1 of a label is 2 TP / (true + predicted). ``macro_f1`` is its mean over the labels that
-    are true or predicted somewhere (scikit-learn's default), ``macro_f1_true_labels`` over those
-    that are true somewhere. Cohen's κ is (accuracy − chance) / (1 − chance), 1 where all is chance
-    and right.
+    occur in the true or predicted labels (scikit-learn's default), ``macro_f1_true_labels`` over
+    those that occur in the true labels. Cohen's κ is (accuracy − chance) / (1 − chance), and 1
+    where both are 1.
     """
     n = counts.sum()
     true, predicted, hit = counts.sum(1), counts.sum(0), np.diag(counts)
@@ -42,7 +42,7 @@ def of_confusion(counts: npt.NDArray[np.int64]) -> dict[str, float]:
 
 
 def classification_metrics(true: IntArray, predicted: IntArray, n_labels: int) -> dict[str, float]:
-    """Macro-F1 (two ways), accuracy and Cohen's κ of predicted labels.
+    """Return macro-F1 (both kinds), accuracy and Cohen's κ of predicted labels.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def classification_metrics(true: IntArray, predicted: IntArray, n_labels: int) -
 def _draws(
     true: IntArray, predicted: IntArray, cluster: IntArray, n_labels: int
 ) -> npt.NDArray[np.int64]:
-    """Confusion matrices of every cluster: (n_clusters, n_labels²)."""
+    """Return the confusion matrix of every cluster, (n_clusters, n_labels²)."""
     _, number = np.unique(cluster, return_inverse=True)
     size = n_labels * n_labels
     code = number * size + true.astype(np.int64) * n_labels + predicted
@@ -63,7 +63,7 @@ def _draws(
 
 
 def _times(generator: np.random.Generator, n: int) -> npt.NDArray[np.int64]:
-    """How often each of ``n`` clusters is drawn when ``n`` are drawn with replacement."""
+    """Return how often each of ``n`` clusters is drawn when ``n`` are drawn with replacement."""
     return np.bincount(generator.integers(n, size=n), minlength=n)
 
 
@@ -76,14 +76,14 @@ def cluster_bootstrap(
     draws: int = 500,
     seed: int = 0,
 ) -> dict[str, list[float]]:
-    """95 % intervals when clusters, not pairs, are drawn anew.
+    """Return 95 % intervals from resampling clusters, not pairs.
 
-    Pairs of one drug stand or fall together, so the drug is what is resampled.
+    Pairs of one drug are not independent, so drugs are resampled.
 
     Parameters
     ----------
     cluster : int array, shape (n,)
-        The drug that a pair is drawn with.
+        The drug by which a pair is resampled.
     """
     counts = _draws(true, predicted, cluster, n_labels)
     generator = np.random.default_rng(seed)
@@ -104,13 +104,13 @@ def paired_bootstrap(
     draws: int = 500,
     seed: int = 0,
 ) -> dict[str, dict[str, float]]:
-    """How much better ``predicted`` is than ``other``, drawn over the same clusters.
+    """Return how much better ``predicted`` is than ``other``, on the same resampled clusters.
 
     Returns
     -------
     dict
         For each metric the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``, the
-        share of draws in which it is not better.
+        fraction of draws in which it is not better.
     """
     a = _draws(true, predicted, cluster, n_labels)
     b = _draws(true, other, cluster, n_labels)

@@ -1,11 +1,11 @@
-"""Split-conformal prediction sets: labels listed so that the true one is among them often enough.
+"""Split-conformal prediction sets: sets of labels with guaranteed marginal coverage.
 
 "Least ambiguous" sets (M. Sadinle, J. Lei, L. Wasserman, JASA 114, 2019): all labels with
 p ≥ 1 − q, where q is the ⌈(n + 1) · level⌉-th smallest 1 − p of the true labels of n validation
-pairs. A pair drawn as those were is covered with probability ``level`` or more. No sets of that
-coverage are smaller on average: adaptive sets (Y. Romano et al., NeurIPS 2020), without their
-random last label, were 3.5 times as large for neighbours on DrugBank's S1 and covered 97 % where
-90 % were asked for.
+pairs. A pair exchangeable with those is covered with probability at least ``level``. No sets of
+that coverage are smaller on average: adaptive sets (Y. Romano et al., NeurIPS 2020), without their
+randomised last label, were 3.5 times as large for neighbours on DrugBank's S1, and covered 97 % at
+level 90 %.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ __all__ = ["conformal_threshold", "covered", "prediction_sets"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
-ROUNDING = 1e-9  # of a product of fractions
+ROUNDING = 1e-9  # rounding error of a product of fractions
 
 
 def conformal_threshold(probabilities: FloatArray, true: IntArray, level: float) -> float:
-    """Return q, with the finite-sample correction; infinite where n is too small for the level.
+    """Return q, with the finite-sample correction; infinite if n is too small for the level.
 
     Parameters
     ----------
     probabilities, true
-        (n, n_labels) and (n,), of pairs that the model was not trained on.
+        (n, n_labels) and (n,), for pairs that the model was not trained on.
     level
-        Coverage wanted, in (0, 1).
+        Desired coverage, in (0, 1).
 
     Raises
     ------
@@ -50,9 +50,9 @@ def conformal_threshold(probabilities: FloatArray, true: IntArray, level: float)
 
 
 def prediction_sets(probabilities: FloatArray, threshold: float) -> npt.NDArray[np.bool_]:
-    """Which labels are in the set of every pair, (n, n_labels).
+    """Return which labels are in the set of every pair, (n, n_labels).
 
-    The most probable one always is, so that no set is empty; that can only raise the coverage.
+    The most probable label always is, so no set is empty; that can only increase the coverage.
     """
     inside: npt.NDArray[np.bool_] = 1 - probabilities.astype(np.float64) <= threshold
     inside[np.arange(len(inside)), probabilities.argmax(1)] = True
@@ -60,6 +60,6 @@ def prediction_sets(probabilities: FloatArray, threshold: float) -> npt.NDArray[
 
 
 def covered(sets: npt.NDArray[np.bool_], true: IntArray) -> npt.NDArray[np.bool_]:
-    """Whether the set of every pair holds its true label: (n,)."""
+    """Return whether the set of every pair contains its true label, (n,)."""
     held: npt.NDArray[np.bool_] = sets[np.arange(len(true)), true]
     return held

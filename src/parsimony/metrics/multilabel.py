@@ -1,11 +1,10 @@
-"""Measures of multi-label classification: does each label's score tell its pairs from others.
+"""Metrics of multi-label classification: average precision and ROC-AUC per label.
 
-Both treat equal scores as what they are, equal: the order of the rows cannot help. Average
-precision takes a group of equal scores as one threshold; ROC-AUC counts a tied couple half.
+Both treat ties as ties: the order of the rows has no influence. Average precision takes a group of
+equal scores as one threshold; ROC-AUC counts a tied pair of rows as one half.
 
-Where every true row has a corruption, a row that should score lower, a label is measured on the
-true rows that carry it and their corruptions alone (docs/conventions.md):
-:func:`contrast_metrics`.
+Where every true row has a negative, a row that should score lower, a label is evaluated only on the
+true rows that have it and their negatives (docs/conventions.md): :func:`contrast_metrics`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ CONTRAST = ("pr_auc", "roc_auc")
 
 
 def _counts(true: BoolArray, score: FloatArray) -> tuple[npt.NDArray[np.int64], ...]:
-    """True and false rows at or above every distinct score, the highest first."""
+    """Return the numbers of true and false rows at or above every distinct score, descending."""
     order = np.argsort(-score, kind="stable")
     hit, ordered = true[order], score[order]
     last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
@@ -42,7 +41,7 @@ def _counts(true: BoolArray, score: FloatArray) -> tuple[npt.NDArray[np.int64], 
 
 
 def average_precision(true: BoolArray, score: FloatArray) -> float:
-    """Area below precision over recall, Σ_k (R_k − R_{k−1}) P_k over the distinct scores.
+    """Return the average precision, Σ_k (R_k − R_{k−1}) P_k over the distinct scores.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ def average_precision(true: BoolArray, score: FloatArray) -> float:
 
 
 def roc_auc(true: BoolArray, score: FloatArray) -> float:
-    """Share of (true, false) couples in which the true one scores higher; ties count half.
+    """Return the fraction of (true, false) pairs where the true one scores higher; ties count ½.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def roc_auc(true: BoolArray, score: FloatArray) -> float:
 
 
 def multilabel_metrics(true: BoolArray, score: FloatArray) -> dict[str, float]:
-    """PR-AUC and ROC-AUC, averaged over the labels that have a true and a false row.
+    """Return PR-AUC and ROC-AUC, averaged over the labels with both true and false rows.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ def multilabel_metrics(true: BoolArray, score: FloatArray) -> dict[str, float]:
     Returns
     -------
     dict
-        ``pr_auc``, ``roc_auc`` in [0, 1], and ``labels``, how many were averaged over.
+        ``pr_auc``, ``roc_auc`` in [0, 1], and ``labels``, the number of labels averaged.
 
     Raises
     ------
@@ -97,7 +96,9 @@ def multilabel_metrics(true: BoolArray, score: FloatArray) -> dict[str, float]:
         raise InvalidParameter("a score is not a number", remedy="look at the model's weights")
     kept = np.flatnonzero(true.any(0) & ~true.all(0))
     if not len(kept):
-        raise InvalidParameter("no label has both true and false rows", remedy="ask more pairs")
+        raise InvalidParameter(
+            "no label has both true and false rows", remedy="evaluate more pairs"
+        )
     return {
         "pr_auc": float(np.mean([average_precision(true[:, j], score[:, j]) for j in kept])),
         "roc_auc": float(np.mean([roc_auc(true[:, j], score[:, j]) for j in kept])),
@@ -108,25 +109,25 @@ def multilabel_metrics(true: BoolArray, score: FloatArray) -> dict[str, float]:
 def contrast_metrics(
     labels: BoolArray, score: FloatArray, corrupted: FloatArray
 ) -> dict[str, float]:
-    """PR-AUC and ROC-AUC of true rows against their corruptions, averaged over labels.
+    """Return PR-AUC and ROC-AUC of true rows against their negatives, averaged over labels.
 
     Parameters
     ----------
     labels : bool array, shape (n, n_labels)
-        Which labels each true row carries; its corruption is asked for the same ones.
+        The labels of each true row; its negative is scored for the same ones.
     score, corrupted : float arrays, shape (n, n_labels)
-        Of the true rows, and of their corruptions.
+        Scores of the true rows and of their negatives.
 
     Returns
     -------
     dict
-        ``pr_auc`` and ``roc_auc`` in [0, 1], means over the labels that a row carries. A constant
-        score gets .5 in both; of few rows a random one gets more in ``pr_auc``.
+        ``pr_auc`` and ``roc_auc`` in [0, 1], means over the labels that occur. A constant score
+        gets .5 in both; with few rows a random score gets more in ``pr_auc``.
 
     Raises
     ------
     InvalidParameter
-        Shapes differ, a score is not a number, or no row carries a label.
+        Shapes differ, a score is not a number, or no row has a label.
     """
     _check(labels, score, corrupted)
     once = np.ones((1, len(labels)))
@@ -143,7 +144,7 @@ def contrast_bootstrap(
     draws: int = 500,
     seed: int = 0,
 ) -> dict[str, list[float]]:
-    """95 % intervals of :func:`contrast_metrics` when clusters (n,) are drawn anew."""
+    """Return 95 % intervals of :func:`contrast_metrics` from resampling clusters (n,)."""
     found = _contrasts(labels, score, corrupted, _times(cluster, draws, seed))
     return intervals(CONTRAST, found)
 
@@ -157,13 +158,13 @@ def contrast_paired_bootstrap(
     draws: int = 500,
     seed: int = 0,
 ) -> dict[str, dict[str, float]]:
-    """How much better our (score, corrupted) are than theirs, drawn over the same clusters.
+    """Return how much better one (score, corrupted) is than another, on the same clusters.
 
     Returns
     -------
     dict
         For each metric the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``, the
-        share of draws in which it is not better.
+        fraction of draws in which it is not better.
     """
     times = np.concatenate([np.ones((1, len(labels))), _times(cluster, draws, seed)])
     found = _contrasts(labels, *ours, times) - _contrasts(labels, *theirs, times)
@@ -171,7 +172,7 @@ def contrast_paired_bootstrap(
 
 
 def _times(cluster: IntArray, draws: int, seed: int) -> npt.NDArray[np.float64]:
-    """How often each row (n,) is drawn, for every draw of its cluster: (draws, n)."""
+    """Return how often each row (n,) is drawn with its cluster, (draws, n)."""
     _, number = np.unique(cluster, return_inverse=True)
     n = int(number.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
@@ -182,9 +183,9 @@ def _times(cluster: IntArray, draws: int, seed: int) -> npt.NDArray[np.float64]:
 def _contrasts(
     labels: BoolArray, score: FloatArray, corrupted: FloatArray, times: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Means over labels of both measures, for rows that count ``times`` (draws, n): (draws, 2).
+    """Return both metrics averaged over labels, with row counts ``times`` (draws, n): (draws, 2).
 
-    A draw in which no row carries a label leaves that label out.
+    A label that no row of a draw has is left out of that draw.
     """
     total, counted = np.zeros((len(times), 2)), np.zeros(len(times))
     for j in np.flatnonzero(labels.any(0)):
@@ -198,7 +199,7 @@ def _contrasts(
         negatives = np.cumsum(weight * ~hit, 1)[:, last]
         here = positives[:, -1] > 0
         positives, negatives = positives[here], negatives[here]
-        n = positives[:, -1]  # as many corruptions
+        n = positives[:, -1]  # equal to the number of negatives
         gained = np.diff(positives, prepend=0)
         seen = positives + negatives
         precision = np.divide(positives, seen, out=np.zeros_like(seen), where=seen > 0)
@@ -216,4 +217,4 @@ def _check(labels: BoolArray, *scores: FloatArray) -> None:
     if any(np.isnan(score).any() for score in scores):
         raise InvalidParameter("a score is not a number", remedy="look at the model's weights")
     if not labels.any():
-        raise InvalidParameter("no row carries a label", remedy="ask more pairs")
+        raise InvalidParameter("no row has a label", remedy="evaluate more pairs")

@@ -26,7 +26,7 @@ _COLUMNS = ("greater", "equal", "relation", "direction")
 def rank_of(
     greater: IntArray, equal: IntArray, policy: Policy = "realistic"
 ) -> npt.NDArray[np.float64]:
-    """Ranks (n,), counted from 1, from the counts of better and equal candidates.
+    """Return the ranks (n,), from 1, given the counts of better and equal candidates.
 
     Raises
     ------
@@ -43,9 +43,9 @@ def rank_of(
 
 
 def ranking_metrics(ranks: npt.NDArray[np.floating[Any]]) -> dict[str, float]:
-    """MRR = mean of 1/rank; Hits@k = share of ranks ≤ k (a rank of 1.5 misses Hits@1).
+    """Return MRR, the mean of 1/rank, and Hits@k, the fraction of ranks ≤ k (1.5 misses Hits@1).
 
-    Of no ranks they are 0.
+    They are 0 for no ranks.
     """
     if not len(ranks):
         return {"mrr": 0.0} | {f"hits@{k}": 0.0 for k in HITS}
@@ -56,12 +56,12 @@ def ranking_metrics(ranks: npt.NDArray[np.floating[Any]]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Rank counts of answers: a state that shards concatenate (``a + b``).
+    """Rank counts of answers, a state that can be concatenated over shards (``a + b``).
 
     Parameters
     ----------
     greater, equal
-        (n,) counts of better and of equal other candidates.
+        (n,) counts of other candidates with a higher, and with an equal, score.
     relation, direction
         (n,) relation id, and 0 for a tail query or 1 for a head query.
     """
@@ -72,7 +72,7 @@ class Ranks:
     direction: IntArray
 
     def __post_init__(self) -> None:
-        """Refuse columns of unequal length: a shard would be shifted against its relations."""
+        """Refuse columns of unequal length: ranks would be assigned to the wrong relations."""
         lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
         if len(set(lengths.values())) > 1:
             raise InvalidParameter(f"the columns of ranks must have one length. Got {lengths}")
@@ -82,30 +82,30 @@ class Ranks:
         return len(self.greater)
 
     def __add__(self, other: Ranks) -> Ranks:
-        """Join two shards."""
+        """Concatenate two shards."""
         return Ranks.join([self, other])
 
     @classmethod
     def join(cls, shards: Iterable[Ranks]) -> Ranks:
-        """Join any number of shards, none included."""
+        """Concatenate any number of shards, including none."""
         shards = [cls.empty(), *shards]
         return cls(*(np.concatenate([getattr(s, name) for s in shards]) for name in _COLUMNS))
 
     @classmethod
     def empty(cls) -> Ranks:
-        """Return the ranks of no answers: what joining begins with."""
+        """Return the ranks of no answers, the neutral element of concatenation."""
         return cls(*(np.empty(0, np.int32) for _ in _COLUMNS))
 
     def ranks(self, policy: Policy = "realistic") -> npt.NDArray[np.float64]:
-        """Ranks (n,) under a tie policy."""
+        """Return the ranks (n,) under a tie policy."""
         return rank_of(self.greater, self.equal, policy)
 
     def metrics(self, policy: Policy = "realistic") -> dict[str, float]:
-        """MRR and Hits@1, 3, 10."""
+        """Return MRR and Hits@1, 3, 10."""
         return ranking_metrics(self.ranks(policy))
 
     def summary(self, seed: int = 0) -> dict[str, Any]:
-        """Headline metrics, both bounds, and the bootstrap interval of the MRR."""
+        """Return the headline metrics, both bounds, and the bootstrap interval of the MRR."""
         low, high = bootstrap_interval(1.0 / self.ranks(), seed)
         return {
             "policy": "realistic",
@@ -117,7 +117,7 @@ class Ranks:
         }
 
     def per_relation(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """One row a relation that occurs, the most frequent first.
+        """Return one row per relation that occurs, the most frequent first.
 
         Parameters
         ----------
@@ -127,8 +127,8 @@ class Ranks:
         Returns
         -------
         list of dict
-            ``relation, n_queries, mrr, hits@…, mrr_tail, mrr_head``; the last two are None where
-            that direction was not asked.
+            ``relation, n_queries, mrr, hits@…, mrr_tail, mrr_head``; the last two are None if
+            there was no query in that direction.
         """
         found, row = np.unique(self.relation, return_inverse=True)
         ranks = self.ranks()

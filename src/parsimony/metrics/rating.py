@@ -1,7 +1,7 @@
-"""Measures of one user's predicted ratings: squared and absolute error, nDCG.
+"""Metrics of one user's predicted ratings: squared and absolute error, nDCG.
 
-Items of equal prediction have no order: each gets the mean gain of its group, so that nDCG is the
-expectation over all orders of ties (F. McSherry, M. Najork, ECIR 2008).
+Tied items get the mean gain of their group, so that nDCG is its expectation over all orders of
+ties (F. McSherry, M. Najork, ECIR 2008).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RATING_MEASURES = ("mse", "mae", "ndcg@3", "ndcg@5")
 
 
 def ndcg(truth: FloatArray, predicted: FloatArray, k: int) -> float:
-    """NDCG@k of ratings (n,): gain 2^rating − 1, discount log2; 1 where no gain is possible."""
+    """Return nDCG@k of ratings (n,): gain 2^rating − 1, discount log2; 1 if no gain is possible."""
     gain = np.exp2(np.asarray(truth, np.float64)) - 1
     discount = 1 / np.log2(np.arange(2, min(k, len(gain)) + 2))
     ideal = np.sort(gain)[::-1][:k] @ discount
@@ -30,7 +30,7 @@ def ndcg(truth: FloatArray, predicted: FloatArray, k: int) -> float:
 
 
 def measure_user(truth: FloatArray, predicted: FloatArray) -> tuple[float, float, float, float]:
-    """Return what ``RATING_MEASURES`` names, of one user."""
+    """Return the ``RATING_MEASURES`` of one user."""
     error = np.asarray(predicted, np.float64) - truth
     return (
         float((error**2).mean()), float(np.abs(error).mean()),

@@ -1,4 +1,4 @@
-"""Pairs sorted into kinds by a number."""
+"""Subgroups of pairs by ranges of a number."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["buckets"]
 def buckets(
     name: str, values: npt.NDArray[Any], bounds: Sequence[float]
 ) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return which values lie between which bounds, by name; empty kinds are left out.
+    """Return the members of each range of values, by name; empty subgroups are left out.
 
     Parameters
     ----------
     name
-        With {} where the bounds are to stand: ``"{} facts"`` gives ``"under 50 facts"``.
+        With {} in place of the range: ``"{} facts"`` gives ``"under 50 facts"``.
     values
-        (n,); those below the first bound are in no bucket.
+        (n,); those below the first bound are in no subgroup.
     bounds
-        Lower bounds; a first one of 0 is written as "under" the second.
+        Lower bounds; a first bound of 0 is written as "under" the second.
     """
     whole = all(isinstance(bound, int) for bound in bounds)
     found = {}

@@ -1,9 +1,9 @@
-"""From the score of an adapted model to a probability, for a share of actives that one expects.
+"""Probabilities from the scores of an adapted model, given the expected fraction of actives.
 
-A support holds as many active as inactive molecules, whatever their share in the world. So a score
-s is first turned into a log likelihood ratio, a s + c, by logistic regression on the validation
-episodes with both classes of every task weighted alike (J. Platt, 1999); the prior log-odds of the
-expected share π are added: p = σ(a s + c + log π / (1 − π)).
+A support holds as many active as inactive molecules, whatever their frequency. A score s is first
+turned into a log likelihood ratio, a s + c, by logistic regression on the validation episodes, both
+classes of every task weighted equally (J. Platt, 1999); then the prior log-odds of the expected
+fraction π are added: p = σ(a s + c + log π / (1 − π)) (docs/methods/few_shot.md, eq. 9).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class BalancedCalibration:
 
     @classmethod
     def learn(cls, scores: EpisodeScores) -> Self:
-        """Fit by Newton's method; every class of every episode has the same weight."""
+        """Fit by Newton's method; all classes of all episodes have the same total weight."""
         s = np.concatenate([part.score for part in scores.parts]).astype(np.float64)
         y = np.concatenate([part.answers for part in scores.parts]).astype(np.float64)
         weight = np.concatenate([_even(part.answers) for part in scores.parts])
@@ -64,14 +64,14 @@ class BalancedCalibration:
             w -= step
             if np.abs(step).max() < 1e-8:
                 break
-        # A negative slope would turn the ranking round, which validation is too small to prove.
+        # A negative slope would invert the ranking; validation is too small to justify that.
         return cls(
             max(float(w[0]), 0.0), float(w[1]), centre, scale,
             len({part.task for part in scores.parts}), scores.episodes,
         )  # fmt: skip
 
     def probability(self, score: FloatArray, prevalence: float) -> FloatArray:
-        """Probabilities (n,) where a share ``prevalence`` in (0, 1) is expected to be active."""
+        """Probabilities (n,) where a fraction ``prevalence`` in (0, 1) is expected to be active."""
         standard: FloatArray = (np.asarray(score, np.float64) - self.centre) / self.scale
         prior = float(np.log(prevalence / (1 - prevalence)))
         return sigmoid(self.slope * standard + self.offset + prior)
@@ -82,8 +82,8 @@ class BalancedCalibration:
         Returns
         -------
         dict
-            ``ece, brier`` where a share ``prevalence`` is expected to be active, and
-            ``ece_true_share, brier_true_share`` with each task's own share; means over tasks and
+            ``ece, brier`` where a fraction ``prevalence`` is expected to be active, and
+            ``ece_true_share, brier_true_share`` with each task's own fraction; means over tasks and
             episodes.
         """
         y = [part.answers == 1 for part in scores.parts]
@@ -105,7 +105,7 @@ class BalancedCalibration:
 
 
 def nearest(calibration: Mapping[int, BalancedCalibration], shots: float) -> BalancedCalibration:
-    """Return the calibration of the nearest number of shots, by their ratio."""
+    """Return the calibration whose number of shots is nearest, by ratio."""
     best = min(calibration, key=lambda k: abs(np.log(k / shots)))
     return calibration[best]
 
@@ -118,6 +118,6 @@ def sigmoid(logit: FloatArray) -> FloatArray:
 
 def _even(answers: LabelArray) -> npt.NDArray[np.float64]:
     """Weights of an episode's queries: 1/2 per class."""
-    share = 0.5 / np.maximum(np.bincount(answers, minlength=2), 1)
-    weights: npt.NDArray[np.float64] = share[answers]
+    weight = 0.5 / np.maximum(np.bincount(answers, minlength=2), 1)
+    weights: npt.NDArray[np.float64] = weight[answers]
     return weights

@@ -1,4 +1,4 @@
-"""Molecules with several measured properties: SMILES, a table of labels, and which tasks teach."""
+"""Molecules with measured properties: SMILES, a table of labels, training and test tasks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MoleculeData:
     ----------
     name : str
     smiles : tuple of str
-        One molecule each, all of which can be read.
+        One per molecule; all can be read.
     labels : int8 array, shape (n_molecules, n_tasks)
         1 active, 0 inactive, −1 not measured.
     task_names : tuple of str
@@ -40,7 +40,7 @@ class MoleculeData:
         What a user should know.
     source : str
     registered : bool
-        Whether ``name`` is of the registry, so that its presets apply.
+        Whether ``name`` is a registered dataset, so that its presets apply.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class MoleculeData:
         labels = np.array(self.labels, np.int8)
         if labels.shape != shape or not np.isin(labels, (-1, 0, 1)).all():
             raise InvalidParameter(
-                f"labels must be -1, 0 or 1, a row a molecule and a column a task {shape}. "
+                f"labels must be -1, 0 or 1, one row per molecule and one column per task {shape}. "
                 f"Got shape {labels.shape}"
             )
         tasks: dict[str, IntArray] = {}
@@ -76,7 +76,7 @@ class MoleculeData:
         both = sorted(set(tasks["train_tasks"].tolist()) & set(tasks["test_tasks"].tolist()))
         if both:
             raise InvalidParameter(
-                f"a task cannot both teach and test: {self.task_names[both[0]]!r}"
+                f"a task is either for training or for test: {self.task_names[both[0]]!r}"
             )
         arrays: dict[str, npt.NDArray[Any]] = {"labels": labels, **tasks}
         for name, array in arrays.items():
@@ -97,12 +97,12 @@ class MoleculeData:
 
     @property
     def n_tasks(self) -> int:
-        """The number of properties, those of neither list included."""
+        """The number of properties, including those that are neither for training nor for test."""
         return len(self.task_names)
 
     @cached_property
     def content_hash(self) -> str:
-        """A sha256 of all that a model could see, whatever the data are called."""
+        """SHA-256 of everything that a model could see; names of the data do not count."""
         digest = hashlib.sha256()
         for names in (self.smiles, self.task_names):
             digest.update(json.dumps(names).encode())

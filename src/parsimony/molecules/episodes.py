@@ -1,7 +1,7 @@
-"""Episodes: N-way K-shot supports drawn from a task, and what is asked of the rest.
+"""Episodes: N-way K-shot supports drawn from a task; the other molecules are queries.
 
 Protocol of O. Vinyals et al., Matching Networks for One Shot Learning, NeurIPS 2016, for binary
-properties as in PAR (arXiv 2107.07994): K molecules of either class are the support, all remaining
+properties as in PAR (arXiv 2107.07994): K molecules of each class are the support, all remaining
 molecules of the task are the queries.
 """
 
@@ -52,7 +52,7 @@ class Episode:
 def draw_support(
     labels: npt.NDArray[np.integer], shots: int, generator: np.random.Generator
 ) -> IntArray:
-    """Draw ``shots`` places of every class without replacement, class after class.
+    """Draw ``shots`` places of each class without replacement, class by class.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ def evaluation_episodes(
 ) -> Iterator[Episode]:
     """Yield the seeded episodes of a split, task by task within an episode number.
 
-    The same seed, split and shots give the same supports, whatever the method; queries are all
-    other measured molecules of the task. Where the task keeps molecules unseen, these alone are the
-    queries and the others the supports.
+    The same seed, split and shots give the same supports for all methods; queries are all other
+    measured molecules of the task. Where the task keeps molecules unseen, these alone are queries
+    and supports are drawn from the others.
 
     Parameters
     ----------
@@ -117,9 +117,9 @@ def training_episode(
     n_queries
         Most queries, drawn from the molecules outside the support.
     column
-        The task; by default one of the training tasks with enough molecules, drawn evenly.
+        The task; by default a training task with enough molecules, drawn uniformly.
     balanced
-        Draw half of the queries from either class where there are enough.
+        Draw half of the queries from each class where there are enough.
 
     Raises
     ------

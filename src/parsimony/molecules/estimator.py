@@ -136,7 +136,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         Raises
         ------
         EmptySplit
-            The split has no task that episodes can be drawn of.
+            The split has no task that episodes can be drawn from.
         """
         self._require_fitted()
         if split not in ("valid", "test"):
@@ -146,7 +146,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         if not self.task_.has(split):
             raise EmptySplit(
                 f"no {split} task has enough molecules of either class",
-                remedy="name tasks in task_splits.json, or ask with fewer shots",
+                remedy="name tasks in task_splits.json, or set fewer shots",
             )
         begin = time.perf_counter()
         parts = {
@@ -180,7 +180,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
 
     @property
     def calibration(self) -> dict[int, BalancedCalibration]:
-        """What turns scores into probabilities, by shots; learned on the validation tasks."""
+        """Calibration of the scores by the number of shots; learned on the validation tasks."""
         if self._calibration is None:
             self._calibration = {
                 shots: BalancedCalibration.learn(self.scored("valid", shots))
@@ -189,8 +189,13 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             }
         return self._calibration
 
+    @property
+    def gives_reasons(self) -> bool:
+        """False: the answers of :meth:`adapt` name them."""
+        return False
+
     def explain(self, head: str, relation: str | None, tail: str, *, seed: int = 0) -> Any:
-        """Refuse: the answers of :meth:`adapt` name their reasons.
+        """Refuse: the answers of :meth:`adapt` name their supports.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The scores of all episodes of a split, and what they measure."""
+"""The scores of all episodes of a split, and the measures of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EpisodeScores:
     Attributes
     ----------
     parts : tuple of Scored
-        Episode after episode, task after task.
+        Ordered by episode, then by task.
     episodes : int
     adapted_parameters : int
         Of one task.
@@ -114,7 +114,7 @@ def measure_episodes(
     if not n_tasks:
         raise EmptySplit(
             f"no {split} task has more than {shots} molecules of either class",
-            remedy="name tasks in task_splits.json, or ask with fewer shots",
+            remedy="name tasks in task_splits.json, or set fewer shots",
         )
     number = task.options.episodes if episodes is None else episodes
     parts, seconds, adapted_parameters = [], [], 0
@@ -144,7 +144,7 @@ def paired(
     -------
     dict
         ``difference`` of the means, its 95 % interval ``low`` … ``high`` over draws of the
-        episodes, and ``worse``, the share of draws in which ours is not better.
+        episodes, and ``worse``, the fraction of draws in which ours is not better.
 
     Raises
     ------

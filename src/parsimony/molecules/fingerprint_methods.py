@@ -86,7 +86,10 @@ class TanimotoParameters(FingerprintParameters):
 
 
 class Tanimoto(FingerprintMethod[TanimotoParameters]):
-    """Mean Tanimoto^p to the active supports minus that to the inactive ones."""
+    """Mean Tanimoto^p to the active supports minus that to the inactive ones.
+
+    docs/methods/few_shot.md, eq. 7.
+    """
 
     method: ClassVar[str] = "tanimoto"
     paper = "D. Rogers and M. Hahn, J. Chem. Inf. Model. 50, 2010"
@@ -114,7 +117,8 @@ class FingerprintRidgeParameters(FingerprintParameters):
 class FingerprintRidge(FingerprintMethod[FingerprintRidgeParameters]):
     """Kernel ridge regression of ±1 on fingerprints: α = (K + λ I)⁻¹ (y − ȳ).
 
-    With the Tanimoto kernel it is the mean of a Gaussian process over molecules.
+    With the Tanimoto kernel it is the posterior mean of a Gaussian process over molecules
+    (docs/methods/few_shot.md, eq. 8).
     """
 
     method: ClassVar[str] = "fingerprint-ridge"
@@ -159,7 +163,7 @@ class _Kernel(Adapted):
         return score
 
     def weights(self, molecules: IntArray) -> FloatArray:
-        """What each support adds to the score, without its sign."""
+        """Absolute contribution of each support to the score, (n, n_support)."""
         return np.abs(self._similar(molecules) * self.alpha)
 
 
@@ -181,7 +185,7 @@ class _Classifier(Adapted):
         self.bits, self.model, self.parameters = bits, model, parameters
 
     def score(self, molecules: IntArray) -> FloatArray:
-        """Log-odds of the class probabilities, bounded where a forest is sure."""
+        """Log-odds of the class probabilities, clipped to [0.001, 0.999]."""
         p = np.clip(self.model.predict_proba(self.bits[molecules])[:, 1], 1e-3, 1 - 1e-3)
         score: FloatArray = np.log(p / (1 - p))
         return score

@@ -1,4 +1,4 @@
-"""Method "multitask": what the training tasks share, and a closed-form head for a new one.
+"""Method "multitask": a network of all training tasks, and a closed-form head for a new one.
 
 A network learns all training tasks at once (:mod:`parsimony.molecules.property_network`). A
 new task is a Gaussian process over molecules whose mean and kernel are made of what the network
@@ -9,8 +9,9 @@ has learned:
     score    m(x) + k(x, S) (k(S, S) + σ² I)⁻¹ (y − m(S) − mean(y − m(S))),  y = ±1
 
 with logits z, hidden units h, Morgan fingerprints and standardised descriptors v. Nothing is
-iterated for a new task; its adapted numbers are the 2K coefficients of its support. Before any
-label the score is m: an active molecule of most training tasks is likely to be active in the next.
+iterated for a new task; its adapted numbers are the 2K coefficients of its support. Without labels
+the score is m: a molecule that is active in most training tasks is likely to be active in the next
+(docs/methods/few_shot.md, eqs. 4–6).
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class MultiTask(FewShotEstimator[MultiTaskParameters, KernelFeatures]):
         """
         begin, task, given = trainer.clock(), self.task_, self.resolved_
         features = molecule_features(task.data.smiles)
-        kept, spent = _chosen_before(fitting)
+        kept, spent = _chosen_before(fitting, given.epochs)
         spent += trainer.clock() - begin
         if kept is None and task.has("valid"):
             kept, spent = self._choose(features, fitting, spent)
@@ -224,10 +225,13 @@ class MultiTask(FewShotEstimator[MultiTaskParameters, KernelFeatures]):
         self._held, self._networks = (_networks(part(tensors, f"{k}.")) for k in ("held", "all"))
 
 
-def _chosen_before(fitting: Fitting) -> tuple[dict[str, npt.NDArray[Any]] | None, float]:
+def _chosen_before(
+    fitting: Fitting, epochs: int | None
+) -> tuple[dict[str, npt.NDArray[Any]] | None, float]:
     """What an interrupted run has chosen, where that stands, and seconds spent in vain.
 
-    A choice that an earlier time budget cut short is made again where there is more time.
+    A choice that an earlier time budget cut short is made again where there is more time, and one
+    for other epochs where these are given.
     """
     checkpoint = None if fitting.run is None else fitting.run.load_checkpoint()
     if checkpoint is None:
@@ -238,7 +242,7 @@ def _chosen_before(fitting: Fitting) -> tuple[dict[str, npt.NDArray[Any]] | None
         return None, 0.0
     kept = {k: v.numpy() for k, v in part(tensors, "carried.").items()}
     limit = np.inf if fitting.time_budget is None else fitting.time_budget
-    if kept and kept["chosen"][-1] < limit:
+    if kept and (kept["chosen"][-1] < limit or epochs not in (None, kept["chosen"][0])):
         return None, float(plain["seconds"])
     return kept, 0.0
 

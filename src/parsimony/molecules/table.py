@@ -1,9 +1,9 @@
-"""Reading molecules: a CSV of SMILES and one column a task, and ``task_splits.json`` beside it.
+"""Read molecules: a CSV of SMILES and one column per task, and ``task_splits.json`` beside it.
 
 Cells are 1 (active), 0 (inactive) or empty (not measured, which is never inactive).
 ``task_splits.json`` holds ``train_tasks`` and ``test_tasks`` as names or column numbers, 0 the
-first task, for the file or, where there are several, below the file's name. Without it every task
-may teach and none tests.
+first task, for the file or, where there are several, below the file's name. Without it all tasks
+are training tasks and none is a test task.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
     table = read_table(path, SMILES)
     names = tuple(name for name in table.columns if name != SMILES)
     if not names:
-        raise FormatError("no column of a task", remedy="add one of 0 and 1", where=f"{path}:1")
+        raise FormatError("no column of labels", remedy="add one with 0 and 1", where=f"{path}:1")
     smiles = [text.strip() for text in table[SMILES]]
     labels = np.stack([_labels(table[name], path) for name in names], 1)
     notes = []
@@ -205,7 +205,7 @@ def _labels(column: pl.Series, path: Path) -> np.ndarray:
 
 
 def _splits(path: Path, names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
-    """Read which tasks teach and which test."""
+    """Read which tasks are for training and which for test."""
     place = path.parent / SPLITS
     if not place.is_file():
         return np.arange(len(names), dtype=np.int32), np.empty(0, np.int32)

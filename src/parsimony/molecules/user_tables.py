@@ -27,7 +27,7 @@ class Support:
 
 @dataclass(frozen=True)
 class Queries:
-    """Molecules to predict: ids, SMILES, and what to say of rows that were left out."""
+    """Molecules to predict: ids, SMILES, and notes on rows that were left out."""
 
     ids: tuple[str, ...]
     smiles: tuple[str, ...]

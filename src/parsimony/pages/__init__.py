@@ -1,1 +1,1 @@
-"""Templates and charts that every page is made of."""
+"""Templates and charts shared by all pages."""

@@ -1,4 +1,4 @@
-"""Small charts as SVG inside the page: no script, colours from the style sheet."""
+"""Small inline SVG charts: no script, colours from the style sheet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 30
 
 
 def series(history: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
-    """Return (epoch, value) of the epochs that have a finite value of that name."""
+    """Return (epoch, value) of the epochs with a finite value of that name."""
     points = []
     for i, epoch in enumerate(history, start=1):
         value = epoch.get(key)
@@ -36,14 +36,14 @@ def ticks(low: float, high: float, n: int = 4) -> list[float]:
 def line_chart(
     points: Sequence[tuple[float, float]], *, title: str, best: float | None = None
 ) -> str:
-    """Draw one line over epochs.
+    """Draw a line over epochs.
 
     Parameters
     ----------
     points : sequence of (float, float)
         Epoch and value, at least one.
     title : str
-        Read out in place of the picture.
+        Text alternative of the chart.
     best : float, optional
         Epoch to mark.
     """
@@ -96,18 +96,18 @@ def unit_chart(
     up: str,
     diagonal: bool = False,
 ) -> str:
-    """Draw lines of shares: both axes from 0 to 1.
+    """Draw lines of fractions: both axes run from 0 to 1.
 
     Parameters
     ----------
     lines : sequence of (points, class)
-        Points (x, y) in [0, 1], and the style: "line", or "other" for what it is compared with.
+        Points (x, y) in [0, 1], and the style: "line", or "other" for a reference.
     title : str
-        Read out in place of the picture.
+        Text alternative of the chart.
     across, up : str
-        Names of the axes.
+        Labels of the axes.
     diagonal : bool
-        Draw where x = y.
+        Draw the line x = y.
     """
     from markupsafe import escape
 

@@ -1,4 +1,4 @@
-"""Small tables for notebooks: what ``_repr_html_`` returns."""
+"""Small HTML tables for notebooks, as ``_repr_html_`` returns them."""
 
 from __future__ import annotations
 

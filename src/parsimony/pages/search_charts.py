@@ -18,16 +18,16 @@ Points = Sequence[tuple[float, float]]
 
 
 def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str) -> str:
-    """Draw every trial as a dot and the best so far of each rung as steps.
+    """Draw every trial as a dot and the best so far on each rung as steps.
 
     Parameters
     ----------
     rungs : sequence of (style, points)
-        Points (time, figure) in order of time; at least one point in all.
+        Points (time, figure) in order of time; at least one point in total.
     title : str
-        Read out in place of the picture.
+        Text alternative of the chart.
     across : str
-        Name of the time axis.
+        Label of the time axis.
     """
     from markupsafe import escape
 
@@ -78,16 +78,16 @@ def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str
 def interval_chart(
     rows: Sequence[tuple[str, float, float, float]], *, title: str, best: str
 ) -> str:
-    """Draw a dot and its interval a row.
+    """Draw one row per model: a dot and its interval.
 
     Parameters
     ----------
     rows : sequence of (name, value, low, high)
         At least one.
     title : str
-        Read out in place of the picture.
+        Text alternative of the chart.
     best : str
-        The name that is marked.
+        The name to highlight.
     """
     from markupsafe import escape
 

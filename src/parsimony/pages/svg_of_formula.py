@@ -1,8 +1,8 @@
-"""A modulation formula as SVG inside a page: a row a layer, along which its state h walks.
+"""A modulation formula as inline SVG: one row per layer, along which its state h moves.
 
 Every row has the same four places, in the order in which operators are applied: a filled box is an
-operator of the formula, an empty one is walked through unchanged. What leaves a row enters the next
-layer; what leaves the last becomes the rating.
+operator of the formula, an empty one leaves the state unchanged. The output of a row enters the
+next layer; the output of the last becomes the rating.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def formula_svg(formula: Formula) -> str:
 
 
 def _wire(y: float, *, last: bool) -> str:
-    """From h through the boxes, and down to the next row."""
+    """Draw the wire from h through the boxes and down to the next row."""
     right, under = _WIDTH - 4, y + _ROW / 2
     down = f"{right},{under - 4:g}" if last else f"{right},{under:g} 9,{under:g} 9,{y + 29:g}"
     return f'<polyline class="wire" points="{_LEFT - 5},{y:g} {right},{y:g} {down}"/>'

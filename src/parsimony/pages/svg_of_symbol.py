@@ -1,6 +1,6 @@
-"""A symbol as SVG inside a page: coloured blocks, one colour a relation chunk, hatched if negative.
+"""A symbol as inline SVG: coloured blocks, one colour per relation chunk, hatched if negative.
 
-The same picture as :func:`parsimony.report.symbol_figure`, for pages that need no image file.
+The same picture as :func:`parsimony.report.symbol_figure`, for pages without image files.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from parsimony.knowledge.symbol import SIZE, Symbol
 __all__ = ["symbol_svg"]
 
 _SIDE = 34  # of a block
-_EDGE = 22  # left and above, for the chunks' names
-_HATCH = 4  # lines in a negative block, and as many half ones
+_EDGE = 22  # margin left and above, for the names of the chunks
+_HATCH = 4  # full lines in a negative block, and as many half lines
 
 
 def symbol_svg(symbol: Symbol) -> str:

@@ -1,4 +1,4 @@
-"""The Jinja environment of all pages, its filters, and what a page carries inside itself."""
+"""The Jinja environment of all pages, its filters, and the resources a page embeds."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _DASH = "–"
 
 
 def fraction(value: Any, digits: int = 3) -> str:
-    """Print a number in [0, 1] with a fixed number of decimals, so that columns align."""
+    """Format a number in [0, 1] with a fixed number of decimals, so that columns align."""
     return f"{value:.{digits}f}" if _is_number(value) else _DASH
 
 
 def amount(value: Any) -> str:
-    """Print a count with separators, from a billion on with a unit: ``4.31 trillion``."""
+    """Format a count with separators, from a billion up with a unit: ``4.31 trillion``."""
     if not _is_number(value):
         return _DASH
     for size, unit in ((1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion")):
@@ -35,7 +35,7 @@ def amount(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Print seconds as a person says them."""
+    """Format seconds as hours, minutes and seconds."""
     if not _is_number(seconds):
         return _DASH
     if seconds < 60:
@@ -46,7 +46,7 @@ def duration(seconds: Any) -> str:
 
 
 def memory(n_bytes: Any) -> str:
-    """Print bytes in MiB or GiB."""
+    """Format bytes in MiB or GiB."""
     if not _is_number(n_bytes):
         return _DASH
     mebi = n_bytes / 2**20
@@ -54,12 +54,12 @@ def memory(n_bytes: Any) -> str:
 
 
 def significant(value: Any) -> str:
-    """Print three significant digits."""
+    """Format with three significant digits."""
     return number(value) if _is_number(value) else _DASH
 
 
 def json_script(value: Any) -> Markup:
-    """Print JSON that is safe inside a script element: no ``<``, ``>`` or ``&`` is left in it."""
+    """Return JSON that is safe inside a script element: it contains no ``<``, ``>`` or ``&``."""
     from markupsafe import Markup
 
     text = json.dumps(value, ensure_ascii=True, allow_nan=False)
@@ -70,7 +70,7 @@ def json_script(value: Any) -> Markup:
 
 @cache
 def resource(name: str) -> Markup:
-    """Read a style sheet or script of ours, or a vendored one, to stand inside the page."""
+    """Read one of our style sheets or scripts, or a vendored one, to embed it in the page."""
     from markupsafe import Markup
 
     return Markup(files("parsimony.pages").joinpath(name).read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def resource(name: str) -> Markup:
 
 @cache
 def environment() -> Environment:
-    """Return the environment: autoescape on, an undefined name is an error."""
+    """Return the environment: autoescape on, undefined names are errors."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(

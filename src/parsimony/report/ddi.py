@@ -1,4 +1,4 @@
-"""The report of a run of drug pairs: what it scores, how sure it is, where it fails, its cost."""
+"""The report of a drug-pair run: its metrics, its calibration, its subgroups, its cost."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def run_info(
     seed: int = 0,
     quiet: bool = True,
 ) -> RunInfo:
-    """Gather what :func:`page` draws of a run of drug pairs.
+    """Gather the input of :func:`page` for a drug-pair run.
 
-    A run that was written without calibration is measured anew.
+    A run that was saved without calibration is evaluated again.
     """
     task, data = estimator.task_, estimator.task_.data
     splits = [split for split in ("valid", "test") if task.has(split)]
@@ -86,20 +86,20 @@ def run_info(
 def explain_correct_pairs(
     estimator: PairEstimator[Any], most: int = 3, seed: int = 0, *, tries: int = 40
 ) -> Iterator[Explanation]:
-    """Explain test pairs that the model answers right, each of another type.
+    """Explain test pairs that the model classifies correctly, each of a different type.
 
     Parameters
     ----------
     estimator
-        Fitted; one that gives no reasons explains nothing.
+        Fitted; a method without explanations yields none.
     most
-        How many.
+        Maximum number of explanations.
     seed
-        Of the order in which test pairs are tried.
+        Seed of the order in which test pairs are tried.
     tries
-        Test pairs looked at.
+        Maximum number of test pairs tried.
 
-    Of pairs with several labels, those are right that score above their negative by most.
+    With several labels per pair, those with the largest margin over their negative are explained.
     """
     task = estimator.task_
     if not estimator.gives_reasons or not task.has("test"):
@@ -123,7 +123,7 @@ def explain_correct_pairs(
 def _explain_labels(
     estimator: PairEstimator[Any], most: int, seed: int, tries: int
 ) -> Iterator[Explanation]:
-    """Explain the labels that score above the negative of their pair by most."""
+    """Explain the labels with the largest margin over the negative of their pair."""
     task = estimator.task_
     targets, data = task.targets("test"), task.data
     if not isinstance(targets, MultilabelPairs):
@@ -143,7 +143,7 @@ def _explain_labels(
 
 
 def page(info: RunInfo) -> str:
-    """Return the page of a run of drug pairs."""
+    """Return the page of a drug-pair run."""
     metrics, config = info.get("metrics") or {}, info.get("config") or {}
     data = info.get("data") or {}
     history = [epoch for epoch in info.get("history") or [] if "loss" in epoch]
@@ -193,7 +193,7 @@ def _read(explanation: Explanation | Mapping[str, Any]) -> Explanation:
 
 
 def _confidence(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return charts and rows of calibration, prediction sets and abstention; {} where unlearned."""
+    """Return charts and rows of calibration, prediction sets and abstention; {} if uncalibrated."""
     if "calibration" not in result:
         return {}
     from markupsafe import Markup
@@ -206,8 +206,8 @@ def _confidence(result: Mapping[str, Any]) -> dict[str, Any]:
     reliability = unit_chart(
         lines,
         title="Accuracy by probability",
-        across="probability of the answer",
-        up="share right",
+        across="predicted probability",
+        up="accuracy",
         diagonal=True,
     )
     answered = [
@@ -217,9 +217,9 @@ def _confidence(result: Mapping[str, Any]) -> dict[str, Any]:
     ]
     abstention = unit_chart(
         [(answered, "line")],
-        title="Accuracy by share answered",
-        across="share of pairs answered",
-        up="share of them right",
+        title="Accuracy by fraction answered",
+        across="fraction of pairs answered",
+        up="accuracy on them",
     )
     return {
         "temperature": found["temperature"],

@@ -1,4 +1,4 @@
-"""What a page shows of a modulation formula, of those compared, and of the ranking of all."""
+"""How a page shows a modulation formula, a comparison of several, and the ranking of all."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from parsimony.report.search import Structures
 
 __all__ = ["FORMULAS", "formula_view", "ranking_view"]
 
-#: operator → its expression, and what it does to a layer's state.
+#: operator → its expression, and its effect on a layer's state.
 _MEANING = {
-    "max": ("max(h, a)", "lifts what lies below the user's a up to it: a floor"),
-    "min": ("min(h, b)", "cuts what lies above the user's b: a ceiling"),
-    "*": ("h * c", "scales by the user's c, which is never negative: 0 switches a number off"),
+    "max": ("max(h, a)", "raises values below the user's a to a: a floor"),
+    "min": ("min(h, b)", "cuts values above the user's b: a ceiling"),
+    "*": ("h * c", "scales by the user's c, which is never negative: 0 switches a unit off"),
     "+": ("h + d", "shifts by the user's d"),
 }
 _POSITIONS = ("the input", "layer 1", "layer 2", "layer 3")
@@ -50,7 +50,7 @@ def formula_view(text: str) -> dict[str, Any]:
 
 
 def ranking_view(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what search.json holds of the ranking of all formulas, with a chart."""
+    """Return the ranking of all formulas from search.json, with a chart."""
     if not found:
         return None
     from markupsafe import Markup
@@ -82,7 +82,7 @@ def _gaps(row: Mapping[str, Any]) -> dict[str, Any]:
     split = _split(row)
     gaps = row.get("difference", {}).get(split, {})
     return {
-        f"best better by, {split} {name}": {
+        f"best minus this, {split} {name}": {
             "value": gaps[key]["mean"], "interval": gaps[key]["interval"],
         }
         for key, name in _MEASURES.items()

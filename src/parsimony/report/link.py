@@ -1,4 +1,4 @@
-"""The report of a run on a graph: what it scores, what it costs, what it learned, and why."""
+"""The report of a link-prediction run: metrics, cost, rules and explanations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from parsimony.version import __version__
 
 __all__ = ["explain_correct_answers", "page", "popularity_of", "run_info"]
 
-_RULES = 40  # rows of the rules' table; the run folder holds them all
+_RULES = 40  # rows of the table of rules; the run folder holds all of them
 _HITS = ("hits@1", "hits@3", "hits@10")
 _DATA = {
     "name": ("name", str),
@@ -52,22 +52,22 @@ def run_info(
     seed: int = 0,
     quiet: bool = True,
 ) -> RunInfo:
-    """Gather what :func:`page` draws; what is not given is computed.
+    """Gather the input of :func:`page`; what is not given is computed.
 
     Parameters
     ----------
     run, estimator
-        A finished run and what it holds.
+        A finished run and its estimator.
     rules, explanations, popularity
-        Where they are known already.
+        If they have been computed already.
     top
-        Most rules shown, of knowledge.toml.
+        Maximum number of rules shown, from knowledge.toml.
     n_explanations
-        Answers explained, each of another relation.
+        Number of answers explained, each of a different relation.
     seed
-        Of the choice of answers.
+        Seed of the choice of answers.
     quiet
-        No progress where something is measured.
+        Show no progress.
     """
     if rules is None:
         written = run.read_toml("knowledge.toml")
@@ -93,7 +93,7 @@ def run_info(
 
 
 def _searched(run: RunFolder) -> RunInfo:
-    """The symbol of a bilinear run and, of a searched one, the search."""
+    """Return the symbol of a bilinear run and, if it was searched, the search."""
     symbol = (run.read_toml("knowledge.toml") or {}).get("symbol", {})
     info: RunInfo = {"symbol": "\n".join(symbol["rows"])} if "rows" in symbol else {}
     found = run.read_json("search.json")
@@ -105,7 +105,7 @@ def _searched(run: RunFolder) -> RunInfo:
 
 
 def popularity_of(task: LinkTask) -> dict[str, Any] | None:
-    """Return what mere popularity scores on the test queries; None where there are none."""
+    """Return the popularity baseline on the test queries; None where there are none."""
     try:
         queries = task.queries("test")
     except EmptySplit:
@@ -119,18 +119,18 @@ def popularity_of(task: LinkTask) -> dict[str, Any] | None:
 def explain_correct_answers(
     estimator: LinkEstimator[Any], most: int = 3, seed: int = 0, *, tries: int = 30
 ) -> Iterator[Explanation]:
-    """Explain test facts that the model ranks first, each of another relation.
+    """Explain test facts that the model ranks first, each of a different relation.
 
     Parameters
     ----------
     estimator
         Fitted.
     most
-        How many.
+        Maximum number of explanations.
     seed
-        Of the order in which test facts are tried.
+        Seed of the order in which test facts are tried.
     tries
-        Test facts looked at.
+        Maximum number of test facts tried.
     """
     task = estimator.task_
     data, triples = task.test_data, task.test_data.test
@@ -148,7 +148,7 @@ def explain_correct_answers(
 
 
 def _ranked_first(estimator: LinkEstimator[Any], head: int, relation: int, tail: int) -> bool:
-    """Whether no entity but known answers scores as high as the tail."""
+    """Return whether no entity other than known answers scores as high as the tail."""
     task = estimator.task_
     row = estimator.scores(np.array([[head, relation]]))[0]
     known = task.filters(not task.inductive)(np.array([head]), np.array([relation]))[1]
@@ -159,7 +159,7 @@ def _ranked_first(estimator: LinkEstimator[Any], head: int, relation: int, tail:
 
 
 def page(info: RunInfo) -> str:
-    """Return the page of a run on a graph."""
+    """Return the page of a link-prediction run."""
     data, metrics = info.get("data") or {}, info.get("metrics") or {}
     config, history = info.get("config") or {}, info.get("history") or []
     name = data.get("name") or config.get("data", {}).get("name", "")
@@ -204,7 +204,7 @@ def _title(info: RunInfo, method: str, name: str) -> str:
 
 
 def _headline(result: Mapping[str, Any], popularity: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the large figures, with interval and popularity on a scale from 0 to 1."""
+    """Return the headline metrics, with interval and popularity on a scale from 0 to 1."""
     values = result.get("metrics") or {}
     if "mrr" not in values:
         return {}
@@ -222,7 +222,7 @@ def _headline(result: Mapping[str, Any], popularity: Mapping[str, Any] | None) -
 
 
 def _popular(popularity: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Return the metrics of the popularity baseline, whether wrapped as by the audit or bare."""
+    """Return the metrics of the popularity baseline, with or without the audit's wrapper."""
     metrics: Mapping[str, Any] = (popularity or {}).get("metrics") or popularity or {}
     return metrics
 
@@ -230,7 +230,7 @@ def _popular(popularity: Mapping[str, Any] | None) -> Mapping[str, Any]:
 def _metric_rows(
     metrics: Mapping[str, Mapping[str, Any]], popularity: Mapping[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """One row a split and tie policy, and one for popularity."""
+    """Yield one row per split and tie policy, and one for popularity."""
     rows = []
     for split in sorted(
         metrics, key=lambda name: ("test", "valid").index(name) if name in ("test", "valid") else 2

@@ -1,4 +1,4 @@
-"""Adapted predictions as a page: every molecule drawn, with the supports that speak for it."""
+"""Adapted predictions as a page: each molecule is drawn with the supports that explain it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def molecules_page(
             ("method", about["method"]),
             ("adapted numbers", f"{result['adapted_parameters']:,}"),
             ("seconds to adapt", f"{result['seconds']:.3f}"),
-            ("expected share of actives", f"{result['prevalence']:.1%}"),
+            ("expected fraction of actives", f"{result['prevalence']:.1%}"),
         ],
         "calibration": result["calibration"],
         "prevalence": result["prevalence"],
@@ -68,7 +68,7 @@ def molecules_page(
 
 
 def molecule_svg(smiles: str, width: int, height: int) -> Markup:
-    """Draw a molecule as an SVG element that stands in a page; empty where it cannot be read."""
+    """Draw a molecule as an SVG element for a page; empty where it cannot be read."""
     from markupsafe import Markup
     from rdkit.Chem import rdDepictor
     from rdkit.Chem.Draw import rdMolDraw2D

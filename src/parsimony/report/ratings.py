@@ -1,4 +1,4 @@
-"""The report of a cold-start run: its formula, what it is held against, how it was found."""
+"""The report of a cold-start run: its formula, the comparison, how it was found."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from parsimony.version import __version__
 
 __all__ = ["closed_forms", "page", "run_info"]
 
-#: What needs no network, and is made in seconds.
+#: Methods without a network, fitted in seconds.
 _CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
 
 _DATA = {
@@ -37,7 +37,7 @@ _COST = {**COST, "labels": ("ratings seen", amount)}
 def run_info(
     run: RunFolder, estimator: RatingEstimator[Any], *, seed: int = 0, quiet: bool = True
 ) -> RunInfo:
-    """Gather what :func:`page` draws of a cold-start run."""
+    """Gather the input of :func:`page` for a cold-start run."""
     task = estimator.task_
     info = info_of_folder(run, estimator, {
         "n_items": len(task.data.items),
@@ -55,7 +55,7 @@ def run_info(
 
 
 def closed_forms(estimator: RatingEstimator[Any]) -> list[dict[str, Any]]:
-    """Measure the closed forms on a run's task, in pairs with the run itself.
+    """Evaluate the closed forms on a run's task, paired with the run itself.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def page(info: RunInfo) -> str:
 
 
 def _own(info: RunInfo, method: str) -> dict[str, Any]:
-    """The run itself as a row of the comparison."""
+    """Return the run itself as a row of the comparison."""
     ledger, formula = info.get("ledger") or {}, info.get("formula")
     return {
         "name": method,
@@ -132,12 +132,12 @@ def _own(info: RunInfo, method: str) -> dict[str, Any]:
 
 
 def _bill(ledger: Mapping[str, Any]) -> dict[str, Any]:
-    """Operations are not counted here."""
+    """Return the cost report without operations, which are not counted here."""
     return {name: value for name, value in ledger.items() if name != "flops" or value}
 
 
 def _table(metrics: Mapping[str, Mapping[str, Any]]) -> Any:
-    """New users of every split, and once the known ones."""
+    """Yield the new users of every split, and the known users once."""
     for split in ("test", "valid"):
         if split in metrics:
             yield {"name": f"new users, {split}", **metrics[split]}

@@ -1,4 +1,4 @@
-"""What the pages of all runs show: the cost, rows of names and values, learning curves."""
+"""What the pages of all runs share: the cost, rows of names and values, learning curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COST = {
     "parameters": ("trained parameters", amount),
     "labels": ("labelled facts seen", amount),
     "flops": ("floating-point operations", amount),
-    "cpu_seconds": ("processor time", duration),
+    "cpu_seconds": ("CPU time", duration),
     "wall_seconds": ("wall time", duration),
     "peak_memory_bytes": ("peak memory", memory),
     "hardware": ("hardware", str),
@@ -24,7 +24,7 @@ COST = {
 def learning_charts(
     history: Any, best: int | None, measure: str, title_of_measure: str
 ) -> list[tuple[str, str]]:
-    """Draw one chart a series that the history holds: a measure of validation, the loss."""
+    """Draw one chart per series in the history: a validation metric, the loss."""
     from markupsafe import Markup
 
     curves: list[tuple[str, str]] = []
@@ -40,7 +40,7 @@ def learning_charts(
 
 
 def named_rows(values: Mapping[str, Any], names: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (label, text) in the order of the names; what has no name follows as it is."""
+    """Return (label, text) in the order of the names; keys without a name follow unchanged."""
     known = [
         (label, show(values[key]))
         for key, (label, show) in names.items()

@@ -1,4 +1,4 @@
-"""The report of any run: the problem it is of says what is gathered and how it is drawn."""
+"""The report of any run: its problem determines what is gathered and how it is drawn."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["run_info", "run_page", "run_report"]
 def run_info(
     path: Path | str, *, estimator: Estimator[Any, Any] | None = None, **known: Any
 ) -> RunInfo:
-    """Gather what :func:`run_report` draws; what is not given is computed.
+    """Gather the input of :func:`run_report`; what is not given is computed.
 
     Parameters
     ----------
     path
         A finished run.
     estimator
-        The run's estimator where it is loaded already.
+        The run's estimator, if it has been loaded already.
     **known
-        Of the problem's own ``run_info``: :func:`parsimony.report.link.run_info`,
+        Passed to the problem's own ``run_info``: :func:`parsimony.report.link.run_info`,
         :func:`parsimony.report.ddi.run_info`, :func:`parsimony.report.ratings.run_info`.
 
     Raises
@@ -36,7 +36,7 @@ def run_info(
     MissingRun, CorruptRun, RunVersionError
         Not a run folder, a damaged one, or one of another version.
     UsageError
-        A run of a problem that has no page of its own.
+        The run's problem has no page of its own.
     """
     run = RunFolder.open(path)
     if estimator is None:
@@ -53,16 +53,16 @@ def run_page(info: RunInfo) -> str:
 
 
 def run_report(info: RunInfo, out: Path | str | os.PathLike[str]) -> Path:
-    """Write the report of a run as one self-contained HTML file, whole or not at all.
+    """Write the report of a run as one self-contained HTML file, atomically.
 
     Parameters
     ----------
     info : RunInfo
         Every key is optional; a section without input is left out.
     out : path
-        The file.
+        File to write.
     """
     path = Path(out)
-    # A name may hold a lone surrogate, which UTF-8 has no bytes for.
+    # A name may contain a lone surrogate, which UTF-8 cannot encode.
     write_atomic(path, run_page(info).encode("utf-8", errors="replace"))
     return path

@@ -1,7 +1,7 @@
-"""What the report of a run is told: plain dicts, every key optional.
+"""The input of a run's report: plain dicts, every key optional.
 
-The values are those that a run folder holds (``metrics.json``, ``ledger.json``, ``config.toml``,
-``log.jsonl``), so that the page can be written again from the folder alone.
+The values are those of a run folder (``metrics.json``, ``ledger.json``, ``config.toml``,
+``log.jsonl``), so that the page can be rebuilt from the folder alone.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ class RunInfo(TypedDict, total=False):
 
 
 def info_of_folder(run: RunFolder, estimator: Any, counts: DataInfo) -> RunInfo:
-    """Return what the folder of any run tells.
+    """Return what can be read from the folder of any run.
 
     Parameters
     ----------
     run, estimator
     counts
-        What the task has of questions and things.
+        Numbers of queries and entities of the task.
     """
     data, summary = estimator.task_.data, run.read_json("summary.json") or {}
     return {

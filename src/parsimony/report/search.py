@@ -1,4 +1,4 @@
-"""What the page of a searched run shows of the search, whatever the space."""
+"""How the page of a searched run shows the search, for any search space."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Cells = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Structures:
-    """How the structures of one space are read, drawn and compared.
+    """How the structures of one space are parsed, drawn and compared.
 
     Parameters
     ----------
     noun : str
-        What one is called: its key in search.json.
+        Name of a structure: its key in search.json.
     figure : str
-        What validation says of a trial.
+        Name of the validation metric of a trial.
     size : str
-        What their size counts.
+        The unit of their size.
     parse : callable
-        From text to something that has a ``name``, None where it has none.
+        From text to an object with a ``name``, which may be None.
     size_of, picture : callable
-        Of such a structure: its size, an ``<svg>``.
+        From such a structure to its size, to an ``<svg>``.
     values, gaps : callable
-        Of a row of the comparison: title → ``value`` and ``interval`` or None. Gaps
+        From a row of the comparison to title → ``value`` and ``interval`` or None. Gaps
         are how much better the best one is than this one.
     """
 
@@ -52,18 +52,18 @@ class Structures:
 def search_view(
     found: Mapping[str, Any], trials: Sequence[Trial], of: Structures
 ) -> dict[str, Any]:
-    """Return what the template shows of how a structure was found.
+    """Return what the template needs to show how a structure was found.
 
     Parameters
     ----------
     found
-        What search.json holds.
+        Content of search.json.
     trials
-        The ledger's rows, in the order in which they ended.
+        Rows of the trial store, in order of completion.
     of
-        The structures of its space.
+        How to handle the structures of its space.
     """
-    # A resumed search may have changed its ladder: what belongs to another is left out.
+    # A resumed search may have changed its ladder: results of another one are left out.
     trials = [trial for trial in trials if trial.rung.to_list() in found["ladder"]]
     names = {row[of.noun]: row["name"] for row in found["comparison"]}
     best = names.get(found["best"][of.noun], found["best"]["name"] or "found")
@@ -86,18 +86,16 @@ def search_view(
     }
 
 
-def comparison_view(
-    rows: Sequence[Mapping[str, Any]], best: str, of: Structures
-) -> dict[str, Any]:
-    """Return a table of trained models and a chart a measure.
+def comparison_view(rows: Sequence[Mapping[str, Any]], best: str, of: Structures) -> dict[str, Any]:
+    """Return a table of trained models and one chart per metric.
 
     Parameters
     ----------
     rows
-        ``name parameters epochs seconds`` and the measures of each; those that are structures hold
-        their text.
+        ``name parameters epochs seconds`` and the metrics of each; structures also hold their
+        text.
     best
-        The name that is marked.
+        The name to highlight.
     """
     from markupsafe import Markup
 
@@ -127,12 +125,12 @@ def comparison_view(
 
 
 def _titles(cells: Any) -> list[str]:
-    """All titles, in the order in which they first come."""
+    """Return all titles in order of first appearance."""
     return list({title: None for row in cells for title in row})
 
 
 def _ladder(trials: Sequence[Trial]) -> list[Any]:
-    """The rungs that were trained on, the lowest first."""
+    """Return the rungs that were trained on, the lowest first."""
     rungs = {trial.rung for trial in trials}
     return sorted(rungs, key=lambda rung: (rung.entities, rung.dim, rung.epochs))
 
@@ -147,7 +145,7 @@ def _rung_keys(trials: Sequence[Trial]) -> list[dict[str, Any]]:
 
 
 def _style(number: int, n: int) -> str:
-    """The highest rung in the accent of answers, those in the middle alike."""
+    """Return a rung's style: an accent for the highest, one style for those in the middle."""
     return STYLES[-1] if number == n - 1 else STYLES[min(number, 1)]
 
 
@@ -170,11 +168,11 @@ def _curve(trials: Sequence[Trial], of: Structures) -> Any:
 
 
 def _predictor(found: Mapping[str, Any] | None, of: Structures) -> str | None:
-    """Whether the predictor earned its keep, in a sentence or two."""
+    """Return in a sentence or two whether the predictor helped."""
     if not found or found["rank_correlation"] is None:
         return None
     said = (
-        f"Within a round its order agreed with what was then measured by Spearman's "
+        f"Within a round, its ranking and the measured figures have Spearman's "
         f"ρ = {found['rank_correlation']:.2f} (mean of {found['rounds']} rounds)."
     )
     lift, error = found["lift"], found["lift_error"]
@@ -182,20 +180,20 @@ def _predictor(found: Mapping[str, Any] | None, of: Structures) -> str | None:
         return said
     within = "" if error is None else f" ± {error:.4f} (standard error)"
     said += (
-        f" What it chose measured {lift:+.4f}{within} in {of.figure} against what chance chose "
-        "from the same candidates"
+        f" Its choices differ by {lift:+.4f}{within} in {of.figure} from random choices "
+        "among the same candidates"
     )
     if error is None:
-        return f"{said}; one round cannot say more."
+        return f"{said}; one round does not allow more than that."
     from scipy.stats import t as student
 
     if abs(lift) < student.ppf(0.975, max(1, found["rounds"] - 1)) * error:
         return f"{said}: no difference is shown."
-    return f"{said}: it {'earned its keep' if lift > 0 else 'did harm'}."
+    return f"{said}: it {'helped' if lift > 0 else 'did harm'}."
 
 
 def _top(trials: Sequence[Trial], of: Structures) -> list[dict[str, Any]]:
-    """The best structures of the highest rungs first, each once a rung, seeds averaged."""
+    """Return the best structures, highest rungs first, each once per rung, averaged over seeds."""
     groups: dict[tuple[str, Any], list[Trial]] = {}
     for trial in trials:
         if trial.error is None:
@@ -217,7 +215,7 @@ def _top(trials: Sequence[Trial], of: Structures) -> list[dict[str, Any]]:
 
 
 def _cost(found: Mapping[str, Any], best: str) -> dict[str, Any]:
-    """Search, final trainings, the best one's alone, and how many of these the search cost."""
+    """Return the cost of the search, of the final trainings, of the best one's, and the ratio."""
     seconds = dict(found["seconds"])
     training = seconds.get("training")
     if training is None:

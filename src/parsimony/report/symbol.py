@@ -1,4 +1,4 @@
-"""What a page shows of a symbol, and of symbols that were compared."""
+"""How a page shows a symbol, and a comparison of symbols."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from parsimony.report.search import Structures
 
 __all__ = ["SYMBOLS", "symbol_view"]
 
-#: What a pattern lets a relation say, in words.
+#: What a pattern lets a relation express, in words.
 _MEANING = {
-    "symmetric": "(a, r, b) holds as (b, r, a) does, as in “is married to”",
-    "skew-symmetric": "(a, r, b) speaks against (b, r, a), as in “is the parent of”",
-    "inverse": "every relation can have a second one that says the same backwards, as in “parent "
+    "symmetric": "(a, r, b) implies (b, r, a), as in “is married to”",
+    "skew-symmetric": "(a, r, b) excludes (b, r, a), as in “is the parent of”",
+    "inverse": "every relation can have a second one that states its converse, as in “parent "
     "of” and “child of”",
-    "general": "relations that are neither, which most are",
+    "general": "relations that are neither, as most are",
 }
 
 
@@ -63,5 +63,5 @@ SYMBOLS = Structures(
     size_of=lambda symbol: symbol.n_blocks,
     picture=symbol_svg,
     values=lambda row: _of_splits(row, "{} MRR"),
-    gaps=lambda row: _of_splits(row.get("difference", {}), "best less this, {}"),
+    gaps=lambda row: _of_splits(row.get("difference", {}), "best minus this, {}"),
 )

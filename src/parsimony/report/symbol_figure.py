@@ -1,4 +1,4 @@
-"""Pictures of symbols: coloured blocks, one colour a relation chunk, hatched where negative."""
+"""Figures of symbols: coloured blocks, one colour per relation chunk, hatched where negative."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parsimony.knowledge.symbol import SIZE, Symbol
 __all__ = ["symbol_figure"]
 
 _FILL = ("#9dbbd8", "#e8b77d", "#a9c79a", "#c9a9c9")  # r1 … r4
-_SIDE = 1.9  # inches of a picture
+_SIDE = 1.9  # inches of one symbol
 _COLUMNS = 5
 
 
@@ -26,9 +26,9 @@ def symbol_figure(
     Parameters
     ----------
     symbols : Symbol or mapping of str to Symbol
-        Captions are the keys; a single symbol bears its name where it has one.
+        Captions are the keys; a single symbol is captioned with its name, if it has one.
     path : path
-        PNG, SVG or PDF by its suffix.
+        PNG, SVG or PDF, by suffix.
 
     Raises
     ------

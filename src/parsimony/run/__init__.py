@@ -1,4 +1,4 @@
-"""Run folders, checkpoints, progress, seeds."""
+"""Run folders, checkpoints, progress, seeds, cost."""
 
 from parsimony.run.atomic import write_atomic
 from parsimony.run.duration import parse_duration

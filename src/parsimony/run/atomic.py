@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SUFFIX = ".tmp"
 
 
 def write_atomic(path: Path | str, content: bytes | str) -> None:
-    """Write beside the target, flush to disk, rename over it.
+    """Write to a temporary file next to the target, flush to disk, rename over it.
 
     A kill at any moment leaves the old file or the new one, and perhaps a hidden temporary file
     (:func:`is_temporary`) beside it.
@@ -19,12 +19,12 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
     Raises
     ------
     OSError
-        The folder is missing, full or not writable; the target is as it was.
+        The folder is missing, full or not writable; the target is unchanged.
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    # Named by hand, not by tempfile: its 0600 would survive the rename, and the umask cannot be
-    # read without changing it for all threads.
+    # Not by tempfile: its mode 0600 would survive the rename, and the umask cannot be read
+    # without changing it for all threads.
     name = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
     stream = name.open("xb")
     try:
@@ -40,12 +40,12 @@ def write_atomic(path: Path | str, content: bytes | str) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file is one that :func:`write_atomic` left when it was killed."""
+    """Return whether a file was left by a killed :func:`write_atomic`."""
     return path.name.startswith(".") and path.name.endswith(_SUFFIX)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename outlive a power cut, where the file system can say so."""
+    """Make a rename survive a power failure, where the file system supports it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Checkpoints: numbered safetensors files that carry their state and its digest."""
+"""Checkpoints: numbered safetensors files that contain their state and its digest."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Checkpoints:
     Parameters
     ----------
     folder
-        Where they are; made by the first :meth:`save`.
+        Their folder; created by the first :meth:`save`.
     keep
-        How many to keep. With two, a damaged last one leaves the one before.
+        How many to keep. With two, a damaged last one can be replaced by the one before.
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
@@ -49,7 +49,7 @@ class Checkpoints:
         Parameters
         ----------
         state
-            What JSON can hold.
+            JSON-serialisable.
         tensors
             Arrays by name.
 
@@ -72,12 +72,12 @@ class Checkpoints:
     def load(
         self, *, drop_damaged: bool = False
     ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
-        """Read the last whole checkpoint.
+        """Read the last undamaged checkpoint.
 
         Parameters
         ----------
         drop_damaged
-            Remove damaged ones, so that they do not count among those kept.
+            Remove damaged ones, so that they do not count towards ``keep``.
 
         Returns
         -------
@@ -87,7 +87,7 @@ class Checkpoints:
         Raises
         ------
         CorruptRun
-            There are checkpoints and all are damaged.
+            There are checkpoints, but all are damaged.
         """
         paths = self.paths()
         damaged: list[Path] = []
@@ -112,12 +112,12 @@ class Checkpoints:
 
 def tensor_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
     """Return a safetensors file of arrays, views and transposes included."""
-    # safetensors writes the buffer as it lies, whatever the strides say.
+    # safetensors writes the buffer as it is in memory, ignoring strides.
     return save_safetensors({k: np.asarray(v, order="C") for k, v in tensors.items()}, metadata)
 
 
 def _digest(text: str, tensors: Tensors) -> str:
-    """SHA-256 of the state and of every tensor's name, type, shape and bytes."""
+    """Return the SHA-256 of the state and of every tensor's name, dtype, shape and bytes."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         array = tensors[name]
@@ -127,7 +127,7 @@ def _digest(text: str, tensors: Tensors) -> str:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
-    """Read one file; None where it is not as it was written."""
+    """Read one file; None if it is damaged."""
     data = path.read_bytes()
     try:
         tensors: dict[str, npt.NDArray[Any]] = load_safetensors(data)

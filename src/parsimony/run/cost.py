@@ -1,4 +1,4 @@
-"""The cost report of a run, over all its resumed parts."""
+"""The cost report of a run, summed over all resumptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @cache
 def processor() -> str:
-    """Model of the processor and number of cores this process may use."""
+    """Return the processor model and the number of cores that this process may use."""
     model = platform.processor() or platform.machine()
     for line in _lines("/proc/cpuinfo"):
         if line.startswith("model name"):
@@ -27,7 +27,7 @@ def processor() -> str:
 
 
 def peak_memory() -> int:
-    """Peak resident memory of this process in bytes; 0 where the system does not tell it."""
+    """Return the peak resident memory of this process in bytes; 0 where it is not available."""
     # First VmHWM: ru_maxrss keeps the parent's size across fork and exec.
     for line in _lines("/proc/self/status"):
         if line.startswith("VmHWM:"):
@@ -48,16 +48,16 @@ def _lines(path: str) -> list[str]:
 
 
 class Cost:
-    """Accumulate what a run costs, from the moment it is made.
+    """Accumulates the cost of a run from the moment it is created.
 
     Parameters
     ----------
     parameters
-        Trained numbers, all ensemble members counted.
+        Number of trained parameters, including all ensemble members.
     labels
-        Labelled facts that training sees.
+        Number of labelled facts used in training.
     previous
-        ``as_dict()`` of the part that this one resumes.
+        ``as_dict()`` of the part of the run that is resumed.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Cost:
         self._wall = float(previous.get("wall_seconds", 0.0)) - time.perf_counter()
         self._cpu = float(previous.get("cpu_seconds", 0.0)) - time.process_time()
         self._memory = int(previous.get("peak_memory_bytes", 0))
-        # A run resumed on another machine was made by both.
+        # A run resumed on another machine lists both.
         machines = str(previous.get("hardware", "")).split(" + ")
         self._hardware = " + ".join(dict.fromkeys([*filter(None, machines), processor()]))
 
@@ -78,10 +78,10 @@ class Cost:
         self.flops += flops
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the costs so far.
+        """Return the cost so far.
 
-        CPU seconds are those of all threads of this process; memory is the process's resident
-        maximum, imports and data included.
+        CPU seconds are summed over all threads of this process; memory is the peak resident
+        memory of the process, including imports and data.
         """
         return {
             "parameters": self.parameters,

@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Parsing of durations such as ``1h30m``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _PATTERN = re.compile(rf"(?:{_NUMBER}h)?\s*(?:{_NUMBER}m)?\s*(?:{_NUMBER}s)?")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of "20m", "1h30m", "90s" or "90".
+    """Return the seconds in "20m", "1h30m", "90s" or "90".
 
     Raises
     ------
     InvalidParameter
-        Not such a duration, or zero. "1h30" is refused: half an hour or half a minute?
+        Not a duration, or zero. "1h30" is refused as ambiguous: 30 minutes or 30 seconds?
     """
     plain = text.strip().lower()
     if re.fullmatch(_NUMBER, plain):

@@ -1,4 +1,4 @@
-"""Where independent jobs run: in this process, or on a Ray cluster."""
+"""Execution engines for independent jobs: in this process, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ ENGINES = ("local", "ray")
 
 
 class Engine(Protocol):
-    """Runs one function on many jobs; what comes back does not depend on the engine."""
+    """Runs one function on many jobs; the results do not depend on the engine."""
 
     def run(
         self, function: Callable[..., Any], jobs: Sequence[Job], go_on: Callable[[], bool]
     ) -> Iterator[tuple[int, Any]]:
-        """Yield (number of the job, result) as jobs end, in any order.
+        """Yield (index of the job, result) as jobs complete, in any order.
 
         Parameters
         ----------
         function
-            Called as ``function(**job)``; must pickle for engines of several processes.
+            Called as ``function(**job)``; must be picklable for engines with several processes.
         jobs
             Keyword arguments of each call.
         go_on
-            Asked once before each job, in their order; once it says no, no further job is
-            started, and those that run are waited for.
+            Called once before each job, in order; once it returns false, no further job is
+            started, and running ones are waited for.
         """
         ...
 
     def close(self) -> None:
-        """Give back what the engine holds."""
+        """Release the engine's resources."""
         ...
 
 
 class LocalEngine:
-    """One job after the other, in this process."""
+    """Runs jobs one after the other in this process."""
 
     def run(
         self, function: Callable[..., Any], jobs: Sequence[Job], go_on: Callable[[], bool]
@@ -52,18 +52,18 @@ class LocalEngine:
             yield number, function(**job)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is nothing to release."""
 
 
 def resolve_engine(name: str, *, address: str | None = None) -> Engine:
-    """Return the engine of a name.
+    """Return the engine with the given name.
 
     Parameters
     ----------
     name
         ``local`` or ``ray``.
     address
-        Of a running Ray cluster; without one Ray starts on this machine.
+        Address of a running Ray cluster; without one, Ray is started on this machine.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster: as many at once as it has processors; a lost worker's job is retried."""
+"""Jobs on a Ray cluster: one per CPU at a time; jobs of lost workers are retried."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from parsimony.errors import MissingExtra, UsageError
 
 __all__ = ["RayEngine"]
 
-_RETRIES = 5  # of one job, when its worker or its node dies
-_PATIENCE = 10.0  # seconds until a cluster must have accepted a connection
+_RETRIES = 5  # of a job whose worker or node died
+_PATIENCE = 10.0  # seconds to wait for a connection to a cluster
 
 
 class RayEngine:
@@ -50,7 +50,7 @@ class RayEngine:
                         address=address or "local", include_dashboard=False, log_to_driver=False,
                         logging_level=logging.ERROR, configure_logging=False,
                     )  # fmt: skip
-            except Exception as error:  # Ray raises plain ones
+            except Exception as error:  # Ray raises bare Exceptions
                 raise _no_cluster(address, error) from None
 
     def run(
@@ -62,7 +62,7 @@ class RayEngine:
         """See :class:`parsimony.run.engine.Engine`."""
         ray = self._ray
         remote = ray.remote(max_retries=_RETRIES, num_cpus=1)(_call)
-        shared = ray.put(function)  # once a call, not once a job: it may hold data
+        shared = ray.put(function)  # once per call, not once per job: it may carry data
         waiting = list(enumerate(jobs))
         running: dict[Any, int] = {}
         while waiting or running:
@@ -74,7 +74,7 @@ class RayEngine:
                 running[remote.remote(shared, dict(job))] = number
             if not running:
                 return
-            # A timeout: the cluster may have grown meanwhile.
+            # With a timeout, because the cluster may have grown in the meantime.
             done, _ = ray.wait(list(running), num_returns=1, timeout=5.0)
             for reference in done:
                 number = running.pop(reference)
@@ -85,7 +85,7 @@ class RayEngine:
         return max(1, int(resources.get("CPU", 1)))
 
     def close(self) -> None:
-        """Leave the cluster; stop it if this engine has started it."""
+        """Disconnect from the cluster; stop it if this engine started it."""
         if self._started:
             self._ray.shutdown()
 
@@ -111,7 +111,7 @@ def _call(function: Callable[..., Any], job: dict[str, Any]) -> Any:
 
 
 def _require_listener(address: str | None) -> None:
-    """Knock at ``host:port`` first: Ray itself tries for minutes."""
+    """Check that ``host:port`` is reachable first: Ray itself retries for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         try:

@@ -1,8 +1,8 @@
 """The run folder: atomic, resumable, self-describing (docs/files.md).
 
 ``config.toml data/ model.safetensors knowledge.toml metrics.json ledger.json checkpoints/
-log.jsonl report.html``. Loading executes nothing. ``checksums.json``, written last, seals the
-model: a changed byte is refused.
+log.jsonl report.html``. Loading executes no code. ``checksums.json``, written last, seals the
+model: a changed byte is detected and refused.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ VERSION = 1
 CONFIG = "config.toml"
 MODEL = "model.safetensors"
 LOG = "log.jsonl"
-LIMITS = ("parameters.epochs:",)  # what may differ when a run is taken up again
+LIMITS = ("parameters.epochs:",)  # settings that may change when a run is resumed
 
 
 class RunFolder:
-    """One run's files; a context manager that holds the folder's lock while it writes.
+    """The files of one run; a context manager that holds the folder's lock while writing.
 
     Use :meth:`create` to write and :meth:`open` to read.
     """
@@ -50,32 +50,32 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path | str, config: dict[str, Any], *, resume: bool = False) -> RunFolder:
-        """Start a run, or take one up again.
+        """Start a run, or resume one.
 
         Parameters
         ----------
         path
-            The folder, made where it is missing.
+            The folder; created if missing.
         config
-            Goes to config.toml; keys whose value is None are left out.
+            Written to config.toml; keys with value None are omitted.
         resume
-            Accept a folder that holds the same configuration's unfinished or finished run.
+            Accept a folder with an unfinished or finished run of the same configuration.
 
         Raises
         ------
         RunExists
-            The folder holds files and ``resume`` is off, or they are no run; or another process
-            writes to it.
+            The folder is not empty and ``resume`` is false, or it is not a run folder, or another
+            process is writing to it.
         UsageError
-            Resuming with a configuration that differs in more than the number of epochs; names
-            the keys.
+            The configuration to resume differs in more than the number of epochs; the message
+            names the keys.
         RunVersionError
-            Resuming a run of another format version.
+            The run to resume has another format version.
         """
         path = Path(path)
         if path.exists() and not path.is_dir():
             raise RunExists(
-                "a file stands where the run folder should be",
+                "a file exists where the run folder should be",
                 remedy="choose another --out",
                 where=str(path),
             )
@@ -84,7 +84,7 @@ class RunFolder:
         run = cls(path, _as_read({"version": VERSION, **config}))
         run._lock.acquire()
         try:
-            _require_room(path, resume)  # again: another process may have filled it meanwhile
+            _require_room(path, resume)  # again: another process may have written to it since
             if (path / CONFIG).exists():
                 before = _read_config(path)
                 _require_version(before, path)
@@ -104,11 +104,11 @@ class RunFolder:
         Raises
         ------
         MissingRun
-            No run folder there, or one whose training has not ended.
+            There is no run folder, or its training has not finished.
         RunVersionError
-            Written by another version of the format.
+            It was written in another version of the format.
         CorruptRun
-            A file is missing or differs from its checksum; names the file.
+            A file is missing or differs from its checksum; the message names it.
         """
         path = Path(path)
         if not (path / CONFIG).is_file():
@@ -119,12 +119,12 @@ class RunFolder:
             )
         sealed = (path / SEAL).exists()
         if sealed:
-            verify(path, CONFIG)  # first: a flipped byte is no other version
+            verify(path, CONFIG)  # first, so that a flipped byte is not taken for another version
         config = _read_config(path)
         _require_version(config, path)
         if not sealed:
             raise MissingRun(
-                "this run has not ended",
+                "this run has not finished",
                 remedy="finish it with `parsimony fit … --resume`",
                 where=str(path),
             )
@@ -132,12 +132,12 @@ class RunFolder:
         return cls(path, config)
 
     def require_same(self, config: dict[str, Any]) -> None:
-        """Refuse a configuration that is not the run's own.
+        """Refuse a configuration that differs from the run's.
 
         Raises
         ------
         UsageError
-            Names the keys that differ.
+            The configurations differ; the message names the keys.
         """
         _require_same(self.config, _as_read({"version": VERSION, **config}), self.path)
 
@@ -156,7 +156,7 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Seal the folder where no error occurred, and unlock it."""
+        """Seal the folder if no error occurred, and unlock it."""
         try:
             if kind is None:
                 self.seal()
@@ -164,16 +164,16 @@ class RunFolder:
             self.close()
 
     def seal(self) -> None:
-        """Record the checksum of every file that makes the model: the run has ended."""
+        """Record the checksum of every file of the model, which marks the run as finished."""
         seal(self.path)
 
     def amend(self, name: str, value: Any) -> None:
-        """Add a JSON file to a finished run, and seal it anew.
+        """Add a JSON file to a finished run and renew the seal.
 
         Raises
         ------
         RunExists
-            Another process writes to the folder.
+            Another process is writing to the folder.
         """
         self._lock.acquire()
         try:
@@ -187,7 +187,7 @@ class RunFolder:
         self._lock.release()
 
     def _clean(self) -> None:
-        """Remove what a kill left half-written."""
+        """Remove files that a kill left incomplete."""
         for path in self.path.rglob(".*"):
             if is_temporary(path):
                 path.unlink(missing_ok=True)
@@ -195,7 +195,7 @@ class RunFolder:
         if log.exists():
             whole = log.read_bytes()
             end = whole.rfind(b"\n") + 1
-            if end != len(whole):  # the next line must not be glued to a torn one
+            if end != len(whole):  # the next line must not be appended to a truncated one
                 write_atomic(log, whole[:end])
 
     # ---- files -------------------------------------------------------------------------------
@@ -205,12 +205,12 @@ class RunFolder:
         write_atomic(self.path / name, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
     def read_json(self, name: str) -> Any:
-        """Read a JSON file of the run; None where it is absent.
+        """Read a JSON file of the run; None if it is absent.
 
         Raises
         ------
         CorruptRun
-            Not JSON.
+            The file is not valid JSON.
         """
         path = self.path / name
         if not path.exists():
@@ -225,12 +225,12 @@ class RunFolder:
         write_atomic(self.path / name, tomli_w.dumps(value))
 
     def read_toml(self, name: str) -> Any:
-        """Read a TOML file of the run; None where it is absent.
+        """Read a TOML file of the run; None if it is absent.
 
         Raises
         ------
         CorruptRun
-            Not TOML.
+            The file is not valid TOML.
         """
         path = self.path / name
         if not path.exists():
@@ -241,13 +241,13 @@ class RunFolder:
             raise CorruptRun(f"not TOML: {error}", remedy="train again", where=str(path)) from None
 
     def log(self, **fields: Any) -> None:
-        """Append one line to log.jsonl, with the time."""
+        """Append a timestamped line to log.jsonl."""
         line = json.dumps({"time": round(time.time(), 3), **fields})
         with (self.path / LOG).open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
     def history(self) -> Iterator[dict[str, Any]]:
-        """Yield the epochs of the log; after a resume the later line of an epoch counts."""
+        """Yield the epochs of the log; if a resumed run repeated an epoch, its last line."""
         epochs: dict[int, dict[str, Any]] = {}
         path = self.path / LOG
         if path.is_file():
@@ -255,7 +255,7 @@ class RunFolder:
                 try:
                     entry = json.loads(line)
                 except ValueError:
-                    continue  # a line cut by a kill
+                    continue  # a line truncated by a kill
                 if isinstance(entry, dict) and isinstance(entry.get("epoch"), int):
                     epochs[entry["epoch"]] = entry
         yield from (epochs[number] for number in sorted(epochs))
@@ -272,7 +272,7 @@ class RunFolder:
         Raises
         ------
         CorruptRun
-            Missing or damaged.
+            The file is missing or damaged.
         """
         path = self.path / MODEL
         try:
@@ -288,16 +288,16 @@ class RunFolder:
         return tensors
 
     def save_checkpoint(self, state: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> None:
-        """Write one checkpoint atomically (``state`` is what JSON can hold); keep the last two."""
+        """Write a checkpoint atomically (``state`` is JSON-serialisable); keep the last two."""
         self._checkpoints.save(state, tensors)
 
     def load_checkpoint(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
-        """Return the last whole checkpoint as (state, tensors); None where there is none.
+        """Return the last undamaged checkpoint as (state, tensors); None if there is none.
 
         Raises
         ------
         CorruptRun
-            There are checkpoints and all are damaged.
+            There are checkpoints, but all are damaged.
         """
         return self._checkpoints.load(drop_damaged=self._lock.held)
 
@@ -306,16 +306,16 @@ class RunFolder:
 
 
 def _require_room(path: Path, resume: bool) -> None:
-    """Refuse a folder that holds files, or, resuming, files that are no run."""
+    """Refuse a non-empty folder, or, when resuming, one that is not a run."""
     if not path.is_dir() or (resume and (path / CONFIG).is_file()):
         return
-    # A first start killed before its config.toml leaves only these.
+    # A run killed before it wrote config.toml leaves only these.
     found = [p.name for p in path.iterdir() if p.name != FolderLock.NAME and not is_temporary(p)]
     if not found:
         return
     if resume:
         raise RunExists(
-            f"the folder is not empty and is no run: it has no {CONFIG}",
+            f"the folder is not empty and not a run: it has no {CONFIG}",
             remedy="choose another --out",
             where=str(path),
         )
@@ -348,7 +348,7 @@ def _require_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> No
 
 
 def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
-    """Keys whose values differ, as "key: old → new"; a switch or weight new since then is off."""
+    """Return the differing keys, as "key: old → new"; an option unknown to an old run is off."""
     if isinstance(old, dict) and isinstance(new, dict):
         found = []
         for key in sorted({*old, *new}):
@@ -362,14 +362,14 @@ def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 
 
 def _as_read(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration as it will be read again: no None, lists for tuples."""
+    """Return a configuration as it will be read back: without None, lists for tuples."""
     return tomllib.loads(tomli_w.dumps(_without_none(config)))
 
 
 def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _without_none(v) for k, v in value.items() if v is not None}
-    # A parameter drawn by NumPy is still a number.
+    # A NumPy scalar is a number, too.
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -7,7 +7,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any
 
-# One bar at a time: a step within a step would tear the lines of the outer one.
+# One bar at a time: a nested bar would break the lines of the outer one.
 _screen = Lock()
 
 
@@ -19,7 +19,7 @@ class Progress:
     total
         Number of items.
     label
-        What is done.
+        Description of the step.
     quiet
         Show nothing, even on a terminal. What is piped is silent by itself.
     """
@@ -31,7 +31,7 @@ class Progress:
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        """Show the bar, on a terminal that shows none yet."""
+        """Show the bar, on a terminal that does not show one yet."""
         if self.shown and _screen.acquire(blocking=False):
             from rich.console import Console
             from rich.progress import (
@@ -54,7 +54,7 @@ class Progress:
         return self
 
     def advance(self, n: int = 1, **fields: float) -> None:
-        """Count ``n`` more items; ``fields`` (loss=…) are shown beside the bar."""
+        """Count ``n`` more items; ``fields`` (loss=…) are shown next to the bar."""
         if self._bar is not None:
             speed = self._bar.tasks[self._task].speed
             self._bar.update(
@@ -86,5 +86,5 @@ def _in_notebook() -> bool:
 
 
 def _rate(speed: float) -> str:
-    """``1,200/s`` for what is quick, ``3.2 s each`` for what is slow."""
+    """Format a rate: ``1,200/s`` for fast items, ``3.2 s each`` for slow ones."""
     return f"{speed:,.0f}/s" if speed >= 10 else f"{1 / speed:.2g} s each"

@@ -1,4 +1,4 @@
-"""Parameters that have got the field's name: what older versions and run folders call them."""
+"""Renamed parameters: the names that older versions and run folders use."""
 
 from __future__ import annotations
 

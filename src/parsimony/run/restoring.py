@@ -1,4 +1,4 @@
-"""Around the making of a model from a run's files: what does not fit is told as a damaged run."""
+"""Report any failure to rebuild a model from a run folder as CorruptRun."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["restoring"]
 
 @contextmanager
 def restoring(run: RunFolder) -> Iterator[None]:
-    """Say which run does not hold the model.
+    """Turn errors inside the block into a CorruptRun that names the run.
 
     Raises
     ------
     CorruptRun
-        Something was missing inside, or of another shape or type.
+        Something was missing, or had another shape or type.
     """
     try:
         yield
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CorruptRun(
-            f"the files do not hold this model ({error!r})",
+            f"the files do not contain this model ({error!r})",
             remedy="fit again, or restore the run folder",
             where=str(run.path),
         ) from None

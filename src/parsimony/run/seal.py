@@ -11,14 +11,14 @@ from parsimony.errors import CorruptRun
 from parsimony.run.atomic import is_temporary, write_atomic
 
 SEAL = "checksums.json"
-# What may change after a run has ended: its log, a report written again.
+# Files that may change after a run has finished: its log, a new report.
 _OPEN_FILES = {SEAL, "log.jsonl", "report.html", ".lock"}
 _OPEN_FOLDERS = {"checkpoints"}
 _REMEDY = "restore the folder or train again"
 
 
 def seal(folder: Path) -> None:
-    """Record the SHA-256 of every file that makes the model."""
+    """Record the SHA-256 of every file of the model."""
     sums = {
         path.relative_to(folder).as_posix(): _file_sum(path)
         for path in sorted(folder.rglob("*"))
@@ -36,12 +36,12 @@ def verify(folder: Path, only: str | None = None) -> None:
     folder
         A sealed run folder.
     only
-        Compare this file alone.
+        Compare only this file.
 
     Raises
     ------
     CorruptRun
-        A file is missing or was changed; names it. That may be the list of checksums.
+        A file, possibly the list of checksums, is missing or was changed; the message names it.
     FileNotFoundError
         The folder is not sealed.
     """
@@ -68,7 +68,7 @@ def _read(path: Path) -> dict[str, str]:
     data = path.read_bytes()
     try:
         sums = json.loads(data)
-        # Its own sum: else a flipped byte here would accuse another file.
+        # Its own checksum: otherwise a flipped byte here would be blamed on another file.
         if sums.get(SEAL) == _own_sum({k: v for k, v in sums.items() if k != SEAL}):
             return dict(sums)
         problem = "the list of checksums was changed"

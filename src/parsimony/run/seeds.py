@@ -1,4 +1,4 @@
-"""Independent, reproducible streams of randomness."""
+"""Independent, reproducible random streams."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 
 
 def rng(seed: int, *stream: int | str) -> np.random.Generator:
-    """Return the generator of a named stream: same seed and names, same numbers anywhere.
+    """Return the generator of a named stream; equal seed and names give equal numbers anywhere.
 
-    The whole name is hashed. NumPy's own seeding by a list pads with zeros, so that ``[7]`` and
-    ``[7, 0]`` would be one stream.
+    The whole name is hashed, because NumPy's seeding by a list pads with zeros: ``[7]`` and
+    ``[7, 0]`` would be the same stream.
 
     Parameters
     ----------
     seed
-        Of the run.
+        The seed of the run.
     *stream
-        What the numbers are for, such as ``"epoch", 12``.
+        The purpose of the numbers, such as ``"epoch", 12``.
     """
     name = json.dumps([int(seed), *(p if isinstance(p, str) else int(p) for p in stream)])
     return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()))

@@ -31,8 +31,8 @@ def ladder_of(rungs: Any, final: Rung, *, chunks: int = 1, parts: bool = False) 
     Raises
     ------
     InvalidParameter
-        Not positive whole numbers and a fraction, a fraction where there are no parts, or a dimension
-        that cannot be cut.
+        Not positive whole numbers and a fraction, a fraction where there are no parts, or a
+        dimension that cannot be cut.
     """
     if rungs is None:
         derived = [Rung(final.dim, max(1, final.epochs // part)) for part in (10, 4)]

@@ -2,7 +2,8 @@
 
 min over structures of the validation loss, subject to the best weights of each: the algorithm
 walks the outer problem with short trainings (the first rung of dimension, epochs and fraction of
-the entities), and successive halving gives the promising structures longer ones. Only validation is looked at.
+the entities), and successive halving gives the promising structures longer ones. Only validation
+is looked at.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class _SharedLearner(EmbeddingLearner):
     scorings: Sequence[BilinearScoring]
 
     def before_step(self, drawn: np.random.Generator) -> None:
-        self.objective.scoring = self.scorings[drawn.integers(len(self.scorings))]
+        self.objective.scoring = self.scorings[int(drawn.integers(len(self.scorings)))]
 
 
 def one_shot_scores(

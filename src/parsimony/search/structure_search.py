@@ -34,6 +34,9 @@ from parsimony.search.trials import TrialStore
 
 __all__ = ["Finalist", "StructureSearch"]
 
+#: of a finalist's summary, what the comparison tells
+_TOLD = ("run", "parameters", "epochs", "seconds")
+
 S = TypeVar("S")
 E = TypeVar("E", bound=Estimator[Any, Any])
 
@@ -239,7 +242,7 @@ class StructureSearch(ABC, Generic[S, E]):
         winner = found.structure
         named = {name: self.space.parse(name) for name in _by_rung(found.named)}
         others = [name for name in named if self.key(named[name]) != self.key(winner)]
-        others.sort(key=lambda name: self.first.index(name) if name in self.first else len(self.first))
+        others.sort(key=lambda name: [*self.first, name].index(name))
         return {self.name(winner) or "found": winner} | {
             name: named[name] for name in others[: self.request.compare]
         }
@@ -264,10 +267,13 @@ class StructureSearch(ABC, Generic[S, E]):
         measured = {name: self.measured(each.estimator) for name, each in finalists.items()}
         rows = []
         for name, finalist in finalists.items():
-            row = {"name": name, self.noun: str(finalist.structure)}
-            row |= {key: finalist.summary[key] for key in ("run", "parameters", "epochs", "seconds")}
-            row |= self.row(finalist.structure, figures[name])
-            row |= {split: self.averaged(found) for split, found in measured[name].items()}
+            row = {
+                "name": name,
+                self.noun: str(finalist.structure),
+                **{key: finalist.summary[key] for key in _TOLD},
+                **self.row(finalist.structure, figures[name]),
+                **{split: self.averaged(found) for split, found in measured[name].items()},
+            }
             if name != best:
                 row["difference"] = {
                     split: self.gain(measured[best][split], found)

@@ -50,8 +50,8 @@ class TrialResult:
 class Evaluate(Protocol[S_contra]):
     """The trainer: the same arguments give the same result.
 
-    It is called with ``entities`` as well, the fraction of them that the trial may see, on rungs where
-    that is below 1; a trainer that has no part of its data to train on need not take it.
+    It is called with ``entities`` as well, the fraction of them that the trial may see, on rungs
+    where that is below 1; a trainer that has no part of its data to train on need not take it.
     """
 
     def __call__(self, structure: S_contra, *, seed: int, epochs: int, dim: int) -> Measured:

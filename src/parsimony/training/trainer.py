@@ -8,6 +8,7 @@ resuming, divergence, progress, the cost report and the seeds. All randomness of
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -301,8 +302,8 @@ class Trainer:
         with self._averaged():
             found = self._learner.validate() if look else {}
             record |= {f"valid_{name}": value for name, value in found.items()}
-            score = next(iter(found.values()), None)
-            if score is not None and (state.best is None or score > state.best):
+            score = next(iter(found.values()), math.nan)
+            if score > (-math.inf if state.best is None else state.best):  # NaN chooses nothing
                 state.best, state.best_epoch = float(score), record["epoch"]
                 self._best = _copies(self._learner.state())
         if state.best is None:  # nothing to choose by, so far
@@ -442,4 +443,4 @@ def _copy_into(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None
 
 
 def _diverged(what: str) -> TrainingDiverged:
-    return TrainingDiverged(what, remedy="lower lr (--set lr=…) and resume")
+    return TrainingDiverged(what, remedy="train afresh, in another --out, with a lower --set lr=…")

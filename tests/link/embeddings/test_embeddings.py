@@ -254,7 +254,7 @@ def test_parts_add_up_to_the_score(method, task):
     assert found.known == "test"
     assert not found.paths
     assert "no path" not in found.text()
-    assert "asked without itself" not in found.text()
+    assert "hidden for this query" not in found.text()
     assert Explanation.from_dict(json.loads(found.to_json(full=True))) == found
     for form in (found.text(), found.html(), found.dot()):
         assert data.entities.name(t) in form

@@ -142,3 +142,15 @@ def test_wrong_use(task):
         RuleReasoner(max_length=9)
     with pytest.raises(UnknownRelation, match="did you mean 'uncle'"):
         RuleReasoner().fit(task, knowledge=[parse_rule("uncl(X,Y) <- brother(X,Y)")])
+
+
+def test_the_budget_ends_mining_and_selection(task):
+    hasty = RuleReasoner().fit(task, time_budget=0.0)
+    assert hasty.ended_ == "time budget"
+    assert len(hasty.history_) == 1
+    assert len({rule.head.relation for rule in hasty.rules_}) == 1
+
+
+def test_a_replaced_name_is_accepted_with_a_warning():
+    with pytest.warns(FutureWarning, match="max_rules"):
+        assert RuleReasoner(speaking=7).get_params()["max_rules"] == 7

@@ -36,7 +36,7 @@ def pair_features(first, second, x, y, out):  # type: ignore[no-untyped-def]
 
 @kernel
 def pair_features_backward(first, second, x, y, out, d_out, d_x, d_y):  # type: ignore[no-untyped-def]
-    """Add the gradients to d_x and d_y, of which may be one array where x and y are."""
+    """Add the gradients to d_x and d_y, which may be the same array where x and y are."""
     d = x.shape[1]
     zero = x[0, 0] * 0
     for e in range(first.shape[0]):

@@ -16,12 +16,12 @@ class Architecture:
     activation: str = "relu"
     dropout: float = 0.0
     top_k: int | None = None  # AdaProp's K; None keeps every node (RED-GNN)
-    relative: bool = False  # see kernels/relative.py
+    relative: bool = False  # see kernels/redgnn/relative.py
 
 
 @dataclass
 class Counts:
-    """What a pass did, for the bill and the benchmarks."""
+    """What a pass did, for the cost report and the benchmarks."""
 
     flops: float = 0.0
     rows: int = 0

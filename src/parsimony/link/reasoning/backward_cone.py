@@ -118,7 +118,7 @@ def cone_scores(
     Parameters
     ----------
     keep
-        One (n_variants, n_edges) mask a layer.
+        One (n_variants, n_edges) mask per layer.
 
     Returns
     -------

@@ -151,7 +151,7 @@ def explain_answer(
             draws=draws, generator=rng(seed, "deletion", u, r, v),
         )  # fmt: skip
         faithfulness = Faithfulness(deleted, random, n_deleted, draws)
-    # Like the paths: on the graph without the asked fact, which is no reason for itself.
+    # Like the paths: on the graph without the explained fact, which is no reason for itself.
     row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active)[0]
     _, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
     others = np.ones(len(row), bool)
@@ -186,7 +186,7 @@ def explain_answer(
 
 
 def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> npt.NDArray[np.uint8]:
-    """All facts but the asked one: a fact is no reason for itself."""
+    """All facts but the explained one: a fact is no reason for itself."""
     active = np.ones(max(len(graph), 1), np.uint8)
     active[: len(graph)][np.all(graph.triples == np.array([u, r, v], np.int32), axis=1)] = 0
     return active
@@ -214,7 +214,7 @@ def _evidence(cone: Cone, data: LinkData, n_relations: int) -> list[EvidenceEdge
     return edges
 
 
-def read_rules_out(
+def extract_rules(
     reasoner: Trained,
     *,
     top: int = 100,
@@ -251,9 +251,9 @@ def read_rules_out(
     names = task.data.relations
     seen: Counter[Rule] = Counter()
     of_relation = [np.flatnonzero(graph.triples[:, 1] == r) for r in range(n_relations)]
-    asked = np.concatenate([generator.permutation(rows)[:samples] for rows in of_relation])
-    with Progress(len(asked), "reading rules out", quiet=quiet) as progress:
-        for u, r, v in graph.triples[asked].tolist():
+    chosen = np.concatenate([generator.permutation(rows)[:samples] for rows in of_relation])
+    with Progress(len(chosen), "extracting rules", quiet=quiet) as progress:
+        for u, r, v in graph.triples[chosen].tolist():
             cone = backward_cone(
                 graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v,
                 _without(graph, u, r, v),

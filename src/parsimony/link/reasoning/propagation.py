@@ -1,14 +1,14 @@
 """Forward and backward pass of RED-GNN and AdaProp over the rows of a batch (fused form).
 
-One object a thread: it owns the scratch arrays and the buffers, which keep their pages from batch
+One object per thread: it owns the scratch arrays and the buffers, which keep their pages from batch
 to batch (fresh large arrays cost more than the arithmetic on them). The plain twin, with torch's
 autograd, is :mod:`parsimony.link.reasoning.propagation_torch`.
 
     a = W_s h + W_q e_q + b_q,  p = W_r e      per row, per relation
-    m = Σ α (h_s + e_r)                        kernels/attention.py
-    ĥ = act(W_h m), dropout                    kernels/linear.py
+    m = Σ α (h_s + e_r)                        kernels/redgnn/attention.py
+    ĥ = act(W_h m), dropout                    kernels/redgnn/linear.py
                                                → AdaProp: logits w_s · ĥ, top-K new nodes
-    h' = GRU(ĥ, h of the step before or 0)     kernels/gru.py
+    h' = GRU(ĥ, h of the step before or 0)     kernels/redgnn/gru.py
     f = w · h^L
 """
 
@@ -110,7 +110,7 @@ class Propagation:
         return now
 
     def walkable(self, active: npt.NDArray[np.uint8]) -> tuple[Any, ...]:
-        """The digraph without inactive facts; kept while the same bitmap is asked for."""
+        """The digraph without inactive facts; kept as long as the bitmap is the same."""
         if self._walkable is None or self._walkable[0] is not active:
             self._walkable = (active, restrict(*self.digraph, active))
         walkable: tuple[Any, ...] = self._walkable[1]
@@ -146,7 +146,7 @@ class Propagation:
         arch = self.architecture
         d, train = arch.dim, train_seed is not None
         walkable = self.walkable(active)
-        # Sampling noise is drawn a node, so equal states of different queries part company.
+        # Sampling noise is drawn per node, so equal states of different queries part company.
         share = self.collapse and not (train and arch.top_k is not None)
         frontier, q_relation = start(heads, relations, share=share)
         row_query = np.arange(len(q_relation), dtype=np.int32)

@@ -88,8 +88,8 @@ def plain_forward(
         step = expand(walkable, arch.n_relations, frontier, row_query, scratch, collapse=collapse)
         seen = step.relation
         if arch.relative:
-            asked = q_relation[row_query[step.source]]
-            seen = relative_relations_reference(seen, asked, arch.n_relations)
+            wanted = q_relation[row_query[step.source]]
+            seen = relative_relations_reference(seen, wanted, arch.n_relations)
         source, relation = index(step.source), index(seen)
         target = index(np.repeat(np.arange(len(step.indptr) - 1), np.diff(step.indptr)))
         embedding = w["relation"]
@@ -119,7 +119,7 @@ def plain_forward(
 def _sample(
     w_sample: Tensor, before: Frontier, step: Step, x: Tensor, k: int, seed: int | None
 ) -> tuple[Tensor, Frontier, IntArray]:
-    """AdaProp's sampling with the straight-through factor, one node a row in training."""
+    """AdaProp's sampling with the straight-through factor, one node per row in training."""
     after = step.frontier
     logit = x @ w_sample
     values = logit.detach().cpu().numpy()
@@ -154,7 +154,7 @@ def plain_loss(
     n_entities: int,
     batch: Batch,
 ) -> Tensor:
-    """Sum of the multi-class log-losses (kernels/partition.py) over dense scores."""
+    """Sum of the multi-class log-losses (kernels/redgnn/partition_sum.py) over dense scores."""
     total = scores.new_zeros(())
     for b in range(len(frontier.ptr) - 1):
         inside = slice(frontier.ptr[b], frontier.ptr[b + 1])

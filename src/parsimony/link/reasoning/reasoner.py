@@ -16,7 +16,7 @@ from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.epoch import ReasonerLearner
-from parsimony.link.reasoning.explain import explain_answer, read_rules_out
+from parsimony.link.reasoning.explain import explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
@@ -32,7 +32,7 @@ ReasonerT = TypeVar("ReasonerT", bound=ReasonerParameters)
 
 
 def choose_layers(graph: KnowledgeGraph, seed: int, *, most_edges: int = 5000) -> int:
-    """The largest L ≤ 5 whose last step visits at most ``most_edges`` edges a query on average.
+    """The largest L ≤ 5 whose last step visits at most ``most_edges`` edges per query on average.
 
     Long paths help on sparse graphs and only cost on dense ones, where all is reached in a few
     steps; at least 2, so that a rule has two atoms.
@@ -187,4 +187,4 @@ class Reasoner(LinkEstimator[ReasonerT]):
         """
         self._require_fitted()
         with one_torch_thread():
-            return read_rules_out(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)
+            return extract_rules(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)

@@ -27,7 +27,7 @@ def layout(
     """Name → shape of every parameter (docs/methods/redgnn.md, eq. 7).
 
     L [(2R+1) d + 3 d a + 2 a + 1 + d²] + 6 d² + 6 d + d weights, and L d more with AdaProp's
-    sampler, and 2 L d more where edges of the asked relation have vectors of their own.
+    sampler, and 2 L d more where edges of the query relation have vectors of their own.
     """
     d, a = dim, attention_dim
     shapes: dict[str, tuple[int, ...]] = {}

@@ -205,7 +205,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     ) -> Explanation:
         """Say which rules lead from head to tail, by which facts, and what deleting them does.
 
-        The fact asked for is taken out of the graph first, if it is there. Faithfulness compares
+        The explained fact is taken out of the graph first, if it is there. Faithfulness compares
         deleting the named facts with deleting as many, drawn with ``seed``, that any rule walked
         for this query.
 

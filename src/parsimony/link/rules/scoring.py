@@ -1,22 +1,24 @@
-"""Answering queries by rules alone.
+"""Answer queries by rules alone (docs/methods/rules.md).
 
 For a query (x, r, ?) every rule ``r(X,Y) <- body`` walks its body from X = x; whatever it reaches
 is an answer with the rule's confidence. A query for heads, relation ``r + R``, walks the bodies
 from Y. The confidences of the rules that reach the same answer are combined:
 
-    noisy-or   score = -Σ log(1 - confidence), so that the probability that at least one rule
-               is right, taken as independent, is 1 - exp(-score)
+    noisy-or   score = -Σ log(1 - confidence), so that 1 - exp(-score) is the probability that at
+               least one rule is right, taken as independent (eq. 5)
     max        score = 0.999 · best + 0.001 · second best confidence: ties are broken by the next
+               (eq. 6)
 
 Smoothing adds s pairs for which the rule was wrong: support / (body count + s), so that 2/2 does
-not beat 90/100. It touches only confidences that are the ratio of their counts, not edited ones.
+not beat 90/100 (eq. 4). It touches only confidences that are the ratio of their counts, not edited
+ones.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +39,8 @@ from parsimony.knowledge.rule_walks import (
     is_own,
 )
 from parsimony.knowledge.rules import Rule
+from parsimony.link.task import QuerySet
+from parsimony.run.progress import Progress
 
 __all__ = ["Aggregation", "Grounding", "RuleScorer", "apply_rules"]
 
@@ -231,7 +235,7 @@ class RuleScorer:
         return out
 
     def rank(
-        self, queries: Any, *, unreached: float = 0.0, progress: Any = None
+        self, queries: QuerySet, *, unreached: float = 0.0, progress: Progress | None = None
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Count, for every answer of a ``QuerySet``, the candidates above it and beside it."""
         greater = np.zeros(len(queries.answer), np.int64)
@@ -359,7 +363,7 @@ def apply_rules(
     aggregation : {"noisy-or", "max"}
     smoothing : float
     block : int
-        Queries a block.
+        Queries per block.
 
     Yields
     ------

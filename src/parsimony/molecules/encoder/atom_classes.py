@@ -1,4 +1,4 @@
-"""Atoms that look alike as far as a layer can see, so that each kind is computed once.
+"""Classes of atoms with equal states after a layer, so that each is computed once.
 
 After l rounds of messages the state of an atom depends on its element, its chirality, its bonds
 and, l rounds deep, those of its neighbours: on its class of Weisfeiler–Leman refinement. Where

@@ -135,7 +135,7 @@ class GIN(nn.Module):
     layers, width
         By default 3 × 128; published are 5 × 300.
     dropout
-        Of the states after every layer, in [0, 1).
+        Of the states after each layer, in [0, 1).
     """
 
     def __init__(self, layers: int = 3, width: int = 128, dropout: float = 0.1) -> None:
@@ -175,7 +175,7 @@ class GIN(nn.Module):
         batch
         modulate
             Changes the states after each layer. Without it the mean over atoms is taken before
-            the last layer's affine part, of which there is then one row a molecule.
+            the last layer's affine part, which then has one row per molecule.
         apart : int array, shape (n_atoms,)
             Atoms of different numbers are never computed as one.
         """

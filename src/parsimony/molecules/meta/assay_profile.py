@@ -1,15 +1,16 @@
-"""What the training tasks tell of a molecule: its measured labels there, and predicted ones.
+"""Assay profiles: a molecule's measured and predicted labels in the training tasks, as descriptors.
 
-Few-shot sets measure the same molecules in many assays, so that a molecule's answers in the
-training tasks are known when it is asked in a new one. They are read as descriptors (profile-QSAR;
-E. Martin et al., J. Chem. Inf. Model. 51, 2011). Beside them stands what structure predicts: ridge
-regression of all training tasks at once on embedding, fingerprint and descriptors,
+Few-shot sets measure the same molecules in many assays, so a molecule's labels in the training
+tasks are known when it is a query of a new task. They are used as descriptors (profile-QSAR;
+E. Martin et al., J. Chem. Inf. Model. 51, 2011), beside predictions from structure: ridge
+regression of all training tasks at once on embedding, fingerprint and descriptors
+(docs/methods/encoder.md, eqs. 5 and 6),
 
     W = (XᵀX + λ I)⁻¹ XᵀP,    ŝ_i = x_i W
 
 with a molecule's own labels left out in closed form: (ŝ_i − h_ii p_i) / (1 − h_ii), where h is the
-diagonal of X (XᵀX + λ I)⁻¹ Xᵀ. Of a molecule that no training task measured only ŝ is known: it
-stands for the measured profile too, as the posterior mean of the standardised labels.
+diagonal of X (XᵀX + λ I)⁻¹ Xᵀ. For a molecule that no training task measured, ŝ replaces the
+measured profile too, as the posterior mean of the standardised labels.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ _BLOCK = 8192
 
 @dataclass(frozen=True, eq=False)
 class ProfileValues:
-    """Of n molecules in T training tasks, each (n, T).
+    """Profiles of n molecules in T training tasks, each (n, T).
 
     Attributes
     ----------
     measured
         Standardised labels, 0 where not measured.
     predicted
-        Standardised predictions of structure.
+        Standardised predictions from structure.
     missing
-        1 where not measured, the task's share where the molecule is new.
+        1 where not measured; for new molecules the task's fraction of unmeasured ones.
     """
 
     measured: FloatArray
@@ -52,9 +53,9 @@ class Profile:
     Attributes
     ----------
     mean, scale : (T,)
-        Share of active molecules and its standard deviation.
+        Fraction of active molecules and its standard deviation.
     missing : (T,)
-        Share of molecules that were not measured.
+        Fraction of molecules that were not measured.
     weights : (D, T)
         W.
     spread : (T,)
@@ -100,7 +101,7 @@ class Profile:
         return cls(mean, scale, (~known).mean(0).astype(np.float32), weights, spread, own)
 
     def of_data(self, labels: npt.NDArray[np.int8]) -> ProfileValues:
-        """Return the values of the molecules that it was learned from."""
+        """Return the profiles of the molecules that it was learned from."""
         measured = _standardised(labels, self.mean, self.scale)
         missing = (labels < 0).astype(np.float32)
         new = missing.all(1)
@@ -108,7 +109,7 @@ class Profile:
         return ProfileValues(measured, self.own / self.spread, missing)
 
     def of_new(self, x: FloatArray) -> ProfileValues:
-        """Return the values of molecules that nobody measured: predictions alone."""
+        """Return the profiles of molecules without measurements: predictions alone."""
         predicted = np.asarray(x @ self.weights, np.float32)
         missing = np.broadcast_to(self.missing, predicted.shape)
         return ProfileValues(predicted, predicted / self.spread, np.ascontiguousarray(missing))

@@ -6,8 +6,9 @@ training tasks; differentiable closed-form heads: L. Bertinetto et al., ICLR 201
     k(x, x') = a ⟨p, p'⟩/C + b ⟨s, s'⟩/C + c ⟨e, e'⟩/d
     α = (K + λ I)⁻¹ (y − f₀ − c₀),    f(x) = f₀(x) + c₀ + Σ_i α_i k(x, x_i)
 
-p, s and e are the measured and predicted profile and the embedding, f₀ what is expected of a
-molecule in any task, c₀ the task's offset (generalised least squares). Prototypes: distances to
+p, s and e are the measured and predicted profile and the embedding, f₀ the score expected of a
+molecule in any task, c₀ the task's offset by generalised least squares (docs/methods/few_shot.md,
+eqs. 1–3). Prototypes: distances to
 the class means of a learned projection (J. Snell et al., NeurIPS 2017), added to f₀.
 """
 
@@ -76,7 +77,7 @@ class RidgeNetwork(MetaNetwork):
         return support, *self._solve(support, labels)
 
     def score(self, state: Any, queries: Inputs) -> tuple[Tensor, Tensor | None]:
-        """Scores, and what each support adds to them without its sign."""
+        """Scores, and the absolute contribution of each support."""
         support, alpha, offset = state
         k = self._terms(queries, support) @ self.kernel.exp()
         parts = k * alpha[:, None]
@@ -102,7 +103,7 @@ class Ridge(MetaTrained[RidgeParameters]):
     paper = "L. Bertinetto et al., ICLR 2019"
     Parameters: ClassVar[type[base.Parameters]] = RidgeParameters
     __init__ = constructor(RidgeParameters)
-    weighing = "what the support adds to the score"
+    weighing = "contribution to the score"
 
     def _build(self, columns: int) -> MetaNetwork:
         return RidgeNetwork()
@@ -119,10 +120,10 @@ class PrototypeNetwork(MetaNetwork):
         self.scale = nn.Parameter(torch.tensor(-1.0))  # logarithm, of distances
 
     def _means(self, support: Inputs, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Prototypes (T, 2, width), and the share of each support in its own (T, 2, S)."""
+        """Prototypes (T, 2, width), and the weight of each support in its own (T, 2, S)."""
         of = torch.stack([1 - labels, labels], 1)
-        share = of / of.sum(-1, keepdim=True)
-        return share @ self.project(self.input(support)), share
+        weights = of / of.sum(-1, keepdim=True)
+        return weights @ self.project(self.input(support)), weights
 
     def _logits(self, means: Tensor, queries: Inputs) -> Tensor:
         z = self.project(self.input(queries))
@@ -144,7 +145,7 @@ class PrototypeNetwork(MetaNetwork):
         return self._means(support, labels)
 
     def score(self, state: Any, queries: Inputs) -> tuple[Tensor, Tensor | None]:
-        """Scores; a mean has no weights of its own."""
+        """Scores; supports have no weights."""
         return self._logits(state[0], queries)[0], None
 
     def adapted_parameters(self, state: Any) -> int:

@@ -1,4 +1,4 @@
-"""What adapting networks read of molecules, and the part that all of them share."""
+"""Inputs of the meta-trained networks, and the layers that they have in common."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Inputs(NamedTuple):
     graphs: MoleculeGraphs
 
     def summary(self) -> Tensor:
-        """What does not depend on the order of the tasks: means over them, and descriptors."""
+        """Features that do not depend on the order of tasks: means over them, and descriptors."""
         n = self.n_columns
         means = [x.sum(-1, keepdim=True) / n for x in (self.measured, self.predicted, self.missing)]
         return torch.cat([*means, self.described], -1)

@@ -15,7 +15,7 @@ Changed from the published code, on purpose: one trunk of the hypernetwork serve
 both w and b (the layer is an input), which are a tenth of its parameters; the answer is the
 expectation Σ_l π_l logit_l, where the released code takes the arg max; supports and queries are
 normalised by running statistics; the state that validation chose is tested. A molecule's input is
-its modulated embedding and its profile, and what is expected of it in any task, f₀, is added to the
+its modulated embedding and its profile, and its expected score in any task, f₀, is added to the
 answer.
 """
 
@@ -92,8 +92,8 @@ class SetEncoder(nn.Module):
         """Return (…, hidden) of supports (…, S, width) and their labels (…, S)."""
         y = torch.stack([1 - labels, labels], -1).expand(*supports.shape[:-1], 2)
         x = self.each(torch.cat([supports, y], -1))
-        share = (y / y.sum(-2, keepdim=True)).mT
-        found: Tensor = self.merge((share @ x).flatten(-2))
+        means = (y / y.sum(-2, keepdim=True)).mT @ x
+        found: Tensor = self.merge(means.flatten(-2))
         return found
 
 
@@ -107,7 +107,7 @@ class PACIANetwork(MetaNetwork):
     columns
         Of the profile.
     encoder
-        Read where more than its last layer is modulated.
+        Used where more than its last layer is modulated.
     moments
         Mean and standard deviation of its embeddings, (2, d).
     """
@@ -192,13 +192,13 @@ class PACIANetwork(MetaNetwork):
         keep, logits, depths = max(labels.shape[1] // 2, 1), [], []
         y = labels[:, None]
         of = torch.stack([1 - y, y], 2)
-        share = of / of.sum(-1, keepdim=True)
+        membership = of / of.sum(-1, keepdim=True)
         weights = queries
         for related in self.relation.every(supports, queries, keep):
-            if related.supports is None:  # not asked for
+            if related.supports is None:
                 break
             x_s, x_q, weights = related.supports, related.queries, related.weights
-            made = self.classifier(share @ x_s)  # (T, Q, 2, dim + 1)
+            made = self.classifier(membership @ x_s)  # (T, Q, 2, dim + 1)
             w = made[..., 1, :] - made[..., 0, :]
             logits.append((x_q * w[..., :-1]).sum(-1) + w[..., -1])
             code = torch.cat([self.state_of_task(x_s, y), x_q], -1)

@@ -8,9 +8,9 @@
 
 Changed from the published code, on purpose: the inner step sees the graph of the supports alone,
 so that an adapted model does not depend on which queries happen to come with them, and happens
-once a task; supports are embedded once, not once a query; evaluation normalises by running
+once per task; supports are embedded once, not once per query; evaluation normalises by running
 statistics; the state that validation chose is tested. A molecule's input is its embedding and its
-profile, and what is expected of it in any task, f₀, is added to the answer.
+profile, and its expected score in any task, f₀, is added to the answer.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class PARNetwork(MetaNetwork):
         self.prior = TransferPrior()
         self.input = MoleculeInput(p.width, columns, d, p.hidden_dropout)
         self.relation = Relation(p.relation_layers, p.dim, p.edge_dim, p.dropout)
-        #: what the inner step moves: the published code's attention, projection and read-out
+        #: what the inner step changes: the published code's attention, projection and read-out
         self.adapted = nn.ParameterDict(
             {
                 "query": _matrix(d, d), "key": _matrix(d, d), "value": _matrix(d, d),
@@ -93,8 +93,8 @@ class PARNetwork(MetaNetwork):
         q = _linear(x, theta["query"]) / x.shape[-1] ** 0.5
         own = (q * _linear(x, theta["key"])).sum(-1, keepdim=True)
         others = q @ _linear(means, theta["key"]).mT
-        share = torch.cat([own, others], -1).softmax(-1)
-        attended = share[..., :1] * _linear(x, theta["value"]) + share[..., 1:] @ _linear(
+        attention = torch.cat([own, others], -1).softmax(-1)
+        attended = attention[..., :1] * _linear(x, theta["value"]) + attention[..., 1:] @ _linear(
             means, theta["value"]
         )
         both = torch.cat([attended, x], -1)
@@ -121,7 +121,7 @@ class PARNetwork(MetaNetwork):
     def _inner(
         self, x: Tensor, means: Tensor, prior: Tensor, labels: Tensor, *, keep_graph: bool
     ) -> Theta:
-        """θ' = θ − η ∇ L(support), of every task its own."""
+        """θ' = θ − η ∇ L(support) for each task (docs/methods/par.md, eq. 7)."""
         tasks = len(labels)
         theta = {k: v.expand(tasks, *v.shape) for k, v in self.adapted.items()}
         if not self.p.inner_lr:
@@ -170,7 +170,7 @@ class PARNetwork(MetaNetwork):
         return (logits + self.prior(queries))[0], weights[0]
 
     def adapted_parameters(self, state: Any) -> int:
-        """What the inner step moves."""
+        """Number of parameters that the inner step changes."""
         return sum(v.numel() for v in state[0].values())
 
 
@@ -188,7 +188,7 @@ class PAR(MetaTrained[PARParameters]):
 
 
 def _keep(labels: Tensor) -> int:
-    """Entries of a row that are kept: the shots of a class."""
+    """Entries of a row that are kept: the number of shots."""
     return max(labels.shape[1] // 2, 1)
 
 
@@ -199,7 +199,7 @@ def _prototypes(x: Tensor, labels: Tensor) -> Tensor:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return x Wᵀ + b, where every task may have its own W (T, o, i) and b (T, o)."""
+    """Return x Wᵀ + b, where each task may have its own W (T, o, i) and b (T, o)."""
     found = x @ weight.mT
     return found if bias is None else found + bias.unsqueeze(-2)
 

@@ -39,7 +39,7 @@ class Related(NamedTuple):
     queries
         States of the queries, (T, Q, d).
     supports
-        States of the supports beside every query, (T, Q, S, d); None where nobody asks.
+        States of the supports beside every query, (T, Q, S, d); None in the last layer of PAR.
     raw
         A of query and supports before rows are cut, (T, Q, S).
     weights
@@ -85,7 +85,7 @@ class Relation(nn.Module):
     layers, width, edge_width
         Published: 2 × 128, φ 256 wide.
     dropout
-        Of the nodes that enter; a support has one mask beside all queries.
+        Of the nodes that enter; a support has one mask for all queries.
     """
 
     def __init__(self, layers: int, width: int, edge_width: int, dropout: float) -> None:
@@ -130,7 +130,7 @@ class Relation(nn.Module):
     def every(
         self, supports: Tensor, queries: Tensor, keep: int, *, query_alone: bool = False
     ) -> Iterator[Related]:
-        """Yield the graphs after each layer; in the last one only the query's, if so asked."""
+        """Yield the graphs after each layer; ``query_alone``: the last for the query alone."""
         x_s, x_q = self.dropout(supports)[:, None], self.dropout(queries)
         n = supports.shape[-2]
         first, second = _pairs(n)
@@ -249,7 +249,7 @@ def _mix(weights: Tensor, states: Tensor) -> Tensor:
 def relation_reference(
     relation: Relation, supports: Tensor, queries: Tensor, keep: int
 ) -> list[Related]:
-    """The plain twin of :meth:`Relation.every`: one dense graph a query, supports copied to each.
+    """The plain twin of :meth:`Relation.every`: one dense graph per query, supports copied to each.
 
     Without dropout.
     """
