@@ -372,7 +372,7 @@ class DDITask(Task):
         return {"options": self.options.model_dump(exclude_none=True, mode="json")}
 
     def save(self, folder: Path, *, graph: bool = False) -> None:
-        """Write the data of the task into a run folder's ``data/``, with the graph if asked."""
+        """Write the data of the task into a run folder's ``data/``, with the graph on request."""
         self.data.save(folder)
         if graph:
             self.background.save(folder)
