@@ -5,7 +5,7 @@
 The first run is held against each of the others over the same draws of emerging drugs. Beside the
 whole split stand the pairs whose drugs all have graph edges, and, for the first run, the test with
 the interactions of train alone in the graph. Pairs with several labels are measured by PR-AUC and
-ROC-AUC against their corruptions. Writes ``results/ddi-NAME.json``.
+ROC-AUC against their negatives. Writes ``results/ddi-NAME.json``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from common import record
 
-from parsimony.base import load_run, resolve
 from parsimony.ddi.calibration import measure_calibration
-from parsimony.ddi.estimator import PairEstimator
+from parsimony.ddi.emergnn.parameters import EXTENDED, PUBLISHED
+from parsimony.ddi.estimator import AnyPairEstimator, PairEstimator
 from parsimony.ddi.targets import MulticlassPairs
 from parsimony.ddi.task import DDITask
 from parsimony.errors import UsageError
+from parsimony.methods import load_run, resolve
 from parsimony.run import RunFolder
+from parsimony.run.renamed import renamed
 
 LINKED = "both drugs have graph edges"
 
@@ -34,10 +36,9 @@ def command(config: dict[str, Any]) -> str:
     default = cls().parameters.model_dump()
     form = {"form": config["parameters"]["form"]} if "form" in config["parameters"] else {}
     if form:  # what a form fills in is no setting
-        from parsimony.ddi.emergnn import method as emergnn
-
-        default |= emergnn.PUBLISHED if form["form"] == "published" else emergnn.EXTENDED
-    given = {k: v for k, v in config["parameters"].items() if _plain(default.get(k)) != _plain(v)}
+        default |= PUBLISHED if form["form"] == "published" else EXTENDED
+    parameters = renamed(config["parameters"], default)
+    given = {k: v for k, v in parameters.items() if _plain(default.get(k)) != _plain(v)}
     chosen = {"power", "smoothing", "embedding"}  # by the fit itself
     settings = config["options"] | {k: v for k, v in given.items() if k not in chosen}
     words = [f"--set {k}={v}" for k, v in settings.items() if v != DEFAULT_OPTIONS.get(k)]
@@ -54,17 +55,17 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def scores(estimator: PairEstimator) -> np.ndarray:
+def scores(estimator: AnyPairEstimator) -> np.ndarray:
     """Probabilities of all types of every test question."""
     return estimator.predict_proba(estimator.task_.targets("test").queries, "test")
 
 
-def calibration(estimator: PairEstimator, table: np.ndarray) -> dict[str, Any]:
+def calibration(estimator: AnyPairEstimator, table: np.ndarray) -> dict[str, Any]:
     """What became on the test of what was learned on validation, the diagram's bins left out."""
-    learned, asked = estimator.learn_calibration(), estimator.task_.targets("test")
-    if learned is None or not isinstance(asked, MulticlassPairs):
+    learned, targets = estimator.learn_calibration(), estimator.task_.targets("test")
+    if learned is None or not isinstance(targets, MulticlassPairs):
         return {}
-    found = measure_calibration(learned, table, asked.types, estimator.task_.emerging("test"))
+    found = measure_calibration(learned, table, targets.types, estimator.task_.emerging("test"))
     for name in ("reliability", "reliability_uncalibrated"):
         del found["calibration"][name]
     return found
@@ -73,16 +74,16 @@ def calibration(estimator: PairEstimator, table: np.ndarray) -> dict[str, Any]:
 def main(name: str, folders: list[Path]) -> None:
     """Measure, print and record."""
     table, tables = [], []
-    first: PairEstimator | None = None
+    first: AnyPairEstimator | None = None
     for folder in folders:
         estimator = load_run(folder)
         assert isinstance(estimator, PairEstimator)
-        asked, cluster = estimator.task_.targets("test"), estimator.task_.emerging("test")
+        targets, cluster = estimator.task_.targets("test"), estimator.task_.emerging("test")
         if first is None:
             first = estimator
         elif not np.array_equal(
             estimator.task_.pairs("test"), first.task_.pairs("test")
-        ) or not np.array_equal(asked.queries, first.task_.targets("test").queries):
+        ) or not np.array_equal(targets.queries, first.task_.targets("test").queries):
             raise UsageError("runs of different test pairs", remedy="one split and one setting")
         probabilities = scores(estimator)
         tables.append(probabilities)
@@ -95,14 +96,14 @@ def main(name: str, folders: list[Path]) -> None:
             "fit_seconds": round(summary["seconds"], 1),
             "peak_memory_mib": round(ledger["peak_memory_bytes"] / 2**20),
             "valid": summary["valid"],
-            "test": asked.metrics(probabilities),
-            "interval": asked.interval(probabilities, cluster),
+            "test": targets.metrics(probabilities),
+            "interval": targets.interval(probabilities, cluster),
         } | calibration(estimator, probabilities)
         linked = first.task_.subgroups("test").get(LINKED)
         if linked is not None:
-            entry["test_linked"] = {"n": int(linked.sum())} | asked.metrics(probabilities, linked)
+            entry["test_linked"] = {"n": int(linked.sum())} | targets.metrics(probabilities, linked)
         if len(tables) > 1:
-            entry["first_is_better_by"] = asked.better_by(tables[0], probabilities, cluster)
+            entry["first_is_better_by"] = targets.better_by(tables[0], probabilities, cluster)
         else:
             entry["test_train_only"] = _train_only(estimator)
         table.append(entry)
@@ -112,7 +113,7 @@ def main(name: str, folders: list[Path]) -> None:
     record(f"ddi-{name}", {"runs": table})
 
 
-def _train_only(estimator: PairEstimator) -> dict[str, float]:
+def _train_only(estimator: AnyPairEstimator) -> dict[str, float]:
     """The test with the interactions of train alone known meanwhile."""
     task = estimator.task_
     options = task.options.model_copy(update={"test_graph": "train"})

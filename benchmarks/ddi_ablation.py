@@ -22,7 +22,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "without the DrugBank layer": {"graph": "hetionet+crc"},
     "without any background graph": {"graph": "none"},
-    "without votes of similar drugs": {"votes": []},
+    "without label scores of similar drugs": {"neighbour_scores": []},
     "without the structure network": {"hidden": 0},
     "without edges between similar drugs": {"neighbour_edges": 0},
     "drugs drawn as new, not hidden": {"emergence": "simulated"},
@@ -35,7 +35,7 @@ def main(folder: Path, setting: str) -> None:
     """Train what is missing, compare and record."""
     table = []
     for number, (name, changes) in enumerate(ROWS.items()):
-        settings = {"setting": setting, "graph": GRAPH, "threads": 1, "every": 1} | changes
+        settings = {"setting": setting, "graph": GRAPH, "threads": 1, "validate_every": 1} | changes
         _, summary = fit(
             "drugbank-ddi", "emergnn", out=folder / f"{setting}-{number}", resume=True,
             parameters=settings, epochs=6,

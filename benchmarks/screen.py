@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from common import peak_mib, record
 
-from parsimony.base import load_run
 from parsimony.ddi.add_drug import with_drug
-from parsimony.ddi.drug_file import Claim, NewDrug
+from parsimony.ddi.drug_file import NewDrug, StatedFact
 from parsimony.ddi.emergnn.flow import PairFlow
 from parsimony.ddi.screening import screen
+from parsimony.methods import load_run
 
 DRUGS = ("clarithromycin", "ketoconazole", "warfarin", "sertraline")
 PAIRS = (
@@ -54,8 +54,8 @@ def emerging(estimator: Any) -> str:
 def added(estimator: Any, name: str) -> NewDrug:
     """A known drug's structure under a new name, with two facts."""
     bits = estimator.fingerprints_[estimator.task_.data.drug(name)]
-    claims = (Claim("enzymes", "CYP3A4"), Claim("side_effects", "Nausea"))
-    return NewDrug("a new drug", "", bits, claims)
+    facts = (StatedFact("enzymes", "CYP3A4"), StatedFact("side_effects", "Nausea"))
+    return NewDrug("a new drug", "", bits, facts)
 
 
 def of_test_pairs(estimator: Any, n: int = 100) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def of_test_pairs(estimator: Any, n: int = 100) -> dict[str, Any]:
         used = []
         for u, _, v in chosen.tolist():
             begin = time.process_time()
-            estimator.explain(data.drugs.name(u), data.drugs.name(v), draws=draws)
+            estimator.explain(data.drugs.name(u), None, data.drugs.name(v), draws=draws)
             used.append(1e3 * (time.process_time() - begin))
         found[f"{name}_ms"] = {f"p{q}": float(np.percentile(used, q)) for q in (50, 90, 99)}
     return found
@@ -94,12 +94,12 @@ def measure(path: Path, drugs: tuple[str, ...]) -> dict[str, Any]:
     estimator._network.flow = PairFlow(1)
     result["pair"] = {}
     for a, b in PAIRS:
-        estimator.explain(a, b)
+        estimator.explain(a, None, b)
         result["pair"][f"{a}, {b}"] = {
             "predict": timed(lambda a=a, b=b: estimator.predict(a, b)),
-            "explain": timed(lambda a=a, b=b: estimator.explain(a, b)),
+            "explain": timed(lambda a=a, b=b: estimator.explain(a, None, b)),
             "explain_without_deletion_test": timed(
-                lambda a=a, b=b: estimator.explain(a, b, draws=0)
+                lambda a=a, b=b: estimator.explain(a, None, b, draws=0)
             ),
         }
     result["test_pairs"] = of_test_pairs(estimator)

@@ -69,7 +69,7 @@ def test_strata_by_background(tmp_path):
     linked = task.subgroups("test")["both drugs have graph edges"]
     assert [set(row) for row in rows[linked][:, [0, 2]].tolist()] == [{1, 4}]
     task.save(tmp_path / "kept")
-    again = DDITask.load(tmp_path / "kept", task.options.model_dump())
+    again = DDITask.load(tmp_path / "kept", task.config())
     np.testing.assert_array_equal(again.subgroups("test")["one has none"], ~linked)
 
 

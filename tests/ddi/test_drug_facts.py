@@ -1,4 +1,4 @@
-"""What a new drug's file claims, in graphs that speak like Hetionet and the DrugBank layer."""
+"""The facts that a new drug's file states, in graphs like Hetionet and the DrugBank layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from parsimony.ddi.background import Background
 from parsimony.ddi.drug_facts import facts_of
-from parsimony.ddi.drug_file import Claim, NewDrug
+from parsimony.ddi.drug_file import NewDrug, StatedFact
 from parsimony.errors import FormatError, UnknownEntity, UnknownRelation
 from parsimony.graph import Vocabulary
 
@@ -38,9 +38,9 @@ def graph(*leave_out) -> Background:
     return Background(entities, labels, relations, np.array(rows, np.int32), 2)
 
 
-def found(*claims, of=None):
+def found(*facts, of=None):
     of = of or graph()
-    drug = NewDrug("new", "", np.zeros(1024, np.uint8), claims, "new.toml")
+    drug = NewDrug("new", "", np.zeros(1024, np.uint8), facts, "new.toml")
     return {
         (of.relations.name(r), of.entities.name(e)) if out
         else (of.entities.name(e), of.relations.name(r))
@@ -54,44 +54,44 @@ BINDS = ("CbG", "Gene::1576")
 @pytest.mark.parametrize("name", ["CYP3A4", "cyp3a4", "Gene::1576", "1576"])
 def test_a_protein_by_name_or_id_with_what_is_done_to_it(name):
     expected = {("inhibitor of enzyme", "Gene::1576"), BINDS}
-    assert found(Claim("enzymes", name, "inhibitor")) == expected
-    assert found(Claim("enzymes", name, "Inhibitor")) == expected
-    assert found(Claim("enzymes", name)) == {("has_enzyme", "Gene::1576"), BINDS}
+    assert found(StatedFact("enzymes", name, "inhibitor")) == expected
+    assert found(StatedFact("enzymes", name, "Inhibitor")) == expected
+    assert found(StatedFact("enzymes", name)) == {("has_enzyme", "Gene::1576"), BINDS}
 
 
 def test_hetionet_alone_says_only_that_it_binds():
     plain = graph("inhibitor of enzyme", "substrate of enzyme", "has_enzyme")
-    assert found(Claim("enzymes", "CYP3A4", "inhibitor"), of=plain) == {BINDS}
-    assert found(Claim("targets", "CYP3A4"), of=plain) == {BINDS}
+    assert found(StatedFact("enzymes", "CYP3A4", "inhibitor"), of=plain) == {BINDS}
+    assert found(StatedFact("targets", "CYP3A4"), of=plain) == {BINDS}
 
 
 def test_the_relation_chooses_among_equal_names():
-    assert found(Claim("side_effects", "nausea")) == {("CcSE", "Side Effect::C0027497")}
-    assert found(Claim("classes", "Azoles")) == {("in_class", "Drug Class::1")}
+    assert found(StatedFact("side_effects", "nausea")) == {("CcSE", "Side Effect::C0027497")}
+    assert found(StatedFact("classes", "Azoles")) == {("in_class", "Drug Class::1")}
 
 
 def test_a_relation_into_drugs_is_turned():
-    assert found(Claim("PCiC", "Azoles")) == {("Pharmacologic Class::1", "PCiC")}
-    assert found(Claim("CrC", "Drug B")) == {("CrC", "b")}
+    assert found(StatedFact("PCiC", "Azoles")) == {("Pharmacologic Class::1", "PCiC")}
+    assert found(StatedFact("CrC", "Drug B")) == {("CrC", "b")}
 
 
 def test_what_is_said_twice_is_one_fact():
-    twice = found(Claim("enzymes", "CYP3A4", "inhibitor"), Claim("CbG", "1576"))
+    twice = found(StatedFact("enzymes", "CYP3A4", "inhibitor"), StatedFact("CbG", "1576"))
     assert len(twice) == 2
 
 
 @pytest.mark.parametrize(
-    ("claim", "error", "says"),
+    ("stated", "error", "says"),
     [
-        (Claim("enzymes", "CYP3A4", "inhibitr"), UnknownRelation, "'inhibitor'"),
-        (Claim("enzims", "CYP3A4"), UnknownRelation, "'enzymes'"),
-        (Claim("enzymes", "CYP3A5"), UnknownEntity, "'CYP3A4'"),
-        (Claim("indications", "gout"), UnknownRelation, "DpS"),
-        (Claim("targets", "twin"), FormatError, "Gene::7, Gene::8"),
+        (StatedFact("enzymes", "CYP3A4", "inhibitr"), UnknownRelation, "'inhibitor'"),
+        (StatedFact("enzims", "CYP3A4"), UnknownRelation, "'enzymes'"),
+        (StatedFact("enzymes", "CYP3A5"), UnknownEntity, "'CYP3A4'"),
+        (StatedFact("indications", "gout"), UnknownRelation, "DpS"),
+        (StatedFact("targets", "twin"), FormatError, "Gene::7, Gene::8"),
     ],
 )
-def test_what_the_graph_cannot_say_is_an_error(claim, error, says):
+def test_what_the_graph_cannot_say_is_an_error(stated, error, says):
     with pytest.raises(error) as caught:
-        found(claim)
+        found(stated)
     assert says in caught.value.remedy
     assert caught.value.where == "new.toml"

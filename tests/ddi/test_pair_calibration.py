@@ -139,7 +139,7 @@ def test_an_older_run_is_uncalibrated_until_it_is_measured(old_run, estimator):
 def test_a_damaged_confidence_is_named(old_run, content):
     (old_run / "confidence.json").write_text(content)
     seal(old_run)
-    with pytest.raises(CorruptRun, match=r"calibration\.json"):
+    with pytest.raises(CorruptRun, match=r"confidence\.json"):
         methods.load_run(old_run)
 
 

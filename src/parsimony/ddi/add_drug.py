@@ -1,7 +1,7 @@
-"""A fitted model with one more drug, nothing trained again.
+"""Add a drug to a fitted model, without training it again.
 
-Models that read structures and the graph take a drug they have never seen as they take an emerging
-one: it gets a fingerprint and its facts, and no interactions.
+Models that read structures and the graph treat a drug they have never seen as an emerging one: it
+gets a fingerprint and its facts, and no interactions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def with_drug(estimator: AnyPairEstimator, drug: NewDrug) -> AnyPairEstimator:
     FormatError
         A drug of that name is there already, or nothing at all is known of the new one.
     UnknownRelation, UnknownEntity
-        A claim that the graph has no words for.
+        A fact that names a relation or an entity which the graph does not have.
     """
     estimator._require_fitted()
     _check_vectors(estimator)
@@ -125,10 +125,10 @@ def fact_sentences(estimator: AnyPairEstimator) -> list[str]:
 
 
 def new_drug_notes(estimator: AnyPairEstimator, drug: NewDrug) -> list[str]:
-    """What of the drug's file the model does not read, or what the file lacks."""
+    """Say what of the drug's file the model does not read, or what the file lacks."""
     notes = []
-    if drug.claims and not estimator.graphical:
-        count = f"{len(drug.claims)} fact{'s' * (len(drug.claims) > 1)}"
+    if drug.facts and not estimator.graphical:
+        count = f"{len(drug.facts)} fact{'s' * (len(drug.facts) > 1)}"
         notes.append(f"method {estimator.method} reads no graph: {count} of the file are not used")
     if estimator.structural and not drug.bits.any():
         notes.append("no structure is given: the answer rests on the facts alone")

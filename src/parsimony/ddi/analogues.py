@@ -1,19 +1,20 @@
-"""The known interactions that an asked one resembles: drugs replaced by similar ones."""
+"""Analogues of an interaction: the nearest known ones, drugs replaced by similar drugs."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.chem.fingerprints import tanimoto
+from parsimony.ddi.data import DDIData
 
 IntArray = npt.NDArray[np.int32]
 
 
-class Analogue(NamedTuple):
-    """A known interaction (drug1, type, drug2) and how similar its drugs are to those asked."""
+class KnownInteraction(NamedTuple):
+    """A known interaction (drug1, type, drug2), and how similar its drugs are to the pair's."""
 
     drug1: int
     kind: int
@@ -23,8 +24,8 @@ class Analogue(NamedTuple):
 
 def nearest_analogues(
     fingerprints: npt.NDArray[np.uint8], facts: IntArray, u: int, t: int, v: int, most: int = 1
-) -> list[Analogue]:
-    """Return the known interactions of type t whose drugs are most like (u, v).
+) -> list[KnownInteraction]:
+    """Return the known interactions of type t whose drugs are most similar to (u, v).
 
     The similarity is the product of both Tanimoto similarities, 1 of a drug to itself. Interactions
     between u and v themselves are left out.
@@ -37,11 +38,11 @@ def nearest_analogues(
     both[((first == u) | (first == v)) & ((second == u) | (second == v))] = 0
     best = np.argsort(-both, kind="stable")[:most]
     found = [(*facts[i].tolist(), float(both[i])) for i in best.tolist() if both[i] > 0]
-    return [Analogue(x, kind, y, similarity) for x, kind, y, similarity in found]
+    return [KnownInteraction(x, kind, y, similarity) for x, kind, y, similarity in found]
 
 
-def analogue_sentence(data: Any, u: int, v: int, found: Analogue) -> str:
-    """Say whom the drugs resemble, and what is known of those."""
+def analogue_sentence(data: DDIData, u: int, v: int, found: KnownInteraction) -> str:
+    """Say which drugs these resemble, and what is known of those."""
     pairs = ((found.drug1, u), (found.drug2, v))
     names = [data.label(drug) for drug, own in pairs if drug != own]
     text = data.sentence(found.drug1, found.kind, found.drug2)

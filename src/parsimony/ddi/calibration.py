@@ -1,10 +1,10 @@
-"""What a fitted run of drug pairs learns about itself on validation.
+"""Calibration of a fitted run of drug pairs on its validation pairs.
 
-A temperature that makes its probabilities mean what they say, the thresholds of its prediction
-sets, and how sure it must be to answer at all. Epochs and parameters were selected on the same
-pairs, so that what validation promises is optimistic; and it promises anything only for pairs drawn
-alike. Where drugs emerge they are not: pairs of one drug come together, and the drugs of the test
-are others. What is reported is therefore measured on the test.
+A temperature for the probabilities, thresholds of prediction sets, and the least probability at
+which to answer at all. Epochs and parameters were selected on the same pairs, so these estimates
+are optimistic. The guarantee also assumes exchangeable pairs, which emerging drugs violate: all
+pairs of a drug are drawn together, and the test has other drugs. What is reported is therefore
+measured on the test.
 """
 
 from __future__ import annotations
@@ -26,16 +26,19 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 LEVELS = (0.8, 0.9, 0.95)
 LEVEL = 0.9  # of the sets that predict shows
-SHARES = tuple(k / 10 for k in range(10, 0, -1))
+FRACTIONS = tuple(k / 10 for k in range(10, 0, -1))
 
 
 def caveat(setting: str) -> str:
-    """Return in words what the sets of a setting do not promise."""
+    """Say what the prediction sets of a setting do not guarantee."""
     if setting == "S0":
-        return "A level holds for pairs drawn like those of validation, which also selected."
+        return (
+            "A level holds for pairs drawn like those of validation, which also selected the model."
+        )
     return (
-        "A level holds for pairs drawn like those of validation, which also selected. Emerging "
-        "drugs are drawn anew, and the pairs of a drug come together: trust what was measured."
+        "A level holds for pairs drawn like those of validation, which also selected the model. "
+        "Emerging drugs are new draws, and the pairs of a drug come together: rely on what was "
+        "measured."
     )
 
 
@@ -53,9 +56,9 @@ class Calibration:
         T of softmax(log p / T).
     thresholds
         Of the prediction sets by level, for calibrated probabilities; infinite where there were too
-        few pairs: then all types are in.
+        few pairs: such a set holds all types.
     answering
-        Share of validation answered → the least calibrated probability at which an answer is given.
+        Fraction of validation answered → the least calibrated probability of an answer.
     """
 
     setting: str
@@ -75,7 +78,7 @@ class Calibration:
             len(true),
             temperature,
             {level: conformal_threshold(calibrated, true, level) for level in LEVELS},
-            {s: float(np.quantile(top, 1 - s, method="inverted_cdf")) for s in SHARES},
+            {f: float(np.quantile(top, 1 - f, method="inverted_cdf")) for f in FRACTIONS},
         )
 
     def calibrated(self, probabilities: FloatArray) -> npt.NDArray[np.float64]:
@@ -95,7 +98,7 @@ class Calibration:
             "thresholds": {
                 str(level): q if np.isfinite(q) else None for level, q in self.thresholds.items()
             },
-            "answering": {str(share): p for share, p in self.answering.items()},
+            "answering": {str(fraction): p for fraction, p in self.answering.items()},
         }
 
     @classmethod
@@ -112,7 +115,7 @@ class Calibration:
             int(content["n_pairs"]),
             float(content["temperature"]),
             {float(k): np.inf if q is None else float(q) for k, q in content["thresholds"].items()},
-            {float(share): float(p) for share, p in content["answering"].items()},
+            {float(fraction): float(p) for fraction, p in content["answering"].items()},
         )
 
 
@@ -124,7 +127,7 @@ def measure_calibration(
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure on the pairs of a split what was learned on validation.
+    """Measure the calibration on the pairs of a split.
 
     Parameters
     ----------
@@ -141,9 +144,9 @@ def measure_calibration(
     -------
     dict
         ``calibration`` (:func:`~parsimony.metrics.calibration.calibration_metrics`), ``conformal``
-        by level (``coverage``, its 95 % ``interval`` over drugs, ``mean_size``, ``single``: share
-        of sets of one type) and ``abstention``: ``share_answered`` and ``accuracy`` at each
-        ``threshold`` of validation.
+        by level (``coverage``, its 95 % ``interval`` over drugs, ``mean_size``, ``single``:
+        fraction of sets of one type) and ``abstention``: ``share_answered`` and ``accuracy`` at
+        each ``threshold`` of validation.
     """
     calibrated = calibration.calibrated(probabilities)
     right, top = probabilities.argmax(1) == true, calibrated.max(1)
@@ -158,8 +161,8 @@ def measure_calibration(
             "single": float((size == 1).mean()),
         }
     abstention = []
-    for share, threshold in calibration.answering.items():
-        answered = top >= threshold if share < 1 else np.ones(len(top), bool)
+    for fraction, threshold in calibration.answering.items():
+        answered = top >= threshold if fraction < 1 else np.ones(len(top), bool)
         abstention.append(
             {
                 "threshold": threshold,

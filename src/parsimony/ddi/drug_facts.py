@@ -1,4 +1,4 @@
-"""What a new drug's file claims, as facts of a background graph."""
+"""The facts that a new drug's file states, as facts of a background graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parsimony.ddi.background import Background
-from parsimony.ddi.drug_file import Claim, NewDrug
+from parsimony.ddi.drug_file import NewDrug, StatedFact
 from parsimony.errors import FormatError, UnknownEntity, UnknownRelation, suggest
 
 __all__ = ["Fact", "facts_of"]
@@ -38,7 +38,7 @@ class Fact(NamedTuple):
 
 
 def facts_of(drug: NewDrug, graph: Background) -> list[Fact]:
-    """Find relation and entity of everything that a drug's file claims.
+    """Find relation and entity of everything that a drug's file states.
 
     Entities are found by id ("Gene::1576", or "1576"), by name, then by name in any case; those
     that the relation already leads to go first.
@@ -51,7 +51,7 @@ def facts_of(drug: NewDrug, graph: Background) -> list[Fact]:
         A name that several entities have; their ids are listed.
     """
     finder = _Finder(graph, drug.source)
-    found = [fact for claim in drug.claims for fact in finder.facts(claim)]
+    found = [fact for stated in drug.facts for fact in finder.facts(stated)]
     return list(dict.fromkeys(found))
 
 
@@ -67,21 +67,21 @@ class _Finder:
                     key = text.casefold() if level == 3 else text
                     self._names[level].setdefault(key, []).append(i)
 
-    def facts(self, claim: Claim) -> list[Fact]:
-        """All facts that a claim makes."""
-        relations = self._said_by(claim)
-        if claim.key in LISTS:  # the first that leads to the entity
-            ends = [self._entity(r, claim.entity, missing=False) for r in relations]
+    def facts(self, stated: StatedFact) -> list[Fact]:
+        """All facts of the graph that a stated one makes."""
+        relations = self._said_by(stated)
+        if stated.key in LISTS:  # the first that leads to the entity
+            ends = [self._entity(r, stated.entity, missing=False) for r in relations]
             known = [(r, e) for r, e in zip(relations, ends, strict=True) if self._leads(r, e)]
             relations = [known[0][0]] if known else relations[:1]
         return [
-            Fact(self._relations.index(r), self._entity(r, claim.entity), self._outgoing(r))
+            Fact(self._relations.index(r), self._entity(r, stated.entity), self._outgoing(r))
             for r in relations
         ]
 
-    def _said_by(self, claim: Claim) -> list[str]:
-        """The relations of the graph by which a claim is said."""
-        key, action = claim.key, claim.action.casefold()
+    def _said_by(self, stated: StatedFact) -> list[str]:
+        """The relations of the graph that say it."""
+        key, action = stated.key, stated.action.casefold()
         if key in PROTEINS:
             kind = PROTEINS[key]
             spelled = (action, f"{action} of {kind}", f"{action}_of") if action else ()
@@ -89,28 +89,28 @@ class _Finder:
             ending = f" of {kind}"
             actions = [r.removesuffix(ending) for r in self._relations if r.endswith(ending)]
             if action and not said and actions:
-                raise UnknownRelation.of(claim.action, actions, where=self._where)
+                raise UnknownRelation.of(stated.action, actions, where=self._where)
             if not said:
                 said = [r for r in (f"has_{kind}",) if r in self._relations]
             said = said[:1] + [r for r in (BINDS,) if r in self._relations]
-            return said or self._no_way(claim)
+            return said or self._no_way(stated)
         if key in LISTS:
-            return [r for r in LISTS[key] if r in self._relations] or self._no_way(claim)
+            return [r for r in LISTS[key] if r in self._relations] or self._no_way(stated)
         if key in self._relations:
             return [key]
         known = [*PROTEINS, *LISTS, "name", "smiles", "fingerprint", "facts", *self._relations]
         raise UnknownRelation.of(key, known, where=self._where)
 
-    def _no_way(self, claim: Claim) -> list[str]:
+    def _no_way(self, stated: StatedFact) -> list[str]:
         """Say what this graph can say of the entity instead."""
-        names = self._names[3].get(claim.entity.casefold(), [])
+        names = self._names[3].get(stated.entity.casefold(), [])
         rows = self._graph.triples[np.isin(self._graph.triples[:, [0, 2]], names).any(1)]
         said = [self._relations[r] for r in np.unique(rows[:, 1])] or self._relations
-        told = f"{claim.action} " * bool(claim.action) + claim.key
+        told = f"{stated.action} " * bool(stated.action) + stated.key
         raise UnknownRelation(
             f"this graph does not say {told!r} of a drug",
-            remedy=f"of {claim.entity} it says {', '.join(said[:12])}: use one of these as the "
-            f'key, {said[0]} = ["{claim.entity}"]',
+            remedy=f"of {stated.entity} it says {', '.join(said[:12])}: use one of these as the "
+            f'key, {said[0]} = ["{stated.entity}"]',
             where=self._where,
         )
 

@@ -25,14 +25,14 @@ from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.errors import FormatError
 from parsimony.graph.files import read_text
 
-__all__ = ["Claim", "NewDrug", "read_new_drug"]
+__all__ = ["NewDrug", "StatedFact", "read_new_drug"]
 
 _PLAIN = ("name", "smiles", "fingerprint", "facts")
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A fact that the file states.
+class StatedFact:
+    """A fact that the file states of the drug.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Claim:
 
 @dataclass(frozen=True, eq=False)
 class NewDrug:
-    """Name, structure and claims of a drug.
+    """Name, structure and facts of a drug.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class NewDrug:
         "" where only a fingerprint is given, or nothing.
     bits : uint8 array, shape (1024,)
         Zeros where no structure is given.
-    claims : tuple of Claim
+    facts : tuple of StatedFact
     source : str
         The file.
     """
@@ -68,7 +68,7 @@ class NewDrug:
     name: str
     smiles: str
     bits: npt.NDArray[np.uint8]
-    claims: tuple[Claim, ...]
+    facts: tuple[StatedFact, ...]
     source: str = ""
 
 
@@ -92,8 +92,8 @@ def read_new_drug(path: Path) -> NewDrug:
     name = _text(content, "name", where).strip()
     if not name:
         raise FormatError("no name", remedy='name = "the new drug"', where=where)
-    claims = [
-        _claim(key, item, where)
+    facts = [
+        _stated_fact(key, item, where)
         for key, items in content.items()
         if key not in _PLAIN
         for item in _list(key, items, where)
@@ -105,10 +105,10 @@ def read_new_drug(path: Path) -> NewDrug:
                 remedy='[[facts]], relation = "…", entity = "…"',
                 where=where,
             )
-        claims.append(Claim(_text(item, "relation", where), _text(item, "entity", where)))
+        facts.append(StatedFact(_text(item, "relation", where), _text(item, "entity", where)))
     smiles = _text(content, "smiles", where)
     bits = _structure(name, smiles, _text(content, "fingerprint", where), where)
-    return NewDrug(name, smiles, bits, tuple(dict.fromkeys(claims)), where)
+    return NewDrug(name, smiles, bits, tuple(dict.fromkeys(facts)), where)
 
 
 def _structure(name: str, smiles: str, hexadecimal: str, where: str) -> npt.NDArray[np.uint8]:
@@ -133,11 +133,11 @@ def _structure(name: str, smiles: str, hexadecimal: str, where: str) -> npt.NDAr
     return bits
 
 
-def _claim(key: str, item: Any, where: str) -> Claim:
+def _stated_fact(key: str, item: Any, where: str) -> StatedFact:
     if isinstance(item, str):
-        return Claim(key, item)
+        return StatedFact(key, item)
     if isinstance(item, dict) and "name" in item and set(item) <= {"name", "action"}:
-        return Claim(key, _text(item, "name", where), _text(item, "action", where))
+        return StatedFact(key, _text(item, "name", where), _text(item, "action", where))
     raise FormatError(
         f"{key} lists names or {{ name, action }}. Got {item!r}",
         remedy=f'{key} = ["CYP2D6", {{ name = "CYP3A4", action = "inhibitor" }}]',

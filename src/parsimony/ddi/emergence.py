@@ -1,10 +1,10 @@
 """Emergence simulated anew in every epoch: which training pairs are facts, which are targets.
 
-A fraction of the training drugs is treated as new (docs/methods/emergnn.md). In S1, pairs of two known
-drugs are facts, pairs with exactly one new drug are targets, and the rest is dropped; in S2, pairs
-of two new drugs are targets and mixed ones are dropped. In S0 a fraction of the pairs themselves are
-targets. So no target is a fact of its own graph. As published, the drugs are drawn with replacement,
-so that 20 % are really 18 %; here they are drawn without by default.
+A fraction of the training drugs is treated as new (docs/methods/emergnn.md). In S1, pairs of two
+known drugs are facts, pairs with exactly one new drug are targets, and the rest is dropped; in S2,
+pairs of two new drugs are targets and mixed ones are dropped. In S0 a fraction of the pairs
+themselves are targets. So no target is a fact of its own graph. As published, the drugs are drawn
+with replacement, so that 20 % are really 18 %; here they are drawn without by default.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def simulate_emergence(
     replace
         Draw drugs with replacement, as published.
     eligible
-        Drugs that may play new ones; all that occur in ``pairs`` by default.
+        Drugs that may be treated as new; all that occur in ``pairs`` by default.
 
     Raises
     ------

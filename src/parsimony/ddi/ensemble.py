@@ -98,7 +98,7 @@ class PairEnsemble(PairEstimator[EnsembleParameters]):
                         remedy="members answer the same pairs on the same graph",
                     )
             members.append(member)
-        self = cls(members=[_described(member) for member in members])
+        self: Self = cls(members=[_described(member) for member in members])
         self.prepare(members[0].task_)
         self._begin()
         self._members, self.history_ = members, []
@@ -157,9 +157,7 @@ class PairEnsemble(PairEstimator[EnsembleParameters]):
             costs.append(member.cost_.as_dict())
         self._add_up(summaries, [self.cost_.as_dict()], costs)
 
-    def _add_up(
-        self, summaries: list[dict[str, Any]], *costs: list[dict[str, Any]]
-    ) -> None:
+    def _add_up(self, summaries: list[dict[str, Any]], *costs: list[dict[str, Any]]) -> None:
         """Add the members up: their weights, how they ended, their costs.
 
         Of several ways to count the costs the largest holds, so that they grow over resumed parts.

@@ -1,4 +1,4 @@
-"""The interaction that an explanation is asked for."""
+"""The interaction to explain."""
 
 from __future__ import annotations
 

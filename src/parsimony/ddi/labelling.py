@@ -1,6 +1,6 @@
 """What differs between pairs of one type and pairs of several labels, in one place.
 
-A labelling makes the asked pairs of rows (drug1, type, drug2), says which edges the known
+A labelling makes pair targets of rows (drug1, type, drug2), says which edges the known
 interactions are in a graph, and turns logits into probabilities.
 """
 
@@ -39,7 +39,7 @@ class SingleLabel:
         return self.n_types
 
     def orders(self, a: int, b: int) -> tuple[tuple[int, int], ...]:
-        """The ordered pairs that two drugs make: each has its own types."""
+        """The ordered pairs of two drugs: each has its own types."""
         return (a, b), (b, a)
 
     def pair_rows(self, rows: IntArray) -> tuple[IntArray, npt.NDArray[np.int64]]:
@@ -55,7 +55,7 @@ class SingleLabel:
         return rows
 
     def counted_facts(self, rows: IntArray) -> IntArray:
-        """Interactions as facts (drug1, type, drug2) that are counted for an ordered pair."""
+        """Interactions as facts (drug1, type, drug2) to count for an ordered pair."""
         return rows
 
     def targets(
@@ -67,18 +67,19 @@ class SingleLabel:
         *,
         training: bool = False,
     ) -> PairTargets:
-        """Rows as they are asked.
+        """Rows as pair targets.
 
         Parameters
         ----------
         rows
             (m, 3) drug1, type, drug2.
         role
-            (n_drugs,) which drugs may replace which (:func:`~parsimony.ddi.negatives.draw_negatives`).
+            (n_drugs,) which drugs may replace which, as
+            :func:`~parsimony.ddi.negatives.draw_negatives` takes it.
         observed
-            (k, 2) pairs that no corruption may be.
+            (k, 2) pairs that no negative may be.
         generator
-            Draws corruptions, and in training the order of pairs that have none.
+            Draws negatives, and in training the order of pairs that have none.
         """
         pairs = np.ascontiguousarray(rows[:, [0, 2]])
         return MulticlassPairs(pairs, self.n_types, rows[:, 1])
@@ -104,7 +105,7 @@ class MultiLabel(SingleLabel):
         return 1
 
     def orders(self, a: int, b: int) -> tuple[tuple[int, int], ...]:
-        """The ordered pairs that two drugs make: one."""
+        """The ordered pairs of two drugs: one."""
         return ((a, b),)
 
     def pair_rows(self, rows: IntArray) -> tuple[IntArray, npt.NDArray[np.int64]]:
@@ -136,13 +137,14 @@ class MultiLabel(SingleLabel):
         *,
         training: bool = False,
     ) -> PairTargets:
-        """Pairs with their labels, each with a corruption; see :meth:`SingleLabel.asked`."""
+        """Pairs with their labels, each with a negative; see :meth:`SingleLabel.targets`."""
         found, of = self.pair_rows(rows)
         pairs = np.ascontiguousarray(found[:, [0, 2]])
         labels = np.zeros((len(pairs), self.n_types), bool)
         labels[of, rows[:, 1]] = True
-        negatives = draw_negatives(pairs, role, unordered(observed, self.n_drugs), generator, self.label)
-        if training:  # the order means nothing, and shall not be learned
+        taken = unordered(observed, self.n_drugs)
+        negatives = draw_negatives(pairs, role, taken, generator, self.label)
+        if training:  # the order carries no information, and must not be learned
             turned = generator.random(len(pairs)) < 0.5
             pairs, negatives = (
                 np.where(turned[:, None], drugs[:, ::-1], drugs) for drugs in (pairs, negatives)
@@ -150,5 +152,5 @@ class MultiLabel(SingleLabel):
         return MultilabelPairs(pairs, self.n_types, labels, negatives)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Of every label by itself: that it belongs to the pair and not to a corruption."""
+        """Of every label by itself: that it belongs to the pair and not to a negative."""
         return logits.sigmoid()

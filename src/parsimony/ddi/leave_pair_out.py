@@ -1,4 +1,4 @@
-"""What is known of drug pairs when the interactions between their own two drugs are unseen."""
+"""Leave-pair-out statistics: what is known of pairs without their own two drugs' interactions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IntArray = npt.NDArray[np.int32]
 
 
 class LeavePairOut(NamedTuple):
-    """Of every asked pair.
+    """Of every pair, its own interactions left out.
 
     Attributes
     ----------
@@ -31,31 +31,31 @@ class LeavePairOut(NamedTuple):
 def own_interactions(
     facts: IntArray, pairs: IntArray, n_drugs: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Which facts are between the drugs of an asked pair, in either order.
+    """Which facts are between the two drugs of a pair, in either order.
 
     Returns
     -------
     row, pair, of
         Rows of ``facts`` and the unordered pair that each belongs to, and the unordered pair of
-        every asked one, (n,).
+        every given one, (n,).
     """
 
     def code(a: IntArray, b: IntArray) -> npt.NDArray[np.int64]:
         return np.minimum(a, b).astype(np.int64) * n_drugs + np.maximum(a, b)
 
-    asked, of = np.unique(code(pairs[:, 0], pairs[:, 1]), return_inverse=True)
-    # most facts have no drug that is asked, so few are looked up
+    distinct, of = np.unique(code(pairs[:, 0], pairs[:, 1]), return_inverse=True)
+    # most facts have no drug of these pairs, so few are looked up
     drug = np.zeros(n_drugs, bool)
     drug[pairs.ravel()] = True
     row = np.flatnonzero(drug[facts[:, 0]] & drug[facts[:, 2]])
     codes = code(facts[row, 0], facts[row, 2])
-    at = np.minimum(np.searchsorted(asked, codes), len(asked) - 1)
-    found = asked[at] == codes
+    at = np.minimum(np.searchsorted(distinct, codes), len(distinct) - 1)
+    found = distinct[at] == codes
     return row[found], at[found], of.ravel()
 
 
 def leave_pair_out(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> LeavePairOut:
-    """What the interactions say of pairs (n, 2) when those of the same two drugs are left out."""
+    """Count the interactions around pairs (n, 2), those of the same two drugs left out."""
     row, pair, of = own_interactions(facts, pairs, n_drugs)
     own = np.zeros((of.max(initial=-1) + 1, n_types), np.int64)
     np.add.at(own, (pair, facts[row, 1]), 1)

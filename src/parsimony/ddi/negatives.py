@@ -1,9 +1,9 @@
-"""Corruptions: pairs that are not observed, for labels that are only observed to be there.
+"""Negatives: pairs that are not observed, since labels are only ever observed to be there.
 
 Of an observed pair one endpoint, drawn by a fair coin, is replaced by another drug of the same
 role: a known drug by a known one, an emerging one by one that emerges in the same split
-(docs/methods/emergnn.md, eq. 8). A corruption is never an observed pair, nor a drug with itself,
-and is asked for the labels of its pair. The published corruptions ignore the roles, and a quarter
+(docs/methods/emergnn.md, eq. 8). A negative is never an observed pair, nor a drug with itself,
+and is scored for the labels of its pair. The published negatives ignore the roles, and a quarter
 of them are pairs that were observed.
 """
 
@@ -36,7 +36,7 @@ def draw_negatives(
     generator: np.random.Generator,
     label: Callable[[int], str] = str,
 ) -> IntArray:
-    """Draw a corruption for every pair.
+    """Draw a negative for every pair.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def draw_negatives(
     role
         (n_drugs,) drugs replace only drugs of the same number; those below 0 none.
     observed
-        Pairs that no corruption may be, as :func:`unordered` writes them.
+        Pairs that no negative may be, as :func:`unordered` writes them.
     generator
         Draws.
     label
@@ -72,9 +72,9 @@ def draw_negatives(
             return found
         place = side[left]
         trial = pairs[left].copy()
-        asked = role[pairs[left, place]]
+        wanted = role[pairs[left, place]]
         for r, drugs in members.items():
-            rows = np.flatnonzero(asked == r)
+            rows = np.flatnonzero(wanted == r)
             if r >= 0 and len(rows):
                 trial[rows, place[rows]] = generator.choice(drugs, len(rows))
         found[left] = trial
@@ -85,7 +85,7 @@ def draw_negatives(
             first, second = map(label, pairs[i].tolist())
             raise DataError(
                 f"{first} and {second} are observed with every drug of each other's role: no "
-                "corruption is left",
+                "negative is left",
                 remedy="leave that pair out, or list more drugs",
             )
         found[i] = trial[generator.integers(len(trial))]

@@ -1,4 +1,4 @@
-"""One drug against all others: the most probable interaction of each pair, both orders scored."""
+"""Screen one drug against all others: the most probable interaction of each, both orders scored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.ddi.data import DDIData
 from parsimony.ddi.estimator import AnyPairEstimator
 from parsimony.errors import UsageError
 
@@ -50,18 +51,18 @@ def screen(
     if top < 1:
         raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 20")
     data = estimator.task_.data
-    asked = data.drug(drug)
-    known = _known(data, asked)
-    left_out = [asked, *known] if drop_known else [asked]
+    query = data.drug(drug)
+    known = _known(data, query)
+    left_out = [query, *known] if drop_known else [query]
     others = np.delete(np.arange(data.n_drugs, dtype=np.int32), left_out)
     if not len(others):
         raise UsageError(
-            f"no partner of {data.label(asked)} is left", remedy="leave --drop-known out"
+            f"no partner of {data.label(query)} is left", remedy="leave --drop-known out"
         )
-    own = np.full_like(others, asked)
+    own = np.full_like(others, query)
     pairs = np.stack([np.stack([own, others], 1), np.stack([others, own], 1)], 1)
-    asked_pairs = np.ascontiguousarray(pairs.reshape(-1, 2))
-    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(asked_pairs))
+    ordered = np.ascontiguousarray(pairs.reshape(-1, 2))
+    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(ordered))
     table = table.reshape(len(others), -1)  # both orders side by side
     best = table.argmax(1)
     order, kind = best // data.n_types, best % data.n_types
@@ -72,7 +73,7 @@ def screen(
     reasons = estimator.reasons(rows[:top])
     partners = []
     for place, (u, t, v) in enumerate(rows.tolist()):
-        other = v if u == asked else u
+        other = v if u == query else u
         partners.append(
             {
                 "drug": data.label(other),
@@ -85,11 +86,11 @@ def screen(
                 "known": known.get(other, []),
             }
         )
-    notes = list(filter(None, [estimator.structure_alone(asked)]))
-    return {"drug": data.label(asked), "partners": partners, "notes": notes}
+    notes = list(filter(None, [estimator.structure_alone(query)]))
+    return {"drug": data.label(query), "partners": partners, "notes": notes}
 
 
-def _known(data: Any, drug: int) -> dict[int, list[dict[str, str]]]:
+def _known(data: DDIData, drug: int) -> dict[int, list[dict[str, str]]]:
     """What the data state of a drug, by partner."""
     found: dict[int, list[dict[str, str]]] = {}
     for split, rows in data.pairs.items():

@@ -1,4 +1,4 @@
-"""Edges between drugs of similar structure, so that one without graph edges is still reached."""
+"""k-nearest-neighbour edges by structure, so that a drug without graph edges is still reached."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from parsimony.chem.fingerprints import tanimoto
 LIMITS = (0.3, 0.5, 0.7)
 
 
-def similarity_edges(fingerprints: npt.NDArray[np.uint8], most: int) -> tuple[npt.NDArray[np.int32], int]:
-    """Facts (drug, kind, similar drug) to the ``most`` similar drugs of each, each pair once.
+def similarity_edges(
+    fingerprints: npt.NDArray[np.uint8], k: int
+) -> tuple[npt.NDArray[np.int32], int]:
+    """Facts (drug, kind, similar drug) to the ``k`` most similar drugs of each, each pair once.
 
     Returns
     -------
     triples, kinds
         The kind counts from 0, by :data:`LIMITS`; ``kinds`` says how many there are.
     """
-    if not most:
+    if not k:
         return np.empty((0, 3), np.int32), 0
     similar = tanimoto(fingerprints, fingerprints)
     np.fill_diagonal(similar, 0)
-    near = np.argsort(-similar, axis=1, kind="stable")[:, :most]
+    near = np.argsort(-similar, axis=1, kind="stable")[:, :k]
     drug = np.repeat(np.arange(len(similar)), near.shape[1])
     other = near.ravel()
     kept = similar[drug, other] > 0

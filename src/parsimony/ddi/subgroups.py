@@ -1,4 +1,4 @@
-"""PairTargets pairs by how similar their new drugs are to drugs with known interactions."""
+"""Subgroups of pairs by how similar their new drugs are to drugs with known interactions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parsimony.metrics.subgroups import buckets
 def similarity_subgroups(
     task: DDITask, split: str, fingerprints: npt.NDArray[np.uint8]
 ) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return which asked pairs are of which kind, by name; none where no drug is new.
+    """Return the subgroups of a split's pairs as masks (n,), by name; none where no drug is new.
 
     The similarity is the Tanimoto of a new drug to the nearest one that has training interactions;
     where both drugs are new, of the one that is less similar.

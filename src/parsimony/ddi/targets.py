@@ -1,8 +1,8 @@
-"""The pairs of a split as they are asked: what is scored, how it is measured, what is learned.
+"""Pair targets: which pairs are scored, how scores are measured, and the loss.
 
 Two kinds. :class:`MulticlassPairs` are ordered and have one type each: a classification.
-:class:`MultilabelPairs` have several labels and no order; each is asked beside its corruption, and a
-label should score higher for the pair than for the corruption.
+:class:`MultilabelPairs` have several labels and no order; each is compared with a negative, and a
+label should score higher for the pair than for the negative.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Rows = npt.NDArray[np.integer[Any]]
 class PairTargets(ABC):
     """Pairs (n, 2) of drug numbers, and what is true of them.
 
-    A table holds a score for every question and type: (n_questions, n_types).
+    A table holds a score for every query and type: (n_questions, n_types).
     """
 
     pairs: IntArray
@@ -55,7 +55,7 @@ class PairTargets(ABC):
         return self.pairs
 
     def places(self, rows: Rows) -> Rows:
-        """Where the queries of some pairs stand among all queries."""
+        """Which rows of ``queries`` belong to some pairs."""
         return rows
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -113,22 +113,22 @@ class MulticlassPairs(PairTargets):
 
 @dataclass(frozen=True, eq=False)
 class MultilabelPairs(PairTargets):
-    """Unordered pairs with labels (n, n_types), and a corruption (n, 2) of each."""
+    """Unordered pairs with labels (n, n_types), and a negative (n, 2) of each."""
 
     labels: npt.NDArray[np.bool_]
     negatives: IntArray
 
     @property
     def queries(self) -> IntArray:
-        """The pairs, then their corruptions."""
+        """The pairs, then their negatives."""
         return np.concatenate([self.pairs, self.negatives])
 
     def places(self, rows: Rows) -> Rows:
-        """Pairs and corruptions."""
+        """Pairs and negatives."""
         return np.concatenate([rows, rows + len(self)])
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """A corruption has what its pair has."""
+        """A negative has what its pair has."""
         return np.concatenate([values, values])
 
     def _halves(self, table: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -137,7 +137,7 @@ class MultilabelPairs(PairTargets):
     def metrics(
         self, table: FloatArray, kept: npt.NDArray[np.bool_] | None = None
     ) -> dict[str, float]:
-        """PR-AUC and ROC-AUC of pairs against corruptions, means over labels."""
+        """PR-AUC and ROC-AUC of pairs against negatives, means over labels."""
         rows = slice(None) if kept is None else kept
         score, negatives = self._halves(table)
         return contrast_metrics(self.labels[rows], score[rows], negatives[rows])
@@ -152,7 +152,7 @@ class MultilabelPairs(PairTargets):
         return contrast_paired_bootstrap(self.labels, ours, theirs, cluster)
 
     def loss(self, logits: Tensor, rows: Rows) -> Tensor:
-        """Mean binary cross-entropy over the labels that pairs carry: 1, of corruptions 0.
+        """Mean binary cross-entropy over the labels that pairs carry: 1, of negatives 0.
 
         (docs/methods/emergnn.md, eq. 8)
         """
@@ -161,6 +161,6 @@ class MultilabelPairs(PairTargets):
 
         carried = torch.from_numpy(self.labels[rows])
         true, false = logits[: len(rows)][carried], logits[len(rows) :][carried]
-        asked = torch.cat([true, false])
+        scored = torch.cat([true, false])
         wanted = torch.cat([torch.ones_like(true), torch.zeros_like(false)])
-        return F.binary_cross_entropy_with_logits(asked, wanted)
+        return F.binary_cross_entropy_with_logits(scored, wanted)

@@ -1,13 +1,13 @@
-"""Drug–drug interactions: which pairs are asked in a split, and which may be seen meanwhile.
+"""Drug–drug interactions: which pairs a split evaluates, and which interactions are visible then.
 
 Settings (docs/methods/emergnn.md): in S0 both drugs have known interactions, in S1 one of them is
 emerging (none is known), in S2 both are. Training pairs are those of ``train``; validation and test
 are ``valid_S1``, ``test_S1`` and so on, or ``valid`` and ``test`` where a folder has only these.
-While test pairs are asked, the interactions of train and of validation are known, as published, or
-those of train alone (``test_graph="train"``).
+While test pairs are evaluated, the interactions of train and of validation are known, as published,
+or those of train alone (``test_graph="train"``).
 
-Pairs have one type each, or several labels (:mod:`parsimony.ddi.labelling`); then each is asked
-beside a corruption, drawn once for validation and test and anew for every epoch of training.
+Pairs have one type each, or several labels (:mod:`parsimony.ddi.labelling`); then each is compared
+with a negative, drawn once for validation and test and anew for every epoch of training.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
 Setting = Literal["S0", "S1", "S2"]
-CORRUPTIONS = 0  # seed of those of validation and test
+NEGATIVES = 0  # seed of those of validation and test
 
 
 class DDIOptions(TaskOptions):
@@ -43,7 +43,7 @@ class DDIOptions(TaskOptions):
 
     setting: Setting | None = Field(
         None, description="S0, S1 or S2: none, one or both drugs emerging; by default S1, or what "
-        "the pairs are where valid.txt and test.txt are not named by a setting",
+        "the pairs are where valid.txt and test.txt do not name a setting",
     )  # fmt: skip
     split: str | None = Field(
         None, description="random, cluster, sumgnn or time, of a set with several"
@@ -52,7 +52,7 @@ class DDIOptions(TaskOptions):
         None, description="background: hetionet, crc, layer joined by +, none, or a folder"
     )
     test_graph: Literal["train+valid", "train"] = Field(
-        "train+valid", description="interactions known while test pairs are asked"
+        "train+valid", description="interactions known while test pairs are evaluated"
     )
 
 
@@ -77,7 +77,7 @@ class DDITask(Task):
     EmptySplit
         No validation and no test pairs of the setting.
     DataError
-        A pair of the setting S1 or S2 whose drugs are not as new as it promises.
+        A pair of the setting S1 or S2 whose drugs are not as new as the setting requires.
     """
 
     kind = "ddi"
@@ -103,7 +103,7 @@ class DDITask(Task):
         self.labelling = (MultiLabel if data.multilabel else SingleLabel)(data)
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
-            self.setting = self._told()
+            self.setting = self._inferred()
         if not any(self._name(split) in data.pairs for split in ("valid", "test")):
             raise EmptySplit(
                 f"{data.name} has no pairs of the setting {self.setting}",
@@ -111,8 +111,8 @@ class DDITask(Task):
             )
         self._check_emergence()
 
-    def _told(self) -> Setting:
-        """The setting that the data tell by the names of their splits, else by their pairs."""
+    def _inferred(self) -> Setting:
+        """Infer the setting from the names of the splits, else from the pairs."""
         named: tuple[Setting, ...] = ("S1", "S0", "S2")
         for setting in named:
             if {f"valid_{setting}", f"test_{setting}"} & set(self.data.pairs):
@@ -125,7 +125,7 @@ class DDITask(Task):
         return named[(1, 0, 2)[min(new, default=1)]]
 
     def _new(self, split: str, rows: IntArray) -> npt.NDArray[np.bool_]:
-        """Whether the drugs of asked pairs have no interaction that is known meanwhile: (n, 2)."""
+        """Whether the drugs of a split's pairs have no interaction that is known then: (n, 2)."""
         seen = np.zeros(self.data.n_drugs, bool)
         seen[self._known(split)[:, [0, 2]]] = True
         return ~seen[rows[:, [0, 2]]]
@@ -146,7 +146,7 @@ class DDITask(Task):
         return len(self.data.pairs["train"])
 
     def pairs(self, split: str) -> IntArray:
-        """Return the asked (drug1, type, drug2) of "train", "valid" or "test".
+        """Return the interactions of a split, int32 rows (drug1, type, drug2).
 
         Raises
         ------
@@ -168,19 +168,19 @@ class DDITask(Task):
     def targets(self, split: str) -> PairTargets:
         """Return the pairs of a split as they are scored and measured.
 
-        Those with labels have their corruptions: seeded, of the same roles, and observed in no
-        split.
+        Those with several labels have a negative each: seeded, of the same roles, and observed in
+        no split.
 
         Raises
         ------
         InvalidParameter, EmptySplit
             As :meth:`pairs`.
         DataError
-            A pair without a possible corruption.
+            A pair without a possible negative.
         """
         if split not in self._targets:
             observed = np.concatenate([rows[:, [0, 2]] for rows in self.data.pairs.values()])
-            generator = rng(CORRUPTIONS, "corruptions", self._name(split))
+            generator = rng(NEGATIVES, "corruptions", self._name(split))
             self._targets[split] = self.labelling.targets(
                 self.pairs(split), self.roles, observed, generator
             )
@@ -192,16 +192,16 @@ class DDITask(Task):
         chosen: npt.NDArray[np.int64] | None = None,
         new: npt.NDArray[np.bool_] | None = None,
     ) -> PairTargets:
-        """Return training pairs as they are asked in one epoch.
+        """Return training pairs as the targets of one epoch.
 
         Parameters
         ----------
         drawn
-            Draws corruptions from the training drugs; none is an observed training pair.
+            Draws negatives from the training drugs; none is an observed training pair.
         chosen
             Numbers of pairs, as the labelling's ``pair_rows`` has them; all by default.
         new
-            (n_drugs,) which drugs play new ones, where some do: only these replace these.
+            (n_drugs,) which drugs are treated as new, where some are: only these replace these.
         """
         known = self.data.pairs["train"]
         role = np.where(self.trained, 0, -1)
@@ -212,7 +212,7 @@ class DDITask(Task):
 
     @cached_property
     def roles(self) -> npt.NDArray[np.int64]:
-        """Which drugs may replace which in a corruption, (n_drugs,).
+        """Which drugs may replace which in a negative, (n_drugs,).
 
         0 with training pairs, 1 with none but validation pairs, 2 with none but test pairs, −1
         without any.
@@ -225,14 +225,14 @@ class DDITask(Task):
         return role
 
     def visible(self, split: str) -> IntArray:
-        """Return the interactions (drug1, type, drug2) that are known while a split is asked.
+        """Return the interactions (drug1, type, drug2) that are known while a split is evaluated.
 
-        A pair that is asked is not among them, in neither order.
+        No pair of the split is among them, in either order.
         """
         if split not in self._visible:
             facts = self._known(split)
-            asked = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
-            found = facts[~np.isin(self._unordered(facts), asked)]
+            evaluated = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+            found = facts[~np.isin(self._unordered(facts), evaluated)]
             found.setflags(write=False)
             self._visible[split] = found
         return self._visible[split]
@@ -250,7 +250,7 @@ class DDITask(Task):
         return np.isin(rows.astype(np.int64) @ weights, facts.astype(np.int64) @ weights)
 
     def _known(self, split: str) -> IntArray:
-        """Interactions of the splits before this one, asked pairs among them if the data leak."""
+        """Interactions of the splits before this one, its own pairs among them if the data leak."""
         known = [self.data.pairs["train"]]
         if split == "test" and self.options.test_graph == "train+valid":
             known.append(self.data.pairs.get(self._name("valid"), known[0][:0]))
@@ -267,36 +267,37 @@ class DDITask(Task):
         return known
 
     def _check_emergence(self) -> None:
-        """In S1 and S2 so many drugs of every asked pair must be without a known interaction.
+        """In S1 one drug, in S2 both drugs of every evaluated pair must have no known interaction.
 
-        Known, not trained: while test pairs are asked, those of validation are known too. Nor
-        visible: that leaves out asked pairs, and with them the leak of a pair that is in train.
+        Known, not trained: while test pairs are evaluated, those of validation are known too. Nor
+        visible: that leaves out the split's own pairs, and with them the leak of a pair that is
+        also in train.
         """
-        least = int(self.setting[1])
+        required = int(self.setting[1])
         for split in ("valid", "test"):
             rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
-            wrong = np.flatnonzero(self._new(split, rows).sum(1) < least)
+            wrong = np.flatnonzero(self._new(split, rows).sum(1) < required)
             if len(wrong):
                 a, _, b = rows[wrong[0]]
                 raise DataError(
                     f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have "
                     f"interactions that are known meanwhile, first {self.data.label(a)} and "
                     f"{self.data.label(b)}",
-                    remedy=f"in {self.setting} {least} drug{'s' * (least > 1)} of a pair "
+                    remedy=f"in {self.setting} {required} drug{'s' * (required > 1)} of a pair "
                     "must be new",
                 )
 
     def emerging(self, split: str) -> IntArray:
-        """Return, for every asked pair, the drug that is new; drug1 where both or neither are."""
+        """Return, for every pair of a split, its new drug; drug1 where both or neither are new."""
         pairs = self.targets(split).pairs
         new = ~self.trained[pairs]
         return np.where(new[:, 0] | ~new[:, 1], pairs[:, 0], pairs[:, 1]).astype(np.int32)
 
     def subgroups(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return which asked pairs are of which kind, by name.
+        """Return the subgroups of a split's pairs as masks (n,), by name.
 
-        Graph edges and facts (where there is a background), known interactions of the partner, and
-        the support of the type in training where a pair has one type.
+        By graph edges and facts (where there is a background), by known interactions of the
+        partner, and by the support of the type in training where a pair has one type.
         """
         pairs = self.targets(split).pairs
         found: dict[str, npt.NDArray[np.bool_]] = {}
@@ -317,7 +318,7 @@ class DDITask(Task):
         return {name: kept for name, kept in found.items() if kept.any()}
 
     def _support(self, types: IntArray) -> dict[str, npt.NDArray[np.bool_]]:
-        """Which types (n,) are how common in training."""
+        """Subgroups by how common the types (n,) are in training."""
         support = np.bincount(self.data.pairs["train"][:, 1], minlength=self.data.n_types)
         rare, common = (support < 50)[types], (support >= 1000)[types]
         return {
@@ -371,7 +372,7 @@ class DDITask(Task):
         return {"options": self.options.model_dump(exclude_none=True, mode="json")}
 
     def save(self, folder: Path, *, graph: bool = False) -> None:
-        """Write the data of the task into a run folder's ``data/``, with the graph if asked."""
+        """Write the data of the task into a run folder's ``data/``, with the graph on request."""
         self.data.save(folder)
         if graph:
             self.background.save(folder)

@@ -75,8 +75,8 @@ def divide(rows: IntArray, side: npt.NDArray[np.int64], *, seed: int = 0) -> dic
     number = np.argsort(np.argsort(first))[number.ravel()]  # pairs in the order of their rows
     place = np.empty(len(first), np.int64)
     place[np.random.default_rng(seed).permutation(len(first))] = np.arange(len(first))
-    asked = round(SHARE_KNOWN * len(first))
-    part = np.minimum(place // max(asked, 1), 2)[number] if asked else np.full(len(known), 2)
+    held = round(SHARE_KNOWN * len(first))
+    part = np.minimum(place // max(held, 1), 2)[number] if held else np.full(len(known), 2)
     pairs = {"train": known[part == 2]}
     for at, split in ((1, "valid"), (2, "test")):
         pairs[f"{split}_S0"] = known[part == at - 1]

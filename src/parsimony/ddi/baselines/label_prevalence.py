@@ -1,18 +1,18 @@
-"""How often labels occur, of pairs that may have several: rates, not shares of one another.
+"""Prevalence of labels, where pairs may have several, and its lift (docs/methods/ddi_baselines.md).
 
-q_l is the share of pairs of known drugs that carry label l, and r_l(a) that of a's pairs,
+q_l is the prevalence of label l among pairs of known drugs, r_l(a) that among a's pairs (eq. 4),
 
     r_l(a) = (c_l(a) + σ q_l) / (m + σ),
 
 c_l(a) the partners with which a carries l, m the known drugs. A new drug has c = 0. By popularity
-alone a pair (a, b) carries l at the rate r_l(a) r_l(b) / q_l. Similar drugs x of a say
+alone a pair (a, b) carries l at the rate r_l(a) r_l(b) / q_l. Among similar drugs x of a it is
 
     Σ_x s(a, x)^p [l in (x, b)] / Σ_x s(a, x)^p
 
-(:mod:`parsimony.ddi.baselines.neighbour_scores`), drawn towards popularity where few are similar.
+(:mod:`parsimony.ddi.baselines.neighbour_scores`), shrunk towards popularity where few are similar.
 What a pair itself carries is never counted for it. The answer is x / (x + q), x the rate for the
-pair: how probably
-the label is of this pair and not of one drawn at random.
+pair: the probability that the label is of this pair and not of a random one. With the lift x / q it
+is lift / (1 + lift) (eq. 6).
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def label_prevalence(
     smoothing: float = 1.0,
     hidden: BoolArray | None = None,
 ) -> LabelPrevalence:
-    """Rates by popularity.
+    """Prevalence of the labels, and their rates by popularity (eq. 4).
 
     Parameters
     ----------
     facts
         Known (drug, label, drug), each in both orders.
     pairs
-        (n, 2) asked ones.
+        (n, 2) those to answer.
     smoothing
         σ.
     hidden
@@ -86,13 +86,13 @@ def neighbour_rates(
     similar: Similarity,
     facts: IntArray,
     pairs: IntArray,
-    rates: LabelPrevalence,
+    prevalence: LabelPrevalence,
     smoothing: float,
 ) -> FloatArray:
-    """Rates by similar drugs, (n, n_types), ``smoothing`` the weight of popularity among them."""
-    n_types = len(rates.overall)
-    first, second = rates.new.T
-    votes = neighbour_scores(similar, facts, pairs, n_types, first=first, second=second)
+    """Rates among similar drugs (eq. 5), (n, n_types); ``smoothing`` weighs popularity."""
+    n_types = len(prevalence.overall)
+    first, second = prevalence.new.T
+    scores = neighbour_scores(similar, facts, pairs, n_types, first=first, second=second)
     known = np.zeros(len(similar), bool)
     known[facts[:, 0]] = True
     a, b = pairs.T
@@ -102,22 +102,24 @@ def neighbour_rates(
     mass = np.where(first & ~second, of_first, np.where(second & ~first, of_second, 0.0))
     mass = np.where(first & second, of_first * of_second, mass)
     mass = np.where(~first & ~second, of_first + of_second, mass)[:, None]
-    found: FloatArray = (votes + smoothing * rates.popular) / (np.maximum(mass, 0) + smoothing)
+    mass = np.maximum(mass, 0)
+    found: FloatArray = (scores + smoothing * prevalence.popular) / (mass + smoothing)
     return found
 
 
 def lift_probability(rate: FloatArray, overall: FloatArray) -> FloatArray:
-    """Return x / (x + q)."""
+    """Return x / (x + q), for rates x (n, n_types) and prevalence q (n_types,) (eq. 6)."""
     return rate / (rate + overall)
 
 
 def _own(facts: IntArray, pairs: IntArray, n_drugs: int, n_types: int) -> npt.NDArray[np.float32]:
-    """1 where a label is of the asked pair itself, (n, n_types)."""
+    """1 where a label is of the pair itself, (n, n_types)."""
     code = facts[:, 0].astype(np.int64) * n_drugs + facts[:, 2]
-    asked, of = np.unique(pairs[:, 0].astype(np.int64) * n_drugs + pairs[:, 1], return_inverse=True)
-    at = np.minimum(np.searchsorted(asked, code), len(asked) - 1)
-    rows = np.flatnonzero(asked[at] == code)
-    own = np.zeros((len(asked), n_types), np.float32)
+    own_code = pairs[:, 0].astype(np.int64) * n_drugs + pairs[:, 1]
+    distinct, of = np.unique(own_code, return_inverse=True)
+    at = np.minimum(np.searchsorted(distinct, code), len(distinct) - 1)
+    rows = np.flatnonzero(distinct[at] == code)
+    own = np.zeros((len(distinct), n_types), np.float32)
     own[at[rows], facts[rows, 1]] = 1
     found: npt.NDArray[np.float32] = own[of.ravel()]
     return found

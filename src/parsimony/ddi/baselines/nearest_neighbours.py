@@ -103,7 +103,7 @@ class Neighbours(PairEstimator[NeighboursParameters]):
         return lift_probability(found, prevalence.overall)
 
     def reasons(self, rows: IntArray) -> list[str]:
-        """Return, for interactions (drug1, type, drug2), the most similar drug with that interaction."""
+        """Return, for each (drug1, type, drug2), the most similar drug with that interaction."""
         data = self.task_.data
         facts = self.task_.labelling.counted_facts(self.task_.visible("test"))
         said = []
@@ -117,7 +117,8 @@ class Neighbours(PairEstimator[NeighboursParameters]):
         return said
 
     def _tensors(self) -> Tensors:
-        return {"chosen": np.array([chosen(self.resolved_.power), chosen(self.resolved_.smoothing)])}
+        p = self.resolved_
+        return {"chosen": np.array([chosen(p.power), chosen(p.smoothing)])}
 
     def _rebuild(self, tensors: Tensors) -> None:
         power, smoothing = tensors["chosen"].tolist()

@@ -1,10 +1,11 @@
-"""Votes of known interactions for a pair, weighted by how similar their drugs are to the pair's.
+"""Similarity-weighted k-NN label scores of pairs (docs/methods/ddi_baselines.md, eq. 2).
 
     S0, S1  v_r(a, b) = Σ_(x, r, b) s(a, x)^p, where a is replaced, and likewise where b is
     S2      v_r(a, b) = Σ_(x, r, y) s(a, x)^p s(b, y)^p
 
-s is the Tanimoto similarity, 0 of a drug to itself, so that no drug speaks for itself: votes for a
-pair whose drugs have interactions are those that it would get if the replaced drugs were new.
+s is the Tanimoto similarity. Self-similarity is 0, so a drug's own interactions never contribute
+(leave-one-out): a pair whose drugs have interactions gets the scores that it would get if the
+replaced drugs were new.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def neighbour_scores(
     first: npt.NDArray[np.bool_],
     second: npt.NDArray[np.bool_],
 ) -> FloatArray:
-    """Votes (n, n_types) for ordered pairs (n, 2).
+    """Scores (n, n_types) of ordered pairs (n, 2).
 
     Parameters
     ----------
@@ -47,42 +48,42 @@ def neighbour_scores(
     facts
         Known (drug1, type, drug2).
     first, second
-        (n,) whether the pair's first, and its second drug plays a new one. Where neither does,
-        each is replaced in turn and the votes are added; where both do, both at once.
+        (n,) whether the pair's first, and its second drug is treated as new. Where neither is,
+        each is replaced in turn and the scores are added; where both are, both at once.
     """
-    votes = np.zeros((len(pairs), n_types))
+    scores = np.zeros((len(pairs), n_types))
     rows = np.flatnonzero(first ^ second | ~(first | second))
     for own, new in ((0, first), (1, second)):
         # Facts turned so that column 0 is the drug to replace and column 2 its partner.
         turned = facts if own == 0 else facts[:, ::-1]
-        asked = rows[new[rows] | ~(first | second)[rows]]
-        if not len(asked):
+        at = rows[new[rows] | ~(first | second)[rows]]
+        if not len(at):
             continue
-        votes[asked] += _voted(similar, turned, pairs[asked, own], pairs[asked, 1 - own], n_types)
-    # Grouped by the drug that is asked more often, whichever its place.
-    asked = np.bincount(pairs.ravel(), minlength=len(similar))[pairs]
-    for turn, chosen in ((1, asked[:, 0] >= asked[:, 1]), (-1, asked[:, 0] < asked[:, 1])):
+        scores[at] += _one_replaced(similar, turned, pairs[at, own], pairs[at, 1 - own], n_types)
+    # Grouped by the drug that occurs more often, whichever its place.
+    often = np.bincount(pairs.ravel(), minlength=len(similar))[pairs]
+    for turn, chosen in ((1, often[:, 0] >= often[:, 1]), (-1, often[:, 0] < often[:, 1])):
         both = np.flatnonzero(first & second & chosen)
         if not len(both):
             continue
         turned, of = facts[:, ::turn], pairs[both][:, ::turn]
-        votes[both] = _voted_twice(similar, turned, of, n_types)
-    return votes
+        scores[both] = _both_replaced(similar, turned, of, n_types)
+    return scores
 
 
-def _voted(
+def _one_replaced(
     similar: Similarity, facts: IntArray, drug: IntArray, partner: IntArray, n_types: int
 ) -> FloatArray:
     """Σ_x s(drug, x) over facts (x, r, partner), for every pair and type r: (n, n_types)."""
-    votes = np.zeros((len(drug), n_types))
+    scores = np.zeros((len(drug), n_types))
     n_drugs = len(similar)
-    # A drug asked with many partners: one pass over all facts serves them together.
+    # A drug with many partners: one pass over all facts serves them together.
     often = np.bincount(drug, minlength=n_drugs)[drug] >= MANY
     place = facts[:, 2].astype(np.int64) * n_types + facts[:, 1] if often.any() else facts[:0, 1]
     for a, at in _grouped(drug[often]):
         rows = np.flatnonzero(often)[at]
         moved = np.bincount(place, similar[a, facts[:, 0]], n_drugs * n_types)
-        votes[rows] = moved.reshape(n_drugs, n_types)[partner[rows]]
+        scores[rows] = moved.reshape(n_drugs, n_types)[partner[rows]]
     rest = np.flatnonzero(~often)
     wanted = np.zeros(n_drugs, bool)
     wanted[partner[rest]] = True
@@ -94,8 +95,8 @@ def _voted(
         neighbour, kind = facts[low:high, 0], facts[low:high, 1]
         one_hot = np.zeros((high - low, n_types), np.float32)
         one_hot[np.arange(high - low), kind] = 1
-        votes[rows] = similar[np.ix_(drug[rows], neighbour)] @ one_hot
-    return votes
+        scores[rows] = similar[np.ix_(drug[rows], neighbour)] @ one_hot
+    return scores
 
 
 def _grouped(drug: IntArray) -> Iterator[tuple[int, IntArray]]:
@@ -106,9 +107,11 @@ def _grouped(drug: IntArray) -> Iterator[tuple[int, IntArray]]:
         yield int(number), rows
 
 
-def _voted_twice(similar: Similarity, facts: IntArray, pairs: IntArray, n_types: int) -> FloatArray:
+def _both_replaced(
+    similar: Similarity, facts: IntArray, pairs: IntArray, n_types: int
+) -> FloatArray:
     """Σ s(a, x) s(b, y) over facts (x, r, y) without a and b, for every pair and type r."""
-    votes = np.zeros((len(pairs), n_types))
+    scores = np.zeros((len(pairs), n_types))
     n_drugs = len(similar)
     place = facts[:, 2].astype(np.int64) * n_types + facts[:, 1]
     # Facts (b, r, y) of every b, weighted by s(b, y): what must be taken away where x = b.
@@ -126,5 +129,5 @@ def _voted_twice(similar: Similarity, facts: IntArray, pairs: IntArray, n_types:
         np.add.at(back, (to_a[:, 0], to_a[:, 1]), similar[to_a[:, 0], a])
         taken = taken - back[b]
         found = similar[b] @ moved.astype(np.float32) - similar[a, b][:, None] * taken
-        votes[rows] = np.maximum(found, 0)  # differences of rounded sums
-    return votes
+        scores[rows] = np.maximum(found, 0)  # differences of rounded sums
+    return scores

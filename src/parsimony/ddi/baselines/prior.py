@@ -1,8 +1,9 @@
 """Method "prior": how often each type occurs with the known drugs, at their place in the pair.
 
 The popularity baseline: for (a, b) it counts the types of a's known interactions as first drug and
-of b's as second, smoothed by the overall frequencies. Where pairs have several labels, it multiplies
-the prevalence of both drugs' labels (:mod:`parsimony.ddi.baselines.label_prevalence`).
+of b's as second, smoothed by the overall frequencies (docs/methods/ddi_baselines.md, eq. 1). Where
+pairs have several labels, it multiplies the prevalence of both drugs' labels
+(:mod:`parsimony.ddi.baselines.label_prevalence`).
 """
 
 from __future__ import annotations

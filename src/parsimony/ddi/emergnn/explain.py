@@ -288,6 +288,4 @@ def _analogues(
     """Known interactions of the type whose drugs are most like the pair's."""
     facts = task.labelling.counted_facts(task.visible("test"))
     found = nearest_analogues(fingerprints, facts, u, t, v, most)
-    return tuple(
-        Analogue(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found
-    )
+    return tuple(Analogue(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found)

@@ -27,8 +27,8 @@ class WholeGraph:
         entity = np.repeat(np.arange(n), np.diff(graph.degree_ptr))
         of = entity * graph.n_messages + graph.degree_relation
         order = np.argsort(of)
-        asked = graph.neighbour.astype(np.int64) * graph.n_messages + graph.relation
-        weight = graph.degree_weight[order][np.searchsorted(of[order], asked)]
+        wanted = graph.neighbour.astype(np.int64) * graph.n_messages + graph.relation
+        weight = graph.degree_weight[order][np.searchsorted(of[order], wanted)]
         self.weight = torch.from_numpy(weight).to(dtype)
 
 

@@ -64,9 +64,7 @@ class EmerGNNNetwork(nn.Module):
         super().__init__()
         self.p, d = p, p.dim
         self.embedded = bool(p.embedding)
-        self.feature: nn.Module = (
-            nn.Embedding(n_drugs, d) if self.embedded else nn.Linear(BITS, d)
-        )
+        self.feature: nn.Module = nn.Embedding(n_drugs, d) if self.embedded else nn.Linear(BITS, d)
         self.bits_dropout = nn.Dropout(chosen(p.fingerprint_dropout))
         self.weights = RelationWeights(d, messages)
         self.e = nn.Parameter(torch.empty(LAYERS, messages, d))

@@ -47,9 +47,7 @@ def reason_line(
     return path_text(shown, path)
 
 
-def _by_analogy(
-    task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int
-) -> str:
+def _by_analogy(task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int) -> str:
     """Which drugs these resemble, where their structures carry the answer."""
     facts = task.labelling.counted_facts(task.visible("test"))
     found = nearest_analogues(fingerprints, facts, u, t, v)

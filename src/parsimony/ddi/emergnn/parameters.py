@@ -12,14 +12,16 @@ from parsimony.kernels.emergnn.graph import Normalisation
 __all__ = ["EmerGNNParameters", "preset"]
 
 PUBLISHED: dict[str, Any] = {
-    "emergence": "simulated", "bias": True, "log_states": False, "hidden": 0, "neighbour_scores": (),
+    "emergence": "simulated", "bias": True, "log_states": False, "hidden": 0,
+    "neighbour_scores": (),
     "neighbour_edges": 0, "fingerprint_dropout": 0.0, "dropout": 0.0, "ema_decay": 0.0,
     "hidden_dropout": 0.0, "drug_vectors": False,
     "lr": 1e-3, "decay": 1.0, "weight_decay": 1e-8, "batch": 32, "epochs": 40, "validate_every": 2,
     "patience": 40,
 }  # fmt: skip
 EXTENDED: dict[str, Any] = {
-    "emergence": "hidden", "bias": False, "log_states": True, "hidden": 128, "neighbour_scores": (4.0, 8.0),
+    "emergence": "hidden", "bias": False, "log_states": True, "hidden": 128,
+    "neighbour_scores": (4.0, 8.0),
     "neighbour_edges": 10, "fingerprint_dropout": 0.3, "dropout": 0.2, "ema_decay": 0.999,
     "hidden_dropout": 0.5, "drug_vectors": False,
     "lr": 3e-3, "decay": 0.88, "weight_decay": 1e-8, "batch": 64, "epochs": 20, "validate_every": 2,
@@ -83,7 +85,7 @@ class EmerGNNParameters(NetworkParameters):
     epochs: int | None = Field(None, ge=1, description="most epochs, ≥ 1")  # type: ignore[assignment]
     validate_every: int | None = Field(None, ge=1, description="epochs between validations, ≥ 1")  # type: ignore[assignment]
     patience: int | None = Field(None, ge=1, description="epochs without improvement, ≥ 1")  # type: ignore[assignment]
-    ema_decay: float | None = Field(None, ge=0, lt=1, description="decay of the weights' mean, [0, 1)")  # type: ignore[assignment]
+    ema_decay: float | None = Field(None, ge=0, lt=1, description="decay of the average, [0, 1)")  # type: ignore[assignment]
 
 
 def preset(form: str, setting: str) -> dict[str, Any]:

@@ -51,9 +51,7 @@ class WalksParameters(Parameters):
         None, gt=0, le=1, description="L1 penalty as a fraction of the one that leaves no weight, "
         "(0, 1]; selected where left out",
     )  # fmt: skip
-    max_metapaths: int = Field(
-        3000, ge=1, description="most metapaths with a weight per type, ≥ 1"
-    )
+    max_metapaths: int = Field(3000, ge=1, description="most metapaths with a weight per type, ≥ 1")
     shared_weights: bool = Field(
         True, description="metapaths with one interaction also count for that interaction's type"
     )

@@ -4,8 +4,8 @@
     minimise  Σ_i c_i (log Σ_k exp logit_k(i) − logit_{y_i}(i)) / Σ_i c_i + λ (‖W‖₁ + ‖w‖₁)
 
 A weight w_s is shared by all classes: its feature is a number per class (McFadden's conditional
-logit). Columns of x are centred and scaled to unit variance, those of z to unit length per row in the
-mean, without ever being made dense; the weights returned are those of the raw columns.
+logit). Columns of x are centred and scaled to unit variance, those of z to unit mean square per
+row, without ever being made dense; the weights returned are those of the raw columns.
 
 FISTA with line search and restarts: Beck & Teboulle, SIAM J. Imaging Sci. 2 (2009);
 O'Donoghue & Candès, Found. Comput. Math. 15 (2015).
