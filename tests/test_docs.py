@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shlex
 import subprocess
@@ -195,6 +196,35 @@ def test_the_quickstart_runs(tmp_path, monkeypatch):
             words += ["--set", "dim=32"]
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, f"{line}\n{result.output}"
+
+
+SECTIONS = dict(
+    part.split("\n", 1) for part in text_of(ROOT / "docs" / "python.md").split("\n## ")[1:]
+)
+NEED_DATA = ("Molecules with few labels", "New users with a few ratings")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "section",
+    [
+        pytest.param(title, marks=pytest.mark.data if title in NEED_DATA else ())
+        for title, text in SECTIONS.items()
+        if "```python" in text
+    ],
+)
+def test_the_python_page_runs(section, tmp_path, request):
+    """Every section of docs/python.md, as it stands, in a process of its own."""
+    environment = dict(os.environ)
+    if section in NEED_DATA:
+        environment["PARSIMONY_DATA"] = str(request.getfixturevalue("real_data"))
+    blocks = re.findall(r"```python\n(.*?)```", SECTIONS[section], flags=re.S)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(blocks)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 @pytest.mark.slow

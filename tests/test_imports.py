@@ -79,6 +79,17 @@ def _order(name):
     return kind, name
 
 
+def test_no_public_name_is_that_of_a_module():
+    """Once imported, the module would take its place: only the module itself may bear it."""
+    for package, path in HOUSE.modules.items():
+        if path.name == "__init__.py":
+            public = getattr(importlib.import_module(package), "__all__", ())
+            for node in ast.walk(HOUSE.trees[package]):
+                if isinstance(node, ast.ImportFrom) and node.module != package:
+                    named = {f"{package}.{a.name}" for a in node.names if a.name in public}
+                    assert not named & set(HOUSE.modules), package
+
+
 def test_names_for_type_checkers_are_the_public_ones():
     block = next(node for node in HOUSE.trees["parsimony"].body if isinstance(node, ast.If))
     names = {a.name for node in block.body if isinstance(node, ast.ImportFrom) for a in node.names}

@@ -72,5 +72,5 @@ class Answers(dict[str, Any]):
         return table
 
     def _repr_html_(self) -> str:
-        rows = [[row.get(name, "") for name in self.columns] for row in self.rows]
+        rows = [["" if cell is None else cell for cell in row] for row in self.to_numpy()]
         return table_html(f"{self.get('query', '')}", self.columns, rows)

@@ -19,7 +19,8 @@ from parsimony.errors import (
 )
 from parsimony.graph import Vocabulary, rdf, read_triples
 from parsimony.graph.encoding import build_vocabularies, encode
-from parsimony.graph.formats import Names, line_reader
+from parsimony.graph.formats import line_reader
+from parsimony.graph.names import Names
 
 ROWS = [("anna", "knows", "bert"), ("bert", "is a", "cät"), ("anna", "knows", "bert")]
 

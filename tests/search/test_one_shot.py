@@ -7,9 +7,11 @@ import pytest
 
 from parsimony.knowledge.symbol import Symbol
 from parsimony.link.embeddings.bilinear import Bilinear
+from parsimony.link.embeddings.objective import Objective
 from parsimony.link.loading import load
 from parsimony.link.task import LinkTask
 from parsimony.search.one_shot import one_shot_scores
+from parsimony.training import trainer
 
 SYMBOLS = [Symbol.parse(name) for name in ("DistMult", "ComplEx", "SimplE", "CP")]
 
@@ -37,3 +39,11 @@ def test_a_symmetric_structure_is_found_out(task):
     assert found[0] < found[1]
     assert (scores(task) == found).all()
     assert not (scores(task, max_queries=10) == found).all()
+
+
+def test_a_budget_ends_the_shared_training(task, monkeypatch):
+    steps, take = [], Objective.step
+    monkeypatch.setattr(Objective, "step", lambda *given: steps.append(1) or take(*given))
+    monkeypatch.setattr(trainer, "clock", lambda: float(len(steps)))
+    assert scores(task, time_budget=3.0).shape == (4,)
+    assert len(steps) <= 4

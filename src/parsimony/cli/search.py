@@ -133,7 +133,7 @@ def command(
 def _tell_symbols(summary: dict[str, Any], run: Path) -> list[Any]:
     """Draw the finalists, and return the found symbol and how they compare."""
     from parsimony.knowledge.symbol import Symbol
-    from parsimony.report.symbol_figure import symbol_figure
+    from parsimony.report.symbol_drawing import symbol_figure
 
     best, rows = summary["best"], summary["comparison"]
     symbol_figure({r["name"]: Symbol.parse(r["symbol"]) for r in rows}, run / "symbols.png")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple, Self
 
 import polars as pl
 
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.files import check_file
+from parsimony.graph.names import COLUMNS, Names
 from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
 from parsimony.graph.rescan import (
     MAX_LINE,
@@ -27,9 +27,7 @@ from parsimony.graph.rescan import (
     shorten,
 )
 
-__all__ = ["COLUMNS", "Names", "line_reader", "read_triples"]
-
-COLUMNS = ("head", "relation", "tail")
+__all__ = ["line_reader", "read_triples"]
 
 # Header names that need no mapping. Single letters could be names in a small graph, so in text
 # files, where a header is optional, only whole words are recognised as a header.
@@ -37,23 +35,6 @@ _WORDS = (COLUMNS, ("subject", "predicate", "object"), ("source", "relation", "t
 _KNOWN_HEADERS = (*_WORDS, ("h", "r", "t"), ("s", "p", "o"))
 
 _PARQUET = {".parquet", ".pq"}
-
-
-class Names(NamedTuple):
-    """The dictionaries that files of one dataset share, so that their codes agree."""
-
-    entities: pl.Categories
-    relations: pl.Categories
-
-    @classmethod
-    def new(cls) -> Self:
-        """Return new, empty dictionaries, unlike Polars' global one."""
-        return cls(pl.Categories.random(), pl.Categories.random())
-
-    def schema(self, columns: tuple[str, str, str] = COLUMNS) -> dict[str, pl.DataType]:
-        """Return the column types of head, relation and tail."""
-        entity, relation = pl.Categorical(self.entities), pl.Categorical(self.relations)
-        return dict(zip(columns, (entity, relation, entity), strict=True))
 
 
 def read_triples(

@@ -16,7 +16,7 @@ from parsimony.errors import EncodingError, FormatError, MissingExtra
 from parsimony.graph.rescan import MAX_LINE, Lines, first_line
 
 if TYPE_CHECKING:
-    from parsimony.graph.formats import Names
+    from parsimony.graph.names import Names
 
 __all__ = ["RDF_SUFFIXES", "RdfLines", "read_rdf"]
 

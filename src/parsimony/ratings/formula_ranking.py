@@ -34,7 +34,13 @@ _SETS = 1 << len(_ORDER)
 
 
 def rank_formulas(
-    task: ColdStartTask, parameters: FiLMParameters, *, epochs: int, seed: int, quiet: bool = True
+    task: ColdStartTask,
+    parameters: FiLMParameters,
+    *,
+    epochs: int,
+    seed: int,
+    time_budget: float | None = None,
+    quiet: bool = True,
 ) -> npt.NDArray[np.float64]:
     """Return the skill of each formula on validation users, (65,536,), indexed by its bits.
 
@@ -42,10 +48,12 @@ def rank_formulas(
     ----------
     parameters
         Of the network and its training; a formula among them is not used.
-    epochs, seed
+    epochs, seed, time_budget
         Of the one training of shared weights.
     """
-    network = train_shared(task, parameters, epochs=epochs, seed=seed, quiet=quiet)
+    network = train_shared(
+        task, parameters, epochs=epochs, seed=seed, time_budget=time_budget, quiet=quiet
+    )
     block = prepared(task).selection
     users = task.selection_tasks()
     plain = task.measure(users, [np.full(int(p.query.sum()), task.mean) for p in users])
@@ -55,14 +63,22 @@ def rank_formulas(
 
 
 def train_shared(
-    task: ColdStartTask, parameters: FiLMParameters, *, epochs: int, seed: int, quiet: bool = True
+    task: ColdStartTask,
+    parameters: FiLMParameters,
+    *,
+    epochs: int,
+    seed: int,
+    time_budget: float | None = None,
+    quiet: bool = True,
 ) -> Modulated:
     """Train weights that serve all formulas alike; they are averaged, and of the last epoch."""
     block, given = prepared(task).train, parameters.model_copy(update={"epochs": epochs})
     network = build(task, given, seed)
     network.standardise(block)
     learner = ModulatedLearner(network, block, random_gates, None, given)
-    Trainer(schedule_of(given, seed), Cost(0, task.n_labels), quiet=quiet).train(learner)
+    cost = Cost(0, task.n_labels)
+    schedule = schedule_of(given, seed)
+    Trainer(schedule, cost, time_budget=time_budget, quiet=quiet).train(learner)
     return network.eval()
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
+    from parsimony.report.info import DataInfo, Epoch, RunInfo
     from parsimony.report.run import run_info, run_page, run_report
-    from parsimony.report.run_info import DataInfo, Epoch, RunInfo
-    from parsimony.report.symbol_figure import symbol_figure
+    from parsimony.report.symbol_drawing import symbol_figure
 
 __all__ = [
     "DataInfo",
@@ -24,12 +24,12 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "DataInfo": "run_info",
-        "Epoch": "run_info",
-        "RunInfo": "run_info",
+        "DataInfo": "info",
+        "Epoch": "info",
+        "RunInfo": "info",
         "run_info": "run",
         "run_page": "run",
         "run_report": "run",
-        "symbol_figure": "symbol_figure",
+        "symbol_figure": "symbol_drawing",
     },
 )

@@ -14,8 +14,8 @@ from parsimony.explain.explanation import Explanation
 from parsimony.explain.page import explanation_view
 from parsimony.pages.charts import unit_chart
 from parsimony.pages.templating import amount, environment
+from parsimony.report.info import RunInfo, info_of_folder
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
-from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 from parsimony.version import __version__

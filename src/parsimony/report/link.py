@@ -16,8 +16,8 @@ from parsimony.link.popularity import popularity_ranks
 from parsimony.link.task import LinkTask
 from parsimony.metrics import Ranks
 from parsimony.pages.templating import amount, environment
+from parsimony.report.info import RunInfo, info_of_folder
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
-from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.report.search import comparison_view, search_view
 from parsimony.report.symbol import SYMBOLS, symbol_view
 from parsimony.run.folder import RunFolder

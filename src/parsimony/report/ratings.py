@@ -9,8 +9,8 @@ from parsimony.methods import resolve
 from parsimony.pages.templating import amount, environment
 from parsimony.ratings.estimator import RatingEstimator
 from parsimony.report.formula import FORMULAS, formula_view, ranking_view
+from parsimony.report.info import RunInfo, info_of_folder
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
-from parsimony.report.run_info import RunInfo, info_of_folder
 from parsimony.report.search import comparison_view, search_view
 from parsimony.run.folder import RunFolder
 from parsimony.search.trials import read_trials

@@ -9,7 +9,7 @@ from typing import Any
 from parsimony.base import Estimator
 from parsimony.methods import load_run
 from parsimony.problems import problem
-from parsimony.report.run_info import RunInfo
+from parsimony.report.info import RunInfo
 from parsimony.run.atomic import write_atomic
 from parsimony.run.folder import RunFolder
 

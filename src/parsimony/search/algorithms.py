@@ -2,7 +2,7 @@
 
 An algorithm is a generator: it yields a round of proposals and is sent their figures. It knows
 neither budget nor engine, and its random numbers depend on the seed alone; so a search that is
-resumed asks the same questions again, and the store answers those that were measured.
+resumed proposes the same structures again, and the store returns those that were measured.
 """
 
 from __future__ import annotations

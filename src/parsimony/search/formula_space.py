@@ -65,7 +65,7 @@ class ModulationSpace:
             yield Formula.from_bits(bits)
 
     def keys(self, structures: Sequence[Formula]) -> list[str]:
-        """Return the texts: no two formulas are equal in power by their form alone."""
+        """Return the texts: each formula is an orbit of its own."""
         return [str(formula) for formula in structures]
 
     def valid(self, structures: Sequence[Formula]) -> npt.NDArray[np.bool_]:
@@ -73,7 +73,7 @@ class ModulationSpace:
         return np.ones(len(structures), np.bool_)
 
     def features(self, structures: Sequence[Formula]) -> npt.NDArray[np.float64]:
-        """The gates, operators a position, and positions an operator, (n, 24)."""
+        """The gates, operators per position, and positions per operator, (n, 24)."""
         gates = np.array([f.gates() for f in structures], np.float64)
         gates = gates.reshape(-1, POSITIONS, len(OPERATORS))
         flat = gates.reshape(len(gates), -1)

@@ -59,6 +59,7 @@ class OneShotFormulas:
     parameters: FiLMParameters
     seed: int
     folder: Path
+    time_budget: float | None
     quiet: bool
     #: one ranking tells all formulas, so that none need be drawn
     ranks_all: ClassVar[bool] = True
@@ -78,7 +79,7 @@ class OneShotFormulas:
         begin = time.perf_counter()
         found = rank_formulas(
             self.task, self.parameters, epochs=self.parameters.epochs, seed=self.seed,
-            quiet=self.quiet,
+            time_budget=self.time_budget, quiet=self.quiet,
         )  # fmt: skip
         np.save(kept, found)
         write_atomic(told, json.dumps({"seconds": time.perf_counter() - begin}) + "\n")
@@ -151,8 +152,10 @@ class FormulaSearch(StructureSearch[Formula, ColdNAS]):
 
     @cached_property
     def _one_shot(self) -> OneShotFormulas:
-        folder, quiet = self.folder / "search", self.request.quiet
-        return OneShotFormulas(self.model.task_, self.model.resolved_, self.seed, folder, quiet)
+        return OneShotFormulas(
+            self.model.task_, self.model.resolved_, self.seed, self.folder / "search",
+            self.request.budget.seconds, self.request.quiet,
+        )  # fmt: skip
 
     def figure(self, finalist: Finalist[Formula, ColdNAS]) -> float:
         """Skill on validation users."""

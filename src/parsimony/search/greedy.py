@@ -1,9 +1,9 @@
 """AutoBLM's progressive greedy search: good structures grow by two blocks at a time.
 
-Of each size, ``rounds`` times: draw candidates from the best structures of the size before, filter
-them, let the predictor rank them, train the best few. AutoBLM spends 32 rounds a size and stops at
-16 blocks. Here the way up ends when two sizes in a row bring nothing better, and begins again from
-below with what has been learned, until the budget ends.
+For each size, ``rounds`` times: draw candidates from the best structures of the size before, filter
+them, let the predictor rank them, train the best few. AutoBLM spends 32 rounds per size and stops
+at 16 blocks. Here the way up ends when two sizes in a row bring nothing better, and begins again
+from below with what has been learned, until the budget ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measuring proposals: remembered by the store, or run on the engine within the budget."""
+"""Measure proposals: look them up in the store, or run them on the engine within the budget."""
 
 from __future__ import annotations
 

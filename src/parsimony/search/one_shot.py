@@ -42,6 +42,7 @@ def one_shot_scores(
     symbols: Sequence[Symbol],
     *,
     max_queries: int = 500,
+    time_budget: float | None = None,
     quiet: bool = True,
 ) -> npt.NDArray[np.float64]:
     """Return a validation MRR for each symbol, (n,), from one training of shared vectors.
@@ -56,6 +57,8 @@ def one_shot_scores(
         To be compared; each step trains one of them, drawn at random.
     max_queries
         Validation queries, drawn once; all symbols get the same.
+    time_budget
+        Wall seconds of the training.
 
     Raises
     ------
@@ -73,7 +76,8 @@ def one_shot_scores(
         )  # fmt: skip
         learner.scorings = scorings
         schedule = Schedule(p.epochs, seed=p.seed, stream=("screening",))
-        Trainer(schedule, Cost(0, task.n_labels), quiet=quiet).train(learner)
+        cost = Cost(0, task.n_labels)
+        Trainer(schedule, cost, time_budget=time_budget, quiet=quiet).train(learner)
         valid = _some(task.queries("valid"), max_queries, rng(p.seed, "screening queries"))
         ranker, found = model.ranker(objective), np.empty(len(symbols))
         with Progress(len(symbols), "ranking symbols", quiet=quiet) as progress:

@@ -1,4 +1,4 @@
-"""Did the search's short cuts earn their keep? The predictor, and the lower rungs."""
+"""How good the search's proxies were: the predictor, and the lower rungs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["predictor_quality", "rung_quality"]
 
 
 def predictor_quality(rounds: Sequence[Sequence[Trial]]) -> dict[str, Any] | None:
-    """Compare what was expected with what was measured, round by round.
+    """Compare predicted with measured figures, round by round.
 
     Parameters
     ----------

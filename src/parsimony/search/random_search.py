@@ -1,4 +1,4 @@
-"""Random search: valid structures of new orbits, no predictor. The yardstick for the others."""
+"""Random search: valid structures of new orbits, no predictor; the others' baseline."""
 
 from __future__ import annotations
 

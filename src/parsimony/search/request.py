@@ -1,4 +1,4 @@
-"""What a search is asked for, whatever its space."""
+"""The request for a search, whatever its space."""
 
 from __future__ import annotations
 

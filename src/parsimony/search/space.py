@@ -18,7 +18,7 @@ class OneShot(Protocol[S_contra]):
     """Guesses the figures of many structures by one training of shared weights."""
 
     def __call__(self, structures: Sequence[S_contra]) -> npt.NDArray[np.float64]:
-        """Return one guess a structure, (n,); the same structures, the same guesses."""
+        """Return one guess per structure, (n,); the same structures get the same guesses."""
         ...
 
 
@@ -30,7 +30,7 @@ class Space(Protocol[S]):
 
     #: as in ``--space``
     name: str
-    #: size up to which :meth:`enumerate` is usually asked
+    #: default size up to which :meth:`enumerate` goes
     max_size: int
 
     def start(self) -> list[S]:

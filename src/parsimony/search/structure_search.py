@@ -1,4 +1,4 @@
-"""What searches of every space share, from the request to the run folder.
+"""Base class of the searches of every space, from the request to the run folder.
 
 The run folder holds ``search/trials.jsonl`` (the trials), ``search/runs/`` (the finalists, each a
 run folder of its own), ``search.json`` (what was found and what it cost), and beside them the files
@@ -60,12 +60,11 @@ class StructureSearch(ABC, Generic[S, E]):
     noun
         What a structure is called: the parameter of ``Method`` that takes it as text.
     Method
-        Is trained with every structure.
+        The estimator that is trained with every structure.
     algorithm
         Where the request names none.
     free
-        Parameters of the method that do not change a trial's figure, or that every trial has of its
-        own.
+        Parameters of the method that do not change a trial's figure, or that each trial sets.
     first
         Named structures that are compared before all others, in this order.
     chunks, parts

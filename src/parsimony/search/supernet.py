@@ -1,7 +1,7 @@
 """One training for many structures: a pool is ranked by shared weights, then measured best first.
 
-What ERAS and ColdNAS do instead of training every candidate. The shared training is the space's
-affair (``one_shot``); a fraction of every round is chosen by chance, so that the trials themselves
+ERAS and ColdNAS do this instead of training every candidate. Each space has its own shared training
+(``one_shot``); a fraction of every round is chosen by chance, so that the trials themselves
 tell whether the guesses were better.
 """
 

@@ -73,6 +73,7 @@ class OneShotSymbols:
     seed: int
     settings: dict[str, Any]
     kept: Path
+    time_budget: float | None
     quiet: bool
 
     def __call__(self, structures: Sequence[Symbol]) -> Values:
@@ -84,7 +85,9 @@ class OneShotSymbols:
             if before["asked"] == asked and list(before["guesses"]) == texts:
                 return np.array(list(before["guesses"].values()))
         model = Bilinear(**{**self.settings, **asked})
-        found = one_shot_scores(model, self.task, structures, quiet=self.quiet)
+        found = one_shot_scores(
+            model, self.task, structures, time_budget=self.time_budget, quiet=self.quiet
+        )
         guesses = dict(zip(texts, found.tolist(), strict=True))
         write_atomic(self.kept, json.dumps({"asked": asked, "guesses": guesses}, indent=1) + "\n")
         return found
@@ -125,7 +128,8 @@ class SymbolSearch(StructureSearch[Symbol, Bilinear]):
         rung = Rung(self.ladder[0].dim, _SHARED * self.ladder[0].epochs)
         return OneShotSymbols(
             self.model.task_, rung, self.seed, self._shared(),
-            self.folder / "search" / "screening.json", self.request.quiet,
+            self.folder / "search" / "screening.json", self.request.budget.seconds,
+            self.request.quiet,
         )  # fmt: skip
 
     def figure(self, finalist: Finalist[Symbol, Bilinear]) -> float:

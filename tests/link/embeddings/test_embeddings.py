@@ -16,6 +16,7 @@ from parsimony.errors import (
     FormatError,
     InvalidParameter,
     TrainingDiverged,
+    UnknownParameter,
     UnknownSymbol,
     UsageError,
 )
@@ -23,8 +24,10 @@ from parsimony.explain import Explanation
 from parsimony.graph import Vocabulary
 from parsimony.knowledge.symbol import Symbol
 from parsimony.link.data import LinkData
+from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.estimator import SHARED_NEGATIVES, EmbeddingEstimator
+from parsimony.link.embeddings.objective import Objective
 from parsimony.link.embeddings.triple_classification import (
     best_threshold,
     classify_triples,
@@ -33,6 +36,7 @@ from parsimony.link.embeddings.triple_classification import (
 from parsimony.link.task import LinkTask
 from parsimony.pipeline import fit
 from parsimony.run.folder import RunFolder
+from parsimony.training import trainer
 
 METHODS = ["bilinear", "complex", "distmult", "simple", "analogy", "transe", "rotate"]
 SMALL = {"dim": 16, "batch": 32, "threads": 1, "seed": 3}
@@ -226,6 +230,49 @@ def test_a_time_budget_ends_a_training(task):
     assert len(model.history_) == 1
     late = made(epochs=1000, patience=1000, validate_every=50).fit(task, time_budget=0.0)
     assert late.best_epoch_ == 1  # the budget ended before the first look
+
+
+def test_a_budget_ends_within_a_step(task, monkeypatch):
+    """By a clock on which a step takes a second and nothing else takes any time."""
+    steps = []
+    take = Objective.step
+    monkeypatch.setattr(Objective, "step", lambda *given: steps.append(1) or take(*given))
+    monkeypatch.setattr(trainer, "clock", lambda: float(len(steps)))
+    per_epoch = -(-len(GroupedQueries.of(task.data.train, 30, 3, False)) // 4)
+    for budget in (1.0, 2.5, per_epoch + 1.0):
+        steps.clear()
+        model = made(epochs=50, batch=4, patience=100).fit(task, time_budget=budget)
+        assert len(steps) <= budget + 1
+        assert model.ended_ == "time budget"
+        assert np.isfinite(model.entity_).all()
+
+
+def test_cost_grows_over_resumed_parts(tmp_path):
+    parameters, before = SMALL | {"patience": 100}, {}
+    for epochs in (2, 4):
+        fit(
+            inverses(), "transe", out=tmp_path / "run", parameters=parameters, epochs=epochs,
+            resume=epochs > 2,
+        )  # fmt: skip
+        cost = RunFolder.open(tmp_path / "run").read_json("ledger.json")
+        assert all(cost[name] > before.get(name, 0) for name in ("cpu_seconds", "flops"))
+        before = cost
+
+
+def test_fit_refuses_unknown_keywords(task):
+    with pytest.raises(UnknownParameter) as caught:
+        made().fit(task, time_budgt=1)
+    assert "time_budget" in caught.value.remedy
+    with pytest.raises(UnknownParameter) as caught:
+        made().fit(task, validate_every=2)
+    assert "constructor" in caught.value.remedy
+
+
+def test_former_names_of_parameters(task):
+    with pytest.warns(FutureWarning, match="'average' is now called 'ema_decay'"):
+        assert made(average=0.5).parameters.ema_decay == 0.5
+    with pytest.warns(FutureWarning, match="'every' is now called 'validate_every'"):
+        assert made("rotate", every=3).parameters.validate_every == 3
 
 
 def test_a_run_keeps_its_symbol_and_fit_takes_it_back(tmp_path):

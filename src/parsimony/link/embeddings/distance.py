@@ -44,7 +44,10 @@ class DistanceScoring(Scoring):
 
 
 class TransEScoring(DistanceScoring):
-    """−‖h + r − t‖₂ (Bordes et al., NIPS 2013, eq. 1)."""
+    """−‖h + r − t‖₂ (Bordes et al., NIPS 2013, eq. 1).
+
+    Equation 5 of ``docs/methods/embeddings.md``.
+    """
 
     def query(self, entity: Tensor, relation: Tensor, inverse: bool, out: Tensor) -> Tensor:
         """Return h + r, or t − r."""
@@ -58,10 +61,13 @@ class TransEScoring(DistanceScoring):
 
 
 class RotatEScoring(DistanceScoring):
-    """−‖h ∘ exp(i θ_r) − t‖₂ (Sun et al., ICLR 2019, eq. 4); real parts stand first."""
+    """−‖h ∘ exp(i θ_r) − t‖₂ (Sun et al., ICLR 2019, eq. 4); real parts stand first.
+
+    Equation 6 of ``docs/methods/embeddings.md``.
+    """
 
     def relation_width(self, dim: int) -> int:
-        """One angle a complex number."""
+        """One angle per complex number."""
         return dim // 2
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""An epoch of embeddings: every distinct query of the training facts is asked once."""
+"""An epoch of embeddings: one pass over all distinct queries of the training facts."""
 
 from __future__ import annotations
 

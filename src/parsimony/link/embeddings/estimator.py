@@ -1,4 +1,4 @@
-"""What all embedding methods share: how they learn, rank, score and give reasons."""
+"""Base class of embedding methods: how they learn, rank, score and give reasons."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
         """What the parts of the scoring function add to a score, by name."""
 
     def explain(
-        self, head: str, relation: str | None, tail: str, *, n_facts: int = 5, seed: int = 0
+        self, head: str, relation: str, tail: str, *, n_facts: int = 5, seed: int = 0
     ) -> Explanation:
         """Say why (head, relation, tail) gets its score: its parts, and the nearest known facts.
 
@@ -261,7 +261,6 @@ class EmbeddingEstimator(LinkEstimator[P]):
         if n_facts < 1:
             raise InvalidParameter(f"n_facts must be at least 1. Got {n_facts}")
         task, data = self.task_, self.task_.data
-        relation = relation or ""
         h, t = data.entities.index(head), data.entities.index(tail)
         r = data.relations.index(relation)
         row = self._score(np.array([h], np.int32), np.array([r], np.int32))[0]

@@ -18,7 +18,7 @@ Named = tuple[Sequence[str], npt.NDArray[np.float32]]
 
 
 def write_parquet(path: Path, tables: dict[str, Named]) -> None:
-    """Write columns kind, name and vector (list of float32), a row a vector.
+    """Write columns kind, name and vector (list of float32), one row per vector.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def write_parquet(path: Path, tables: dict[str, Named]) -> None:
 
 
 def write_word2vec(path: Path, names: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
-    """Write ``n width``, then a line a vector: its name and its numbers, all between spaces.
+    """Write ``n width``, then one line per vector: its name and its numbers, separated by spaces.
 
     White space in a name becomes ``_``, for a space ends the name.
 

@@ -1,5 +1,7 @@
 """One training step: cross-entropy of every query over its candidates, gradients by hand, update.
 
+The loss is equation 7 of docs/methods/embeddings.md, its penalties equations 8 to 11.
+
 Three products of (n × d) by (d × m) are nearly all of it: scores, gradient of the queries, gradient
 of the candidates. Everything between them happens in place in buffers that keep their pages.
 """
@@ -120,7 +122,7 @@ class Objective:
         return found.loss
 
     def gradients(self, batch: Batch, generator: torch.Generator | None = None) -> Gradients:
-        """Gradients of the mean loss an answer, without the regularisers.
+        """Gradients of the mean loss per answer, without the regularisers.
 
         The regularisers' part follows from the mentions; :meth:`Table.update` adds it.
         """
@@ -213,7 +215,7 @@ class Objective:
         d_candidates.index_add_(0, answer, candidates[answer], alpha=weight)
 
     def _mentions(self, batch: Batch, m: int) -> tuple[Tensor, Tensor]:
-        """How often the facts of the batch mention candidates and relations, an answer."""
+        """Mentions of candidates and relations by the facts of the batch, per answer."""
         entity = np.bincount(batch.entity, batch.count, m)
         entity += np.bincount(batch.answer, minlength=m)
         relation = np.bincount(batch.relation, batch.count, len(self.relation.weight))
@@ -261,6 +263,6 @@ def residual_plain(
     scores.sub_(highest).exp_()
     total = scores.sum(0, dtype=torch.float64)
     loss = (count * (total.log() + highest)).sum() - stated
-    share = (total / count).to(scores.dtype)
-    scores.index_put_((answer, column), -share[column], accumulate=True)
+    weight = (total / count).to(scores.dtype)
+    scores.index_put_((answer, column), -weight[column], accumulate=True)
     return float(loss), (count / total).to(scores.dtype)

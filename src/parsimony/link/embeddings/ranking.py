@@ -68,13 +68,13 @@ class Ranker:
         """Query vectors (n, d) of entity and relation ids."""
         device = self.entity.device
         e = self.entity[torch.as_tensor(np.asarray(entity, np.int64), device=device)]
-        asked = np.asarray(relation, np.int64)
-        inverse = asked >= self.n_relations
+        row = np.asarray(relation, np.int64)
+        inverse = row >= self.n_relations
         if self.reciprocal:
             inverse = np.zeros_like(inverse)
         else:
-            asked = asked % self.n_relations
-        r = self.relation[torch.as_tensor(asked, device=device)]
+            row = row % self.n_relations
+        r = self.relation[torch.as_tensor(row, device=device)]
         query = torch.empty_like(e)
         for direction in (False, True):
             which = torch.as_tensor(np.flatnonzero(inverse == direction), device=device)

@@ -61,8 +61,8 @@ class Scoring(ABC):
 class BilinearScoring(Scoring):
     """f(h, r, t) = Σ_(i,k,j,s) s ⟨h_i, r_k, t_j⟩ over the blocks of a symbol.
 
-    (docs/methods/embeddings.md, eqs. 1–3.) The queries for tails are q_j = Σ s h_i ∘ r_k, those for
-    heads p_i = Σ s t_j ∘ r_k; a score is the inner product with a candidate.
+    The queries for tails are q_j = Σ s h_i ∘ r_k, those for heads p_i = Σ s t_j ∘ r_k; a score is
+    the inner product with a candidate (``docs/methods/embeddings.md``, eqs. 1–3).
 
     Parameters
     ----------

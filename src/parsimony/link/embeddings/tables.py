@@ -1,4 +1,7 @@
-"""The vectors of entities and relations with their Adagrad state, and how they are updated."""
+"""The vectors of entities and relations with their Adagrad state, and their update.
+
+The update is equation 12 of docs/methods/embeddings.md.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +63,9 @@ def torch_threads(threads: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Regulariser:
-    """N3 and L2 weights of a mention, and the radius of the ball that rows stay in (0: none).
+    """N3 and L2 weights per mention, and the radius of the ball that rows stay in (0: none).
 
-    ``group`` cuts a row into chunks and says which of them share lengths in N3.
+    ``group`` cuts a row into chunks and says which of them share a length in N3.
     """
 
     n3: float = 0.0
@@ -89,7 +92,7 @@ class Table:
     ) -> None:
         """Apply one Adagrad step to distinct rows; without a pool by torch's own operations."""
         if pool is None:
-            self._update_plain(gradient, row, mentions, lr, regulariser)
+            self._update_torch(gradient, row, mentions, lr, regulariser)
             return
         weight, state = self.weight.numpy(), self.state.numpy()
         arrays = (weight, state, gradient.numpy(), row.numpy(), mentions.numpy())
@@ -98,7 +101,7 @@ class Table:
                                                   regulariser.radius)]  # fmt: skip
         pool.run(adagrad_rows, len(row), (*arrays, *numbers, np.array(regulariser.group)))
 
-    def _update_plain(
+    def _update_torch(
         self, gradient: Tensor, row: Tensor, mentions: Tensor, lr: float, regulariser: Regulariser
     ) -> None:
         x = self.weight[row]

@@ -1,15 +1,18 @@
 """Forward and backward pass of RED-GNN and AdaProp over the rows of a batch (fused form).
 
+Equations are those of docs/methods/redgnn.md and, of the sampler, docs/methods/adaprop.md.
+
 One object per thread: it owns the scratch arrays and the buffers, which keep their pages from batch
 to batch (fresh large arrays cost more than the arithmetic on them). The plain twin, with torch's
 autograd, is :mod:`parsimony.link.reasoning.propagation_torch`.
 
-    a = W_s h + W_q e_q + b_q,  p = W_r e      per row, per relation
-    m = Σ α (h_s + e_r)                        kernels/redgnn/attention.py
-    ĥ = act(W_h m), dropout                    kernels/redgnn/linear.py
+    a = W_s h + W_q e_q + b_q,  p = W_r e      (2), per row and per relation
+    m = Σ α (h_s + e_r)                        (2, 3)  kernels/redgnn/attention.py
+    ĥ = act(W_h m), dropout                    (4)     kernels/redgnn/linear.py
                                                → AdaProp: logits w_s · ĥ, top-K new nodes
-    h' = GRU(ĥ, h of the step before or 0)     kernels/redgnn/gru.py
-    f = w · h^L
+    h' = GRU(ĥ, h of the step before or 0)     (4, 5)  kernels/redgnn/gru.py
+    f = w · h^L                                (6)
+    loss                                       (9, 10) kernels/redgnn/partition_sum.py
 """
 
 from __future__ import annotations
