@@ -110,7 +110,7 @@ def test_a_label_is_explained(fitted):
 
 
 def test_a_method_of_one_type_refuses():
-    with pytest.raises(InvalidParameter, match="one type a pair"):
+    with pytest.raises(InvalidParameter, match="one type per pair"):
         make("walks").fit(DDITask(labelled(), DDIOptions(setting="S1")))
 
 

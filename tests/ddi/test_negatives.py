@@ -39,7 +39,7 @@ def test_the_rule_of_corruptions(pairs_and_role, seed):
                             for x in range(n))  # fmt: skip
 
     if not all(possible(a, b) for a, b in pairs.tolist()):
-        with pytest.raises(DataError, match="no corruption is left"):
+        with pytest.raises(DataError, match="no negative is left"):
             draw_negatives(pairs, role, observed, np.random.default_rng(seed))
         return
     found = draw_negatives(pairs, role, observed, np.random.default_rng(seed))
