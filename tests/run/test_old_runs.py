@@ -89,7 +89,7 @@ def test_an_old_checkpoint_is_refused_and_its_remedy_works(name, tmp_path):
     assert "remove the folder checkpoints" in error["remedy"]
     shutil.rmtree(error["where"])
     typed(*command[:-1])
-    assert parsimony.load_run(run).history_ is not None
+    assert parsimony.load_run(run).evaluate("valid")["metrics"]
 
 
 def test_every_fixture_is_whole():
