@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test asserts a time on the clock, on a busy machine either.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The workers share the cores: threads of torch's own would only compete with them.

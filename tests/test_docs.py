@@ -184,9 +184,9 @@ def resolves(dotted):
 
 @pytest.mark.slow
 def test_the_quickstart_runs(tmp_path, monkeypatch):
-    """The steps of "One step after the other", as they stand, with fewer epochs."""
+    """The steps of "Step by step", as they stand, with fewer epochs."""
     monkeypatch.chdir(tmp_path)
-    section = text_of(ROOT / "docs" / "quickstart.md").split("## One step after the other")[1]
+    section = text_of(ROOT / "docs" / "quickstart.md").split("## Step by step")[1]
     block = re.search(r"```\n(.*?)```", section, flags=re.S)
     assert block
     for line in block[1].splitlines():

@@ -10,7 +10,7 @@ pytest.importorskip("rdkit", reason="molecules need the extra chem")
 @pytest.mark.slow
 @pytest.mark.data
 def test_an_encoder_is_made_and_used(typed, tmp_path):
-    words = ["--set", "most=40", "--set", "layers=1", "--set", "width=8", "--epochs", "1"]
+    words = ["--set", "max_molecules=40", "--set", "layers=1", "--set", "width=8", "--epochs", "1"]
     done = typed("pretrain", "molecules", "--out", "encoder", *words, "--json").json
     assert 40 < done["molecules"] <= 160
     assert {"bits", "descriptors", "masked"} == set(done["losses"])

@@ -91,7 +91,7 @@ def test_rungs_of_a_part_of_the_graph(typed, tmp_path):
     wrong = ["--set", "ladder=[[16,4,0.001]]"]
     error = typed("search", "royal", *SMALL, *wrong, "--out", "other", "--json", code=2).error
     assert error["type"] == "EmptySplit"
-    assert "larger share" in error["remedy"]
+    assert "larger fraction" in error["remedy"]
 
 
 def test_a_person_edits_a_block(typed, tmp_path):

@@ -1,4 +1,4 @@
-"""Run folders that earlier versions wrote: they load, measure, answer and go on as they did."""
+"""Run folders that version 0.1 wrote: they load, measure and answer as they did."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 import parsimony
 from parsimony.cli import app
 
+#: times, and sentences
+IGNORED = ("seconds", "queries_per_second", "seconds_per_task", "notes", "weighing")
 FOLDER = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
 RECORDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 RUNS = [name for name, record in RECORDS.items() if "evaluate" in record]
@@ -28,7 +30,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, (dict, list, tuple)):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, part in items:
-            if key not in ("seconds", "queries_per_second", "seconds_per_task", "notes"):
+            if key not in IGNORED:
                 yield from leaves(part, f"{path}/{key}")
     else:
         # JSON has no word for what is not finite.
@@ -77,16 +79,17 @@ def test_answers_the_same(name, question, monkeypatch):
 
 
 @pytest.mark.parametrize("name", UNFINISHED)
-def test_a_killed_training_goes_on_to_the_same_end(name, tmp_path):
-    shutil.copytree(FOLDER / name, tmp_path / name)
-    before = len((tmp_path / name / "log.jsonl").read_text().splitlines())
-    command = RECORDS[name]["command"].split(" ")
-    typed(*command, "--out", str(tmp_path / name), "--resume")
-    lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
-    epochs = [entry["epoch"] for entry in map(json.loads, lines[before:])]
-    assert epochs[0] > 1, "it began anew"
-    metrics = json.loads((tmp_path / name / "metrics.json").read_text())
-    assert_same(metrics, RECORDS[name]["metrics"], 1e-6)
+def test_an_old_checkpoint_is_refused_and_its_remedy_works(name, tmp_path):
+    run = tmp_path / name
+    shutil.copytree(FOLDER / name, run)
+    command = [*RECORDS[name]["command"].split(" "), "--out", str(run), "--resume", "--json"]
+    refused = CliRunner().invoke(app, command)
+    error = json.loads(refused.stdout)["error"]
+    assert (refused.exit_code, error["type"]) == (2, "CheckpointVersionError")
+    assert "remove the folder checkpoints" in error["remedy"]
+    shutil.rmtree(error["where"])
+    typed(*command[:-1])
+    assert parsimony.load_run(run).history_ is not None
 
 
 def test_every_fixture_is_whole():

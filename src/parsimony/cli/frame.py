@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TextIO
 
@@ -128,6 +129,19 @@ def _only_json_on_stdout(as_json: bool) -> Iterator[None]:
         _stdout.pop()
 
 
+@contextlib.contextmanager
+def _deprecations_as_notes() -> Iterator[None]:
+    """Print on stderr, as one line each, what is accepted by an earlier name."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        print(f"note: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", FutureWarning)
+        warnings.showwarning = show
+        yield
+
+
 class Frame(TyperGroup):
     """The group of verbs: runs one, reports errors, exits."""
 
@@ -149,7 +163,7 @@ class Frame(TyperGroup):
         flags = words[: words.index("--")] if "--" in words else words
         as_json = "--json" in flags
         help_asked = {"-h", "--help", "--version"} & set(flags)
-        with _only_json_on_stdout(as_json and not help_asked):
+        with _only_json_on_stdout(as_json and not help_asked), _deprecations_as_notes():
             code = self._run(words, prog_name or "parsimony", as_json, extra)
         if not standalone_mode:
             return code

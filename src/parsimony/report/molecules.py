@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from parsimony.chem.smiles import molecule_of
+from parsimony.errors import UsageError
 from parsimony.pages.templating import environment
 from parsimony.version import __version__
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["molecule_svg", "molecules_page"]
+    from parsimony.molecules.estimator import FewShotEstimator
+    from parsimony.run.folder import RunFolder
+
+__all__ = ["molecule_svg", "molecules_page", "run_info"]
 
 DRAWN = 100  # most predictions on a page, the most probable ones
+
+
+def run_info(run: RunFolder, estimator: FewShotEstimator[Any, Any], **known: Any) -> NoReturn:
+    """Refuse: a run has no page of its own, its adapted predictions have one.
+
+    Raises
+    ------
+    UsageError
+        Says which command writes it.
+    """
+    raise UsageError(
+        "a run of molecules is shown together with a task of yours",
+        remedy="parsimony adapt RUN --support FILE --predict FILE --html FILE",
+        where=str(run.path),
+    )
 
 
 def molecules_page(

@@ -418,7 +418,7 @@ def test_the_verbs_take_a_run_of_vectors(run, tmp_path):
     assert "What the score is made of" in page.read_text()
     assert typed("report", run, "--out", tmp_path / "report.html")["rules"] == 0
     error = typed("rules", run, code=2)["error"]
-    assert "vectors" in error["message"]
+    assert "embeddings" in error["message"]
 
 
 def test_fit_takes_symbols_by_file_and_name(run, tmp_path, monkeypatch):
