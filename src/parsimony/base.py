@@ -425,7 +425,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """
         from parsimony.run.cost import Cost
 
-        self._refuse(unknown, device, knowledge)
+        self.check_call(device=device, knowledge=knowledge, **unknown)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
@@ -435,9 +435,18 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         return self
 
     @classmethod
-    def _refuse(
-        cls, unknown: Mapping[str, Any], device: str, knowledge: Sequence[Rule] | None
+    def check_call(
+        cls, *, device: str = "cpu", knowledge: Sequence[Rule] | None = None, **unknown: Any
     ) -> None:
+        """Refuse what :meth:`fit` would refuse of its keywords, before anything is written.
+
+        Raises
+        ------
+        UnknownParameter
+            Another keyword, with the nearest one that there is.
+        InvalidParameter
+            A device that the method cannot use, or rules that it does not take.
+        """
         for name in unknown:
             known = [*inspect.signature(cls.fit).parameters][2:-1]
             remedy = suggest(name, known) or f"keywords: {', '.join(known)}"

@@ -72,6 +72,7 @@ def fit(
         values.setdefault("seed", seed)
     estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
     rules = None if knowledge is None else list(knowledge)
+    cls.check_call(device=device, knowledge=rules)
     limits: dict[str, Any] = {
         "epochs": epochs, "time_budget": time_budget, "device": device, "knowledge": rules,
         "quiet": quiet,

@@ -5,6 +5,7 @@ Every verb and page asks here what belongs to a kind of problem; nothing else co
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,7 +156,16 @@ def load(name_or_path: str | os.PathLike[str], **options: Any) -> Data:
     DataError
         The data are wrong; ``where`` names file and line.
     """
-    data: Data = problem(kind_of(name_or_path) or "link").part("load")(name_or_path, **options)
+    found = problem(kind_of(name_or_path) or "link")
+    loader = found.part("load")
+    known = inspect.signature(loader).parameters
+    for name in options:
+        if name not in known:
+            raise InvalidParameter(
+                f"{found.noun} are not loaded with {name!r}",
+                remedy=suggest(name, known) or f"options: {', '.join(list(known)[1:])}",
+            )
+    data: Data = loader(name_or_path, **options)
     return data
 
 

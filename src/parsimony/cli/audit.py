@@ -17,9 +17,9 @@ def command(
     """Count facts, find leaks, evaluate the popularity baseline."""
     out = Output(as_json, quiet)
     names = parse_columns(columns)
-    from parsimony import datasets
     from parsimony.link.audit import audit, render
+    from parsimony.link.loading import load
 
     with interruptible():
-        report = audit(datasets.load(data, mirror=mirror, columns=names, seed=seed))
+        report = audit(load(data, mirror=mirror, columns=names, seed=seed))
     out.result(report, render(report))

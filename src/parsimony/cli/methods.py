@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from parsimony.cli.frame import Output
-from parsimony.cli.options import Json, Quiet
+from parsimony.cli.options import Json, Quiet, Seed
 from parsimony.cli.tables import table
 
 
@@ -21,6 +21,7 @@ def command(
         typer.Option("--task", metavar="KIND", help="Only methods for link, ddi, molecules, …"),
     ] = None,
     as_json: Json = False,
+    seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
     """List the methods, or the parameters of one with limits and defaults."""
