@@ -25,7 +25,7 @@ QUICK = {
 }  # fmt: skip
 MORE = {
     "ensemble": {
-        "members": [{"method": "mlp", "hidden": 16, "epochs": 2}, {"method": "neighbours"}]
+        "members": ({"method": "mlp", "hidden": 16, "epochs": 2}, {"method": "neighbours"})
     },
     "coldnas": {"hidden": (8, 8, 8)},
     "film": {"hidden": (8, 8, 8)},

@@ -118,7 +118,7 @@ def test_report(typed, pairs_run, tmp_path):
         (["fit", "mine", "--set", "setting=S4", "--out", "x"], "InvalidParameter", "S0"),
         (["fit", "mine", "--set", "powr=4", "--out", "x"], "UnknownParameter", "power"),
         (["fit", "mine", "--set", "graph=hetionett", "--out", "x"], "InvalidParameter", "hetionet"),
-        (["fit", "royal", "--method", "prior", "--out", "x"], "InvalidParameter", "drugbank-ddi"),
+        (["fit", "royal", "--method", "prior", "--out", "x"], "InvalidParameter", "redgnn"),
     ],
 )
 def test_wrong_input_is_an_error_with_a_remedy(typed, pairs_run, words, kind, says):
@@ -265,7 +265,7 @@ def test_add_drug_predicts_for_a_drug_that_is_new(typed, drugs, tmp_path):
     assert [p["drug"] for p in again["partners"]] == [p["drug"] for p in found["partners"]]
     before = typed("evaluate", drugs, "--json").json["metrics"]
     assert typed("evaluate", "wider", "--json").json["metrics"] == pytest.approx(before)
-    assert "known of it: novazole" in typed(*words).out
+    assert "known facts: novazole" in typed(*words).out
 
 
 def test_a_known_drug_added_under_another_name_is_answered_alike(typed, drugs, tmp_path):

@@ -243,6 +243,7 @@ class PairEnsemble(PairEstimator[EnsembleParameters]):
             start = f"{k}."
             own = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
             member._rebuild(own)
+        self.parameters_count_ = sum(member.parameters_count_ for member in self._members)
 
 
 def _member(given: Member) -> AnyPairEstimator:
