@@ -24,7 +24,7 @@ from parsimony.kernels.emergnn.paths import is_hidden, middle_edges, neighbourho
 from parsimony.kernels.numerics import kernel
 
 IntArray = npt.NDArray[np.int32]
-MOST_KINDS = 400  # limit of the lookup table of all metapaths: 400³ entries are 256 MB
+MAX_KINDS = 400  # limit of the lookup table of all metapaths: 400³ entries are 256 MB
 
 
 class WalkKinds(NamedTuple):
@@ -61,10 +61,10 @@ def walk_kinds(n_types: int, n_relations: int, undirected: npt.NDArray[np.bool_]
     back = np.where(undirected, stored, stored + n_relations)
     every = np.concatenate([stored, back, [2 * n_relations]])
     distinct, of = np.unique(every, return_inverse=True)
-    if len(distinct) > MOST_KINDS:
+    if len(distinct) > MAX_KINDS:
         raise InvalidParameter(
             f"the graph has {n_relations - n_types:,} relations: too many to count all metapaths "
-            f"({len(distinct):,} kinds of steps, at most {MOST_KINDS})",
+            f"({len(distinct):,} kinds of steps, at most {MAX_KINDS})",
             remedy="merge rare relations, or use another background graph",
         )
     return WalkKinds(of.astype(np.int32), len(distinct))
