@@ -167,7 +167,7 @@ def test_run_page_holds_what_it_was_told():
 def test_pairs_page_holds_what_it_was_told():
     page = run_page(pairs_info())
     for words in ("422,625", "0.700", "0.600 – 0.800", "90 %", "<b>87.3 %</b>", "80.0 – 93.0 %",
-                  "trust what was measured", "0.870", "612"):  # fmt: skip
+                  "rely on what was measured", "0.870", "612"):  # fmt: skip
         assert words in page
     assert page.count("<svg") == 4
     bare = pairs_info()
