@@ -28,11 +28,11 @@ from parsimony.cli import (
     rules,
     search,
 )
-from parsimony.cli.frame import Frame
+from parsimony.cli.command_group import CommandGroup
 from parsimony.version import __version__
 
 app = typer.Typer(
-    cls=Frame,
+    cls=CommandGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, check_output, open_run
 from parsimony.cli.tables import check_table, table, write_table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, parse_columns
 
 

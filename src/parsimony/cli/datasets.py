@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.frame import Output
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Mirror, Quiet, Seed
 from parsimony.errors import UsageError, suggest
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.frame import Frame, Output, interruptible
+from parsimony.cli.command_group import CommandGroup, Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
 from parsimony.cli.tables import check_table, table, write_table
 
 app = typer.Typer(
-    cls=Frame,
+    cls=CommandGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 NOTE = "For research, not for clinical use."
-MOST = 5  # types of a set that are written out
+MAX_LISTED = 5  # longest prediction set that is listed
 
 
 @app.command("predict")
@@ -101,8 +101,8 @@ def _sets(found: dict[str, Any] | None) -> list[str]:
     for order in (found or {"orders": []})["orders"]:
         texts = order["texts"]
         words = " or ".join(f"“{text}”" for text in texts)
-        if len(texts) > MOST:
-            words = f"more than {MOST} types ({len(texts)}): abstain"
+        if len(texts) > MAX_LISTED:
+            words = f"more than {MAX_LISTED} types ({len(texts)}): abstain"
         lines.append(f"90% set of {order['drug1']} → {order['drug2']}: {words}")
     return lines
 
@@ -272,10 +272,10 @@ def _partners_table(partners: list[dict[str, Any]]) -> Any:
     """Return the table of the partners shown."""
     rows = []
     for rank, partner in enumerate(partners, start=1):
-        said = [partner["text"]]
-        said += [f"  {partner['reason']}"] if partner["reason"] else []
-        said += [f"  known ({fact['split']}): {fact['text']}" for fact in partner["known"]]
-        rows.append([rank, partner["drug"], partner["probability"], "\n".join(said)])
+        lines = [partner["text"]]
+        lines += [f"  {partner['reason']}"] if partner["reason"] else []
+        lines += [f"  known ({fact['split']}): {fact['text']}" for fact in partner["known"]]
+        rows.append([rank, partner["drug"], partner["probability"], "\n".join(lines)])
     return table(["#", "drug", "probability", "interaction, reason, known facts"], rows)
 
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.demo_drugs import drug_demo, drug_section, drug_story
-from parsimony.cli.frame import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Seed
 
 EPOCHS = 12
@@ -122,7 +122,7 @@ def _demo(out: Output, run: Path, epochs: int, seed: int) -> dict[str, Any]:
         },
         "rules_alone": alone["metrics"],
         "explanation": None if explanation is None else explanation.to_dict(),
-        "explained": None if explanation is None else _told(explanation),
+        "explained": None if explanation is None else _in_words(explanation),
         "drug": drug,
         "report": str(report),
     }
@@ -155,18 +155,18 @@ def explain_one(estimator: Any) -> Any:
     """
     from parsimony.report.link import explain_correct_answers
 
-    found = list(explain_correct_answers(estimator, most=4, tries=40))
-    found.sort(key=_worth_telling)
+    found = list(explain_correct_answers(estimator, limit=4, tries=40))
+    found.sort(key=_preference)
     return found[0] if found else None
 
 
-def _worth_telling(explanation: Any) -> tuple[bool, int]:
+def _preference(explanation: Any) -> tuple[bool, int]:
     relation, faith = explanation.query[1], explanation.faithfulness
     rests = faith is not None and faith.deleted_drop > max(faith.random_drop, 0)
     return not rests, QUESTIONS.index(relation) if relation in QUESTIONS else len(QUESTIONS)
 
 
-def _told(explanation: Any) -> dict[str, Any]:
+def _in_words(explanation: Any) -> dict[str, Any]:
     """Return an explanation's best path and deletion test as parts of sentences."""
     label = explanation.label
     head, relation, tail = explanation.query
@@ -190,7 +190,7 @@ def _told(explanation: Any) -> dict[str, Any]:
 def _story(result: dict[str, Any]) -> list[str]:
     """Return what happened, in a few lines."""
     data, fit, test = result["data"], result["fit"], result["test"]
-    rules, told = result["rules"], result["explained"]
+    rules, explained = result["rules"], result["explained"]
     low, high = test["interval"]["mrr"]
     popular = (result["popularity"] or {}).get("mrr", 0.0)
     lines = [
@@ -206,15 +206,15 @@ def _story(result: dict[str, Any]) -> list[str]:
         f"With these rules alone, without the model: MRR {result['rules_alone']['mrr']:.3f} "
         f"(edit a line, then: parsimony apply {rules['file']} royal).",
     ]
-    if told is not None:
+    if explained is not None:
         lines.append(
-            f"For “{told['question']}” it ranks {told['answer']} at place {told['rank']:g}, "
-            f"because {' and '.join(told['because'])}."
+            f"For “{explained['question']}” it ranks {explained['answer']} at place "
+            f"{explained['rank']:g}, because {' and '.join(explained['because'])}."
         )
         lines.append(
-            f"Deleting these facts lowers the score by {told['deleted_drop']:.2f}; deleting "
-            f"as many random ones by {told['random_drop']:.2f}."
-            if told["deleted_drop"] is not None
+            f"Deleting these facts lowers the score by {explained['deleted_drop']:.2f}; deleting "
+            f"as many random ones by {explained['random_drop']:.2f}."
+            if explained["deleted_drop"] is not None
             else "No path was found, so none could be tested."
         )
     lines += drug_story(result["drug"])

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from parsimony.cli.frame import Output
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Seed
 from parsimony.version import __version__
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 from parsimony.errors import UsageError
 
@@ -58,5 +58,5 @@ def command(
             write_word2vec(out, *tables[kind])
     result = {"out": str(out), "dim": int(estimator.resolved_.dim)}
     result |= {kind: len(names) for kind, (names, _) in tables.items()}
-    told = ", ".join(f"{len(names):,} {kind} vectors" for kind, (names, _) in tables.items())
-    output.result(result, f"{out}: {told}")
+    counts = ", ".join(f"{len(names):,} {kind} vectors" for kind, (names, _) in tables.items())
+    output.result(result, f"{out}: {counts}")

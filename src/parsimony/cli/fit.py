@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.options import (
     Columns,
     Data,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.frame import Output
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Seed
 from parsimony.cli.tables import table
 

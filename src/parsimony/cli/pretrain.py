@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.options import Json, Mirror, Quiet, Seed, Settings, parse_settings
 from parsimony.errors import UnknownParameter, suggest
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parsimony.cli.frame import Output, interruptible
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.fit import default_run, resume_line
-from parsimony.cli.frame import Output, interruptible
 from parsimony.cli.options import (
     Columns,
     Data,
@@ -126,12 +126,12 @@ def command(
     for note in summary["notes"]:
         if note.startswith("warning"):
             output.note(note)
-    tell = {"bilinear": _tell_symbols, "modulation": _tell_formulas}[space]
-    output.result(summary, *tell(summary, run), *_ending(summary))
+    parts_of = {"bilinear": _symbol_parts, "modulation": _formula_parts}[space]
+    output.result(summary, *parts_of(summary, run), *_ending(summary))
 
 
-def _tell_symbols(summary: dict[str, Any], run: Path) -> list[Any]:
-    """Draw the finalists, and return the found symbol and how they compare."""
+def _symbol_parts(summary: dict[str, Any], run: Path) -> list[Any]:
+    """Draw the finalists, and return the symbol found and the comparison."""
     from parsimony.knowledge.symbol import Symbol
     from parsimony.report.symbol_drawing import symbol_figure
 
@@ -165,7 +165,7 @@ def _tell_symbols(summary: dict[str, Any], run: Path) -> list[Any]:
     ]
 
 
-def _tell_formulas(summary: dict[str, Any], run: Path) -> list[Any]:
+def _formula_parts(summary: dict[str, Any], run: Path) -> list[Any]:
     """Return the found formula, how the finalists compare, and the ranking of all."""
     from parsimony.knowledge.formula import Formula
 

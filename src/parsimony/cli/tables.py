@@ -42,7 +42,7 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[Any]:
+def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[Any]:
     """Return the tables of an evaluation: tie policies, interval, relations."""
     if "strata" in result:
         return _classification(result)
@@ -65,7 +65,7 @@ def metrics_table(result: dict[str, Any], *, most_relations: int = 30) -> list[A
     relations = result.get("per_relation") or []
     if relations:
         keys = list(relations[0])
-        shown = relations[:most_relations]
+        shown = relations[:max_relations]
         parts += ["", table(keys, [[row[key] for key in keys] for row in shown])]
         if len(relations) > len(shown):
             parts.append(f"… and {len(relations) - len(shown):,} more relations (all with --json)")

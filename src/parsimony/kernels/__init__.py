@@ -1,4 +1,4 @@
-"""Hot loops, one file a kernel: its NumPy reference (the oracle) beside its compiled form.
+"""Hot loops, one file per kernel: the compiled form next to its NumPy reference (the oracle).
 
 ``frontier`` expands relational digraphs and collapses equal states, ``attention`` and ``gru`` are
 the layer, ``sampling`` is AdaProp's top-K, ``partition`` the loss, ``ranking`` the filtered ranks.

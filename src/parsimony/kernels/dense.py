@@ -1,12 +1,12 @@
-"""Products of some hundred rows with a small matrix, without a library's threads and calls.
+"""Products of about a hundred rows with a small matrix, without a library's threads and calls.
 
     out += x · matrix
 
-The sums of a tile, six rows by two vectors of 32 bytes, stay in registers: one of their terms costs
-two loads of the matrix and six of x for twelve multiply-adds of vectors. No compiler finds this
-form in a loop over numbers, so it is written in the compiler's own instructions. At the shapes of
-RED-GNN (96 rows, d 48) it does 86 · 10⁹ operations a second where torch's product does 72 and
-a loop 50; a block of so few rows stays in the cache from one product to the next.
+The sums of a tile, six rows by two vectors of 32 bytes, stay in registers: each term costs two
+loads of the matrix and six of x for twelve vector multiply-adds. Compilers do not find this form in
+a scalar loop, so it is written in LLVM instructions. At the shapes of RED-GNN (96 rows, d 48) it
+reaches 86 · 10⁹ operations per second, torch's product 72 and a plain loop 50; a block of so few
+rows stays in the cache from one product to the next.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ VECTORS = 2  # of a tile's row
 
 
 def constant(number: int) -> Constant:
-    """Return a number as the length of a tuple of nothing, which the compiler knows.
+    """Return a number as the length of a tuple, which is a compile-time constant.
 
-    Unlike a number from an enclosing function, it does not keep kernels that call kernels from
-    being cached on disk.
+    Unlike a closure variable, it does not prevent kernels that call kernels from being cached on
+    disk.
     """
     return ((),) * number
 
@@ -99,7 +99,7 @@ def product(x, matrix, out):  # type: ignore[no-untyped-def]
     IN  x (n, k), transposed or not; matrix (k, m) with contiguous rows
     OUT out (n, m) with contiguous rows
     """
-    # Views that the compiler takes for strided: one compilation for all layouts.
+    # Strided views, so that one compilation serves all layouts.
     _product(x[:, :], matrix[:, :], out[:, :])
 
 
@@ -122,5 +122,5 @@ def _product(x, matrix, out):  # type: ignore[no-untyped-def]
 
 
 def product_reference(x: FloatArray, matrix: FloatArray, out: FloatArray) -> None:
-    """The readable twin of :func:`product`."""
+    """Reference implementation of :func:`product`."""
     out += x @ matrix

@@ -1,4 +1,4 @@
-"""What all compiled kernels share: compiler options and exponentials that vectorise.
+"""Shared by all compiled kernels: compiler options and vectorisable exponentials.
 
 LLVM cannot vectorise a loop that calls libm. In float32 the kernels therefore use a polynomial
 ``exp`` (relative error below 3e-7, the Cephes coefficients); in float64 they call libm, so that
@@ -17,7 +17,7 @@ from numba import njit, types
 from numba.extending import intrinsic, overload
 
 #: Sums may be reassociated and contracted (needed to vectorise reductions); NaN and inf keep
-#: their meaning, so that a diverging training is seen.
+#: their meaning, so that divergence is detected.
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 
 
@@ -65,8 +65,8 @@ def _overload_exp(x):  # type: ignore[no-untyped-def]
             x = -_LIMIT if x < -_LIMIT else x
             # Biased exponent: positive, so that truncation rounds to the nearest.
             n = np.int32(x * _LOG2E + _BIAS)
-            # Cut back to int32: the difference of two is an int64 here, and the conversion of
-            # those does not vectorise before AVX-512.
+            # Truncate to int32: differences are int64 here, and converting those does not
+            # vectorise before AVX-512.
             k = np.float32(np.int32(n - np.int32(127)))
             y = x - k * _LN2_HIGH - k * _LN2_LOW
             p = ((((_C0 * y + _C1) * y + _C2) * y + _C3) * y + _C4) * y + _C5
@@ -87,11 +87,11 @@ def sigmoid(x: float) -> float:
 
 
 def tanh(x: float) -> float:
-    """2 σ(2x) − 1: absolute error of the order of the machine's rounding."""
+    """2 σ(2x) − 1; the absolute error is of the order of machine precision."""
     return math.tanh(x)
 
 
-# Constants of x's own type: an integer 1 would carry a float32 loop into double precision.
+# Constants of x's type: an integer 1 would promote a float32 loop to double precision.
 @overload(sigmoid, inline="always")
 def _overload_sigmoid(x):  # type: ignore[no-untyped-def]
     one = np.float32(1) if x == types.float32 else np.float64(1)

@@ -1,8 +1,8 @@
-"""Filtered rank counts without dense masks, from the reached nodes alone or from dense scores.
+"""Filtered rank counts without dense masks, from the reached nodes only or from dense scores.
 
-For an answer with score s: how many other candidates score higher, and how many exactly s, with
-all other known answers left out. Entities that a walk does not reach all share one score (0, or
-−inf with ``unreached=below``), so they are counted, not listed.
+For an answer with score s: the number of other candidates with a higher score, and with score s,
+without all other known answers. Unreached entities all have the same score (0, or −inf with
+``unreached=below``), so they are counted, not listed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def filtered_counts(  # type: ignore[no-untyped-def]
     """Rank counts of every answer.
 
     IN  ptr, node, row: the last frontier; score (n_rows,); unreached: the score of the others
-        known_ptr (n_queries + 1,) known: distinct known answers to leave out
+        known_ptr (n_queries + 1,) known: distinct known answers to filter out
         answer_ptr (n_queries + 1,) answer: entities to rank
         stamp, position, tick: scratch over the entities
     OUT greater, equal (n_answers,)
@@ -73,14 +73,14 @@ def filtered_counts(  # type: ignore[no-untyped-def]
 
 @kernel
 def higher_counts(scores, query, first, value, low, high, greater, equal):  # type: ignore[no-untyped-def]
-    """Add how many of some entities score higher than answers low … high − 1, and as high.
+    """Add the numbers of given entities that score higher than, or equal to, each answer.
 
-    IN  scores (n_some, n_queries); query (n_answers,): a column of it, unsigned, as those need no
-        check for negative ones; of the answers k < first query[k] = k, so that their columns
-        stand side by side; value (n_answers,): the answers' own scores
+    IN  scores (n_some, n_queries); query (n_answers,): column of each answer, unsigned to avoid a
+        check for negative indices; query[k] = k for answers k < first, so that their columns are
+        contiguous; value (n_answers,): the answers' own scores; answers low … high − 1 are counted
     OUT greater, equal (n_answers,) are added to
     """
-    # Slices from 0, and a row's scores side by side, so that the comparisons are vectorised.
+    # Slices from 0 and contiguous scores of a row, so that the comparisons are vectorised.
     n = high - low
     column, than, above, same = query[low:high], value[low:high], greater[low:high], equal[low:high]
     beside = np.empty_like(than)
@@ -101,11 +101,11 @@ def higher_counts(scores, query, first, value, low, high, greater, equal):  # ty
 def leave_out(  # type: ignore[no-untyped-def]
     query, answer, value, known_ptr, known, known_score, low, high, greater, equal
 ):
-    """Take an answer itself and the other known answers from its counts.
+    """Subtract the answer itself and the other known answers from its counts.
 
     IN  query, answer, value (n_answers,); known_ptr (n_queries + 1,) known: distinct known answers
         with their scores
-    OUT greater, equal (n_answers,): of answers low … high − 1, lowered
+    OUT greater, equal (n_answers,): reduced for answers low … high − 1
     """
     for k in range(low, high):
         equal[k] -= 1
@@ -118,7 +118,7 @@ def leave_out(  # type: ignore[no-untyped-def]
 def filtered_counts_reference(
     scores: FloatArray, known: list[list[int]], answers: list[list[int]]
 ) -> tuple[IntArray, IntArray]:
-    """The readable twin over dense scores (n_queries, n_entities)."""
+    """Reference implementation on dense scores (n_queries, n_entities)."""
     greater, equal = [], []
     for query, leave_out, truths in zip(scores, known, answers, strict=True):
         for v in truths:

@@ -84,7 +84,7 @@ def run_info(
 
 
 def explain_correct_pairs(
-    estimator: PairEstimator[Any], most: int = 3, seed: int = 0, *, tries: int = 40
+    estimator: PairEstimator[Any], limit: int = 3, seed: int = 0, *, tries: int = 40
 ) -> Iterator[Explanation]:
     """Explain test pairs that the model classifies correctly, each of a different type.
 
@@ -92,7 +92,7 @@ def explain_correct_pairs(
     ----------
     estimator
         Fitted; a method without explanations yields none.
-    most
+    limit
         Maximum number of explanations.
     seed
         Seed of the order in which test pairs are tried.
@@ -105,7 +105,7 @@ def explain_correct_pairs(
     if not estimator.gives_reasons or not task.has("test"):
         return
     if task.labelling.multi:
-        yield from _explain_labels(estimator, most, seed, tries)
+        yield from _explain_labels(estimator, limit, seed, tries)
         return
     rows = task.pairs("test")
     rows = rows[rng(seed, "examples").permutation(len(rows))[:tries]]
@@ -113,7 +113,7 @@ def explain_correct_pairs(
     drugs, types = task.data.drugs, task.data.types
     done: set[int] = set()
     for (a, kind, b), found in zip(rows.tolist(), guess.tolist(), strict=True):
-        if len(done) == most:
+        if len(done) == limit:
             return
         if found == kind and kind not in done:
             done.add(kind)
@@ -121,7 +121,7 @@ def explain_correct_pairs(
 
 
 def _explain_labels(
-    estimator: PairEstimator[Any], most: int, seed: int, tries: int
+    estimator: PairEstimator[Any], limit: int, seed: int, tries: int
 ) -> Iterator[Explanation]:
     """Explain the labels with the largest margin over the negative of their pair."""
     task = estimator.task_
@@ -134,7 +134,7 @@ def _explain_labels(
     done: set[int] = set()
     for i in np.argsort(-above.max(1), kind="stable").tolist():
         kind = int(above[i].argmax())
-        if len(done) == most or above[i, kind] <= 0:
+        if len(done) == limit or above[i, kind] <= 0:
             return
         if kind not in done:
             done.add(kind)
@@ -177,7 +177,7 @@ def page(info: RunInfo) -> str:
                 f"Validation {_MEASURES[primary]}",
             ),
             explanations=[explanation_view(_read(e)) for e in info.get("explanations") or ()],
-            bill=named_rows(info.get("ledger") or {}, COST),
+            cost=named_rows(info.get("ledger") or {}, COST),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),

@@ -117,7 +117,7 @@ def popularity_of(task: LinkTask) -> dict[str, Any] | None:
 
 
 def explain_correct_answers(
-    estimator: LinkEstimator[Any], most: int = 3, seed: int = 0, *, tries: int = 30
+    estimator: LinkEstimator[Any], limit: int = 3, seed: int = 0, *, tries: int = 30
 ) -> Iterator[Explanation]:
     """Explain test facts that the model ranks first, each of a different relation.
 
@@ -125,7 +125,7 @@ def explain_correct_answers(
     ----------
     estimator
         Fitted.
-    most
+    limit
         Maximum number of explanations.
     seed
         Seed of the order in which test facts are tried.
@@ -137,7 +137,7 @@ def explain_correct_answers(
     order = rng(seed, "examples").permutation(len(triples))[:tries]
     done: set[int] = set()
     for head, relation, tail in triples[order].tolist():
-        if len(done) == most:
+        if len(done) == limit:
             return
         if relation in done or not _ranked_first(estimator, head, relation, tail):
             continue
@@ -188,7 +188,7 @@ def page(info: RunInfo) -> str:
             compared=comparison_view(found["comparison"], search["best"], SYMBOLS) if found else {},
             symbol=symbol_view(symbol) if symbol else {},
             drug=_drug(info.get("drug")),
-            bill=named_rows(info.get("ledger") or {}, COST),
+            cost=named_rows(info.get("ledger") or {}, COST),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),

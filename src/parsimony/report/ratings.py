@@ -109,7 +109,7 @@ def page(info: RunInfo) -> str:
                 "Validation skill",
             ),
             table=list(_table(metrics)),
-            bill=named_rows(_bill(info.get("ledger") or {}), _COST),
+            cost=named_rows(_cost(info.get("ledger") or {}), _COST),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),
@@ -131,7 +131,7 @@ def _own(info: RunInfo, method: str) -> dict[str, Any]:
     }
 
 
-def _bill(ledger: Mapping[str, Any]) -> dict[str, Any]:
+def _cost(ledger: Mapping[str, Any]) -> dict[str, Any]:
     """Return the cost report without operations, which are not counted here."""
     return {name: value for name, value in ledger.items() if name != "flops" or value}
 

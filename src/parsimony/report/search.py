@@ -113,8 +113,8 @@ def comparison_view(rows: Sequence[Mapping[str, Any]], best: str, of: Structures
         cells = [(row["name"], row["values"].get(title, {})) for row in shown]
         points = [(n, c["value"], *c["interval"]) for n, c in cells if c.get("interval")]
         if points:
-            told = f"{title[0].upper()}{title[1:]}, 95 % interval"
-            charts.append((told, Markup(interval_chart(points, title=told, best=best))))
+            caption = f"{title[0].upper()}{title[1:]}, 95 % interval"
+            charts.append((caption, Markup(interval_chart(points, title=caption, best=best))))
     return {
         "best": best,
         "rows": shown,
@@ -171,25 +171,25 @@ def _predictor(found: Mapping[str, Any] | None, of: Structures) -> str | None:
     """Return in a sentence or two whether the predictor helped."""
     if not found or found["rank_correlation"] is None:
         return None
-    said = (
+    sentence = (
         f"Within a round, its ranking and the measured figures have Spearman's "
         f"ρ = {found['rank_correlation']:.2f} (mean of {found['rounds']} rounds)."
     )
     lift, error = found["lift"], found["lift_error"]
     if lift is None:
-        return said
+        return sentence
     within = "" if error is None else f" ± {error:.4f} (standard error)"
-    said += (
+    sentence += (
         f" Its choices differ by {lift:+.4f}{within} in {of.figure} from random choices "
         "among the same candidates"
     )
     if error is None:
-        return f"{said}; one round does not allow more than that."
+        return f"{sentence}; one round does not allow more than that."
     from scipy.stats import t as student
 
     if abs(lift) < student.ppf(0.975, max(1, found["rounds"] - 1)) * error:
-        return f"{said}: no difference is shown."
-    return f"{said}: it {'helped' if lift > 0 else 'did harm'}."
+        return f"{sentence}: no difference is shown."
+    return f"{sentence}: it {'helped' if lift > 0 else 'did harm'}."
 
 
 def _top(trials: Sequence[Trial], of: Structures) -> list[dict[str, Any]]:

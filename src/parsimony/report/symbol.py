@@ -33,7 +33,7 @@ def symbol_view(text: str) -> dict[str, Any]:
 
     symbol = Symbol.parse(text)
     words = symbol.patterns.words()
-    said = {word.split(" (")[0]: word for word in words}
+    by_name = {word.split(" (")[0]: word for word in words}
     return {
         "name": symbol.name,
         "picture": Markup(symbol_svg(symbol)),
@@ -43,7 +43,7 @@ def symbol_view(text: str) -> dict[str, Any]:
         "blocks": symbol.n_blocks,
         "degenerate": symbol.degenerate,
         "rank": symbol.rank,
-        "patterns": [(said.get(name), name, meaning) for name, meaning in _MEANING.items()],
+        "patterns": [(by_name.get(name), name, meaning) for name, meaning in _MEANING.items()],
     }
 
 

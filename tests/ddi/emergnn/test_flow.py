@@ -267,9 +267,9 @@ def test_errors_say_what_is_wrong():
         PairFlow()(graph, np.array([[0, 4]], np.int32), *x.values())
     with pytest.raises(errors.InvalidParameter, match=r"alpha must be .* \(1, 3, 5\)"):
         PairFlow()(graph, np.array([[0, 3]], np.int32), *{**x, "alpha": x["alpha"][:, :2]}.values())
-    with pytest.raises(errors.InvalidParameter, match="one entry an interaction"):
+    with pytest.raises(errors.InvalidParameter, match="one entry per interaction"):
         PairGraph(4, chain(3), 1, np.empty((0, 3), np.int32), 1).activate(np.ones(2, np.uint8))
-    with pytest.raises(errors.InvalidParameter, match="background holds a triple outside"):
+    with pytest.raises(errors.InvalidParameter, match="background has a triple outside"):
         PairGraph(3, chain(3), 1, np.empty((0, 3), np.int32), 1)
     with pytest.raises(errors.InvalidParameter, match="threads"):
         PairFlow(0)

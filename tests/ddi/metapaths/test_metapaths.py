@@ -147,5 +147,5 @@ def test_too_many_relations_are_refused():
         Vocabulary([f"r{i}" for i in range(250)], "relation"),
         np.array([[0, i, 1] for i in range(250)], np.int32), data.n_drugs,
     )  # fmt: skip
-    with pytest.raises(InvalidParameter, match="too many to tell"):
+    with pytest.raises(InvalidParameter, match="too many to count"):
         methods.resolve("walks")().fit(DDITask(data, None, background))

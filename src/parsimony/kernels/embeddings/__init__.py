@@ -1,1 +1,1 @@
-"""Loss and optimiser of embeddings."""
+"""Loss and optimiser of embedding models."""

@@ -1,10 +1,10 @@
-"""Adagrad over rows of a table: one pass with the regularisers and the projection.
+"""Adagrad on rows of an embedding table, fused with regularisation and projection.
 
-N3 is the cubed 3-norm (docs/methods/embeddings.md, eq. 8), weighted like L2 by how often a batch
-mentions a row; the projection keeps rows in a ball (AutoSF). The norm is over numbers or over the
-lengths of several together: a row is cut into as many chunks as ``group`` has entries, and the
-numbers at the same place of chunks of one group share a length, as the real and the imaginary part
-of a complex number do in the paper.
+N3 is the cubed 3-norm (docs/methods/embeddings.md, eq. 8), weighted like L2 by the number of
+occurrences of a row in the batch; the projection constrains rows to a ball (AutoSF). The norm is
+over single components or over groups of them: a row is divided into as many chunks as ``group`` has
+entries, and components at the same position in the chunks of one group share a modulus, as the
+real and imaginary parts of a complex number do in the paper.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def adagrad_rows(  # type: ignore[no-untyped-def]
     """Update ``weight[row[i]]`` by ``gradient[i]`` for i = low … high − 1.
 
     g = gradient + mentions (3 n3 |x| x + 2 l2 x);  state += g²;  x −= lr g / (√state + ε),
-    where |x| is the length of the numbers at the place of x in all chunks of its group;
-    then x is shrunk to norm ``radius`` where it is longer (0: never).
+    where |x| is the norm of the components at the position of x in all chunks of its group;
+    then x is scaled down to norm ``radius`` if it is longer (0: never).
 
-    IN  gradient (n, d) row (n,) distinct; mentions (n,); group (n_chunks,): number of the group of
-        every chunk, below n_chunks
+    IN  gradient (n, d) row (n,) distinct; mentions (n,): occurrences in the batch;
+        group (n_chunks,): index of the group of every chunk, below n_chunks
     OUT weight, state (n_rows, d)
     """
     d = weight.shape[1]
@@ -81,7 +81,7 @@ def adagrad_rows_reference(
     radius: float,
     group: npt.NDArray[Any],
 ) -> None:
-    """The readable twin."""
+    """Reference implementation of :func:`adagrad_rows`."""
     x = weight[row]
     same = np.equal.outer(group, group).astype(x.dtype)
     chunks = x.reshape(len(x), len(group), -1)

@@ -1,9 +1,9 @@
 """Softmax over all candidates of many queries, in place, with the answers subtracted.
 
-Scores stand as (candidates, queries): the product E Qᵀ is then the fastest of the three products of
-a training step, and the sums run along the first axis, vectorised over the queries. What is left
-behind is the gradient of the cross-entropy up to one factor a query, which the caller moves into
-the (much smaller) query vectors: scaling the scores themselves would be another pass over memory.
+Scores have the layout (candidates, queries): the product E Qᵀ is then the fastest of the three
+products of a training step, and the sums run along the first axis, vectorised over the queries. The
+result is the gradient of the cross-entropy up to one factor per query, which the caller applies to
+the (much smaller) query vectors: scaling the scores would need another pass over memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from parsimony.kernels.numerics import exp, kernel
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-_ROWS = 128  # rows summed in the scores' precision before they join the float64 total
+_ROWS = 128  # rows summed in the scores' precision before they are added to the float64 total
 
 
 @kernel
@@ -38,7 +38,7 @@ def softmax_residual(scores, bias, ptr, answer, low, high, partial, highest, tot
     for q in range(low, high):
         highest[q] = -np.inf
         total[q] = 0.0
-    # Loops from 0 over slices: only these are vectorised.
+    # Only loops from 0 over slices are vectorised.
     n = high - low
     top, part, whole = highest[low:high], partial[low:high], total[low:high]
     for c in range(scores.shape[0]):
@@ -71,7 +71,7 @@ def softmax_residual(scores, bias, ptr, answer, low, high, partial, highest, tot
 def softmax_residual_reference(
     scores: FloatArray, bias: FloatArray, ptr: npt.NDArray[Any], answer: npt.NDArray[Any]
 ) -> tuple[FloatArray, FloatArray]:
-    """The readable twin: loss (n_queries,) and ∂loss/∂scores (n_candidates, n_queries)."""
+    """Reference implementation: loss (n_queries,), ∂loss/∂scores (n_candidates, n_queries)."""
     shifted = scores + bias[:, None]
     shifted = shifted - shifted.max(axis=0)
     probability = np.exp(shifted) / np.exp(shifted).sum(axis=0)

@@ -1,1 +1,1 @@
-"""The flow between two drugs and the walks it is made of."""
+"""EmerGNN's flow between two drugs, and the walks it consists of."""

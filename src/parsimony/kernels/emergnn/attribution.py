@@ -1,4 +1,4 @@
-"""What every walk of three edges adds: Σ_k of a factor of its first, middle and last edge each."""
+"""Attributions of walks of three edges: Σ_k of the product of a factor per edge."""
 
 from __future__ import annotations
 

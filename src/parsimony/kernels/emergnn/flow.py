@@ -5,13 +5,14 @@
 
 (docs/methods/emergnn.md, eq. 4), ω = 1 or a normalisation by in-degree. Exact
 with and without bias (eqs. 9–11). With c = ReLU(b¹), Δ_σ the excess over c of the state of
-signature σ, and C the sparse matrix of :func:`parsimony.kernels.emergnn.paths.merged`,
+signature σ (a multiset of relations), and C the sparse matrix of
+:func:`parsimony.kernels.emergnn.paths.merged`,
 
     M_{(σ,r)} = ρ²_r ∘ Δ_σ (c itself is one more signature),   h²_x = ReLU( C_x (M W²ᵀ) + b² )
     h³_v = ReLU( W³ Σ_τ κ_τ ∘ S_τ + b³ ),   S_τ = Σ_{x of signature τ} h²_x,  κ_τ = Σ_{r∈τ} ω ρ³_r
 
-W² multiplies the columns M, of which there are fewer than rows x. The backward pass makes the
-digraph and the states again instead of keeping them.
+W² multiplies the columns M, of which there are fewer than rows x. The backward pass recomputes the
+digraph and the states instead of storing them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from parsimony.kernels.numerics import kernel
 
 @kernel
 def layer1(dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta):  # type: ignore[no-untyped-def]
-    """States of the signatures, as the excess over the background, which stands last."""
+    """States of the signatures, as the excess over the background state, which comes last."""
     d = len(dim)
     n = begin.shape[0]
     zero = f[0] * 0
@@ -55,7 +56,7 @@ def layer1(dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta):  
 def layer2(  # type: ignore[no-untyped-def]
     dim, ptr, column, weight, state, kind, group, alpha, e, wt, b, delta, message, y, p, total,
 ):  # fmt: skip
-    """Columns, rows, and the sums of rows of equal signature."""
+    """Columns, rows, and the sums of rows with equal signature."""
     d = len(dim)
     zero = b[0, 0] * 0
     for c in range(state.shape[0]):
@@ -105,7 +106,7 @@ def back3(dim,  # type: ignore[no-untyped-def]
     begin, end, relation, n_relations, scale_in, alpha, e, w, total, kappa, z, p, d_out,
     d_total, d_alpha, d_e, d_wt, d_b,
 ):  # fmt: skip
-    """Gradients through layer 3; d_total (n_groups, dim) is what the sums get."""
+    """Gradients through layer 3; d_total (n_groups, dim) is the gradient of the sums."""
     d = len(dim)
     zero = d_out[0] * 0
     g_p = np.zeros_like(p)
@@ -128,7 +129,7 @@ def back3(dim,  # type: ignore[no-untyped-def]
 
 @kernel
 def add_rho(dim, g, scale, layer, r, alpha, e, d_alpha, d_e):  # type: ignore[no-untyped-def]
-    """The gradient of ρ = α e times ``scale`` goes to α and to e."""
+    """Add ``scale`` times the gradient of ρ = α e to those of α and e."""
     d = len(dim)
     total = g[0] * 0
     x = e[layer, r]
@@ -146,7 +147,7 @@ def back2(dim,  # type: ignore[no-untyped-def]
     ptr, column, weight, state, kind, group, alpha, e, w, delta, message, p, d_total,
     d_delta, d_alpha, d_e, d_wt, d_b,
 ):  # fmt: skip
-    """Gradients through layer 2; overwrites p with that of the rows."""
+    """Gradients through layer 2; overwrites p with the gradient of the rows."""
     d = len(dim)
     zero = d_total[0, 0] * 0
     one = p.dtype.type(1)
@@ -185,7 +186,7 @@ def back1(  # type: ignore[no-untyped-def]
     dim, begin, end, relation, f, alpha, e, w, b, kappa, z, p, d_delta, d_f, d_alpha, d_e, d_wt,
     d_b,
 ):  # fmt: skip
-    """Gradients through layer 1; overwrites p with that of the sums."""
+    """Gradients through layer 1; overwrites p with the gradient of the sums."""
     d = len(dim)
     n = begin.shape[0]
     zero = f[0] * 0
@@ -218,7 +219,7 @@ def direction(dim,  # type: ignore[no-untyped-def]
     matrix, begin_a, end_a, kept_a, begin_b, end_b, kept_b, group_b, n_relations, scale_in,
     f, alpha, e, w, wt, b, out, backward, d_out, d_f, d_alpha, d_e, d_wt, d_b,
 ):  # fmt: skip
-    """The flow from a to b; its gradients if ``backward``."""
+    """The flow from a to b, or its gradients if ``backward``."""
     d = len(dim)
     ptr, column, weight, state, kind = matrix
     n_a = begin_a.shape[0]
@@ -279,7 +280,7 @@ def direction(dim,  # type: ignore[no-untyped-def]
 
 @kernel
 def incoming(x, degree_ptr, degree_relation, degree_weight, scale):  # type: ignore[no-untyped-def]
-    """By what messages of every relation into x are multiplied."""
+    """Factors of the messages into x, by relation."""
     for k in range(degree_ptr[x], degree_ptr[x + 1]):
         scale[degree_relation[k]] = degree_weight[k]
 
@@ -290,7 +291,7 @@ def run(dim,  # type: ignore[no-untyped-def]
     n_relations, n_types, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size,
     backward, d_out, d_f, d_alpha, d_e, d_wt, d_b,
 ):  # fmt: skip
-    """Forward, or backward where asked: rows of pairs, both directions of each."""
+    """Forward or backward pass: rows of pairs, both directions of each."""
     position = np.full(indptr.shape[0] - 1, np.int32(-1), np.int32)
     scale = np.zeros(2 * n_relations + 1, f.dtype)
     like = np.empty(0, f.dtype)
@@ -347,7 +348,7 @@ def forward(dim: int, *arguments: Any) -> None:
         ``*graph, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size``
 
         IN  graph: :meth:`parsimony.kernels.emergnn.graph.ActiveGraph.arrays`
-            rows: which pairs to do
+            rows: indices of the pairs to process
             pairs (n, 2) entities (u, v); hidden (n,) what each hides; f (n, 2, dim) f_u and f_v
             alpha (n, 3, 2R + 1), e (3, 2R + 1, dim)
             w (3, dim, dim) and wt, each of its matrices transposed; b (3, dim), zeros if not biased
@@ -367,8 +368,8 @@ def backward(dim: int, *arguments: Any) -> None:
     dim
         Dimension of the states.
     *arguments
-        As in :func:`forward` to ``biased``, then ``d_out, d_f, d_alpha, d_e, d_wt, d_b``: d_f and
-        d_alpha of the shape of f and alpha; all are added to.
+        As in :func:`forward` up to ``biased``, then ``d_out, d_f, d_alpha, d_e, d_wt, d_b``: d_f
+        and d_alpha have the shapes of f and alpha; gradients are added to all of them.
     """
     *inputs, d_out, d_f, d_alpha, d_e, d_wt, d_b = arguments
     size = np.empty((0, 4), np.int64)

@@ -1,12 +1,12 @@
-"""The message graph of drug pairs: static edges, of which a bitmap says what an epoch sees.
+"""The message graph of drug pairs: static edges, with a bitmap of those active in an epoch.
 
 Message relations (docs/methods/emergnn.md, eq. 1): an interaction of type t is t, a background
 relation k is D + k, the inverse of r is r + R with R = D + K, the identity is 2R. Every fact (h,
 r, t) is an edge h → t of r and an edge t → h of r + R; every entity has an identity edge to itself.
 Duplicates are summed.
 
-As every edge has its inverse, the in-edges of x are its out-edges read backwards: one adjacency,
-sorted by (source, neighbour, relation), serves both. Emergence is simulated by a bitmap over the
+As every edge has its inverse, the in-edges of x are its out-edges reversed: one adjacency, sorted
+by (source, neighbour, relation), serves both. Emergence is simulated by a bitmap over the
 interactions; the edges are never sorted again.
 """
 
@@ -38,7 +38,7 @@ def inverse_of(relation, n_relations):  # type: ignore[no-untyped-def]
 
 @kernel
 def _activate(indptr, neighbour, relation, fact, active, n_relations):  # type: ignore[no-untyped-def]
-    """Drop the edges of inactive facts and count the typed in-degrees of what remains."""
+    """Drop the edges of inactive facts and count the in-degrees of the rest by relation."""
     n = indptr.shape[0] - 1
     out_ptr = np.zeros(n + 1, np.int64)
     out_neighbour = np.empty(neighbour.shape[0], np.int32)
@@ -78,16 +78,16 @@ def _activate(indptr, neighbour, relation, fact, active, n_relations):  # type: 
 
 @dataclass(frozen=True, eq=False)
 class ActiveGraph:
-    """What an epoch sees: out-edges, and of every entity its in-degree by relation.
+    """The active graph of an epoch: out-edges, and in-degrees by relation of every entity.
 
     Attributes
     ----------
     indptr, neighbour, relation
         Out-edges of every entity, sorted by (neighbour, relation).
     degree_ptr, degree_relation, degree_count
-        Relations that enter an entity, and how often.
+        Relations of the in-edges of an entity, and their counts.
     degree_weight : float64 array
-        By which a message of that relation into that entity is multiplied in layers 2 and 3.
+        Factor of messages of that relation into that entity in layers 2 and 3.
     n_relations : int
         R: interaction types and background relations.
     n_types : int
@@ -114,12 +114,12 @@ class ActiveGraph:
 
     @property
     def n_entities(self) -> int:
-        """Entities, isolated ones included."""
+        """Number of entities, including isolated ones."""
         return len(self.indptr) - 1
 
     @cached_property
     def reach(self) -> npt.NDArray[np.int64]:
-        """Edges of the neighbours of every entity: what its paths cost, (n_entities,)."""
+        """Edges at the neighbours of every entity, the cost of its paths, (n_entities,)."""
         degree = np.diff(self.indptr)
         sums = np.zeros(len(self.neighbour) + 1, np.int64)
         np.cumsum(degree[self.neighbour], out=sums[1:])
@@ -127,7 +127,7 @@ class ActiveGraph:
         return found
 
     def arrays(self) -> tuple[Any, ...]:
-        """What the kernels take, in their order."""
+        """The arguments of the kernels, in order."""
         return (
             self.indptr, self.neighbour, self.relation,
             self.degree_ptr, self.degree_relation, self.degree_count, self.degree_weight,
@@ -154,7 +154,7 @@ class PairGraph:
     Raises
     ------
     InvalidParameter
-        A triple outside these limits.
+        A triple is outside these limits.
     """
 
     def __init__(
@@ -172,8 +172,8 @@ class PairGraph:
             top = np.array([n_entities, kinds, n_entities])
             if len(rows) and (rows.min() < 0 or (rows.max(0) >= top).any()):
                 raise InvalidParameter(
-                    f"{name} holds a triple outside {n_entities:,} entities and {kinds} relations",
-                    remedy="ids count from 0",
+                    f"{name} has a triple outside {n_entities:,} entities and {kinds} relations",
+                    remedy="ids start at 0",
                 )
         self.n_entities, self.n_interactions = n_entities, len(interactions)
         self.n_types, self.n_relations = n_types, n_types + n_background
@@ -214,17 +214,17 @@ class PairGraph:
         active
             (m,) 1 where an interaction is in the graph; all by default.
         normalise
-            Divide messages into x by n(x)**power in layers 2 and 3, where n is x's in-degree by
-            the message's relation ("relation") or altogether ("total"). In layer 1 only one
-            entity sends, so that sums stay small.
+            Divide messages into x by n(x)**power in layers 2 and 3, where n is x's in-degree for
+            the message's relation ("relation") or in total ("total"). In layer 1 only one entity
+            sends messages, so sums stay small.
         power
-            1 gives means, ½ sums of unit variance.
+            1 gives means, ½ gives sums of unit variance.
         """
         if active is None:
             active = np.ones(self.n_interactions, np.uint8)
         if active.shape != (self.n_interactions,):
             raise InvalidParameter(
-                f"active must have one entry an interaction ({self.n_interactions:,}). "
+                f"active must have one entry per interaction ({self.n_interactions:,}). "
                 f"Got shape {active.shape}"
             )
         indptr, neighbour, relation, ptr, kind, number = _activate(

@@ -1,12 +1,12 @@
-"""Typed walks of length ≤ 3 between two drugs, counted by signature (docs/methods/metapaths.md).
+"""Typed walks of length ≤ 3 between two drugs, counted by metapath (docs/methods/metapaths.md).
 
-A walk u –r₁→ x –r₂→ y –r₃→ v does not come back to u and reaches v last; shorter ones are padded
-with the identity: (r₁, I, I) and (r₁, I, r₃). A *signature* is the triple of the relations'
-*kinds*, in which all interaction types are one kind (with its direction). Of a signature with
-exactly one interaction the counts are also kept by that interaction's type.
+A walk u –r₁→ x –r₂→ y –r₃→ v does not return to u and reaches v only at the end; shorter walks are
+padded with the identity: (r₁, I, I) and (r₁, I, r₃). A *metapath* (here also ``signature``) is the
+triple of the relations' *kinds*, where all interaction types are one kind (with its direction). For
+a metapath with exactly one interaction the counts are also kept by that interaction's type.
 
-Per pair the work is that of :mod:`pair_paths`: the two neighbourhoods and the edges between them.
-The counts are added up edge by edge of the middle, walks are never written down.
+The work per pair is that of :mod:`parsimony.kernels.emergnn.paths`: the two neighbourhoods and the
+edges between them. Counts are accumulated over the middle edges; walks are never enumerated.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from parsimony.kernels.emergnn.paths import is_hidden, middle_edges, neighbourho
 from parsimony.kernels.numerics import kernel
 
 IntArray = npt.NDArray[np.int32]
-MOST_KINDS = 400  # a table of all signatures is looked up: 400³ entries are 256 MB
+MAX_KINDS = 400  # limit of the lookup table of all metapaths: 400³ entries are 256 MB
 
 
 class WalkKinds(NamedTuple):
-    """What relations are told apart in signatures."""
+    """The kinds of relations that metapaths distinguish."""
 
     of: IntArray  # (2R + 1,) the kind of every message relation; that of the identity last
     n: int
 
     def code(self, first: int, second: int, third: int) -> int:
-        """The number of a signature."""
+        """The code of a metapath."""
         return (first * self.n + second) * self.n + third
 
     def signature(self, code: int) -> tuple[int, int, int]:
-        """The kinds of a signature's number."""
+        """The kinds of a metapath, from its code."""
         return code // self.n**2, code // self.n % self.n, code % self.n
 
 
@@ -55,17 +55,17 @@ def walk_kinds(n_types: int, n_relations: int, undirected: npt.NDArray[np.bool_]
     Raises
     ------
     InvalidParameter
-        More kinds than signatures can be tabled of.
+        There are too many kinds for the table of metapaths.
     """
     stored = np.where(np.arange(n_relations) < n_types, 0, np.arange(n_relations) - n_types + 1)
     back = np.where(undirected, stored, stored + n_relations)
     every = np.concatenate([stored, back, [2 * n_relations]])
     distinct, of = np.unique(every, return_inverse=True)
-    if len(distinct) > MOST_KINDS:
+    if len(distinct) > MAX_KINDS:
         raise InvalidParameter(
-            f"the graph has {n_relations - n_types:,} relations: too many to tell all walks apart "
-            f"({len(distinct):,} kinds of steps, at most {MOST_KINDS})",
-            remedy="join rare relations, or use another background graph",
+            f"the graph has {n_relations - n_types:,} relations: too many to count all metapaths "
+            f"({len(distinct):,} kinds of steps, at most {MAX_KINDS})",
+            remedy="merge rare relations, or use another background graph",
         )
     return WalkKinds(of.astype(np.int32), len(distinct))
 
@@ -78,22 +78,22 @@ def count_walks(
     signatures: npt.NDArray[np.int64],
     typed: npt.NDArray[np.int64],
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Count the walks of pairs by signature.
+    """Count the walks of pairs by metapath.
 
     Parameters
     ----------
     graph
-        The edges that are seen.
+        The active edges.
     pairs
         (n, 2) first and second drug.
     hidden
         (n,) what each pair hides (HIDE_FIRST, HIDE_SECOND, HIDE_BETWEEN).
     kinds
-        Which relations are told apart.
+        The kinds of relations.
     signatures
-        (f,) numbers of the signatures that are counted.
+        (f,) codes of the metapaths to count.
     typed
-        (s,) numbers of those, with one interaction, that are counted by its type.
+        (s,) codes of metapaths with one interaction to count by its type.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def count_walks(
 
 @kernel
 def _flush(touched, n, sums, columns, counts, at):  # type: ignore[no-untyped-def]
-    """Write the touched sums as a row, ascending, and zero them; grows the row store."""
+    """Append the touched sums as a row in ascending order, and reset them to zero."""
     if at + n > columns.shape[0]:
         room = 2 * columns.shape[0] + n
         wider = np.empty(room, np.int32)
@@ -144,7 +144,7 @@ def _count(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Counts of :func:`count_walks` as two CSR matrices.
 
-    IN  kind_of (2R + 1,) column_of, family_of (n_kinds³,) −1 where a signature is not counted
+    IN  kind_of (2R + 1,) column_of, family_of (n_kinds³,) −1 for metapaths that are not counted
     OUT ptr (n + 1,) column, count (nnz,), and the same by type
     """
     n_pairs = pairs.shape[0]
@@ -225,14 +225,14 @@ def _count(  # type: ignore[no-untyped-def]
 def walks_of(
     graph: ActiveGraph, u: int, v: int, hides: int, kinds: WalkKinds
 ) -> tuple[Counter[int], Counter[tuple[int, int]]]:
-    """Counts of one pair, walk by walk: the oracle of :func:`count_walks`.
+    """Count the walks of one pair by enumeration: the reference of :func:`count_walks`.
 
     Returns
     -------
     counts
-        By number of the signature.
+        By code of the metapath.
     by_type
-        By number of the signature and interaction type, where just one step is an interaction.
+        By code of the metapath and interaction type, where exactly one step is an interaction.
     """
     pair, big, idle = np.array([u, v], np.int32), graph.n_relations, 2 * graph.n_relations
 

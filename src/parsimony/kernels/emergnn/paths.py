@@ -1,13 +1,12 @@
 """The digraph of all paths of length ≤ 3 from one drug to another, merged by relation signature.
 
-Between the drugs a and b stand the neighbours N(a), those N(b), and the middle edges from N(a) to
-N(b); the identity edges make shorter paths paths of length 3. Two neighbours of a with the same
-multiset of relations from a (their *signature*) have the same state after layer 1, so that layer 2
-needs only how often a signature's nodes send by a relation: a *column* (signature, relation)
+Between drugs a and b are the neighbourhoods N(a) and N(b), and the middle edges from N(a) to N(b);
+identity edges extend shorter paths to length 3. Two neighbours of a with the same multiset of
+relations from a (their *signature*) have the same state after layer 1, so layer 2 only needs the
+number of messages per signature and relation: a *column* (signature, relation)
 (docs/methods/emergnn.md, eqs. 9–11). Nothing here depends on parameters.
 
-Both directions share the middle edges. They are looked for from the side where fewer edges have
-to be looked at.
+Both directions share the middle edges, which are searched from the side with fewer edges.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ import numpy as np
 from parsimony.kernels.emergnn.graph import inverse_of
 from parsimony.kernels.numerics import kernel
 
-#: What a pair (u, v) hides of the interactions: those of u, those of v, those between the two.
-#: So a known drug plays a new one, in a graph that stays as it is.
+#: The interactions that a pair (u, v) hides: those of u, those of v, those between the two.
+#: A known drug is thus treated as new, without changing the graph.
 HIDE_FIRST, HIDE_SECOND, HIDE_BETWEEN = 1, 2, 4
 
 
 @kernel
 def is_hidden(r, a, b, pair, hidden, n_types, n_relations):  # type: ignore[no-untyped-def]
-    """Whether the edge between a and b of relation r is an interaction that the pair hides."""
+    """Return whether the edge between a and b with relation r is hidden by the pair."""
     if (r if r < n_relations else r - n_relations) >= n_types:
         return False
     u, v = pair[0], pair[1]
@@ -37,10 +36,10 @@ def is_hidden(r, a, b, pair, hidden, n_types, n_relations):  # type: ignore[no-u
 
 @kernel
 def neighbourhood(indptr, neighbour, relation, x, pair, hidden, n_types, n_relations):  # type: ignore[no-untyped-def]
-    """Distinct neighbours of x and their signatures, without the edges that the pair hides.
+    """Return the distinct neighbours of x and their signatures, without hidden edges.
 
     OUT node, group (n_nodes,) the neighbours, and the signature of each
-        begin, end (n_groups,) where in kept the relations of each signature stand
+        begin, end (n_groups,) range of the relations of each signature in kept
         kept (n_edges,) relations of the edges of x
     """
     low = indptr[x]
@@ -99,7 +98,7 @@ def neighbourhood(indptr, neighbour, relation, x, pair, hidden, n_types, n_relat
 def middle_edges(  # type: ignore[no-untyped-def]
     indptr, neighbour, relation, node_a, node_b, position, pair, hidden, n_types, n_relations
 ):
-    """Edges from N(a) to N(b) that the pair does not hide: (index in N(a), relation, in N(b)).
+    """Return visible edges from N(a) to N(b) as (index in N(a), relation, index in N(b)).
 
     SCRATCH position (n_entities,) int32, all −1 before and after
     """
@@ -120,7 +119,7 @@ def middle_edges(  # type: ignore[no-untyped-def]
     for i in range(here.shape[0]):
         low = indptr[here[i]]
         high = indptr[here[i] + 1]
-        # so that the loop over edges asks nothing but the position
+        # so that the loop over edges only checks the position
         if n + high - low > room:
             room = 2 * room + high - low
             larger = np.empty((room, 3), np.int32)
@@ -155,13 +154,12 @@ def merged(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Layer 2 as a sparse matrix: rows are nodes, columns are (signature, relation).
 
-    IN  edges (m, 3) of :func:`middle_edges`, read against their direction if ``backwards``
+    IN  edges (m, 3) of :func:`middle_edges`, reversed if ``backwards``
         group the signature of every source, of n_groups
-        rows (n_rows,) the nodes that receive
-        constant: whether the background state, signature number n_groups, sends too; it does by
-        every edge that enters a row (docs/methods/emergnn.md, eq. 10: its excess over it is what a
-        source sends)
-        like (0,) an array of the precision wanted
+        rows (n_rows,) the receiving nodes
+        constant: whether the background state, signature n_groups, sends messages as well, along
+        every edge into a row (docs/methods/emergnn.md, eq. 10: sources send their excess over it)
+        like (0,) an array of the desired precision
     OUT ptr (n_rows + 1,) column, weight (n_entries,)
         state, kind (n_columns,) signature and relation of a column
     """

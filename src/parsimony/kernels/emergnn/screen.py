@@ -1,10 +1,10 @@
-"""The flows between one drug and many others, sharing what belongs to the one.
+"""The flows between one drug and many others, sharing the work for the one.
 
-Where all asked pairs have a drug a in common, the edges out of N(a) are sorted once by where they
-go. The middle edges to N(v) are then read off at the nodes of N(v), instead of being looked for
-among all edges of a neighbourhood, and merged as they are read; layer 2 of the flows from a is
-merged once for all entities; and (a, v) and (v, a) share one path digraph. The numbers are those of
-:mod:`parsimony.kernels.emergnn.flow`, which is the oracle.
+If all pairs have a drug a in common, the edges out of N(a) are sorted once by target. The middle
+edges to N(v) are then looked up at the nodes of N(v), instead of being searched among all edges of
+a neighbourhood, and merged as they are read; layer 2 of the flows from a is merged once for all
+entities; and (a, v) and (v, a) share one path digraph. The results equal those of
+:mod:`parsimony.kernels.emergnn.flow`, which is the reference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from parsimony.kernels.numerics import kernel
 
 @kernel
 def two_hops(indptr, neighbour, relation, node):  # type: ignore[no-untyped-def]
-    """Edges out of some nodes, sorted by where they go.
+    """Return the edges out of some nodes, sorted by target.
 
     OUT ptr (n_entities + 1,); source (n_edges,) the index of the node, kind its relation
     """
@@ -47,7 +47,7 @@ def two_hops(indptr, neighbour, relation, node):  # type: ignore[no-untyped-def]
 
 @kernel
 def edges_to(hops, node_b):  # type: ignore[no-untyped-def]
-    """Middle edges as of :func:`parsimony.kernels.emergnn.paths.middle_edges`, sorted by N(b)."""
+    """Return the edges of :func:`parsimony.kernels.emergnn.paths.middle_edges`, sorted by N(b)."""
     ptr, source, kind = hops
     most = np.int64(0)
     for j in range(node_b.shape[0]):
@@ -65,7 +65,7 @@ def edges_to(hops, node_b):  # type: ignore[no-untyped-def]
 
 @kernel
 def all_edges(hops):  # type: ignore[no-untyped-def]
-    """Every edge of :func:`two_hops` as (source, relation, entity)."""
+    """Return every edge of :func:`two_hops` as (source, relation, entity)."""
     ptr, source, kind = hops
     found = np.empty((source.shape[0], 3), np.int32)
     for y in range(ptr.shape[0] - 1):
@@ -78,7 +78,7 @@ def all_edges(hops):  # type: ignore[no-untyped-def]
 
 @kernel
 def rows_of(whole, node_b, number):  # type: ignore[no-untyped-def]
-    """Rows of a matrix of :func:`merged` over all entities, with the columns that they need.
+    """Return rows of a matrix of :func:`merged` over all entities, with the columns they need.
 
     SCRATCH number (n_columns,) int32, all −1 before and after
     """
@@ -118,9 +118,9 @@ def forth_to(  # type: ignore[no-untyped-def]
     hops, node_a, group_a, n_groups, node_b, degree_ptr, degree_relation, degree_weight,
     pair, hidden, n_types, n_relations, like,
 ):  # fmt: skip
-    """The matrix of :func:`merged` from a to b, read off the sorted edges; no background state.
+    """Return the matrix of :func:`merged` from a to b, from sorted edges; no background state.
 
-    IN  group_a (len(node_a),) the signature of each neighbour, −1 where the pair leaves none
+    IN  group_a (len(node_a),) the signature of each neighbour, −1 if the pair hides all its edges
     """
     ptr, source, kind = hops
     messages = 2 * n_relations + 1
@@ -170,10 +170,10 @@ def forth_to(  # type: ignore[no-untyped-def]
 
 @kernel
 def slots_of(hops, node_a, degree_ptr, degree_relation, degree_weight, n_relations, like):  # type: ignore[no-untyped-def]
-    """Number what can enter the neighbours of a: a slot is a neighbour and an entering relation.
+    """Number the slots of the neighbours of a: a slot is a neighbour with an incoming relation.
 
-    OUT slot (n_edges,) of every sorted edge, read backwards
-        row, kind, weight (n_slots,) the neighbour, the relation, by what its message is multiplied
+    OUT slot (n_edges,) of every sorted edge, reversed
+        row, kind, weight (n_slots,) the neighbour, the relation, the factor of its message
     """
     _, source, kind = hops
     messages = 2 * n_relations + 1
@@ -206,7 +206,7 @@ def back_from(  # type: ignore[no-untyped-def]
     hops, slots, count, touched, number, node_a, moved, n_rows, node_b, group_b, n_groups,
     pair, hidden, n_types, n_relations, like,
 ):  # fmt: skip
-    """The matrix of :func:`merged` from b to a, read off the sorted edges; no background state.
+    """Return the matrix of :func:`merged` from b to a, from sorted edges; no background state.
 
     SCRATCH count (n_slots,) zeros and number (2R + 1,) −1 before and after; touched (n_slots,)
     """
@@ -286,7 +286,7 @@ def run(dim,  # type: ignore[no-untyped-def]
     indptr, neighbour, relation, degree_ptr, degree_relation, degree_count, degree_weight,
     n_relations, n_types, drug, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out,
 ):  # fmt: skip
-    """Both directions of every row's pair; rows of the same two drugs stand together."""
+    """Both directions of every row's pair; rows with the same two drugs are adjacent."""
     scale = np.zeros(2 * n_relations + 1, f.dtype)
     like = np.empty(0, f.dtype)
     every = neighbourhood(indptr, neighbour, relation, drug, pairs[0], 0, n_types, n_relations)
@@ -350,7 +350,7 @@ def run(dim,  # type: ignore[no-untyped-def]
             i = rows[at]
             if pairs[i, 0] + pairs[i, 1] - drug != v or hidden[i] != hide:
                 break
-            # what is hidden of one drug alone turns with the pair
+            # what is hidden for one drug only is swapped with the pair
             if hide & 3 != 0 and pairs[i, 0] != first:
                 break
             side = 0 if pairs[i, 0] == drug else 1
@@ -370,14 +370,14 @@ def run(dim,  # type: ignore[no-untyped-def]
 
 
 def around(dim: int, *arguments: Any) -> None:
-    """Run the flows of pairs that have a drug in common.
+    """Run the flows of pairs with a common drug.
 
     Parameters
     ----------
     dim
         Dimension of the states.
     *arguments
-        ``*graph, drug, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out``: as of
-        :func:`parsimony.kernels.emergnn.flow.forward`, with the common drug.
+        ``*graph, drug, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out``: as for
+        :func:`parsimony.kernels.emergnn.flow.forward`, plus the common drug.
     """
     run(constant(dim), *arguments)

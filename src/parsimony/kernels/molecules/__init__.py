@@ -1,1 +1,1 @@
-"""Sums over bonds and pairs of molecules."""
+"""Sums over bonds, and features of pairs of molecules."""

@@ -1,8 +1,8 @@
-"""Features exp(−|x_i − y_j|) of listed pairs, in one pass, with their gradients.
+"""Features exp(−|x_i − y_j|) of given pairs, in one pass, with their gradients.
 
-PAR and PACIA read the relation of two molecules from the elementwise feature exp(−|x_i − y_j|)
-(docs/methods/par.md, eq. 3). It is symmetric, so only listed pairs are made: no n × n × d tensor,
-and no gathered copies of x and y.
+PAR and PACIA compute the relation of two molecules from the elementwise feature exp(−|x_i − y_j|)
+(docs/methods/par.md, eq. 3). As it is symmetric, only the given pairs are computed: no n × n × d
+tensor, and no gathered copies of x and y.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def pair_features_backward(first, second, x, y, out, d_out, d_x, d_y):  # type: 
 def pair_features_reference(
     first: IntArray, second: IntArray, x: FloatArray, y: FloatArray
 ) -> FloatArray:
-    """The readable twin of :func:`pair_features`."""
+    """Reference implementation of :func:`pair_features`."""
     out: FloatArray = np.exp(-np.abs(x[first] - y[second]))
     return out
 
@@ -65,7 +65,7 @@ def pair_features_reference(
 def pair_features_backward_reference(
     first: IntArray, second: IntArray, x: FloatArray, y: FloatArray, d_out: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The readable twin of :func:`pair_features_backward`: (d_x, d_y)."""
+    """Reference implementation of :func:`pair_features_backward`: (d_x, d_y)."""
     difference = x[first] - y[second]
     step = -np.sign(difference) * np.exp(-np.abs(difference)) * d_out
     d_x, d_y = np.zeros_like(x), np.zeros_like(y)

@@ -1,14 +1,14 @@
-"""The RED-GNN layer's attention, message and sum in one pass over the edges.
+"""Attention, message and aggregation of the RED-GNN layer in one pass over the edges.
 
     α_e = σ( w · ReLU(a_s + p_r) + b ),   a_s = W_s h_s + W_q e_q + b_q,   p_r = W_r e_r
     m_i = Σ_{e = (s, r) → i} α_e (h_s + e_r)
 
-(docs/methods/redgnn.md, eqs. 2, 3; RED-GNN, WWW 2022, eq. 5). The projections a and p are made once
-a row and once a relation, so that an edge costs a few additions instead of three matrix products.
-No (edges × dim) array is written; of the forward pass only α, one number an edge, is kept, and the
-backward pass recomputes the rest.
+(docs/methods/redgnn.md, eqs. 2, 3; RED-GNN, WWW 2022, eq. 5). The projections a and p are computed
+once per row and once per relation, so that an edge costs a few additions instead of three matrix
+products. No (edges × dim) array is written; of the forward pass only α, one number per edge, is
+kept, and the backward pass recomputes the rest.
 
-The inner loops have constant length: one compiled specialisation a pair (dim, attention_dim).
+The inner loops have constant length: one compiled specialisation per pair (dim, attention_dim).
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ def attention_kernels(dim: int, attention_dim: int) -> AttentionKernels:
     OUT alpha (n_edges,) out (n_rows, dim)
 
     ``backward(indptr, source, relation, a, p, hidden, embedding, alpha, d_out,
-    c_a, c_p, d_b, d_hidden, d_embedding)`` adds to every array after ``d_out``; c_a and c_p are
-    what :func:`projection_gradients` makes d_a, d_p and d_w of.
+    c_a, c_p, d_b, d_hidden, d_embedding)`` adds to every array after ``d_out``;
+    :func:`projection_gradients` computes d_a, d_p and d_w from c_a and c_p.
     """
     d, a_dim = dim, attention_dim
 
     @kernel
     def forward(indptr, source, relation, a, p, w, b, hidden, embedding, alpha, out):  # type: ignore[no-untyped-def]
         zero = b[0] * 0
-        # Three passes over a block's edges: gathered logits, sigmoids over contiguous memory
-        # (they vectorise there), the weighted sum.
+        # Three passes over a block's edges: gathered logits, sigmoids on contiguous memory (where
+        # they vectorise), the weighted sum.
         for e in range(indptr[0], indptr[-1]):
             s = source[e]
             r = relation[e]
@@ -101,7 +101,7 @@ def attention_kernels(dim: int, attention_dim: int) -> AttentionKernels:
                     dx[k] += weight * g[k]
                 d_logit = d_alpha * weight * (one - weight)
                 total += d_logit
-                # without a branch: half of the units are off, at random
+                # branch-free, as half of the units are inactive, at random
                 for k in range(a_dim):
                     c = d_logit if a[s, k] + p[r, k] > zero else zero
                     c_a[s, k] += c
@@ -116,12 +116,12 @@ def projection_gradients(
 ) -> FloatArray:
     """Turn the sums of ``backward`` into gradients: c_a into d_a, c_p into d_p; returns d_w.
 
-    c_a[s, k] is Σ ∂L/∂logit over the edges of source s whose unit k is on, c_p[r, k] that over the
-    edges of relation r. Then d_a = c_a w, d_p = c_p w, and as an on unit holds a_s + p_r,
+    c_a[s, k] is Σ ∂L/∂logit over the edges of source s whose unit k is active, c_p[r, k] the same
+    over the edges of relation r. Then d_a = c_a w, d_p = c_p w, and as an active unit is a_s + p_r,
 
         d_w = Σ_s a_s c_a[s] + Σ_r p_r c_p[r]
 
-    so that an edge touches neither w nor d_w.
+    so that edges access neither w nor d_w.
     """
     d_w: FloatArray = (a * c_a).sum(0) + (p * c_p).sum(0)
     c_a *= w
@@ -140,7 +140,7 @@ def attention_reference(
     hidden: FloatArray,
     embedding: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """The readable twin of the forward pass: (alpha, out) with materialised messages."""
+    """Reference implementation of the forward pass: (alpha, out) with materialised messages."""
     logit = np.maximum(a[source] + p[relation], 0) @ w + b[0]
     alpha = 1 / (1 + np.exp(-logit))
     message = alpha[:, None] * (hidden[source] + embedding[relation])
@@ -161,7 +161,7 @@ def attention_backward_reference(
     alpha: FloatArray,
     d_out: FloatArray,
 ) -> tuple[FloatArray, ...]:
-    """The readable twin of the backward pass: (d_a, d_p, d_w, d_b, d_hidden, d_embedding)."""
+    """Reference of the backward pass: (d_a, d_p, d_w, d_b, d_hidden, d_embedding)."""
     g = d_out[np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))]
     z = a[source] + p[relation]
     d_alpha = (g * (hidden[source] + embedding[relation])).sum(1)

@@ -1,16 +1,15 @@
-"""Frontier expansion of a relational digraph, with equal states collapsed.
+"""Frontier expansion of a relational digraph, with equal states merged.
 
 One step of RED-GNN's r-digraph (docs/methods/redgnn.md, eq. 1): V^ℓ = V^{ℓ-1} ∪ targets of all
 active out-edges. The state of a node at step ℓ is a function of the query relation and of the
-multiset {(state of s, r) : (s, r, o) an edge of step ℓ}; the identity edge (o, id, o) puts o's own
-previous state into that multiset. So nodes with equal multisets have equal states, at every step
-and across the queries of a batch that ask the same relation: they form one *row*, computed once.
+multiset {(state of s, r) : (s, r, o) an edge of step ℓ}; the identity edge (o, id, o) adds o's own
+previous state to that multiset. So nodes with equal multisets have equal states, at every step
+and across the queries of a batch with the same relation: they form one *row*, computed once.
+Multisets are compared by a 64-bit sum of mixed (row, relation) keys: with n nodes per step the
+probability of any collision is below n² / 2^65 (n = 10⁶: 3e-8).
 
-Multisets are compared by a 64-bit sum of mixed (row, relation) keys: with n nodes a step the
-probability that any two different ones collide is below n² / 2^65 (n = 10⁶: 3e-8).
-
-No sort, no unique, no edges × batch matrix: a stamped array over the entities relabels nodes,
-so that the cost is proportional to the edges of the frontier.
+There is no sort, no unique, no edges × batch matrix: a stamped array over the entities relabels
+nodes, so that the cost is proportional to the edges of the frontier.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ IntArray = npt.NDArray[np.int32]
 
 
 class Frontier(NamedTuple):
-    """The nodes that the queries of a batch have reached, and the row of each node's state.
+    """The nodes reached by the queries of a batch, and the row of each node's state.
 
-    Nodes of query b are ``node[ptr[b]:ptr[b + 1]]``, those known from the step before first,
-    in the same order.
+    Nodes of query b are ``node[ptr[b]:ptr[b + 1]]``, those of the previous step first, in the same
+    order.
     """
 
     ptr: npt.NDArray[np.int64]  # (n_queries + 1,)
@@ -39,25 +38,25 @@ class Frontier(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step's rows with their in-edges, and the frontier after it.
+    """The rows of one step with their in-edges, and the frontier after it.
 
-    Rows ``[0, n_old)`` continue a state of the step before (``previous``), the others were just
+    Rows ``[0, n_old)`` continue a state of the previous step (``previous``), the others are newly
     reached and start from zero.
     """
 
     frontier: Frontier
     indptr: npt.NDArray[np.int64]  # (n_rows + 1,) in-edges of each row
-    source: IntArray  # (n_edges,) rows of the step before
+    source: IntArray  # (n_edges,) rows of the previous step
     relation: IntArray  # (n_edges,)
-    previous: IntArray  # (n_old,) rows of the step before
+    previous: IntArray  # (n_old,) rows of the previous step
     query: IntArray  # (n_rows,) index of the query relation's row at step 0
-    edges_visited: int  # edges of the uncollapsed digraph, identities included
+    edges_visited: int  # edges of the unmerged digraph, including identities
 
 
 class Scratch:
-    """Stamped relabelling arrays and memory of expansions, reused by all of one thread.
+    """Stamped relabelling arrays and work memory, reused by all expansions of a thread.
 
-    Fresh memory would be cleared by the system, page by page, at every step.
+    Fresh memory would be zeroed by the operating system, page by page, at every step.
     """
 
     def __init__(self, n_entities: int) -> None:
@@ -65,12 +64,12 @@ class Scratch:
         self.stamp = np.zeros(n_entities, np.int64)
         self.position = np.empty(n_entities, np.int32)
         self.tick = np.zeros(1, np.int64)
-        #: the hash table of rows, as large as it had to be so far
+        #: the hash table of rows, at its largest size so far
         self.table = np.zeros((_SLOTS, 2), np.uint64)
         self._kept: dict[str, npt.NDArray[Any]] = {}
 
     def array(self, name: str, rows: int, n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """Return ``rows`` uninitialised arrays of at least n numbers: the same memory again."""
+        """Return ``rows`` uninitialised arrays of at least n numbers, reusing the memory."""
         kept = self._kept.get(name)
         if kept is None or kept.shape[1] < n:
             kept = self._kept[name] = np.empty((rows, n + n // 4), dtype)
@@ -88,13 +87,13 @@ def _mix(row, relation):  # type: ignore[no-untyped-def]
     return x ^ (x >> np.uint64(32))
 
 
-_SLOTS = 1024  # of the smallest hash table
+_SLOTS = 1024  # size of the smallest hash table
 _NEW = np.int32(1 << 30)  # marks rows without a previous state until their final number is known
 
 
 @kernel
 def restrict(indptr, neighbour, relation, fact, active):  # type: ignore[no-untyped-def]
-    """Drop the edges of inactive facts from an adjacency, once an epoch instead of once a visit.
+    """Drop the edges of inactive facts from an adjacency, once per epoch, not per visit.
 
     IN  indptr (n + 1,) neighbour, relation, fact (m,) active (n_facts,)
     OUT indptr (n + 1,) and the remaining neighbours and relations
@@ -115,7 +114,7 @@ def restrict(indptr, neighbour, relation, fact, active):  # type: ignore[no-unty
 
 @njit(inline="always")
 def _slot(key, slots):  # type: ignore[no-untyped-def]
-    """Where a key's search begins in a table of a power of two of slots."""
+    """Return the first slot to probe for a key; the number of slots is a power of two."""
     return np.int64((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & (slots - 1)
 
 
@@ -136,7 +135,7 @@ def _larger(table, slots):  # type: ignore[no-untyped-def]
 
 @kernel
 def _bounds(indptr, ptr, node, n_entities):  # type: ignore[no-untyped-def]
-    """Most nodes, edges, edges of a query and nodes of a query after a step."""
+    """Return upper bounds of nodes, edges, edges per query and nodes per query after a step."""
     bound, most, most_edges, most_nodes = 0, 1, 1, 1
     for b in range(ptr.shape[0] - 1):
         reach = ptr[b + 1] - ptr[b]
@@ -158,25 +157,25 @@ def _expand(  # type: ignore[no-untyped-def]
     n_queries = ptr.shape[0] - 1
     identity = np.int32(2 * n_relations)
     out_ptr = np.zeros(n_queries + 1, np.int64)
-    # One more than needed, here and below: the walk writes the next new node before it knows.
+    # One more than needed, here and below: the next new node is written before it is known.
     out_node, out_row = reached[0], reached[1]
-    # of one query: the keys and in-degrees of its nodes, its edges in the order of the walk
-    key, found = keys[0], keys[1]  # found: what the table holds where a key's search begins
-    degree, touched = counts[0], counts[1]  # touched: written, so that the loads are made
-    offset, stride = places[0], places[1]  # stride: 1 where the node lends a row its edges
+    # per query: the keys and in-degrees of its nodes, its edges in order of traversal
+    key, found = keys[0], keys[1]  # found: table content at the first slot probed for a key
+    degree, touched = counts[0], counts[1]  # touched: written to force the loads
+    offset, stride = places[0], places[1]  # stride: 1 if the node provides the edges of its row
     first, end = places[2], places[3]
     walked_target, walked_source, walked_relation = walked[0], walked[1], walked[2]
     row_code = rows[0]  # old: number, new: number | _NEW
     row_previous, row_of_query = rows[1], rows[2]
     edge_source, edge_relation = edges[0], edges[1]
     last_edge = neighbour.shape[0] - 1
-    # Key and code lie in the slot itself: a look-up is one miss of the cache, not a chain of them.
+    # Key and code are stored in the slot itself: a lookup is one cache miss, not a chain of them.
     slots = table.shape[0]
     table[:] = 0  # key 0 is free
     n_found = 0
     n_old_rows = 0
     n_new_rows = 0
-    n_edges = 1  # edge 0 is where the edges of nodes without a row of their own go
+    n_edges = 1  # edge 0 absorbs the edges of nodes that do not provide a row
     row_ptr[0, 0] = 1
     visited = 0
     total = 0
@@ -198,9 +197,8 @@ def _expand(  # type: ignore[no-untyped-def]
             walked_relation[n_walked] = identity
             n_walked += 1
         n_after = n_before
-        # walk: list the edges, then reach new nodes and sum the keys of every node's in-edges.
-        # Loops without a branch to guess wrong let the misses of the cache overlap: a third of
-        # the targets are new, at random.
+        # traverse: list the edges, then reach new nodes and sum the keys of every node's in-edges.
+        # Branch-free loops let cache misses overlap: a third of the targets are new, at random.
         for i in range(n_before):
             s = node[ptr[b] + i]
             first[i] = indptr[s]
@@ -234,8 +232,8 @@ def _expand(  # type: ignore[no-untyped-def]
             while 2 * (n_found + n_after) > slots:
                 slots *= 2
             table = _larger(table, slots)
-        # rows: look every node's key up; a row's first node lends it its in-edges. The first loop
-        # has no branch to guess wrong, so that its misses of the cache overlap.
+        # rows: look up every node's key; a row's first node provides its in-edges. The first loop
+        # is branch-free, so that its cache misses overlap.
         for i in range(n_after):
             key[i] = max(key[i], np.uint64(1)) if collapse else np.uint64(start + i + 1)
             found[i] = table[_slot(key[i], slots), 0]
@@ -268,12 +266,12 @@ def _expand(  # type: ignore[no-untyped-def]
             out_row[start + i] = np.int32(table[slot, 1])
         for e in range(n_walked):
             node_at = walked_target[e]
-            to = offset[node_at]  # no branch: half of the nodes lend theirs, at random
+            to = offset[node_at]  # branch-free: half of the nodes provide edges, at random
             edge_source[to] = walked_source[e]
             edge_relation[to] = walked_relation[e]
             offset[node_at] = to + stride[node_at]
 
-    # renumber: rows that continue a state first
+    # renumber: rows that continue a state come first
     final_ptr = np.zeros(n_found + 1, np.int64)
     previous = np.empty(n_old_rows, np.int32)
     query = np.empty(n_found, np.int32)
@@ -307,10 +305,10 @@ def _expand(  # type: ignore[no-untyped-def]
 
 
 def start(heads: IntArray, relations: IntArray, *, share: bool) -> tuple[Frontier, IntArray]:
-    """The frontier at step 0: each query's head, in the zero state.
+    """Return the frontier at step 0: each query's head, in the zero state.
 
     IN  heads (n_queries,) relations (n_queries,) query relations; share: queries with the same
-        relation begin in the same row
+        relation start in the same row
     OUT the frontier, and the query relation of every row (n_rows,)
     """
     n = len(heads)
@@ -334,7 +332,7 @@ def expand(
     *,
     collapse: bool = True,
 ) -> Step:
-    """Expand a frontier by one step along all edges, inverses and identities.
+    """Expand a frontier by one step along all edges, including inverses and identities.
 
     IN  digraph: (indptr, neighbour, relation) of ``KnowledgeGraph.digraph`` or a restriction
         row_query (n_rows,) of ``frontier``'s rows
@@ -342,7 +340,7 @@ def expand(
     """
     ptr, node, n_entities = frontier.ptr, frontier.node, len(scratch.seen)
     bound, most, most_edges, most_nodes = _bounds(digraph[0], ptr, node, n_entities)
-    slots = _SLOTS  # as many as the largest step so far, unless so many rows cannot be
+    slots = _SLOTS  # as many as in the largest step so far, unless there cannot be as many rows
     while slots < min(len(scratch.table), 2 * bound):
         slots *= 2
     *out, table = _expand(
@@ -369,11 +367,11 @@ def expand_reference(
     active: npt.NDArray[np.uint8],
     nodes: list[list[int]],
 ) -> tuple[list[list[int]], list[set[tuple[int, int, int, int]]]]:
-    """The readable twin: per query, the nodes after the step and the edges used.
+    """Reference implementation: per query, the nodes after the step and the edges used.
 
-    IN  triples (n, 3); nodes: one list of entities a query
-    OUT nodes after (the old ones first); edges (source, relation, target, fact), fact −1 for an
-        identity
+    IN  triples (n, 3); nodes: one list of entities per query
+    OUT nodes after (the old ones first); edges (source, relation, target, fact), with fact −1 for
+        an identity
     """
     after, used = [], []
     for reached in nodes:

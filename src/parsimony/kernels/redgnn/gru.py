@@ -1,12 +1,13 @@
-"""The GRU cell over the rows of a layer, products and gates fused, forward and backward.
+"""The GRU cell on the rows of a layer, with fused products and gates, forward and backward.
 
     r = σ(x_r + y_r)   z = σ(x_z + y_z)   n = tanh(x_n + r y_n)   h' = (1 − z) n + z h
 
-with x = W_ih ĥ + b_ih and y = W_hh h + b_hh. A row that was just reached has h = 0: then y = b_hh,
-and the product W_hh h is not made (docs/methods/redgnn.md, eq. 5). Such rows stand last.
+with x = W_ih ĥ + b_ih and y = W_hh h + b_hh. A newly reached row has h = 0: then y = b_hh, and the
+product W_hh h is skipped (docs/methods/redgnn.md, eq. 5). Such rows come last.
 
-Rows go in blocks so small that their gates stay in the cache between product and gate. What is
-kept for the backward pass is (r, z, n) and y_n; x, y and the gradients of the gates live a block.
+Rows are processed in blocks small enough that their gates stay in the cache between product and
+gate. (r, z, n) and y_n are stored for the backward pass; x, y and the gradients of the gates exist
+only per block.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ BLOCK = 96  # rows: 16 tiles
 
 @kernel
 def gru_forward(dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out):  # type: ignore[no-untyped-def]
-    """New states of the rows.
+    """Compute the new states of the rows.
 
-    IN  dim: ``constant`` of d; x (n_rows, d) inputs; hidden (n_sources, d) old states, row i
-        continues that of ``previous`` (n_old,); w_ih, w_hh (d, 3 d): W_ih and W_hh transposed
+    IN  dim: ``constant`` of d; x (n_rows, d) inputs; hidden (n_sources, d) old states, of which
+        row i continues ``previous[i]`` (n_old,); w_ih, w_hh (d, 3 d): W_ih and W_hh transposed
     OUT gate (n_rows, 3 d) r, z, n; y_n (n_old, d); out (n_rows, d)
     """
     d = len(dim)
@@ -57,8 +58,8 @@ def gru_forward(dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out
                     y[i, k] = b_n[k]
             product(state[:old], w_hh[:, : 2 * d], g[:old, : 2 * d])
             product(state[:old], w_hh[:, 2 * d :], y)
-        # Short loops over few arrays: LLVM vectorises a loop only while the run-time checks that
-        # its arrays do not overlap stay few.
+        # Short loops over few arrays: LLVM vectorises a loop only if it needs few run-time checks
+        # for overlapping arrays.
         for i in range(end - begin):
             row = g[i]
             n = row[2 * d :]
@@ -84,7 +85,7 @@ def gru_backward(  # type: ignore[no-untyped-def]
     dim, x, hidden, previous, w_ih, w_hh, b_hh, gate, y_n, d_out,
     d_x, d_hidden, d_w_ih, d_w_hh, d_b_ih, d_b_hh,
 ):  # fmt: skip
-    """Gradients of inputs, old states and weights.
+    """Compute the gradients of inputs, old states and weights.
 
     IN  as in the forward pass, but w_ih, w_hh (3 d, d); d_out (n_rows, d)
     OUT d_x (n_rows, d); added to: d_hidden (n_sources, d), d_w_ih, d_w_hh (3 d, d), d_b_ih,
@@ -96,7 +97,7 @@ def gru_backward(  # type: ignore[no-untyped-def]
     zero = b_hh.dtype.type(0)
     state = np.empty((BLOCK, d), x.dtype)
     d_gate = np.empty((BLOCK, 3 * d), x.dtype)
-    d_y = np.empty((BLOCK, d), x.dtype)  # of y_n: y_r and y_z get what x_r and x_z get
+    d_y = np.empty((BLOCK, d), x.dtype)  # for y_n; y_r and y_z have the gradients of x_r and x_z
     d_old = np.empty((BLOCK, d), x.dtype)
     for begin in range(0, n_rows, BLOCK):
         end = min(begin + BLOCK, n_rows)
@@ -155,7 +156,7 @@ def gru_backward(  # type: ignore[no-untyped-def]
 
 
 def gru_reference(x: FloatArray, y: FloatArray, old: FloatArray) -> FloatArray:
-    """The readable twin: the new state, all rows with a state (zero where just reached)."""
+    """Reference implementation: the new states, with state zero for newly reached rows."""
     x_r, x_z, x_n = np.split(x, 3, axis=1)
     y_r, y_z, y_n = np.split(y, 3, axis=1)
     r = 1 / (1 + np.exp(-(x_r + y_r)))

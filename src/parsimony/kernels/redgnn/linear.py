@@ -1,8 +1,8 @@
-"""The linear map of a layer with its activation and dropout, forward and backward.
+"""The linear map of a layer with activation and dropout, forward and backward.
 
     ĥ = act(W m),   dropout
 
-The activation and its derivative run over the rows of a product while these are in the cache.
+The activation and its derivative are applied to the rows of a product while they are in the cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
 
 @kernel
 def linear(x, weight, activation, out):  # type: ignore[no-untyped-def]
-    """Activated products of rows.
+    """Compute activated products of rows.
 
     IN  x (n, k) weight (k, m): W transposed; activation: one of ``ACTIVATIONS``
     OUT out (n, m)
@@ -37,10 +37,10 @@ def linear(x, weight, activation, out):  # type: ignore[no-untyped-def]
 
 @kernel
 def linear_backward(x, weight, activation, out, d_out, d_x, d_weight):  # type: ignore[no-untyped-def]
-    """Gradients of rows and weights.
+    """Compute the gradients of rows and weights.
 
     IN    x (n, k) weight (m, k): W; activation, out as in the forward pass
-    INOUT d_out (n, m): the gradient of the activated values, becomes that of the products
+    INOUT d_out (n, m): the gradient of the activated values, replaced by that of the products
     OUT   d_x (n, k); d_weight (m, k) is added to
     """
     zero = weight.dtype.type(0)
@@ -63,8 +63,9 @@ def linear_backward(x, weight, activation, out, d_out, d_x, d_weight):  # type: 
 def dropout(x, rate, seed, out):  # type: ignore[no-untyped-def]
     """Zero entries with probability ``rate`` and scale the others by 1 / (1 − rate).
 
-    Counter-based (splitmix64 of seed + index, two entries a draw): the mask depends on the seed
-    alone, so that the backward pass draws it again for the gradient.
+    Counter-based (splitmix64 of seed + index, two entries per draw): the mask depends only on the
+    seed, so that the backward pass can redraw it for the gradient.
+
     IN x OUT out, of x's shape, or x itself
     """
     flat = x.reshape(x.size)

@@ -1,11 +1,11 @@
-"""The multi-class log-loss over all entities, without touching the unreached ones.
+"""The multi-class log-loss over all entities, without visiting the unreached ones.
 
     L = Σ_(u,q,v) [ −f(u,q,v) + log Σ_{v'} e^{f(u,q,v')} ]
 
 (docs/methods/redgnn.md, eqs. 8, 9). Unreached entities score 0: they add N − |V^L| to the partition
-sum and carry no gradient, so nothing of size N is made. The other known answers of a query can be
-left out of the sum (docs/methods/redgnn.md, eq. 10): a model is then not asked to rank one truth
-above another.
+sum and have no gradient, so nothing of size N is allocated. The other known answers of a query can
+be left out of the sum (docs/methods/redgnn.md, eq. 10): the model is then not trained to rank one
+true answer above another.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def log_loss(  # type: ignore[no-untyped-def]
     ptr, node, row, score, n_entities, answer_ptr, answer, known_ptr, known,
     stamp, position, tick, d_score,
 ):  # fmt: skip
-    """Sum of the log-losses of a batch and its gradient.
+    """Compute the sum of the log-losses of a batch and its gradient.
 
     IN  ptr (n_queries + 1,) node, row (n_nodes,) the last frontier; score (n_rows,)
         answer_ptr (n_queries + 1,) answer (n_answers,) entities
-        known_ptr (n_queries + 1,) known: distinct entities that stand in the partition sum of no
-        answer but themselves
+        known_ptr (n_queries + 1,) known: distinct entities that occur in no partition sum but that
+        of their own answer
         stamp, position, tick: scratch over the entities
     OUT d_score (n_rows,) is added to; returns the loss
     """
@@ -38,7 +38,7 @@ def log_loss(  # type: ignore[no-untyped-def]
     most = 0
     for b in range(ptr.shape[0] - 1):
         most = max(most, ptr[b + 1] - ptr[b])
-    power = np.empty(most, score.dtype)  # e^(f - top) of the nodes that are not left out
+    power = np.empty(most, score.dtype)  # e^(f - top) of the included nodes
     zero = score.dtype.type(0)
     nothing = score.dtype.type(-np.inf)
     for b in range(ptr.shape[0] - 1):
@@ -60,7 +60,7 @@ def log_loss(  # type: ignore[no-untyped-def]
             else:
                 power[position[v]] = nothing
                 position[v] = -2 - position[v]  # left out
-        # Of what is not left out alone: far below another's score, e^(f - top) would vanish.
+        # The maximum of the included nodes only: below an excluded score e^(f - top) could vanish.
         top = zero if n_unreached > 0 else nothing
         for i in range(n_reached):
             top = max(top, power[i])
@@ -72,7 +72,7 @@ def log_loss(  # type: ignore[no-untyped-def]
         z = n_unreached * np.exp(-np.float64(top)) if n_unreached > 0 else 0.0
         for i in range(n_reached):
             z += power[i]
-        weight = 0.0  # of e^(f - top) in the gradient of all partition sums
+        weight = 0.0  # factor of e^(f - top) in the gradient of all partition sums
         for j in range(answer_ptr[b], answer_ptr[b + 1]):
             at = -1
             left_out = False
@@ -97,7 +97,7 @@ def log_loss(  # type: ignore[no-untyped-def]
 def log_loss_reference(
     scores: FloatArray, answers: list[list[int]], known: list[list[int]] | None = None
 ) -> float:
-    """The readable twin over dense scores (n_queries, n_entities)."""
+    """Reference implementation on dense scores (n_queries, n_entities)."""
     total = 0.0
     for b, (query, truths) in enumerate(zip(scores.astype(np.float64), answers, strict=True)):
         for t in truths:

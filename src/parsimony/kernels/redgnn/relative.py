@@ -1,8 +1,8 @@
-"""Relations as the question sees them: "the one that is asked", "its inverse", or by name.
+"""Relations relative to the query: "the query relation", "its inverse", or by id.
 
-A reasoner learns a vector a relation, so of a relation that training hardly asked it knows nothing.
-Where the edges of the asked relation and of its inverse have two vectors of their own, what one
-relation teaches ("if a plays against b, b plays against a") holds for any other.
+A reasoner learns one vector per relation, so it knows little about relations with few training
+queries. If the edges of the query relation and of its inverse have two separate vectors, what is
+learned from one relation ("if a plays against b, b plays against a") transfers to others.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ IntArray = npt.NDArray[np.int32]
 def relative_relations(  # type: ignore[no-untyped-def]
     relation, source, row_query, q_relation, n_relations, seen
 ):
-    """Rows of the relation table that the edges of a step read.
+    """Return the rows of the relation table for the edges of a step.
 
-    IN  relation, source (n_edges,): relation id, 2R for staying, and row of the step before
+    IN  relation, source (n_edges,): relation id, 2R for the identity, and row of the previous step
         row_query: index of the query of every such row; q_relation: relation of every query
-    OUT seen (n_edges,): 2R + 1 where an edge is of the asked relation, 2R + 2 of its inverse
+    OUT seen (n_edges,): 2R + 1 for edges of the query relation, 2R + 2 for its inverse
     """
     for i in range(relation.shape[0]):
         r = relation[i]
@@ -38,7 +38,7 @@ def relative_relations(  # type: ignore[no-untyped-def]
 
 
 def relative_relations_reference(relation: IntArray, asked: Any, n_relations: int) -> IntArray:
-    """The readable twin; ``asked``: relation of every edge's query, or of all."""
+    """Reference implementation; ``asked``: query relation of every edge, or of all."""
     inverse = np.where(np.asarray(asked) < n_relations, asked + n_relations, asked - n_relations)
     other = np.where(relation == inverse, 2 * n_relations + 2, relation)
     return np.where(relation == asked, 2 * n_relations + 1, other).astype(relation.dtype)

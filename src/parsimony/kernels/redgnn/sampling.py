@@ -1,6 +1,6 @@
-"""AdaProp's top-K over the nodes that a step has newly reached.
+"""AdaProp's top-K among the newly reached nodes of a step.
 
-Every node kept before stays; among a query's new nodes the K with the largest logits stay
+All nodes kept before stay; among a query's new nodes, the K with the largest logits are kept
 (docs/methods/adaprop.md, eqs. 1–4). In training Gumbel noise is added to the logits (τ = 1). The
 straight-through factor (1 − stopgrad(p) + p), p = softmax over the new nodes, is 1 in value; its
 gradient reaches the sampler through ``top_k_backward``.
@@ -20,11 +20,11 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 @kernel
 def top_k_new(before_ptr, ptr, row, logit, noise, k, keep):  # type: ignore[no-untyped-def]
-    """Mark the nodes that stay.
+    """Mark the nodes to keep.
 
     IN  before_ptr, ptr (n_queries + 1,) frontier before and after the step; row (n_nodes,)
         logit (n_rows,); noise (n_nodes,) added to the logits, or empty; k
-    OUT keep (n_nodes,) uint8. Ties at the threshold: the earlier node stays.
+    OUT keep (n_nodes,) uint8. Ties at the threshold: the earlier node is kept.
     """
     kept = 0
     for b in range(ptr.shape[0] - 1):
@@ -58,10 +58,10 @@ def top_k_new(before_ptr, ptr, row, logit, noise, k, keep):  # type: ignore[no-u
 
 @kernel
 def top_k_backward(before_ptr, ptr, row, logit, noise, keep, share, d_logit):  # type: ignore[no-untyped-def]
-    """Gradient of the straight-through factors with respect to the logits.
+    """Compute the gradient of the straight-through factors with respect to the logits.
 
     IN  as above; share (n_rows,) ∂L/∂p of one kept new node of the row: ⟨∂L/∂ĥ, ĥ⟩ of the row
-        divided by the number of its kept new nodes (equal states cannot be told apart)
+        divided by the number of its kept new nodes (equal states are indistinguishable)
     OUT d_logit (n_rows,) is added to: p_u (share_u [kept] − Σ_v kept p_v share_v)
     """
     for b in range(ptr.shape[0] - 1):
@@ -95,11 +95,11 @@ def top_k_backward(before_ptr, ptr, row, logit, noise, keep, share, d_logit):  #
 
 @kernel
 def scatter_kept(kept_rows, members, x, d_kept, d_x, share):  # type: ignore[no-untyped-def]
-    """Undo the selection of rows, and make the factors' cotangents.
+    """Scatter the gradients of selected rows, and compute the factors' cotangents.
 
-    IN  kept_rows (n_kept,) members (n_rows,) kept new nodes a row; x (n_rows, dim) ĥ
+    IN  kept_rows (n_kept,) members (n_rows,) number of kept new nodes per row; x (n_rows, dim) ĥ
         d_kept (n_kept, dim) gradient of the kept rows
-    OUT d_x (n_rows, dim) d_kept at the kept rows, 0 elsewhere; share (n_rows,) ⟨d_x, x⟩ a member
+    OUT d_x (n_rows, dim) d_kept at the kept rows, 0 elsewhere; share (n_rows,) ⟨d_x, x⟩ per member
     """
     zero = x[0, 0] * 0
     for i in range(d_x.shape[0]):
@@ -122,7 +122,7 @@ def scatter_kept(kept_rows, members, x, d_kept, d_x, share):  # type: ignore[no-
 
 @kernel
 def add_outer(d_logit, w, d_x):  # type: ignore[no-untyped-def]
-    """d_x[i] += d_logit[i] · w, rows with a zero left alone."""
+    """d_x[i] += d_logit[i] · w; rows with zero d_logit are skipped."""
     for i in range(d_x.shape[0]):
         if d_logit[i] != 0:
             row = d_x[i]
@@ -133,10 +133,10 @@ def add_outer(d_logit, w, d_x):  # type: ignore[no-untyped-def]
 
 @kernel
 def prune(before_ptr, ptr, node, row, keep, n_old_rows, n_rows, n_kept):  # type: ignore[no-untyped-def]
-    """Drop the nodes that do not stay, and the rows that no node refers to any more.
+    """Drop the nodes that are not kept, and the rows without any node.
 
-    OUT the frontier (ptr, node, row) in new row numbers, the kept rows (old rows first, all of
-    them), and how many kept new nodes each kept row has.
+    OUT the frontier (ptr, node, row) with new row numbers, the kept rows (all old rows first), and
+    the number of kept new nodes per kept row.
     """
     n_queries = ptr.shape[0] - 1
     out_ptr = np.zeros(n_queries + 1, np.int64)
@@ -174,7 +174,7 @@ def top_k_reference(
     value: FloatArray,
     k: int,
 ) -> npt.NDArray[np.bool_]:
-    """The readable twin, over one value a node: stable sort of every query's new nodes."""
+    """Reference implementation, with one value per node: stable sort of a query's new nodes."""
     keep = np.zeros(len(value), bool)
     for b in range(len(ptr) - 1):
         first_new = ptr[b] + before_ptr[b + 1] - before_ptr[b]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import parsimony
-from parsimony.cli.frame import _plain
+from parsimony.cli.command_group import _plain
 
 # Subprocesses find the package whether it is installed or not.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(parsimony.__file__).parents[1])}

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from parsimony.errors import ParsimonyError
 
-__all__ = ["Frame", "Interrupted", "Output", "interruptible"]
+__all__ = ["CommandGroup", "Interrupted", "Output", "interruptible"]
 
 # Typer uses its own Click or the installed one; its exceptions are found through their base class.
 _CLICK_ERROR: type[Exception] = next(
@@ -142,7 +142,7 @@ def _deprecations_as_notes() -> Iterator[None]:
         yield
 
 
-class Frame(TyperGroup):
+class CommandGroup(TyperGroup):
     """The group of verbs: runs one, reports errors, exits."""
 
     def list_commands(self, ctx: Any) -> list[str]:
