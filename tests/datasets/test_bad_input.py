@@ -352,7 +352,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
         folder_with("train.txt", GOOD + LONG + "\n"),
         FormatError,
         r"train\.txt:2: a line of 5,000,001 bytes, expected head, relation and tail in at most "
-        r"1,048,576; check that this is a file of triples, one a line$",
+        r"1,048,576; check that this is a file of triples, one per line$",
     ),
     "a name of five megabytes": (
         folder_with("train.txt", GOOD + f"anna\tknows\t{LONG}\n" + GOOD),

@@ -79,7 +79,7 @@ def test_a_non_empty_folder_needs_resume(tmp_path):
 
 def test_resume_never_writes_into_a_folder_that_is_no_run(tmp_path):
     (tmp_path / "thesis.tex").write_text("…")
-    with pytest.raises(RunExists, match="is no run"):
+    with pytest.raises(RunExists, match="not a run"):
         RunFolder.create(tmp_path, CONFIG, resume=True)
     assert files(tmp_path) == {"thesis.tex"}
 
