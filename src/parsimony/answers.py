@@ -1,4 +1,4 @@
-"""What ``predict`` and ``adapt`` return: a small table of answers with its query and notes."""
+"""The result of ``predict`` and ``adapt``: a small table of answers with its query and notes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROWS = ("answers", "predictions")  # the key that holds the rows
 
 
 class Answers(dict[str, Any]):
-    """A table of answers, best first: the dict that ``--json`` prints, with ways out of it.
+    """A table of answers, best first: the dict that ``--json`` prints, with conversions.
 
     ``answers["query"]`` and the other keys are as the method's ``predict`` documents them;
     ``rows`` are the answers themselves, one dict each.
@@ -39,7 +39,7 @@ class Answers(dict[str, Any]):
 
     @property
     def columns(self) -> list[str]:
-        """Names of what every answer holds."""
+        """Names of the values of an answer."""
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def to_polars(self) -> polars.DataFrame:

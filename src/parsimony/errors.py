@@ -1,17 +1,17 @@
 """The errors of Parsimony.
 
-Every error that a user can cause is of this tree, so it can be caught at three levels::
+Every error that a user can cause belongs to this tree and can be caught at three levels::
 
     ParsimonyError
     ├── UsageError              the call is wrong (exit 2)
     │   ├── UnknownParameter        no such parameter or choice
     │   ├── InvalidParameter        a value outside its range or type
     │   ├── MissingExtra            an optional part is not installed
-    │   └── NotFitted               an estimator is asked before fit
+    │   └── NotFitted               an estimator is used before fit
     ├── DataError               the input is wrong (exit 2)
-    │   ├── MissingFile             nothing at that path
+    │   ├── MissingFile             there is nothing at that path
     │   ├── NotAFile                a folder, a socket or a link to itself where a file should be
-    │   ├── FormatError             a row or file that cannot be read as what it should be
+    │   ├── FormatError             a row or file that cannot be parsed
     │   ├── EncodingError           not UTF-8
     │   ├── EmptySplit              a split without triples
     │   ├── UnknownEntity           a name outside the entity vocabulary
@@ -19,13 +19,13 @@ Every error that a user can cause is of this tree, so it can be caught at three 
     │   ├── UnknownDrug             neither an id nor a name of a drug
     │   ├── UnknownSymbol           no scoring function of that name
     │   ├── UnknownDataset          neither a registered name nor a path
-    │   ├── ChecksumMismatch        bytes differ from those promised
+    │   ├── ChecksumMismatch        a file differs from its checksum
     │   ├── CorruptArchive          truncated, damaged or unsafe archive
-    │   └── DownloadError           a mirror did not answer
+    │   └── DownloadError           a mirror did not respond
     ├── RunError                the run folder is wrong (exit 2)
     │   ├── RunExists               a non-empty folder without ``--resume``
-    │   ├── MissingRun              no run there
-    │   ├── LedgerMismatch          trials that were measured on something else
+    │   ├── MissingRun              there is no run
+    │   ├── LedgerMismatch          trials measured on other data or settings
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   ├── RunVersionError         written by another version of the run format
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
@@ -159,7 +159,7 @@ class MissingExtra(UsageError):
 
 
 class NotFitted(UsageError, AttributeError):
-    """An estimator is asked before it is fitted; what it would have learned is not there yet."""
+    """An estimator is used before it is fitted, so its learned attributes do not exist yet."""
 
 
 class DataError(ParsimonyError):
@@ -169,15 +169,15 @@ class DataError(ParsimonyError):
 
 
 class MissingFile(DataError):
-    """Nothing stands at the given path."""
+    """There is nothing at the given path."""
 
 
 class NotAFile(DataError):
-    """A folder, a device or a link to itself stands where a regular file is needed."""
+    """There is a folder, a device or a link to itself where a regular file is needed."""
 
 
 class FormatError(DataError):
-    """A file or row cannot be read as what it should be."""
+    """A file or row cannot be parsed."""
 
 
 class EncodingError(DataError):
@@ -185,11 +185,11 @@ class EncodingError(DataError):
 
 
 class EmptySplit(DataError):
-    """A split (train, valid or test) holds no triples."""
+    """A split (train, valid or test) is empty."""
 
 
 class _UnknownName(DataError):
-    """An error about one name outside a vocabulary."""
+    """An error about a name outside a vocabulary."""
 
     noun: ClassVar[str] = "name"
     plural: ClassVar[str] = "names"
@@ -238,7 +238,7 @@ class UnknownDrug(_UnknownName):
 
 
 class UnknownSymbol(_UnknownName):
-    """A word that names no scoring function."""
+    """A word that is not the name of a scoring function."""
 
     noun = "symbol"
     plural = "symbols"
@@ -252,15 +252,15 @@ class UnknownDataset(_UnknownName):
 
 
 class ChecksumMismatch(DataError):
-    """A file's bytes differ from the checksum promised for it."""
+    """A file differs from the checksum in its manifest."""
 
 
 class CorruptArchive(DataError):
-    """An archive is truncated, damaged, or holds members that point outside it."""
+    """An archive is truncated, damaged, or has members that point outside it."""
 
 
 class DownloadError(DataError):
-    """A mirror did not answer, or answered with an error."""
+    """A mirror did not respond, or responded with an error."""
 
 
 class RunError(ParsimonyError):
@@ -274,11 +274,11 @@ class RunExists(RunError):
 
 
 class MissingRun(RunError):
-    """No run folder at that path, or one without what the verb needs."""
+    """There is no run folder at that path, or it lacks what the verb needs."""
 
 
 class LedgerMismatch(RunError):
-    """A ledger of trials that were measured on other data or with other settings."""
+    """A trial store with trials measured on other data or with other settings."""
 
 
 class CorruptRun(RunError):

@@ -1,7 +1,7 @@
-"""Names of a package that are imported when they are first used.
+"""Lazy imports: the public names of a package are imported on first use.
 
-NumPy, torch, Numba and Polars together take seconds to import; a package that lists its public
-names costs nothing until one of them is asked for.
+NumPy, torch, Numba and Polars together take seconds to import; listing a package's public names
+costs nothing until one of them is used.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ __all__ = ["lazy"]
 
 
 def lazy(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
-    """Make a package's ``__getattr__``.
+    """Return the ``__getattr__`` of a package.
 
     Parameters
     ----------
     package
         Its ``__name__``.
     home
-        Public name → the module that defines it, relative to the package as in an import; ""
-        where the name is a module.
+        Public name → the module that defines it, relative to the package as in an import; "" if
+        the name is itself a module.
     """
 
     def getattribute(name: str) -> Any:

@@ -16,8 +16,8 @@ from parsimony.problems import open_task, problem
 from parsimony.run.folder import RunFolder
 
 AnyEstimator = Estimator[Any, Any]
-KNOWN_RULES = 200  # rules that knowledge.toml holds at most
-#: what metrics.json leaves out, so that the same run gives the same file
+KNOWN_RULES = 200  # maximum number of rules in knowledge.toml
+#: left out of metrics.json, so that equal runs give equal files
 _TIMES = ("seconds", "queries_per_second", "seconds_per_task")
 
 
@@ -46,18 +46,18 @@ def fit(
     method
         A registered method.
     out
-        Run folder; nothing is written where it is left out.
+        Run folder; if omitted, nothing is written.
     parameters
-        Of the method, and of the task (``--set``).
+        Parameters of the method, and options of the task (``--set``).
     epochs, time_budget
-        Limits; the budget in wall seconds over all resumed parts.
+        Limits; the budget is in wall seconds, over all resumptions.
     resume
-        Go on from the folder's last checkpoint. A finished run is returned as it is, unless it
-        ended for want of time or epochs and these limits allow more.
+        Continue from the folder's last checkpoint. A finished run is returned unchanged, unless it
+        was ended by its limits and these allow more.
     knowledge
-        Rules to start from, for methods that take them.
+        Initial rules, for methods that accept them.
     seed
-        Of the method and of a single file's split.
+        Seed of the method, and of the split of a single file.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def fit(
 
 
 def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:
-    """Write the run folder of an estimator that was fitted elsewhere; returns its summary.
+    """Write the run folder of a fitted estimator and return its summary.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -
 def _finish(
     estimator: AnyEstimator, run: RunFolder, time_budget: float | None, quiet: bool
 ) -> dict[str, Any]:
-    """Write model, knowledge, measures, costs and summary of a fitted estimator."""
+    """Write model, knowledge, metrics, cost and summary of a fitted estimator."""
     metrics = {}
     for split in ("valid", "test"):
         try:
@@ -136,7 +136,7 @@ def _finish(
 def _goes_on(
     run: RunFolder, config: dict[str, Any], summary: dict[str, Any], time_budget: float | None
 ) -> bool:
-    """Whether larger limits let a finished run train on."""
+    """Return whether larger limits allow a finished run to continue."""
     if summary.get("ended") == "time budget":
         return time_budget is None or time_budget > summary["time_budget"]
     epochs = config["parameters"].get("epochs", 0)

@@ -1,3 +1,3 @@
-"""The version, on the ground floor: pages and runs name it, and the package itself reads it."""
+"""The version, in a module of its own so that every floor can import it."""
 
 __version__ = "0.1.0"
