@@ -61,7 +61,7 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Adapt to labelled molecules, or to a new user's ratings, and predict others."""
+    """Adapt to labelled molecules or a new user's ratings."""
     from parsimony.errors import UnknownParameter
 
     output = Output(as_json, quiet)

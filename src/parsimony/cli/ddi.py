@@ -159,7 +159,7 @@ def screen(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Rank all partners of a drug, with type, probability and explanation."""
+    """Rank all partners of a drug, with explanations."""
     output = Output(as_json, quiet)
     check_table(out)
     estimator = open_run(run, "ddi")
@@ -287,7 +287,7 @@ def ensemble(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Average the probabilities of finished runs of the same pairs, as a run of its own."""
+    """Average the probabilities of finished runs into a new run."""
     from parsimony.ddi.ensemble import PairEnsemble
     from parsimony.pipeline import write_run
 

@@ -24,7 +24,7 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """List the methods, or the parameters of one with limits and defaults."""
+    """List the methods, or the parameters of one."""
     from parsimony.methods import names, resolve
     from parsimony.problems import problem
 

@@ -34,7 +34,10 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Train the molecular encoder without labels; repeat the command to continue."""
+    """Train the molecular encoder without labels.
+
+    If it is interrupted, repeat the command to continue.
+    """
     output = Output(as_json, quiet)
     if kind not in _KINDS:
         raise UnknownParameter(

@@ -34,7 +34,9 @@ def command(
     algorithm: Annotated[
         str,
         typer.Option(
-            "--algorithm", metavar="greedy|evolution|random|exhaustive|supernet", help="How."
+            "--algorithm",
+            metavar="greedy|evolution|random|exhaustive|supernet",
+            help="The search algorithm.",
         ),
     ] = "greedy",
     trials: Annotated[
@@ -78,9 +80,10 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Search for the scoring function that fits a graph (--space bilinear) and train the best.
+    """Search for the structure that fits the data, and train it.
 
-    --space modulation searches how a new user's ratings modulate a predictor, on rating data.
+    --space bilinear searches the scoring function of a graph, --space modulation how a new user's
+    ratings modulate a predictor.
     Every trial is a row of RUN/search/trials.jsonl; only validation data are used. --set takes
     settings of the search (ladder=[[64,5],[128,20]], per_round, predictor …) and of the method
     (dim and epochs apply to the final trainings).
