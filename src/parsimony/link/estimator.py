@@ -159,6 +159,21 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             "a query names either its head or its tail", remedy="give one of --head, --tail"
         )
 
+    def encode_fact(self, head: str, relation: str | None, tail: str) -> tuple[int, int, int]:
+        """Ids of (head, relation, tail) by names.
+
+        Raises
+        ------
+        UsageError
+            No relation.
+        UnknownEntity, UnknownRelation
+            With the nearest known name.
+        """
+        if relation is None:
+            raise UsageError("no relation is named", remedy="--relation R")
+        entities, relations = self.task_.test_data.entities, self.task_.test_data.relations
+        return entities.index(head), relations.index(relation), entities.index(tail)
+
     def predict(
         self,
         head: str | None = None,

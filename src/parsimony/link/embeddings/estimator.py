@@ -261,8 +261,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
         if n_facts < 1:
             raise InvalidParameter(f"n_facts must be at least 1. Got {n_facts}")
         task, data = self.task_, self.task_.data
-        h, t = data.entities.index(head), data.entities.index(tail)
-        r = data.relations.index(relation)
+        h, r, t = self.encode_fact(head, relation, tail)
         row = self._score(np.array([h], np.int32), np.array([r], np.int32))[0]
         _, known = task.filters(True)(np.array([h], np.int32), np.array([r], np.int32))
 

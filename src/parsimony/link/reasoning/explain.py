@@ -132,7 +132,7 @@ def explain_answer(
     check_choices(n_paths, draws, choose)
     task, data = reasoner.task_, reasoner.task_.test_data
     graph, n_relations = task.test_graph, task.n_relations
-    u, r, v = data.entities.index(head), data.relations.index(relation), data.entities.index(tail)
+    u, r, v = reasoner.encode_fact(head, relation, tail)
     weights = as_tensors(reasoner.weights_)
     active = _without(graph, u, r, v)
     cone = backward_cone(

@@ -219,8 +219,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         """
         self._require_fitted()
         data = self.task_.test_data
-        h, t = data.entities.index(head), data.entities.index(tail)
-        r = data.relations.index(relation)
+        h, r, t = self.encode_fact(head, relation, tail)
         whole = self.scorer(self.task_.test_graph)
         scorer = whole.on(without_facts(whole.index, [(h, r, t)]))
         row = scorer.score(h, r)[0]
