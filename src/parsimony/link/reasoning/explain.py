@@ -56,6 +56,9 @@ class Trained(Protocol):
     def resolved_(self) -> ReasonerParameters:
         """Its parameters."""
 
+    def encode_fact(self, head: str, relation: str | None, tail: str) -> tuple[int, int, int]:
+        """Ids of a fact by names."""
+
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probabilities of all entities from one query's scores."""
 
