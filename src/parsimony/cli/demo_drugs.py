@@ -14,7 +14,7 @@ EPOCHS = 8
 TIME_BUDGET = 80.0  # ends training on machines too slow for all epochs
 #: Small, and without structure features: the graph's facts alone determine these interactions.
 PARAMETERS = {
-    "batch": 16, "dim": 32, "votes": (), "hidden": 0, "setting": "S1", "threads": 1,
+    "batch": 16, "dim": 32, "neighbour_scores": (), "hidden": 0, "setting": "S1", "threads": 1,
     "fingerprint_dropout": 0.3, "dropout": 0.2, "decay": 0.9,  # few drugs, few epochs
 }  # fmt: skip
 SHOWN = 8
@@ -49,11 +49,12 @@ def drug_demo(run: Path, seed: int, quiet: bool) -> tuple[dict[str, Any], Any]:
     asked = data.drug(DRUG)
     rows = estimator.task_.pairs("test")
     rows = rows[estimator.task_.emerging("test") == asked]
-    guess = estimator.score(np.ascontiguousarray(rows[:, [0, 2]]), "test").argmax(1)
+    guess = estimator.predict_proba(np.ascontiguousarray(rows[:, [0, 2]]), "test").argmax(1)
     found = screen(estimator, DRUG, top=SHOWN)
     partners = found["partners"][:SHOWN]
     first = partners[0]
-    explanation = estimator.explain(*first["order"], first["type"], seed=seed)
+    drug1, drug2 = first["order"]
+    explanation = estimator.explain(drug1, first["type"], drug2, seed=seed)
     result = {
         "drug": found["drug"],
         "drugs": data.n_drugs,
