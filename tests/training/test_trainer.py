@@ -301,7 +301,7 @@ def test_the_average_is_the_formula(make, decay, each):
     trained(learner, Schedule(4, ema_decay=decay))
     followed = learner.trajectory if each == "step" else learner.trajectory[STEPS - 1 :: STEPS]
     for t, weights in enumerate(followed, start=1):
-        beta = min(decay, (1 + t) / (10 + t))
+        beta = min(decay, (1 + t) / (10 + t) if each == "step" else (t - 1) / t)
         mean = {name: beta * mean[name] + (1 - beta) * weights[name] for name in mean}
     for name, weight in learner.weights().items():
         torch.testing.assert_close(weight.detach(), mean[name], rtol=1e-12, atol=1e-14)

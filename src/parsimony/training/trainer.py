@@ -58,8 +58,9 @@ class Schedule:
         epoch is always looked at.
     ema_decay
         Decay β of the exponential moving average of the weights, which then is what answers:
-        w̄ ← β_t w̄ + (1 − β_t) w with β_t = min(β, (1 + t) / (10 + t)) after the t-th update
-        (Polyak and Juditsky, 1992). 0: the weights themselves answer.
+        w̄ ← β_t w̄ + (1 − β_t) w (Polyak and Juditsky, 1992), with β_t = min(β, (1 + t) / (10 + t))
+        after the t-th step, or β_t = min(β, (t − 1) / t) after the t-th epoch where the average
+        follows epochs. 0: the weights themselves answer.
     seed, stream
         All randomness of epoch n comes from (seed, *stream, n).
     stride
@@ -348,7 +349,9 @@ class Trainer:
         """Move the average towards the weights."""
         self._state.updates += 1
         t = self._state.updates
-        decay = min(self.schedule.ema_decay, (1 + t) / (10 + t))
+        # Steps are many and the first ones bad; epochs are few: the mean of the first is even.
+        ramp = (1 + t) / (10 + t) if self._learner.average_each == "step" else (t - 1) / t
+        decay = min(self.schedule.ema_decay, ramp)
         with torch.no_grad():
             for name, weight in self._learner.weights().items() if self._mean else ():
                 self._mean[name].lerp_(weight, 1 - decay)
