@@ -8,7 +8,7 @@ Uses the command line alone, so that one script measures any two states of the c
 
 The comparison is a Markdown table; it exits with 1 where any number differs by more than
 ``--tolerance``, or any text. A row "…, resumed" was stopped and taken up again: it must equal the
-row of its name in the same file. About three minutes on two cores, with compiled kernels.
+row of its name in the same file. About four minutes on two idle cores, with compiled kernels.
 """
 
 from __future__ import annotations
