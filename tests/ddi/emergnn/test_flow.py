@@ -277,11 +277,12 @@ def test_errors_say_what_is_wrong():
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_fifty_real_pairs():
+def test_fifty_real_pairs(real_data, monkeypatch):
     """DrugBank's S1 targets on Hetionet; a small dimension, as the twin keeps every message."""
     from parsimony.ddi.emergence import simulate_emergence
     from parsimony.problems import open_task
 
+    monkeypatch.setenv("PARSIMONY_DATA", str(real_data))
     task = open_task("ddi", "drugbank-ddi", {"setting": "S1", "graph": "hetionet"})
     train, background = task.data.pairs["train"], task.background
     rng = np.random.default_rng(0)
