@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from html import escape
 
 import numpy as np
 import polars as pl
 import pytest
 
-from parsimony.answers import Answers
+from parsimony.answers import Answers, Measures
 from parsimony.errors import MissingExtra
+from parsimony.knowledge import Symbol, parse_rule
+from parsimony.knowledge.formula import Formula
 
 ROWS = [
     {"item": "b", "rating": 4.5, "known": None},
@@ -107,3 +110,18 @@ def test_notebooks_get_a_table_in_which_names_are_no_markup():
     assert "<script" not in html
     assert html.count("&lt;script&gt;") == 3  # in the query, a column's name and a cell
     assert 'alert("' not in html
+
+
+def test_measures_are_a_table_with_their_intervals():
+    found = Measures(split="test", metrics={"mrr": 0.5}, interval={"mrr": [0.4, 0.6]}, n_queries=7)
+    shown = found._repr_html_()
+    for part in ("mrr", "0.5000", "0.4000 to 0.6000", "test, 7 queries"):
+        assert part in shown
+
+
+def test_knowledge_is_shown_as_text_with_markup_escaped():
+    rule = parse_rule('0.50  1/2  "<b>"(X,Y) <- r(X,Y)')
+    assert "<b>" not in rule._repr_html_()
+    assert "&lt;b&gt;" in rule._repr_html_()
+    for knowledge in (Symbol.parse("ComplEx"), Formula.parse("film")):
+        assert knowledge._repr_html_() == f"<pre>{escape(knowledge.text())}</pre>"

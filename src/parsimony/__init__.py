@@ -16,7 +16,7 @@ from parsimony.version import __version__
 
 if TYPE_CHECKING:
     from parsimony import datasets, errors
-    from parsimony.answers import Answers
+    from parsimony.answers import Answers, Measures
     from parsimony.base import Estimator, Parameters, Task
     from parsimony.errors import ParsimonyError
     from parsimony.explain import Explanation
@@ -47,6 +47,7 @@ _HOME = {
     "KnowledgeGraph": "graph",
     "LinkData": "link.data",
     "LinkTask": "link.task",
+    "Measures": "answers",
     "Parameters": "base",
     "ParsimonyError": "errors",
     "RedGNN": "link.reasoning.redgnn",
@@ -85,6 +86,7 @@ __all__ = [
     "KnowledgeGraph",
     "LinkData",
     "LinkTask",
+    "Measures",
     "Parameters",
     "ParsimonyError",
     "RedGNN",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
     import polars
 
-__all__ = ["Answers"]
+__all__ = ["Answers", "Measures"]
 
 _ROWS = ("answers", "predictions")  # the key that holds the rows
 
@@ -74,3 +74,17 @@ class Answers(dict[str, Any]):
     def _repr_html_(self) -> str:
         rows = [["" if cell is None else cell for cell in row] for row in self.to_numpy()]
         return table_html(f"{self.get('query', '')}", self.columns, rows)
+
+
+class Measures(dict[str, Any]):
+    """What ``evaluate`` measured: the dict that ``--json`` prints; a table in notebooks."""
+
+    def _repr_html_(self) -> str:
+        intervals = self.get("interval") or {}
+        rows = []
+        for name, value in self.get("metrics", {}).items():
+            between = intervals.get(name)
+            interval = "" if between is None else f"{between[0]:.4f} to {between[1]:.4f}"
+            rows.append((name, f"{value:.4f}", interval))
+        title = f"{self.get('split', '')}, {self.get('n_queries', self.get('users', ''))} queries"
+        return table_html(title, ("measure", "value", "95 % interval"), rows)

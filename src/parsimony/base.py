@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from parsimony.answers import Measures
     from parsimony.knowledge.rules import Rule
     from parsimony.run.cost import Cost
     from parsimony.run.folder import RunFolder
@@ -480,7 +481,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     # ---- answering ---------------------------------------------------------------------------
 
     @abstractmethod
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Measure on a split; ``metrics`` holds the measures by name."""
 
     def score(self, split: str = "test") -> float:

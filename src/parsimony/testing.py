@@ -297,6 +297,7 @@ def measures(case: Case) -> None:
     for name, value in result["metrics"].items():
         _require(bool(np.isfinite(value)), f"{name} is finite")
     _require(case.fitted.score("test") == result["metrics"][case.fitted.headline], "score")
+    _require(result._repr_html_().startswith("<table"), "notebooks get a table of measures")
     with _raises(InvalidParameter, "an unknown split"):
         case.fitted.evaluate("tset")
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.answers import Answers
+from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.ddi.calibration import Calibration, measure_calibration
@@ -185,7 +185,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         found = targets.metrics(self.predict_proba(targets.queries, split))
         return found[self.task_.labelling.primary]
 
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Classify the pairs of a split.
 
         Returns
@@ -237,7 +237,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             for name, kept in kinds.items():
                 subgroups[name]["coverage"] = float(held[kept].mean())
             result |= measure_calibration(calibration, table, targets.types, cluster, seed=seed)
-        return result
+        return Measures(result)
 
     def subgroups(self, split: str) -> dict[str, npt.NDArray[np.bool_]]:
         """Return the subgroups of a split's pairs as masks (n,): the task's, and by structure."""

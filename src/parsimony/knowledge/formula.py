@@ -21,6 +21,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,9 @@ class Formula:
     def __str__(self) -> str:
         """Return the expressions on one line."""
         return "; ".join(map(_expression, self.positions))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def text(self) -> str:
         """Return one line per position: how the layer's state is modulated."""

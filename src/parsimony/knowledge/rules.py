@@ -20,6 +20,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import count
 
 from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
@@ -223,6 +224,9 @@ class Rule:
     def __str__(self) -> str:
         """Return the line that :func:`parse_rule` parses back into an equal rule."""
         return f"{self.evidence}  {self.clause}".lstrip()
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(str(self))}</code>"
 
 
 def _fresh(n: int) -> list[str]:

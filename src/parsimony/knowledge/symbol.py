@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from html import escape
 from types import MappingProxyType
 from typing import Any
 
@@ -174,6 +175,9 @@ class Symbol:
     def __str__(self) -> str:
         """Return the rows on one line: ``1 0 3 0; 0 2 0 4; -3 0 1 0; 0 -4 0 2``."""
         return format_rows(self.cells, between="; ")
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table ``[symbol]`` of a knowledge.toml: rows, and the name if it has one."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony import base
-from parsimony.answers import Answers
+from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, ParametersT
 from parsimony.errors import UsageError
 from parsimony.link.task import LinkTask, QuerySet
@@ -80,7 +80,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
 
     # ---- measuring ---------------------------------------------------------------------------
 
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Rank the answers of a split, heads and tails, filtered (docs/conventions.md).
 
         Parameters
@@ -109,13 +109,13 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             ranks = self._rank(queries, progress)
         seconds = time.perf_counter() - begin
         names = [self.task_.data.relations.name(i) for i in range(self.task_.n_relations)]
-        return {
+        return Measures({
             "split": split,
             **ranks.summary(seed),
             "per_relation": ranks.per_relation(names),
             "seconds": seconds,
             "queries_per_second": len(queries) / seconds,
-        }
+        })
 
     def ranks(self, split: str = "test", *, quiet: bool = True) -> Ranks:
         """Filtered rank of every answer of a split, in the order of the task's queries."""

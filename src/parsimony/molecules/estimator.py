@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony import base
-from parsimony.answers import Answers
+from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, ParametersT
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
 from parsimony.molecules.adapt import adapt_molecules
@@ -120,7 +120,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         ]
         return float(np.mean(found))
 
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Measure over the seeded episodes of a split, for every number of shots.
 
         Returns
@@ -165,7 +165,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
                 measured[str(shots)]["calibration"] = nearest(calibration, shots).measure(
                     part, self.task_.prevalence
                 )
-        return {
+        return Measures({
             "split": split,
             "metrics": {"roc_auc": float(np.mean(list(metrics.values()))), **metrics},
             "std": {f"roc_auc@{shots}": part.std for shots, part in parts.items()},
@@ -176,7 +176,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             "trained_parameters": self.parameters_count_,
             "seconds_per_task": max(part.seconds_per_task for part in parts.values()),
             "seconds": time.perf_counter() - begin,
-        }
+        })
 
     @property
     def calibration(self) -> dict[int, BalancedCalibration]:

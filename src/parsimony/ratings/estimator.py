@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.answers import Answers
+from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Parameters
 from parsimony.base import Task as AnyTask
 from parsimony.errors import EmptySplit, InvalidParameter, UnknownEntity
@@ -58,7 +58,7 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         users = self.task_.selection_tasks()
         return self.task_.skill(self.task_.measure(users, self._predict(users)), users)
 
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Measure on new users, and on held-out ratings of the training users.
 
         Parameters
@@ -96,13 +96,13 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         if split != "warm" and self.task_.has("warm"):
             result["warm"] = self._measured("warm")
         without = self.task_.without_support(split)
-        return {
+        return Measures({
             "split": split,
             **result,
             "without_support": without,
             "fallback": self.fallback if without else "",
             "seconds": time.perf_counter() - begin,
-        }
+        })
 
     def _measured(self, split: str) -> dict[str, Any]:
         measured = self.by_user(split)

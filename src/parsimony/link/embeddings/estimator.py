@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from pydantic import Field
 
+from parsimony.answers import Measures
 from parsimony.base import Fitting, Parameters
 from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
@@ -211,7 +212,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
                 out[part] = scores.numpy().T
         return out
 
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> dict[str, Any]:
+    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Rank a split; on test also tell its facts from false ones.
 
         Returns
