@@ -1,37 +1,18 @@
-"""What every problem and every method shares: the contract of tasks and of estimators.
-
-An estimator's constructor stores typed, validated parameters; ``fit(task)`` learns attributes that
-end in ``_`` and returns self; then ``score``, ``predict``, ``evaluate``, ``explain``,
-``knowledge``, ``save``, ``load``. Which methods there are stands in :mod:`parsimony.methods`,
-which problems in :mod:`parsimony.problems`.
-"""
+"""The contract of estimators: learn, answer, and live in a run folder."""
 
 from __future__ import annotations
 
 import inspect
-import os
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Concatenate,
-    Generic,
-    ParamSpec,
-    Protocol,
-    Self,
-    TypeVar,
-    cast,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from parsimony.base.parameters import Parameters, constructor
+from parsimony.base.task import Task
 from parsimony.errors import InvalidParameter, NotFitted, UnknownParameter, UsageError, suggest
-from parsimony.run.renamed import present_name, renamed
+from parsimony.run.renamed import renamed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,174 +24,10 @@ if TYPE_CHECKING:
     from parsimony.run.folder import RunFolder
     from parsimony.training.trainer import Learner, Outcome, Schedule
 
-__all__ = ["Data", "Estimator", "Fitting", "Parameters", "Task", "TaskOptions", "constructor"]
-
-P = ParamSpec("P")
-
-
-# ---- declared parameters ---------------------------------------------------------------------
-
-
-class Parameters(BaseModel):
-    """Declared parameters: types, limits, defaults and help in one place."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any], owner: str, noun: str = "parameter") -> Self:
-        """Validate values by name; names that have been replaced are accepted with a warning.
-
-        Parameters
-        ----------
-        values
-            By name.
-        owner, noun
-            What the message calls their owner ("RedGNN") and them.
-
-        Raises
-        ------
-        UnknownParameter
-            A name that is not declared, with the nearest one that is.
-        InvalidParameter
-            A value outside the declared limits.
-        """
-        fields = cls.model_fields
-        for name in values:
-            present = present_name(name, fields)
-            if present not in fields:
-                near = suggest(name, fields)
-                raise UnknownParameter(
-                    f"{owner} has no {noun} {name!r}",
-                    remedy=f"{near} " * bool(near) + f"{noun}s: {', '.join(fields)}",
-                )
-            if present != name:
-                warnings.warn(f"{noun} {name!r} is now called {present!r}", FutureWarning, 2)
-        try:
-            return cls(**renamed(values, fields))
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else "?"
-            raise InvalidParameter(
-                f"the {name!r} {noun} of {owner} is not valid: {first['msg']}. "
-                f"Got {first['input']!r}",
-                remedy=fields[name].description or "" if name in fields else "",
-            ) from None
-
-
-class TaskOptions(Parameters):
-    """Options of a task, which ``--set`` mixes with the parameters of the method."""
-
-    @classmethod
-    def has(cls, name: str) -> bool:
-        """Whether a setting is one of the task's options, by its present or an earlier name."""
-        return present_name(name, cls.model_fields) in cls.model_fields
-
-    @classmethod
-    def taken_from(cls, settings: Mapping[str, Any]) -> Self:
-        """Take the task's options out of ``--set`` values; the rest is the method's.
-
-        Raises
-        ------
-        InvalidParameter
-            A value outside its limits.
-        """
-        own = {name: value for name, value in settings.items() if cls.has(name)}
-        return cls.of(own, "the task", "option")
-
-
-def constructor(parameters: Callable[P, Parameters]) -> Callable[Concatenate[Any, P], None]:
-    """Make the ``__init__`` of a method: the fields of its ``Parameters`` as keywords.
-
-    ``__init__ = constructor(RedGNNParameters)`` lets an editor and ``inspect.signature`` show them.
-    """
-
-    def __init__(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        Estimator.__init__(self, *args, **kwargs)
-
-    __init__.__signature__ = _signature(cast(type[Parameters], parameters))  # type: ignore[attr-defined]
-    return __init__
-
-
-def _signature(parameters: type[Parameters]) -> inspect.Signature:
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    fields = inspect.signature(parameters).parameters.values()
-    return inspect.Signature([own, *fields], return_annotation=None)
-
-
-# ---- tasks -----------------------------------------------------------------------------------
-
-
-class Data(Protocol):
-    """What every problem's data have."""
-
-    @property
-    def name(self) -> str:
-        """How they are called."""
-
-    @property
-    def source(self) -> str:
-        """Where they are from."""
-
-    @property
-    def content_hash(self) -> str:
-        """Hash of all that they hold."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What was reduced, guessed or dropped while they were read."""
-
-
-class Task(ABC):
-    """Data, protocol and measures of a problem.
-
-    Attributes
-    ----------
-    kind
-        "link", "ddi", "molecules" or "coldstart".
-    Options
-        What ``--set`` takes for the task, beside the parameters of the method.
-    """
-
-    kind: ClassVar[str]
-    Options: ClassVar[type[TaskOptions]] = TaskOptions
-
-    @property
-    @abstractmethod
-    def n_labels(self) -> int:
-        """How many labels training sees."""
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """What config.toml holds of the protocol."""
-
-    @abstractmethod
-    def save(self, folder: Path) -> None:
-        """Write the data into a folder of the run."""
-
-    @classmethod
-    @abstractmethod
-    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
-        """Read what :meth:`save` wrote, with the config.toml of the run."""
-
-    @classmethod
-    @abstractmethod
-    def open(
-        cls,
-        data: str | os.PathLike[str] | Data,
-        settings: Mapping[str, Any],
-        *,
-        mirror: str | None = None,
-        columns: tuple[str, str, str] | None = None,
-        seed: int = 0,
-    ) -> Self:
-        """Make the task of a registered name, a folder, a file, or loaded data."""
-
+__all__ = ["Estimator", "Fitting", "ParametersT", "TaskT"]
 
 TaskT = TypeVar("TaskT", bound=Task)
 ParametersT = TypeVar("ParametersT", bound=Parameters)
-
-
-# ---- estimators ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
