@@ -134,7 +134,7 @@ def test_nothing_there(tmp_path):
         load_ratings(tmp_path / "no.csv")
     with pytest.raises(UnknownDataset, match="lastfm"):
         load_ratings("lastfmm")
-    with pytest.raises(InvalidParameter, match="not one of ratings"):
+    with pytest.raises(InvalidParameter, match="not a coldstart dataset"):
         load_ratings("family")
     with pytest.raises(FormatError, match=r"tasks\.tsv or ratings\.dat"):
         load_ratings(tmp_path)

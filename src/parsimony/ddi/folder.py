@@ -196,12 +196,7 @@ def load_ddi(
         if not os.path.lexists(path) and os.sep not in text:
             raise UnknownDataset.of(text, registry.names("ddi"))
         return load_ddi_folder(path, split=split)
-    item = registry.entry(text)
-    if item.kind != "ddi":
-        raise InvalidParameter(
-            f"{text!r} is a {item.kind} dataset, not one of drug-drug interactions",
-            remedy=f"use {', '.join(registry.names('ddi'))}, or a folder",
-        )
+    item = registry.entry(text, "ddi")
     folder, found = locate(text, mirror=mirror)
     source = f"{found}; licence: {item.licence}"
     if text == "twosides":

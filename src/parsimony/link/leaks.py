@@ -78,16 +78,16 @@ def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[O
 
 
 def _pairs(
-    kind: str, shared: sparse.csr_matrix, size: npt.NDArray[np.int64], threshold: float
+    pattern: str, shared: sparse.csr_matrix, size: npt.NDArray[np.int64], threshold: float
 ) -> list[Overlap]:
     table = shared.tocoo()
     found = []
     for r, s, count in zip(table.row, table.col, table.data, strict=True):
-        if r > s or (kind == "duplicate" and r == s) or not size[r] or not size[s]:
+        if r > s or (pattern == "duplicate" and r == s) or not size[r] or not size[s]:
             continue
         shares = count / size[r], count / size[s]
         if min(shares) >= threshold:
-            name = "symmetric" if r == s else kind
+            name = "symmetric" if r == s else pattern
             found.append(Overlap(name, int(r), int(s), int(count), *map(float, shares)))
     return found
 
@@ -118,7 +118,7 @@ def leaked(
     inverse: list[tuple[int, int]] = []
     same: list[tuple[int, int]] = []
     for o in overlaps:
-        target = same if o.kind == "duplicate" else inverse
+        target = {"duplicate": same}.get(o.kind, inverse)
         target += [(o.first, o.second), (o.second, o.first)]
     result = {"exact": _among(_key(triples, n, n_relations), known)}
     for name, substitutes, flip in (("inverse", inverse, True), ("duplicate", same, False)):

@@ -20,7 +20,7 @@ __all__ = ["is_graph", "load"]
 def is_graph(name_or_path: str) -> bool:
     """Whether a name or path says by itself that it is a graph of facts."""
     if name_or_path in registry.names():
-        return registry.entry(name_or_path).kind == "link"
+        return name_or_path in registry.names("link")
     return (Path(name_or_path).expanduser() / "train.txt").is_file()
 
 
@@ -81,12 +81,7 @@ def load(
 
 
 def _registered(name: str, mirror: str | os.PathLike[str] | None) -> LinkData:
-    item = registry.entry(name)
-    if item.kind != "link":
-        raise InvalidParameter(
-            f"{name!r} is a {item.kind} dataset, not a link-prediction dataset",
-            remedy=f"use one of {', '.join(registry.names('link')[:6])}, …, or a folder",
-        )
+    item = registry.entry(name, "link")
     try:
         folder, source = locate(name, mirror=mirror)
     except MissingFile:

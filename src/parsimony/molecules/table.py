@@ -68,12 +68,7 @@ def load_molecules(
     """
     text = os.fspath(name_or_path)
     if text in registry.names():
-        item = registry.entry(text)
-        if item.kind != "molecules":
-            raise InvalidParameter(
-                f"{text!r} is a {item.kind} dataset, not one of molecules",
-                remedy=f"use one of {', '.join(registry.names('molecules'))}, or a CSV file",
-            )
+        item = registry.entry(text, "molecules")
         folder, source = locate(text, mirror=mirror)
         data = _load_file(folder / f"{text}.csv", bad_smiles)
         return replace(data, source=f"{source}; licence: {item.licence}", registered=True)
@@ -95,7 +90,7 @@ def load_molecules(
 def is_molecules(name_or_path: str) -> bool:
     """Whether a name or path is of molecules: registered as such, or a CSV with column smiles."""
     if name_or_path in registry.names():
-        return registry.entry(name_or_path).kind == "molecules"
+        return name_or_path in registry.names("molecules")
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         tables = sorted(path.glob("*.csv"))

@@ -21,7 +21,7 @@ import polars as pl
 
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.errors import EmptySplit, FormatError, InvalidParameter, UnknownDataset, suggest
+from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
 from parsimony.graph.files import check_file, read_text
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.run.seeds import rng
@@ -66,12 +66,7 @@ def load_ratings(
     """
     text = os.fspath(name_or_path)
     if text in registry.names():
-        item = registry.entry(text)
-        if item.kind != "coldstart":
-            raise InvalidParameter(
-                f"{text!r} is a {item.kind} dataset, not one of ratings",
-                remedy=f"use one of {', '.join(registry.names('coldstart'))}, or a file",
-            )
+        item = registry.entry(text, "coldstart")
         folder, source = locate(text, mirror=mirror)
         found = _read_tasks(folder, text, others)
         return replace(found, source=f"{source}; licence: {item.licence}", registered=True)
@@ -94,7 +89,7 @@ def load_ratings(
 def is_ratings(name_or_path: str) -> bool:
     """Whether a name or path is of ratings: by the registry, or by its layout or header."""
     if name_or_path in registry.names():
-        return registry.entry(name_or_path).kind == "coldstart"
+        return name_or_path in registry.names("coldstart")
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
@@ -280,20 +275,20 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
     data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
     features: dict[str, Features] = {}
     words = ("gender", "age", "occupation", "zip")
-    for kind, file, names in (
+    for rated, file, names in (
         ("user", "users.dat", data.users),
         ("item", "movies.dat", data.items),
     ):
         path, known = folder / file, {}
         if path.is_file():
-            for row in _fields(path, 5 if kind == "user" else 3):
+            for row in _fields(path, 5 if rated == "user" else 3):
                 known[row[0]] = (
                     [f"{word} {value}" for word, value in zip(words, row[1:], strict=True)]
-                    if kind == "user"
+                    if rated == "user"
                     else [f"genre {genre}" for genre in row[2].split("|") if genre]
                 )
         found = Features.of([known.get(name, []) for name in names])
-        features[f"{kind}_features"] = found if found.names else NO_FEATURES
+        features[f"{rated}_features"] = found if found.names else NO_FEATURES
     return replace(
         data,
         scale=(1.0, 5.0),

@@ -49,7 +49,7 @@ class Predictor:
         y = (scores - scores.mean()) / (spread if spread > 0 else 1.0)
         size = max(1, round(_BAG * len(x)))
         bags = [random.permutation(len(x))[:size] for _ in range(_MEMBERS)]
-        learn = _ridge if self.kind == "ridge" else _mlp
+        learn = {"ridge": _ridge, "mlp": _mlp}[self.kind]
         self._members = [learn(x[bag], y[bag], random) for bag in bags]
         return self
 

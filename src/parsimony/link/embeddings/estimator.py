@@ -288,12 +288,12 @@ class EmbeddingEstimator(LinkEstimator[P]):
     # ---- persistence -------------------------------------------------------------------------
 
     def vectors(
-        self, kind: Literal["entity", "relation"] = "entity"
+        self, of: Literal["entity", "relation"] = "entity"
     ) -> tuple[list[str], npt.NDArray[np.float32]]:
         """Names and vectors (n, width); with reciprocal relations r + R is ``r (inverse)``."""
         self._require_fitted()
         data = self.task_.data
-        if kind == "entity":
+        if of == "entity":
             return [data.entities.name(i) for i in range(data.n_entities)], self.entity_
         names = [data.relations.name(i) for i in range(data.n_relations)]
         if self.resolved_.reciprocal:
