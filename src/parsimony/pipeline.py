@@ -77,6 +77,9 @@ def fit(
         "epochs": epochs, "time_budget": time_budget, "device": device, "knowledge": rules,
         "quiet": quiet,
     }  # fmt: skip
+    notes = []
+    if epochs is not None and "epochs" not in cls.Parameters.model_fields:
+        notes = [f"warning: method {method!r} has no epochs: the limit of {epochs} is not used"]
     first = int(values.get("seed", seed or 0))
     task = open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
     config = estimator.prepare(task, epochs=epochs)
@@ -84,7 +87,8 @@ def fit(
         config["knowledge"] = hashlib.sha256(format_rules(rules).encode()).hexdigest()
     if out is None:
         estimator.fit(task, **limits)
-        return estimator, _summary(estimator, None, _valid(estimator), time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        return estimator, _summary(estimator, None, _valid(estimator), seconds, notes)
     if resume and (Path(out) / "checksums.json").exists():
         run = RunFolder.open(out)
         run.require_same(config)
@@ -93,7 +97,7 @@ def fit(
             return load_run(out), summary
     with RunFolder.create(out, config, resume=resume) as run:
         estimator.fit(task, run=run, **limits)
-        summary = _finish(estimator, run, time_budget, quiet)
+        summary = _finish(estimator, run, time_budget, quiet, notes)
     return estimator, summary
 
 
@@ -106,12 +110,13 @@ def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -
         The folder is not empty.
     """
     with RunFolder.create(out, estimator.config()) as run:
-        return _finish(estimator, run, None, quiet)
+        return _finish(estimator, run, None, quiet, ())
 
 
 def _finish(
-    estimator: AnyEstimator, run: RunFolder, time_budget: float | None, quiet: bool
-) -> dict[str, Any]:
+    estimator: AnyEstimator, run: RunFolder, time_budget: float | None, quiet: bool,
+    notes: Iterable[str],
+) -> dict[str, Any]:  # fmt: skip
     """Write model, knowledge, metrics, cost and summary of a fitted estimator."""
     metrics = {}
     for split in ("valid", "test"):
@@ -119,15 +124,13 @@ def _finish(
             result = estimator.evaluate(split, quiet=quiet)
         except EmptySplit:
             continue
-        metrics[split] = {
-            k: v for k, v in result.items() if k not in _TIMES
-        }
+        metrics[split] = {k: v for k, v in result.items() if k not in _TIMES}
     estimator.write(run)
     run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
     run.write_json("metrics.json", metrics)
     run.write_json("ledger.json", estimator.cost_.as_dict())
     valid = metrics.get("valid", {}).get("metrics", {})
-    summary = _summary(estimator, str(run.path), valid, estimator.seconds_)
+    summary = _summary(estimator, str(run.path), valid, estimator.seconds_, notes)
     summary["time_budget"] = time_budget
     run.write_json("summary.json", summary)
     return summary
@@ -154,8 +157,9 @@ def _valid(estimator: AnyEstimator) -> dict[str, float]:
 
 
 def _summary(
-    estimator: AnyEstimator, run: str | None, valid: dict[str, float], seconds: float
-) -> dict[str, Any]:
+    estimator: AnyEstimator, run: str | None, valid: dict[str, float], seconds: float,
+    notes: Iterable[str],
+) -> dict[str, Any]:  # fmt: skip
     return {
         "run": run,
         "method": estimator.method,
@@ -165,5 +169,5 @@ def _summary(
         "ended": estimator.ended_,
         "valid": valid,
         "seconds": seconds,
-        "notes": [*estimator.task_.data.notes, *getattr(estimator, "notes_", ())],
+        "notes": [*estimator.task_.data.notes, *getattr(estimator, "notes_", ()), *notes],
     }

@@ -34,3 +34,9 @@ def test_one_method_tells_its_parameters_and_those_of_its_task(typed, name):
 def test_an_unknown_method_is_refused_with_the_nearest(typed):
     done = typed("methods", "redgn", "--json", code=2)
     assert "did you mean 'redgnn'?" in done.json["error"]["remedy"]
+
+
+def test_epochs_that_a_method_has_not_are_said_to_be_unused(typed):
+    done = typed("fit", "royal", "--method", "rules", "--epochs", 3, "--out", "run", "--json")
+    assert any("has no epochs: the limit of 3" in note for note in done.json["notes"])
+    assert "has no epochs" in done.err
