@@ -91,8 +91,10 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     cost_: Cost
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Give a subclass that declares ``Parameters`` their signature."""
+        """Give a subclass the kind of its ``Task``, and the signature of its ``Parameters``."""
         super().__init_subclass__(**kwargs)
+        if "Task" in vars(cls):
+            cls.kind = cls.Task.kind
         if "Parameters" in vars(cls) and "__init__" not in vars(cls):
             setattr(cls, "__init__", constructor(cls.Parameters))  # noqa: B010
 

@@ -48,7 +48,6 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         Of a structural method.
     """
 
-    kind = "ddi"
     Task = DDITask
     headline = "macro_f1"
     structural: bool = False

@@ -32,7 +32,6 @@ class Query(TypedDict, total=False):
 class LinkEstimator(Estimator[LinkTask, ParametersT]):
     """Ranks, scores and predicts, once a method has ``_rank`` and ``_score``."""
 
-    kind: ClassVar[str] = "link"
     Task: ClassVar[type[base.Task]] = LinkTask
     headline: ClassVar[str] = "mrr"
 

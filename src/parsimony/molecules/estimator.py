@@ -46,7 +46,6 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         What the method calls its weights of the supports, where it has them.
     """
 
-    kind = "molecules"
     Task: ClassVar[type[base.Task]] = MoleculeTask
     headline = "roc_auc"
     weighing: ClassVar[str] = ""

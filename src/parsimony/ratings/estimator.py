@@ -31,7 +31,6 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
     which more is better.
     """
 
-    kind = "coldstart"
     Task: ClassVar[type[AnyTask]] = ColdStartTask
     headline = "ndcg@5"
     #: what answers users without a support rating
