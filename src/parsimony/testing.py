@@ -346,9 +346,7 @@ def loads_as_saved(case: Case) -> None:
     _require(loaded.config() == case.fitted.config(), "the configuration is the same")
     metrics = case.fitted.evaluate("test")["metrics"]
     _require(loaded.evaluate("test")["metrics"] == metrics, "a loaded run measures the same")
-    _require(
-        loaded.parameters_count_ == case.fitted.parameters_count_, "it counts its parameters"
-    )
+    _require(loaded.parameters_count_ == case.fitted.parameters_count_, "it counts its parameters")
     loaded.save(case.folder / "again")
     again = load_run(case.folder / "again").evaluate("test")["metrics"]
     _require(again == metrics, "a run that is loaded and saved is the same run")

@@ -280,8 +280,11 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
         r"graph\.rdf:3: not RDF/XML: Not both ",
     ),
     "an ontology in OWL's own XML": (
-        single("onto.owl", b"<?xml version='1.0'?>\n<Ontology xmlns='http://www.w3.org/2002/07/owl#'>"
-               b"<Declaration><Class IRI='#A'/></Declaration></Ontology>"),
+        single(
+            "onto.owl",
+            b"<?xml version='1.0'?>\n<Ontology xmlns='http://www.w3.org/2002/07/owl#'>"
+            b"<Declaration><Class IRI='#A'/></Declaration></Ontology>",
+        ),
         FormatError,
         r"onto\.owl:2: not RDF/XML: .*; OWL in another syntax: save it as RDF/XML or Turtle",
     ),

@@ -15,9 +15,7 @@ def test_kernel_and_its_twin(seed):
     q_relation = rng.integers(0, 2 * n_relations, 6)
     found = np.empty_like(relation)
     relative_relations(relation, source, row_query, q_relation, n_relations, found)
-    expected = relative_relations_reference(
-        relation, q_relation[row_query[source]], n_relations
-    )
+    expected = relative_relations_reference(relation, q_relation[row_query[source]], n_relations)
     np.testing.assert_array_equal(found, expected)
 
 

@@ -290,5 +290,3 @@ def test_empty_validation_and_test_splits_are_named_when_asked_for(method):
     for split in ("valid", "test"):
         with pytest.raises(EmptySplit, match=split):
             model.evaluate(split)
-
-

@@ -133,7 +133,7 @@ def read_candidates(path: Path, estimator: Any) -> list[str]:
         ``where`` gives the line.
     """
     from parsimony.errors import FormatError, UnknownEntity
-    from parsimony.graph.files import read_text
+    from parsimony.decoding.files import read_text
 
     entities = estimator.task_.test_data.entities
     names = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError
-from parsimony.graph.files import check_file
+from parsimony.decoding.files import check_file
 
 __all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
 

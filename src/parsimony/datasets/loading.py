@@ -17,7 +17,7 @@ from parsimony.datasets.mirror import (
     open_mirror,
 )
 from parsimony.errors import MissingFile, UnknownDataset
-from parsimony.graph.files import check_folder
+from parsimony.decoding.files import check_folder
 
 __all__ = ["get", "info", "locate"]
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from parsimony.datasets import archive as archives
 from parsimony.errors import DownloadError, FormatError
-from parsimony.graph.files import check_file, check_folder, read_text
+from parsimony.decoding.files import check_file, check_folder, read_text
 
 __all__ = ["FolderMirror", "HttpMirror", "ManifestEntry", "Mirror", "open_mirror"]
 

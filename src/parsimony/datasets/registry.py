@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from parsimony.errors import InvalidParameter, UnknownDataset, UsageError
-from parsimony.graph.files import check_folder
+from parsimony.decoding.files import check_folder
 
 __all__ = ["Entry", "entry", "names", "register"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.errors import FormatError, InvalidParameter
-from parsimony.graph.files import check_folder, read_text
+from parsimony.decoding.files import check_folder, read_text
 
 __all__ = ["read_table", "write_table"]
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.errors import FormatError
-from parsimony.graph.files import read_text
+from parsimony.decoding.files import read_text
 
 __all__ = ["NewDrug", "StatedFact", "read_new_drug"]
 

@@ -32,7 +32,7 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.graph.files import check_file, check_folder, read_text
+from parsimony.decoding.files import check_file, check_folder, read_text
 from parsimony.graph.rescan import first_line
 from parsimony.graph.vocabulary import Kind, Vocabulary
 

@@ -29,7 +29,7 @@ from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import divide
 from parsimony.errors import FormatError, InvalidParameter, MissingFile
-from parsimony.graph.files import check_file
+from parsimony.decoding.files import check_file
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["load_twosides"]

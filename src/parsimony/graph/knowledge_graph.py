@@ -12,7 +12,7 @@ import numpy as np
 
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.adjacency import Adjacency, group_by_node
-from parsimony.graph.files import check_file, read_text
+from parsimony.decoding.files import check_file, read_text
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["KnowledgeGraph", "frozen_triples", "load_array"]

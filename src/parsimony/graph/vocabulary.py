@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
-from parsimony.graph.files import read_text
+from parsimony.decoding.files import read_text
 
 __all__ = ["Vocabulary"]
 

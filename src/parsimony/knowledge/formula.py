@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from parsimony.errors import FormatError
-from parsimony.graph.files import read_text
+from parsimony.decoding.files import read_text
 
 __all__ = ["OPERATORS", "POSITIONS", "Formula", "modulate", "read_formula"]
 

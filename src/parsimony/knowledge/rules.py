@@ -24,7 +24,7 @@ from html import escape
 from itertools import count
 
 from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
-from parsimony.graph.files import read_text
+from parsimony.decoding.files import read_text
 
 __all__ = ["Atom", "Rule", "format_rules", "parse_rule", "parse_rules", "read_rules"]
 

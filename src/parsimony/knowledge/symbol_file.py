@@ -6,7 +6,7 @@ import os
 import tomllib
 
 from parsimony.errors import FormatError
-from parsimony.graph.files import read_text
+from parsimony.decoding.files import read_text
 from parsimony.knowledge.symbol import Symbol
 from parsimony.knowledge.symbol_text import EXAMPLE
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from parsimony.errors import FormatError, InvalidParameter
-from parsimony.graph.files import check_folder, read_text
+from parsimony.decoding.files import check_folder, read_text
 from parsimony.graph.knowledge_graph import KnowledgeGraph, frozen_triples, load_array
 from parsimony.graph.vocabulary import Vocabulary
 

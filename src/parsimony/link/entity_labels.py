@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from parsimony.errors import FormatError
-from parsimony.graph.files import read_text
+from parsimony.decoding.files import read_text
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["read_labels"]

@@ -108,13 +108,15 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             ranks = self._rank(queries, progress)
         seconds = time.perf_counter() - begin
         names = [self.task_.data.relations.name(i) for i in range(self.task_.n_relations)]
-        return Measures({
-            "split": split,
-            **ranks.summary(seed),
-            "per_relation": ranks.per_relation(names),
-            "seconds": seconds,
-            "queries_per_second": len(queries) / seconds,
-        })
+        return Measures(
+            {
+                "split": split,
+                **ranks.summary(seed),
+                "per_relation": ranks.per_relation(names),
+                "seconds": seconds,
+                "queries_per_second": len(queries) / seconds,
+            }
+        )
 
     def ranks(self, split: str = "test", *, quiet: bool = True) -> Ranks:
         """Filtered rank of every answer of a split, in the order of the task's queries."""

@@ -12,7 +12,7 @@ import polars as pl
 
 from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
 from parsimony.graph.encoding import build_vocabularies, encode
-from parsimony.graph.files import check_folder, read_text
+from parsimony.decoding.files import check_folder, read_text
 from parsimony.graph.formats import line_reader, read_triples
 from parsimony.graph.names import Names
 from parsimony.graph.vocabulary import Kind, Vocabulary

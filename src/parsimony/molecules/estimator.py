@@ -164,18 +164,20 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
                 measured[str(shots)]["calibration"] = nearest(calibration, shots).measure(
                     part, self.task_.prevalence
                 )
-        return Measures({
-            "split": split,
-            "metrics": {"roc_auc": float(np.mean(list(metrics.values()))), **metrics},
-            "std": {f"roc_auc@{shots}": part.std for shots, part in parts.items()},
-            "shots": measured,
-            "episodes": self.task_.options.episodes,
-            "n_queries": sum(part.n_queries for part in parts.values()),
-            "adapted_parameters": max(part.adapted_parameters for part in parts.values()),
-            "trained_parameters": self.parameters_count_,
-            "seconds_per_task": max(part.seconds_per_task for part in parts.values()),
-            "seconds": time.perf_counter() - begin,
-        })
+        return Measures(
+            {
+                "split": split,
+                "metrics": {"roc_auc": float(np.mean(list(metrics.values()))), **metrics},
+                "std": {f"roc_auc@{shots}": part.std for shots, part in parts.items()},
+                "shots": measured,
+                "episodes": self.task_.options.episodes,
+                "n_queries": sum(part.n_queries for part in parts.values()),
+                "adapted_parameters": max(part.adapted_parameters for part in parts.values()),
+                "trained_parameters": self.parameters_count_,
+                "seconds_per_task": max(part.seconds_per_task for part in parts.values()),
+                "seconds": time.perf_counter() - begin,
+            }
+        )
 
     @property
     def calibration(self) -> dict[int, BalancedCalibration]:

@@ -28,7 +28,7 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.graph.files import check_file, read_text
+from parsimony.decoding.files import check_file, read_text
 from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData
 
 __all__ = ["is_molecules", "load_molecules", "read_table"]

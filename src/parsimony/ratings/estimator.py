@@ -95,13 +95,15 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         if split != "warm" and self.task_.has("warm"):
             result["warm"] = self._measured("warm")
         without = self.task_.without_support(split)
-        return Measures({
-            "split": split,
-            **result,
-            "without_support": without,
-            "fallback": self.fallback if without else "",
-            "seconds": time.perf_counter() - begin,
-        })
+        return Measures(
+            {
+                "split": split,
+                **result,
+                "without_support": without,
+                "fallback": self.fallback if without else "",
+                "seconds": time.perf_counter() - begin,
+            }
+        )
 
     def _measured(self, split: str) -> dict[str, Any]:
         measured = self.by_user(split)

@@ -22,7 +22,7 @@ import polars as pl
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
-from parsimony.graph.files import check_file, read_text
+from parsimony.decoding.files import check_file, read_text
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.run.seeds import rng
 

@@ -1,4 +1,4 @@
-"""Checks on paths before reading, so that every failure is a Parsimony error."""
+"""Checks on paths and sizes before reading, so that every failure is a Parsimony error."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import os
 import stat
 from pathlib import Path
 
-from parsimony.errors import EncodingError, MissingFile, NotAFile, suggest
+from parsimony.errors import EncodingError, FormatError, MissingFile, NotAFile, suggest
 
-__all__ = ["check_file", "check_folder", "read_text"]
+__all__ = ["MAX_DOCUMENT", "check_file", "check_folder", "read_bytes", "read_text"]
+
+# A file that is read as a whole: settings, rules, names, a table's description.
+MAX_DOCUMENT = 256 << 20
 
 
 def _stat(path: Path, noun: str) -> os.stat_result:
@@ -92,16 +95,45 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
-    """Return a small text file as a string.
+def read_bytes(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT) -> bytes:
+    """Return the content of a file that is read as a whole.
 
     Raises
     ------
+    MissingFile, NotAFile
+        There is no such file.
+    FormatError
+        It is longer than ``limit`` bytes.
+    """
+    path = check_file(path)
+    try:
+        with path.open("rb") as stream:
+            # What is read counts, not what the file system declares.
+            data = stream.read(limit + 1)
+    except OSError as error:
+        raise MissingFile(
+            f"cannot be read ({error.strerror or error})",
+            remedy="check the disk and try again",
+            where=str(path),
+        ) from None
+    if len(data) > limit:
+        raise FormatError(
+            f"longer than {limit:,} bytes", remedy="give a smaller file", where=str(path)
+        )
+    return data
+
+
+def read_text(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT) -> str:
+    """Return a small text file as a string, without a byte order mark.
+
+    Raises
+    ------
+    MissingFile, NotAFile, FormatError
+        As of :func:`read_bytes`.
     EncodingError
         The file is not UTF-8; ``where`` names the line.
     """
-    path = check_file(path)
-    data = path.read_bytes()
+    data = read_bytes(path, limit)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
