@@ -132,8 +132,8 @@ def read_candidates(path: Path, estimator: Any) -> list[str]:
     UnknownEntity
         ``where`` gives the line.
     """
-    from parsimony.errors import FormatError, UnknownEntity
     from parsimony.decoding.files import read_text
+    from parsimony.errors import FormatError, UnknownEntity
 
     entities = estimator.task_.test_data.entities
     names = []

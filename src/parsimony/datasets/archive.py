@@ -12,8 +12,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError
 from parsimony.decoding.files import check_file
+from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError
 
 __all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
 

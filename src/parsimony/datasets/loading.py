@@ -16,8 +16,8 @@ from parsimony.datasets.mirror import (
     Progress,
     open_mirror,
 )
-from parsimony.errors import MissingFile, UnknownDataset
 from parsimony.decoding.files import check_folder
+from parsimony.errors import MissingFile, UnknownDataset
 
 __all__ = ["get", "info", "locate"]
 

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from parsimony.datasets import archive as archives
-from parsimony.errors import DownloadError, FormatError
 from parsimony.decoding.files import check_file, check_folder, read_text
+from parsimony.errors import DownloadError, FormatError
 
 __all__ = ["FolderMirror", "HttpMirror", "ManifestEntry", "Mirror", "open_mirror"]
 

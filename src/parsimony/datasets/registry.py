@@ -17,8 +17,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal
 
-from parsimony.errors import InvalidParameter, UnknownDataset, UsageError
 from parsimony.decoding.files import check_folder
+from parsimony.errors import InvalidParameter, UnknownDataset, UsageError
 
 __all__ = ["Entry", "entry", "names", "register"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.errors import FormatError, InvalidParameter
 from parsimony.decoding.files import check_folder, read_text
+from parsimony.errors import FormatError, InvalidParameter
 
 __all__ = ["read_table", "write_table"]
 

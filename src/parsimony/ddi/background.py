@@ -29,8 +29,8 @@ import polars as pl
 
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
-from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.decoding.files import check_file, read_text
+from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.formats import read_triples
 from parsimony.graph.knowledge_graph import load_array
 from parsimony.graph.vocabulary import Vocabulary

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
-from parsimony.errors import FormatError
 from parsimony.decoding.files import read_text
+from parsimony.errors import FormatError
 
 __all__ = ["NewDrug", "StatedFact", "read_new_drug"]
 

@@ -24,6 +24,7 @@ from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import split_by_time, years_of
 from parsimony.ddi.twosides import load_twosides
+from parsimony.decoding.files import check_file, check_folder, read_text
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -32,7 +33,6 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.decoding.files import check_file, check_folder, read_text
 from parsimony.graph.rescan import first_line
 from parsimony.graph.vocabulary import Kind, Vocabulary
 

@@ -28,8 +28,8 @@ import polars as pl
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import divide
-from parsimony.errors import FormatError, InvalidParameter, MissingFile
 from parsimony.decoding.files import check_file
+from parsimony.errors import FormatError, InvalidParameter, MissingFile
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["load_twosides"]

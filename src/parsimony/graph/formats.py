@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.decoding.files import check_file
+from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.names import COLUMNS, Names
 from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
 from parsimony.graph.rescan import (

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from parsimony.decoding.files import check_file, read_text
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.adjacency import Adjacency, group_by_node
-from parsimony.decoding.files import check_file, read_text
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["KnowledgeGraph", "frozen_triples", "load_array"]

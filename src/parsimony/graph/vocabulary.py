@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
 from parsimony.decoding.files import read_text
+from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
 
 __all__ = ["Vocabulary"]
 

@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from parsimony.errors import FormatError
 from parsimony.decoding.files import read_text
+from parsimony.errors import FormatError
 
 __all__ = ["OPERATORS", "POSITIONS", "Formula", "modulate", "read_formula"]
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import count
 
-from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
 from parsimony.decoding.files import read_text
+from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
 
 __all__ = ["Atom", "Rule", "format_rules", "parse_rule", "parse_rules", "read_rules"]
 

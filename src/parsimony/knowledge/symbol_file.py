@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import tomllib
 
-from parsimony.errors import FormatError
 from parsimony.decoding.files import read_text
+from parsimony.errors import FormatError
 from parsimony.knowledge.symbol import Symbol
 from parsimony.knowledge.symbol_text import EXAMPLE
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from parsimony.errors import FormatError, InvalidParameter
 from parsimony.decoding.files import check_folder, read_text
+from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph, frozen_triples, load_array
 from parsimony.graph.vocabulary import Vocabulary
 

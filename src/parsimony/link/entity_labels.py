@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from parsimony.errors import FormatError
 from parsimony.decoding.files import read_text
+from parsimony.errors import FormatError
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["read_labels"]

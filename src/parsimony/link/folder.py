@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from parsimony.decoding.files import check_folder, read_text
 from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
 from parsimony.graph.encoding import build_vocabularies, encode
-from parsimony.decoding.files import check_folder, read_text
 from parsimony.graph.formats import line_reader, read_triples
 from parsimony.graph.names import Names
 from parsimony.graph.vocabulary import Kind, Vocabulary

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.errors import InvalidParameter, MissingFile, UnknownDataset
 from parsimony.decoding.files import check_file
+from parsimony.errors import InvalidParameter, MissingFile, UnknownDataset
 from parsimony.link.data import LinkData
 from parsimony.link.folder import load_folder
 from parsimony.link.single_file import load_file

@@ -20,6 +20,7 @@ import polars as pl
 from parsimony.chem.smiles import reason_unreadable, unreadable
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
+from parsimony.decoding.files import check_file, read_text
 from parsimony.errors import (
     DataError,
     EmptySplit,
@@ -28,7 +29,6 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.decoding.files import check_file, read_text
 from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData
 
 __all__ = ["is_molecules", "load_molecules", "read_table"]

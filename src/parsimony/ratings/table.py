@@ -21,8 +21,8 @@ import polars as pl
 
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
 from parsimony.decoding.files import check_file, read_text
+from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.run.seeds import rng
 
