@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.datasets.saved_table import read_table, write_table
-from parsimony.errors import InvalidParameter, UnknownDrug
+from parsimony.ddi.drug_names import DrugNames
+from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import frozen_triples, load_array
 from parsimony.graph.vocabulary import Vocabulary
 
@@ -103,31 +104,25 @@ class DDIData:
         return len(self.types)
 
     @cached_property
-    def _drug_of(self) -> dict[str, int]:
-        """Ids, external ids and names in any case; an id goes before a name."""
-        found: dict[str, int] = {}
-        for names in (self.drugs.names, self.external_ids, self.names):
-            for i, name in enumerate(names):
-                if name:
-                    found.setdefault(name.casefold(), i)
-        return found
+    def drug_names(self) -> DrugNames:
+        """What the drugs are called."""
+        return DrugNames(self.drugs.names, self.external_ids, self.names)
 
     def drug(self, name: str) -> int:
-        """Return the number of a drug by id, external id or name, in any case.
+        """Return the number of a drug by id, external id or name; case does not matter.
 
         Raises
         ------
         UnknownDrug
             No such drug; the closest name is suggested.
+        FormatError
+            Several drugs go by this name; their ids are listed.
         """
-        number = self._drug_of.get(name.casefold())
-        if number is None:
-            raise UnknownDrug.of(name, [self.label(i) for i in range(self.n_drugs)])
-        return number
+        return self.drug_names.find(name)
 
     def label(self, drug: int) -> str:
-        """Return a drug's name, or its id where it has none."""
-        return self.names[drug] or self.drugs.name(drug)
+        """Return a drug's name, or its id where it has none; both where others share the name."""
+        return self.drug_names.labels[drug]
 
     def sentence(self, drug1: int, kind: int, drug2: int) -> str:
         """Return the type's template with the drugs' names."""

@@ -218,7 +218,7 @@ class PairEnsemble(PairEstimator[EnsembleParameters]):
         if not able:
             raise UsageError("no member of this ensemble gives reasons", remedy="add an emergnn")
         data, pair = self.task_.data, ExplainedPair.of(self, head, relation, tail)
-        drug1, drug2 = data.drugs.name(pair.drug1), data.drugs.name(pair.drug2)
+        drug1, drug2 = (data.drug_names.address(drug) for drug in (pair.drug1, pair.drug2))
         found: Explanation = able[0].explain(
             drug1, data.types.name(pair.type), drug2, seed=seed, **choices
         )

@@ -14,6 +14,7 @@ from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.ddi.calibration import Calibration, measure_calibration
 from parsimony.ddi.data import DDIData
+from parsimony.ddi.grounds import Grounds
 from parsimony.ddi.leave_pair_out import own_interactions
 from parsimony.ddi.predict import PairQuestion
 from parsimony.ddi.subgroups import similarity_subgroups
@@ -42,6 +43,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     structural, graphical, multilabel
         Whether the method reads the drugs' structures and the background graph, and whether it can
         learn pairs with several labels.
+    relational
+        Whether it reads the known interactions of the pair's drugs.
     because
         What all its answers rest on, where that is one thing.
     fingerprints_ : uint8 array, shape (n_drugs, 1024)
@@ -52,6 +55,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     headline = "macro_f1"
     structural: bool = False
     graphical: bool = False
+    relational: bool = True
     multilabel: bool = False
     because: str = ""
     fingerprints_: npt.NDArray[np.uint8]
@@ -314,35 +318,42 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             observed. ``set`` lists for each order the types that hold the true one at 90 %,
             ``calibration`` what they were calibrated on; both are None where the run is
             uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
-            it; the method answers without that. ``notes`` say so where an answer rests on structure
-            alone.
+            it; the method answers without that. ``notes`` say so where less is known of a drug than
+            the method reads.
 
         Raises
         ------
         UnknownDrug
             With the closest name.
+        FormatError
+            A name that several drugs have.
         UsageError
             The same drug twice, or top below 1.
         """
         self._require_fitted()
         question = PairQuestion.of(self.task_, drug_a, drug_b, top)
         raw = self.predict_proba_leave_pair_out(np.array(question.orders, np.int32))
-        notes = [self.structure_alone(drug) for drug in question.orders[0]]
-        return question.answers(raw, self.calibration, [note for note in notes if note])
+        return question.answers(raw, self.calibration, self.ground_notes(*question.orders[0]))
 
-    def structure_alone(self, drug: int) -> str:
-        """Say so where neither graph nor interactions tell anything of a drug; "" elsewhere.
-
-        "" as well for a method that reads no graph.
-        """
-        task = self.task_
-        told = (task.background.triples, task.visible("test"))
-        if not self.graphical or any((rows[:, [0, 2]] == drug).any() for rows in told):
-            return ""
-        return (
-            f"{task.data.label(drug)} has no edge in the graph and no known interaction: the "
-            "answer rests on structure alone"
+    def grounds(self, drug: int, partner: int | None = None) -> Grounds:
+        """Return what is known of a drug that this method reads; not what is between the two."""
+        task, facts = self.task_, self.task_.visible("test")
+        own = facts[(facts[:, [0, 2]] == drug).any(1)]
+        if partner is not None:
+            own = own[~(own[:, [0, 2]] == partner).any(1)]
+        edges = int((task.background.triples[:, [0, 2]] == drug).any(1).sum())
+        return Grounds(
+            task.data.label(drug),
+            bool(self.fingerprints_[drug].any()) if self.structural else None,
+            len(own) if self.relational else None,
+            edges if self.graphical else None,
         )
+
+    def ground_notes(self, *drugs: int) -> list[str]:
+        """Say of each drug what an answer rests on, where that is less than the method reads."""
+        pairs = zip(drugs, reversed(drugs), strict=True) if len(drugs) == 2 else ((drugs[0], None),)
+        notes = (self.grounds(*pair).sentence(self.method) for pair in pairs)
+        return list(filter(None, notes))
 
     # ---- persistence -------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ class ExplainedPair:
         ------
         UnknownDrug, UnknownRelation
             With the nearest known name.
+        FormatError
+            A name that several drugs have.
         UsageError
             A drug with itself.
         """

@@ -44,6 +44,8 @@ def screen(
     ------
     UnknownDrug
         With the closest name.
+    FormatError
+        A name that several drugs have.
     UsageError
         ``top`` below 1.
     """
@@ -86,7 +88,7 @@ def screen(
                 "known": known.get(other, []),
             }
         )
-    notes = list(filter(None, [estimator.structure_alone(query)]))
+    notes = estimator.ground_notes(query)
     return {"drug": data.label(query), "partners": partners, "notes": notes}
 
 

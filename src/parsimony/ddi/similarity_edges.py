@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.chem.fingerprints import tanimoto
+from parsimony.ddi.grounds import ALIKE
 
 #: Relations by similarity: below .3, .3 to .5, .5 to .7, .7 and more.
-LIMITS = (0.3, 0.5, 0.7)
+LIMITS = (ALIKE, 0.5, 0.7)
 
 
 def similarity_edges(

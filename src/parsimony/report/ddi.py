@@ -110,14 +110,14 @@ def explain_correct_pairs(
     rows = task.pairs("test")
     rows = rows[rng(seed, "examples").permutation(len(rows))[:tries]]
     guess = estimator.predict_proba(rows[:, [0, 2]], "test").argmax(1)
-    drugs, types = task.data.drugs, task.data.types
+    address, types = task.data.drug_names.address, task.data.types
     done: set[int] = set()
     for (a, kind, b), found in zip(rows.tolist(), guess.tolist(), strict=True):
         if len(done) == limit:
             return
         if found == kind and kind not in done:
             done.add(kind)
-            yield estimator.explain(drugs.name(a), types.name(kind), drugs.name(b), seed=seed)
+            yield estimator.explain(address(a), types.name(kind), address(b), seed=seed)
 
 
 def _explain_labels(
@@ -138,7 +138,7 @@ def _explain_labels(
             return
         if kind not in done:
             done.add(kind)
-            a, b = (data.drugs.name(drug) for drug in targets.pairs[rows[i]].tolist())
+            a, b = map(data.drug_names.address, targets.pairs[rows[i]].tolist())
             yield estimator.explain(a, data.types.name(kind), b, seed=seed)
 
 

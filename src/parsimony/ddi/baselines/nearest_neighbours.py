@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from parsimony.base import Fitting, Parameters, constructor
-from parsimony.ddi.analogues import analogue_sentence, nearest_analogues
+from parsimony.ddi.analogues import NO_ANALOGUE, analogue_sentence, nearest_analogues
 from parsimony.ddi.baselines.label_prevalence import (
     label_prevalence,
     lift_probability,
@@ -112,9 +112,17 @@ class Neighbours(PairEstimator[NeighboursParameters]):
             said.append(
                 analogue_sentence(data, u, v, best[0])
                 if best
-                else "no similar drug has it: only how common the type is"
+                else f"{NO_ANALOGUE}: rests on {self._without_analogue(u, v)}"
             )
         return said
+
+    def _without_analogue(self, u: int, v: int) -> str:
+        """What a score is made of where no drug is alike: the partner's other interactions."""
+        pairs = ((u, self.grounds(u, v)), (v, self.grounds(v, u)))
+        known = [self.task_.data.label(drug) for drug, found in pairs if found.interactions]
+        if known and any(found.structure for _, found in pairs):
+            return f"what {' and '.join(known)} do{'es' * (len(known) == 1)} with other drugs"
+        return "how common the type is"
 
     def _tensors(self) -> Tensors:
         p = self.resolved_

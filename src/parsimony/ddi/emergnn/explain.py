@@ -19,6 +19,7 @@ from parsimony.ddi.emergnn.attribution import (
     WalkedFlow,
 )
 from parsimony.ddi.explained_pair import ExplainedPair
+from parsimony.ddi.grounds import ALIKE
 from parsimony.ddi.similarity_edges import LIMITS
 from parsimony.ddi.task import DDITask
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
@@ -32,7 +33,9 @@ PATH_ORDER = (
 LABEL_PATH_ORDER = "First the path that adds most to the label's logit; that is its weight."
 TOGETHER = "has side effects with"  # the one relation of pairs with several labels
 DRAWN = 30  # paths whose edges the drawing may show
-#: Hetionet's metaedges in words (Himmelstein et al. 2017).
+#: The relation of similarity edges below ALIKE, which say that the drugs are not alike.
+UNLIKE = f"alike 0 to {ALIKE}"
+#: Relations in words: Hetionet's metaedges (Himmelstein et al. 2017).
 METAEDGES = {
     "CbG": "binds", "CdG": "downregulates", "CuG": "upregulates", "CcSE": "causes",
     "CtD": "treats", "CpD": "palliates", "CrC": "resembles", "PCiC": "includes",
@@ -41,6 +44,7 @@ METAEDGES = {
     "AeG": "expresses", "AuG": "upregulates", "GcG": "covaries with", "GiG": "interacts with",
     "Gr>G": "regulates", "GpBP": "participates in", "GpCC": "participates in",
     "GpMF": "participates in", "GpPW": "participates in", "causes": "causes side effect",
+    UNLIKE: "is not alike",
 }  # fmt: skip
 
 
