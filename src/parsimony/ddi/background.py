@@ -22,7 +22,6 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +45,8 @@ ACTIONS = 50  # times that an action on proteins occurs, for a relation of its o
 _RESTORE = "restore the run folder, or fit again"
 
 
-class _Saved(TypedDict):
+@dataclass(frozen=True)
+class _Saved:
     """What background.json holds."""
 
     nodes: list[str]
@@ -106,10 +106,10 @@ class Background:
         path, n = folder / "background.json", data.n_drugs
         meta = checked(_Saved, read_json(path, remedy=_RESTORE), str(path), remedy=_RESTORE)
         try:
-            entities = Vocabulary([*data.drugs.names, *meta["nodes"]], "entity")
-            relations = Vocabulary(meta["relations"], "relation")
-            if len(meta["labels"]) != len(entities):
-                raise FormatError(f"{len(meta['labels'])} labels of {len(entities)} nodes")
+            entities = Vocabulary([*data.drugs.names, *meta.nodes], "entity")
+            relations = Vocabulary(meta.relations, "relation")
+            if len(meta.labels) != len(entities):
+                raise FormatError(f"{len(meta.labels)} labels of {len(entities)} nodes")
             triples = load_array(
                 folder / "background.npy", kind="iu", ndim=2, mmap=True, remedy=_RESTORE
             )
@@ -117,7 +117,7 @@ class Background:
         except (FormatError, InvalidParameter) as error:
             where = error.where or str(path)
             raise FormatError(error.message, remedy=_RESTORE, where=where) from None
-        labels = (*_drug_labels(data), *meta["labels"][n:])
+        labels = (*_drug_labels(data), *meta.labels[n:])
         return cls(entities, labels, relations, triples, n)
 
     @property

@@ -15,6 +15,7 @@ from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.ddi.calibration import Calibration, measure_calibration
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.grounds import Grounds
+from parsimony.ddi.leaks import find_leaks
 from parsimony.ddi.leave_pair_out import own_interactions
 from parsimony.ddi.predict import PairQuestion
 from parsimony.ddi.subgroups import similarity_subgroups
@@ -194,9 +195,9 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         Returns
         -------
         dict
-            ``split, setting, metrics, interval, n_queries, strata`` and ``seconds``; the intervals
-            are over draws of the emerging drugs. Where pairs have one type, with validation also
-            ``calibration, conformal`` and ``abstention``
+            ``split, notes, setting, metrics, interval, n_queries, strata`` and ``seconds``; the
+            intervals are over draws of the emerging drugs. Where pairs have one type, with
+            validation also ``calibration, conformal`` and ``abstention``
             (:func:`parsimony.ddi.calibration.measure_calibration`), and in ``strata`` the coverage
             of sets at 90 %.
 
@@ -225,8 +226,9 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             name: {"n": int(kept.sum()), **targets.metrics(table, kept)}
             for name, kept in kinds.items()
         }
-        result = {
+        result: dict[str, Any] = {
             "split": split,
+            "notes": self.leak_notes(split),
             "setting": self.task_.setting,
             "metrics": targets.metrics(table),
             "interval": targets.interval(table, cluster, seed),
@@ -293,6 +295,32 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         """Return probabilities (n, n_types) as users see them: calibrated where they can be."""
         calibration = self.calibration
         return probabilities if calibration is None else calibration.calibrated(probabilities)
+
+    # ---- what a user should know ----------------------------------------------------------------
+
+    @property
+    def notes_(self) -> list[str]:
+        """What was found in the data that a fit learned from: drugs without structure, leaks."""
+        self._require_fitted()
+        splits = [split for split in ("valid", "test") if self.task_.has(split)]
+        return [*self._structure_notes(), *(n for s in splits for n in self.leak_notes(s))]
+
+    def leak_notes(self, split: str) -> list[str]:
+        """Say how many rows of a split training or the selection has seen."""
+        return find_leaks(self.task_, split).notes()
+
+    def _structure_notes(self) -> list[str]:
+        """Say how many drugs have no structure, where the method reads structures."""
+        if not self.structural or self.fingerprints_.any(1).all():
+            return []
+        bare = np.flatnonzero(~self.fingerprints_.any(1))
+        rest = [f"{what}s" for what in self.grounds(int(bare[0])).others]
+        named = ", ".join(self.task_.data.label(drug) for drug in bare[:3].tolist())
+        return [
+            f"warning: {len(bare):,} of {len(self.fingerprints_):,} drugs have no structure "
+            f"({named}{', …' * (len(bare) > 3)}), which method {self.method} reads: answers about "
+            f"them rest on {' and '.join(rest) or 'nothing'} alone"
+        ]
 
     # ---- predicting --------------------------------------------------------------------------
 

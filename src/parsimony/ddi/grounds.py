@@ -46,30 +46,31 @@ class Grounds(NamedTuple):
         """Whether nothing that the method reads is known of the drug."""
         return not (self.structure or self.interactions or self.edges)
 
+    @property
+    def others(self) -> dict[str, int]:
+        """What the method reads beside structures, and how much of it there is."""
+        counts = {"known interaction": self.interactions, "edge in the graph": self.edges}
+        return {what: n for what, n in counts.items() if n is not None}
+
     def sentence(self, method: str) -> str:
         """Say what an answer rests on, where that is less than all that the method reads.
 
         "" where the drug has a structure, if one is read, and something else, if that is read.
         """
-        rest = {"known interaction": self.interactions, "edge in the graph": self.edges}
-        known = [_count(n, what) for what, n in rest.items() if n]
+        known = [_count(n, what) for what, n in self.others.items() if n]
         if self.nothing:
             read = ["structure"] * (self.structure is not None)
-            lacking = " and ".join(f"no {what}" for what in [*read, *_read(rest)])
+            lacking = " and ".join(f"no {what}" for what in [*read, *self.others])
             return (
                 f"{self.label} has {lacking}, and method {method} reads nothing else: of this drug "
                 "the answer knows nothing, only how common the types are"
             )
         if self.structure and not known and self.edges is not None:
-            lacking = " and ".join(f"no {what}" for what in reversed(_read(rest)))
+            lacking = " and ".join(f"no {what}" for what in reversed(self.others))
             return f"{self.label} has {lacking}: the answer rests on structure alone"
         if self.structure is False:
             return f"{self.label} has no structure: the answer rests on {' and '.join(known)} alone"
         return ""
-
-
-def _read(counts: dict[str, int | None]) -> list[str]:
-    return [what for what, n in counts.items() if n is not None]
 
 
 def _count(n: int, what: str) -> str:

@@ -104,7 +104,7 @@ class DDITask(Task):
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
             self.setting = self._inferred()
-        if not any(self._name(split) in data.pairs for split in ("valid", "test")):
+        if not any(self.name_of(split) in data.pairs for split in ("valid", "test")):
             raise EmptySplit(
                 f"{data.name} has no pairs of the setting {self.setting}",
                 remedy=f"it has {', '.join(data.pairs)}; --set setting=…",
@@ -127,18 +127,18 @@ class DDITask(Task):
     def _new(self, split: str, rows: IntArray) -> npt.NDArray[np.bool_]:
         """Whether the drugs of a split's pairs have no interaction that is known then: (n, 2)."""
         seen = np.zeros(self.data.n_drugs, bool)
-        seen[self._known(split)[:, [0, 2]]] = True
+        seen[self.known(split)[:, [0, 2]]] = True
         return ~seen[rows[:, [0, 2]]]
 
-    def _name(self, split: str) -> str:
-        """The name of a split's pairs in the data."""
+    def name_of(self, split: str) -> str:
+        """Return the name of a split's pairs in the data."""
         whole = f"{split}_{self.setting}"
         only = split in self.data.pairs and whole not in self.data.pairs
         return split if split == "train" or only else whole
 
     def has(self, split: str) -> bool:
         """Whether a split has pairs."""
-        return bool(len(self.data.pairs.get(self._name(split), ())))
+        return bool(len(self.data.pairs.get(self.name_of(split), ())))
 
     @property
     def n_labels(self) -> int:
@@ -157,11 +157,11 @@ class DDITask(Task):
         """
         if split not in ("train", "valid", "test"):
             raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
-        rows: IntArray = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
+        rows: IntArray = self.data.pairs.get(self.name_of(split), np.empty((0, 3), np.int32))
         if not len(rows):
             raise EmptySplit(
                 f"the {split} split of {self.data.name} is empty",
-                remedy=f"add pairs to {self._name(split)}.txt, or use the other split",
+                remedy=f"add pairs to {self.name_of(split)}.txt, or use the other split",
             )
         return rows
 
@@ -180,7 +180,7 @@ class DDITask(Task):
         """
         if split not in self._targets:
             observed = np.concatenate([rows[:, [0, 2]] for rows in self.data.pairs.values()])
-            generator = rng(NEGATIVES, "corruptions", self._name(split))
+            generator = rng(NEGATIVES, "corruptions", self.name_of(split))
             self._targets[split] = self.labelling.targets(
                 self.pairs(split), self.roles, observed, generator
             )
@@ -230,8 +230,8 @@ class DDITask(Task):
         No pair of the split is among them, in either order.
         """
         if split not in self._visible:
-            facts = self._known(split)
-            evaluated = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+            facts = self.known(split)
+            evaluated = self._unordered(self.data.pairs.get(self.name_of(split), facts[:0]))
             found = facts[~np.isin(self._unordered(facts), evaluated)]
             found.setflags(write=False)
             self._visible[split] = found
@@ -249,11 +249,11 @@ class DDITask(Task):
         weights = np.array([sizes[1] * sizes[2], sizes[2], 1])
         return np.isin(rows.astype(np.int64) @ weights, facts.astype(np.int64) @ weights)
 
-    def _known(self, split: str) -> IntArray:
-        """Interactions of the splits before this one, its own pairs among them if the data leak."""
+    def known(self, split: str) -> IntArray:
+        """Return the interactions of the splits before this one; its own pairs if the data leak."""
         known = [self.data.pairs["train"]]
         if split == "test" and self.options.test_graph == "train+valid":
-            known.append(self.data.pairs.get(self._name("valid"), known[0][:0]))
+            known.append(self.data.pairs.get(self.name_of("valid"), known[0][:0]))
         return np.concatenate(known)
 
     def _unordered(self, rows: IntArray) -> npt.NDArray[np.int64]:
@@ -275,12 +275,12 @@ class DDITask(Task):
         """
         required = int(self.setting[1])
         for split in ("valid", "test"):
-            rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
+            rows = self.data.pairs.get(self.name_of(split), np.empty((0, 3), np.int32))
             wrong = np.flatnonzero(self._new(split, rows).sum(1) < required)
             if len(wrong):
                 a, _, b = rows[wrong[0]]
                 raise DataError(
-                    f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have "
+                    f"{len(wrong):,} pairs of {self.name_of(split)} leak: their drugs have "
                     f"interactions that are known meanwhile, first {self.data.label(a)} and "
                     f"{self.data.label(b)}",
                     remedy=f"in {self.setting} {required} drug{'s' * (required > 1)} of a pair "

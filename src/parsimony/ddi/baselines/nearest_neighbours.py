@@ -118,9 +118,12 @@ class Neighbours(PairEstimator[NeighboursParameters]):
 
     def _without_analogue(self, u: int, v: int) -> str:
         """What a score is made of where no drug is alike: the partner's other interactions."""
-        pairs = ((u, self.grounds(u, v)), (v, self.grounds(v, u)))
-        known = [self.task_.data.label(drug) for drug, found in pairs if found.interactions]
-        if known and any(found.structure for _, found in pairs):
+        both = self.grounds(u, v), self.grounds(v, u)
+        pairs = zip(both, reversed(both), strict=True)
+        known = [
+            partner.label for drug, partner in pairs if drug.structure and partner.interactions
+        ]
+        if known:
             return f"what {' and '.join(known)} do{'es' * (len(known) == 1)} with other drugs"
         return "how common the type is"
 
