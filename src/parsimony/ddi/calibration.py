@@ -5,22 +5,28 @@ which to answer at all. Epochs and parameters were selected on the same pairs, s
 are optimistic. The guarantee also assumes exchangeable pairs, which emerging drugs violate: all
 pairs of a drug are drawn together, and the test has other drugs. What is reported is therefore
 measured on the test.
+
+Every setting has a calibration of its own: what S0 teaches of pairs of known drugs holds for no
+emerging one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from parsimony.decoding.documents import checked
+from parsimony.errors import CorruptRun
 from parsimony.metrics.bootstrap import cluster_interval
 from parsimony.metrics.calibration import calibration_metrics, fit_temperature, temper
 from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
 
-__all__ = ["LEVEL", "LEVELS", "Calibration", "caveat", "measure_calibration"]
+__all__ = ["LEVEL", "LEVELS", "Calibration", "calibrations_of", "caveat", "measure_calibration"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -101,22 +107,39 @@ class Calibration:
             "answering": {str(fraction): p for fraction, p in self.answering.items()},
         }
 
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
-        """Read what :meth:`as_dict` gave.
 
-        Raises
-        ------
-        KeyError, ValueError, TypeError, AttributeError
-            It is not that.
-        """
-        return cls(
-            str(content["setting"]),
-            int(content["n_pairs"]),
-            float(content["temperature"]),
-            {float(k): np.inf if q is None else float(q) for k, q in content["thresholds"].items()},
-            {float(fraction): float(p) for fraction, p in content["answering"].items()},
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A calibration in confidence.json; the first one holds the others."""
+
+    setting: Literal["S0", "S1", "S2"]
+    n_pairs: Annotated[int, Field(ge=1)]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    thresholds: dict[Share, Share | None]
+    answering: dict[Share, Share]
+    others: list[_Saved] = field(default_factory=list)
+
+
+def calibrations_of(content: object, where: str) -> dict[str, Calibration]:
+    """Read confidence.json: the calibration of the run's setting, then those of other settings.
+
+    Raises
+    ------
+    CorruptRun
+        It does not hold that.
+    """
+    remedy = "fit again, or restore the run folder"
+    first = checked(_Saved, content, where, error=CorruptRun, remedy=remedy)
+    found: dict[str, Calibration] = {}
+    for saved in (first, *first.others):
+        thresholds = {k: np.inf if q is None else q for k, q in saved.thresholds.items()}
+        found[saved.setting] = Calibration(
+            saved.setting, saved.n_pairs, saved.temperature, thresholds, saved.answering
         )
+    return found
 
 
 def measure_calibration(

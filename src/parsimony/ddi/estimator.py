@@ -12,19 +12,20 @@ import numpy.typing as npt
 from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
-from parsimony.ddi.calibration import Calibration, measure_calibration
+from parsimony.ddi.calibration import Calibration, calibrations_of, measure_calibration
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.grounds import Grounds
 from parsimony.ddi.leaks import find_leaks
-from parsimony.ddi.leave_pair_out import own_interactions
+from parsimony.ddi.leave_pair_out import leave_pair_out, own_interactions
 from parsimony.ddi.predict import PairQuestion
 from parsimony.ddi.subgroups import similarity_subgroups
 from parsimony.ddi.targets import MulticlassPairs
-from parsimony.ddi.task import DDITask
-from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra, UsageError
+from parsimony.ddi.task import SETTINGS, DDITask
+from parsimony.errors import FormatError, InvalidParameter, MissingExtra, UsageError
 from parsimony.metrics.conformal import covered
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
 
 __all__ = ["CALIBRATION", "AnyPairEstimator", "PairEstimator", "chosen", "fingerprints_of"]
 
@@ -34,6 +35,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 ParametersT = TypeVar("ParametersT", bound=Parameters)
 T = TypeVar("T")
 CALIBRATION = "confidence.json"
+CALIBRATED = 4000  # most validation pairs of each setting that is not the run's own
 
 
 class PairEstimator(Estimator[DDITask, ParametersT]):
@@ -60,7 +62,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     multilabel: bool = False
     because: str = ""
     fingerprints_: npt.NDArray[np.uint8]
-    _calibration: Calibration | None = None
+    _calibrations: dict[str, Calibration]
     _fitted_here: bool = False
     _began: float
 
@@ -87,7 +89,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
                 f"method {self.method!r} learns one type per pair; here pairs have several labels",
                 remedy="--method neighbours, mlp, emergnn or prior",
             )
-        self._calibration, self._fitted_here = None, False
+        self._calibrations, self._fitted_here = {}, False
 
     def _fit(self, fitting: Fitting) -> None:
         self._begin()
@@ -220,7 +222,9 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             table = self.predict_proba(queries, split)
             progress.advance(len(queries))
         seconds = time.perf_counter() - begin
-        calibration = self.learn_calibration(table if split == "valid" else None, quiet=quiet)
+        calibration = self.calibration
+        if calibration is None:
+            calibration = self.learn_calibration(table if split == "valid" else None, quiet=quiet)
         kinds = self.subgroups(split)
         subgroups: dict[str, dict[str, Any]] = {
             name: {"n": int(kept.sum()), **targets.metrics(table, kept)}
@@ -257,44 +261,90 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
 
     @property
     def calibration(self) -> Calibration | None:
-        """Temperature and thresholds of its probabilities; None where they were not learned.
+        """Temperature and thresholds of the run's setting; None where they were not learned.
 
         Learned on validation when first asked for after a fit. A run folder holds it, unless it was
         written by an older version or without validation pairs; :meth:`evaluate` and
         :meth:`learn_calibration` make up for that.
         """
-        return self.learn_calibration() if self._fitted_here else self._calibration
+        found = self._calibrations.get(self.task_.setting)
+        return self.learn_calibration() if found is None and self._fitted_here else found
+
+    def calibration_of(self, setting: str) -> Calibration | None:
+        """Return what calibrates pairs of a setting; None where nothing does.
+
+        Its own calibration; else that of the run, where the pair has fewer emerging drugs.
+        """
+        own = self.calibration
+        if own is None or setting in self._calibrations:
+            return self._calibrations.get(setting)
+        return own if setting < own.setting else None
+
+    @property
+    def uncalibrated(self) -> list[str]:
+        """The settings with validation pairs that have no calibration."""
+        return [setting for setting in self._validation if setting not in self._calibrations]
 
     def learn_calibration(
         self, probabilities: FloatArray | None = None, *, quiet: bool = True
     ) -> Calibration | None:
-        """Learn it on validation, where that has not happened.
+        """Learn it on validation for every setting that has pairs there, where it is missing.
 
         Parameters
         ----------
         probabilities
-            Of the validation pairs, (n, n_types), where they are known.
+            Of the validation pairs of the run's setting, (n, n_types), where they are known.
 
         Returns
         -------
         Calibration or None
-            None without validation pairs, and where pairs have several labels.
+            That of the run's setting; None without validation pairs, and where pairs have several
+            labels.
         """
-        if self._calibration is None and self.task_.has("valid"):
-            targets = self.task_.targets("valid")
-            if not isinstance(targets, MulticlassPairs):
-                return None
-            if probabilities is None:
-                with Progress(len(targets), "calibrating on valid", quiet=quiet) as progress:
-                    probabilities = self.predict_proba(targets.pairs, "valid")
-                    progress.advance(len(targets))
-            self._calibration = Calibration.learn(probabilities, targets.types, self.task_.setting)
-        return self._calibration
+        for setting in self.uncalibrated:
+            rows = self._validation[setting]
+            pairs, own = np.ascontiguousarray(rows[:, [0, 2]]), setting == self.task_.setting
+            found = probabilities if own else None
+            if found is None:
+                what = f"calibrating on valid, {setting}"
+                with Progress(len(pairs), what, quiet=quiet) as progress:
+                    found = self.predict_proba(pairs, "valid")
+                    progress.advance(len(pairs))
+            self._calibrations[setting] = Calibration.learn(found, rows[:, 1], setting)
+        return self._calibrations.get(self.task_.setting)
 
-    def calibrated(self, probabilities: FloatArray) -> FloatArray:
-        """Return probabilities (n, n_types) as users see them: calibrated where they can be."""
-        calibration = self.calibration
-        return probabilities if calibration is None else calibration.calibrated(probabilities)
+    @property
+    def _validation(self) -> dict[str, IntArray]:
+        """Validation rows by setting: all of the run's own, some of the others'."""
+        task = self.task_
+        if task.labelling.multi or not task.has("valid"):
+            return {}
+        found: dict[str, IntArray] = {task.setting: task.pairs("valid")}
+        for setting in SETTINGS:
+            rows = task.data.pairs.get(f"valid_{setting}", np.empty((0, 3), np.int32))
+            rows = rows[task.new(rows, "valid").sum(1) == int(setting[1])]
+            if setting != task.setting and len(rows):
+                drawn = rng(0, "calibration", setting).permutation(len(rows))[:CALIBRATED]
+                found[setting] = rows[np.sort(drawn)]
+        return found
+
+    def calibrated(self, probabilities: FloatArray, pairs: IntArray) -> FloatArray:
+        """Return probabilities (n, n_types) of pairs (n, 2) as users see them.
+
+        Calibrated for the setting of each pair, where they can be; the interactions between its two
+        drugs do not count.
+        """
+        if self.task_.labelling.multi:
+            return probabilities
+        data, facts = self.task_.data, self.task_.visible("test")
+        emerging = leave_pair_out(facts, pairs, data.n_drugs, data.n_types).new.sum(1)
+        found = np.array(probabilities, np.float64)
+        for number in np.unique(emerging).tolist():
+            calibration = self.calibration_of(f"S{number}")
+            if calibration is not None:
+                rows = emerging == number
+                found[rows] = calibration.calibrated(found[rows])
+        return found
 
     # ---- what a user should know ----------------------------------------------------------------
 
@@ -361,7 +411,15 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         self._require_fitted()
         question = PairQuestion.of(self.task_, drug_a, drug_b, top)
         raw = self.predict_proba_leave_pair_out(np.array(question.orders, np.int32))
-        return question.answers(raw, self.calibration, self.ground_notes(*question.orders[0]))
+        a, b = question.orders[0]
+        unknown = self.grounds(a, b).nothing or self.grounds(b, a).nothing
+        calibration, notes = self.calibration_of(question.setting), self.ground_notes(a, b)
+        if calibration is None and not self.task_.labelling.multi:
+            notes.append(f"uncalibrated: the run has no calibration for {question.setting}")
+        answers = question.answers(raw, calibration, notes)
+        if unknown:  # a set would promise what holds for drugs of which something is known
+            answers["set"] = None
+        return answers
 
     def grounds(self, drug: int, partner: int | None = None) -> Grounds:
         """Return what is known of a drug that this method reads; not what is between the two."""
@@ -393,15 +451,23 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)
         run.save_model(tensors)
-        calibration = self.learn_calibration()
-        if calibration is not None:
-            run.write_json(CALIBRATION, calibration.as_dict())
+        if self.learn_calibration() is not None:
+            run.write_json(CALIBRATION, self.calibration_dict())
+
+    def calibration_dict(self) -> dict[str, Any]:
+        """Return what confidence.json holds."""
+        first, *others = sorted(
+            self._calibrations.values(), key=lambda one: one.setting != self.task_.setting
+        )
+        return first.as_dict() | {"others": [other.as_dict() for other in others]}
 
     def _restore(self, run: RunFolder, tensors: Tensors) -> None:
         if self.structural:
             self.fingerprints_ = np.unpackbits(tensors["fingerprints"], axis=1)[:, :BITS]
         self._rebuild(tensors)
-        self._calibration = _read_calibration(run)
+        content = run.read_json(CALIBRATION)
+        if content is not None:
+            self._calibrations = calibrations_of(content, str(run.path / CALIBRATION))
 
 
 AnyPairEstimator = PairEstimator[Any]
@@ -412,18 +478,6 @@ def chosen(value: T | None) -> T:
     if value is None:
         raise UsageError("a parameter is still open", remedy="call fit(task) first")
     return value
-
-
-def _read_calibration(run: RunFolder) -> Calibration | None:
-    content = run.read_json(CALIBRATION)
-    try:
-        return None if content is None else Calibration.from_dict(content)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptRun(
-            f"{CALIBRATION} does not hold a run's calibration ({error!r})",
-            remedy="fit again, or restore the run folder",
-            where=str(run.path / CALIBRATION),
-        ) from None
 
 
 def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:

@@ -64,7 +64,7 @@ def screen(
     own = np.full_like(others, query)
     pairs = np.stack([np.stack([own, others], 1), np.stack([others, own], 1)], 1)
     ordered = np.ascontiguousarray(pairs.reshape(-1, 2))
-    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(ordered))
+    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(ordered), ordered)
     table = table.reshape(len(others), -1)  # both orders side by side
     best = table.argmax(1)
     order, kind = best // data.n_types, best % data.n_types

@@ -35,6 +35,7 @@ from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
 Setting = Literal["S0", "S1", "S2"]
+SETTINGS: tuple[Setting, ...] = ("S0", "S1", "S2")
 NEGATIVES = 0  # seed of those of validation and test
 
 
@@ -118,14 +119,14 @@ class DDITask(Task):
             if {f"valid_{setting}", f"test_{setting}"} & set(self.data.pairs):
                 return setting
         new = [
-            int(self._new(split, self.data.pairs[split]).sum(1).min())
+            int(self.new(self.data.pairs[split], split).sum(1).min())
             for split in ("valid", "test")
             if len(self.data.pairs.get(split, ()))
         ]
         return named[(1, 0, 2)[min(new, default=1)]]
 
-    def _new(self, split: str, rows: IntArray) -> npt.NDArray[np.bool_]:
-        """Whether the drugs of a split's pairs have no interaction that is known then: (n, 2)."""
+    def new(self, rows: IntArray, split: str) -> npt.NDArray[np.bool_]:
+        """Return whether the drugs of pairs have no interaction known in a split, (n, 2)."""
         seen = np.zeros(self.data.n_drugs, bool)
         seen[self.known(split)[:, [0, 2]]] = True
         return ~seen[rows[:, [0, 2]]]
@@ -276,7 +277,7 @@ class DDITask(Task):
         required = int(self.setting[1])
         for split in ("valid", "test"):
             rows = self.data.pairs.get(self.name_of(split), np.empty((0, 3), np.int32))
-            wrong = np.flatnonzero(self._new(split, rows).sum(1) < required)
+            wrong = np.flatnonzero(self.new(rows, split).sum(1) < required)
             if len(wrong):
                 a, _, b = rows[wrong[0]]
                 raise DataError(
