@@ -14,7 +14,7 @@ from parsimony import methods
 from parsimony.chem.fingerprints import tanimoto
 from parsimony.ddi.baselines.nearest_neighbours import Neighbours
 from parsimony.ddi.baselines.prior import Prior
-from parsimony.ddi.calibration import LEVELS, calibrations_of, caveat
+from parsimony.ddi.calibration import LEVELS, Calibration, calibrations_of, caveat
 from parsimony.ddi.task import DDIOptions, DDITask
 from parsimony.errors import CorruptRun
 from parsimony.metrics.calibration import temper

@@ -10,6 +10,7 @@ import typer
 from parsimony.cli.command_group import CommandGroup, Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
 from parsimony.cli.tables import check_table, table, write_table
+from parsimony.ddi.caution import CAUTION
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -19,7 +20,6 @@ app = typer.Typer(
     help="Query a run about drug-drug interactions.",
 )
 
-NOTE = "For research, not for clinical use."
 MAX_LISTED = 5  # longest prediction set that is listed
 
 
@@ -51,7 +51,7 @@ def predict(
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
     shown = table(["probability", "interaction"], rows)
-    notes = [*result["notes"], _calibration(result), NOTE]
+    notes = [*result["notes"], _calibration(result), CAUTION]
     output.result(result, shown, *_sets(result["set"]), *known, *notes)
 
 
@@ -243,7 +243,12 @@ def _screened(
     shown = result["partners"][:top]
     title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
     output.result(
-        result | {"partners": shown}, title, _partners_table(shown), *result["notes"], *more, NOTE
+        result | {"partners": shown},
+        title,
+        _partners_table(shown),
+        *result["notes"],
+        *more,
+        CAUTION,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.ddi.calibration import Calibration, calibrations_of, measure_calibration
+from parsimony.ddi.caution import CAUTION
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.grounds import Grounds
 from parsimony.ddi.leaks import find_leaks
@@ -22,6 +24,7 @@ from parsimony.ddi.subgroups import similarity_subgroups
 from parsimony.ddi.targets import MulticlassPairs
 from parsimony.ddi.task import SETTINGS, DDITask
 from parsimony.errors import FormatError, InvalidParameter, MissingExtra, UsageError
+from parsimony.explain import Explanation
 from parsimony.metrics.conformal import covered
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -354,6 +357,10 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         self._require_fitted()
         splits = [split for split in ("valid", "test") if self.task_.has(split)]
         return [*self._structure_notes(), *(n for s in splits for n in self.leak_notes(s))]
+
+    def noted(self, explanation: Explanation, *drugs: int) -> Explanation:
+        """Return an explanation of two drugs with what a user should know of the answer."""
+        return replace(explanation, notes=(*self.ground_notes(*drugs), CAUTION))
 
     def leak_notes(self, split: str) -> list[str]:
         """Say how many rows of a split training or the selection has seen."""

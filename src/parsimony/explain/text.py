@@ -107,4 +107,5 @@ def explanation_text(explanation: ExplanationData) -> str:
     sentence = faithfulness_sentence(explanation)
     if sentence:
         lines += ["", sentence]
+    lines += ["", *explanation.notes] if explanation.notes else []
     return "".join(f"{line}\n" for line in lines)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from parsimony.ddi.calibration import caveat
+from parsimony.ddi.caution import CAUTION
 from parsimony.ddi.estimator import PairEstimator
 from parsimony.ddi.targets import MultilabelPairs
 from parsimony.explain.explanation import Explanation
@@ -159,6 +160,7 @@ def page(info: RunInfo) -> str:
         .render(
             title=info.get("title") or title,
             notes=list(info.get("notes") or ()),
+            caution=CAUTION,
             split=split,
             setting=result.get("setting", ""),
             measures={key: _MEASURES[key] for key in measured},

@@ -111,7 +111,7 @@ def explain_flow(
         known=known_split(task.data, u, t, v),
         path_order=LABEL_PATH_ORDER if task.labelling.multi else PATH_ORDER,
         parts={"paths": flow.logit, **opened.parts},
-        analogues=() if fingerprints is None else _analogues(task, fingerprints, u, t, v),
+        analogues=() if fingerprints is None else analogues(task, fingerprints, u, t, v),
         parts_note="The logit of this type above the average type.",
     )
 
@@ -286,10 +286,10 @@ def known_split(data: DDIData, u: int, t: int, v: int) -> Known:
     return "no"
 
 
-def _analogues(
+def analogues(
     task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int, most: int = 3
 ) -> tuple[Analogue, ...]:
-    """Known interactions of the type whose drugs are most like the pair's."""
+    """Return known interactions of the type whose drugs are most like the pair's."""
     facts = task.labelling.counted_facts(task.visible("test"))
     found = nearest_analogues(fingerprints, facts, u, t, v, most)
     return tuple(Analogue(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found)

@@ -276,11 +276,12 @@ class EmerGNN(PairNetworkEstimator[EmerGNNParameters]):
         self._require_fitted()
         require_counts(n_paths, draws)
         pair = ExplainedPair.of(self, head, relation, tail)
-        return explain_flow(
+        found = explain_flow(
             self.task_, pair, self._flow_parts(*pair.numbers), model=self.method,
             fingerprints=self.fingerprints_ if self._similar else None,
             n_paths=n_paths, draws=draws, seed=seed,
         )  # fmt: skip
+        return self.noted(found, pair.drug1, pair.drug2)
 
     def _flow_parts(self, u: int, t: int, v: int) -> PairFlowParts:
         """The graph without the pair's own interactions, and the parts of the type's logit."""

@@ -317,10 +317,11 @@ class Walks(PairEstimator[WalksParameters]):
         require_counts(n_paths, draws)
         pair = ExplainedPair.of(self, head, relation, tail)
         graph = self._graph(self.task_.visible("test"))
-        return explain_walks(
+        found = explain_walks(
             self.task_, pair, graph, self._model,
             name=self.method, n_paths=n_paths, draws=draws, seed=seed,
         )  # fmt: skip
+        return self.noted(found, pair.drug1, pair.drug2)
 
     # ---- persistence -------------------------------------------------------------------------
 
