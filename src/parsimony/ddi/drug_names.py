@@ -44,13 +44,14 @@ class DrugNames:
                 if text.strip():
                     self._drugs[folded(text)].add(drug)
         self.labels = tuple(map(self._label, range(len(ids)), ids, names))
-        for drug, label in enumerate(self.labels):
-            self._drugs[folded(label)].add(drug)
 
     def _label(self, drug: int, own: str, name: str) -> str:
         """The name, or the id where there is none; with the id where others go by it as well."""
-        shown = name if name.strip() else own
-        return shown if self.among(shown) == (drug,) else f"{shown} ({own})"
+        label = name if name.strip() else own
+        while set(self.among(label)) - {drug}:
+            label = f"{label} ({own})"
+        self._drugs[folded(label)].add(drug)
+        return label
 
     def among(self, name: str) -> tuple[int, ...]:
         """Return the numbers of all drugs that go by a name."""

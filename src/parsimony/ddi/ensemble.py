@@ -43,9 +43,10 @@ class EnsembleParameters(Parameters):
     members: tuple[Member, ...] = Field(
         tuple({"method": "emergnn", "seed": seed} for seed in range(3)),
         min_length=1,
+        max_length=64,
         description='each member\'s method and parameters: [{"method": "emergnn", "seed": 0}, …]',
     )
-    seed: int = Field(0, ge=0, description="not used: every member has its own seed")
+    seed: int = Field(0, ge=0, lt=2**63, description="not used: every member has its own seed")
 
 
 class PairEnsemble(PairEstimator[EnsembleParameters]):

@@ -116,7 +116,7 @@ def load_ddi_folder(
         pairs=pairs,
         graph=str(own) if own.is_dir() else graph or "none",
         fingerprints=_fingerprints(bits, drug_ids) if bits.exists() else None,
-        notes=notes,
+        notes=(*notes, *_later_notes(folder, split, drugs, pairs)),
         source=source or str(folder),
         registered=registered,
         multilabel=several,
@@ -161,9 +161,34 @@ def _by_time(
     return pairs, any(several for _, several in read), (note,)
 
 
+def _later_notes(
+    folder: Path, split: str | None, table: pl.DataFrame, pairs: dict[str, np.ndarray]
+) -> list[str]:
+    """Say where a folder's own split by time holds out drugs that are not the newest."""
+    if split != TIME or not (folder / TIME).is_dir() or DATES not in table.columns:
+        return []
+    years = years_of(table[DATES])
+    known = np.unique(pairs["train"][:, [0, 2]])
+    notes = []
+    for part in ("valid", "test"):
+        rows = [r for name, r in pairs.items() if name.startswith(part) and not name.endswith("S0")]
+        held = np.setdiff1d(np.concatenate([np.empty((0, 3), int), *rows])[:, [0, 2]], known)
+        dated = held[years[held] > 0]
+        older = int((years[dated] <= years[known].max()).sum())
+        if older:
+            notes.append(
+                f"warning: {older:,} of {len(dated):,} drugs that {part} holds out are not newer "
+                f"than all training drugs (up to {years[known].max()})"
+            )
+    return notes
+
+
 def is_ddi(name_or_path: str) -> bool:
     """Whether a name or a folder is of drug-drug interactions."""
-    return name_or_path in registry.names("ddi") or Path(name_or_path, "drugs.tsv").is_file()
+    return (
+        name_or_path in registry.names("ddi")
+        or Path(os.path.expanduser(name_or_path), "drugs.tsv").is_file()
+    )
 
 
 def load_ddi(
@@ -192,7 +217,7 @@ def load_ddi(
     """
     text = os.fspath(name_or_path)
     if text not in registry.names():
-        path = Path(text).expanduser()
+        path = Path(os.path.expanduser(text))
         if not os.path.lexists(path) and os.sep not in text:
             raise UnknownDataset.of(text, registry.names("ddi"))
         return load_ddi_folder(path, split=split)
@@ -239,12 +264,35 @@ def _home(folder: Path, split: str | None) -> Path:
     return folder / split
 
 
+def _lines(path: Path) -> list[str]:
+    """Lines of a text file, as line feeds divide them.
+
+    Raises
+    ------
+    FormatError
+        A NUL: the file is not text, or of UTF-16.
+    """
+    lines = [line.removesuffix("\r") for line in read_text(check_file(path)).split("\n")]
+    for number, line in enumerate(lines, start=1):
+        if "\0" in line:
+            raise FormatError(
+                "a NUL character", remedy="save it as UTF-8 text", where=f"{path}:{number}"
+            )
+    return lines
+
+
 def _table(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
     """Read a table with a header, every field as text, empty where absent."""
-    lines = [line.removesuffix("\r") for line in read_text(check_file(path)).split("\n")]
+    lines = _lines(path)
     while lines and not lines[-1]:
         lines.pop()
     header = lines[0].split("\t") if lines else []
+    for name in header:
+        if header.count(name) > 1:
+            raise FormatError(
+                f"the header names {name!r} twice", remedy="name each column once",
+                where=f"{path}:1",
+            )  # fmt: skip
     for name in needed:
         if name not in header:
             raise FormatError(
@@ -254,7 +302,7 @@ def _table(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
             )
     rows = [line.split("\t") for line in lines[1:]]
     for number, row in enumerate(rows, start=2):
-        if len(row) != len(header) or not row[header.index("id")]:
+        if len(row) != len(header) or not row[header.index("id")].strip():
             raise FormatError(
                 f"{len(row)} fields, expected {len(header)} with an id",
                 remedy="complete the row",
@@ -268,16 +316,28 @@ def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
         raise FormatError("no rows", remedy="list them", where=str(path))
     try:
         return Vocabulary(list(table["id"]), kind)
-    except FormatError as error:
-        raise FormatError(error.message, remedy=error.remedy, where=str(path)) from None
+    except FormatError:  # one that occurs twice
+        names = list(table["id"])
+        line, name = next((i, n) for i, n in enumerate(names) if n in names[:i])
+        raise FormatError(
+            f"{kind} {name!r} occurs twice, first in line {names.index(name) + 2}",
+            remedy="remove one of them",
+            where=f"{path}:{line + 2}",
+        ) from None
 
 
 def _fingerprints(path: Path, drugs: Vocabulary) -> np.ndarray:
     """Read packed bits of every drug; one that is not listed has none."""
     packed = np.zeros((len(drugs), BITS // 8), np.uint8)
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    seen: set[str] = set()
+    for number, line in enumerate(_lines(path), start=1):
+        if not line:
+            continue
         drug, _, bits = line.partition("\t")
         where = f"{path}:{number}"
+        if drug in seen:
+            raise FormatError(f"drug {drug!r} twice", remedy="keep one row", where=where)
+        seen.add(drug)
         try:
             row = np.frombuffer(bytes.fromhex(bits), np.uint8)
         except ValueError:
@@ -322,7 +382,7 @@ def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> tuple[np.
     rows: list[tuple[int, int, int]] = []
     several = False
     separator = ""
-    for number, line in enumerate(read_text(check_file(path)).splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         if not line:
             continue
         separator = separator or ("\t" if "\t" in line else " ")

@@ -36,12 +36,18 @@ class NeighboursParameters(Parameters):
     """Parameters of similarity-weighted neighbours."""
 
     power: float | None = Field(
-        None, gt=0, description="exponent p of the similarity, > 0; selected where left out"
+        None,
+        gt=0,
+        le=64,
+        description="exponent p of the similarity, (0, 64]; selected where left out",
     )
     smoothing: float | None = Field(
-        None, gt=0, description="weight of the overall frequencies, > 0; selected where left out"
+        None,
+        ge=1e-12,
+        le=1e6,
+        description="weight of the overall frequencies, 1e-12 … 1e6; selected where left out",
     )
-    seed: int = Field(0, ge=0, description="not used: counting draws nothing")
+    seed: int = Field(0, ge=0, lt=2**63, description="not used: counting draws nothing")
 
 
 class Neighbours(PairEstimator[NeighboursParameters]):

@@ -69,8 +69,10 @@ class WalksParameters(Parameters):
     balance: float = Field(
         0.3, ge=0, le=1, description="a pair costs (pairs of its type)^−balance, 0 … 1"
     )
-    iterations: int = Field(100, ge=1, description="most iterations per penalty, ≥ 1")
-    seed: int = Field(0, ge=0, description="seed of the pairs drawn and of what they hide, ≥ 0")
+    iterations: int = Field(100, ge=1, le=10**5, description="most iterations per penalty, ≥ 1")
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="seed of the pairs drawn and of what they hide, ≥ 0"
+    )
 
 
 class Walks(PairEstimator[WalksParameters]):
