@@ -10,21 +10,45 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from parsimony.chem.fingerprints import BITS
 from parsimony.datasets.saved_table import read_table, write_table
 from parsimony.ddi.drug_names import DrugNames
+from parsimony.decoding.arrays import load_array
+from parsimony.decoding.documents import checked
 from parsimony.errors import InvalidParameter
-from parsimony.graph.knowledge_graph import frozen_triples, load_array
+from parsimony.graph.knowledge_graph import frozen_triples
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["DDIData"]
 
 IntArray = npt.NDArray[np.int32]
 _COLUMNS = ("names", "smiles", "external_ids")
+Split = Annotated[str, Field(pattern=r"^(train|(valid|test)(_S[012])?)$")]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What meta.json holds of saved drug pairs."""
+
+    name: str
+    drugs: list[str]
+    names: list[str]
+    smiles: list[str]
+    external_ids: list[str]
+    types: list[str]
+    templates: list[str]
+    splits: list[Split]
+    graph: str
+    notes: list[str]
+    source: str
+    registered: bool
+    multilabel: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +104,14 @@ class DDIData:
         for column in _COLUMNS:
             if len(getattr(self, column)) != len(self.drugs):
                 raise InvalidParameter(f"{column} must hold one entry a drug ({len(self.drugs)})")
+        bits = self.fingerprints
+        if bits is not None and bits.shape != (len(self.drugs), BITS // 8):
+            raise InvalidParameter(
+                f"fingerprints must have the shape ({len(self.drugs)}, {BITS // 8}). "
+                f"Got {bits.shape}"
+            )
+        if "train" not in self.pairs:
+            raise InvalidParameter("pairs must hold train")
         if len(self.templates) != len(self.types):
             raise InvalidParameter(f"templates must hold one entry a type ({len(self.types)})")
         frozen = {
@@ -172,19 +204,25 @@ class DDIData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        bits = Path(folder) / "fingerprints.npy"
-        with read_table(folder, "interaction dataset") as (meta, array):
+        folder = Path(folder)
+        bits = folder / "fingerprints.npy"
+        with read_table(folder, "interaction dataset") as (content, _):
+            meta = checked(_Saved, content, str(folder / "meta.json"), remedy="restore it")
             return cls(
-                name=meta["name"],
-                drugs=Vocabulary(meta["drugs"], "drug"),
-                **{column: tuple(meta[column]) for column in _COLUMNS},
-                types=Vocabulary(meta["types"], "relation"),
-                templates=tuple(meta["templates"]),
-                pairs={s: load_array(Path(folder) / f"{s}.npy", True) for s in meta["splits"]},
-                graph=meta["graph"],
-                fingerprints=array("fingerprints") if bits.exists() else None,
-                notes=tuple(meta["notes"]),
-                source=meta["source"],
-                registered=meta["registered"],
-                multilabel=meta.get("multilabel", False),
+                name=meta.name,
+                drugs=Vocabulary(meta.drugs, "drug"),
+                **{column: tuple(getattr(meta, column)) for column in _COLUMNS},
+                types=Vocabulary(meta.types, "relation"),
+                templates=tuple(meta.templates),
+                pairs={s: _rows(folder / f"{s}.npy") for s in meta.splits},
+                graph=meta.graph,
+                fingerprints=load_array(bits, kind="u", ndim=2) if bits.exists() else None,
+                notes=tuple(meta.notes),
+                source=meta.source,
+                registered=meta.registered,
+                multilabel=meta.multilabel,
             )
+
+
+def _rows(path: Path) -> npt.NDArray[Any]:
+    return load_array(path, kind="iu", ndim=2, mmap=True, remedy="restore it")

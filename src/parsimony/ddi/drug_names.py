@@ -83,6 +83,14 @@ class DrugNames:
         own = self._ids[drug]
         return own if self.among(own) == (drug,) else self.labels[drug]
 
+    def notes(self) -> list[str]:
+        """Say which spellings name several drugs."""
+        return [
+            f"warning: {text!r} names {len(drugs)} drugs, with the ids "
+            f"{', '.join(self._ids[drug] for drug in drugs[:_LISTED])}: asked by it is an error"
+            for text, drugs in list(self.shared().items())[:_LISTED]
+        ]
+
     def shared(self) -> dict[str, tuple[int, ...]]:
         """Return the spellings that several drugs go by, with their drugs."""
         return {text: tuple(sorted(drugs)) for text, drugs in self._drugs.items() if len(drugs) > 1}

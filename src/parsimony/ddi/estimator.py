@@ -356,7 +356,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         """What was found in the data that a fit learned from: drugs without structure, leaks."""
         self._require_fitted()
         splits = [split for split in ("valid", "test") if self.task_.has(split)]
-        return [*self._structure_notes(), *(n for s in splits for n in self.leak_notes(s))]
+        leaks = [note for split in splits for note in self.leak_notes(split)]
+        return [*self._structure_notes(), *self.task_.data.drug_names.notes(), *leaks]
 
     def noted(self, explanation: Explanation, *drugs: int) -> Explanation:
         """Return an explanation of two drugs with what a user should know of the answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -145,7 +146,8 @@ class PairLearner(NetworkLearner):
         """Compile the kernels before the clock of an epoch runs: a batch that teaches nothing."""
         _, losses = self._method._losses(rng(self._seed, "warm up"))
         self.network.train()
-        next(losses)[0].backward()
+        for loss, _ in itertools.islice(losses, 1):  # an epoch may have drawn no target
+            loss.backward()
         self.network.zero_grad()
 
     def validate(self) -> dict[str, float]:

@@ -29,7 +29,8 @@ from parsimony.ddi.folder import load_ddi
 from parsimony.ddi.labelling import MultiLabel, SingleLabel
 from parsimony.ddi.negatives import unordered
 from parsimony.ddi.targets import PairTargets
-from parsimony.errors import DataError, EmptySplit, InvalidParameter
+from parsimony.decoding.arrays import load_array
+from parsimony.errors import CorruptRun, DataError, EmptySplit, InvalidParameter
 from parsimony.metrics.subgroups import buckets
 from parsimony.run.seeds import rng
 
@@ -384,12 +385,18 @@ class DDITask(Task):
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """Read what :meth:`save` wrote, with the options of a run's config.toml."""
+        data = DDIData.load(folder)
         known = {
-            name: np.load(path, allow_pickle=False)
+            name: load_array(path, kind="biu", ndim=1, error=CorruptRun, remedy="fit again")
             for name in ("linked", "degree")
             if (path := folder / f"{name}.npy").exists()
         }
-        data = DDIData.load(folder)
+        for name, array in known.items():
+            if len(array) != data.n_drugs:
+                raise CorruptRun(
+                    f"{len(array)} values of {data.n_drugs} drugs", remedy="fit again",
+                    where=str(folder / f"{name}.npy"),
+                )  # fmt: skip
         graph = (folder / "background.json").exists()
         background = Background.load(folder, data) if graph else None
         return cls(data, DDIOptions.of(config["options"], "the task"), background, **known)
