@@ -110,7 +110,7 @@ def test_report(typed, pairs_run, tmp_path):
         (["ddi", "predict", "run", "--drug", "Drug ol44", "--drug", "ol1"], "UnknownDrug", "ol4"),
         (["ddi", "predict", "run", "--drug", "ol1"], "UsageError", "--drug"),
         (["predict", "run", "--head", "ol1", "--relation", "t1"], "UsageError", "ddi predict"),
-        (["explain", "run", "--head", "a", "--tail", "b"], "UsageError", "emergnn"),
+        (["explain", "run", "--head", "a", "--tail", "b"], "UnknownDrug", "30 drugs"),
         (["rules", "run"], "UsageError", "ddi"),
         (["ddi", "calibrate", "run"], "UsageError", "ddi predict"),
         (["evaluate", "run", "--split", "train"], "InvalidParameter", ""),
@@ -257,7 +257,7 @@ def test_add_drug_predicts_for_a_drug_that_is_new(typed, drugs, tmp_path):
     slowed = [p for p in said.values() if p["type"] == "metabolism_decreased"]
     assert len(slowed) > 10
     assert "novazole —inhibits_strongly→ CYP3A4" in " ".join(p["reason"] for p in slowed)
-    assert any("rests on the facts alone" in note for note in found["notes"])
+    assert any("no structure: the answer rests on 4 edges" in note for note in found["notes"])
     assert len(pl.read_csv(tmp_path / "all.csv")) == 133
     assert "novazole" in (tmp_path / "new.html").read_text()
     # the wider run is a run as any other
