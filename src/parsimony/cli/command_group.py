@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TextIO
 import typer
 from typer.core import TyperGroup
 
+from parsimony.cli.terminal import visible, visible_streams
 from parsimony.errors import ParsimonyError
 
 __all__ = ["CommandGroup", "Interrupted", "Output", "interruptible"]
@@ -76,19 +77,21 @@ class Output:
         width = None if sys.stdout.isatty() else 140
         console = Console(markup=False, highlight=False, emoji=False, width=width)
         for part in readable:
-            console.print(part, soft_wrap=isinstance(part, str))
+            text = isinstance(part, str)
+            console.print(visible(part) if text else part, soft_wrap=text)
 
     def note(self, text: str) -> None:
         """Print a note on stderr, apart from the result."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            print(visible(text), file=sys.stderr)
 
 
 def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
     """Write one JSON object and a newline."""
     stream = stream or _real_stdout()
     utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(_plain(value), ensure_ascii=not utf8, allow_nan=False)
+    # A terminal may obey control characters that JSON need not escape.
+    text = json.dumps(_plain(value), ensure_ascii=not utf8 or stream.isatty(), allow_nan=False)
     stream.write(text + "\n")
     stream.flush()
 
@@ -96,16 +99,17 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
 def _plain(value: Any) -> Any:
     """Replace what JSON cannot represent: NumPy scalars by Python's, nan and inf by null."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {_plain(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float)):
         return value
-    return str(value)
+    # The bytes of a path that is not UTF-8 are kept as halves of surrogate pairs, which no JSON has.
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 _stdout: list[TextIO] = []
@@ -134,7 +138,7 @@ def _deprecations_as_notes() -> Iterator[None]:
     """Print on stderr, as one line each, what is accepted by an earlier name."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        print(f"note: {message}", file=sys.stderr)
+        print(visible(f"note: {message}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", FutureWarning)
@@ -162,6 +166,7 @@ class CommandGroup(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         flags = words[: words.index("--")] if "--" in words else words
         as_json = "--json" in flags
+        visible_streams()
         help_asked = {"-h", "--help", "--version"} & set(flags)
         with _only_json_on_stdout(as_json and not help_asked), _deprecations_as_notes():
             code = self._run(words, prog_name or "parsimony", as_json, extra)
@@ -213,7 +218,7 @@ def _fail(parts: dict[str, str], text: str, code: int, as_json: bool) -> int:
     if as_json:
         print_json({"error": parts})
     else:
-        print(f"error: {text}", file=sys.stderr)
+        print(visible(f"error: {text}"), file=sys.stderr)
     return code
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.cli.options import check_output
+from parsimony.cli.terminal import visible
 from parsimony.errors import UsageError
 
 __all__ = ["answers_table", "check_table", "metrics_table", "query_text", "table", "write_table"]
@@ -23,10 +24,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     from rich.table import Table
 
     rows = [list(row) for row in rows]
-    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    made = Table(title=visible(title) or None, title_justify="left", box=None, pad_edge=False)
     for i, name in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        made.add_column(
+            visible(name, one_line=True), justify="right" if numbers else "left", overflow="fold"
+        )
     for row in rows:
         made.add_row(*[_cell(value) for value in row])
     return made
@@ -39,7 +42,7 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value), one_line=True)
 
 
 def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[Any]:
