@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from parsimony.cli import app
-from parsimony.cli.terminal import visible
+from parsimony.visible import visible
 
 CLIPBOARD, TITLE, CLEAR = "\x1b]52;c;ZXZpbA==\x07", "\x1b]0;owned\x07", "\x1b[2J"
 BIDI, C1 = "\u202eevil\u2066", "\x9b2J"

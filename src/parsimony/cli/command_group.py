@@ -18,8 +18,8 @@ from typing import Any, ClassVar, TextIO
 import typer
 from typer.core import TyperGroup
 
-from parsimony.cli.terminal import visible, visible_streams
 from parsimony.errors import ParsimonyError
+from parsimony.visible import visible
 
 __all__ = ["CommandGroup", "Interrupted", "Output", "interruptible"]
 
@@ -108,7 +108,7 @@ def _plain(value: Any) -> Any:
         return None
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    # The bytes of a path that is not UTF-8 are kept as halves of surrogate pairs, which no JSON has.
+    # The bytes of a path that is not UTF-8 are halves of surrogate pairs, which no JSON has.
     return str(value).encode(errors="backslashreplace").decode()
 
 
@@ -131,6 +131,13 @@ def _only_json_on_stdout(as_json: bool) -> Iterator[None]:
             yield
     finally:
         _stdout.pop()
+
+
+def _escape_what_streams_lack() -> None:
+    """Let the standard streams escape what their encoding lacks, instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager
@@ -166,7 +173,7 @@ class CommandGroup(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         flags = words[: words.index("--")] if "--" in words else words
         as_json = "--json" in flags
-        visible_streams()
+        _escape_what_streams_lack()
         help_asked = {"-h", "--help", "--version"} & set(flags)
         with _only_json_on_stdout(as_json and not help_asked), _deprecations_as_notes():
             code = self._run(words, prog_name or "parsimony", as_json, extra)

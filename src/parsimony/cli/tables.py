@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.cli.options import check_output
-from parsimony.cli.terminal import visible
 from parsimony.errors import UsageError
+from parsimony.visible import visible
 
 __all__ = ["answers_table", "check_table", "metrics_table", "query_text", "table", "write_table"]
 

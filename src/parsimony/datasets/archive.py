@@ -232,7 +232,7 @@ def extract(archive: Path, folder: Path) -> None:
         ):
             for member in tar:
                 tar.extract(member, folder, filter=plain)
-                tar.members.clear()
+                tar.members = []  # type: ignore[attr-defined]
     except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise _damaged(archive, error) from None
     except OSError as error:

@@ -1,11 +1,10 @@
-"""Text as a terminal may show it: names from files cannot command the terminal."""
+"""Text as a terminal or a page may show it: names from files command neither."""
 
 from __future__ import annotations
 
 import re
-import sys
 
-__all__ = ["visible", "visible_streams"]
+__all__ = ["visible"]
 
 # C0 (but tab and line end), DEL, C1, the bidirectional controls, the other line ends, and halves of
 # surrogate pairs, by which Python keeps the bytes of a path that is not UTF-8.
@@ -26,13 +25,6 @@ def visible(text: str, *, one_line: bool = False) -> str:
     """
     shown = _COMMANDS.sub(_escape, text)
     return shown.replace("\n", "\\n").replace("\t", "\\t") if one_line else shown
-
-
-def visible_streams() -> None:
-    """Let the standard streams escape what their encoding lacks, instead of raising."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _escape(found: re.Match[str]) -> str:
