@@ -25,6 +25,7 @@ from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import split_by_time, years_of
 from parsimony.ddi.twosides import load_twosides
 from parsimony.decoding.files import check_file, check_folder, read_text
+from parsimony.decoding.lines import first_line
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -33,7 +34,6 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.graph.rescan import first_line
 from parsimony.graph.vocabulary import Kind, Vocabulary
 
 __all__ = ["is_ddi", "load_ddi", "load_ddi_folder"]
