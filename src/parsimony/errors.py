@@ -14,11 +14,12 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── FormatError             a row or file that cannot be parsed
     │   ├── EncodingError           not UTF-8
     │   ├── EmptySplit              a split without triples
-    │   ├── UnknownEntity           a name outside the entity vocabulary
-    │   ├── UnknownRelation         a name outside the relation vocabulary
-    │   ├── UnknownDrug             neither an id nor a name of a drug
-    │   ├── UnknownSymbol           no scoring function of that name
-    │   ├── UnknownDataset          neither a registered name nor a path
+    │   ├── UnknownName             a name outside a vocabulary
+    │   │   ├── UnknownEntity           no such entity
+    │   │   ├── UnknownRelation         no such relation
+    │   │   ├── UnknownDrug             neither an id nor a name of a drug
+    │   │   ├── UnknownSymbol           no scoring function of that name
+    │   │   └── UnknownDataset          neither a registered name nor a path
     │   ├── ChecksumMismatch        a file differs from its checksum
     │   ├── CorruptArchive          truncated, damaged or unsafe archive
     │   └── DownloadError           a mirror did not respond
@@ -65,6 +66,7 @@ __all__ = [
     "UnknownDataset",
     "UnknownDrug",
     "UnknownEntity",
+    "UnknownName",
     "UnknownParameter",
     "UnknownRelation",
     "UnknownSymbol",
@@ -188,8 +190,8 @@ class EmptySplit(DataError):
     """A split (train, valid or test) is empty."""
 
 
-class _UnknownName(DataError):
-    """An error about a name outside a vocabulary."""
+class UnknownName(DataError):
+    """A name outside a vocabulary."""
 
     noun: ClassVar[str] = "name"
     plural: ClassVar[str] = "names"
@@ -216,35 +218,35 @@ class _UnknownName(DataError):
         )
 
 
-class UnknownEntity(_UnknownName):
+class UnknownEntity(UnknownName):
     """An entity name outside the vocabulary."""
 
     noun = "entity"
     plural = "entities"
 
 
-class UnknownRelation(_UnknownName):
+class UnknownRelation(UnknownName):
     """A relation name outside the vocabulary."""
 
     noun = "relation"
     plural = "relations"
 
 
-class UnknownDrug(_UnknownName):
+class UnknownDrug(UnknownName):
     """Neither an id, nor an external id, nor a name of a known drug."""
 
     noun = "drug"
     plural = "drugs"
 
 
-class UnknownSymbol(_UnknownName):
+class UnknownSymbol(UnknownName):
     """A word that is not the name of a scoring function."""
 
     noun = "symbol"
     plural = "symbols"
 
 
-class UnknownDataset(_UnknownName):
+class UnknownDataset(UnknownName):
     """Neither a registered dataset name nor an existing path."""
 
     noun = "dataset"

@@ -14,7 +14,7 @@ import polars as pl
 
 from parsimony.decoding.files import check_file
 from parsimony.errors import FormatError, InvalidParameter, suggest
-from parsimony.graph.names import COLUMNS, Names
+from parsimony.graph.names import COLUMNS, Names, name_texts
 from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
 from parsimony.graph.rescan import (
     MAX_LINE,
@@ -195,7 +195,9 @@ def _read_parquet(path: Path, columns: tuple[str, str, str] | None, names: Names
                 )
             matched = (header[0], header[1], header[2])
         frame = pl.read_parquet(path, columns=list(matched))
-        text = frame.select(**dict(zip(COLUMNS, matched, strict=True))).cast(pl.String)
+        text = pl.DataFrame(
+            {own: name_texts(frame[name]) for own, name in zip(COLUMNS, matched, strict=True)}
+        )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise FormatError(
             f"not a readable Parquet file ({str(error).splitlines()[0][:200]})",

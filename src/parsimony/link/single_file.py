@@ -12,6 +12,7 @@ from parsimony.errors import EmptySplit
 from parsimony.graph.distinct import first_occurrences
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import read_triples
+from parsimony.graph.names import spelling_notes
 from parsimony.graph.rescan import shorten
 from parsimony.graph.splits import split_triples
 from parsimony.link.data import LinkData
@@ -79,7 +80,7 @@ def load_file(
     except EmptySplit as error:
         raise EmptySplit(error.message, remedy=error.remedy, where=str(path)) from None
     notes = [f"split 80/10/10 with seed {seed}, every entity and relation kept in train"]
-    notes += suspected_header(frame) + left_out
+    notes += suspected_header(frame) + left_out + spelling_notes(entities, relations)
     if len(unique) < len(triples):
         notes.append(f"{len(triples) - len(unique):,} repeated rows dropped before the split")
     return LinkData(
