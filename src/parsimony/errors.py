@@ -14,12 +14,11 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── FormatError             a row or file that cannot be parsed
     │   ├── EncodingError           not UTF-8
     │   ├── EmptySplit              a split without triples
-    │   ├── UnknownName             a name outside a vocabulary
-    │   │   ├── UnknownEntity           no such entity
-    │   │   ├── UnknownRelation         no such relation
-    │   │   ├── UnknownDrug             neither an id nor a name of a drug
-    │   │   ├── UnknownSymbol           no scoring function of that name
-    │   │   └── UnknownDataset          neither a registered name nor a path
+    │   ├── UnknownEntity           a name outside the entity vocabulary
+    │   ├── UnknownRelation         a name outside the relation vocabulary
+    │   ├── UnknownDrug             neither an id nor a name of a drug
+    │   ├── UnknownSymbol           no scoring function of that name
+    │   ├── UnknownDataset          neither a registered name nor a path
     │   ├── ChecksumMismatch        a file differs from its checksum
     │   ├── CorruptArchive          truncated, damaged or unsafe archive
     │   └── DownloadError           a mirror did not respond
@@ -30,7 +29,8 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   ├── RunVersionError         written by another version of the run format
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
-    └── TrainingDiverged        the loss is no longer finite (exit 1)
+    ├── TrainingDiverged        a loss, weight or score is no longer finite (exit 1)
+    └── InvalidMeasure          a measure is no finite number in its range (exit 1)
 
 A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
 """
@@ -51,6 +51,7 @@ __all__ = [
     "EmptySplit",
     "EncodingError",
     "FormatError",
+    "InvalidMeasure",
     "InvalidParameter",
     "LedgerMismatch",
     "MissingExtra",
@@ -66,7 +67,6 @@ __all__ = [
     "UnknownDataset",
     "UnknownDrug",
     "UnknownEntity",
-    "UnknownName",
     "UnknownParameter",
     "UnknownRelation",
     "UnknownSymbol",
@@ -190,8 +190,8 @@ class EmptySplit(DataError):
     """A split (train, valid or test) is empty."""
 
 
-class UnknownName(DataError):
-    """A name outside a vocabulary."""
+class _UnknownName(DataError):
+    """An error about a name outside a vocabulary."""
 
     noun: ClassVar[str] = "name"
     plural: ClassVar[str] = "names"
@@ -218,35 +218,35 @@ class UnknownName(DataError):
         )
 
 
-class UnknownEntity(UnknownName):
+class UnknownEntity(_UnknownName):
     """An entity name outside the vocabulary."""
 
     noun = "entity"
     plural = "entities"
 
 
-class UnknownRelation(UnknownName):
+class UnknownRelation(_UnknownName):
     """A relation name outside the vocabulary."""
 
     noun = "relation"
     plural = "relations"
 
 
-class UnknownDrug(UnknownName):
+class UnknownDrug(_UnknownName):
     """Neither an id, nor an external id, nor a name of a known drug."""
 
     noun = "drug"
     plural = "drugs"
 
 
-class UnknownSymbol(UnknownName):
+class UnknownSymbol(_UnknownName):
     """A word that is not the name of a scoring function."""
 
     noun = "symbol"
     plural = "symbols"
 
 
-class UnknownDataset(UnknownName):
+class UnknownDataset(_UnknownName):
     """Neither a registered dataset name nor an existing path."""
 
     noun = "dataset"
@@ -296,6 +296,12 @@ class CheckpointVersionError(RunError):
 
 
 class TrainingDiverged(ParsimonyError):
-    """The training loss is no longer finite."""
+    """A loss, a weight or a score is no longer finite."""
+
+    exit_code = 1
+
+
+class InvalidMeasure(ParsimonyError):
+    """A measure is not finite, or outside the range of its kind; it is not written."""
 
     exit_code = 1

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parsimony.decoding.number_text import as_text
 from parsimony.errors import UnknownEntity
-from parsimony.graph import Vocabulary
-from parsimony.graph.names import alike, alike_note, fold, name_texts, spelled
+from parsimony.graph import Vocabulary, read_triples
+from parsimony.graph.names import alike, alike_note, fold, spelled
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 WORDS = st.text("aAeÉéß ﬁ1.0\u0301\u00a0\u200b", max_size=6)
@@ -82,10 +83,27 @@ def test_the_note_counts_and_shows():
     assert "2 entities" in note and "'Aspirin', 'aspirin '" in note
 
 
-def test_a_column_of_numbers_names_what_a_text_names():
-    floats = pl.Series([1.0, 2.5, 1e20, None])
-    assert name_texts(pl.Series([1, 2])).to_list() == ["1", "2"]
-    assert name_texts(floats).to_list()[:2] == ["1", "2.5"]
-    assert name_texts(floats)[3] is None
-    assert name_texts(pl.Series([1.0, float("nan")])).to_list() == ["1", None]
-    assert name_texts(pl.Series(["1.0", "01"])).to_list() == ["1.0", "01"]
+@pytest.mark.parametrize(
+    "column, text",
+    [
+        (pl.Series([1, 20], dtype=pl.Int8), ["1", "20"]),
+        (pl.Series([1.0, 2.5, None]), ["1", "2.5", None]),
+        (pl.Series([10.0, float("nan")], dtype=pl.Float32), ["10", None]),
+        (pl.Series(["1.0", "01"]), ["1.0", "01"]),
+        (pl.Series(["a", "b"], dtype=pl.Categorical), ["a", "b"]),
+    ],
+)
+def test_a_column_of_numbers_names_what_a_text_names(column, text):
+    frame = pl.DataFrame({"c": column})
+    assert frame.select(as_text("c", column.dtype))["c"].to_list() == text
+
+
+def test_a_graph_of_numbers_is_the_same_from_integers_floats_and_text(tmp_path):
+    rows = {"head": [1, 2, 3], "relation": [7, 7, 7], "tail": [2, 3, 1]}
+    frame = pl.DataFrame(rows)
+    frame.write_parquet(tmp_path / "int.parquet")
+    frame.cast(pl.Float64).write_parquet(tmp_path / "float.parquet")
+    frame.write_csv(tmp_path / "text.csv")
+    found = [read_triples(tmp_path / name).cast(pl.String).rows()
+             for name in ("int.parquet", "float.parquet", "text.csv")]  # fmt: skip
+    assert found[0] == found[1] == found[2] == frame.cast(pl.String).rows()

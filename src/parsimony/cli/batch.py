@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, RunExists, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
 from parsimony.run.atomic import write_atomic
@@ -217,7 +218,7 @@ def _claim(parts: Path, identity: dict[str, Any]) -> None:
     note = parts / "batch.json"
     parts.mkdir(exist_ok=True)
     if not note.exists() and not any(parts.glob("*.parquet")):
-        write_atomic(note, json.dumps(identity, indent=1) + "\n")
+        write_atomic(note, json_text(identity, indent=1) + "\n")
         return
     try:
         before = json.loads(note.read_text(encoding="utf-8"))

@@ -6,7 +6,6 @@ Exit codes: 0 done · 1 failed · 2 wrong usage or input · 130 interrupted.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import sys
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, TextIO
 import typer
 from typer.core import TyperGroup
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import ParsimonyError
 
 __all__ = ["CommandGroup", "Interrupted", "Output", "interruptible"]
@@ -88,7 +88,7 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
     """Write one JSON object and a newline."""
     stream = stream or _real_stdout()
     utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(_plain(value), ensure_ascii=not utf8, allow_nan=False)
+    text = json_text(_plain(value), ensure_ascii=not utf8)
     stream.write(text + "\n")
     stream.flush()
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.decoding.files import check_folder, read_text
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 
 __all__ = ["read_table", "write_table"]
@@ -29,7 +30,7 @@ def write_table(
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    text = json.dumps({"format": _FORMAT, **meta}, ensure_ascii=False, indent=0)
+    text = json_text({"format": _FORMAT, **meta}, ensure_ascii=False, indent=0)
     (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -30,6 +30,7 @@ import polars as pl
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.decoding.files import check_file, read_text
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.formats import read_triples
 from parsimony.graph.knowledge_graph import load_array
@@ -79,7 +80,7 @@ class Background:
             "labels": self.labels,
             "relations": list(self.relations),
         }
-        text = json.dumps(meta, ensure_ascii=False, indent=0)
+        text = json_text(meta, ensure_ascii=False, indent=0)
         (folder / "background.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod

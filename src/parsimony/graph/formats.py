@@ -13,8 +13,9 @@ from pathlib import Path
 import polars as pl
 
 from parsimony.decoding.files import check_file
+from parsimony.decoding.number_text import as_text
 from parsimony.errors import FormatError, InvalidParameter, suggest
-from parsimony.graph.names import COLUMNS, Names, name_texts
+from parsimony.graph.names import COLUMNS, Names
 from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
 from parsimony.graph.rescan import (
     MAX_LINE,
@@ -195,8 +196,10 @@ def _read_parquet(path: Path, columns: tuple[str, str, str] | None, names: Names
                 )
             matched = (header[0], header[1], header[2])
         frame = pl.read_parquet(path, columns=list(matched))
-        text = pl.DataFrame(
-            {own: name_texts(frame[name]) for own, name in zip(COLUMNS, matched, strict=True)}
+        kinds = frame.schema
+        text = frame.select(
+            as_text(name, kinds[name]).alias(own)
+            for own, name in zip(COLUMNS, matched, strict=True)
         )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise FormatError(

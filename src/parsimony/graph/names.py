@@ -16,21 +16,23 @@ from typing import NamedTuple, Self
 
 import polars as pl
 
-from parsimony.errors import UnknownName
+from parsimony.errors import UnknownDrug, UnknownEntity, UnknownRelation
 
 __all__ = [
     "COLUMNS",
     "NameIndex",
     "Names",
+    "Unknown",
     "alike",
     "alike_note",
     "fold",
-    "name_texts",
     "spelled",
     "spelling_notes",
 ]
 
 COLUMNS = ("head", "relation", "tail")
+#: the error for a name that is none of those known
+Unknown = type[UnknownEntity] | type[UnknownRelation] | type[UnknownDrug]
 _NUMBER = re.compile(r"0*([0-9]+)(?:\.0*)?")
 _LISTED = 5  # names in a message
 
@@ -50,17 +52,6 @@ class Names(NamedTuple):
         """Return the column types of head, relation and tail."""
         entity, relation = pl.Categorical(self.entities), pl.Categorical(self.relations)
         return dict(zip(columns, (entity, relation, entity), strict=True))
-
-
-def name_texts(column: pl.Series) -> pl.Series:
-    """Return a column of names as text: whole numbers without a decimal point, NaN as null.
-
-    So an entity is the same in a column of integers, in one of floating-point numbers (which pandas
-    makes of integers where one is missing) and in a text file.
-    """
-    if not column.dtype.is_float():
-        return column.cast(pl.String)
-    return column.fill_nan(None).cast(pl.String).str.strip_suffix(".0")
 
 
 def fold(name: str) -> str:
@@ -129,7 +120,7 @@ class NameIndex:
         The error for a name that is none of them.
     """
 
-    def __init__(self, names: Sequence[str], unknown: type[UnknownName]) -> None:
+    def __init__(self, names: Sequence[str], unknown: Unknown) -> None:
         self._names, self._unknown = names, unknown
 
     @cached_property
@@ -159,7 +150,7 @@ class NameIndex:
 
         Raises
         ------
-        UnknownName
+        UnknownEntity, UnknownRelation, UnknownDrug
             No name is spelled so, or several are and none exactly so; the message lists these.
         """
         found = self.exact.get(name) if isinstance(name, str) else None

@@ -13,20 +13,15 @@ from typing import Literal
 import numpy as np
 
 from parsimony.decoding.files import read_text
-from parsimony.errors import (
-    FormatError,
-    UnknownDrug,
-    UnknownEntity,
-    UnknownName,
-    UnknownRelation,
-)
-from parsimony.graph.names import NameIndex
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
+from parsimony.graph.names import NameIndex, Unknown
 
 __all__ = ["Vocabulary"]
 
 Kind = Literal["entity", "relation", "drug"]
 
-_UNKNOWN: dict[Kind, type[UnknownName]] = {
+_UNKNOWN: dict[Kind, Unknown] = {
     "entity": UnknownEntity, "relation": UnknownRelation, "drug": UnknownDrug,
 }  # fmt: skip
 
@@ -134,7 +129,7 @@ class Vocabulary:
 
     def _text(self) -> str:
         return "".join(
-            (json.dumps(name, ensure_ascii=False) if _needs_quotes(name) else name) + "\n"
+            (json_text(name, ensure_ascii=False) if _needs_quotes(name) else name) + "\n"
             for name in self._names
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.pages.numbers import number
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def json_script(value: Any) -> Markup:
     """Return JSON that is safe inside a script element: it contains no ``<``, ``>`` or ``&``."""
     from markupsafe import Markup
 
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    text = json_text(value, ensure_ascii=True)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

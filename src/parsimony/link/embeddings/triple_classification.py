@@ -14,6 +14,7 @@ import torch
 
 from parsimony.link.data import LinkData
 from parsimony.link.embeddings.ranking import Ranker
+from parsimony.metrics.guard import require_scores
 from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
@@ -30,7 +31,9 @@ def fact_scores(ranker: Ranker, triples: IntArray) -> npt.NDArray[np.float32]:
     scores = score(h, r, t)
     if ranker.reciprocal:
         scores = (scores + score(t, r + ranker.n_relations, h)) / 2
-    return np.asarray(scores.numpy())
+    found = np.asarray(scores.numpy())
+    require_scores(found)
+    return found
 
 
 def negative_facts(
