@@ -29,7 +29,8 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   ├── RunVersionError         written by another version of the run format
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
-    └── TrainingDiverged        the loss is no longer finite (exit 1)
+    ├── TrainingDiverged        a loss, weight or score is no longer finite (exit 1)
+    └── InvalidMeasure          a measure is no finite number in its range (exit 1)
 
 A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
 """
@@ -50,6 +51,7 @@ __all__ = [
     "EmptySplit",
     "EncodingError",
     "FormatError",
+    "InvalidMeasure",
     "InvalidParameter",
     "LedgerMismatch",
     "MissingExtra",
@@ -294,6 +296,12 @@ class CheckpointVersionError(RunError):
 
 
 class TrainingDiverged(ParsimonyError):
-    """The training loss is no longer finite."""
+    """A loss, a weight or a score is no longer finite."""
+
+    exit_code = 1
+
+
+class InvalidMeasure(ParsimonyError):
+    """A measure is not finite, or outside the range of its kind; it is not written."""
 
     exit_code = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.base import Data, Estimator
-from parsimony.errors import EmptySplit
+from parsimony.errors import EmptySplit, ParsimonyError, TrainingDiverged
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import open_task, problem
@@ -88,7 +88,9 @@ def fit(
     if out is None:
         estimator.fit(task, **limits)
         seconds = time.perf_counter() - begin
-        return estimator, _summary(estimator, None, _valid(estimator), seconds, notes)
+        found, failed = _measured(estimator, "valid")
+        valid = found.get("metrics", {})
+        return estimator, _summary(estimator, None, valid, seconds, [*notes, *failed])
     if resume and (Path(out) / "checksums.json").exists():
         run = RunFolder.open(out)
         run.require_same(config)
@@ -118,13 +120,12 @@ def _finish(
     notes: Iterable[str],
 ) -> dict[str, Any]:  # fmt: skip
     """Write model, knowledge, metrics, cost and summary of a fitted estimator."""
-    metrics = {}
+    metrics, notes = {}, [*notes]
     for split in ("valid", "test"):
-        try:
-            result = estimator.evaluate(split, quiet=quiet)
-        except EmptySplit:
-            continue
-        metrics[split] = {k: v for k, v in result.items() if k not in _TIMES}
+        found, failed = _measured(estimator, split, quiet)
+        if found:
+            metrics[split] = {k: v for k, v in found.items() if k not in _TIMES}
+        notes += failed
     estimator.write(run)
     run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
     run.write_json("metrics.json", metrics)
@@ -148,12 +149,25 @@ def _goes_on(
     )
 
 
-def _valid(estimator: AnyEstimator) -> dict[str, float]:
+def _measured(
+    estimator: AnyEstimator, split: str, quiet: bool = True
+) -> tuple[dict[str, Any], list[str]]:
+    """Measure a split; what was learned is not lost where that fails, and a note says why.
+
+    Raises
+    ------
+    TrainingDiverged
+        Its scores are not finite: nothing was learned.
+    """
     try:
-        valid: dict[str, float] = estimator.evaluate("valid")["metrics"]
+        return estimator.evaluate(split, quiet=quiet), []
     except EmptySplit:
-        return {}
-    return valid
+        return {}, []
+    except TrainingDiverged:
+        raise
+    except Exception as error:
+        reason = str(error) if isinstance(error, ParsimonyError) else repr(error)
+        return {}, [f"warning: the {split} split could not be measured: {reason}"]
 
 
 def _summary(

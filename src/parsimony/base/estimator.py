@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from parsimony.base.parameters import Parameters, constructor
 from parsimony.base.task import Task
-from parsimony.errors import InvalidParameter, NotFitted, UnknownParameter, UsageError, suggest
+from parsimony.errors import (
+    InvalidParameter,
+    NotFitted,
+    TrainingDiverged,
+    UnknownParameter,
+    UsageError,
+    suggest,
+)
 from parsimony.run.renamed import renamed
 
 if TYPE_CHECKING:
@@ -241,7 +248,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         InvalidParameter
             A device that the method cannot use, or rules that it does not take.
         TrainingDiverged
-            The loss is not finite.
+            The loss, a score or a number of the model is not finite.
         """
         from parsimony.run.cost import Cost
 
@@ -250,6 +257,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         self._fit(Fitting(run, time_budget, device, knowledge, quiet))
+        self._require_finite()
         self.cost_.parameters = self.parameters_count_
         self.seconds_ = self.cost_.as_dict()["wall_seconds"]
         return self
@@ -278,6 +286,17 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             raise InvalidParameter(
                 f"method {cls.method!r} takes no rules", remedy="use method rules"
             )
+
+    def _require_finite(self) -> None:
+        """Refuse a model that holds NaN or infinity, however it was learned."""
+        import numpy as np
+
+        for name, array in self._tensors().items():
+            if array.dtype.kind in "fc" and not np.isfinite(array).all():
+                raise TrainingDiverged(
+                    f"{name} of the model holds NaN or infinity",
+                    remedy="check the scale of the data, or train afresh with a lower --set lr=…",
+                )
 
     @abstractmethod
     def _fit(self, fitting: Fitting) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from parsimony.datasets.archive import cache_folder
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import MissingExtra
 from parsimony.run.atomic import write_atomic
 
@@ -55,7 +56,7 @@ def unreadable(smiles: Sequence[str]) -> list[int]:
         pass  # absent or damaged: read them
     found = [i for i, text in enumerate(smiles) if molecule_of(text) is None]
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps({"n": len(smiles), "unreadable": found}))
+    write_atomic(path, json_text({"n": len(smiles), "unreadable": found}))
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import shutil
 import time
@@ -21,6 +20,7 @@ import polars as pl
 
 from parsimony.decoding.documents import checked, read_json
 from parsimony.decoding.parquet import PARQUET, join_parquet
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
 from parsimony.run.atomic import write_atomic
@@ -218,7 +218,7 @@ def _claim(parts: Path, identity: dict[str, Any]) -> None:
     note = parts / "batch.json"
     parts.mkdir(exist_ok=True)
     if not note.exists() and not any(parts.glob("*.parquet")):
-        write_atomic(note, json.dumps(identity, indent=1) + "\n")
+        write_atomic(note, json_text(identity, indent=1) + "\n")
         return
     try:
         before = checked(dict[str, Any], read_json(note))

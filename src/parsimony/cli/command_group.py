@@ -6,7 +6,6 @@ Exit codes: 0 done · 1 failed · 2 wrong usage or input · 130 interrupted.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import sys
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, TextIO
 import typer
 from typer.core import TyperGroup
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import ParsimonyError
 from parsimony.visible import visible
 
@@ -91,7 +91,7 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
     stream = stream or _real_stdout()
     utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
     # A terminal may obey control characters that JSON need not escape.
-    text = json.dumps(_plain(value), ensure_ascii=not utf8 or stream.isatty(), allow_nan=False)
+    text = json_text(_plain(value), ensure_ascii=not utf8 or stream.isatty())
     stream.write(text + "\n")
     stream.flush()
 

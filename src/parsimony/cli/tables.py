@@ -107,11 +107,13 @@ def _ratings(result: dict[str, Any]) -> list[Any]:
         ["95 % interval", "", *(f"{a:.4f} to {b:.4f}" for a, b in result["interval"].values())],
     ]
     if warm := result.get("warm"):
-        rows.append(["known users, held out", warm["users"], *warm["metrics"].values()])
-    without = result["without_support"]
+        known = [warm["metrics"].get(name, "") for name in names]
+        rows.append(["known users, held out", warm["users"], *known])
+    without, idle = result["without_support"], result["without_gain"]
     return [
         table(["", "users", *names], rows),
         *([f"{without:,} users without a rating: {result['fallback']}"] if without else []),
+        *([f"{idle:,} users like none of the items asked: left out of nDCG"] if idle else []),
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 
 from parsimony.decoding.documents import read_json
 from parsimony.decoding.files import check_file
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError, ParsimonyError
 
 __all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
@@ -141,7 +141,7 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
         ) from None
     try:
         extract(archive, temporary)
-        text = json.dumps({"file": file, "sha256": sha256, **record}, indent=1)
+        text = json_text({"file": file, "sha256": sha256, **record}, indent=1)
         (temporary / RECORD).write_text(text + "\n", encoding="utf-8")
         if target.exists() and not (target / RECORD).is_file():
             shutil.rmtree(target)

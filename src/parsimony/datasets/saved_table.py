@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from parsimony.decoding.arrays import load_array
 from parsimony.decoding.documents import checked, read_json
 from parsimony.decoding.files import check_folder
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 
 __all__ = ["read_table", "write_table"]
@@ -31,7 +31,7 @@ def write_table(
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    text = json.dumps({"format": _FORMAT, **meta}, ensure_ascii=False, indent=0)
+    text = json_text({"format": _FORMAT, **meta}, ensure_ascii=False, indent=0)
     (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
 
 

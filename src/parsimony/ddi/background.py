@@ -17,7 +17,6 @@ a folder
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.decoding.arrays import mapped_array
 from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding.strict_json import json_text
 from parsimony.decoding.tables import read_table
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.formats import read_triples
@@ -80,7 +80,7 @@ class Background:
             "labels": self.labels,
             "relations": list(self.relations),
         }
-        text = json.dumps(meta, ensure_ascii=False, indent=0)
+        text = json_text(meta, ensure_ascii=False, indent=0)
         (folder / "background.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter, UnknownDrug
 from parsimony.graph.knowledge_graph import frozen_triples, load_array
 from parsimony.graph.vocabulary import Vocabulary
@@ -141,7 +141,7 @@ class DDIData:
         for vocabulary in (self.drugs, self.types):
             digest.update(vocabulary.content_hash.encode())
         for column in (self.smiles, self.external_ids, self.templates):
-            digest.update(json.dumps(column).encode())
+            digest.update(json_text(column).encode())
         for split in sorted(self.pairs):
             digest.update(f"{split} {len(self.pairs[split])}\n".encode())
             digest.update(np.ascontiguousarray(self.pairs[split]).data)

@@ -21,6 +21,7 @@ from parsimony.ddi.targets import MulticlassPairs
 from parsimony.ddi.task import DDITask
 from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra, UsageError
 from parsimony.metrics.conformal import covered
+from parsimony.metrics.guard import require_scores
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 
@@ -143,10 +144,17 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         -------
         float array, shape (n, n_types)
             Rows sum to 1; where pairs have several labels, each entry is by itself.
+
+        Raises
+        ------
+        TrainingDiverged
+            A probability is NaN.
         """
         self._require_fitted()
         rows = np.ascontiguousarray(np.asarray(pairs, np.int32).reshape(-1, 2))
-        return self._probabilities(rows, self.task_.visible(split))
+        table = self._probabilities(rows, self.task_.visible(split))
+        require_scores(table, "probability")
+        return table
 
     def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities of pairs, each computed without the known interactions of its own drugs.
@@ -171,6 +179,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             rows = np.flatnonzero(of == pair)
             others = np.delete(facts, row[own == pair], 0)
             table[rows] = self._probabilities(pairs[rows], others)
+        require_scores(table, "probability")
         return table
 
     def reasons(self, rows: IntArray) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 
 __all__ = ["MoleculeData"]
@@ -105,7 +105,7 @@ class MoleculeData:
         """SHA-256 of everything that a model could see; names of the data do not count."""
         digest = hashlib.sha256()
         for names in (self.smiles, self.task_names):
-            digest.update(json.dumps(names).encode())
+            digest.update(json_text(names).encode())
         for array in (self.labels, self.train_tasks, self.test_tasks):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.pages.numbers import number
 from parsimony.visible import visible
 
@@ -80,7 +80,7 @@ def json_script(value: Any) -> Markup:
     """Return JSON that is safe inside a script element: it contains no ``<``, ``>`` or ``&``."""
     from markupsafe import Markup
 
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    text = json_text(value, ensure_ascii=True)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

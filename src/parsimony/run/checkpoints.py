@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.run.atomic import write_atomic
 
@@ -61,7 +62,7 @@ class Checkpoints:
         self.folder.mkdir(exist_ok=True)
         before = self.paths()
         number = 1 + (int(before[-1].stem) if before else 0)
-        text = json.dumps(state)
+        text = json_text(state)
         metadata = {"state": text, "sha256": _digest(text, tensors)}
         path = self.folder / f"{number:06d}.safetensors"
         write_atomic(path, tensor_bytes(tensors, metadata))

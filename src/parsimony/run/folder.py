@@ -21,6 +21,7 @@ import tomli_w
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
 from parsimony.run.atomic import is_temporary, write_atomic
 from parsimony.run.checkpoints import Checkpoints, tensor_bytes
@@ -202,7 +203,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file atomically."""
-        write_atomic(self.path / name, json.dumps(value, indent=1, allow_nan=False) + "\n")
+        write_atomic(self.path / name, json_text(value, indent=1) + "\n")
 
     def read_json(self, name: str) -> Any:
         """Read a JSON file of the run; None if it is absent.
@@ -242,7 +243,7 @@ class RunFolder:
 
     def log(self, **fields: Any) -> None:
         """Append a timestamped line to log.jsonl."""
-        line = json.dumps({"time": round(time.time(), 3), **fields})
+        line = json_text({"time": round(time.time(), 3), **fields})
         with (self.path / LOG).open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 

@@ -8,7 +8,6 @@ comparison of the finalists, which also tells their test figures.
 
 from __future__ import annotations
 
-import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from parsimony.base import Estimator
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import EmptySplit, RunExists
 from parsimony.methods import load_run
 from parsimony.pipeline import fit
@@ -59,6 +59,8 @@ class StructureSearch(ABC, Generic[S, E]):
     ----------
     noun
         What a structure is called: the parameter of ``Method`` that takes it as text.
+    measure
+        What the figure of a trial is: "mrr" or "skill".
     Method
         The estimator that is trained with every structure.
     algorithm
@@ -82,6 +84,7 @@ class StructureSearch(ABC, Generic[S, E]):
 
     space: Space[S]
     noun: ClassVar[str]
+    measure: ClassVar[str]
     Method: ClassVar[type[Estimator[Any, Any]]]
     algorithm: ClassVar[str]
     free: ClassVar[frozenset[str]]
@@ -188,6 +191,7 @@ class StructureSearch(ABC, Generic[S, E]):
         algorithm = request.algorithm or self.algorithm
         _require_room(self.folder, request.resume)
         with TrialStore(self.folder / "search", self._subject(), resume=request.resume) as store:
+            store.require_possible(self.measure)
             found = search(
                 self.space, self.evaluate(), store, budget=request.budget, ladder=self.ladder,
                 algorithm=algorithm, settings=self.settings, seed=self.seed,
@@ -341,4 +345,4 @@ def _publish(folder: Path, winner: Path, summary: dict[str, Any]) -> None:
         else:
             write_atomic(target, path.read_bytes())
     RunFolder.open(folder)  # whole?
-    write_atomic(folder / "search.json", json.dumps(summary, indent=1) + "\n")
+    write_atomic(folder / "search.json", json_text(summary, indent=1) + "\n")

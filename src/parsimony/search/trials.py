@@ -15,7 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
+from parsimony.decoding import checked, parse_json
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import CorruptRun, InvalidMeasure, InvalidParameter, LedgerMismatch, RunExists
+from parsimony.metrics import guard
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.search.settings import Rung
@@ -25,6 +28,7 @@ __all__ = ["TRIALS", "TrialStore", "read_trials"]
 
 TRIALS = "trials.jsonl"
 _FORMAT = 1
+_REMEDY = "restore the file, or remove the line: its trial is run again"
 _FIELDS = {field.name for field in fields(Trial)}
 _OPTIONAL = {"entities"}  # stores of before there were subgraphs
 
@@ -54,7 +58,7 @@ class TrialStore:
 
     def __init__(self, folder: Path | str, subject: dict[str, Any], *, resume: bool = False):
         self.path = Path(folder) / TRIALS
-        self.subject = json.loads(json.dumps(subject))
+        self.subject = json.loads(json_text(subject))
         self.trials: list[Trial] = []
         self._by_identity: dict[tuple[str, int, Rung], Trial] = {}
         self._stream: IO[bytes] | None = None
@@ -105,6 +109,24 @@ class TrialStore:
                 where=str(self.path),
             )
 
+    def require_possible(self, measure: str) -> None:
+        """Refuse figures that the measure cannot have; earlier versions let NaN scores win.
+
+        Raises
+        ------
+        CorruptRun
+            Names the trial.
+        """
+        for trial in self.trials:
+            try:
+                guard.checked({measure: trial.valid})
+            except InvalidMeasure as error:
+                raise CorruptRun(
+                    f"trial {trial.structure!r}: {error.message}",
+                    remedy="remove its line, and the trial is run again",
+                    where=str(self.path),
+                ) from None
+
     def find(self, canonical: str, seed: int, rung: Rung) -> Trial | None:
         """Return the trial that was measured so, or None."""
         return self._by_identity.get((canonical, seed, rung))
@@ -121,7 +143,7 @@ class TrialStore:
     def _write(self, row: dict[str, Any]) -> None:
         if self._stream is None:
             raise ValueError("the store is closed")
-        self._stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        self._stream.write(json_text(row, ensure_ascii=False).encode() + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
@@ -185,16 +207,9 @@ def _rows(path: Path) -> tuple[int, Iterator[dict[str, Any]]]:
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        row, reason = None, f" ({error})"
-    else:
-        reason = ""
+    row = parse_json(line, where, error=CorruptRun, remedy=_REMEDY)
     if not isinstance(row, dict):
-        raise CorruptRun(
-            f"the line is no JSON object{reason}", remedy="restore the file", where=where
-        )
+        raise CorruptRun("the line is no JSON object", remedy=_REMEDY, where=where)
     return row
 
 
@@ -203,7 +218,12 @@ def _trial(row: dict[str, Any], where: str) -> Trial:
     if odd:
         raise CorruptRun(
             f"the line is no trial: {', '.join(odd)} missing or unknown",
-            remedy="restore the file",
+            remedy=_REMEDY,
             where=where,
         )
-    return Trial(**row)
+    trial = checked(Trial, row, where, error=CorruptRun, remedy=_REMEDY)
+    try:
+        _ = trial.rung
+    except InvalidParameter as error:
+        raise CorruptRun(error.message, remedy=_REMEDY, where=where) from None
+    return trial

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from parsimony.errors import CheckpointVersionError, TrainingDiverged
+from parsimony.metrics.guard import checked
 from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -132,7 +133,7 @@ class Learner(ABC):
     def validate(self) -> dict[str, float]:
         """Measure the model as it stands on validation; the first measure chooses the epoch.
 
-        Nothing where there is no validation: then the last epoch answers.
+        Nothing where there is no validation, or it is undefined: then the last epoch answers.
         """
         return {}
 
@@ -226,7 +227,9 @@ class Trainer:
         Raises
         ------
         TrainingDiverged
-            The loss or a weight is not finite.
+            The loss, a weight or a score is not finite.
+        InvalidMeasure
+            A measure of validation is not finite, or impossible.
         CheckpointVersionError
             The run's checkpoint was written by an older version and cannot be resumed.
         """
@@ -284,8 +287,8 @@ class Trainer:
                     break
         if learner.average_each == "epoch":
             self._follow()
-        for name, weight in learner.weights().items():  # the last step's loss did not tell
-            if not bool(torch.isfinite(weight).all()):
+        for name, tensor in learner.state().items():  # the last step's loss did not tell
+            if not bool(torch.isfinite(tensor).all()):
                 raise _diverged(f"{name} became infinite or NaN in epoch {number}")
         state.epoch = number
         record: dict[str, Any] = {"epoch": number, "loss": total / max(done, 1)}
@@ -301,10 +304,10 @@ class Trainer:
         """Look at validation where it is due, keep the best, and add to history and log."""
         state = self._state
         with self._averaged():
-            found = self._learner.validate() if look else {}
+            found = checked(self._learner.validate()) if look else {}
             record |= {f"valid_{name}": value for name, value in found.items()}
-            score = next(iter(found.values()), math.nan)
-            if score > (-math.inf if state.best is None else state.best):  # NaN chooses nothing
+            score = next(iter(found.values()), -math.inf)
+            if score > (-math.inf if state.best is None else state.best):
                 state.best, state.best_epoch = float(score), record["epoch"]
                 self._best = _copies(self._learner.state())
         if state.best is None:  # nothing to choose by, so far
