@@ -29,6 +29,7 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   ├── RunVersionError         written by another version of the run format
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
+    ├── CannotWrite             a full disk, a read-only or missing folder (exit 1)
     └── TrainingDiverged        the loss is no longer finite (exit 1)
 
 A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
@@ -41,6 +42,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 __all__ = [
+    "CannotWrite",
     "CheckpointVersionError",
     "ChecksumMismatch",
     "CorruptArchive",
@@ -291,6 +293,12 @@ class RunVersionError(RunError):
 
 class CheckpointVersionError(RunError):
     """A checkpoint that this version cannot resume."""
+
+
+class CannotWrite(ParsimonyError, OSError):
+    """A file cannot be written; what was there before is unchanged."""
+
+    exit_code = 1
 
 
 class TrainingDiverged(ParsimonyError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -9,17 +10,30 @@ import shutil
 import tarfile
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from parsimony.decoding.files import check_file
-from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError
+from parsimony.errors import CannotWrite, ChecksumMismatch, CorruptArchive, DownloadError
+from parsimony.run.lock import only_writer
 
-__all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
+__all__ = [
+    "RECORD",
+    "cache_folder",
+    "find_unpacked",
+    "only_process",
+    "sha256_of",
+    "temporary_prefix",
+    "unpack",
+    "verify",
+]
 
 RECORD = ".parsimony.json"
 # Text compresses about tenfold; an archive that expands a thousandfold is an attack or damaged.
 _MAX_GROWTH = 1000
+_PATIENCE = 3600.0  # seconds, for another process that downloads the same
 _EXPECTED = "expected plain files and folders"
 
 
@@ -63,6 +77,38 @@ def verify(path: Path, sha256: str, n_bytes: int | None = None) -> None:
 def _unpacked_name(file: str, sha256: str) -> str:
     stem = file.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
     return f"{stem}-{sha256[:16]}"
+
+
+def temporary_prefix(file: str, sha256: str) -> str:
+    """What the folders begin with in which an archive is fetched and unpacked."""
+    return f".making-{_unpacked_name(file, sha256)}-"
+
+
+@contextmanager
+def only_process(file: str, sha256: str) -> Iterator[None]:
+    """Let one process fetch and unpack an archive; what a killed one left is removed.
+
+    Raises
+    ------
+    DownloadError
+        The cache cannot be written.
+    RunExists
+        Another process has been at it for an hour.
+    """
+    root = cache_folder()
+    try:
+        with only_writer(root / "datasets" / _unpacked_name(file, sha256), patience=_PATIENCE):
+            for place in ("datasets", "downloads"):
+                pattern = glob.escape(temporary_prefix(file, sha256)) + "*"
+                for left in (root / place).glob(pattern):
+                    shutil.rmtree(left, ignore_errors=True)
+            yield
+    except CannotWrite as error:
+        raise DownloadError(
+            f"the cache cannot be written ({error.message})",
+            remedy="free space, or set PARSIMONY_CACHE to a writable folder",
+            where=error.where,
+        ) from None
 
 
 def find_unpacked(file: str, sha256: str | None = None) -> Path | None:
@@ -118,7 +164,7 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(file, sha256), dir=target.parent))
     except OSError as error:
         raise DownloadError(
             f"the cache cannot be written ({error.strerror})",

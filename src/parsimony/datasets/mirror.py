@@ -107,13 +107,17 @@ class Mirror(ABC):
         ready = archives.find_unpacked(entry.file, entry.sha256)
         if ready is not None:
             return ready
-        path = self._fetch(entry, progress)
-        try:
-            archives.verify(path, entry.sha256, entry.n_bytes)
-            record = {"mirror": self.address, "licence": entry.licence, "name": entry.name}
-            return archives.unpack(path, entry.file, entry.sha256, record)
-        finally:
-            self._release(path)
+        with archives.only_process(entry.file, entry.sha256):
+            ready = archives.find_unpacked(entry.file, entry.sha256)  # by another process meanwhile
+            if ready is not None:
+                return ready
+            path = self._fetch(entry, progress)
+            try:
+                archives.verify(path, entry.sha256, entry.n_bytes)
+                record = {"mirror": self.address, "licence": entry.licence, "name": entry.name}
+                return archives.unpack(path, entry.file, entry.sha256, record)
+            finally:
+                self._release(path)
 
     def _release(self, path: Path) -> None:  # noqa: B027
         """Remove what :meth:`_fetch` downloaded; local archives are kept."""
@@ -165,7 +169,11 @@ class HttpMirror(Mirror):
         folder = archives.cache_folder() / "downloads"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder))
+            folder = Path(
+                tempfile.mkdtemp(
+                    prefix=archives.temporary_prefix(entry.file, entry.sha256), dir=folder
+                )
+            )
         except OSError as error:
             raise DownloadError(
                 f"the cache cannot be written ({error.strerror})",

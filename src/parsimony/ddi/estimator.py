@@ -349,7 +349,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     def write(self, run: RunFolder) -> None:
         """Write model, data and calibration into an open run folder."""
         self._require_fitted()
-        self.task_.save(run.path / "data", graph=self.graphical)
+        with run.replaced("data") as folder:
+            self.task_.save(folder, graph=self.graphical)
         tensors = self._tensors()
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)

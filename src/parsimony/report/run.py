@@ -10,8 +10,8 @@ from parsimony.base import Estimator
 from parsimony.methods import load_run
 from parsimony.problems import problem
 from parsimony.report.info import RunInfo
-from parsimony.run.atomic import write_atomic
 from parsimony.run.folder import RunFolder
+from parsimony.run.lock import write_outputs
 
 __all__ = ["run_info", "run_page", "run_report"]
 
@@ -61,8 +61,13 @@ def run_report(info: RunInfo, out: Path | str | os.PathLike[str]) -> Path:
         Every key is optional; a section without input is left out.
     out : path
         File to write.
+
+    Raises
+    ------
+    CannotWrite
+        Its folder is full or not writable.
     """
     path = Path(out)
     # A name may contain a lone surrogate, which UTF-8 cannot encode.
-    write_atomic(path, run_page(info).encode("utf-8", errors="replace"))
+    write_outputs({path: run_page(info).encode("utf-8", errors="replace")})
     return path
