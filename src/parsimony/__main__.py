@@ -5,7 +5,13 @@ Signals are listened to before anything heavy is imported.
 
 from __future__ import annotations
 
-from parsimony.stopping import run
+import os
+
+try:
+    from parsimony.stopping import run
+except KeyboardInterrupt:
+    os.write(2, b"error: interrupted; nothing was written yet: repeat the command\n")
+    os._exit(130)
 
 __all__ = ["main"]
 

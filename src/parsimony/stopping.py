@@ -35,6 +35,10 @@ class Interrupted(ParsimonyError):
         return error
 
 
+class _Stopped(KeyboardInterrupt):
+    """One that Python, which compares by identity, does not answer by ending without a code."""
+
+
 _heard = 0  # the signal's number
 _told = False
 
@@ -56,7 +60,7 @@ def _hear(number: int, frame: Any) -> None:
             _tell(Interrupted.now("stopped at once: repeat the command"))
         os._exit(128 + number)
     _heard = number
-    raise KeyboardInterrupt
+    raise _Stopped
 
 
 def _raise_again(problem: Any) -> None:

@@ -395,9 +395,10 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
 
         run = RunFolder.open(Path(path))
         run.require_config()
-        if run.config["method"] != cls.method:
+        if (run.config["method"], run.config["task"]) != (cls.method, cls.kind):
             raise UsageError(
-                f"this run is of method {run.config['method']!r}, not {cls.method!r}",
+                f"this run is of method {run.config['method']!r} for task {run.config['task']!r}, "
+                f"not {cls.method!r} for {cls.kind!r}",
                 remedy="read it with parsimony.load_run",
                 where=str(run.path),
             )

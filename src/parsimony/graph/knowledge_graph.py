@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parsimony.decoding.files import check_file, read_text
+from parsimony import decoding
+from parsimony.decoding.files import read_text
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.adjacency import Adjacency, group_by_node
 from parsimony.graph.vocabulary import Vocabulary
@@ -57,13 +58,7 @@ def load_array(path: Path, mmap: bool) -> np.ndarray:
     ------
     MissingFile, NotAFile, FormatError
     """
-    check_file(path)
-    try:
-        array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise FormatError(
-            f"not a readable .npy array ({error})", remedy="save it again", where=str(path)
-        ) from None
+    array: np.ndarray = decoding.load_array(path, mmap=mmap, remedy="save it again")
     return array
 
 

@@ -260,7 +260,7 @@ def _looks(epochs: int) -> tuple[int, ...]:
 
 def _networks(tensors: dict[str, Tensor]) -> list[PropertyNetwork]:
     """Make the networks 0, 1, 2 … of a state."""
-    count = 1 + max((int(name.split(".")[0]) for name in tensors), default=-1)
+    count = len({name.split(".")[0] for name in tensors})
     made = property_networks(count, *tensors["0.outer.weight"].shape) if count else nn.ModuleList()
     made.load_state_dict(tensors)
     return cast(list[PropertyNetwork], list(made))

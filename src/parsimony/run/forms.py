@@ -8,10 +8,10 @@ from annotated_types import Ge, Len, Lt
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
-__all__ = ["FORMS", "LogLine", "RunConfig"]
+__all__ = ["FORMS", "Count", "LogLine", "RunConfig"]
 
 _OPEN = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
-_Count: TypeAlias = Annotated[int, Ge(0), Lt(2**53)]
+Count: TypeAlias = Annotated[int, Ge(0), Lt(2**53)]
 _Amount: TypeAlias = Annotated[float, Ge(0)]
 _Measures: TypeAlias = dict[str, float | None]
 _Interval: TypeAlias = Annotated[list[float | None], Len(2, 2)]
@@ -52,9 +52,9 @@ class _Split(TypedDict, total=False):
     optimistic: _Measures
     pessimistic: _Measures
     interval: dict[str, _Interval | None]
-    n_queries: _Count
-    users: _Count
-    episodes: _Count
+    n_queries: Count
+    users: Count
+    episodes: Count
     per_relation: list[dict[str, str | float | None]]
     strata: dict[str, _Measures]
 
@@ -63,12 +63,12 @@ class _Cost(TypedDict, total=False):
     """ledger.json."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
-    parameters: _Count
-    labels: _Count
+    parameters: Count
+    labels: Count
     flops: _Amount
     cpu_seconds: _Amount
     wall_seconds: _Amount
-    peak_memory_bytes: _Count
+    peak_memory_bytes: Count
     hardware: str
 
 
@@ -78,9 +78,9 @@ class _Summary(TypedDict, total=False):
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     run: str | None
     method: str
-    parameters: _Count
-    epochs: _Count
-    best_epoch: _Count
+    parameters: Count
+    epochs: Count
+    best_epoch: Count
     ended: str
     valid: _Measures
     seconds: _Amount
