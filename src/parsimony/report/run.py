@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from parsimony.problems import problem
 from parsimony.report.info import RunInfo
 from parsimony.run.folder import RunFolder
 from parsimony.run.lock import write_outputs
+from parsimony.run.restoring import restoring
 
 __all__ = ["run_info", "run_page", "run_report"]
 
@@ -41,14 +43,18 @@ def run_info(
     run = RunFolder.open(path)
     if estimator is None:
         estimator = load_run(path)
-    info: RunInfo = problem(estimator.kind).part("report").run_info(run, estimator, **known)
+    # Behind the forms of the files: what these cannot tell, such as a measure that is missing.
+    with restoring(run.path, ours=False):
+        info: RunInfo = problem(estimator.kind).part("report").run_info(run, estimator, **known)
     return info
 
 
 def run_page(info: RunInfo) -> str:
     """Return what :func:`run_report` writes."""
     kind = str((info.get("config") or {}).get("task", "link"))
-    page: str = problem(kind).part("report").page(info)
+    draw = problem(kind).part("report").page
+    with restoring(Path(info["folder"]), ours=False) if "folder" in info else nullcontext():
+        page: str = draw(info)
     return page
 
 

@@ -32,7 +32,7 @@ from parsimony.run.atomic import (
     write_atomic,
 )
 from parsimony.run.checkpoints import Checkpoints, tensor_bytes
-from parsimony.run.forms import FORMS, LogLine, RunConfig
+from parsimony.run.forms import FORMS, Checkpoint, LogLine, RunConfig
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.run.seal import SEAL, seal, verify
@@ -41,6 +41,7 @@ VERSION = 1
 CONFIG = "config.toml"
 MODEL = "model.safetensors"
 LOG = "log.jsonl"
+_AFRESH = "remove the folder checkpoints to train afresh, or choose another --out"
 _REMEDY = "restore the folder or train again"
 LIMITS = ("parameters.epochs:",)  # settings that may change when a run is resumed
 
@@ -324,9 +325,13 @@ class RunFolder:
         Raises
         ------
         CorruptRun
-            There are checkpoints, but all are damaged.
+            There are checkpoints, but all are damaged, or the state is of another form.
         """
-        return self._checkpoints.load(drop_damaged=self._lock.held)
+        found = self._checkpoints.load(drop_damaged=self._lock.held)
+        if found is not None:
+            where = str(self._checkpoints.folder)
+            checked(Checkpoint, found[0], where, error=CorruptRun, remedy=_AFRESH)
+        return found
 
 
 # ---- requirements ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from annotated_types import Ge, Len, Lt
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
-__all__ = ["FORMS", "Count", "LogLine", "RunConfig"]
+__all__ = ["FORMS", "Checkpoint", "Count", "LogLine", "RunConfig"]
 
 _OPEN = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 Count: TypeAlias = Annotated[int, Ge(0), Lt(2**53)]
@@ -88,13 +88,74 @@ class _Summary(TypedDict, total=False):
     time_budget: _Amount | None
 
 
+class _Structure(TypedDict, total=False):
+    """A symbol or a formula in knowledge.toml."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    name: str
+    rows: list[str]
+    positions: list[str]
+    latex: str
+
+
 class _Knowledge(TypedDict, total=False):
     """knowledge.toml."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     rules: list[str]
-    symbol: dict[str, Any]
-    formula: dict[str, Any]
+    symbol: _Structure
+    formula: _Structure
+
+
+class _Finalist(TypedDict):
+    """A row of the comparison in search.json."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    name: str
+    parameters: Count
+    epochs: Count
+    seconds: _Amount
+
+
+class _Search(TypedDict):
+    """search.json."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    found: str
+    best: dict[str, str | float | list[str] | None]
+    trials: Count
+    algorithm: str
+    ladder: list[list[float]]
+    named: dict[str, dict[str, float]]
+    predictor: dict[str, Any] | None
+    rungs: list[dict[str, Any]]
+    exhausted: bool
+    seconds: dict[str, _Amount]
+    notes: list[str]
+    comparison: list[_Finalist]
+
+
+class _Record(TypedDict):
+    """An epoch in a checkpoint."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="allow")  # type: ignore[misc]
+    epoch: Count
+    seconds: _Amount
+
+
+class Checkpoint(TypedDict, total=False):
+    """What of a checkpoint is JSON; a measure in it may be NaN."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="allow")  # type: ignore[misc]
+    format: int
+    phase: str
+    cost: _Cost
+    epoch: Count
+    best_epoch: Count
+    best: float | None
+    updates: Count
+    seconds: _Amount
+    history: list[_Record]
 
 
 class LogLine(BaseModel):
@@ -114,4 +175,5 @@ FORMS: dict[str, Any] = {
     "ledger.json": _Cost,
     "summary.json": _Summary,
     "knowledge.toml": _Knowledge,
+    "search.json": _Search,
 }

@@ -23,8 +23,14 @@ _MISFITS = (
 
 
 @contextmanager
-def restoring(path: Path) -> Iterator[None]:
+def restoring(path: Path, *, ours: bool = True) -> Iterator[None]:
     """Turn errors inside the block into a CorruptRun that names the file or folder of the run.
+
+    Parameters
+    ----------
+    path
+    ours
+        Also wrong data and wrong parameters, for whatever is read there is part of the run.
 
     Raises
     ------
@@ -36,6 +42,8 @@ def restoring(path: Path) -> Iterator[None]:
     except MissingExtra:
         raise
     except (DataError, UsageError) as error:
+        if not ours:
+            raise
         raise CorruptRun(error.message, remedy=_REMEDY, where=error.where or str(path)) from None
     except _MISFITS as error:
         raise CorruptRun(

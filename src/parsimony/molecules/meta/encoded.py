@@ -200,7 +200,7 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
         require_tensors(
             profile, {**per_task, "weights": (p.width + PLAIN + BITS, t), "own": (n, t)}
         )
-        self._profile = Profile(**profile)
+        self._profile = Profile(**{k: v.astype(np.float32) for k, v in profile.items()})
 
 
 def _part(tensors: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
