@@ -29,6 +29,7 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   ├── RunVersionError         written by another version of the run format
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
+    ├── CannotWrite             a full disk, a read-only or missing folder (exit 1)
     ├── TrainingDiverged        a loss, weight or score is no longer finite (exit 1)
     └── InvalidMeasure          a measure is no finite number in its range (exit 1)
 
@@ -42,6 +43,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 __all__ = [
+    "CannotWrite",
     "CheckpointVersionError",
     "ChecksumMismatch",
     "CorruptArchive",
@@ -293,6 +295,12 @@ class RunVersionError(RunError):
 
 class CheckpointVersionError(RunError):
     """A checkpoint that this version cannot resume."""
+
+
+class CannotWrite(ParsimonyError, OSError):
+    """A file cannot be written; what was there before is unchanged."""
+
+    exit_code = 1
 
 
 class TrainingDiverged(ParsimonyError):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
     Columns,
     Head,
@@ -61,16 +61,15 @@ def command(
     from parsimony.knowledge import read_rules
 
     given = read_rules(rules)
-    with interruptible():
-        task = _task(data, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
-        from parsimony.link.rules.method import RuleReasoner
+    task = _task(data, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
+    from parsimony.link.rules.method import RuleReasoner
 
-        reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet)
-        if asked:
-            allowed = None if candidates is None else read_candidates(candidates, reasoner)
-            answer(out, reasoner, head, relation, tail, top, allowed, drop_known)
-            return
-        result = reasoner.evaluate(split, quiet=quiet)
+    reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet)
+    if asked:
+        allowed = None if candidates is None else read_candidates(candidates, reasoner)
+        answer(out, reasoner, head, relation, tail, top, allowed, drop_known)
+        return
+    result = reasoner.evaluate(split, quiet=quiet)
     from parsimony.cli.tables import metrics_table
 
     out.result(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, parse_columns
 
 
@@ -20,6 +20,5 @@ def command(
     from parsimony.link.audit import audit, render
     from parsimony.link.loading import load
 
-    with interruptible():
-        report = audit(load(data, mirror=mirror, columns=names, seed=seed))
+    report = audit(load(data, mirror=mirror, columns=names, seed=seed))
     out.result(report, render(report))

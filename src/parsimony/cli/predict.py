@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Head, Json, Quiet, Relation, Run, Seed, Tail, Top, open_run
 from parsimony.errors import UsageError
+from parsimony.stopping import interruptible
 
 Candidates = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
     Columns,
     Json,
@@ -56,15 +56,10 @@ def command(
             remedy=suggest(form, _FORMATS) or f"formats: {', '.join(_FORMATS)}",
         )
     names = parse_columns(columns)
-    with interruptible():
-        found = find_rules(source, mirror, names, seed, top=top, relation=relation, quiet=quiet)
+    found = find_rules(source, mirror, names, seed, top=top, relation=relation, quiet=quiet)
     text = _text(found, form)
     if file is not None:
-        from parsimony.run.atomic import write_atomic
-
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, text)
-        out.note(f"written: {file}")
+        out.files({file: text})
     listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
     out.result({"rules": listed}, text.rstrip("\n") if found else "no rules found")
 

@@ -12,7 +12,7 @@ from parsimony.cli.options import check_output
 from parsimony.errors import UsageError
 from parsimony.visible import visible
 
-__all__ = ["answers_table", "check_table", "metrics_table", "query_text", "table", "write_table"]
+__all__ = ["answers_table", "check_table", "metrics_table", "query_text", "table", "table_bytes"]
 
 _SAID = {"macro_f1": "macro-F1", "pr_auc": "PR-AUC"}
 _MOST_TASKS = 30
@@ -228,8 +228,8 @@ def check_table(path: Path | None) -> None:
         )
 
 
-def write_table(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows as .parquet, .csv or .tsv, atomically.
+def table_bytes(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]]) -> bytes:
+    """Return rows as the .parquet, .csv or .tsv that the path's name asks for.
 
     Parameters
     ----------
@@ -238,13 +238,10 @@ def write_table(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]
     """
     import polars as pl
 
-    from parsimony.run.atomic import write_atomic
-
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     content = io.BytesIO()
     if path.suffix.lower() in (".parquet", ".pq"):
         frame.write_parquet(content)
     else:
         frame.write_csv(content, separator="\t" if path.suffix.lower() == ".tsv" else ",")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, content.getvalue())
+    return content.getvalue()

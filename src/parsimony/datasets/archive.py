@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import os
 import secrets
 import shutil
 import tarfile
-import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from parsimony.decoding.documents import read_json
 from parsimony.decoding.files import check_file
 from parsimony.decoding.strict_json import json_text
-from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError, ParsimonyError
+from parsimony.errors import (
+    CannotWrite,
+    ChecksumMismatch,
+    CorruptArchive,
+    DownloadError,
+    ParsimonyError,
+)
+from parsimony.run.lock import only_writer
 
-__all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
+__all__ = [
+    "RECORD",
+    "cache_folder",
+    "find_unpacked",
+    "only_process",
+    "sha256_of",
+    "temporary_folder",
+    "unpack",
+    "verify",
+]
 
 RECORD = ".parsimony.json"
 # Text compresses about tenfold; an archive that expands a hundredfold is an attack or damaged.
@@ -26,8 +44,7 @@ _MAX_GROWTH = 100
 _MAX_MEMBERS = 100_000
 # The data of members are copied in small pieces; only a header, such as a long name, is read whole.
 _MAX_HEADER = 1 << 20
-# A folder of an unpacking that was killed is swept away after a day.
-_ABANDONED = 24 * 3600
+_PATIENCE = 3600.0  # seconds, for another process that downloads the same
 _EXPECTED = "expected plain files and folders"
 
 
@@ -71,6 +88,47 @@ def verify(path: Path, sha256: str, n_bytes: int | None = None) -> None:
 def _unpacked_name(file: str, sha256: str) -> str:
     stem = file.removesuffix(".gz").removesuffix(".tgz").removesuffix(".tar")
     return f"{stem}-{sha256[:16]}"
+
+
+def _temporary_prefix(file: str, sha256: str) -> str:
+    return f".making-{_unpacked_name(file, sha256)}-"
+
+
+def temporary_folder(place: Path, file: str, sha256: str) -> Path:
+    """Create a folder in which an archive is fetched or unpacked.
+
+    Not by tempfile: its mode 0700 would hide a shared cache from everybody else.
+    """
+    folder = place / f"{_temporary_prefix(file, sha256)}{secrets.token_hex(8)}"
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def only_process(file: str, sha256: str) -> Iterator[None]:
+    """Let one process fetch and unpack an archive; what a killed one left is removed.
+
+    Raises
+    ------
+    DownloadError
+        The cache cannot be written.
+    RunExists
+        Another process has been at it for an hour.
+    """
+    root = cache_folder()
+    try:
+        with only_writer(root / "datasets" / _unpacked_name(file, sha256), patience=_PATIENCE):
+            for place in ("datasets", "downloads"):
+                pattern = glob.escape(_temporary_prefix(file, sha256)) + "*"
+                for left in (root / place).glob(pattern):
+                    shutil.rmtree(left, ignore_errors=True)
+            yield
+    except CannotWrite as error:
+        raise DownloadError(
+            f"the cache cannot be written ({error.message})",
+            remedy="free space, or set PARSIMONY_CACHE to a writable folder",
+            where=error.where,
+        ) from None
 
 
 def find_unpacked(file: str, sha256: str) -> Path | None:
@@ -129,10 +187,7 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        sweep(target.parent, ".unpacking-")
-        # Not by tempfile: its mode 0700 would hide a shared cache from everybody else.
-        temporary = target.parent / f".unpacking-{secrets.token_hex(8)}"
-        temporary.mkdir()
+        temporary = temporary_folder(target.parent, file, sha256)
     except OSError as error:
         raise DownloadError(
             f"the cache cannot be written ({error.strerror})",
@@ -160,16 +215,6 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
-
-
-def sweep(folder: Path, prefix: str) -> None:
-    """Remove what killed processes left in a folder of the cache more than a day ago."""
-    for left in folder.glob(f"{prefix}*"):
-        try:
-            if time.time() - left.lstat().st_mtime > _ABANDONED:
-                shutil.rmtree(left, ignore_errors=True)
-        except OSError:
-            continue  # another process was faster
 
 
 class _Bounded(gzip.GzipFile):

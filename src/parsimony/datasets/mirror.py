@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import shutil
 import threading
 import time
@@ -111,13 +110,17 @@ class Mirror(ABC):
         ready = archives.find_unpacked(entry.file, entry.sha256)
         if ready is not None:
             return ready
-        path = self._fetch(entry, progress)
-        try:
-            archives.verify(path, entry.sha256, entry.n_bytes)
-            record = {"mirror": self.address, "licence": entry.licence, "name": entry.name}
-            return archives.unpack(path, entry.file, entry.sha256, record)
-        finally:
-            self._release(path)
+        with archives.only_process(entry.file, entry.sha256):
+            ready = archives.find_unpacked(entry.file, entry.sha256)  # by another process meanwhile
+            if ready is not None:
+                return ready
+            path = self._fetch(entry, progress)
+            try:
+                archives.verify(path, entry.sha256, entry.n_bytes)
+                record = {"mirror": self.address, "licence": entry.licence, "name": entry.name}
+                return archives.unpack(path, entry.file, entry.sha256, record)
+            finally:
+                self._release(path)
 
     def _release(self, path: Path) -> None:  # noqa: B027
         """Remove what :meth:`_fetch` downloaded; local archives are kept."""
@@ -169,9 +172,7 @@ class HttpMirror(Mirror):
         folder = archives.cache_folder() / "downloads"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            archives.sweep(folder, ".fetching-")
-            folder = folder / f".fetching-{secrets.token_hex(8)}"
-            folder.mkdir()
+            folder = archives.temporary_folder(folder, entry.file, entry.sha256)
         except OSError as error:
             raise DownloadError(
                 f"the cache cannot be written ({error.strerror})",

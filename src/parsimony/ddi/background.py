@@ -25,15 +25,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from typing_extensions import TypedDict
 
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
-from parsimony.decoding.arrays import mapped_array
-from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding import checked, mapped_array, read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.decoding.tables import read_table
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.formats import read_triples
+from parsimony.graph.knowledge_graph import frozen_triples
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["Background", "load_background"]
@@ -41,6 +42,14 @@ __all__ = ["Background", "load_background"]
 IntArray = npt.NDArray[np.int32]
 DROPPED = ("GpBP", "CrC")
 ACTIONS = 50  # times that an action on proteins occurs, for a relation of its own
+
+
+class _Saved(TypedDict):
+    """background.json."""
+
+    nodes: list[str]
+    labels: list[str]
+    relations: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,19 +102,21 @@ class Background:
             ``where`` names the file.
         """
         path = folder / "background.json"
+        meta = checked(_Saved, read_json(path), str(path))
+        entities = Vocabulary([*data.drugs.names, *meta["nodes"]], "entity")
+        relations = Vocabulary(meta["relations"], "relation")
+        file = folder / "background.npy"
         try:
-            meta = checked(dict[str, list[str]], read_json(path), str(path))
-            return cls(
-                Vocabulary([*data.drugs.names, *meta["nodes"]], "entity"),
-                tuple(meta["labels"]),
-                Vocabulary(meta["relations"], "relation"),
-                mapped_array(folder / "background.npy", kind="iu", ndim=2),
-                data.n_drugs,
+            if len(meta["labels"]) != len(entities):
+                raise ValueError("not one label for each node")
+            triples = frozen_triples(
+                mapped_array(file, kind="iu", ndim=2), len(entities), len(relations)
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, InvalidParameter) as error:
             raise FormatError(
-                f"not a saved background graph ({error})", remedy="restore it", where=str(path)
+                f"not a saved background graph ({error})", remedy="restore it", where=str(file)
             ) from None
+        return cls(entities, tuple(meta["labels"]), relations, triples, data.n_drugs)
 
     @property
     def degree(self) -> npt.NDArray[np.int64]:

@@ -11,14 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Gt
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
 
 from parsimony.metrics.bootstrap import cluster_interval
 from parsimony.metrics.calibration import calibration_metrics, fit_temperature, temper
 from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
+from parsimony.run.forms import Count
 
 __all__ = ["LEVEL", "LEVELS", "Calibration", "caveat", "measure_calibration"]
 
@@ -40,6 +44,17 @@ def caveat(setting: str) -> str:
         "Emerging drugs are new draws, and the pairs of a drug come together: rely on what was "
         "measured."
     )
+
+
+class SavedCalibration(TypedDict):
+    """confidence.json; null stands for an infinite threshold."""
+
+    __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
+    setting: str
+    n_pairs: Count
+    temperature: Annotated[float, Gt(0)]
+    thresholds: dict[str, float | None]
+    answering: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -102,18 +117,20 @@ class Calibration:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
+    def from_dict(cls, content: SavedCalibration) -> Calibration:
         """Read what :meth:`as_dict` gave.
 
         Raises
         ------
-        KeyError, ValueError, TypeError, AttributeError
-            It is not that.
+        ValueError
+            A level that is no number, or not the one that predict shows.
         """
+        if str(LEVEL) not in content["thresholds"]:
+            raise ValueError(f"no threshold of level {LEVEL}")
         return cls(
-            str(content["setting"]),
-            int(content["n_pairs"]),
-            float(content["temperature"]),
+            content["setting"],
+            content["n_pairs"],
+            content["temperature"],
             {float(k): np.inf if q is None else float(q) for k, q in content["thresholds"].items()},
             {float(fraction): float(p) for fraction, p in content["answering"].items()},
         )

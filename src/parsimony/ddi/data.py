@@ -9,21 +9,35 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.datasets.saved_table import SavedTable, read_table, write_table
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter, UnknownDrug
-from parsimony.graph.knowledge_graph import frozen_triples, load_array
+from parsimony.graph.knowledge_graph import frozen_triples
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["DDIData"]
 
 IntArray = npt.NDArray[np.int32]
 _COLUMNS = ("names", "smiles", "external_ids")
+
+
+class _Saved(SavedTable):
+    """meta.json."""
+
+    drugs: list[str]
+    names: list[str]
+    smiles: list[str]
+    external_ids: list[str]
+    types: list[str]
+    templates: list[str]
+    splits: list[str]
+    graph: str
+    multilabel: NotRequired[bool]  # not in runs of before there were several labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,14 +192,14 @@ class DDIData:
             ``where`` names the file.
         """
         bits = Path(folder) / "fingerprints.npy"
-        with read_table(folder, "interaction dataset") as (meta, array):
+        with read_table(folder, "interaction dataset", _Saved) as (meta, array):
             return cls(
                 name=meta["name"],
                 drugs=Vocabulary(meta["drugs"], "drug"),
                 **{column: tuple(meta[column]) for column in _COLUMNS},
                 types=Vocabulary(meta["types"], "relation"),
                 templates=tuple(meta["templates"]),
-                pairs={s: load_array(Path(folder) / f"{s}.npy", True) for s in meta["splits"]},
+                pairs={split: array(split) for split in meta["splits"]},
                 graph=meta["graph"],
                 fingerprints=array("fingerprints") if bits.exists() else None,
                 notes=tuple(meta["notes"]),

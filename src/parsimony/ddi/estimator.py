@@ -12,18 +12,19 @@ import numpy.typing as npt
 from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
-from parsimony.ddi.calibration import Calibration, measure_calibration
+from parsimony.ddi.calibration import Calibration, SavedCalibration, measure_calibration
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.leave_pair_out import own_interactions
 from parsimony.ddi.predict import PairQuestion
 from parsimony.ddi.subgroups import similarity_subgroups
 from parsimony.ddi.targets import MulticlassPairs
 from parsimony.ddi.task import DDITask
-from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra, UsageError
+from parsimony.errors import FormatError, InvalidParameter, MissingExtra, UsageError
 from parsimony.metrics.conformal import covered
 from parsimony.metrics.guard import require_scores
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors, restoring
 
 __all__ = ["CALIBRATION", "AnyPairEstimator", "PairEstimator", "chosen", "fingerprints_of"]
 
@@ -358,7 +359,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     def write(self, run: RunFolder) -> None:
         """Write model, data and calibration into an open run folder."""
         self._require_fitted()
-        self.task_.save(run.path / "data", graph=self.graphical)
+        with run.replaced("data") as folder:
+            self.task_.save(folder, graph=self.graphical)
         tensors = self._tensors()
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)
@@ -369,6 +371,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
 
     def _restore(self, run: RunFolder, tensors: Tensors) -> None:
         if self.structural:
+            shape = (self.task_.data.n_drugs, BITS // 8)
+            require_tensors(tensors, {"fingerprints": shape}, "u")
             self.fingerprints_ = np.unpackbits(tensors["fingerprints"], axis=1)[:, :BITS]
         self._rebuild(tensors)
         self._calibration = _read_calibration(run)
@@ -385,15 +389,9 @@ def chosen(value: T | None) -> T:
 
 
 def _read_calibration(run: RunFolder) -> Calibration | None:
-    content = run.read_json(CALIBRATION)
-    try:
+    with restoring(run.path / CALIBRATION):
+        content = run.read_json(CALIBRATION, SavedCalibration)
         return None if content is None else Calibration.from_dict(content)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptRun(
-            f"{CALIBRATION} does not hold a run's calibration ({error!r})",
-            remedy="fit again, or restore the run folder",
-            where=str(run.path / CALIBRATION),
-        ) from None
 
 
 def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:

@@ -29,7 +29,8 @@ from parsimony.ddi.folder import load_ddi
 from parsimony.ddi.labelling import MultiLabel, SingleLabel
 from parsimony.ddi.negatives import unordered
 from parsimony.ddi.targets import PairTargets
-from parsimony.errors import DataError, EmptySplit, InvalidParameter
+from parsimony.decoding import load_array
+from parsimony.errors import DataError, EmptySplit, FormatError, InvalidParameter
 from parsimony.metrics.subgroups import buckets
 from parsimony.run.seeds import rng
 
@@ -383,12 +384,17 @@ class DDITask(Task):
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """Read what :meth:`save` wrote, with the options of a run's config.toml."""
+        data = DDIData.load(folder)
         known = {
-            name: np.load(path, allow_pickle=False)
-            for name in ("linked", "degree")
+            name: load_array(path, kind=kind, ndim=1)
+            for name, kind in (("linked", "b"), ("degree", "iu"))
             if (path := folder / f"{name}.npy").exists()
         }
-        data = DDIData.load(folder)
+        if any(len(found) != data.n_drugs for found in known.values()):
+            raise FormatError(
+                "a table of what is known of the drugs is of another length",
+                remedy="restore it", where=str(folder),
+            )  # fmt: skip
         graph = (folder / "background.json").exists()
         background = Background.load(folder, data) if graph else None
         return cls(data, DDIOptions.of(config["options"], "the task"), background, **known)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.datasets.saved_table import SavedTable, read_table, write_table
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 
@@ -19,6 +19,15 @@ __all__ = ["MoleculeData"]
 
 IntArray = npt.NDArray[np.int32]
 UNMEASURED = -1
+
+
+class _Saved(SavedTable):
+    """meta.json."""
+
+    smiles: list[str]
+    task_names: list[str]
+    train_tasks: list[int]
+    test_tasks: list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +150,7 @@ class MoleculeData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        with read_table(folder, "table of molecules") as (meta, array):
+        with read_table(folder, "table of molecules", _Saved) as (meta, array):
             for name in ("smiles", "task_names", "notes"):
                 meta[name] = tuple(meta[name])
             return cls(labels=array("labels"), **meta)

@@ -15,6 +15,7 @@ from pydantic import Field
 from parsimony.base import Fitting, Parameters, constructor
 from parsimony.ddi.baselines.label_prevalence import label_prevalence, lift_probability
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors, chosen
+from parsimony.run.restoring import require_tensors
 
 SMOOTHINGS = (0.1, 1.0, 10.0)
 
@@ -73,6 +74,7 @@ class Prior(PairEstimator[PriorParameters]):
         return {"smoothing": np.array([chosen(self.resolved_.smoothing)])}
 
     def _rebuild(self, tensors: Tensors) -> None:
+        require_tensors(tensors, {"smoothing": (1,)})
         update = {"smoothing": float(tensors["smoothing"][0])}
-        self.resolved_ = self.resolved_.model_copy(update=update)
+        self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self.parameters_count_ = 1

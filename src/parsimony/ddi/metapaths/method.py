@@ -33,6 +33,7 @@ from parsimony.kernels.emergnn.metapaths import WalkKinds, count_walks, walk_kin
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
 from parsimony.metrics.classification import METRICS, classification_metrics
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 
 CHUNK = 4096  # pairs whose walks are counted at once
@@ -310,9 +311,16 @@ class Walks(PairEstimator[WalksParameters]):
         }
 
     def _rebuild(self, tensors: Tensors) -> None:
+        n_types = self.task_.data.n_types
+        require_tensors(tensors, {"signatures": (None,), "voting": (None,)}, "i")
+        n, n_shared = len(tensors["signatures"]), len(tensors["voting"])
+        require_tensors(tensors, {
+            "penalty": (1,), "intercept": (n_types,), "own": (n, n_types), "shared": (n_shared,),
+        })  # fmt: skip
         self._build()
         self.metapaths_, self.shared_ = tensors["signatures"], tensors["voting"]
-        self.resolved_ = self.resolved_.model_copy(update={"penalty": float(tensors["penalty"][0])})
+        update = {"penalty": float(tensors["penalty"][0])}
+        self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self.weights_ = Weights(tensors["intercept"], tensors["own"], tensors["shared"])
         self.parameters_count_ = self.weights_.nonzero
 
