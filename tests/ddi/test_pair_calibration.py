@@ -14,7 +14,7 @@ from parsimony import methods
 from parsimony.chem.fingerprints import tanimoto
 from parsimony.ddi.baselines.nearest_neighbours import Neighbours
 from parsimony.ddi.baselines.prior import Prior
-from parsimony.ddi.calibration import LEVELS, Calibration, caveat
+from parsimony.ddi.calibration import LEVELS, Calibration, calibrations_of, caveat
 from parsimony.ddi.task import DDIOptions, DDITask
 from parsimony.errors import CorruptRun
 from parsimony.metrics.calibration import temper
@@ -61,7 +61,7 @@ def test_it_is_learned_on_validation_alone(estimator):
 def test_json_gives_it_back(estimator):
     learned = dataclasses.replace(estimator.calibration, thresholds={0.8: 0.5, 0.9: np.inf})
     text = json.dumps(learned.as_dict(), allow_nan=False)
-    assert Calibration.from_dict(json.loads(text)) == learned
+    assert calibrations_of(json.loads(text), "confidence.json") == {learned.setting: learned}
 
 
 @pytest.mark.parametrize("cls", [Neighbours, Prior])
@@ -131,7 +131,7 @@ def test_an_older_run_is_uncalibrated_until_it_is_measured(old_run, estimator):
     measured = again.evaluate("test")
     assert measured["conformal"] == estimator.evaluate("test")["conformal"]
     assert again.calibration == estimator.calibration
-    RunFolder.open(old_run).amend("confidence.json", again.calibration.as_dict())
+    RunFolder.open(old_run).amend("confidence.json", again.calibration_dict())
     assert methods.load_run(old_run).calibration == estimator.calibration
 
 

@@ -337,7 +337,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self._require_fitted()
         raise UsageError(
             f"method {self.method!r} gives no reasons",
-            remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
+            remedy="use a run of redgnn, adaprop, rules, emergnn, walks or neighbours",
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,26 @@ def morgan_fingerprints(
     key = hashlib.sha256(f"morgan {RADIUS} {n_bits}\n{text}".encode()).hexdigest()[:32]
     path = cache_folder() / "fingerprints" / f"{key}.bits"
     size = (len(smiles) * n_bits + 7) // 8
-    if path.is_file() and path.stat().st_size == size:
-        packed = np.frombuffer(path.read_bytes(), np.uint8)
+    kept = _kept(path, size)
+    if kept is not None:
+        packed = np.frombuffer(kept, np.uint8)
         return np.unpackbits(packed)[: len(smiles) * n_bits].reshape(len(smiles), n_bits)
     bits = _compute(smiles, names or smiles, n_bits)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, np.packbits(bits).tobytes())
+    content = np.packbits(bits).tobytes()
+    write_atomic(path, content + hashlib.sha256(content).digest())
     return bits
+
+
+def _kept(path: Path, size: int) -> bytes | None:
+    """Content of a file of the cache, which ends in its SHA-256; None where it is not whole."""
+    try:
+        if path.stat().st_size != size + 32:
+            return None
+        content = path.read_bytes()
+    except OSError:  # absent, or not to be read: computed anew
+        return None
+    return content[:size] if hashlib.sha256(content[:size]).digest() == content[size:] else None
 
 
 def _compute(smiles: Sequence[str], names: Sequence[str], n_bits: int) -> npt.NDArray[np.uint8]:

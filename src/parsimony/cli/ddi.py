@@ -10,6 +10,7 @@ import typer
 from parsimony.cli.command_group import CommandGroup, Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
 from parsimony.cli.tables import check_table, table, table_bytes
+from parsimony.ddi.caution import CAUTION
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -19,7 +20,6 @@ app = typer.Typer(
     help="Query a run about drug-drug interactions.",
 )
 
-NOTE = "For research, not for clinical use."
 MAX_LISTED = 5  # longest prediction set that is listed
 
 
@@ -46,11 +46,11 @@ def predict(
     estimator = open_run(run, "ddi")
     result = estimator.predict(drugs[0], drugs[1], top=top)
     if result["set"] is not None:
-        result["set"]["measured"] = _measured(run, result["set"]["level"])
+        result["set"]["measured"] = _measured(run, result["set"]["level"], result["setting"])
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
     shown = table(["probability", "interaction"], rows)
-    notes = [*result["notes"], _calibration(result), NOTE]
+    notes = [*result["notes"], _calibration(result), CAUTION]
     output.result(result, shown, *_sets(result["set"]), *known, *notes)
 
 
@@ -73,7 +73,7 @@ def calibrate(
             "probabilities of pairs with several labels are not calibrated",
             remedy="use them for ranking; parsimony evaluate measures that",
         )
-    if estimator.calibration is not None:
+    if estimator.calibration is not None and not estimator.uncalibrated:
         raise UsageError(
             "the run is already calibrated", remedy="query it with parsimony ddi predict"
         )
@@ -84,7 +84,7 @@ def calibrate(
             remedy="fit on data with validation pairs",
             where=str(run),
         )
-    RunFolder.open(run).amend(CALIBRATION, learned.as_dict())
+    RunFolder.open(run).amend(CALIBRATION, estimator.calibration_dict())
     output.result(
         learned.as_dict(),
         f"temperature {learned.temperature:.3f}, on {learned.n_pairs:,} validation pairs of "
@@ -121,19 +121,21 @@ def _calibration(result: dict[str, Any]) -> str:
     where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
     if setting != learned["setting"]:
         return f"{what}{where}This pair belongs to {setting}, which was not calibrated."
-    found = result["set"]["measured"]
+    found = (result["set"] or {}).get("measured")
     if found is None:
         return f"{what}{where}{caveat(setting)}"
     held = "On the test split the sets covered {:.1%} ({:.1%} to {:.1%})."
     return f"{what}{where}{caveat(setting)} {held.format(found['coverage'], *found['interval'])}"
 
 
-def _measured(run: Path, level: float) -> dict[str, Any] | None:
-    """Return the measured test coverage of the sets of a level; None where it was not measured."""
+def _measured(run: Path, level: float, setting: str) -> dict[str, Any] | None:
+    """Return the test coverage of the sets of a level; None where it was not measured."""
     from parsimony.run.folder import RunFolder
 
-    metrics = RunFolder.open(run).read_json("metrics.json") or {}
-    found: dict[str, Any] | None = metrics.get("test", {}).get("conformal", {}).get(str(level))
+    test = (RunFolder.open(run).read_json("metrics.json") or {}).get("test", {})
+    if test.get("setting") != setting:
+        return None
+    found: dict[str, Any] | None = test.get("conformal", {}).get(str(level))
     return found
 
 
@@ -232,7 +234,12 @@ def _screened(
     shown = result["partners"][:top]
     title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
     output.result(
-        result | {"partners": shown}, title, _partners_table(shown), *result["notes"], *more, NOTE
+        result | {"partners": shown},
+        title,
+        _partners_table(shown),
+        *result["notes"],
+        *more,
+        CAUTION,
     )
 
 

@@ -5,26 +5,31 @@ which to answer at all. Epochs and parameters were selected on the same pairs, s
 are optimistic. The guarantee also assumes exchangeable pairs, which emerging drugs violate: all
 pairs of a drug are drawn together, and the test has other drugs. What is reported is therefore
 measured on the test.
+
+Every setting has a calibration of its own: what S0 teaches of pairs of known drugs holds for no
+emerging one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Gt
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
+from parsimony.decoding.documents import checked
+from parsimony.errors import CorruptRun
 from parsimony.metrics.bootstrap import cluster_interval
 from parsimony.metrics.calibration import calibration_metrics, fit_temperature, temper
 from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
 from parsimony.run.forms import Count
 
-__all__ = ["LEVEL", "LEVELS", "Calibration", "caveat", "measure_calibration"]
+__all__ = ["LEVEL", "LEVELS", "Calibration", "calibrations_of", "caveat", "measure_calibration"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -116,24 +121,41 @@ class Calibration:
             "answering": {str(fraction): p for fraction, p in self.answering.items()},
         }
 
-    @classmethod
-    def from_dict(cls, content: SavedCalibration) -> Calibration:
-        """Read what :meth:`as_dict` gave.
 
-        Raises
-        ------
-        ValueError
-            A level that is no number, or not the one that predict shows.
-        """
-        if str(LEVEL) not in content["thresholds"]:
-            raise ValueError(f"no threshold of level {LEVEL}")
-        return cls(
-            content["setting"],
-            content["n_pairs"],
-            content["temperature"],
-            {float(k): np.inf if q is None else float(q) for k, q in content["thresholds"].items()},
-            {float(fraction): float(p) for fraction, p in content["answering"].items()},
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A calibration in confidence.json; the first one holds the others."""
+
+    setting: Literal["S0", "S1", "S2"]
+    n_pairs: Annotated[int, Field(ge=1)]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    thresholds: dict[Share, Share | None]
+    answering: dict[Share, Share]
+    others: list[_Saved] = field(default_factory=list)
+
+
+def calibrations_of(content: object, where: str) -> dict[str, Calibration]:
+    """Read confidence.json: the calibration of the run's setting, then those of other settings.
+
+    Raises
+    ------
+    CorruptRun
+        It does not hold that.
+    """
+    remedy = "fit again, or restore the run folder"
+    first = checked(_Saved, content, where, error=CorruptRun, remedy=remedy)
+    found: dict[str, Calibration] = {}
+    for saved in (first, *first.others):
+        if LEVEL not in saved.thresholds:
+            raise CorruptRun(f"no threshold of level {LEVEL}", remedy=remedy, where=where)
+        thresholds = {k: np.inf if q is None else q for k, q in saved.thresholds.items()}
+        found[saved.setting] = Calibration(
+            saved.setting, saved.n_pairs, saved.temperature, thresholds, saved.answering
         )
+    return found
 
 
 def measure_calibration(

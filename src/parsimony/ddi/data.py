@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from parsimony.chem.fingerprints import BITS
 from parsimony.datasets.saved_table import SavedTable, read_table, write_table
+from parsimony.ddi.drug_names import DrugNames
 from parsimony.decoding.strict_json import json_text
-from parsimony.errors import InvalidParameter, UnknownDrug
+from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import frozen_triples
 from parsimony.graph.vocabulary import Vocabulary
 
@@ -24,6 +27,7 @@ __all__ = ["DDIData"]
 
 IntArray = npt.NDArray[np.int32]
 _COLUMNS = ("names", "smiles", "external_ids")
+Split = Annotated[str, Field(pattern=r"^(train|(valid|test)(_S[012])?)$")]
 
 
 class _Saved(SavedTable):
@@ -35,7 +39,7 @@ class _Saved(SavedTable):
     external_ids: list[str]
     types: list[str]
     templates: list[str]
-    splits: list[str]
+    splits: list[Split]
     graph: str
     multilabel: NotRequired[bool]  # not in runs of before there were several labels
 
@@ -93,6 +97,14 @@ class DDIData:
         for column in _COLUMNS:
             if len(getattr(self, column)) != len(self.drugs):
                 raise InvalidParameter(f"{column} must hold one entry a drug ({len(self.drugs)})")
+        bits = self.fingerprints
+        if bits is not None and bits.shape != (len(self.drugs), BITS // 8):
+            raise InvalidParameter(
+                f"fingerprints must have the shape ({len(self.drugs)}, {BITS // 8}). "
+                f"Got {bits.shape}"
+            )
+        if "train" not in self.pairs:
+            raise InvalidParameter("pairs must hold train")
         if len(self.templates) != len(self.types):
             raise InvalidParameter(f"templates must hold one entry a type ({len(self.types)})")
         frozen = {
@@ -117,31 +129,25 @@ class DDIData:
         return len(self.types)
 
     @cached_property
-    def _drug_of(self) -> dict[str, int]:
-        """Ids, external ids and names in any case; an id goes before a name."""
-        found: dict[str, int] = {}
-        for names in (self.drugs.names, self.external_ids, self.names):
-            for i, name in enumerate(names):
-                if name:
-                    found.setdefault(name.casefold(), i)
-        return found
+    def drug_names(self) -> DrugNames:
+        """What the drugs are called."""
+        return DrugNames(self.drugs.names, self.external_ids, self.names)
 
     def drug(self, name: str) -> int:
-        """Return the number of a drug by id, external id or name, in any case.
+        """Return the number of a drug by id, external id or name; case does not matter.
 
         Raises
         ------
         UnknownDrug
             No such drug; the closest name is suggested.
+        FormatError
+            Several drugs go by this name; their ids are listed.
         """
-        number = self._drug_of.get(name.casefold())
-        if number is None:
-            raise UnknownDrug.of(name, [self.label(i) for i in range(self.n_drugs)])
-        return number
+        return self.drug_names.find(name)
 
     def label(self, drug: int) -> str:
-        """Return a drug's name, or its id where it has none."""
-        return self.names[drug] or self.drugs.name(drug)
+        """Return a drug's name, or its id where it has none; both where others share the name."""
+        return self.drug_names.labels[drug]
 
     def sentence(self, drug1: int, kind: int, drug2: int) -> str:
         """Return the type's template with the drugs' names."""

@@ -117,7 +117,7 @@ def load_ddi_folder(
         pairs=pairs,
         graph=str(own) if own.is_dir() else graph or "none",
         fingerprints=_fingerprints(bits, drug_ids) if bits.exists() else None,
-        notes=notes,
+        notes=(*notes, *_later_notes(folder, split, drugs, pairs)),
         source=source or str(folder),
         registered=registered,
         multilabel=several,
@@ -162,9 +162,34 @@ def _by_time(
     return pairs, any(several for _, several in read), (note,)
 
 
+def _later_notes(
+    folder: Path, split: str | None, table: pl.DataFrame, pairs: dict[str, np.ndarray]
+) -> list[str]:
+    """Say where a folder's own split by time holds out drugs that are not the newest."""
+    if split != TIME or not (folder / TIME).is_dir() or DATES not in table.columns:
+        return []
+    years = years_of(table[DATES])
+    known = np.unique(pairs["train"][:, [0, 2]])
+    notes = []
+    for part in ("valid", "test"):
+        rows = [r for name, r in pairs.items() if name.startswith(part) and not name.endswith("S0")]
+        held = np.setdiff1d(np.concatenate([np.empty((0, 3), int), *rows])[:, [0, 2]], known)
+        dated = held[years[held] > 0]
+        older = int((years[dated] <= years[known].max()).sum())
+        if older:
+            notes.append(
+                f"warning: {older:,} of {len(dated):,} drugs that {part} holds out are not newer "
+                f"than all training drugs (up to {years[known].max()})"
+            )
+    return notes
+
+
 def is_ddi(name_or_path: str) -> bool:
     """Whether a name or a folder is of drug-drug interactions."""
-    return name_or_path in registry.names("ddi") or Path(name_or_path, "drugs.tsv").is_file()
+    return (
+        name_or_path in registry.names("ddi")
+        or Path(os.path.expanduser(name_or_path), "drugs.tsv").is_file()
+    )
 
 
 def load_ddi(
@@ -193,7 +218,7 @@ def load_ddi(
     """
     text = os.fspath(name_or_path)
     if text not in registry.names():
-        path = Path(text).expanduser()
+        path = Path(os.path.expanduser(text))
         if not os.path.lexists(path) and os.sep not in text:
             raise UnknownDataset.of(text, registry.names("ddi"))
         return load_ddi_folder(path, split=split)
@@ -255,16 +280,26 @@ def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
         raise FormatError("no rows", remedy="list them", where=str(path))
     try:
         return Vocabulary(list(table["id"]), kind)
-    except FormatError as error:
-        raise FormatError(error.message, remedy=error.remedy, where=str(path)) from None
+    except FormatError:  # one that occurs twice
+        names = list(table["id"])
+        line, name = next((i, n) for i, n in enumerate(names) if n in names[:i])
+        raise FormatError(
+            f"{kind} {name!r} occurs twice, first in line {names.index(name) + 2}",
+            remedy="remove one of them",
+            where=f"{path}:{line + 2}",
+        ) from None
 
 
 def _fingerprints(path: Path, drugs: Vocabulary) -> np.ndarray:
     """Read packed bits of every drug; one that is not listed has none."""
     packed = np.zeros((len(drugs), BITS // 8), np.uint8)
     table = TextTable(path, "\t", width=2, expected="a drug and its bits")
+    seen: set[str] = set()
     for number, (drug, bits), _ in table.checked_rows():
         where = f"{path}:{number}"
+        if drug in seen:
+            raise FormatError(f"drug {drug!r} twice", remedy="keep one row", where=where)
+        seen.add(drug)
         try:
             row = np.frombuffer(bytes.fromhex(bits), np.uint8)
         except ValueError:

@@ -67,7 +67,7 @@ class PairQuestion:
             answers=answers,
             labels="several" if data.multilabel else "one",
             set=None,
-            setting=f"S{self._new_drugs()}",
+            setting=self.setting,
             calibration=None,
         )
         if calibration is not None:
@@ -100,9 +100,10 @@ class PairQuestion:
             )
         return {"level": LEVEL, "orders": found}
 
-    def _new_drugs(self) -> int:
-        """How many of the two have no known interaction with a third drug."""
+    @property
+    def setting(self) -> str:
+        """S0, S1 or S2: by how many of the two have no known interaction with a third drug."""
         a, b = self.orders[0]
         drugs = self.task.visible("test")[:, [0, 2]]
         others = drugs[~np.isin(drugs, (a, b)).all(1)]
-        return 2 - int((others == a).any()) - int((others == b).any())
+        return f"S{2 - int((others == a).any()) - int((others == b).any())}"

@@ -44,6 +44,8 @@ def screen(
     ------
     UnknownDrug
         With the closest name.
+    FormatError
+        A name that several drugs have.
     UsageError
         ``top`` below 1.
     """
@@ -62,7 +64,7 @@ def screen(
     own = np.full_like(others, query)
     pairs = np.stack([np.stack([own, others], 1), np.stack([others, own], 1)], 1)
     ordered = np.ascontiguousarray(pairs.reshape(-1, 2))
-    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(ordered))
+    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(ordered), ordered)
     table = table.reshape(len(others), -1)  # both orders side by side
     best = table.argmax(1)
     order, kind = best // data.n_types, best % data.n_types
@@ -86,7 +88,7 @@ def screen(
                 "known": known.get(other, []),
             }
         )
-    notes = list(filter(None, [estimator.structure_alone(query)]))
+    notes = estimator.ground_notes(query)
     return {"drug": data.label(query), "partners": partners, "notes": notes}
 
 

@@ -69,6 +69,8 @@ class Explanation(ExplanationData):
             },
             "notes": list(self.notes),
         }
+        if self.notes:
+            result["notes"] = list(self.notes)
         if full:
             if measured:
                 result["faithfulness"] |= {"n_deleted": measured.n_deleted, "draws": measured.draws}

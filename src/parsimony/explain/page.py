@@ -65,6 +65,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "rules": list(explanation.rules),
         "parts": _parts(explanation),
         "analogues": list(explanation.analogues),
+        "notes": list(explanation.notes),
         "edges": [
             {
                 "layer": edge.layer,

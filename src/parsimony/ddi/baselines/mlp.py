@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from parsimony.base import constructor
 from parsimony.chem.fingerprints import BITS
 from parsimony.ddi.estimator import FloatArray, IntArray, chosen
+from parsimony.ddi.grounds import structures
 from parsimony.ddi.network_estimator import (
     Losses,
     NetworkParameters,
@@ -60,8 +61,18 @@ class MLP(PairNetworkEstimator[MLPParameters]):
     Parameters = MLPParameters
     __init__ = constructor(MLPParameters)
     structural = True
-    because = "structure only: a network over both fingerprints"
+    relational = False
     _network: StructureNetwork
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return, for each (drug1, type, drug2), which structures there are to rest on."""
+        found = (structures(self.task_.data, self.fingerprints_, u, v) for u, _, v in rows.tolist())
+        return [
+            f"structure only: a network over {having}"
+            if having
+            else "how common the type is: neither drug has a structure"
+            for having in found
+        ]
 
     def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities (n, n_types) of pairs; the network reads no interactions."""

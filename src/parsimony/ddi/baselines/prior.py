@@ -24,9 +24,12 @@ class PriorParameters(Parameters):
     """Parameters of the label prior."""
 
     smoothing: float | None = Field(
-        None, gt=0, description="weight of the overall frequencies, > 0; selected where left out"
+        None,
+        ge=1e-12,
+        le=1e6,
+        description="weight of the overall frequencies, 1e-12 … 1e6; selected where left out",
     )
-    seed: int = Field(0, ge=0, description="not used: counting draws nothing")
+    seed: int = Field(0, ge=0, lt=2**63, description="not used: counting draws nothing")
 
 
 def type_frequencies(facts: IntArray, n_types: int) -> npt.NDArray[np.float64]:

@@ -19,6 +19,7 @@ from parsimony.ddi.emergnn.attribution import (
     WalkedFlow,
 )
 from parsimony.ddi.explained_pair import ExplainedPair
+from parsimony.ddi.grounds import ALIKE
 from parsimony.ddi.similarity_edges import LIMITS
 from parsimony.ddi.task import DDITask
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
@@ -32,7 +33,9 @@ PATH_ORDER = (
 LABEL_PATH_ORDER = "First the path that adds most to the label's logit; that is its weight."
 TOGETHER = "has side effects with"  # the one relation of pairs with several labels
 DRAWN = 30  # paths whose edges the drawing may show
-#: Hetionet's metaedges in words (Himmelstein et al. 2017).
+#: The relation of similarity edges below ALIKE, which say that the drugs are not alike.
+UNLIKE = f"alike 0 to {ALIKE}"
+#: Relations in words: Hetionet's metaedges (Himmelstein et al. 2017).
 METAEDGES = {
     "CbG": "binds", "CdG": "downregulates", "CuG": "upregulates", "CcSE": "causes",
     "CtD": "treats", "CpD": "palliates", "CrC": "resembles", "PCiC": "includes",
@@ -41,6 +44,7 @@ METAEDGES = {
     "AeG": "expresses", "AuG": "upregulates", "GcG": "covaries with", "GiG": "interacts with",
     "Gr>G": "regulates", "GpBP": "participates in", "GpCC": "participates in",
     "GpMF": "participates in", "GpPW": "participates in", "causes": "causes side effect",
+    UNLIKE: "is not alike",
 }  # fmt: skip
 
 
@@ -107,7 +111,7 @@ def explain_flow(
         known=known_split(task.data, u, t, v),
         path_order=LABEL_PATH_ORDER if task.labelling.multi else PATH_ORDER,
         parts={"paths": flow.logit, **opened.parts},
-        analogues=() if fingerprints is None else _analogues(task, fingerprints, u, t, v),
+        analogues=() if fingerprints is None else analogues(task, fingerprints, u, t, v),
         parts_note="The logit of this type above the average type.",
     )
 
@@ -282,10 +286,10 @@ def known_split(data: DDIData, u: int, t: int, v: int) -> Known:
     return "no"
 
 
-def _analogues(
+def analogues(
     task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int, most: int = 3
 ) -> tuple[Analogue, ...]:
-    """Known interactions of the type whose drugs are most like the pair's."""
+    """Return known interactions of the type whose drugs are most like the pair's."""
     facts = task.labelling.counted_facts(task.visible("test"))
     found = nearest_analogues(fingerprints, facts, u, t, v, most)
     return tuple(Analogue(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found)
