@@ -42,10 +42,10 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     structural, graphical, multilabel
         Whether the method reads the drugs' structures and the background graph, and whether it can
         learn pairs with several labels.
-    because
-        What all its answers rest on, where that is one thing.
     fingerprints_ : uint8 array, shape (n_drugs, 1024)
         Of a structural method.
+    notes_ : list of str
+        What a user should know of the fit.
     """
 
     Task = DDITask
@@ -53,8 +53,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     structural: bool = False
     graphical: bool = False
     multilabel: bool = False
-    because: str = ""
     fingerprints_: npt.NDArray[np.uint8]
+    notes_: list[str]
     _calibration: Calibration | None = None
     _fitted_here: bool = False
     _began: float
@@ -83,6 +83,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
                 remedy="--method neighbours, mlp, emergnn or prior",
             )
         self._calibration, self._fitted_here = None, False
+        self.notes_ = self.task_.labelling.notes(self.task_.data.pairs["train"])
 
     def _fit(self, fitting: Fitting) -> None:
         self._begin()
@@ -174,8 +175,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         return table
 
     def reasons(self, rows: IntArray) -> list[str]:
-        """Return why, in one line each, for interactions (drug1, type, drug2)."""
-        return [self.because] * len(rows)
+        """Return why, in one line each, for interactions (drug1, type, drug2): of each its own."""
+        return [""] * len(rows)
 
     def score(self, split: str = "test") -> float:
         """Return macro-F1 of a split, or PR-AUC where pairs have several labels; in [0, 1]."""
@@ -306,16 +307,18 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         -------
         Answers
             ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
-            "text"}], "labels", "set", "setting", "calibration", "known": [{"split", "text"}],
-            "notes"}``. Each order's
-            probabilities sum to 1: they are of the type, given that the drugs interact in that
-            order. Where ``labels`` is "several" rather than "one", a pair has no order, and each
-            probability is by itself: that the label is of this pair and not of one that was never
-            observed. ``set`` lists for each order the types that hold the true one at 90 %,
-            ``calibration`` what they were calibrated on; both are None where the run is
-            uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
-            it; the method answers without that. ``notes`` say so where an answer rests on structure
-            alone.
+            "text", "acting"}], "labels", "set", "setting", "calibration", "known": [{"split",
+            "text", "acting"}], "notes"}``. ``drug1`` and ``drug2`` are the order in which a row of
+            the data has them; which of them acts is said by ``text`` and by ``acting``, None where
+            the sentence claims no direction. Each order's probabilities sum to 1: they are of the
+            type, given that the drugs interact in that order. Where ``labels`` is "several" rather
+            than "one", a pair has no order, and each probability is by itself: that the label is of
+            this pair and not of one that was never observed. ``set`` lists for each order the types
+            that hold the true one at 90 %; where none has the ``least`` probability for that, the
+            list is empty and the order ``abstains``. ``calibration`` is what they were calibrated
+            on; both are None where the run is uncalibrated. ``setting`` is that of this pair.
+            ``known`` lists what the data state of it; the method answers without that. ``notes``
+            say so where an answer rests on structure alone.
 
         Raises
         ------

@@ -50,6 +50,23 @@ class SingleLabel:
         """The rows of some pairs, by their numbers in :meth:`pair_rows`."""
         return rows[chosen]
 
+    def notes(self, rows: IntArray) -> list[str]:
+        """Say of training rows (drug1, type, drug2) where a pair has several, and what is done."""
+        code = unordered(rows[:, [0, 2]], self.n_drugs)
+        pairs, count = np.unique(code, return_counts=True)
+        several = np.isin(code, pairs[count > 1])
+        if not several.any():
+            return []
+        found = rows[several].astype(np.int64)
+        distinct = len(np.unique(found, axis=0))
+        ordered, n_rows = np.unique(found[:, [0, 2]], axis=0), len(found)
+        return [
+            f"{(count > 1).sum():,} pairs of train have several rows ({n_rows:,} in all: "
+            f"{n_rows - distinct:,} repeat another, {distinct - len(ordered):,} give a pair in one "
+            f"order another type, {len(ordered) - (count > 1).sum():,} the other order): each row "
+            "is trained by itself, as a pair of one type"
+        ]
+
     def graph_facts(self, rows: IntArray) -> IntArray:
         """Interactions as facts (drug1, relation, drug2) of a graph."""
         return rows
@@ -98,6 +115,10 @@ class MultiLabel(SingleLabel):
 
     multi = True
     primary = "pr_auc"
+
+    def notes(self, rows: IntArray) -> list[str]:
+        """Nothing: several rows of a pair are its labels."""
+        return []
 
     @property
     def n_relations(self) -> int:

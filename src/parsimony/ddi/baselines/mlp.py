@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from parsimony.base import constructor
 from parsimony.chem.fingerprints import BITS
+from parsimony.ddi.analogues import analogue_sentence, nearest_analogues
 from parsimony.ddi.estimator import FloatArray, IntArray, chosen
 from parsimony.ddi.network_estimator import (
     Losses,
@@ -60,12 +61,24 @@ class MLP(PairNetworkEstimator[MLPParameters]):
     Parameters = MLPParameters
     __init__ = constructor(MLPParameters)
     structural = True
-    because = "structure only: a network over both fingerprints"
     _network: StructureNetwork
 
     def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities (n, n_types) of pairs; the network reads no interactions."""
         return self._probabilities(pairs, self.task_.visible("test"))
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return, for each (drug1, type, drug2), the known one of the most similar structures.
+
+        The network itself tells nothing but that it read both structures.
+        """
+        facts = self.task_.labelling.counted_facts(self.task_.visible("test"))
+        said = []
+        for u, t, v in rows.tolist():
+            found = nearest_analogues(self.fingerprints_, facts, u, t, v)
+            like = analogue_sentence(self.task_.data, u, v, found[0]) if found else "none is alike"
+            said.append(f"a network over both structures; of known pairs {like}")
+        return said
 
     def _setup(self) -> None:
         super()._setup()

@@ -42,7 +42,7 @@ def reason_line(
     if not best:
         return "rests on many paths, none of which adds by itself"
     formatter = NameFormatter(task, opened.graph.n_relations)
-    path = Path(best[0][0], tuple(map(formatter.step, best[0][1])))
+    path = Path(best[0][0], formatter.sentences(best[0][1]))
     shown = Explanation(query=("", "", ""), score=flow.logit, labels=formatter.labels)
     return path_text(shown, path)
 

@@ -24,6 +24,7 @@ from parsimony.ddi.explained_pair import ExplainedPair
 from parsimony.ddi.metapaths.text import MetapathModel, MetapathNames
 from parsimony.ddi.task import DDITask
 from parsimony.explain import Explanation, Faithfulness, Path
+from parsimony.explain.text import path_text
 from parsimony.kernels.emergnn.graph import ActiveGraph
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN
 from parsimony.run.seeds import rng
@@ -136,19 +137,9 @@ def explain_walks(
     """
     u, t, v = pair.numbers
     walks = WalksOfPair(model, graph, u, t, v)
-    own, shared, counts, counted = walks.parts()
-    offset = float(model.weights.intercept[t] - model.weights.intercept.mean())
+    offset = _offset(model, t)
     formatter = NameFormatter(task, graph.n_relations)
-    names = MetapathNames(model.kinds, task, graph.n_relations)
-    label = f"type {task.data.types.name(t)}"
-    lines = [
-        (float(own[s]), names.text(int(model.metapaths[s])), int(counts[s]), ("own", s))
-        for s in np.flatnonzero(counts).tolist()
-    ] + [
-        (float(shared[s]), names.text(int(model.shared[s]), label), int(counted[s]), ("shared", s))
-        for s in np.flatnonzero(shared).tolist()
-    ]
-    lines.sort(key=lambda line: -abs(line[0]))
+    lines = sorted(_kinds_of(walks, model, task, t), key=lambda line: -abs(line[0]))
     parts = {"the type itself": offset}
     for value, text, n, (way, _) in lines[:NAMED_PARTS]:
         words = f"{n:,} walk{'s' * (n != 1)} {text}" + ", voting" * (way == "shared")
@@ -156,11 +147,12 @@ def explain_walks(
     if lines[NAMED_PARTS:]:
         rest = lines[NAMED_PARTS:]
         parts[f"{len(rest):,} other kinds of walks"] = sum(line[0] for line in rest)
-    best = _best_walks(walks, sorted(lines, key=lambda line: -line[0]), t)
+    best = _best_walks(walks, lines, t)
     named = best[:n_paths]
     logit = walks.logit()
     return Explanation(
         query=(formatter.entity(u), formatter.relation(t), formatter.entity(v)),
+        claim=task.data.sentence(u, t, v),
         score=logit + offset,
         probability=pair.probability,
         paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
@@ -174,14 +166,55 @@ def explain_walks(
     )
 
 
-def _best_walks(
-    pair: WalksOfPair, lines: list[tuple[float, str, int, tuple[str, int]]], t: int
-) -> list[tuple[float, list[Walked]]]:
+def walk_reason(
+    task: DDITask, graph: ActiveGraph, model: MetapathModel, u: int, t: int, v: int
+) -> str:
+    """Why an interaction gets its probability, in one line: a walk of the kind that adds most.
+
+    Where the walks between the two drugs add less than the type itself does, this says so.
+    """
+    walks = WalksOfPair(model, graph, u, t, v)
+    offset, logit = _offset(model, t), walks.logit()
+    best = _best_walks(walks, _kinds_of(walks, model, task, t), t)
+    if not best or logit < offset:
+        n = len(walks.own)
+        return (
+            f"rests on how common the type is ({offset:+.2f}): the {n:,} walk{'s' * (n != 1)} from "
+            f"{task.data.label(u)} to {task.data.label(v)} add {logit:+.2f}"
+        )
+    formatter = NameFormatter(task, graph.n_relations)
+    path = Path(best[0][0], formatter.sentences(best[0][1]))
+    return path_text(Explanation(query=("", "", ""), score=0.0, labels=formatter.labels), path)
+
+
+Line = tuple[float, str, int, tuple[str, int]]  # what a kind of walks adds, its text, count, place
+
+
+def _offset(model: MetapathModel, t: int) -> float:
+    """What a type has above the average type without any walk."""
+    return float(model.weights.intercept[t] - model.weights.intercept.mean())
+
+
+def _kinds_of(walks: WalksOfPair, model: MetapathModel, task: DDITask, t: int) -> list[Line]:
+    """Every kind of walks of a pair, with what it adds to a type's logit."""
+    own, shared, counts, counted = walks.parts()
+    names = MetapathNames(model.kinds, task, walks.graph.n_relations)
+    label = f"type {task.data.types.name(t)}"
+    return [
+        (float(own[s]), names.text(int(model.metapaths[s])), int(counts[s]), ("own", s))
+        for s in np.flatnonzero(counts).tolist()
+    ] + [
+        (float(shared[s]), names.text(int(model.shared[s]), label), int(counted[s]), ("shared", s))
+        for s in np.flatnonzero(shared).tolist()
+    ]
+
+
+def _best_walks(pair: WalksOfPair, lines: list[Line], t: int) -> list[tuple[float, list[Walked]]]:
     """Of every kind that adds to the logit the walk through the least connected nodes."""
     degree = np.diff(pair.graph.indptr)
     crowd = np.log(degree[pair.nodes].astype(float)).sum(1) if len(pair.nodes) else np.empty(0)
     found: dict[int, float] = {}
-    for value, _, _, (way, s) in lines:
+    for value, _, _, (way, s) in sorted(lines, key=lambda line: -line[0]):
         if value <= 0:
             break
         mine = pair.own == s if way == "own" else (pair.shared == s) & (pair.type == t)

@@ -76,7 +76,6 @@ class Walks(PairEstimator[WalksParameters]):
     __init__ = constructor(WalksParameters)
     structural = True
     graphical = True
-    because = "kinds of walks between the two drugs; parsimony explain names them"
     metapaths_: npt.NDArray[np.int64]
     shared_: npt.NDArray[np.int64]
     weights_: Weights
@@ -254,6 +253,16 @@ class Walks(PairEstimator[WalksParameters]):
         """
         self._require_fitted()
         return read_out(self._model, self.task_, self._built.n_relations, top)
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return why, in one line each, for interactions (drug1, type, drug2).
+
+        See :func:`parsimony.ddi.metapaths.explain.walk_reason`.
+        """
+        from parsimony.ddi.metapaths.explain import walk_reason
+
+        graph = self._graph(self.task_.visible("test"))
+        return [walk_reason(self.task_, graph, self._model, u, t, v) for u, t, v in rows.tolist()]
 
     def explain(
         self,
