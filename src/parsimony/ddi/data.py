@@ -44,8 +44,8 @@ class DDIData:
     templates : tuple of str
         A sentence for every type, with #Drug1 and #Drug2.
     subjects : tuple of Subject
-        Which drug of a row the #Drug1 of a type's template stands for; empty where it is always the
-        first one.
+        Which drug of a row the #Drug1 of a type's template stands for; empty where the data do not
+        say, and it is the first one.
     unsettled : frozenset of (int, int)
         (type, first drug): rows of which the type's subject does not hold, nor any other.
     pairs : mapping of str to int32 array, shape (n, 3)
@@ -146,9 +146,9 @@ class DDIData:
         return self.subjects[kind] if self.subjects else Subject.FIRST
 
     def acting(self, drug1: int, kind: int, drug2: int) -> str | None:
-        """The drug of a row that its sentence says acts; None where it claims no direction."""
+        """The drug of a row that acts; None where the data state no direction."""
         drug = {Subject.FIRST: drug1, Subject.SECOND: drug2}.get(self.subject(kind, drug1))
-        return None if drug is None or self.multilabel else self.label(drug)
+        return None if drug is None or not self.subjects else self.label(drug)
 
     def sentence(self, drug1: int, kind: int, drug2: int) -> str:
         """Return the sentence of a row: every text about two drugs comes from here."""

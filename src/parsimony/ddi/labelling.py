@@ -52,19 +52,17 @@ class SingleLabel:
 
     def notes(self, rows: IntArray) -> list[str]:
         """Say of training rows (drug1, type, drug2) where a pair has several, and what is done."""
-        code = unordered(rows[:, [0, 2]], self.n_drugs)
+        code = rows[:, 0].astype(np.int64) * self.n_drugs + rows[:, 2]
         pairs, count = np.unique(code, return_counts=True)
-        several = np.isin(code, pairs[count > 1])
-        if not several.any():
+        several = rows[np.isin(code, pairs[count > 1])]
+        if not len(several):
             return []
-        found = rows[several].astype(np.int64)
-        distinct = len(np.unique(found, axis=0))
-        ordered, n_rows = np.unique(found[:, [0, 2]], axis=0), len(found)
+        n = int((count > 1).sum())
+        repeated = len(several) - len(np.unique(several, axis=0))
         return [
-            f"{(count > 1).sum():,} pairs of train have several rows ({n_rows:,} in all: "
-            f"{n_rows - distinct:,} repeat another, {distinct - len(ordered):,} give a pair in one "
-            f"order another type, {len(ordered) - (count > 1).sum():,} the other order): each row "
-            "is trained by itself, as a pair of one type"
+            f"{n:,} pair{'s' * (n != 1)} of train with several rows ({len(several):,} in all, of "
+            f"which {repeated:,} repeat another): each row is trained by itself, as a pair of one "
+            "type; write a pair's labels into one row, separated by commas, to learn them together"
         ]
 
     def graph_facts(self, rows: IntArray) -> IntArray:
