@@ -96,12 +96,15 @@ def calibrate(
 def _sets(found: dict[str, Any] | None) -> list[str]:
     """The prediction set of each order, in words."""
     lines = []
-    for order in (found or {"orders": []})["orders"]:
+    found = found or {"orders": []}
+    for order in found["orders"]:
         texts = order["texts"]
         words = " or ".join(f"“{text}”" for text in texts)
         if len(texts) > MAX_LISTED:
             words = f"more than {MAX_LISTED} types ({len(texts)}): abstain"
-        lines.append(f"90% set of {order['drug1']} → {order['drug2']}: {words}")
+        elif order["abstains"]:
+            words = f"no type reaches {found['least']:.2f}; abstains"
+        lines.append(f"90% set in the order {order['drug1']}, {order['drug2']}: {words}")
     return lines
 
 
@@ -125,6 +128,10 @@ def _calibration(result: dict[str, Any]) -> str:
     if found is None:
         return f"{what}{where}{caveat(setting)}"
     held = "On the test split the sets covered {:.1%} ({:.1%} to {:.1%})."
+    if found.get("none"):
+        held = (
+            held[:-1] + f", with the most probable type where none reaches ({found['none']:.1%})."
+        )
     return f"{what}{where}{caveat(setting)} {held.format(found['coverage'], *found['interval'])}"
 
 

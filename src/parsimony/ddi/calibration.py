@@ -26,7 +26,7 @@ from parsimony.decoding.documents import checked
 from parsimony.errors import CorruptRun
 from parsimony.metrics.bootstrap import cluster_interval
 from parsimony.metrics.calibration import calibration_metrics, fit_temperature, temper
-from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
+from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets, reached
 from parsimony.run.forms import Count
 
 __all__ = ["LEVEL", "LEVELS", "Calibration", "calibrations_of", "caveat", "measure_calibration"]
@@ -106,8 +106,12 @@ class Calibration:
         return temper(probabilities, self.temperature)
 
     def sets(self, calibrated: FloatArray, level: float = LEVEL) -> npt.NDArray[np.bool_]:
-        """Which types are in the prediction set of every pair, (n, n_types)."""
+        """Which types are in the measured set of every pair, the most probable one always."""
         return prediction_sets(calibrated, self.thresholds[level])
+
+    def reached(self, calibrated: FloatArray, level: float = LEVEL) -> npt.NDArray[np.bool_]:
+        """Which types are probable enough for the set of a pair, (n, n_types); none: abstain."""
+        return reached(calibrated, self.thresholds[level])
 
     def as_dict(self) -> dict[str, Any]:
         """Return what confidence.json holds; null stands for an infinite threshold."""
@@ -184,8 +188,9 @@ def measure_calibration(
     dict
         ``calibration`` (:func:`~parsimony.metrics.calibration.calibration_metrics`), ``conformal``
         by level (``coverage``, its 95 % ``interval`` over drugs, ``mean_size``, ``single``:
-        fraction of sets of one type) and ``abstention``: ``share_answered`` and ``accuracy`` at
-        each ``threshold`` of validation.
+        fraction of sets of one type, ``none``: fraction of pairs of which no type is probable
+        enough, for which the sets measured have the most probable one) and ``abstention``:
+        ``share_answered`` and ``accuracy`` at each ``threshold`` of validation.
     """
     calibrated = calibration.calibrated(probabilities)
     right, top = probabilities.argmax(1) == true, calibrated.max(1)
@@ -198,6 +203,7 @@ def measure_calibration(
             "interval": list(cluster_interval(held, cluster, seed)),
             "mean_size": float(size.mean()),
             "single": float((size == 1).mean()),
+            "none": float(1 - calibration.reached(calibrated, level).any(1).mean()),
         }
     abstention = []
     for fraction, threshold in calibration.answering.items():

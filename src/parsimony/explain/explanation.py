@@ -69,8 +69,8 @@ class Explanation(ExplanationData):
             },
             "notes": list(self.notes),
         }
-        if self.notes:
-            result["notes"] = list(self.notes)
+        if self.claim:
+            result["claim"] = self.claim
         if full:
             if measured:
                 result["faithfulness"] |= {"n_deleted": measured.n_deleted, "draws": measured.draws}
@@ -130,6 +130,7 @@ class Explanation(ExplanationData):
             analogues=tuple(Analogue(**known) for known in content.get("likenesses", ())),
             parts_note=content.get("parts_note", ""),
             notes=tuple(content.get("notes", ())),
+            claim=content.get("claim", ""),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:
