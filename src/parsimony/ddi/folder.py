@@ -25,6 +25,8 @@ from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import split_by_time, years_of
 from parsimony.ddi.twosides import load_twosides
 from parsimony.decoding.files import check_file, check_folder, read_text
+from parsimony.decoding.lines import first_line
+from parsimony.decoding.look import Look, Reading
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -33,10 +35,9 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.graph.rescan import first_line
 from parsimony.graph.vocabulary import Kind, Vocabulary
 
-__all__ = ["is_ddi", "load_ddi", "load_ddi_folder"]
+__all__ = ["is_ddi", "load_ddi", "load_ddi_folder", "reading"]
 
 SETTINGS = ("S0", "S1", "S2")
 TIME = "time"  # the split that is made from DATES where no folder holds it
@@ -166,6 +167,12 @@ def is_ddi(name_or_path: str) -> bool:
     return name_or_path in registry.names("ddi") or Path(name_or_path, "drugs.tsv").is_file()
 
 
+def reading(look: Look) -> Reading | None:
+    """How a table is read as drug pairs: by its header; :func:`load_ddi` asks for a folder then."""
+    found = look.named("drug1", "drug2")
+    return None if found is None else Reading(found, True)
+
+
 def load_ddi(
     name_or_path: str | os.PathLike[str],
     *,
@@ -195,6 +202,12 @@ def load_ddi(
         path = Path(text).expanduser()
         if not os.path.lexists(path) and os.sep not in text:
             raise UnknownDataset.of(text, registry.names("ddi"))
+        if path.is_file():
+            raise FormatError(
+                "a file; drug pairs come as a folder of drugs.tsv, relations.tsv, train.txt …",
+                remedy="see docs/ddi.md, or read the file as facts: --task link",
+                where=text,
+            )
         return load_ddi_folder(path, split=split)
     item = registry.entry(text, "ddi")
     folder, found = locate(text, mirror=mirror)

@@ -26,7 +26,9 @@ ROLES: dict[str, tuple[str, ...]] = {
                "count", "weight", "value", "rate", "grade", "reviewscore", "preference",
                "reviewoverall", "bookrating", "userrating", "ratingvalue"),
     "time": ("timestamp", "time", "date", "datetime", "unixreviewtime", "ts", "when", "year"),
-    "smiles": ("smiles", "canonicalsmiles", "isomericsmiles", "smile", "smilesstring"),
+    "smiles": ("smiles", "canonicalsmiles", "isomericsmiles", "smilesstring"),
+    "id": ("id", "molid", "moleculeid", "moleculechemblid", "compoundid", "compound", "cid",
+           "name", "index", "cas", "key", "inchikey", "unnamed0", ""),
     "drug1": ("drug1", "drug1id", "druga", "drugone"),
     "drug2": ("drug2", "drug2id", "drugb", "drugtwo"),
     "type": ("type", "interaction", "interactiontype", "ddi", "ddtype", "dditype", "y"),
@@ -86,5 +88,5 @@ def named_columns(
 
 def is_header(row: Sequence[str], *, letters: bool = False) -> bool:
     """Return whether a first row is a header by its words: those of a complete set of roles."""
-    sets = (("head", "relation", "tail"), ("user", "item"), ("smiles",), ("drug1", "drug2"))
+    sets = (("head", "relation", "tail"), ("user", "item"), ("item", "rating"), ("smiles",), ("drug1", "drug2"))
     return any(named_columns(row, roles, letters=letters) is not None for roles in sets)

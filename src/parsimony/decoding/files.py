@@ -9,10 +9,24 @@ from pathlib import Path
 
 from parsimony.errors import EncodingError, FormatError, MissingFile, NotAFile, suggest
 
-__all__ = ["MAX_DOCUMENT", "check_file", "check_folder", "read_bytes", "read_text"]
+__all__ = [
+    "MAX_DOCUMENT", "check_file", "check_folder", "memory_budget", "read_bytes", "read_text",
+]  # fmt: skip
 
 # A file that is read as a whole: settings, rules, names, a table's description.
 MAX_DOCUMENT = 256 << 20
+
+
+def memory_budget() -> int:
+    """Return the bytes that one file may take: half of what machine and container have."""
+    try:
+        limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):  # not a system of that kind
+        limits = [16 << 30]
+    group = Path("/sys/fs/cgroup/memory.max")
+    if group.is_file() and (text := group.read_text().strip()).isdigit():
+        limits.append(int(text))
+    return min(limits) // 2
 
 
 def _stat(path: Path, noun: str) -> os.stat_result:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,9 @@ import polars as pl
 from parsimony.chem.smiles import reason_unreadable, unreadable
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
+from parsimony.decoding.columns import named_columns
 from parsimony.decoding.files import check_file, read_text
+from parsimony.decoding.look import Look, Reading
 from parsimony.errors import (
     DataError,
     EmptySplit,
@@ -29,9 +32,10 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData
+from parsimony.molecules.data import IntArray, MoleculeData
+from parsimony.molecules.label_columns import CELLS, label_columns
 
-__all__ = ["is_molecules", "load_molecules", "read_table"]
+__all__ = ["is_molecules", "load_molecules", "read_table", "reading"]
 
 BadSmiles = Literal["skip", "refuse"]
 SPLITS = "task_splits.json"
@@ -43,6 +47,7 @@ def load_molecules(
     name_or_path: str | os.PathLike[str],
     *,
     bad_smiles: BadSmiles = "skip",
+    ignore: Sequence[str] = (),
     mirror: str | os.PathLike[str] | None = None,
 ) -> MoleculeData:
     """Load molecules by a registered name, a CSV file, or a folder with one CSV file.
@@ -54,6 +59,8 @@ def load_molecules(
     bad_smiles
         "skip" leaves molecules out whose SMILES cannot be read, and says so in ``notes``; "refuse"
         makes them an error.
+    ignore
+        Columns to leave out. Those that hold no labels are left out anyway, and ``notes`` say so.
     mirror
         A folder or web address with a ``manifest.json``.
 
@@ -70,7 +77,7 @@ def load_molecules(
     if text in registry.names():
         item = registry.entry(text, "molecules")
         folder, source = locate(text, mirror=mirror)
-        data = _load_file(folder / f"{text}.csv", bad_smiles)
+        data = _load_file(folder / f"{text}.csv", bad_smiles, ignore)
         return replace(data, source=f"{source}; licence: {item.licence}", registered=True)
     path = Path(text).expanduser()
     if path.is_dir():
@@ -84,11 +91,11 @@ def load_molecules(
         path = tables[0]
     elif not os.path.lexists(path) and os.sep not in text and not path.suffix:
         raise UnknownDataset.of(text, registry.names())
-    return _load_file(path, bad_smiles)
+    return _load_file(path, bad_smiles, ignore)
 
 
 def is_molecules(name_or_path: str) -> bool:
-    """Whether a name or path is of molecules: registered as such, or a CSV with column smiles."""
+    """Whether a name or path is of molecules: registered as such, or a table with SMILES."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("molecules")
     path = Path(name_or_path).expanduser()
@@ -97,11 +104,13 @@ def is_molecules(name_or_path: str) -> bool:
         if len(tables) != 1 or not (path / SPLITS).is_file():
             return False
         path = tables[0]
-    if path.suffix != ".csv" or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        first = stream.readline(1 << 16).decode("utf-8", errors="replace")
-    return SMILES in [word.strip().strip('"').lower() for word in first.split(",")]
+    return path.is_file() and reading(Look.at(path)) is not None
+
+
+def reading(look: Look) -> Reading | None:
+    """How a table is read as molecules: by its one column of SMILES; None if it has none."""
+    found = look.named(SMILES)
+    return None if found is None else Reading(found, True)
 
 
 def read_table(path: str | os.PathLike[str], *needed: str) -> pl.DataFrame:
@@ -135,6 +144,9 @@ def read_table(path: str | os.PathLike[str], *needed: str) -> pl.DataFrame:
         ) from None
     known = {name: name.strip().lower() for name in table.columns}
     table = table.rename({name: low for name, low in known.items() if low in needed})
+    if SMILES in needed and SMILES not in table.columns:
+        if (found := named_columns(table.columns, (SMILES,))) is not None:
+            table = table.rename({table.columns[found[0]]: SMILES})
     for name in needed:
         if name not in table.columns:
             raise FormatError(
@@ -147,14 +159,16 @@ def read_table(path: str | os.PathLike[str], *needed: str) -> pl.DataFrame:
     return table
 
 
-def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
+def _load_file(path: Path, bad_smiles: BadSmiles, ignore: Sequence[str]) -> MoleculeData:
     table = read_table(path, SMILES)
-    names = tuple(name for name in table.columns if name != SMILES)
+    names, notes = label_columns(table, SMILES, ignore)
     if not names:
-        raise FormatError("no column of labels", remedy="add one with 0 and 1", where=f"{path}:1")
+        raise FormatError(
+            "no column of labels", remedy="; ".join([*notes, "add one with 0 and 1"]),
+            where=f"{path}:1",
+        )  # fmt: skip
     smiles = [text.strip() for text in table[SMILES]]
     labels = np.stack([_labels(table[name], path) for name in names], 1)
-    notes = []
     bad = unreadable(smiles)
     if bad and bad_smiles == "refuse":
         raise FormatError(
@@ -188,8 +202,7 @@ def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
 
 def _labels(column: pl.Series, path: Path) -> np.ndarray:
     """Read a column of 0, 1 and nothing."""
-    kinds = {"": UNMEASURED, "0": 0, "1": 1, "0.0": 0, "1.0": 1}
-    read = column.str.strip_chars().replace_strict(kinds, default=None, return_dtype=pl.Int8)
+    read = column.str.strip_chars().replace_strict(CELLS, default=None, return_dtype=pl.Int8)
     if wrong := read.is_null().arg_true().to_list():
         raise FormatError(
             f"{column[wrong[0]]!r} in column {column.name!r} is neither 0 nor 1",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from parsimony.chem.smiles import molecule_of, reason_unreadable
+from parsimony.decoding.columns import named_columns
 from parsimony.errors import FormatError
 from parsimony.molecules.table import SMILES, BadSmiles, read_table
 
@@ -78,10 +79,9 @@ def read_queries(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
 
 
 def _ids(table: pl.DataFrame) -> tuple[str, ...]:
-    """Column id in any case, or the number of the row, from 1."""
-    for name in table.columns:
-        if name.strip().lower() == ID:
-            return tuple(table[name])
+    """Column id, mol_id, name …, or the number of the row, from 1."""
+    if (found := named_columns(table.columns, (ID,))) is not None:
+        return tuple(table[table.columns[found[0]]])
     return tuple(str(i + 1) for i in range(len(table)))
 
 

@@ -3,7 +3,7 @@
 - A folder with ``tasks.tsv``: header split, task, role (support or query), user, item, label.
 - A folder with ``ratings.dat``, ``users.dat`` and ``movies.dat`` as MovieLens-1M ships them, fields
   separated by ``::``.
-- A CSV, TSV or Parquet file with a column each for user, item and rating.
+- A CSV, TSV or Parquet file with a column each for user, item and rating, by name or by position.
 
 Users of the last two are split 7 : 1 : 2 by a seeded draw, each with a support of ``support``
 ratings. Users with fewer than ``support`` + 10 ratings are for training only.
@@ -11,7 +11,9 @@ ratings. Users with fewer than ``support`` + 10 ratings are for training only.
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,12 @@ import polars as pl
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.decoding.files import check_file, read_text
+from parsimony.decoding.look import Look, Reading, is_number, numeric
 from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.run.seeds import rng
 
-__all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"]
+__all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings", "reading"]
 
 COLUMNS = ("user", "item", "rating")
 _TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
@@ -49,7 +52,8 @@ def load_ratings(
     name_or_path
         "lastfm", or a path.
     columns
-        Header names of user, item and rating in a file.
+        Header names, or numbers from 1, of user, item and rating in a file; by default what
+        :func:`reading` finds.
     support
         Support ratings per user, where the data are not split yet.
     others
@@ -82,37 +86,60 @@ def load_ratings(
         )  # fmt: skip
     if not os.path.lexists(path) and os.sep not in text and not path.suffix:
         raise UnknownDataset.of(text, registry.names())
-    users, items, ratings = read_ratings(path, columns)
-    return _split(path.stem, users, items, ratings, support, seed)
+    notes: list[str] = []
+    users, items, ratings = read_ratings(path, columns, notes=notes)
+    data = _split(path.stem, users, items, ratings, support, seed)
+    return replace(data, notes=(*data.notes, *notes))
 
 
 def is_ratings(name_or_path: str) -> bool:
-    """Whether a name or path is of ratings: by the registry, or by its layout or header."""
+    """Whether a name or path is of ratings: by the registry, or by the layout of a folder."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("coldstart")
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
-    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        first = stream.readline(1 << 16).decode("utf-8", errors="replace")
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    header = {word.strip().strip('"').lower() for word in first.split(separator)}
-    return set(COLUMNS) <= header
+    return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
+
+
+def reading(look: Look) -> Reading | None:
+    """How a table is read as ratings; None if it cannot be.
+
+    By name where the header has words for user, item and rating, or for the first two and one
+    column of numbers besides. Else the first three columns, where the third holds numbers, a fourth
+    at most a time, and no two rows are of the same user and item.
+    """
+    if found := look.named(*COLUMNS):
+        return Reading(found, True)
+    others = [i for i in range(look.width) if look.header is None or look.named("time") != (i,)]
+    if pair := look.named("user", "item"):
+        rest = [i for i in others if i not in pair]
+        if len(rest) == 1 and numeric(look.column(rest[0])):
+            return Reading((*pair, rest[0]), True)
+        return None
+    if look.width not in (3, 4) or not all(numeric(look.column(i)) for i in range(2, look.width)):
+        return None
+    pairs = pl.DataFrame([look.column(i).alias(str(i)) for i in (0, 1)])
+    several = pairs["0"].n_unique() < len(pairs)
+    return Reading((0, 1, 2), False) if several and pairs.is_unique().all() else None
 
 
 def read_ratings(
-    path: str | os.PathLike[str], columns: tuple[str, ...] | None = None, *, empty: bool = False
+    path: str | os.PathLike[str],
+    columns: tuple[str, ...] | None = None,
+    *,
+    empty: bool = False,
+    notes: list[str] | None = None,
 ) -> tuple[list[str], list[str], list[float]]:
     """Read user, item and rating of a CSV, TSV or Parquet file.
 
     Parameters
     ----------
     columns
-        Their header names; two are item and rating, of a single user.
+        Their header names or numbers (from 1); two are item and rating, of a single user. By
+        default what :func:`reading` finds.
     empty
         Whether a table without rows is accepted.
+    notes
+        Receives which columns were read where they were not named.
 
     Raises
     ------
@@ -123,38 +150,48 @@ def read_ratings(
     EmptySplit
         No row.
     """
-    path = check_file(path)
-    wanted = columns or COLUMNS
-    table = _table(path)
-    named = {name.strip().lower(): name for name in table.columns}
-    for name in wanted:
-        if name.strip().lower() not in named:
-            raise FormatError(
-                f"no column {name!r}",
-                remedy=suggest(name, table.columns)
-                or f"name user, item and rating by --columns; found: {', '.join(table.columns)}",
-                where=str(path),
-            )
-    if not len(table) and not empty:
-        raise EmptySplit(f"no ratings in {path.name}", remedy="give at least one row")
-    texts = [
-        [(cell or "").strip() for cell in table[named[name.strip().lower()]].cast(pl.String)]
-        for name in wanted
-    ]
+    look = Look.at(path).knowing(columns or COLUMNS)
+    if not look.first:
+        raise EmptySplit(f"no ratings in {look.path.name}", remedy="give at least one row")
+    found = reading(look) if columns is None else None
+    places = _places(look, columns or COLUMNS) if found is None else found.columns
+    if found is not None and notes is not None:
+        own = look.names(places)
+        more = "" if own == ", ".join(COLUMNS) else f" as {', '.join(COLUMNS)}"
+        notes.append(f"read as a table of ratings: {own}{more}; --task link reads it as facts")
+    texts = [look.column(i).str.strip_chars(' "').to_list() for i in places]
+    n = len(texts[0])
+    if not n and not empty:
+        raise EmptySplit(f"no ratings in {look.path.name}", remedy="give at least one row")
     for i, row in enumerate(zip(*texts, strict=True)):
         if not all(row):
-            raise FormatError("an empty cell", remedy="fill it in", where=f"{path}:{i + 2}")
-    ratings = [_number(text, f"{path}:{i + 2}") for i, text in enumerate(texts[-1])]
-    users, items = (texts[0], texts[1]) if len(wanted) == 3 else ([""] * len(table), texts[0])
+            raise FormatError("an empty cell", remedy="fill it in", where=look.where(i))
+    ratings = [_number(text, lambda i=i: look.where(i)) for i, text in enumerate(texts[-1])]
+    users, items = (texts[0], texts[1]) if len(places) == 3 else ([""] * n, texts[0])
     seen: dict[tuple[str, str], int] = {}
     for i, pair in enumerate(zip(users, items, strict=True)):
         if (first := seen.setdefault(pair, i)) != i:
+            earlier = look.where(first).rpartition(":")[2]
             raise FormatError(
-                f"item {pair[1]!r} is rated twice by one user, first in line {first + 2}",
+                f"item {pair[1]!r} is rated twice by one user, first in line {earlier}",
                 remedy="keep one of the rows",
-                where=f"{path}:{i + 2}",
+                where=look.where(i),
             )
     return users, items, ratings
+
+
+def _places(look: Look, wanted: Sequence[str]) -> tuple[int, ...]:
+    """Positions of columns by name or number."""
+    places = [look.find(name) for name in wanted]
+    for name, place in zip(wanted, places, strict=True):
+        if place is None:
+            raise FormatError(
+                f"no column {name!r}",
+                remedy=suggest(name, look.first)
+                or f"name user, item and rating by --columns; found: {', '.join(look.first[:12])}",
+                where=str(look.path),
+            )
+    return tuple(place for place in places if place is not None)
 
 
 def read_items(path: str | os.PathLike[str]) -> list[str]:
@@ -164,16 +201,15 @@ def read_items(path: str | os.PathLike[str]) -> list[str]:
     ------
     MissingFile, NotAFile, FormatError, EmptySplit
     """
-    path = check_file(path)
-    table = _table(path)
-    named = {name.strip().lower(): name for name in table.columns}
-    if "item" not in named:
+    look = Look.at(path).knowing(["item"])
+    place = look.find("item")
+    if place is None:
         raise FormatError(
-            "no column 'item'", remedy=f"found: {', '.join(table.columns)}", where=str(path)
+            "no column 'item'", remedy=f"found: {', '.join(look.first[:12])}", where=str(path)
         )
-    items = [str(cell or "").strip() for cell in table[named["item"]]]
+    items = look.column(place).str.strip_chars(' "').to_list()
     if not items:
-        raise EmptySplit(f"no items in {path.name}", remedy="give at least one row")
+        raise EmptySplit(f"no items in {look.path.name}", remedy="give at least one row")
     return list(dict.fromkeys(items))
 
 
@@ -192,13 +228,11 @@ def _table(path: Path) -> pl.DataFrame:
         ) from None
 
 
-def _number(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise FormatError(f"the rating {text!r} is no number", remedy="write a number", where=where)
+def _number(text: str, where: Callable[[], str]) -> float:
+    if not is_number(text) or not math.isfinite(value := float(text)):
+        raise FormatError(
+            f"the rating {text!r} is no number", remedy="write a number", where=where()
+        )
     return value
 
 
@@ -227,7 +261,7 @@ def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
                 f"user {user!r} is of two splits", remedy="a user is of one",
                 where=f"{path}:{i + 2}",
             )  # fmt: skip
-    ratings = [_number(str(t), f"{path}:{i + 2}") for i, t in enumerate(columns["label"])]
+    ratings = [_number(str(t), lambda i=i: f"{path}:{i + 2}") for i, t in enumerate(columns["label"])]
     notes: tuple[str, ...] = ()
     if others and (folder / _OTHERS).is_file():
         n = _add_others(folder / _OTHERS, columns, split, ratings)
@@ -271,7 +305,9 @@ def _add_others(
 def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
     """MovieLens-1M: ``user::item::rating::time``, and features of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
-    ratings = [_number(row[2], f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)]
+    ratings = [
+        _number(row[2], lambda i=i: f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)
+    ]
     data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
     features: dict[str, Features] = {}
     words = ("gender", "age", "occupation", "zip")
