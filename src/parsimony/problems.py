@@ -184,20 +184,39 @@ def _kind_of_table(path: Path, text: str, wanted: str | None) -> str | None:
     return next(iter(fitting), None)
 
 
-def require_kind(kind: str, data: str | os.PathLike[str] | Data, verb: str) -> None:
+def require_kind(
+    kind: str, data: str | os.PathLike[str] | Data, verb: str, task: str | None = None
+) -> None:
     """Refuse data that are of another kind than a verb reads.
+
+    Parameters
+    ----------
+    kind
+        What the verb reads.
+    data
+        As of :func:`kind_of`.
+    verb
+        Its name, for the message.
+    task
+        The kind that the user names; the data are not looked at then.
 
     Raises
     ------
+    UnknownParameter
+        No such kind.
     UsageError
-        They are.
+        They are of another kind.
     """
-    found = kind_of(data, kind)
+    found = kind_of(data, kind) if task is None else problem(task).kind
     if found not in (None, kind):
+        noun, own = problem(kind).noun, problem(str(found)).noun
+        remedy = f"leave it out, or --task {kind}"
+        if task is None:
+            remedy = f"--task {kind} reads them as {noun}; for {own} use {problem(str(found)).verbs}"
         raise UsageError(
-            f"these data are {problem(str(found)).noun}; parsimony {verb} reads "
-            f"{problem(kind).noun}",
-            remedy=f"--task {kind} reads them as {problem(kind).noun}",
+            f"{'these data are' if task is None else '--task is of'} {own}; parsimony {verb} reads "
+            f"{noun}",
+            remedy=remedy,
             where=str(data),
         )
 

@@ -14,6 +14,7 @@ from parsimony.cli.options import (
     Mirror,
     Quiet,
     Seed,
+    Task,
     check_output,
     open_run,
     parse_columns,
@@ -38,6 +39,7 @@ def command(
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(_FORMATS), help="Format of the file.")
     ] = "text",
+    task: Task = None,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,
@@ -57,7 +59,9 @@ def command(
         )
     names = parse_columns(columns)
     with interruptible():
-        found = find_rules(source, mirror, names, seed, top=top, relation=relation, quiet=quiet)
+        found, notes = find_rules(
+            source, mirror, names, seed, task, top=top, relation=relation, quiet=quiet
+        )
     text = _text(found, form)
     if file is not None:
         from parsimony.run.atomic import write_atomic
@@ -66,7 +70,8 @@ def command(
         write_atomic(file, text)
         out.note(f"written: {file}")
     listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
-    out.result({"rules": listed}, text.rstrip("\n") if found else "no rules found")
+    result = {"rules": listed, "notes": notes}
+    out.result(result, text.rstrip("\n") if found else "no rules found", *as_notes(notes))
 
 
 def find_rules(
@@ -74,17 +79,20 @@ def find_rules(
     mirror: str | None,
     columns: tuple[str, str, str] | None,
     seed: int,
+    task: str | None = None,
     *,
     top: int,
     relation: str | None,
     quiet: bool,
-) -> list[Any]:
+) -> tuple[list[Any], list[str]]:
     """Extract the rules of a run, or mine those of a dataset, by decreasing confidence.
+
+    Also the notes of the dataset.
 
     The rules that ``fit`` wrote into the run suffice for a few; extracting all of them takes
     minutes on a large graph.
     """
-    path = Path(source)
+    path, notes = Path(source), []
     if (path / "config.toml").is_file():
         estimator = open_run(path, "link")
         if hasattr(estimator, "vectors"):
@@ -97,16 +105,19 @@ def find_rules(
         _check(relation, relations)
         written = _written(path) if relation is None else []
         if len(written) >= top:
-            return written[:top]
+            return written[:top], notes
         rules = estimator.knowledge(top=top if relation is None else _ALL, quiet=quiet)
     else:
-        from parsimony import datasets
         from parsimony.knowledge import mine_rules
+        from parsimony.link.loading import load
+        from parsimony.problems import require_kind
 
-        graph = datasets.load(source, mirror=mirror, columns=columns, seed=seed).graph
+        require_kind("link", source, "rules", task)
+        data = load(source, mirror=mirror, columns=columns, seed=seed)
+        graph, notes = data.graph, list(data.notes)
         _check(relation, graph.relations)
         rules = mine_rules(graph)
-    return [rule for rule in rules if relation in (None, rule.head.relation)][:top]
+    return [rule for rule in rules if relation in (None, rule.head.relation)][:top], notes
 
 
 def _written(run: Path) -> list[Any]:
