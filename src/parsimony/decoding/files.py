@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+from parsimony.decoding.magic import refuse_foreign
 from parsimony.errors import EncodingError, FormatError, MissingFile, NotAFile, suggest
 
 __all__ = [
@@ -151,6 +152,7 @@ def read_text(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        refuse_foreign(data[:512], str(path))
         line = data[: error.start].count(b"\n") + 1
         raise EncodingError(
             f"byte 0x{data[error.start]:02x} is not UTF-8",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from parsimony.decoding.magic import foreign
+from parsimony.decoding.magic import refuse_foreign
 from parsimony.errors import DataError, EncodingError, FormatError
 
 __all__ = ["MAX_LINE", "Row", "TextTable", "first_line", "numbered_lines", "shorten"]
@@ -31,7 +31,7 @@ def shorten(text: str, limit: int = 60) -> str:
 
 
 def numbered_lines(stream: IO[bytes], where: str) -> Iterator[tuple[int, str, str]]:
-    """Yield number, text and line end ("", "\\n" or "\\r\\n") of every line.
+    """Yield number, text and end (none, LF or CRLF) of every line.
 
     Parameters
     ----------
@@ -50,9 +50,8 @@ def numbered_lines(stream: IO[bytes], where: str) -> Iterator[tuple[int, str, st
     number = 0
     while line := stream.readline(MAX_LINE + 1):
         number += 1
-        other = foreign(line[:512]) if number == 1 else None
-        if other is not None:
-            raise FormatError(f"{other[0]}, expected text", remedy=other[1], where=where)
+        if number == 1:
+            refuse_foreign(line[:512], where)
         if len(line) > MAX_LINE:
             size = len(line)
             while not line.endswith(b"\n") and (line := stream.readline(MAX_LINE)):
@@ -65,6 +64,10 @@ def numbered_lines(stream: IO[bytes], where: str) -> Iterator[tuple[int, str, st
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
+            if b"\0" in line:
+                raise FormatError(
+                    "binary data, expected text", remedy="save it as text in UTF-8", where=where
+                ) from None
             raise EncodingError(
                 f"byte 0x{line[error.start]:02x} is not UTF-8",
                 remedy="convert the file, e.g. iconv -f latin1 -t utf-8",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["foreign"]
+from parsimony.errors import EncodingError, FormatError
+
+__all__ = ["refuse_foreign"]
 
 _SPREADSHEET = "a zip archive or spreadsheet (xlsx, ods)", "unzip it, or save it as CSV UTF-8"
-_UTF16 = "UTF-16 text", "convert it: iconv -f utf-16 -t utf-8"
 _PACKED = "packed by {0}", "unpack it first: {0} -d"
 _KINDS = {
     b"\x1f\x8b": tuple(part.format("gzip") for part in _PACKED),
@@ -21,33 +22,50 @@ _KINDS = {
     b"SQLite format 3\x00": ("an SQLite database", "export the table as CSV"),
     b"\x93NUMPY": ("a NumPy array", "save it as TSV or Parquet, with names"),
     b"%PDF-": ("a PDF document", "save the table as CSV UTF-8"),
-    b"\xff\xfe\x00\x00": ("UTF-32 text", "convert it: iconv -f utf-32 -t utf-8"),
-    b"\x00\x00\xfe\xff": ("UTF-32 text", "convert it: iconv -f utf-32 -t utf-8"),
 }
-_TEXT_MAGIC = (b"BZh",)  # could begin a text as well: the byte behind it decides
 
 
-def foreign(head: bytes) -> tuple[str, str] | None:
-    """Return what the first bytes of a file say it is, and the remedy; None for text.
+def refuse_foreign(head: bytes, where: str) -> None:
+    """Refuse what the first bytes of a file show not to be text in UTF-8, with the right remedy.
 
     Parameters
     ----------
     head : bytes
         Some hundred bytes.
+    where : str
+        The file's name.
+
+    Raises
+    ------
+    EncodingError
+        Text in UTF-16 or UTF-32.
+    FormatError
+        A packed file, a spreadsheet, a web page …
     """
+    if (encoding := _wide(head)) is not None:
+        raise EncodingError(
+            f"text in {encoding}, not in UTF-8",
+            remedy=f"convert the file: iconv -f {encoding.lower()} -t utf-8",
+            where=where,
+        )
+    if head.startswith(b"BZh") and head[4:10] != b"1AY&SY":
+        return  # a text that begins like this
     for magic, (what, remedy) in _KINDS.items():
-        if head.startswith(magic) and (
-            magic not in _TEXT_MAGIC or head[3:10].find(b"1AY&SY") == 1
-        ):
-            return what, remedy
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _UTF16
-    # Without a mark: every second byte of Western text in UTF-16 is zero.
-    even, odd = head[0:200:2], head[1:200:2]
-    if len(head) > 3 and min(even.count(0), odd.count(0)) * 4 < max(even.count(0), odd.count(0)):
-        if max(even.count(0), odd.count(0)) * 2 > len(odd):
-            byte_order = "le" if odd.count(0) > even.count(0) else "be"
-            return "UTF-16 text", f"convert it: iconv -f utf-16{byte_order} -t utf-8"
+        if head.startswith(magic):
+            raise FormatError(f"{what}, expected text", remedy=remedy, where=where)
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-        return "a web page", "download the file itself"
+        raise FormatError(
+            "a web page, expected text", remedy="download the file itself", where=where
+        )
+
+
+def _wide(head: bytes) -> str | None:
+    if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "UTF-32"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    # Without a mark: nearly every second byte of Western text is zero, and no other.
+    odd, even = head[1:200:2].count(0), head[0:200:2].count(0)
+    if len(head) > 3 and 4 * min(odd, even) < max(odd, even) > len(head[:200]) // 4:
+        return "UTF-16LE" if odd > even else "UTF-16BE"
     return None

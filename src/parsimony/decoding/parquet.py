@@ -126,9 +126,7 @@ def _check_declared(
 
 
 def _too_much(path: Path, size: int, what: str) -> FormatError:
-    return FormatError(
-        f"{size:,} bytes that unpack to {what}", remedy=_REMEDY, where=str(path)
-    )
+    return FormatError(f"{size:,} bytes that unpack to {what}", remedy=_REMEDY, where=str(path))
 
 
 def _unreadable(path: Path, error: BaseException) -> FormatError:

@@ -340,7 +340,7 @@ def _n_lines(text: npt.NDArray[np.uint8]) -> int:
     """Count lines, with or without an end of the last."""
     blocks = range(0, len(text), _BLOCK)
     ended = sum(np.count_nonzero(text[b : b + _BLOCK] == _NEWLINE) for b in blocks)
-    return ended + (len(text) > 0 and text[-1] != _NEWLINE)
+    return int(ended) + int(len(text) > 0 and text[-1] != _NEWLINE)
 
 
 def _plain(data: bytes) -> bool:
