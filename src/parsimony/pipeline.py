@@ -169,5 +169,5 @@ def _summary(
         "ended": estimator.ended_,
         "valid": valid,
         "seconds": seconds,
-        "notes": [*estimator.task_.data.notes, *getattr(estimator, "notes_", ()), *notes],
+        "notes": [*estimator.task_.notes, *getattr(estimator, "notes_", ()), *notes],
     }

@@ -123,7 +123,7 @@ def run_batch(
     Returns
     -------
     dict
-        ``out, queries, answers, resumed, seconds``; ``resumed`` counts the queries that
+        ``out, queries, answers, resumed, seconds, notes``; ``resumed`` counts the queries that
         were answered by an earlier run of the same command.
 
     Raises
@@ -168,6 +168,7 @@ def run_batch(
         "answers": n_answers,
         "resumed": resumed,
         "seconds": time.perf_counter() - begin,
+        "notes": estimator.notes_on(asked),
     }
 
 

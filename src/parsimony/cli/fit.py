@@ -101,6 +101,7 @@ def command(
         parameters["formula"] = _formula(formula, method)
     header = parse_columns(columns)
     budget = _seconds(time_budget)
+    from parsimony.answers import as_notes
     from parsimony.pipeline import fit
 
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
@@ -125,9 +126,8 @@ def command(
             quiet=quiet,
             **options,
         )
-    for note in summary.get("notes", ()):
-        if note.startswith("warning"):
-            output.note(note)
+    for note in as_notes(summary.get("notes", ())):
+        output.note(note)
     output.result(summary, *_readable(summary))
 
 

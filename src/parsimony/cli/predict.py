@@ -66,6 +66,7 @@ def command(
     estimator = open_run(run, "link")
     allowed = None if candidates is None else read_candidates(candidates, estimator)
     if queries is not None and out is not None:
+        from parsimony.answers import as_notes
         from parsimony.cli.batch import run_batch
 
         with interruptible("the same command continues where this one stopped"):
@@ -77,6 +78,7 @@ def command(
             done,
             f"{done['queries']:,} queries, {done['answers']:,} answers in {done['out']} "
             f"({done['seconds']:.1f} s, {done['resumed']:,} queries already answered)",
+            *as_notes(done["notes"]),
         )
         return
     answer(output, estimator, head, relation, tail, top, allowed, drop_known)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from parsimony.answers import as_notes
 from parsimony.cli.options import check_output
 from parsimony.errors import UsageError
 
@@ -189,9 +190,9 @@ def query_text(query: dict[str, Any], label: Callable[[str], str]) -> str:
 
 def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[Any]:
     """Return the ranked answers to one query."""
-    answers = result["answers"]
+    answers, notes = result["answers"], as_notes(result.get("notes", ()))
     if not answers:
-        return [query_text(result["query"], label), "no candidate is left"]
+        return [query_text(result["query"], label), "no candidate is left", *notes]
     named = any(label(answer["entity"]) != answer["entity"] for answer in answers)
     columns = ["#", "entity", *(["name"] if named else []), "score", "probability"]
     rows = []
@@ -200,7 +201,7 @@ def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[A
         rows.append(
             [i, name, *([label(name)] if named else []), answer["score"], answer.get("probability")]
         )
-    return [query_text(result["query"], label), "", table(columns, rows)]
+    return [query_text(result["query"], label), "", table(columns, rows), *notes]
 
 
 def check_table(path: Path | None) -> None:

@@ -67,6 +67,7 @@ class Explanation(ExplanationData):
                 "deleted_drop": _finite(measured.deleted_drop),
                 "random_drop": _finite(measured.random_drop),
             },
+            "notes": list(self.notes),
         }
         if full:
             if measured:
@@ -126,6 +127,7 @@ class Explanation(ExplanationData):
             parts={name: _number(value) for name, value in content.get("parts", {}).items()},
             analogues=tuple(Analogue(**known) for known in content.get("likenesses", ())),
             parts_note=content.get("parts_note", ""),
+            notes=tuple(content.get("notes", ())),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:

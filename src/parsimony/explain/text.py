@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parsimony.answers import as_notes
 from parsimony.explain.parts import ExplanationData, Known, Path
 from parsimony.pages.numbers import number
 
@@ -107,4 +108,6 @@ def explanation_text(explanation: ExplanationData) -> str:
     sentence = faithfulness_sentence(explanation)
     if sentence:
         lines += ["", sentence]
+    if explanation.notes:
+        lines += ["", *as_notes(explanation.notes)]
     return "".join(f"{line}\n" for line in lines)

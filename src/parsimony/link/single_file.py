@@ -41,6 +41,19 @@ def suspected_header(*frames: pl.DataFrame) -> list[str]:
     ]
 
 
+def split_note(train: int, valid: int, test: int, seed: int) -> str:
+    """Say how a file was split, and why not 80/10/10 where too few facts could be spared."""
+    n, kept = train + valid + test, "every entity and relation kept in train"
+    shares = [100 * part / n for part in (train, valid, test)]
+    if [round(share) for share in shares] == [80, 10, 10]:
+        return f"split 80/10/10 with seed {seed}, {kept}"
+    cut = "/".join(f"{share:.0f}" if share >= 0.95 else f"{share:.1g}" for share in shares)
+    why = f"{n:,} facts do not divide into tenths"
+    if valid + test < 2 * round(n / 10):
+        why = f"only {valid + test:,} of {n:,} facts could be held out"
+    return f"split {cut} instead of 80/10/10 with seed {seed}: {why}, {kept}"
+
+
 def load_file(
     path: str | os.PathLike[str],
     *,
@@ -49,7 +62,8 @@ def load_file(
 ) -> LinkData:
     """Read a TSV, CSV, Parquet or RDF file and split it 80/10/10.
 
-    Every entity and relation stays in train. Repeated rows are dropped first: a copy in train
+    Every entity and relation stays in train; where so few facts are left for the other splits that
+    they get less, the first of ``notes`` says so. Repeated rows are dropped first: a copy in train
     would give a test fact away. :meth:`LinkData.save` stores the split.
 
     Parameters
@@ -95,7 +109,7 @@ def load_file(
         train, valid, test = split_triples(unique, seed)
     except EmptySplit as error:
         raise EmptySplit(error.message, remedy=error.remedy, where=str(path)) from None
-    notes = [f"split 80/10/10 with seed {seed}, every entity and relation kept in train"]
+    notes = [split_note(len(train), len(valid), len(test), seed)]
     notes += suspected_header(frame) + left_out
     if len(unique) < len(triples):
         notes.append(f"{len(triples) - len(unique):,} repeated rows dropped before the split")

@@ -92,7 +92,7 @@ def info_of_folder(run: RunFolder, estimator: Any, counts: DataInfo) -> RunInfo:
         "config": run.config,
         "data": {
             "name": data.name, "source": data.source, "hash": data.content_hash, **counts,
-            "notes": data.notes,
+            "notes": estimator.task_.notes,
         },
         "metrics": run.read_json("metrics.json") or {},
         "ledger": run.read_json("ledger.json") or {},

@@ -75,11 +75,19 @@ class Reasoner(LinkEstimator[ReasonerT]):
     def _setup(self) -> None:
         task, p = self.task_, self.resolved_
         layers = p.n_layers or choose_layers(task.train_graph, p.seed)
+        if p.n_layers is None:
+            self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
         self.resolved_ = p.model_copy(update={"n_layers": layers})
         self.architecture_ = Architecture(
             task.n_relations, p.dim, p.attention_dim, layers, p.activation, p.dropout,
             self._top_k(task.train_graph), p.relative,
         )  # fmt: skip
+        kept, n_entities = self.architecture_.top_k, task.test_graph.n_entities
+        if kept is not None and kept < n_entities:
+            self.notes_.append(
+                f"each step of a walk goes on from {kept:,} new entities at most (top_k): others "
+                "count as not reached"
+            )
         self.shapes_ = layout(
             task.n_relations, p.dim, p.attention_dim, layers,
             sampler=self.architecture_.top_k is not None, relative=p.relative,

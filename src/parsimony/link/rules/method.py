@@ -261,6 +261,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             model=self.method,
             known=self.task_.split_of(h, r, t) or "no",
             path_order="By weight, the confidence of the rule.",
+            notes=(*self.notes_, *self._doubts([h, t], r)),
         )
 
     def _drop(
