@@ -11,7 +11,9 @@ import typer
 
 from parsimony.cli.command_group import Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, check_output, open_run
-from parsimony.cli.tables import check_table, table, write_table
+from parsimony.cli.partial import Unknown
+from parsimony.cli.table_files import check_table, write_table
+from parsimony.cli.tables import table
 
 NOTE = "For research: probabilities from a handful of molecules are for ranking, not for decisions."
 
@@ -51,7 +53,7 @@ def command(
     top: Top = 3,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="All predictions, as .parquet or .csv."),
+        typer.Option("--out", metavar="FILE", help="All predictions, as .parquet, .csv or .tsv."),
     ] = None,
     html: Annotated[
         Path | None,
@@ -72,7 +74,11 @@ def command(
             f"--bad-smiles is refuse or skip. Got {bad_smiles!r}", remedy="--bad-smiles skip"
         )
     estimator = open_run(run)
-    if estimator.kind not in _ADAPT:
+    if estimator.kind not in
+    unknown.exit()
+
+
+_ADAPT:
         open_run(run, "molecules")  # raises, and names the right verb
     asked = _NewTask(support, predict, prevalence, bad_smiles, top, out, html)
     _ADAPT[estimator.kind](output, estimator, asked)
@@ -201,17 +207,27 @@ def _adapt_ratings(output: Output, estimator: Any, wanted: _NewTask) -> None:
     UsageError
         An option that applies only to molecules.
     DataError
-        A missing column, a rating that is not a number, or an item that is not in the data.
+        A missing column, a rating that is not a number, or no item that is in the data; of several
+        the others are answered.
     """
-    from parsimony.errors import UsageError
+    from parsimony.errors import UnknownEntity, UsageError
     from parsimony.ratings.table import read_items, read_ratings
 
     if wanted.html is not None or wanted.prevalence is not None:
         raise UsageError("--html and --prevalence are for molecules; this run predicts ratings")
     _, items, ratings = read_ratings(wanted.support, ("item", "rating"), empty=True)
+    asked, unknown = read_items(wanted.predict), Unknown()
+    known = dict.fromkeys(estimator.task_.data.items)
+    for path, names in ((wanted.support, items), (wanted.predict, asked)):
+        for name in names:
+            if name not in known:
+                unknown.add(UnknownEntity, name, known, str(path))
+    given = {i: r for i, r in zip(items, ratings, strict=True) if i in known}
+    asked = [name for name in asked if name in known]
+    unknown.require(asked)
     with interruptible():
-        given = dict(zip(items, ratings, strict=True))
-        result = estimator.adapt(given, read_items(wanted.predict))
+        result = estimator.adapt(given, asked)
+    unknown.tell(result, "items")
     predicted, top = result["predictions"], wanted.top
     if wanted.out is not None:
         import polars as pl

@@ -25,6 +25,7 @@ from parsimony.cli.options import (
     parse_columns,
     parse_settings,
 )
+from parsimony.cli.partial import Unknown
 from parsimony.cli.predict import Candidates, DropKnown, answer, check_query, read_candidates
 
 
@@ -69,8 +70,12 @@ def command(
 
         reasoner = RuleReasoner(**parameters).fit(opened, knowledge=given, quiet=quiet)
         if asked:
-            allowed = None if candidates is None else read_candidates(candidates, reasoner)
-            answer(out, reasoner, head, relation, tail, top, allowed, drop_known)
+            unknown = Unknown()
+            allowed = None
+            if candidates is not None:
+                allowed = read_candidates(candidates, reasoner, unknown)
+            answer(out, reasoner, head, relation, tail, top, allowed, drop_known, unknown)
+            unknown.exit()
             return
         result = reasoner.evaluate(split, quiet=quiet)
     from parsimony.cli.tables import metrics_table

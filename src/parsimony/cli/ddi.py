@@ -9,7 +9,8 @@ import typer
 
 from parsimony.cli.command_group import CommandGroup, Output, interruptible
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
-from parsimony.cli.tables import check_table, table, write_table
+from parsimony.cli.table_files import check_table, write_table
+from parsimony.cli.tables import table
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -144,7 +145,7 @@ DropKnown = Annotated[
 ]
 TableFile = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="All partners, as .parquet or .csv."),
+    typer.Option("--out", metavar="FILE", help="All partners, as .parquet, .csv or .tsv."),
 ]
 
 

@@ -19,6 +19,7 @@ from parsimony.cli.options import (
     open_run,
     parse_columns,
 )
+from parsimony.cli.table_files import SUFFIXES, write_table
 from parsimony.errors import UnknownParameter, UsageError, suggest
 
 _ALL = 1_000_000
@@ -34,7 +35,8 @@ def command(
         str | None, typer.Option("--relation", metavar="R", help="Only rules with head relation R.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Also write them to a file.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Also write them to a file.")
     ] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(_FORMATS), help="Format of the file.")
@@ -52,24 +54,27 @@ def command(
     """
     out = Output(as_json, quiet)
     check_output(file)
+    if file is not None and file.suffix.lower() in SUFFIXES and form != "text":
+        raise UsageError(
+            f"a table has no --format {form}", remedy=f"--out {file.with_suffix('.txt')}"
+        )
     if form not in _FORMATS:
         raise UnknownParameter(
             f"unknown format {form!r}",
             remedy=suggest(form, _FORMATS) or f"formats: {', '.join(_FORMATS)}",
         )
     names = parse_columns(columns)
+    from parsimony.answers import as_notes
+
     with interruptible():
         found, notes = find_rules(
             source, mirror, names, seed, task, top=top, relation=relation, quiet=quiet
         )
     text = _text(found, form)
-    if file is not None:
-        from parsimony.run.atomic import write_atomic
-
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, text)
-        out.note(f"written: {file}")
     listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
+    if file is not None:
+        _write(file, text, listed)
+        out.note(f"written: {file}")
     result = {"rules": listed, "notes": notes}
     out.result(result, text.rstrip("\n") if found else "no rules found", *as_notes(notes))
 
@@ -131,6 +136,20 @@ def _written(run: Path) -> list[Any]:
 def _check(relation: str | None, known: Any) -> None:
     if relation is not None:
         known.index(relation)
+
+
+def _write(path: Path, text: str, rules: list[dict[str, Any]]) -> None:
+    """Write the rules as text, or as a table by the suffix."""
+    if path.suffix.lower() in SUFFIXES:
+        import polars as pl
+
+        schema = {"text": pl.String, "support": pl.Int64, "confidence": pl.Float64}
+        write_table(path, schema, [[rule[name] for name in schema] for rule in rules])
+        return
+    from parsimony.run.atomic import write_atomic
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text)
 
 
 def _text(rules: list[Any], form: str) -> str:
