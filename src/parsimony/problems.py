@@ -214,7 +214,9 @@ def require_kind(
         noun, own = problem(kind).noun, problem(str(found)).noun
         remedy = f"leave it out, or --task {kind}"
         if task is None:
-            remedy = f"--task {kind} reads them as {noun}; for {own} use {problem(str(found)).verbs}"
+            remedy = (
+                f"--task {kind} reads them as {noun}; for {own} use {problem(str(found)).verbs}"
+            )
         raise UsageError(
             f"{'these data are' if task is None else '--task is of'} {own}; parsimony {verb} reads "
             f"{noun}",
@@ -310,7 +312,10 @@ def open_task(
             raise InvalidParameter(
                 f"these data are {noun}", remedy=f"use a method of task {own or kind}"
             )
-    if columns is not None and "columns" not in inspect.signature(problem(kind).part("load")).parameters:
+    if (
+        columns is not None
+        and "columns" not in inspect.signature(problem(kind).part("load")).parameters
+    ):
         raise InvalidParameter(
             f"--columns does not apply to {problem(kind).noun}: their files name their columns",
             remedy="leave it out",

@@ -74,11 +74,7 @@ def command(
             f"--bad-smiles is refuse or skip. Got {bad_smiles!r}", remedy="--bad-smiles skip"
         )
     estimator = open_run(run)
-    if estimator.kind not in
-    unknown.exit()
-
-
-_ADAPT:
+    if estimator.kind not in _ADAPT:
         open_run(run, "molecules")  # raises, and names the right verb
     asked = _NewTask(support, predict, prevalence, bad_smiles, top, out, html)
     _ADAPT[estimator.kind](output, estimator, asked)
@@ -244,6 +240,7 @@ def _adapt_ratings(output: Output, estimator: Any, wanted: _NewTask) -> None:
         *([f"… and {more:,} more (all with --json or --out)"] if more > 0 else []),
         *result["notes"],
     )
+    unknown.exit()
 
 
 _ADAPT: dict[str, Callable[[Output, Any, _NewTask], None]] = {

@@ -1,8 +1,9 @@
 """Answer many queries into one table, in atomic shards, so that it can be resumed.
 
-A folder ``FILE.parts`` next to ``FILE`` (.parquet, .csv or .tsv) holds the finished shards and identifies
-the batch (``batch.json``). After a kill, the same command continues after the last complete shard.
-At the end the shards are merged into one file by a single rename, and the folder is removed.
+A folder ``FILE.parts`` next to ``FILE`` (.parquet, .csv or .tsv) holds the finished shards and
+identifies the batch (``batch.json``). After a kill, the same command continues after the last
+complete shard. At the end the shards are merged into one file by a single rename, and the folder is
+removed.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import polars as pl
 
 from parsimony.cli.partial import Unknown
 from parsimony.cli.table_files import TEXT, table_bytes, unescaped
+from parsimony.decoding.documents import checked, read_json
 from parsimony.decoding.parquet import PARQUET, join_parquet
-from parsimony.errors import FormatError, RunExists, UnknownEntity, UnknownRelation
+from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
 from parsimony.run.atomic import write_atomic
 from parsimony.run.progress import Progress
@@ -268,8 +270,8 @@ def _claim(parts: Path, identity: dict[str, Any]) -> None:
         write_atomic(note, json.dumps(identity, indent=1) + "\n")
         return
     try:
-        before = json.loads(note.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
+        before = checked(dict[str, Any], read_json(note))
+    except DataError:
         before = {}
     changed = [key for key, value in identity.items() if before.get(key) != value]
     if changed:

@@ -49,7 +49,8 @@ def command(
         return
     cls = resolve(name)
     parameters, options = (
-        declared.described() for declared in (cls.Parameters, problem(cls.kind).part("task").Options)
+        declared.described()
+        for declared in (cls.Parameters, problem(cls.kind).part("task").Options)
     )
     about = _about(name) | {"parameters": parameters, "options": options}
     out.result(

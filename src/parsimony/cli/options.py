@@ -63,7 +63,7 @@ Columns = Annotated[
     typer.Option(
         "--columns",
         metavar="H,R,T",
-        help="Names or numbers (from 1) of the columns: head, relation, tail; or user, item, rating.",
+        help="Columns by name or number (from 1): head, relation, tail; or user, item, rating.",
     ),
 ]
 Settings = Annotated[
@@ -122,7 +122,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def parse_columns(columns: str | None) -> tuple[str, str, str] | None:
-    """Read ``head,relation,tail`` column names.
+    """Read three column names or numbers, of head, relation, tail or of user, item, rating.
 
     Raises
     ------

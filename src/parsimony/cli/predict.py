@@ -40,9 +40,7 @@ def command(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="File for all answers: .parquet, .csv or .tsv."
-        ),
+        typer.Option("--out", metavar="FILE", help="File for all answers: .parquet, .csv or .tsv."),
     ] = None,
     as_json: Json = False,
     seed: Seed = 0,

@@ -35,8 +35,7 @@ def command(
         str | None, typer.Option("--relation", metavar="R", help="Only rules with head relation R.")
     ] = None,
     file: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Also write them to a file.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Also write them to a file.")
     ] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(_FORMATS), help="Format of the file.")
@@ -97,7 +96,7 @@ def find_rules(
     The rules that ``fit`` wrote into the run suffice for a few; extracting all of them takes
     minutes on a large graph.
     """
-    path, notes = Path(source), []
+    path, notes = Path(source), list[str]()
     if (path / "config.toml").is_file():
         estimator = open_run(path, "link")
         if hasattr(estimator, "vectors"):

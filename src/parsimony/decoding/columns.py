@@ -88,5 +88,11 @@ def named_columns(
 
 def is_header(row: Sequence[str], *, letters: bool = False) -> bool:
     """Return whether a first row is a header by its words: those of a complete set of roles."""
-    sets = (("head", "relation", "tail"), ("user", "item"), ("item", "rating"), ("smiles",), ("drug1", "drug2"))
+    sets = (
+        ("head", "relation", "tail"),
+        ("user", "item"),
+        ("item", "rating"),
+        ("smiles",),
+        ("drug1", "drug2"),
+    )
     return any(named_columns(row, roles, letters=letters) is not None for roles in sets)

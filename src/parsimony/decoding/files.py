@@ -149,6 +149,8 @@ def read_text(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT) -> str:
         The file is not UTF-8; ``where`` names the line.
     """
     data = read_bytes(path, limit)
+    if b"\0" in data[:512]:
+        refuse_foreign(data[:512], str(path))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -46,7 +46,7 @@ def refuse_foreign(head: bytes, where: str) -> None:
         raise EncodingError(
             f"text in {encoding}, not in UTF-8",
             remedy=f"convert the file: iconv -f {encoding.lower()} -t utf-8",
-            where=where,
+            where=f"{where}:1",
         )
     if head.startswith(b"BZh") and head[4:10] != b"1AY&SY":
         return  # a text that begins like this

@@ -8,7 +8,7 @@ and what has been unpacked is counted, as the footer may be wrong.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +18,7 @@ import polars as pl
 from parsimony.decoding.files import check_file, memory_budget
 from parsimony.errors import FormatError
 
-__all__ = ["PARQUET", "parquet_schema", "read_parquet"]
+__all__ = ["PARQUET", "join_parquet", "parquet_schema", "read_parquet"]
 
 PARQUET = frozenset({".parquet", ".pq"})
 # Always read: 22 million triples and 2 GiB of text. Beyond that a file must not unpack to more than
@@ -104,6 +104,25 @@ def read_parquet(
     except _FAILURES as error:
         raise _unreadable(path, error) from None
     return pl.concat(parts)
+
+
+def join_parquet(files: Sequence[Path], out: Path) -> int:
+    """Write the rows of some files of equal columns into one, and return how many there are.
+
+    Raises
+    ------
+    MissingFile, NotAFile, FormatError
+        A file is not Parquet.
+    """
+    # Handed over as bytes: for Polars a path may be a pattern, and must be UTF-8.
+    contents: list[bytes] = [check_file(file).read_bytes() for file in files]
+    try:
+        with out.open("wb") as stream:
+            pl.scan_parquet(contents, hive_partitioning=False).sink_parquet(stream)
+        with out.open("rb") as stream:
+            return int(pl.scan_parquet(stream).select(pl.len()).collect().item())
+    except _FAILURES as error:
+        raise _unreadable(out.parent, error) from None
 
 
 def _check_declared(

@@ -84,7 +84,8 @@ def column_order(frames: Sequence[pl.DataFrame], where: str) -> Order:
                 f"the order of the columns is not clear: as head, relation, tail there are "
                 f"{given.relations:,} relations and few entities are head and tail; as {written} "
                 f"{found.relations:,} relations",
-                remedy=f"--columns 1,2,3 for the first, --columns {','.join(numbered(order))} for the other",
+                remedy="--columns 1,2,3 for the first, --columns "
+                f"{','.join(numbered(order))} for the other",
                 where=where,
             )
     swapped = counts[0, 2, 1]

@@ -15,6 +15,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ import polars as pl
 
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.decoding.files import check_file, read_text
+from parsimony.decoding.files import read_bytes
+from parsimony.decoding.lines import shorten
 from parsimony.decoding.look import Look, Reading, is_number, numeric
+from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.run.seeds import rng
@@ -166,7 +169,7 @@ def read_ratings(
     for i, row in enumerate(zip(*texts, strict=True)):
         if not all(row):
             raise FormatError("an empty cell", remedy="fill it in", where=look.where(i))
-    ratings = [_number(text, lambda i=i: look.where(i)) for i, text in enumerate(texts[-1])]
+    ratings = _ratings(texts[-1], look)
     users, items = (texts[0], texts[1]) if len(places) == 3 else ([""] * n, texts[0])
     seen: dict[tuple[str, str], int] = {}
     for i, pair in enumerate(zip(users, items, strict=True)):
@@ -213,55 +216,38 @@ def read_items(path: str | os.PathLike[str]) -> list[str]:
     return list(dict.fromkeys(items))
 
 
-def _table(path: Path) -> pl.DataFrame:
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return pl.read_parquet(path)
-        separator = "\t" if path.suffix.lower() in (".tsv", ".txt") else ","
-        text = read_text(path)
-        return pl.read_csv(text.encode(), separator=separator, infer_schema=False)
-    except pl.exceptions.NoDataError:
-        raise EmptySplit(f"no ratings in {path.name}", remedy="give at least one row") from None
-    except pl.exceptions.PolarsError as error:
-        raise FormatError(
-            f"not a table: {str(error).splitlines()[0]}", remedy="mend it", where=str(path)
-        ) from None
+def _ratings(texts: list[str], table: Table | Look) -> list[float]:
+    return [_number(text, partial(table.where, i)) for i, text in enumerate(texts)]
 
 
 def _number(text: str, where: Callable[[], str]) -> float:
     if not is_number(text) or not math.isfinite(value := float(text)):
         raise FormatError(
-            f"the rating {text!r} is no number", remedy="write a number", where=where()
+            f"the rating {shorten(text)} is no number", remedy="write a number", where=where()
         )
     return value
 
 
 def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
     """User tasks that come split, and the ratings of further users."""
-    path = check_file(folder / _TASKS)
-    table = _table(path)
     header = ("split", "role", "user", "item", "label")
-    if missing := [column for column in header if column not in table.columns]:
-        raise FormatError(
-            f"no column {missing[0]!r}", remedy=f"the header is {', '.join(header)}",
-            where=str(path),
-        )  # fmt: skip
-    columns: dict[str, list[Any]] = {column: table[column].to_list() for column in header}
+    table = read_table(folder / _TASKS, header, only=())
+    columns: dict[str, list[Any]] = {column: table.column(column) for column in header}
     for column, words in (("split", SPLITS), ("role", ("support", "query"))):
         for i, word in enumerate(columns[column]):
             if word not in words:
                 raise FormatError(
                     f"{column} {word!r} is none of {', '.join(words)}", remedy="mend it",
-                    where=f"{path}:{i + 2}",
+                    where=table.where(i),
                 )  # fmt: skip
     split: dict[str, str] = {}
     for i, (user, part) in enumerate(zip(columns["user"], columns["split"], strict=True)):
         if split.setdefault(user, part) != part:
             raise FormatError(
                 f"user {user!r} is of two splits", remedy="a user is of one",
-                where=f"{path}:{i + 2}",
+                where=table.where(i),
             )  # fmt: skip
-    ratings = [_number(str(t), lambda i=i: f"{path}:{i + 2}") for i, t in enumerate(columns["label"])]
+    ratings = _ratings(columns["label"], table)
     notes: tuple[str, ...] = ()
     if others and (folder / _OTHERS).is_file():
         n = _add_others(folder / _OTHERS, columns, split, ratings)
@@ -306,7 +292,8 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
     """MovieLens-1M: ``user::item::rating::time``, and features of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
     ratings = [
-        _number(row[2], lambda i=i: f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)
+        _number(row[2], partial("{}:{}".format, folder / _MOVIES, i))
+        for i, row in enumerate(rows, start=1)
     ]
     data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
     features: dict[str, Features] = {}
@@ -335,10 +322,11 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
 
 def _fields(path: Path, n: int) -> list[list[str]]:
     """Lines of ``::``-separated fields, in Latin-1."""
-    text = check_file(path).read_bytes().decode("latin-1")
+    # Not splitlines(): in Latin-1 it would break lines at 0x85 too.
+    lines = read_bytes(path).decode("latin-1").removesuffix("\n").split("\n")
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        row = line.split("::")
+    for number, line in enumerate(lines if lines != [""] else [], start=1):
+        row = line.removesuffix("\r").split("::")
         if len(row) != n:
             raise FormatError(
                 f"{len(row)} fields, expected {n}", remedy="separate them by ::",
