@@ -5,6 +5,7 @@ Every verb and page asks here what belongs to a kind of problem; nothing else co
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import shlex
@@ -16,8 +17,15 @@ from typing import Any
 
 from parsimony.base import Data, Task
 from parsimony.datasets import registry
-from parsimony.decoding.look import Look
-from parsimony.errors import InvalidParameter, UnknownParameter, UsageError, suggest
+from parsimony.decoding.look import Look, Reading
+from parsimony.errors import (
+    EncodingError,
+    FormatError,
+    InvalidParameter,
+    UnknownParameter,
+    UsageError,
+    suggest,
+)
 from parsimony.methods import resolve
 
 __all__ = ["PROBLEMS", "Problem", "kind_of", "load", "method_for", "open_task", "problem",
@@ -165,14 +173,18 @@ def kind_of(data: str | os.PathLike[str] | Data, wanted: str | None = None) -> s
 def _kind_of_table(path: Path, text: str, wanted: str | None) -> str | None:
     """The kind that a table's header names, or that alone can read it."""
     look = Look.at(path)
-    readings = {p.kind: p.part("reading")(look) for p in PROBLEMS.values()}
-    readings = {kind: found for kind, found in readings.items() if found is not None}
+    readings: dict[str, Reading] = {}
+    for each in PROBLEMS.values():
+        # A row that cannot be decoded is reported by the loader, which knows what it should hold.
+        with contextlib.suppress(FormatError, EncodingError):
+            if (found := each.part("reading")(look)) is not None:
+                readings[each.kind] = found
     fitting = {kind: r for kind, r in readings.items() if r.named} or readings
     if wanted in fitting:
         return wanted
     if len(fitting) > 1:
         ways = " or as ".join(
-            f"{problem(kind).noun} ({look.names(found.columns)})" for kind, found in fitting.items()
+            f"{problem(kind).noun} ({look.names(how.columns)})" for kind, how in fitting.items()
         )
         raise UsageError(
             f"this table can be read as {ways}",

@@ -23,7 +23,7 @@ from parsimony.decoding.lines import TextTable, numbered_lines
 from parsimony.decoding.parquet import PARQUET, parquet_schema, read_parquet
 from parsimony.decoding.tables import read_cells
 
-__all__ = ["Look", "Reading", "is_number", "layout", "numeric"]
+__all__ = ["Look", "Reading", "is_number", "layout"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FEW = 3  # rows below which counts say nothing
@@ -156,6 +156,13 @@ class Look:
         if self.text is None or self.header is not None:
             return below
         return pl.concat([pl.Series([self.first[position]], dtype=pl.String), below])
+
+    def holds_numbers(self, position: int) -> bool:
+        """Return whether all cells of a column are finite numbers; one of the first often tells."""
+        early = [] if self.header is not None else [self.first[position]]
+        if self.text is not None and self._second:
+            early.append(self._second[position])
+        return all(map(is_number, early)) and numeric(self.column(position))
 
     def knowing(self, names: Sequence[str]) -> Look:
         """Return the look of somebody who knows some column names: a row of them is a header."""

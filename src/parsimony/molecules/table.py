@@ -94,16 +94,11 @@ def load_molecules(
 
 
 def is_molecules(name_or_path: str) -> bool:
-    """Whether a name or path is of molecules: registered as such, or a table with SMILES."""
+    """Whether a name is of molecules, or a folder with one table and its ``task_splits.json``."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("molecules")
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        tables = sorted(path.glob("*.csv"))
-        if len(tables) != 1 or not (path / SPLITS).is_file():
-            return False
-        path = tables[0]
-    return path.is_file() and reading(Look.at(path)) is not None
+    return (path / SPLITS).is_file() and len(list(path.glob("*.csv"))) == 1
 
 
 def reading(look: Look) -> Reading | None:

@@ -26,7 +26,7 @@ from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.decoding.files import read_bytes
 from parsimony.decoding.lines import shorten
-from parsimony.decoding.look import Look, Reading, is_number, numeric
+from parsimony.decoding.look import Look, Reading, is_number
 from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
@@ -115,10 +115,10 @@ def reading(look: Look) -> Reading | None:
     others = [i for i in range(look.width) if look.header is None or look.named("time") != (i,)]
     if pair := look.named("user", "item"):
         rest = [i for i in others if i not in pair]
-        if len(rest) == 1 and numeric(look.column(rest[0])):
+        if len(rest) == 1 and look.holds_numbers(rest[0]):
             return Reading((*pair, rest[0]), True)
         return None
-    if look.width not in (3, 4) or not all(numeric(look.column(i)) for i in range(2, look.width)):
+    if look.width not in (3, 4) or not all(map(look.holds_numbers, range(2, look.width))):
         return None
     pairs = pl.DataFrame([look.column(i).alias(str(i)) for i in (0, 1)])
     several = pairs["0"].n_unique() < len(pairs)
