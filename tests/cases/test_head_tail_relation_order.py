@@ -78,7 +78,7 @@ def test_openke_s_own_files(tmp_path):
     data = load(tmp_path)
     assert data.relations.names == ("has", "is", "of")
     assert (data.n_entities, len(data.train)) == (40, len(rows) - 20)
-    h, r, t = rows[20]
+    h, r, _ = rows[20]
     first = [data.entities.name(int(data.train[0, 0])), data.relations.name(int(data.train[0, 1]))]
     assert first == [f"/m/{h} x", {"0": "is", "1": "has", "2": "of"}[r]]
 

@@ -33,7 +33,10 @@ def proposed(*words: str) -> list[str]:
         (("fit", "roy"), ["royal"]),
         (("fit", "royal", "--task", ""), list(methods.OURS)),
         (("fit", "royal", "--task", "ddi", "--method", "m"), ["mlp"]),
-        (("fit", "royal", "--method", "rules", "--set", "min_"), ["min_support=", "min_confidence="]),
+        (
+            ("fit", "royal", "--method", "rules", "--set", "min_"),
+            ["min_support=", "min_confidence="],
+        ),
         (("fit", "royal", "--set", "attention"), ["attention_dim="]),
         (("fit", "x", "--method", "par", "--set", "bad"), ["bad_smiles="]),
         (("methods", "red"), ["redgnn"]),
