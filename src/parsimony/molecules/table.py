@@ -8,35 +8,34 @@ are training tasks and none is a test task.
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
+from pydantic import StrictInt, StrictStr
 
-from parsimony.chem.smiles import reason_unreadable, unreadable
+from parsimony.chem.smiles import canonical_forms, reason_unreadable
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.decoding.files import check_file, read_text
+from parsimony.decoding import check_file, checked, read_json, read_text
 from parsimony.errors import (
-    DataError,
     EmptySplit,
     FormatError,
     InvalidParameter,
     UnknownDataset,
     suggest,
 )
-from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData
+from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData, listed
 
 __all__ = ["is_molecules", "load_molecules", "read_table"]
 
 BadSmiles = Literal["skip", "refuse"]
 SPLITS = "task_splits.json"
+SPLITS_REMEDY = 'write {"train_tasks": ["A", "B"], "test_tasks": ["C"]}'
 SMILES = "smiles"
-SHOWN = 8  # rows that a note lists
 
 
 def load_molecules(
@@ -154,23 +153,24 @@ def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
         raise FormatError("no column of labels", remedy="add one with 0 and 1", where=f"{path}:1")
     smiles = [text.strip() for text in table[SMILES]]
     labels = np.stack([_labels(table[name], path) for name in names], 1)
+    lines = list(range(2, len(smiles) + 2))
     notes = []
-    bad = unreadable(smiles)
+    bad = [i for i, form in enumerate(canonical_forms(smiles)) if not form]
     if bad and bad_smiles == "refuse":
         raise FormatError(
             f"{len(bad)} SMILES cannot be read, the first: {reason_unreadable(smiles[bad[0]])}",
             remedy="correct it, or leave such rows out with --set bad_smiles=skip",
-            where=f"{path}:{bad[0] + 2}",
+            where=f"{path}:{lines[bad[0]]}",
         )
     if bad:
-        rows = ", ".join(str(i + 2) for i in bad[:SHOWN]) + (", …" if len(bad) > SHOWN else "")
         first = reason_unreadable(smiles[bad[0]])
         notes.append(
             f"warning: {len(bad)} of {len(smiles):,} molecules left out whose SMILES cannot be "
-            f"read (lines {rows} of {path.name}; {first})"
+            f"read (lines {listed([lines[i] for i in bad])} of {path.name}; {first})"
         )
         kept = np.setdiff1d(np.arange(len(smiles)), bad)
-        smiles, labels = [smiles[i] for i in kept], labels[kept]
+        smiles, lines = [smiles[i] for i in kept], [lines[i] for i in kept]
+        labels = labels[kept]
     if not smiles:
         raise EmptySplit("no molecule can be read", remedy="correct it", where=str(path))
     train, test = _splits(path, names)
@@ -183,7 +183,7 @@ def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
         test_tasks=test,
         notes=tuple(notes),
         source=str(path),
-    )
+    ).distinct(lines)
 
 
 def _labels(column: pl.Series, path: Path) -> np.ndarray:
@@ -199,29 +199,46 @@ def _labels(column: pl.Series, path: Path) -> np.ndarray:
     return read.to_numpy()
 
 
+@dataclass(frozen=True)
+class _Splits:
+    train_tasks: list[StrictInt | StrictStr]
+    test_tasks: list[StrictInt | StrictStr]
+
+
 def _splits(path: Path, names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
     """Read which tasks are for training and which for test."""
     place = path.parent / SPLITS
-    if not place.is_file():
+    if not os.path.lexists(place):
         return np.arange(len(names), dtype=np.int32), np.empty(0, np.int32)
-    try:
-        content: dict[str, Any] = json.loads(read_text(place))
-        content = content.get(path.stem, content)
-        parts = [content[part] for part in ("train_tasks", "test_tasks")]
-        return _tasks(parts[0], names), _tasks(parts[1], names)
-    except DataError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    content = read_json(place, remedy=SPLITS_REMEDY)
+    own = content.get(path.stem, content) if isinstance(content, dict) else content
+    parts = checked(_Splits, own, str(place), remedy=SPLITS_REMEDY)
+    train, test = (_tasks(part, names, place) for part in (parts.train_tasks, parts.test_tasks))
+    if both := sorted(set(train.tolist()) & set(test.tolist())):
         raise FormatError(
-            f"no train_tasks and test_tasks of {path.name} ({error!r})",
-            remedy='write {"train_tasks": ["A", "B"], "test_tasks": ["C"]}',
+            f"task {names[both[0]]!r} is for training and for test",
+            remedy="leave it in one of the lists",
             where=str(place),
-        ) from None
+        )
+    return train, test
 
 
-def _tasks(given: list[Any], names: tuple[str, ...]) -> IntArray:
+def _tasks(given: list[int | str], names: tuple[str, ...], place: Path) -> IntArray:
     """Numbers of tasks that are given by name or number."""
-    numbers = [names.index(task) if isinstance(task, str) else int(task) for task in given]
-    if any(not 0 <= number < len(names) for number in numbers):
-        raise ValueError(f"a task outside 0 … {len(names) - 1}")
+    numbers = []
+    for task in given:
+        known = task in names if isinstance(task, str) else 0 <= task < len(names)
+        if not known:
+            raise FormatError(
+                f"no task {task!r} in the table, which has {len(names)}",
+                remedy=(suggest(task, names) if isinstance(task, str) else "")
+                or f"name its columns, or give numbers 0 … {len(names) - 1}",
+                where=str(place),
+            )
+        numbers.append(names.index(task) if isinstance(task, str) else task)
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise FormatError(
+            f"task {names[twice]!r} is listed twice", remedy="list it once", where=str(place)
+        )
     return np.array(numbers, np.int32)

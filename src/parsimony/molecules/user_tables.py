@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
-from parsimony.chem.smiles import molecule_of, reason_unreadable
+from parsimony.chem.smiles import canonical, reason_unreadable
 from parsimony.errors import FormatError
 from parsimony.molecules.table import SMILES, BadSmiles, read_table
 
@@ -18,11 +20,12 @@ LABEL, ID = "label", "id"
 
 @dataclass(frozen=True)
 class Support:
-    """Labelled molecules: ids, SMILES and labels 0 or 1."""
+    """Labelled molecules: ids, SMILES, labels 0 or 1, and notes on rows that were left out."""
 
     ids: tuple[str, ...]
     smiles: tuple[str, ...]
     labels: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,13 @@ class Queries:
     notes: tuple[str, ...] = ()
 
 
-def read_support(path: str | os.PathLike[str]) -> Support:
+def read_support(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse") -> Support:
     """Read a CSV with the columns smiles and label (0 or 1), and id where there is one.
+
+    Parameters
+    ----------
+    bad_smiles
+        "refuse" makes a SMILES that cannot be read an error, "skip" leaves its row out.
 
     Raises
     ------
@@ -53,8 +61,8 @@ def read_support(path: str | os.PathLike[str]) -> Support:
                 where=f"{path}:{i + 2}",
             )
         labels.append(int(float(text)))
-    smiles, _ = _readable(table, path, "refuse")
-    return Support(_ids(table), smiles, tuple(labels))
+    rows, notes = _readable(table, path, bad_smiles)
+    return Support(*_columns(table, rows), tuple(labels[i] for i in rows), notes)
 
 
 def read_queries(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse") -> Queries:
@@ -63,7 +71,7 @@ def read_queries(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
     Parameters
     ----------
     bad_smiles
-        "refuse" makes a SMILES that cannot be read an error, "skip" leaves its row out.
+        As of :func:`read_support`.
 
     Raises
     ------
@@ -71,10 +79,14 @@ def read_queries(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
         As :func:`read_support`.
     """
     table = read_table(path, SMILES)
-    smiles, bad = _readable(table, path, bad_smiles)
-    ids = tuple(name for i, name in enumerate(_ids(table)) if i not in bad)
-    notes = tuple(f"left out: line {i + 2}, {why}" for i, why in bad.items())
-    return Queries(ids, smiles, notes)
+    rows, notes = _readable(table, path, bad_smiles)
+    return Queries(*_columns(table, rows), notes)
+
+
+def _columns(table: pl.DataFrame, rows: Sequence[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids and SMILES of some rows."""
+    ids, smiles = _ids(table), table[SMILES].to_list()
+    return tuple(ids[i] for i in rows), tuple(smiles[i].strip() for i in rows)
 
 
 def _ids(table: pl.DataFrame) -> tuple[str, ...]:
@@ -87,15 +99,19 @@ def _ids(table: pl.DataFrame) -> tuple[str, ...]:
 
 def _readable(
     table: pl.DataFrame, path: str | os.PathLike[str], bad_smiles: BadSmiles
-) -> tuple[tuple[str, ...], dict[int, str]]:
-    """The SMILES that can be read, and why the others cannot, by row."""
-    smiles, bad = [], {}
+) -> tuple[list[int], tuple[str, ...]]:
+    """The rows whose SMILES can be read, and a note on each of the others."""
+    rows, notes = [], []
     for i, text in enumerate(table[SMILES]):
-        text = text.strip()
-        if molecule_of(text) is not None:
-            smiles.append(text)
+        if canonical(text.strip()) is not None:
+            rows.append(i)
             continue
-        bad[i] = f"the SMILES cannot be read: {reason_unreadable(text)}"
+        why = f"the SMILES cannot be read: {reason_unreadable(text.strip())}"
         if bad_smiles == "refuse":
-            raise FormatError(bad[i], remedy="correct it", where=f"{path}:{i + 2}")
-    return tuple(smiles), bad
+            raise FormatError(
+                why,
+                remedy="correct it, or leave such rows out with --bad-smiles skip",
+                where=f"{path}:{i + 2}",
+            )
+        notes.append(f"left out: {Path(path).name} line {i + 2}, {why}")
+    return rows, tuple(notes)
