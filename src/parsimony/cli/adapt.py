@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -98,8 +98,8 @@ def _adapt_molecules(output: Output, estimator: Any, wanted: _NewTask) -> None:
     from parsimony.molecules.user_tables import read_queries, read_support
 
     out, html = wanted.out, wanted.html
-    labelled = read_support(wanted.support)
-    asked = read_queries(wanted.predict, "skip" if wanted.bad_smiles == "skip" else "refuse")
+    bad: Literal["skip", "refuse"] = "skip" if wanted.bad_smiles == "skip" else "refuse"
+    labelled, asked = read_support(wanted.support, bad), read_queries(wanted.predict, bad)
     with interruptible():
         result = estimator.adapt(
             labelled.smiles,
@@ -113,7 +113,7 @@ def _adapt_molecules(output: Output, estimator: Any, wanted: _NewTask) -> None:
             reason["id"] = labelled.ids[reason.pop("support")]
         prediction["id"] = name
     result["predictions"] = [{"id": p.pop("id"), **p} for p in result["predictions"]]
-    result["notes"] = [*asked.notes, *result["notes"]]
+    result["notes"] = [*labelled.notes, *asked.notes, *result["notes"]]
     if out is not None:
         _write(result["predictions"], out)
         output.note(f"written: {out}")
@@ -209,8 +209,10 @@ def _adapt_ratings(output: Output, estimator: Any, wanted: _NewTask) -> None:
     from parsimony.errors import UnknownEntity, UsageError
     from parsimony.ratings.table import read_items, read_ratings
 
-    if wanted.html is not None or wanted.prevalence is not None:
-        raise UsageError("--html and --prevalence are for molecules; this run predicts ratings")
+    if wanted.html is not None or wanted.prevalence is not None or wanted.bad_smiles != "refuse":
+        raise UsageError(
+            "--html, --prevalence and --bad-smiles are for molecules; this run predicts ratings"
+        )
     _, items, ratings = read_ratings(wanted.support, ("item", "rating"), empty=True)
     asked, unknown = read_items(wanted.predict), Unknown()
     known = dict.fromkeys(estimator.task_.data.items)

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
+from pydantic import StrictInt, StrictStr
 
-from parsimony.chem.smiles import reason_unreadable, unreadable
+from parsimony.chem.smiles import canonical_forms, reason_unreadable
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.decoding.documents import checked, read_json
@@ -25,21 +26,21 @@ from parsimony.decoding.lines import shorten
 from parsimony.decoding.look import Look, Reading
 from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import (
-    DataError,
     EmptySplit,
     FormatError,
     InvalidParameter,
     UnknownDataset,
+    suggest,
 )
-from parsimony.molecules.data import IntArray, MoleculeData
+from parsimony.molecules.data import IntArray, MoleculeData, listed
 from parsimony.molecules.label_columns import CELLS, label_columns
 
 __all__ = ["is_molecules", "load_molecules", "read_molecules", "reading"]
 
 BadSmiles = Literal["skip", "refuse"]
 SPLITS = "task_splits.json"
+SPLITS_REMEDY = 'write {"train_tasks": ["A", "B"], "test_tasks": ["C"]}'
 SMILES = "smiles"
-SHOWN = 8  # rows that a note lists
 
 
 def load_molecules(
@@ -112,13 +113,29 @@ def read_molecules(
 ) -> Table:
     """Read a table with a column of SMILES, called so in the frame whatever its word for it is.
 
-    Arguments, and errors, are those of :func:`parsimony.decoding.tables.read_table`.
+    Parameters
+    ----------
+    path
+    *needed
+        Further columns that it must have.
+    only
+        Roles (:data:`parsimony.decoding.columns.ROLES`) of the others to read; all by default.
+
+    Raises
+    ------
+    DataError
+        As of :func:`parsimony.decoding.tables.read_table`.
     """
     look = Look.at(path)
-    found = look.named(SMILES)
-    own = SMILES if found is None else look.first[found[0]]
+    found = {
+        role: look.first[at[0]] for role in (SMILES, *(only or ())) if (at := look.named(role))
+    }
+    own = found.pop(SMILES, SMILES)
     separator = None if look.text is None else look.text.separator
-    table = read_table(path, (own, *needed), only=only, separator=separator)
+    table = read_table(
+        path, (own, *needed), only=None if only is None else list(found.values()),
+        separator=separator,
+    )  # fmt: skip
     return replace(table, frame=table.frame.rename({own: SMILES}))
 
 
@@ -132,24 +149,23 @@ def _load_file(path: Path, bad_smiles: BadSmiles, ignore: Sequence[str]) -> Mole
         )  # fmt: skip
     smiles = [text.strip() for text in table.column(SMILES)]
     labels = np.stack([_labels(table, name) for name in names], 1)
-    bad = unreadable(smiles)
+    lines = [table.line(i) for i in range(len(table))]
+    bad = [i for i, form in enumerate(canonical_forms(smiles)) if not form]
     if bad and bad_smiles == "refuse":
         raise FormatError(
             f"{len(bad)} SMILES cannot be read, the first: {reason_unreadable(smiles[bad[0]])}",
             remedy="correct it, or leave such rows out with --set bad_smiles=skip",
-            where=table.where(bad[0]),
+            where=f"{path}:{lines[bad[0]]}",
         )
     if bad:
-        rows = ", ".join(str(table.line(i)) for i in bad[:SHOWN]) + (
-            ", …" if len(bad) > SHOWN else ""
-        )
         first = reason_unreadable(smiles[bad[0]])
         notes.append(
             f"warning: {len(bad)} of {len(smiles):,} molecules left out whose SMILES cannot be "
-            f"read (lines {rows} of {path.name}; {first})"
+            f"read (lines {listed([lines[i] for i in bad])} of {path.name}; {first})"
         )
         kept = np.setdiff1d(np.arange(len(smiles)), bad)
-        smiles, labels = [smiles[i] for i in kept], labels[kept]
+        smiles, lines = [smiles[i] for i in kept], [lines[i] for i in kept]
+        labels = labels[kept]
     if not smiles:
         raise EmptySplit("no molecule can be read", remedy="correct it", where=str(path))
     train, test = _splits(path, names)
@@ -162,7 +178,7 @@ def _load_file(path: Path, bad_smiles: BadSmiles, ignore: Sequence[str]) -> Mole
         test_tasks=test,
         notes=tuple(notes),
         source=str(path),
-    )
+    ).distinct(lines)
 
 
 def _labels(table: Table, name: str) -> np.ndarray:
@@ -178,32 +194,46 @@ def _labels(table: Table, name: str) -> np.ndarray:
     return read.to_numpy()
 
 
+@dataclass(frozen=True)
+class _Splits:
+    train_tasks: list[StrictInt | StrictStr]
+    test_tasks: list[StrictInt | StrictStr]
+
+
 def _splits(path: Path, names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
     """Read which tasks are for training and which for test."""
     place = path.parent / SPLITS
-    if not place.is_file():
+    if not os.path.lexists(place):
         return np.arange(len(names), dtype=np.int32), np.empty(0, np.int32)
-    try:
-        content = read_json(place)
-        content = content.get(path.stem, content)
-        train, test = (
-            checked(list[int | str], content[part], f"{place}: {part}")
-            for part in ("train_tasks", "test_tasks")
-        )
-        return _tasks(train, names), _tasks(test, names)
-    except DataError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    content = read_json(place, remedy=SPLITS_REMEDY)
+    own = content.get(path.stem, content) if isinstance(content, dict) else content
+    parts = checked(_Splits, own, str(place), remedy=SPLITS_REMEDY)
+    train, test = (_tasks(part, names, place) for part in (parts.train_tasks, parts.test_tasks))
+    if both := sorted(set(train.tolist()) & set(test.tolist())):
         raise FormatError(
-            f"no train_tasks and test_tasks of {path.name} ({error!r})",
-            remedy='write {"train_tasks": ["A", "B"], "test_tasks": ["C"]}',
+            f"task {names[both[0]]!r} is for training and for test",
+            remedy="leave it in one of the lists",
             where=str(place),
-        ) from None
+        )
+    return train, test
 
 
-def _tasks(given: list[int | str], names: tuple[str, ...]) -> IntArray:
+def _tasks(given: list[int | str], names: tuple[str, ...], place: Path) -> IntArray:
     """Numbers of tasks that are given by name or number."""
-    numbers = [names.index(task) if isinstance(task, str) else task for task in given]
-    if any(not 0 <= number < len(names) for number in numbers):
-        raise ValueError(f"a task outside 0 … {len(names) - 1}")
+    numbers = []
+    for task in given:
+        known = task in names if isinstance(task, str) else 0 <= task < len(names)
+        if not known:
+            raise FormatError(
+                f"no task {task!r} in the table, which has {len(names)}",
+                remedy=(suggest(task, names) if isinstance(task, str) else "")
+                or f"name its columns, or give numbers 0 … {len(names) - 1}",
+                where=str(place),
+            )
+        numbers.append(names.index(task) if isinstance(task, str) else task)
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise FormatError(
+            f"task {names[twice]!r} is listed twice", remedy="list it once", where=str(place)
+        )
     return np.array(numbers, np.int32)
