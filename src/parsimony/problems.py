@@ -86,7 +86,7 @@ PROBLEMS = {
         Problem(
             "coldstart", "ratings", "parsimony.ratings.data:RatingData",
             "parsimony.ratings.table:load_ratings", "parsimony.ratings.task:ColdStartTask",
-            "parsimony.ratings.table:is_ratings", "parsimony.ratings.table:reading", "coldnas",
+            "parsimony.ratings.table:is_ratings", "parsimony.ratings.columns:reading", "coldnas",
             "parsimony.report.ratings",
             "parsimony adapt and evaluate",
         ),

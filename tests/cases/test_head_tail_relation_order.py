@@ -83,6 +83,15 @@ def test_openke_s_own_files(tmp_path):
     assert first == [f"/m/{h} x", {"0": "is", "1": "has", "2": "of"}[r]]
 
 
+def test_numbers_of_columns_are_no_header(tmp_path):
+    rows = [("1", "2", "3"), *facts()]
+    (tmp_path / "a.txt").write_text(written(rows, "htr"))
+    (tmp_path / "b.txt").write_text(written(rows, "hrt"))
+    data = load(tmp_path / "a.txt", columns=("1", "3", "2"))
+    assert data.content_hash == load(tmp_path / "b.txt", columns=("1", "2", "3")).content_hash
+    assert sum(map(len, (data.train, data.valid, data.test))) == len(set(rows))
+
+
 def test_a_wrong_count_is_said(tmp_path):
     rows = facts()
     (tmp_path / "a.txt").write_text(f"{len(rows) + 5}\n" + written(rows, "hrt"))

@@ -165,24 +165,27 @@ class Look:
         return all(map(is_number, early)) and numeric(self.column(position))
 
     def knowing(self, names: Sequence[str]) -> Look:
-        """Return the look of somebody who knows some column names: a row of them is a header."""
+        """Return the look of somebody who knows some column names: a row of them is a header.
+
+        Numbers are no names of columns: :meth:`find` counts them.
+        """
         cells = {cell.strip().lower() for cell in self.first}
-        known = {name.strip().lower() for name in names} <= cells
-        return replace(self, headed=True) if known else self
+        known = {name.strip().lower() for name in names if not name.isdecimal()}
+        return replace(self, headed=True) if known and known <= cells else self
 
     def find(self, name: str) -> int | None:
         """Return the position of a column: by its name, its role, or its number from 1.
 
         None if there is no such column, or more than one.
         """
+        if name.isdecimal():
+            return int(name) - 1 if len(name) < 6 and 1 <= int(name) <= self.width else None
         if self.header is not None:
             lowered = [own.strip().lower() for own in self.header]
             if lowered.count(name.strip().lower()) == 1:
                 return lowered.index(name.strip().lower())
             if name in ROLES and (found := self.named(name)):
                 return found[0]
-        if re.fullmatch("[1-9][0-9]{0,5}", name) and int(name) <= self.width:
-            return int(name) - 1
         return None
 
     def names(self, positions: Sequence[int]) -> str:
@@ -191,13 +194,12 @@ class Look:
             return "columns " + ", ".join(str(i + 1) for i in positions)
         return ", ".join(self.header[i] for i in positions)
 
-    def where(self, row: int) -> str:
-        """Return ``file:line`` of a row of data, from 0; for Parquet the row's number, from 1."""
-        number = row + 1
-        if self.text is not None:
-            filled = (each.line for each in self.text.rows() if each.cells)
-            number = next(islice(filled, row + (self.header is not None), None), number)
-        return f"{self.path}:{number}"
+    @property
+    def rows(self) -> TextTable | None:
+        """The layout of the rows of data of a text file, its header skipped."""
+        if self.text is None or self.header is None:
+            return self.text
+        return replace(self.text, skip=self.text.header()[0])
 
     def named(self, *roles: str) -> tuple[int, ...] | None:
         """Return the positions of the columns of these roles, by the header."""

@@ -166,7 +166,7 @@ def _given(look: Look, columns: tuple[str, str, str]) -> tuple[int, ...]:
             raise FormatError(
                 f"column {name!r} twice", remedy="rename one of them", where=f"{look.path}:1"
             )
-    if all(name in header for name in columns):
+    if all(name in header and not name.isdecimal() for name in columns):
         return tuple(header.index(name) for name in columns)
     places = [look.find(name) for name in columns]
     for name, place in zip(columns, places, strict=True):

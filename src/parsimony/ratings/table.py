@@ -3,7 +3,7 @@
 - A folder with ``tasks.tsv``: header split, task, role (support or query), user, item, label.
 - A folder with ``ratings.dat``, ``users.dat`` and ``movies.dat`` as MovieLens-1M ships them, fields
   separated by ``::``.
-- A CSV, TSV or Parquet file with a column each for user, item and rating, by name or by position.
+- A CSV, TSV or Parquet file with a column each for user, item and rating, by name or position.
 
 Users of the last two are split 7 : 1 : 2 by a seeded draw, each with a support of ``support``
 ratings. Users with fewer than ``support`` + 10 ratings are for training only.
@@ -11,30 +11,27 @@ ratings. Users with fewer than ``support`` + 10 ratings are for training only.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.decoding.files import read_bytes
 from parsimony.decoding.lines import shorten
-from parsimony.decoding.look import Look, Reading, is_number
 from parsimony.decoding.tables import Table, read_table
-from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
+from parsimony.errors import EmptySplit, FormatError, UnknownDataset
+from parsimony.ratings.columns import COLUMNS, read_columns
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.run.seeds import rng
 
-__all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings", "reading"]
+__all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"]
 
-COLUMNS = ("user", "item", "rating")
 _TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
 _QUERIES = 10  # ratings beside the support that a user needs to be tested
 
@@ -55,8 +52,8 @@ def load_ratings(
     name_or_path
         "lastfm", or a path.
     columns
-        Header names, or numbers from 1, of user, item and rating in a file; by default what
-        :func:`reading` finds.
+        Header names, or numbers from 1, of user, item and rating in a file; by default known by
+        the words of the header, or by position (:mod:`parsimony.ratings.columns`).
     support
         Support ratings per user, where the data are not split yet.
     others
@@ -103,28 +100,6 @@ def is_ratings(name_or_path: str) -> bool:
     return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
 
 
-def reading(look: Look) -> Reading | None:
-    """How a table is read as ratings; None if it cannot be.
-
-    By name where the header has words for user, item and rating, or for the first two and one
-    column of numbers besides. Else the first three columns, where the third holds numbers, a fourth
-    at most a time, and no two rows are of the same user and item.
-    """
-    if found := look.named(*COLUMNS):
-        return Reading(found, True)
-    others = [i for i in range(look.width) if look.header is None or look.named("time") != (i,)]
-    if pair := look.named("user", "item"):
-        rest = [i for i in others if i not in pair]
-        if len(rest) == 1 and look.holds_numbers(rest[0]):
-            return Reading((*pair, rest[0]), True)
-        return None
-    if look.width not in (3, 4) or not all(map(look.holds_numbers, range(2, look.width))):
-        return None
-    pairs = pl.DataFrame([look.column(i).alias(str(i)) for i in (0, 1)])
-    several = pairs["0"].n_unique() < len(pairs)
-    return Reading((0, 1, 2), False) if several and pairs.is_unique().all() else None
-
-
 def read_ratings(
     path: str | os.PathLike[str],
     columns: tuple[str, ...] | None = None,
@@ -137,8 +112,7 @@ def read_ratings(
     Parameters
     ----------
     columns
-        Their header names or numbers (from 1); two are item and rating, of a single user. By
-        default what :func:`reading` finds.
+        Their header names or numbers; two are item and rating, of a single user.
     empty
         Whether a table without rows is accepted.
     notes
@@ -153,48 +127,23 @@ def read_ratings(
     EmptySplit
         No row.
     """
-    look = Look.at(path).knowing(columns or COLUMNS)
-    if not look.first:
-        raise EmptySplit(f"no ratings in {look.path.name}", remedy="give at least one row")
-    found = reading(look) if columns is None else None
-    places = _places(look, columns or COLUMNS) if found is None else found.columns
-    if found is not None and notes is not None:
-        own = look.names(places)
-        more = "" if own == ", ".join(COLUMNS) else f" as {', '.join(COLUMNS)}"
-        notes.append(f"read as a table of ratings: {own}{more}; --task link reads it as facts")
-    texts = [look.column(i).str.strip_chars(' "').to_list() for i in places]
-    n = len(texts[0])
-    if not n and not empty:
-        raise EmptySplit(f"no ratings in {look.path.name}", remedy="give at least one row")
+    wanted = columns or COLUMNS
+    table = read_columns(path, columns, empty=empty, notes=notes)
+    texts = [table.column(name) for name in wanted]
     for i, row in enumerate(zip(*texts, strict=True)):
         if not all(row):
-            raise FormatError("an empty cell", remedy="fill it in", where=look.where(i))
-    ratings = _ratings(texts[-1], look)
-    users, items = (texts[0], texts[1]) if len(places) == 3 else ([""] * n, texts[0])
+            raise FormatError("an empty cell", remedy="fill it in", where=table.where(i))
+    ratings = _ratings(texts[-1], table)
+    users, items = (texts[0], texts[1]) if len(wanted) == 3 else ([""] * len(table), texts[0])
     seen: dict[tuple[str, str], int] = {}
     for i, pair in enumerate(zip(users, items, strict=True)):
         if (first := seen.setdefault(pair, i)) != i:
-            earlier = look.where(first).rpartition(":")[2]
             raise FormatError(
-                f"item {pair[1]!r} is rated twice by one user, first in line {earlier}",
+                f"item {pair[1]!r} is rated twice by one user, first in line {table.line(first)}",
                 remedy="keep one of the rows",
-                where=look.where(i),
+                where=table.where(i),
             )
     return users, items, ratings
-
-
-def _places(look: Look, wanted: Sequence[str]) -> tuple[int, ...]:
-    """Positions of columns by name or number."""
-    places = [look.find(name) for name in wanted]
-    for name, place in zip(wanted, places, strict=True):
-        if place is None:
-            raise FormatError(
-                f"no column {name!r}",
-                remedy=suggest(name, look.first)
-                or f"name user, item and rating by --columns; found: {', '.join(look.first[:12])}",
-                where=str(look.path),
-            )
-    return tuple(place for place in places if place is not None)
 
 
 def read_items(path: str | os.PathLike[str]) -> list[str]:
@@ -204,24 +153,19 @@ def read_items(path: str | os.PathLike[str]) -> list[str]:
     ------
     MissingFile, NotAFile, FormatError, EmptySplit
     """
-    look = Look.at(path).knowing(["item"])
-    place = look.find("item")
-    if place is None:
-        raise FormatError(
-            "no column 'item'", remedy=f"found: {', '.join(look.first[:12])}", where=str(path)
-        )
-    items = look.column(place).str.strip_chars(' "').to_list()
-    if not items:
-        raise EmptySplit(f"no items in {look.path.name}", remedy="give at least one row")
-    return list(dict.fromkeys(items))
+    return list(dict.fromkeys(read_columns(path, ("item",)).column("item")))
 
 
-def _ratings(texts: list[str], table: Table | Look) -> list[float]:
+def _ratings(texts: list[str], table: Table) -> list[float]:
     return [_number(text, partial(table.where, i)) for i, text in enumerate(texts)]
 
 
 def _number(text: str, where: Callable[[], str]) -> float:
-    if not is_number(text) or not math.isfinite(value := float(text)):
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
         raise FormatError(
             f"the rating {shorten(text)} is no number", remedy="write a number", where=where()
         )
