@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from parsimony.cli.command_group import Output
-from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, parse_columns
+from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, Task, parse_columns
 from parsimony.errors import UsageError
-from parsimony.methods import OURS
 
 
 def command(
     data: Data,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="|".join(OURS), help="The problem [default: by the data]."),
-    ] = None,
+    task: Task = None,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,

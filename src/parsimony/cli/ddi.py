@@ -9,7 +9,8 @@ import typer
 
 from parsimony.cli.command_group import CommandGroup, Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
-from parsimony.cli.tables import check_table, table, table_bytes
+from parsimony.cli.table_files import check_table, rows_bytes
+from parsimony.cli.tables import table
 from parsimony.ddi.caution import CAUTION
 
 app = typer.Typer(
@@ -151,7 +152,7 @@ DropKnown = Annotated[
 ]
 TableFile = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="All partners, as .parquet or .csv."),
+    typer.Option("--out", metavar="FILE", help="All partners, as .parquet, .csv or .tsv."),
 ]
 
 
@@ -270,7 +271,7 @@ def _partners_bytes(partners: list[dict[str, Any]], path: Path) -> bytes:
     ]
     text = ("drug", "id", "drug1", "drug2", "type", "probability", "text", "reason", "known")
     schema = {"rank": pl.Int32} | dict.fromkeys(text, pl.String) | {"probability": pl.Float64}
-    return table_bytes(path, schema, rows)
+    return rows_bytes(path, schema, rows)
 
 
 def _partners_table(partners: list[dict[str, Any]]) -> Any:

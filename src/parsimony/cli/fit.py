@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from parsimony.cli.command_group import Output
+from parsimony.cli.completion import complete_method
 from parsimony.cli.options import (
     Columns,
     Data,
@@ -20,6 +21,7 @@ from parsimony.cli.options import (
     Quiet,
     Seed,
     Settings,
+    Task,
     parse_columns,
     parse_settings,
 )
@@ -36,19 +38,13 @@ _ENDED = {
 
 def command(
     data: Data,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="|".join(OURS),
-            help="The problem [default: chosen by the data].",
-        ),
-    ] = None,
+    task: Task = None,
     method: Annotated[
         str | None,
         typer.Option(
             "--method",
             help=f"The method; see parsimony methods. For {_METHODS}.",
+            autocompletion=complete_method,
         ),
     ] = None,
     out: Annotated[

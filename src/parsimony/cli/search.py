@@ -18,6 +18,7 @@ from parsimony.cli.options import (
     Quiet,
     Seed,
     Settings,
+    Task,
     parse_columns,
     parse_settings,
 )
@@ -30,8 +31,14 @@ _TRIALS = 50  # where no budget is given
 def command(
     data: Data,
     space: Annotated[
-        str, typer.Option("--space", metavar="bilinear|modulation", help="The search space.")
-    ] = "bilinear",
+        str | None,
+        typer.Option(
+            "--space",
+            metavar="bilinear|modulation",
+            help="The search space [default: that of the data].",
+        ),
+    ] = None,
+    task: Task = None,
     algorithm: Annotated[
         str,
         typer.Option(
@@ -105,9 +112,9 @@ def command(
     from parsimony.run.engine import resolve_engine
     from parsimony.search.algorithms import resolve_algorithm
     from parsimony.search.request import SearchRequest
-    from parsimony.search.run import resolve_space, run_search
+    from parsimony.search.run import run_search, space_for
 
-    resolve_space(space)
+    space = space_for(data, space, task)
     resolve_algorithm(algorithm)
     if engine == "ray" and space == "bilinear":
         parameters.setdefault("threads", 1)  # one CPU core per trial

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from parsimony.answers import as_notes
-from parsimony.cli.options import check_output
-from parsimony.errors import UsageError
 from parsimony.visible import visible
 
-__all__ = ["answers_table", "check_table", "metrics_table", "query_text", "table", "table_bytes"]
+__all__ = ["answers_table", "metrics_table", "query_text", "table"]
 
 _SAID = {"macro_f1": "macro-F1", "pr_auc": "PR-AUC"}
 _MOST_TASKS = 30
-_FORMATS = (".parquet", ".pq", ".csv", ".tsv")
 _METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
 
 
@@ -43,7 +38,7 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else visible(str(value), one_line=True)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value))
 
 
 def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[Any]:
@@ -208,41 +203,3 @@ def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[A
             [i, name, *([label(name)] if named else []), answer["score"], answer.get("probability")]
         )
     return [query_text(result["query"], label), "", table(columns, rows), *notes]
-
-
-def check_table(path: Path | None) -> None:
-    """Refuse a file that cannot be written, before the work starts.
-
-    Raises
-    ------
-    UsageError
-        The suffix is not .parquet, .pq, .csv or .tsv.
-    NotAFile
-        A folder.
-    """
-    check_output(path)
-    if path is not None and path.suffix.lower() not in _FORMATS:
-        given = path.suffix or "a file without suffix"
-        raise UsageError(
-            f"a table is written as Parquet or CSV, not as {given}",
-            remedy=f"--out {path.with_suffix('.parquet')}",
-        )
-
-
-def table_bytes(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]]) -> bytes:
-    """Return rows as the .parquet, .csv or .tsv that the path's name asks for.
-
-    Parameters
-    ----------
-    schema
-        Column name to Polars type.
-    """
-    import polars as pl
-
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    content = io.BytesIO()
-    if path.suffix.lower() in (".parquet", ".pq"):
-        frame.write_parquet(content)
-    else:
-        frame.write_csv(content, separator="\t" if path.suffix.lower() == ".tsv" else ",")
-    return content.getvalue()

@@ -28,6 +28,7 @@ from parsimony.ddi.time_split import split_by_time, years_of
 from parsimony.ddi.twosides import load_twosides
 from parsimony.decoding.files import check_file, check_folder
 from parsimony.decoding.lines import TextTable, first_line
+from parsimony.decoding.look import Look, Reading
 from parsimony.decoding.tables import read_cells, read_table
 from parsimony.errors import (
     EmptySplit,
@@ -39,7 +40,7 @@ from parsimony.errors import (
 )
 from parsimony.graph.vocabulary import Kind, Vocabulary
 
-__all__ = ["is_ddi", "load_ddi", "load_ddi_folder"]
+__all__ = ["is_ddi", "load_ddi", "load_ddi_folder", "reading"]
 
 SETTINGS = ("S0", "S1", "S2")
 TIME = "time"  # the split that is made from DATES where no folder holds it
@@ -190,6 +191,12 @@ def is_ddi(name_or_path: str) -> bool:
     )
 
 
+def reading(look: Look) -> Reading | None:
+    """How a table is read as drug pairs: by its header; :func:`load_ddi` asks for a folder then."""
+    found = look.named("drug1", "drug2")
+    return None if found is None else Reading(found, True)
+
+
 def load_ddi(
     name_or_path: str | os.PathLike[str],
     *,
@@ -219,6 +226,12 @@ def load_ddi(
         path = Path(os.path.expanduser(text))
         if not os.path.lexists(path) and os.sep not in text:
             raise UnknownDataset.of(text, registry.names("ddi"))
+        if path.is_file():
+            raise FormatError(
+                "a file; drug pairs come as a folder of drugs.tsv, relations.tsv, train.txt …",
+                remedy="see docs/ddi.md, or read the file as facts: --task link",
+                where=text,
+            )
         return load_ddi_folder(path, split=split)
     item = registry.entry(text, "ddi")
     folder, found = locate(text, mirror=mirror)

@@ -112,7 +112,7 @@ class FingerprintRidgeParameters(FingerprintParameters):
         None, description="tanimoto or linear, of fingerprints; chosen where left out"
     )
     ridge: float | None = Field(
-        None, gt=0, description="penalty λ beside a unit diagonal, > 0; chosen where left out"
+        None, ge=1e-6, description="penalty λ beside a unit diagonal, ≥ 1e-6; chosen where left out"
     )
 
 
@@ -245,7 +245,7 @@ class FingerprintLogistic(ClassifierMethod[LogisticParameters]):
 class ForestParameters(FingerprintParameters):
     """Parameters of a random forest."""
 
-    trees: int = Field(200, ge=1, description="trees, ≥ 1")
+    trees: int = Field(200, ge=1, le=10_000, description="trees, 1 … 10,000")
 
 
 class FingerprintForest(ClassifierMethod[ForestParameters]):

@@ -68,7 +68,7 @@ class MultiTaskParameters(NetworkParameters):
     fingerprints: float = Field(3.0, ge=0, description="weight c of the fingerprints, ≥ 0")
     descriptors: float = Field(1.0, ge=0, description="weight d of the descriptors, ≥ 0")
     noise: float | None = Field(
-        None, gt=0, description="variance σ² of a label, > 0; chosen where left out"
+        None, ge=1e-6, description="variance σ² of a label, ≥ 1e-6; chosen where left out"
     )
 
 

@@ -70,7 +70,7 @@ class MLP(PairNetworkEstimator[MLPParameters]):
         return self._probabilities(pairs, self.task_.visible("test"))
 
     def reasons(self, rows: IntArray) -> list[str]:
-        """Return, for each (drug1, type, drug2), the structures read, and the known pair most like it.
+        """Return, for each (drug1, type, drug2), the structures read, the known pair most like it.
 
         The network itself tells nothing but which structures it read.
         """

@@ -45,8 +45,10 @@ ARTEFACT = "molecular encoder"
 class EncoderParameters(base.Parameters):
     """Parameters of the encoder and of its training."""
 
-    layers: int = Field(3, ge=1, description="layers of the GIN, ≥ 1; published 5")
-    width: int = Field(128, ge=1, description="width of the states, ≥ 1; published 300")
+    layers: int = Field(3, ge=1, le=64, description="layers of the GIN, 1 … 64; published 5")
+    width: int = Field(
+        128, ge=1, le=4096, description="width of the states, 1 … 4,096; published 300"
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout of states, [0, 1)")
     max_molecules: int = Field(25_000, ge=1, description="most molecules of one set, ≥ 1")
     masked: float = Field(0.15, ge=0, lt=1, description="fraction of masked atoms, [0, 1)")
@@ -62,13 +64,13 @@ def default_artefact(layers: int = 3, width: int = 128) -> Path:
 
 
 def unlabelled(parameters: EncoderParameters, mirror: str | None = None) -> list[str]:
-    """Return the distinct SMILES of the four sets, at most ``max_molecules`` of each."""
+    """Return the distinct molecules of the four sets, at most ``max_molecules`` of each."""
     found: dict[str, None] = {}
     for name in SETS:
-        smiles = load_molecules(name, mirror=mirror).smiles
-        drawn = rng(parameters.seed, "pretrain", name).permutation(len(smiles))
+        forms = load_molecules(name, mirror=mirror).forms
+        drawn = rng(parameters.seed, "pretrain", name).permutation(len(forms))
         drawn = drawn[: parameters.max_molecules]
-        found |= dict.fromkeys(smiles[i] for i in np.sort(drawn))
+        found |= dict.fromkeys(forms[i] for i in np.sort(drawn))
     return list(found)
 
 
