@@ -29,7 +29,9 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   ├── RunVersionError         written by another version of the run format
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
-    └── TrainingDiverged        the loss is no longer finite (exit 1)
+    ├── CannotWrite             a full disk, a read-only or missing folder (exit 1)
+    ├── TrainingDiverged        a loss, weight or score is no longer finite (exit 1)
+    └── InvalidMeasure          a measure is no finite number in its range (exit 1)
 
 A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
 """
@@ -41,6 +43,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 __all__ = [
+    "CannotWrite",
     "CheckpointVersionError",
     "ChecksumMismatch",
     "CorruptArchive",
@@ -50,6 +53,7 @@ __all__ = [
     "EmptySplit",
     "EncodingError",
     "FormatError",
+    "InvalidMeasure",
     "InvalidParameter",
     "LedgerMismatch",
     "MissingExtra",
@@ -300,7 +304,19 @@ class CheckpointVersionError(RunError):
     """A checkpoint that this version cannot resume."""
 
 
+class CannotWrite(ParsimonyError, OSError):
+    """A file cannot be written; what was there before is unchanged."""
+
+    exit_code = 1
+
+
 class TrainingDiverged(ParsimonyError):
-    """The training loss is no longer finite."""
+    """A loss, a weight or a score is no longer finite."""
+
+    exit_code = 1
+
+
+class InvalidMeasure(ParsimonyError):
+    """A measure is not finite, or outside the range of its kind; it is not written."""
 
     exit_code = 1

@@ -45,10 +45,10 @@ def test_drugs_by_any_name():
 
 WRONG = [
     ("drugs.tsv", "name\tsmiles\nx\tC\n", FormatError, "no column 'id'", "drugs.tsv:1"),
-    ("drugs.tsv", "id\tname\nol1\n", FormatError, "1 fields", "drugs.tsv:2"),
+    ("drugs.tsv", "id\tname\nol1\n", FormatError, "1 column,", "drugs.tsv:2"),
     ("drugs.tsv", "id\nol1\nol1\n", FormatError, "occurs twice", "drugs.tsv:3"),
     ("drugs.tsv", "id\tname\tname\nol1\ta\tb\n", FormatError, "'name' twice", "drugs.tsv:1"),
-    ("drugs.tsv", "id\tname\nol1\ta\n \tb\n", FormatError, "with an id", "drugs.tsv:3"),
+    ("drugs.tsv", "id\tname\nol1\ta\n \tb\n", FormatError, "no id", "drugs.tsv:3"),
     ("drugs.tsv", "id\tname\nol1\ta\0\n", FormatError, "a NUL", "drugs.tsv:2"),
     ("fingerprints.txt", f"ol1\t{'0' * 256}\n" * 2, FormatError, "'ol1' twice", "ts.txt:2"),
     ("fingerprints.txt", "ol1\tzz\n", FormatError, "not 1,024 bits", "fingerprints.txt:1"),
@@ -57,11 +57,11 @@ WRONG = [
     ("relations.tsv", "id\ttemplate\n", FormatError, "no rows", "relations.tsv"),
     ("train.txt", "ol0 ol1 t0\nol0 oll t0\n", UnknownDrug, "'oll'", "train.txt:2"),
     ("train.txt", "ol0 ol1 t0\nol0 ol2 t77\n", UnknownRelation, "'t77'", "train.txt:2"),
-    ("train.txt", "ol0 ol1 t0\nol0 ol2\n", FormatError, "2 fields", "train.txt:2"),
+    ("train.txt", "ol0 ol1 t0\nol0 ol2\n", FormatError, "2 columns,", "train.txt:2"),
     ("train.txt", "ol0 ol1 t0\nol2 ol2 t0\n", FormatError, "with itself", "train.txt:2"),
-    ("train.txt", "ol0\tol1\tt0\nol0 ol2 t0\n", FormatError, "1 fields", "train.txt:2"),
+    ("train.txt", "ol0\tol1\tt0\nol0 ol2 t0\n", FormatError, "1 column,", "train.txt:2"),
     ("train.txt", "", EmptySplit, "no training pairs", "train.txt"),
-    ("test_S1.txt", "ol0 ol4 t0 extra\n", FormatError, "4 fields", "test_S1.txt:1"),
+    ("test_S1.txt", "ol0 ol4 t0 extra\n", FormatError, "4 columns,", "test_S1.txt:1"),
 ]
 
 
@@ -121,3 +121,20 @@ def test_any_content_is_read_or_named(tmp_path, name, content):
         (folder / name).unlink()
         if before is not None:
             (folder / name).write_bytes(before)
+
+
+def test_several_rows_of_a_pair_are_noted(tmp_path):
+    from parsimony import fit
+
+    folder = write_ddi_folder(families(), tmp_path / "mine")
+    _, plain = fit(str(folder), method="prior", parameters={"setting": "S1"})
+    assert not any("several rows" in note for note in plain["notes"])
+    path = folder / "train.txt"
+    first = path.read_text().splitlines()[0]
+    a, b, kind = first.split(" ")
+    other = "t7" if kind != "t7" else "t6"
+    path.write_text(path.read_text() + f"{a} {b} {other}\n{first}\n")
+    _, summary = fit(str(folder), method="prior", parameters={"setting": "S1"})
+    (note,) = (note for note in summary["notes"] if "several rows" in note)
+    assert "each row is trained by itself, as a pair of one type" in note
+    assert note.startswith("1 pair of train with several rows (3 in all, of which 1 repeat ")

@@ -106,8 +106,10 @@ def test_predict_shows_calibrated_probabilities_and_sets(estimator):
     assert found["set"]["level"] == 0.9
     for order in found["set"]["orders"]:
         best = next(a for a in found["answers"] if a["drug1"] == order["drug1"])
-        assert order["types"][0] == best["type"]
-        assert order["texts"][0] == best["text"]
+        reached = best["probability"] >= found["set"]["least"]
+        assert order["types"][:1] == [best["type"]] * reached
+        assert order["texts"][:1] == [best["text"]] * reached
+        assert order["abstains"] == (not reached)
     assert (found["setting"], found["calibration"]["setting"]) == ("S1", "S1")
     assert estimator.predict("ol0", "amine1")["setting"] == "S0"
     assert estimator.predict("ol4", "amine4")["setting"] == "S2"
@@ -200,3 +202,27 @@ def test_buckets():
         "50 to 999 facts": [False, False, False, True, False],
         "1,000 and more facts": [False, False, False, False, True],
     }
+
+
+def test_a_set_that_no_type_reaches_abstains(estimator, tmp_path, capsys):
+    """The most probable type alone is no set of 90 %: text and JSON say that none reaches."""
+    from dataclasses import replace
+
+    from parsimony.cli.ddi import _sets
+
+    known = estimator.calibration
+    strict = replace(known, thresholds={level: -0.5 for level in known.thresholds})
+    estimator._calibration = strict
+    try:
+        found = estimator.predict("ol4", "amine1")
+        measured = estimator.evaluate("test")["conformal"]["0.9"]
+    finally:
+        estimator._calibration = known
+    assert [order["types"] for order in found["set"]["orders"]] == [[], []]
+    assert all(order["abstains"] for order in found["set"]["orders"])
+    assert found["set"]["least"] == 1.5
+    assert _sets(found["set"])[0] == (
+        "90% set in the order Drug ol4, Drug amine1: no type reaches 1.50; abstains"
+    )
+    assert (measured["none"], measured["mean_size"]) == (1, 1)
+    assert estimator.evaluate("test")["conformal"]["0.9"]["none"] < 1

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from parsimony.cli.command_group import Output, interruptible
-from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, parse_columns
+from parsimony.cli.command_group import Output
+from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, Task, parse_columns
 from parsimony.errors import UsageError
-from parsimony.methods import OURS
 
 
 def command(
     data: Data,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="|".join(OURS), help="The problem [default: by the data]."),
-    ] = None,
+    task: Task = None,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,
@@ -42,6 +36,5 @@ def command(
     for name, word in (("columns", "--columns"), ("mirror", "--mirror")):
         if given[name] is not None and name not in taken:
             raise UsageError(f"{found.noun} are not loaded with {word}", remedy="leave it out")
-    with interruptible():
-        report = module.audit(load(data, **{k: v for k, v in given.items() if k in taken}))
+    report = module.audit(load(data, **{k: v for k, v in given.items() if k in taken}))
     out.result(report, module.render(report))

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import CommandGroup, Output, interruptible
+from parsimony.cli.command_group import CommandGroup, Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
-from parsimony.cli.tables import check_table, table, write_table
+from parsimony.cli.table_files import check_table, rows_bytes
+from parsimony.cli.tables import table
 from parsimony.ddi.caution import CAUTION
 
 app = typer.Typer(
@@ -44,8 +45,7 @@ def predict(
             f"a pair needs two drugs. Got {len(drugs)}", remedy="--drug warfarin --drug aspirin"
         )
     estimator = open_run(run, "ddi")
-    with interruptible():
-        result = estimator.predict(drugs[0], drugs[1], top=top)
+    result = estimator.predict(drugs[0], drugs[1], top=top)
     if result["set"] is not None:
         result["set"]["measured"] = _measured(run, result["set"]["level"], result["setting"])
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
@@ -78,8 +78,7 @@ def calibrate(
         raise UsageError(
             "the run is already calibrated", remedy="query it with parsimony ddi predict"
         )
-    with interruptible():
-        learned = estimator.learn_calibration(quiet=quiet)
+    learned = estimator.learn_calibration(quiet=quiet)
     if learned is None:
         raise EmptySplit(
             "the run has no validation pairs to calibrate on",
@@ -98,12 +97,15 @@ def calibrate(
 def _sets(found: dict[str, Any] | None) -> list[str]:
     """The prediction set of each order, in words."""
     lines = []
-    for order in (found or {"orders": []})["orders"]:
+    found = found or {"orders": []}
+    for order in found["orders"]:
         texts = order["texts"]
         words = " or ".join(f"“{text}”" for text in texts)
         if len(texts) > MAX_LISTED:
             words = f"more than {MAX_LISTED} types ({len(texts)}): abstain"
-        lines.append(f"90% set of {order['drug1']} → {order['drug2']}: {words}")
+        elif order["abstains"]:
+            words = f"no type reaches {found['least']:.2f}; abstains"
+        lines.append(f"90% set in the order {order['drug1']}, {order['drug2']}: {words}")
     return lines
 
 
@@ -129,6 +131,10 @@ def _calibration(result: dict[str, Any]) -> str:
     if found is None:
         return f"{what}{where}{caveat(setting)}"
     held = "On the test split the sets covered {:.1%} ({:.1%} to {:.1%})."
+    if found.get("none"):
+        held = (
+            held[:-1] + f", with the most probable type where none reaches ({found['none']:.1%})."
+        )
     return f"{what}{where}{caveat(setting)} {held.format(found['coverage'], *found['interval'])}"
 
 
@@ -148,7 +154,7 @@ DropKnown = Annotated[
 ]
 TableFile = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="All partners, as .parquet or .csv."),
+    typer.Option("--out", metavar="FILE", help="All partners, as .parquet, .csv or .tsv."),
 ]
 
 
@@ -167,10 +173,9 @@ def screen(
     output = Output(as_json, quiet)
     check_table(out)
     estimator = open_run(run, "ddi")
-    with interruptible():
-        from parsimony.ddi.screening import screen
+    from parsimony.ddi.screening import screen
 
-        result = screen(estimator, drug, top=top, drop_known=drop_known)
+    result = screen(estimator, drug, top=top, drop_known=drop_known)
     _screened(output, result, top, out)
 
 
@@ -210,26 +215,21 @@ def add_drug(
         )
     if save is not None and save.exists() and any(save.iterdir()):
         raise RunExists("the folder is not empty", remedy="choose another", where=str(save))
-    with interruptible():
-        from parsimony.ddi.add_drug import fact_sentences, new_drug_notes, with_drug
-        from parsimony.ddi.screening import screen
+    from parsimony.ddi.add_drug import fact_sentences, new_drug_notes, with_drug
+    from parsimony.ddi.screening import screen
 
-        wider = with_drug(estimator, drug)
-        result = screen(wider, drug.name, top=top)
-        result["facts"] = fact_sentences(wider)
-        result["notes"] += new_drug_notes(wider, drug)
-        if html is not None:
-            from parsimony.run.atomic import write_atomic
-
-            first = result["partners"][0]
-            drug1, drug2 = first["order"]
-            page = wider.explain(drug1, first["type"], drug2, seed=seed).html()
-            html.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(html, page)
-            output.note(f"written: {html}")
-        if save is not None:
-            wider.save(save)
-            output.note(f"written: {save}")
+    wider = with_drug(estimator, drug)
+    result = screen(wider, drug.name, top=top)
+    result["facts"] = fact_sentences(wider)
+    result["notes"] += new_drug_notes(wider, drug)
+    if html is not None:
+        first = result["partners"][0]
+        drug1, drug2 = first["order"]
+        page = wider.explain(drug1, first["type"], drug2, seed=seed).html()
+        output.files({html: page})
+    if save is not None:
+        wider.save(save)
+        output.note(f"written: {save}")
     known = [f"known facts: {'; '.join(result['facts'])}"] if result["facts"] else []
     _screened(output, result, top, out, *known)
 
@@ -240,8 +240,7 @@ def _screened(
     """Write the table of all partners and print the first ones."""
     count = len(result["partners"])
     if out is not None:
-        _write_partners(result["partners"], out)
-        output.note(f"written: {out} ({count:,} partners)")
+        output.files({out: _partners_bytes(result["partners"], out)}, f" ({count:,} partners)")
     shown = result["partners"][:top]
     title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
     output.result(
@@ -254,8 +253,8 @@ def _screened(
     )
 
 
-def _write_partners(partners: list[dict[str, Any]], path: Path) -> None:
-    """Write all partners, one row each."""
+def _partners_bytes(partners: list[dict[str, Any]], path: Path) -> bytes:
+    """All partners as a table, one row each."""
     import polars as pl
 
     rows = [
@@ -274,7 +273,7 @@ def _write_partners(partners: list[dict[str, Any]], path: Path) -> None:
     ]
     text = ("drug", "id", "drug1", "drug2", "type", "probability", "text", "reason", "known")
     schema = {"rank": pl.Int32} | dict.fromkeys(text, pl.String) | {"probability": pl.Float64}
-    write_table(path, schema, rows)
+    return rows_bytes(path, schema, rows)
 
 
 def _partners_table(partners: list[dict[str, Any]]) -> Any:
@@ -301,9 +300,8 @@ def ensemble(
     from parsimony.pipeline import write_run
 
     output = Output(as_json, quiet)
-    with interruptible():
-        estimator = PairEnsemble.of_runs(runs)
-        summary = write_run(estimator, out, quiet=quiet)
+    estimator = PairEnsemble.of_runs(runs)
+    summary = write_run(estimator, out, quiet=quiet)
     valid = "  ".join(f"{name} {value:.4f}" for name, value in summary["valid"].items())
     output.result(
         summary,

@@ -17,7 +17,6 @@ a folder
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -29,9 +28,9 @@ import polars as pl
 
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
-from parsimony.decoding.arrays import load_array
-from parsimony.decoding.documents import checked, read_json
-from parsimony.decoding.files import check_file
+from parsimony.decoding import checked, mapped_array, read_json
+from parsimony.decoding.strict_json import json_text
+from parsimony.decoding.tables import read_table
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.formats import read_triples
 from parsimony.graph.knowledge_graph import frozen_triples
@@ -91,7 +90,7 @@ class Background:
             "labels": self.labels,
             "relations": list(self.relations),
         }
-        text = json.dumps(meta, ensure_ascii=False, indent=0)
+        text = json_text(meta, ensure_ascii=False, indent=0)
         (folder / "background.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -110,9 +109,7 @@ class Background:
             relations = Vocabulary(meta.relations, "relation")
             if len(meta.labels) != len(entities):
                 raise FormatError(f"{len(meta.labels)} labels of {len(entities)} nodes")
-            triples = load_array(
-                folder / "background.npy", kind="iu", ndim=2, mmap=True, remedy=_RESTORE
-            )
+            triples = mapped_array(folder / "background.npy", kind="iu", ndim=2, remedy=_RESTORE)
             triples = frozen_triples(triples, len(entities), len(relations))
         except (FormatError, InvalidParameter) as error:
             where = error.where or str(path)
@@ -247,7 +244,7 @@ def _joined(data: DDIData, facts: pl.DataFrame, labels: list[pl.DataFrame]) -> B
 
 
 def _table(path: Path, columns: dict[str, str]) -> pl.DataFrame:
-    frame = pl.read_csv(check_file(path), separator="\t", infer_schema=False, quote_char=None)
+    frame = read_table(path, tuple(columns), only=(), separator="\t", quoted=False).frame
     return frame.select(pl.col(old).alias(new) for old, new in columns.items())
 
 

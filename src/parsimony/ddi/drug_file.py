@@ -25,8 +25,8 @@ import numpy.typing as npt
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.decoding.documents import parse_toml
 from parsimony.decoding.files import read_text
+from parsimony.decoding.lines import shorten
 from parsimony.errors import FormatError, suggest
-from parsimony.graph.rescan import shorten
 
 __all__ = ["NewDrug", "StatedFact", "read_new_drug"]
 

@@ -13,7 +13,11 @@ import numpy.typing as npt
 from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
-from parsimony.ddi.calibration import Calibration, calibrations_of, measure_calibration
+from parsimony.ddi.calibration import (
+    Calibration,
+    calibrations_of,
+    measure_calibration,
+)
 from parsimony.ddi.caution import CAUTION
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.grounds import Grounds
@@ -26,8 +30,10 @@ from parsimony.ddi.task import SETTINGS, DDITask
 from parsimony.errors import FormatError, InvalidParameter, MissingExtra, UsageError
 from parsimony.explain import Explanation
 from parsimony.metrics.conformal import covered
+from parsimony.metrics.guard import require_scores
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 
 __all__ = ["CALIBRATION", "AnyPairEstimator", "PairEstimator", "chosen", "fingerprints_of"]
@@ -51,10 +57,10 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         learn pairs with several labels.
     relational
         Whether it reads the known interactions of the pair's drugs.
-    because
-        What all its answers rest on, where that is one thing.
     fingerprints_ : uint8 array, shape (n_drugs, 1024)
         Of a structural method.
+    notes_ : list of str
+        What a user should know of the fit.
     """
 
     Task = DDITask
@@ -63,7 +69,6 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     graphical: bool = False
     relational: bool = True
     multilabel: bool = False
-    because: str = ""
     fingerprints_: npt.NDArray[np.uint8]
     _calibrations: dict[str, Calibration]
     _fitted_here: bool = False
@@ -153,10 +158,17 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         -------
         float array, shape (n, n_types)
             Rows sum to 1; where pairs have several labels, each entry is by itself.
+
+        Raises
+        ------
+        TrainingDiverged
+            A probability is NaN.
         """
         self._require_fitted()
         rows = np.ascontiguousarray(np.asarray(pairs, np.int32).reshape(-1, 2))
-        return self._probabilities(rows, self.task_.visible(split))
+        table = self._probabilities(rows, self.task_.visible(split))
+        require_scores(table, "probability")
+        return table
 
     def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities of pairs, each computed without the known interactions of its own drugs.
@@ -181,11 +193,12 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             rows = np.flatnonzero(of == pair)
             others = np.delete(facts, row[own == pair], 0)
             table[rows] = self._probabilities(pairs[rows], others)
+        require_scores(table, "probability")
         return table
 
     def reasons(self, rows: IntArray) -> list[str]:
-        """Return why, in one line each, for interactions (drug1, type, drug2)."""
-        return [self.because] * len(rows)
+        """Return why, in one line each, for interactions (drug1, type, drug2): of each its own."""
+        return [""] * len(rows)
 
     def score(self, split: str = "test") -> float:
         """Return macro-F1 of a split, or PR-AUC where pairs have several labels; in [0, 1]."""
@@ -357,7 +370,9 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         self._require_fitted()
         splits = [split for split in ("valid", "test") if self.task_.has(split)]
         leaks = [note for split in splits for note in self.leak_notes(split)]
-        return [*self._structure_notes(), *self.task_.data.drug_names.notes(), *leaks]
+        several = self.task_.labelling.notes(self.task_.data.pairs["train"])
+        named = self.task_.data.drug_names.notes()
+        return [*several, *self._structure_notes(), *named, *leaks]
 
     def noted(self, explanation: Explanation, *drugs: int) -> Explanation:
         """Return an explanation of two drugs with what a user should know of the answer."""
@@ -396,16 +411,18 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         -------
         Answers
             ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
-            "text"}], "labels", "set", "setting", "calibration", "known": [{"split", "text"}],
-            "notes"}``. Each order's
-            probabilities sum to 1: they are of the type, given that the drugs interact in that
-            order. Where ``labels`` is "several" rather than "one", a pair has no order, and each
-            probability is by itself: that the label is of this pair and not of one that was never
-            observed. ``set`` lists for each order the types that hold the true one at 90 %,
-            ``calibration`` what they were calibrated on; both are None where the run is
-            uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
-            it; the method answers without that. ``notes`` say so where less is known of a drug than
-            the method reads.
+            "text", "acting"}], "labels", "set", "setting", "calibration", "known": [{"split",
+            "text", "acting"}], "notes"}``. ``drug1`` and ``drug2`` are the order in which a row of
+            the data has them; which of them acts is said by ``text`` and by ``acting``, None where
+            the sentence claims no direction. Each order's probabilities sum to 1: they are of the
+            type, given that the drugs interact in that order. Where ``labels`` is "several" rather
+            than "one", a pair has no order, and each probability is by itself: that the label is of
+            this pair and not of one that was never observed. ``set`` lists for each order the types
+            that hold the true one at 90 %; where none has the ``least`` probability for that, the
+            list is empty and the order ``abstains``. ``calibration`` is what they were calibrated
+            on; both are None where the run is uncalibrated. ``setting`` is that of this pair.
+            ``known`` lists what the data state of it; the method answers without that. ``notes``
+            say so where less is known of a drug than the method reads.
 
         Raises
         ------
@@ -454,7 +471,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     def write(self, run: RunFolder) -> None:
         """Write model, data and calibration into an open run folder."""
         self._require_fitted()
-        self.task_.save(run.path / "data", graph=self.graphical)
+        with run.replaced("data") as folder:
+            self.task_.save(folder, graph=self.graphical)
         tensors = self._tensors()
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)
@@ -471,6 +489,8 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
 
     def _restore(self, run: RunFolder, tensors: Tensors) -> None:
         if self.structural:
+            shape = (self.task_.data.n_drugs, BITS // 8)
+            require_tensors(tensors, {"fingerprints": shape}, "u")
             self.fingerprints_ = np.unpackbits(tensors["fingerprints"], axis=1)[:, :BITS]
         self._rebuild(tensors)
         content = run.read_json(CALIBRATION)

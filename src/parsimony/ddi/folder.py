@@ -1,12 +1,13 @@
 """Folders of drug–drug interactions: a user's own, or the registered sets with several splits.
 
 ``drugs.tsv`` (id, name, smiles, drugbank_id …), ``relations.tsv`` (id, template with #Drug1 and
-#Drug2), and ``train.txt`` with ``valid.txt test.txt`` or ``valid_S1.txt test_S1.txt …``: rows of
-drug1, drug2, type, or the pair's labels separated by commas; the separator of columns is a tab if
-the first line has one, else single spaces. Where a row has several labels, all rows of the folder
-are pairs without an order that may have several. Optionally
-``fingerprints.txt`` (drug, 1,024 bits in hexadecimal), so that no structures need be read, and
-``background/train.txt``, a graph of their own.
+#Drug2, and optionally ``subject``: which drug of a row #Drug1 is, else the first), and
+``train.txt`` with ``valid.txt test.txt`` or ``valid_S1.txt test_S1.txt …``: rows of drug1, drug2,
+type, or the pair's labels separated by commas; the separator of columns is a tab if the first line
+has one, else single spaces. Where a row has several labels, all rows of the folder are pairs
+without an order that may have several. Optionally ``fingerprints.txt`` (drug, 1,024 bits in
+hexadecimal), so that no structures need be read, and ``background/train.txt``, a graph of their
+own.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from parsimony.chem.fingerprints import BITS
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
+from parsimony.ddi.direction import Subject, drugbank
 from parsimony.ddi.time_split import split_by_time, years_of
 from parsimony.ddi.twosides import load_twosides
-from parsimony.decoding.files import check_file, check_folder, read_text
+from parsimony.decoding.files import check_file, check_folder
+from parsimony.decoding.lines import TextTable, first_line
+from parsimony.decoding.look import Look, Reading
+from parsimony.decoding.tables import read_cells, read_table
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -33,19 +38,13 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.graph.rescan import first_line
 from parsimony.graph.vocabulary import Kind, Vocabulary
 
-__all__ = ["is_ddi", "load_ddi", "load_ddi_folder"]
+__all__ = ["is_ddi", "load_ddi", "load_ddi_folder", "reading"]
 
 SETTINGS = ("S0", "S1", "S2")
 TIME = "time"  # the split that is made from DATES where no folder holds it
 DATES = "approval_date"
-
-#: DrugBank's "metabolism … decreased" and "serum concentration … increased". Where one drug alone
-#: inhibits an enzyme that the other is a substrate of, it is the second one in 8,962 of 9,120
-#: training rows of the random split, and in 2,829 of 3,512. Types 3, 74 and 76 are as they say.
-EXCHANGED = ("46", "72")
 
 
 def load_ddi_folder(
@@ -113,6 +112,7 @@ def load_ddi_folder(
         external_ids=column("drugbank_id"),
         types=type_ids,
         templates=tuple(types["template"]),
+        subjects=_subjects(types, folder / "relations.tsv"),
         pairs=pairs,
         graph=str(own) if own.is_dir() else graph or "none",
         fingerprints=_fingerprints(bits, drug_ids) if bits.exists() else None,
@@ -191,6 +191,12 @@ def is_ddi(name_or_path: str) -> bool:
     )
 
 
+def reading(look: Look) -> Reading | None:
+    """How a table is read as drug pairs: by its header; :func:`load_ddi` asks for a folder then."""
+    found = look.named("drug1", "drug2")
+    return None if found is None else Reading(found, True)
+
+
 def load_ddi(
     name_or_path: str | os.PathLike[str],
     *,
@@ -220,6 +226,12 @@ def load_ddi(
         path = Path(os.path.expanduser(text))
         if not os.path.lexists(path) and os.sep not in text:
             raise UnknownDataset.of(text, registry.names("ddi"))
+        if path.is_file():
+            raise FormatError(
+                "a file; drug pairs come as a folder of drugs.tsv, relations.tsv, train.txt …",
+                remedy="see docs/ddi.md, or read the file as facts: --task link",
+                where=text,
+            )
         return load_ddi_folder(path, split=split)
     item = registry.entry(text, "ddi")
     folder, found = locate(text, mirror=mirror)
@@ -235,21 +247,27 @@ def load_ddi(
         source=source,
         registered=True,
     )
-    return _with_drugs_exchanged(data) if text == "drugbank-ddi" else data
+    return _directed(data) if text == "drugbank-ddi" else data
 
 
-def _with_drugs_exchanged(data: DDIData) -> DDIData:
-    """Exchange the drugs in the templates whose rows are stored the other way round."""
-    templates = list(data.templates)
-    for name in EXCHANGED:
-        kind = data.types.index(name)
-        text = templates[kind].replace("#Drug1", "#First").replace("#Drug2", "#Drug1")
-        templates[kind] = text.replace("#First", "#Drug2")
-    note = (
-        f"types {' and '.join(EXCHANGED)}: the drugs of the distributed sentence are exchanged, as "
-        "in most of these rows it is the second drug that inhibits the first one's enzyme"
-    )
-    return replace(data, templates=tuple(templates), notes=(*data.notes, note))
+def _directed(data: DDIData) -> DDIData:
+    """Say of DrugBank's types which drug of a row acts."""
+    subjects, unsettled, note = drugbank(data.types.names, data.external_ids)
+    return replace(data, subjects=subjects, unsettled=unsettled, notes=(*data.notes, note))
+
+
+def _subjects(table: pl.DataFrame, path: Path) -> tuple[Subject, ...]:
+    """Read which drug of a row the #Drug1 of each template stands for."""
+    if "subject" not in table.columns:
+        return ()
+    for number, word in enumerate(table["subject"], start=2):
+        if word and word not in list(Subject):
+            raise FormatError(
+                f"subject {word!r}",
+                remedy=suggest(word, list(Subject)) or f"{', '.join(Subject)}, or leave it empty",
+                where=f"{path}:{number}",
+            )
+    return tuple(Subject(word or "first") for word in table["subject"])
 
 
 def _home(folder: Path, split: str | None) -> Path:
@@ -264,51 +282,14 @@ def _home(folder: Path, split: str | None) -> Path:
     return folder / split
 
 
-def _lines(path: Path) -> list[str]:
-    """Lines of a text file, as line feeds divide them.
-
-    Raises
-    ------
-    FormatError
-        A NUL: the file is not text, or of UTF-16.
-    """
-    lines = [line.removesuffix("\r") for line in read_text(check_file(path)).split("\n")]
-    for number, line in enumerate(lines, start=1):
-        if "\0" in line:
-            raise FormatError(
-                "a NUL character", remedy="save it as UTF-8 text", where=f"{path}:{number}"
-            )
-    return lines
-
-
 def _table(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
     """Read a table with a header, every field as text, empty where absent."""
-    lines = _lines(path)
-    while lines and not lines[-1]:
-        lines.pop()
-    header = lines[0].split("\t") if lines else []
-    for name in header:
-        if header.count(name) > 1:
-            raise FormatError(
-                f"the header names {name!r} twice", remedy="name each column once",
-                where=f"{path}:1",
-            )  # fmt: skip
-    for name in needed:
-        if name not in header:
-            raise FormatError(
-                f"no column {name!r}; the header has {', '.join(header) or 'nothing'}",
-                remedy=suggest(name, header) or f"expected {', '.join(needed)}, tab-separated",
-                where=f"{path}:1",
-            )
-    rows = [line.split("\t") for line in lines[1:]]
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header) or not row[header.index("id")].strip():
-            raise FormatError(
-                f"{len(row)} fields, expected {len(header)} with an id",
-                remedy="complete the row",
-                where=f"{path}:{number}",
-            )
-    return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String), orient="row")
+    table = read_table(path, needed, separator="\t", quoted=False, empty=True)
+    if (empty := table.frame["id"].str.strip_chars() == "").any():
+        raise FormatError(
+            "no id", remedy="complete the row", where=table.where(int(empty.arg_true()[0]))
+        )
+    return table.frame
 
 
 def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
@@ -329,11 +310,9 @@ def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
 def _fingerprints(path: Path, drugs: Vocabulary) -> np.ndarray:
     """Read packed bits of every drug; one that is not listed has none."""
     packed = np.zeros((len(drugs), BITS // 8), np.uint8)
+    table = TextTable(path, "\t", width=2, expected="a drug and its bits")
     seen: set[str] = set()
-    for number, line in enumerate(_lines(path), start=1):
-        if not line:
-            continue
-        drug, _, bits = line.partition("\t")
+    for number, (drug, bits), _ in table.checked_rows():
         where = f"{path}:{number}"
         if drug in seen:
             raise FormatError(f"drug {drug!r} twice", remedy="keep one row", where=where)
@@ -356,45 +335,36 @@ def _pairs(path: Path, drugs: Vocabulary, types: Vocabulary) -> tuple[np.ndarray
     Also whether a row has several labels; it gives as many rows.
     """
     _, start = first_line(check_file(path))
+    table = TextTable(
+        path,
+        "\t" if "\t" in start else " ",
+        width=3,
+        wanted=(0, 1, 2),
+        filled=True,
+        expected="drug1, drug2, type or labels joined by commas alone",
+    )
     drug, kind = pl.Enum(drugs.names), pl.Enum(types.names)
+    frame = read_cells(table, {"drug1": 0, "drug2": 1, "type": 2})
     try:
-        frame = pl.read_csv(
-            path,
-            separator="\t" if "\t" in start else " ",
-            has_header=False,
-            quote_char=None,
-            schema={"drug1": pl.String, "drug2": pl.String, "type": pl.String},
-        )
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
         frame = frame.with_columns(
             pl.col("drug1", "drug2").cast(drug).to_physical().cast(pl.Int32),
             pl.col("type").cast(kind).to_physical().cast(pl.Int32),
         )
     except pl.exceptions.PolarsError:
-        return _pairs_slowly(path, drugs, types)
-    if frame.null_count().sum_horizontal().item() or (frame["drug1"] == frame["drug2"]).any():
-        return _pairs_slowly(path, drugs, types)
+        return _pairs_slowly(table, drugs, types)
+    if (frame["drug1"] == frame["drug2"]).any():
+        return _pairs_slowly(table, drugs, types)
     return frame.select("drug1", "type", "drug2").to_numpy(), False
 
 
-def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> tuple[np.ndarray, bool]:
+def _pairs_slowly(
+    table: TextTable, drugs: Vocabulary, types: Vocabulary
+) -> tuple[np.ndarray, bool]:
     """Read line by line: rows of several labels, and to name a line that is wrong."""
     rows: list[tuple[int, int, int]] = []
     several = False
-    separator = ""
-    for number, line in enumerate(_lines(path), start=1):
-        if not line:
-            continue
-        separator = separator or ("\t" if "\t" in line else " ")
-        fields = line.split(separator)
-        where = f"{path}:{number}"
-        if len(fields) != 3:
-            raise FormatError(
-                f"{len(fields)} fields, expected drug1, drug2, type or labels",
-                remedy="separate them by tabs, or by single spaces; labels by commas alone",
-                where=where,
-            )
-        first, second, kind = fields
+    for number, (first, second, kind), _ in table.checked_rows():
+        where = f"{table.path}:{number}"
         if first == second:
             raise FormatError(f"drug {first!r} with itself", remedy="remove the row", where=where)
         a, b = drugs.index(first, where=where), drugs.index(second, where=where)

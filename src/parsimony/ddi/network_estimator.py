@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from parsimony.base import Fitting, Parameters
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 from parsimony.training.network import NetworkLearner
 from parsimony.training.trainer import Schedule, Step
@@ -108,6 +109,7 @@ class PairNetworkEstimator(PairEstimator[NetworkParametersT]):
     def _rebuild(self, tensors: Tensors) -> None:
         self._make()
         names = self._network.state_dict()
+        require_tensors(tensors, {name: tuple(w.shape) for name, w in names.items()}, "fi")
         self._network.load_state_dict(
             {name: torch.from_numpy(tensors[name].copy()) for name in names}
         )

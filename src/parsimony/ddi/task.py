@@ -29,7 +29,7 @@ from parsimony.ddi.folder import load_ddi
 from parsimony.ddi.labelling import MultiLabel, SingleLabel
 from parsimony.ddi.negatives import unordered
 from parsimony.ddi.targets import PairTargets
-from parsimony.decoding.arrays import load_array
+from parsimony.decoding import load_array
 from parsimony.errors import CorruptRun, DataError, EmptySplit, InvalidParameter
 from parsimony.metrics.subgroups import buckets
 from parsimony.run.seeds import rng
@@ -387,8 +387,8 @@ class DDITask(Task):
         """Read what :meth:`save` wrote, with the options of a run's config.toml."""
         data = DDIData.load(folder)
         known = {
-            name: load_array(path, kind="biu", ndim=1, error=CorruptRun, remedy="fit again")
-            for name in ("linked", "degree")
+            name: load_array(path, kind=kind, ndim=1, error=CorruptRun, remedy="fit again")
+            for name, kind in (("linked", "b"), ("degree", "iu"))
             if (path := folder / f"{name}.npy").exists()
         }
         for name, array in known.items():

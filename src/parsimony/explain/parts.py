@@ -171,7 +171,9 @@ class ExplanationData:
     analogues : tuple of Analogue
         Known facts similar to the answer, the most similar first.
     notes : tuple of str
-        What a user should know of the answer.
+        What the model cannot know, and what was left out.
+    claim : str
+        The answer as a sentence, where its relation has one; shown in place of the triple.
     """
 
     query: tuple[str, str, str]
@@ -190,6 +192,7 @@ class ExplanationData:
     analogues: tuple[Analogue, ...] = ()
     parts_note: str = ""
     notes: tuple[str, ...] = ()
+    claim: str = ""
 
     @property
     def walks(self) -> bool:

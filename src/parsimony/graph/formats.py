@@ -1,40 +1,32 @@
 """Reading triples from TSV, space-separated, CSV, Parquet and RDF files.
 
-Tables are parsed by Polars, without a Python loop over lines, directly into dictionary codes: a
-triple takes twelve bytes plus one copy of each distinct name. If a row is invalid, the file is
-read again, slowly, to find its line (:mod:`parsimony.graph.rescan`).
+Tables are parsed by :mod:`parsimony.decoding.tables`, without a Python loop over lines, directly
+into dictionary codes: a triple takes twelve bytes plus one copy of each distinct name.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from parsimony.decoding.columns import is_header
 from parsimony.decoding.files import check_file
+from parsimony.decoding.lines import TextTable, shorten
+from parsimony.decoding.look import Look, Reading
+from parsimony.decoding.parquet import read_parquet
+from parsimony.decoding.tables import read_cells
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.names import COLUMNS, Names
 from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
-from parsimony.graph.rescan import (
-    MAX_LINE,
-    CsvLines,
-    Lines,
-    TextLines,
-    explain_failure,
-    find_long_line,
-    first_line,
-    shorten,
-)
+from parsimony.graph.rescan import Lines, TableLines
 
-__all__ = ["line_reader", "read_triples"]
+__all__ = ["fact_columns", "line_reader", "read_triples", "reading"]
 
-# Header names that need no mapping. Single letters could be names in a small graph, so in text
-# files, where a header is optional, only whole words are recognised as a header.
-_WORDS = (COLUMNS, ("subject", "predicate", "object"), ("source", "relation", "target"))
-_KNOWN_HEADERS = (*_WORDS, ("h", "r", "t"), ("s", "p", "o"))
-
-_PARQUET = {".parquet", ".pq"}
+#: Roles of the columns of facts, and those of other tables that can be read as facts.
+_ROLES = (COLUMNS, ("user", "rating", "item"), ("drug1", "type", "drug2"))
 
 
 def read_triples(
@@ -52,13 +44,14 @@ def read_triples(
         ``.csv``, ``.parquet``, ``.nt``, ``.ttl``, ``.rdf``, ``.xml``, ``.owl``; anything else is
         text with tabs if its first line has one, else single spaces.
     columns : tuple of str, optional
-        Header names of head, relation and tail. Without it a header such as
-        ``head,relation,tail`` or ``subject,predicate,object`` is recognised, else the file must
-        have exactly three columns.
+        Header names, or numbers from 1, of head, relation and tail. Without it they are known by
+        the words of a header (:mod:`parsimony.decoding.columns`), else the file must have exactly
+        three columns.
     names : Names, optional
         Dictionaries shared with other files.
     notes : list of str, optional
-        Receives a note on each kind of row that was left out.
+        Receives a note on each kind of row that was left out, and on a header that is known only
+        by the numbers below it.
 
     Returns
     -------
@@ -81,135 +74,134 @@ def read_triples(
         raise InvalidParameter(
             f"columns {tuple(columns)} must be three different names: head, relation, tail"
         )
-    if suffix in _PARQUET:
-        return _read_parquet(path, columns, names)
     if suffix in RDF_SUFFIXES:
         return read_rdf(path, names, notes)
-    if find_long_line(path):
-        # Before parsing: such a line would be copied several times before the error.
-        raise explain_failure(line_reader(path, columns), f"a line longer than {MAX_LINE:,} bytes")
-    return _read_delimited(path, columns, names)
+    look = Look.at(path)
+    if not look.first:
+        return pl.DataFrame(schema=names.schema())
+    table, places = _table(look, columns)
+    if table is None:
+        frame = _read_parquet(look, places, names)
+    else:
+        frame = read_cells(table, dict(zip(COLUMNS, places, strict=True)), names.schema())
+    if notes is not None:
+        notes += _notes(look, table, len(frame))
+    return frame
 
 
-def _match_header(
-    path: Path,
-    header: list[str],
-    columns: tuple[str, str, str] | None,
-    headers: tuple[tuple[str, ...], ...] = _KNOWN_HEADERS,
-) -> tuple[str, str, str] | None:
-    """Return the header names of head, relation and tail, or None if it is not a header."""
-    if columns is not None:
-        for name in columns:
-            if name not in header:
-                raise FormatError(
-                    f"no column {name!r}; the header has {', '.join(map(shorten, header[:12]))}",
-                    remedy=suggest(name, header) or "map the columns of head, relation and tail",
-                    where=f"{path}:1",
-                )
-        return columns
-    lowered = [name.strip().lower() for name in header]
-    for known in headers:
-        if all(lowered.count(name) == 1 for name in known):
-            first, second, third = (header[lowered.index(name)] for name in known)
-            return first, second, third
-    return None
+def reading(look: Look) -> Reading | None:
+    """How a table is read as facts, by the words of its header or as it stands; None if it cannot.
+
+    Three columns are head, relation and tail where the third can be names.
+    """
+    if found := look.named(*COLUMNS):
+        return Reading(found, True)
+    for roles in _ROLES[1:]:
+        if found := look.named(*roles):
+            return Reading(found, False)
+    return Reading((0, 1, 2), False) if look.width == 3 else None
+
+
+def fact_columns(
+    path: str | os.PathLike[str], columns: tuple[str, str, str] | None = None
+) -> Reading | None:
+    """Return the positions of head, relation and tail in a file, and whether they are certain.
+
+    None for RDF, an empty file, or one that cannot be read as facts.
+    """
+    if Path(path).suffix.lower() in RDF_SUFFIXES:
+        return None
+    look = Look.at(path)
+    if columns is not None and look.first:
+        return Reading(_given(look.knowing(columns), columns), True)
+    return reading(look)
 
 
 def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Lines:
     """Return the slow reader of a text file: separator, header and column positions resolved."""
     if path.suffix.lower() in RDF_SUFFIXES:
         return RdfLines(path)
-    number, start = first_line(path)
-    if path.suffix.lower() == ".csv":
-        header = next(CsvLines.split(start), [])
-        matched = _match_header(path, header, columns)
-        if matched is None and len(header) != 3:
-            return CsvLines(path, None, 3, 0)
-        positions = None if matched is None else [header.index(name) for name in matched]
-        return CsvLines(path, positions, len(header), 0 if matched is None else number)
-    separator = "\t" if "\t" in start else " "
-    header = start.split(separator)
-    matched = _match_header(path, header, columns, _WORDS)
-    if matched is None:
-        return TextLines(path, separator, None, 3, 0)
-    positions = [header.index(name) for name in matched]
-    return TextLines(path, separator, positions, len(header), number)
+    table, _ = _table(Look.at(path), columns)
+    assert table is not None
+    return TableLines(table)
 
 
-def _read_delimited(path: Path, columns: tuple[str, str, str] | None, names: Names) -> pl.DataFrame:
-    number, start = first_line(path)
-    if not number:
-        return pl.DataFrame(schema=names.schema())
-    lines = line_reader(path, columns)
-    if lines.positions is None and isinstance(lines, CsvLines):
-        fields = next(CsvLines.split(start), [])
-        if len(fields) != 3:
-            raise FormatError(
-                f"{len(fields)} columns without a header of head, relation and tail: "
-                f"{', '.join(map(shorten, fields[:12]))}",
-                remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
-                where=f"{path}:{number}",
-            )
-    positions = lines.positions or [0, 1, 2]
-    width = lines.width
-    # Columns that are not needed are read as text and dropped by the projection.
-    schema: dict[str, pl.DataType] = {f"column_{i + 1}": pl.String() for i in range(width)}
-    wanted = tuple(f"column_{i + 1}" for i in positions)
-    schema.update(names.schema(wanted))  # type: ignore[arg-type]
-    try:
-        frame = (
-            pl.scan_csv(
-                path,
-                separator=lines.separator,
-                quote_char='"' if isinstance(lines, CsvLines) else None,
-                has_header=False,
-                skip_rows=lines.header_line,
-                schema=schema,
-                missing_columns="insert",
-                raise_if_empty=False,
-            )
-            .select(**{name: pl.col(c) for name, c in zip(COLUMNS, wanted, strict=True)})
-            .collect()
-        )
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise explain_failure(lines, str(error).split("\n")[0]) from None
-    if sum(frame.null_count().row(0)):
-        # Blank lines are harmless; any other null is a missing field.
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-        if sum(frame.null_count().row(0)):
-            raise explain_failure(lines, "a row with an empty field")
-    return frame
-
-
-def _read_parquet(path: Path, columns: tuple[str, str, str] | None, names: Names) -> pl.DataFrame:
-    try:
-        header = list(pl.read_parquet_schema(path))
-        matched = _match_header(path, header, columns)
-        if matched is None:
-            if len(header) != 3:
-                raise FormatError(
-                    f"columns {', '.join(map(shorten, header[:12]))} without head, relation "
-                    "and tail",
-                    remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
-                    where=str(path),
-                )
-            matched = (header[0], header[1], header[2])
-        frame = pl.read_parquet(path, columns=list(matched))
-        text = frame.select(**dict(zip(COLUMNS, matched, strict=True))).cast(pl.String)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+def _table(
+    look: Look, columns: tuple[str, str, str] | None
+) -> tuple[TextTable | None, tuple[int, ...]]:
+    """Return the layout of a text file, its header skipped, and the positions of the columns."""
+    if columns is not None:
+        look = look.knowing(columns)
+        places = _given(look, columns)
+    elif (found := reading(look)) is not None:
+        places = found.columns
+    elif look.optional:
+        places = (0, 1, 2)  # its first row is of the wrong width, which the reader says
+    else:
         raise FormatError(
-            f"not a readable Parquet file ({str(error).splitlines()[0][:200]})",
-            remedy="write it again, or give TSV or CSV",
-            where=str(path),
-        ) from None
-    nulls = text.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).arg_max())
-    if (
-        len(text)
-        and text.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).any()).item()
-    ):
+            f"{look.width} columns without a header of head, relation and tail: "
+            f"{', '.join(map(shorten, look.first[:12]))}",
+            remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
+            where=str(look.path) if look.text is None else f"{look.path}:{look.text.header()[0]}",
+        )
+    if look.text is None:
+        return None, places
+    headed = look.header is not None
+    table = replace(
+        look.text,
+        width=look.width if columns is not None or headed else 3,
+        skip=look.text.header()[0] if headed else look.text.skip,
+        wanted=places,
+        filled=True,
+        expected="head, relation and tail",
+    )
+    return table, places
+
+
+def _given(look: Look, columns: tuple[str, str, str]) -> tuple[int, ...]:
+    """Return the positions of columns given by name or number."""
+    header = list(look.first)
+    for name in columns:
+        if header.count(name) > 1:
+            raise FormatError(
+                f"column {name!r} twice", remedy="rename one of them", where=f"{look.path}:1"
+            )
+    if all(name in header and not name.isdecimal() for name in columns):
+        return tuple(header.index(name) for name in columns)
+    places = [look.find(name) for name in columns]
+    for name, place in zip(columns, places, strict=True):
+        if place is None:
+            raise FormatError(
+                f"no column {name!r}; the header has {', '.join(map(shorten, header[:12]))}",
+                remedy=suggest(name, header)
+                or "map the columns of head, relation and tail by name, or by number from 1",
+                where=f"{look.path}:1",
+            )
+    return tuple(place for place in places if place is not None)
+
+
+def _notes(look: Look, table: TextTable | None, n: int) -> list[str]:
+    """Return what a user should know of how a table was read."""
+    notes = []
+    if look.count is not None and look.count != n:
+        notes.append(
+            f"warning: the first line of {look.path.name} gives {look.count:,} rows, it has {n:,}"
+        )
+    headed = table is not None and look.text is not None and table.skip > look.text.skip
+    if headed and look.optional and not is_header(look.first):
+        shown = ", ".join(map(shorten, look.first[:4]))
+        notes.append(f"the first row of {look.path.name} is read as a header: {shown}")
+    return notes
+
+
+def _read_parquet(look: Look, places: tuple[int, ...], names: Names) -> pl.DataFrame:
+    chosen = {name: look.first[i] for name, i in zip(COLUMNS, places, strict=True)}
+    frame = read_parquet(look.path, chosen, names.schema())
+    empty = frame.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == ""))).to_series()
+    if empty.any():
         raise FormatError(
             "an empty field; expected head, relation and tail in every row",
             remedy="drop or complete the row",
-            where=f"{path}:{nulls.item() + 1}",
+            where=f"{look.path}:{int(empty.arg_true()[0]) + 1}",
         )
-    return text.cast(names.schema())  # type: ignore[arg-type]
+    return frame

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.knowledge.rules import (
     Atom,
@@ -249,7 +250,7 @@ def to_datalog(rules: Iterable[Rule]) -> str:
     lines = []
     for name in relations:
         declaration = f".decl {identifier[name]}(subject:symbol, object:symbol)"
-        lines.append(declaration + ("" if name in plain else f"  // {json.dumps(name)}"))
+        lines.append(declaration + ("" if name in plain else f"  // {json_text(name)}"))
         lines.append(f".input {identifier[name]}")
     lines += [f".output {identifier[name]}" for name in heads]
     for rule in rules:
@@ -273,6 +274,7 @@ def from_datalog(text: str, *, where: str | None = None) -> list[Rule]:
             if line.startswith("."):
                 if match := _DATALOG_DECLARATION.match(line):
                     names[match[1]] = json.loads(match[2]) if match[2] else match[1]
+                    names[match[1]].encode()  # half a surrogate pair is no character
                 continue
             clause, _, comment = line.partition("//")
             head, body = clause.strip().removesuffix(".").split(":-")

@@ -24,6 +24,7 @@ from html import escape
 from itertools import count
 
 from parsimony.decoding.files import read_text
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
 
 __all__ = ["Atom", "Rule", "format_rules", "parse_rule", "parse_rules", "read_rules"]
@@ -75,7 +76,7 @@ class Atom:
         """Return ``relation(X,Y)``, with the name quoted if necessary."""
         name = self.relation
         if not _PLAIN.fullmatch(name):
-            name = json.dumps(name, ensure_ascii=False)
+            name = json_text(name, ensure_ascii=False)
         return f"{name}({self.subject},{self.object})"
 
     def renamed(self, names: dict[str, str]) -> Atom:
@@ -118,7 +119,7 @@ class Rule:
                 f"the rule for {str(self.head)[:_SHOWN]} has no body",
                 remedy="write at least one atom after '<-'",
             )
-        if not 0 <= self.support <= self.body_count:
+        if not 0 <= self.support <= self.body_count < 2**63:
             raise InvalidParameter(
                 f"support {self.support} of {self.body_count}",
                 remedy="write support/body count, the support being the smaller number",
@@ -290,7 +291,9 @@ class _Reader:
         if token != "quoted":
             return value
         try:
-            return str(json.loads(value, strict=False))
+            name = str(json.loads(value, strict=False))
+            name.encode()  # half a surrogate pair is no character
+            return name
         except ValueError:
             raise InvalidParameter(
                 f"{value[:_SHOWN]} is not a JSON string", remedy="escape it as JSON does"

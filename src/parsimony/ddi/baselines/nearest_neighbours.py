@@ -26,6 +26,7 @@ from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors
 from parsimony.ddi.grounds import ALIKE, COMMON
 from parsimony.ddi.leave_pair_out import leave_pair_out
 from parsimony.explain import Explanation
+from parsimony.run.restoring import require_tensors
 
 POWERS = (2.0, 3.0, 4.0, 6.0, 8.0)
 SMOOTHINGS = (1e-6, 1e-3)
@@ -215,6 +216,8 @@ class Neighbours(PairEstimator[NeighboursParameters]):
         return {"chosen": np.array([chosen(p.power), chosen(p.smoothing)])}
 
     def _rebuild(self, tensors: Tensors) -> None:
+        require_tensors(tensors, {"chosen": (2,)})
         power, smoothing = tensors["chosen"].tolist()
-        self.resolved_ = self.resolved_.model_copy(update={"power": power, "smoothing": smoothing})
+        update = {"power": power, "smoothing": smoothing}
+        self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self.parameters_count_ = 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
@@ -59,10 +60,9 @@ def relation_names(task: DDITask, n_relations: int) -> list[str]:
 def relation_labels(data: DDIData) -> dict[str, str]:
     """Readable names of relations."""
     labels = dict(METAEDGES)
-    for name, template in zip(data.types, data.templates, strict=True):
-        if template:
-            text = template.replace("#Drug1", "A").replace("#Drug2", "B").rstrip(".")
-            labels[f"type {name}"] = text
+    for kind, name in enumerate(data.types):
+        if data.templates[kind]:
+            labels[f"type {name}"] = data.pattern(kind, "A", "B").rstrip(".")
     return labels
 
 
@@ -101,6 +101,7 @@ def explain_flow(
     formatter = NameFormatter(task, graph.n_relations)
     return Explanation(
         query=(formatter.entity(u), formatter.type(t), formatter.entity(v)),
+        claim=task.data.sentence(u, t, v),
         score=flow.logit + sum(opened.parts.values()),
         probability=pair.probability,
         paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
@@ -227,7 +228,7 @@ class NameFormatter:
     def __init__(self, task: DDITask, n_relations: int) -> None:
         self._background = task.background
         self._relations = relation_names(task, n_relations)
-        self._types = task.data.types.names
+        self._types, self._data = task.data.types.names, task.data
         self._known = relation_labels(task.data)
         self.labels: dict[str, str] = {}
 
@@ -259,6 +260,17 @@ class NameFormatter:
         direction: Direction = "forward" if walked[1] < n_relations else "inverse"
         h, r, t = fact_of(n_relations)(walked)
         return Step(self.entity(h), self.relation(r), self.entity(t), direction)
+
+    def sentences(self, steps: Iterable[Walked]) -> tuple[Step, ...]:
+        """The steps of one path, each known interaction as the sentence of its own two drugs."""
+        n_types, shown = len(self._types), []
+        for walked in steps:
+            step = self.step(walked)
+            h, r, t = fact_of(len(self._relations))(walked)
+            if r < n_types and not self._data.multilabel:
+                step = replace(step, relation=self._data.sentence(h, r, t).rstrip("."))
+            shown.append(step)
+        return tuple(shown)
 
     def evidence(self, best: list[tuple[float, list[Walked]]]) -> list[EvidenceEdge]:
         """Edges of the best paths, each with what its paths add."""

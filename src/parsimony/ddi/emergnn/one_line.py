@@ -43,7 +43,7 @@ def reason_line(
     if not best:
         return "rests on many paths, none of which adds by itself"
     formatter = NameFormatter(task, opened.graph.n_relations)
-    found = [Path(weight, tuple(map(formatter.step, steps))) for weight, steps in best]
+    found = [Path(weight, formatter.sentences(steps)) for weight, steps in best]
     path = next((p for p in found if all(s.relation != UNLIKE for s in p.steps)), None)
     if path is None:
         return f"rests on what other drugs do: all its paths pass drugs alike below {ALIKE}"

@@ -140,7 +140,7 @@ def explain_walks(
     u, t, v = pair.numbers
     walks = WalksOfPair(model, graph, u, t, v)
     lines = _kinds_of_walks(walks, task, model, t)
-    offset = float(model.weights.intercept[t] - model.weights.intercept.mean())
+    offset = _offset(model, t)
     formatter = NameFormatter(task, graph.n_relations)
     parts = {"the type itself": offset}
     for line in lines[:NAMED_PARTS]:
@@ -153,6 +153,7 @@ def explain_walks(
     logit = walks.logit()
     return Explanation(
         query=(formatter.entity(u), formatter.relation(t), formatter.entity(v)),
+        claim=task.data.sentence(u, t, v),
         score=logit + offset,
         probability=pair.probability,
         paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
@@ -205,13 +206,22 @@ def reason_line(
     walks = WalksOfPair(model, graph, u, t, v)
     lines = sorted(_kinds_of_walks(walks, task, model, t), key=lambda line: -line.adds)
     best = _best_walks(walks, lines, t)
-    offset = float(model.weights.intercept[t] - model.weights.intercept.mean())
-    if not best or lines[0].adds < offset:
-        return "rests on how common the type is: no walk between the two drugs adds as much"
+    offset, logit = _offset(model, t), walks.logit()
+    if not best or logit < offset:
+        n = len(walks.own)
+        return (
+            f"rests on how common the type is ({offset:+.2f}): the {n:,} walk{'s' * (n != 1)} from "
+            f"{task.data.label(u)} to {task.data.label(v)} add {logit:+.2f}"
+        )
     formatter = NameFormatter(task, graph.n_relations)
-    path = Path(best[0][0], tuple(map(formatter.step, best[0][1])))
+    path = Path(best[0][0], formatter.sentences(best[0][1]))
     shown = Explanation(query=("", "", ""), score=best[0][0], labels=formatter.labels)
     return f"{lines[0].words}, such as {path_text(shown, path)}"
+
+
+def _offset(model: MetapathModel, t: int) -> float:
+    """What a type has above the average type without any walk."""
+    return float(model.weights.intercept[t] - model.weights.intercept.mean())
 
 
 def _best_walks(

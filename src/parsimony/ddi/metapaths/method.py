@@ -35,6 +35,7 @@ from parsimony.kernels.emergnn.metapaths import WalkKinds, count_walks, walk_kin
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
 from parsimony.metrics.classification import METRICS, classification_metrics
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 
 CHUNK = 4096  # pairs whose walks are counted at once
@@ -337,9 +338,18 @@ class Walks(PairEstimator[WalksParameters]):
         }
 
     def _rebuild(self, tensors: Tensors) -> None:
-        least = tensors.get("min_similarity", np.zeros(1))  # runs of 0.1 had edges of any
+        n_types = self.task_.data.n_types
+        require_tensors(tensors, {"signatures": (None,), "voting": (None,)}, "i")
+        n, n_shared = len(tensors["signatures"]), len(tensors["voting"])
+        required = {
+            "penalty": (1,), "intercept": (n_types,), "own": (n, n_types), "shared": (n_shared,),
+        }  # fmt: skip
+        if "min_similarity" in tensors:  # runs of 0.1 had edges of any
+            required["min_similarity"] = (1,)
+        require_tensors(tensors, required)
+        least = tensors.get("min_similarity", np.zeros(1))
         update = {"penalty": float(tensors["penalty"][0]), "min_similarity": float(least[0])}
-        self.resolved_ = self.resolved_.model_copy(update=update)
+        self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self._build()
         self.metapaths_, self.shared_ = tensors["signatures"], tensors["voting"]
         self.weights_ = Weights(tensors["intercept"], tensors["own"], tensors["shared"])
