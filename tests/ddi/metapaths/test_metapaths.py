@@ -106,7 +106,7 @@ def test_shared_weights_carry_the_type_and_add_up():
     assert found.score == pytest.approx(sum(found.parts.values()), rel=1e-5)
     assert any(name.endswith("voting") for name in found.parts)
     other = model.explain("ol4", "t0", "amine1")
-    learned = model.calibration_of(model.predict(*PAIR)["setting"])
+    learned = model.calibration_of(model.predict("ol4", "amine1")["setting"])
     gap = np.log(found.probability / other.probability) * learned.temperature
     assert found.score - other.score == pytest.approx(gap, rel=1e-3)
 

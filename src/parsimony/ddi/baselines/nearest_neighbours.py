@@ -168,6 +168,7 @@ class Neighbours(PairEstimator[NeighboursParameters]):
         parts = {} if task.labelling.multi else self._parts(u, t, v)
         found = Explanation(
             query=(formatter.entity(u), formatter.type(t), formatter.entity(v)),
+            claim=task.data.sentence(u, t, v),
             score=sum(parts.values()) if parts else pair.probability,
             probability=pair.probability,
             labels=formatter.labels,
