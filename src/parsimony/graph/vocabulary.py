@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from parsimony.decoding.documents import checked, parse_json
 from parsimony.decoding.files import read_text
 from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
 
@@ -149,13 +150,9 @@ class Vocabulary:
         names = []
         for number, line in enumerate(lines, start=1):
             if line.startswith('"'):
-                try:
-                    line = json.loads(line)
-                except ValueError:
-                    raise FormatError(
-                        f"expected a JSON string, found {line[:60]!r}",
-                        remedy="restore the file",
-                        where=f"{path}:{number}",
-                    ) from None
+                where = f"{path}:{number}"
+                line = checked(
+                    str, parse_json(line, where, remedy="restore it"), where, remedy="restore it"
+                )
             names.append(line)
         return cls(names, kind)

@@ -20,7 +20,9 @@ from pydantic import StrictInt, StrictStr
 from parsimony.chem.smiles import canonical_forms, reason_unreadable
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.decoding import check_file, checked, read_json, read_text
+from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding.lines import shorten
+from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -30,7 +32,7 @@ from parsimony.errors import (
 )
 from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData, listed
 
-__all__ = ["is_molecules", "load_molecules", "read_table"]
+__all__ = ["is_molecules", "load_molecules"]
 
 BadSmiles = Literal["skip", "refuse"]
 SPLITS = "task_splits.json"
@@ -103,64 +105,21 @@ def is_molecules(name_or_path: str) -> bool:
     return SMILES in [word.strip().strip('"').lower() for word in first.split(",")]
 
 
-def read_table(path: str | os.PathLike[str], *needed: str) -> pl.DataFrame:
-    """Read a CSV as text, its column names in lower case where they are ``needed`` ones.
-
-    Parameters
-    ----------
-    path
-        The file.
-    *needed
-        Columns that it must have.
-
-    Raises
-    ------
-    MissingFile, NotAFile, EncodingError
-    FormatError
-        Not a table, or a column is missing.
-    EmptySplit
-        No row below the header.
-    """
-    path = check_file(path)
-    if not read_text(path).strip():
-        raise EmptySplit("the file is empty", remedy=f"give it the columns {', '.join(needed)}",
-                         where=str(path))  # fmt: skip
-    try:
-        table = pl.read_csv(path, infer_schema=False).fill_null("")
-    except pl.exceptions.PolarsError as error:
-        first = str(error).splitlines()[0]
-        raise FormatError(
-            f"not a table of comma-separated values ({first})", remedy="correct it", where=str(path)
-        ) from None
-    known = {name: name.strip().lower() for name in table.columns}
-    table = table.rename({name: low for name, low in known.items() if low in needed})
-    for name in needed:
-        if name not in table.columns:
-            raise FormatError(
-                f"no column {name!r} in {', '.join(map(repr, table.columns[:8]))}",
-                remedy=suggest(name, table.columns) or f"name a column {name!r}",
-                where=f"{path}:1",
-            )
-    if not len(table):
-        raise EmptySplit("no row below the header", remedy="fill it", where=str(path))
-    return table
-
-
 def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
-    table = read_table(path, SMILES)
-    names = tuple(name for name in table.columns if name != SMILES)
+    table = read_table(path, (SMILES,))
+    names = tuple(name for name in table.frame.columns if name != SMILES)
     if not names:
         raise FormatError("no column of labels", remedy="add one with 0 and 1", where=f"{path}:1")
-    smiles = [text.strip() for text in table[SMILES]]
-    labels = np.stack([_labels(table[name], path) for name in names], 1)
-    lines = list(range(2, len(smiles) + 2))
+    smiles = [text.strip() for text in table.column(SMILES)]
+    labels = np.stack([_labels(table, name) for name in names], 1)
+    lines = [table.line(row) for row in range(len(table))]
     notes = []
     bad = [i for i, form in enumerate(canonical_forms(smiles)) if not form]
     if bad and bad_smiles == "refuse":
         raise FormatError(
             f"{len(bad)} SMILES cannot be read, the first: {reason_unreadable(smiles[bad[0]])}",
             remedy="correct it, or leave such rows out with --set bad_smiles=skip",
-            where=f"{path}:{lines[bad[0]]}",
+            where=table.where(bad[0]),
         )
     if bad:
         first = reason_unreadable(smiles[bad[0]])
@@ -186,15 +145,16 @@ def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
     ).distinct(lines)
 
 
-def _labels(column: pl.Series, path: Path) -> np.ndarray:
+def _labels(table: Table, name: str) -> np.ndarray:
     """Read a column of 0, 1 and nothing."""
     kinds = {"": UNMEASURED, "0": 0, "1": 1, "0.0": 0, "1.0": 1}
+    column = table.frame[name]
     read = column.str.strip_chars().replace_strict(kinds, default=None, return_dtype=pl.Int8)
     if wrong := read.is_null().arg_true().to_list():
         raise FormatError(
-            f"{column[wrong[0]]!r} in column {column.name!r} is neither 0 nor 1",
+            f"{shorten(column[wrong[0]])} in column {name!r} is neither 0 nor 1",
             remedy="write 1 for active, 0 for inactive, nothing for not measured",
-            where=f"{path}:{wrong[0] + 2}",
+            where=table.where(wrong[0]),
         )
     return read.to_numpy()
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import polars as pl
 
 from parsimony.chem.smiles import canonical, reason_unreadable
+from parsimony.decoding.lines import shorten
+from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import FormatError
-from parsimony.molecules.table import SMILES, BadSmiles, read_table
+from parsimony.molecules.table import SMILES, BadSmiles
 
 __all__ = ["Queries", "Support", "read_queries", "read_support"]
 
@@ -51,17 +50,17 @@ def read_support(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
         No file, no row, a missing column, a label neither 0 nor 1, a SMILES that cannot be read;
         ``where`` names the line.
     """
-    table = read_table(path, SMILES, LABEL)
+    table = read_table(path, (SMILES, LABEL), only=(ID,))
     labels = []
-    for i, text in enumerate(table[LABEL]):
+    for i, text in enumerate(table.column(LABEL)):
         if text.strip() not in ("0", "1", "0.0", "1.0"):
             raise FormatError(
-                f"label {text!r} is neither 0 nor 1",
+                f"label {shorten(text)} is neither 0 nor 1",
                 remedy="write 1 for active and 0 for inactive, and leave unmeasured ones out",
-                where=f"{path}:{i + 2}",
+                where=table.where(i),
             )
         labels.append(int(float(text)))
-    rows, notes = _readable(table, path, bad_smiles)
+    rows, notes = _readable(table, bad_smiles)
     return Support(*_columns(table, rows), tuple(labels[i] for i in rows), notes)
 
 
@@ -78,31 +77,29 @@ def read_queries(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
     MissingFile, EmptySplit, FormatError
         As :func:`read_support`.
     """
-    table = read_table(path, SMILES)
-    rows, notes = _readable(table, path, bad_smiles)
+    table = read_table(path, (SMILES,), only=(ID,))
+    rows, notes = _readable(table, bad_smiles)
     return Queries(*_columns(table, rows), notes)
 
 
-def _columns(table: pl.DataFrame, rows: Sequence[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _columns(table: Table, rows: Sequence[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Ids and SMILES of some rows."""
-    ids, smiles = _ids(table), table[SMILES].to_list()
+    ids, smiles = _ids(table), table.column(SMILES)
     return tuple(ids[i] for i in rows), tuple(smiles[i].strip() for i in rows)
 
 
-def _ids(table: pl.DataFrame) -> tuple[str, ...]:
+def _ids(table: Table) -> tuple[str, ...]:
     """Column id in any case, or the number of the row, from 1."""
-    for name in table.columns:
+    for name in table.frame.columns:
         if name.strip().lower() == ID:
-            return tuple(table[name])
+            return tuple(table.column(name))
     return tuple(str(i + 1) for i in range(len(table)))
 
 
-def _readable(
-    table: pl.DataFrame, path: str | os.PathLike[str], bad_smiles: BadSmiles
-) -> tuple[list[int], tuple[str, ...]]:
+def _readable(table: Table, bad_smiles: BadSmiles) -> tuple[list[int], tuple[str, ...]]:
     """The rows whose SMILES can be read, and a note on each of the others."""
     rows, notes = [], []
-    for i, text in enumerate(table[SMILES]):
+    for i, text in enumerate(table.column(SMILES)):
         if canonical(text.strip()) is not None:
             rows.append(i)
             continue
@@ -111,7 +108,7 @@ def _readable(
             raise FormatError(
                 why,
                 remedy="correct it, or leave such rows out with --bad-smiles skip",
-                where=f"{path}:{i + 2}",
+                where=table.where(i),
             )
-        notes.append(f"left out: {Path(path).name} line {i + 2}, {why}")
+        notes.append(f"left out: {table.path.name} line {table.line(i)}, {why}")
     return rows, tuple(notes)
