@@ -9,6 +9,7 @@ are training tasks and none is a test task.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.decoding.documents import checked, read_json
 from parsimony.decoding.lines import shorten
+from parsimony.decoding.look import Look, Reading
 from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import (
     EmptySplit,
@@ -30,9 +32,10 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData, listed
+from parsimony.molecules.data import IntArray, MoleculeData, listed
+from parsimony.molecules.label_columns import CELLS, label_columns
 
-__all__ = ["is_molecules", "load_molecules"]
+__all__ = ["is_molecules", "load_molecules", "read_molecules", "reading"]
 
 BadSmiles = Literal["skip", "refuse"]
 SPLITS = "task_splits.json"
@@ -44,6 +47,7 @@ def load_molecules(
     name_or_path: str | os.PathLike[str],
     *,
     bad_smiles: BadSmiles = "skip",
+    ignore: Sequence[str] = (),
     mirror: str | os.PathLike[str] | None = None,
 ) -> MoleculeData:
     """Load molecules by a registered name, a CSV file, or a folder with one CSV file.
@@ -55,6 +59,8 @@ def load_molecules(
     bad_smiles
         "skip" leaves molecules out whose SMILES cannot be read, and says so in ``notes``; "refuse"
         makes them an error.
+    ignore
+        Columns to leave out. Those that hold no labels are left out anyway, and ``notes`` say so.
     mirror
         A folder or web address with a ``manifest.json``.
 
@@ -71,7 +77,7 @@ def load_molecules(
     if text in registry.names():
         item = registry.entry(text, "molecules")
         folder, source = locate(text, mirror=mirror)
-        data = _load_file(folder / f"{text}.csv", bad_smiles)
+        data = _load_file(folder / f"{text}.csv", bad_smiles, ignore)
         return replace(data, source=f"{source}; licence: {item.licence}", registered=True)
     path = Path(text).expanduser()
     if path.is_dir():
@@ -85,41 +91,71 @@ def load_molecules(
         path = tables[0]
     elif not os.path.lexists(path) and os.sep not in text and not path.suffix:
         raise UnknownDataset.of(text, registry.names())
-    return _load_file(path, bad_smiles)
+    return _load_file(path, bad_smiles, ignore)
 
 
 def is_molecules(name_or_path: str) -> bool:
-    """Whether a name or path is of molecules: registered as such, or a CSV with column smiles."""
+    """Whether a name is of molecules, or a folder with one table and its ``task_splits.json``."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("molecules")
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        tables = sorted(path.glob("*.csv"))
-        if len(tables) != 1 or not (path / SPLITS).is_file():
-            return False
-        path = tables[0]
-    if path.suffix != ".csv" or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        first = stream.readline(1 << 16).decode("utf-8", errors="replace")
-    return SMILES in [word.strip().strip('"').lower() for word in first.split(",")]
+    return (path / SPLITS).is_file() and len(list(path.glob("*.csv"))) == 1
 
 
-def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
-    table = read_table(path, (SMILES,))
-    names = tuple(name for name in table.frame.columns if name != SMILES)
+def reading(look: Look) -> Reading | None:
+    """How a table is read as molecules: by its one column of SMILES; None if it has none."""
+    found = look.named(SMILES)
+    return None if found is None else Reading(found, True)
+
+
+def read_molecules(
+    path: str | os.PathLike[str], *needed: str, only: Sequence[str] | None = None
+) -> Table:
+    """Read a table with a column of SMILES, called so in the frame whatever its word for it is.
+
+    Parameters
+    ----------
+    path
+    *needed
+        Further columns that it must have.
+    only
+        Roles (:data:`parsimony.decoding.columns.ROLES`) of the others to read; all by default.
+
+    Raises
+    ------
+    DataError
+        As of :func:`parsimony.decoding.tables.read_table`.
+    """
+    look = Look.at(path)
+    found = {
+        role: look.first[at[0]] for role in (SMILES, *(only or ())) if (at := look.named(role))
+    }
+    own = found.pop(SMILES, SMILES)
+    separator = None if look.text is None else look.text.separator
+    table = read_table(
+        path, (own, *needed), only=None if only is None else list(found.values()),
+        separator=separator,
+    )  # fmt: skip
+    return replace(table, frame=table.frame.rename({own: SMILES}))
+
+
+def _load_file(path: Path, bad_smiles: BadSmiles, ignore: Sequence[str]) -> MoleculeData:
+    table = read_molecules(path)
+    names, notes = label_columns(table.frame, SMILES, ignore)
     if not names:
-        raise FormatError("no column of labels", remedy="add one with 0 and 1", where=f"{path}:1")
+        raise FormatError(
+            "no column of labels", remedy="; ".join([*notes, "add one with 0 and 1"]),
+            where=f"{path}:1",
+        )  # fmt: skip
     smiles = [text.strip() for text in table.column(SMILES)]
     labels = np.stack([_labels(table, name) for name in names], 1)
-    lines = [table.line(row) for row in range(len(table))]
-    notes = []
+    lines = [table.line(i) for i in range(len(table))]
     bad = [i for i, form in enumerate(canonical_forms(smiles)) if not form]
     if bad and bad_smiles == "refuse":
         raise FormatError(
             f"{len(bad)} SMILES cannot be read, the first: {reason_unreadable(smiles[bad[0]])}",
             remedy="correct it, or leave such rows out with --set bad_smiles=skip",
-            where=table.where(bad[0]),
+            where=f"{path}:{lines[bad[0]]}",
         )
     if bad:
         first = reason_unreadable(smiles[bad[0]])
@@ -147,9 +183,8 @@ def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
 
 def _labels(table: Table, name: str) -> np.ndarray:
     """Read a column of 0, 1 and nothing."""
-    kinds = {"": UNMEASURED, "0": 0, "1": 1, "0.0": 0, "1.0": 1}
     column = table.frame[name]
-    read = column.str.strip_chars().replace_strict(kinds, default=None, return_dtype=pl.Int8)
+    read = column.str.strip_chars().replace_strict(CELLS, default=None, return_dtype=pl.Int8)
     if wrong := read.is_null().arg_true().to_list():
         raise FormatError(
             f"{shorten(column[wrong[0]])} in column {name!r} is neither 0 nor 1",

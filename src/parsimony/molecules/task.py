@@ -53,6 +53,14 @@ class MoleculeOptions(TaskOptions):
     bad_smiles: Literal["skip", "refuse"] = Field(
         "skip", description="molecules whose SMILES cannot be read: skip or refuse"
     )
+    ignore: tuple[str, ...] | None = Field(
+        None, description="columns of the table to leave out; those without labels are anyway"
+    )
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("shots", mode="before")
     @classmethod
@@ -205,7 +213,9 @@ class MoleculeTask(Task):
         """
         options = MoleculeOptions.taken_from(settings)
         if isinstance(data, str | os.PathLike):
-            data = load_molecules(data, bad_smiles=options.bad_smiles, mirror=mirror)
+            data = load_molecules(
+                data, bad_smiles=options.bad_smiles, ignore=options.ignore or (), mirror=mirror
+            )
         if not isinstance(data, MoleculeData):
             raise InvalidParameter(f"not molecules: {data!r}", remedy="give a MoleculeData")
         task = cls(data.distinct(), options)

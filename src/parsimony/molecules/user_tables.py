@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parsimony.chem.smiles import canonical, reason_unreadable
+from parsimony.decoding.columns import named_columns
 from parsimony.decoding.lines import shorten
-from parsimony.decoding.tables import Table, read_table
+from parsimony.decoding.tables import Table
 from parsimony.errors import FormatError
-from parsimony.molecules.table import SMILES, BadSmiles
+from parsimony.molecules.table import SMILES, BadSmiles, read_molecules
 
 __all__ = ["Queries", "Support", "read_queries", "read_support"]
 
@@ -50,7 +51,7 @@ def read_support(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
         No file, no row, a missing column, a label neither 0 nor 1, a SMILES that cannot be read;
         ``where`` names the line.
     """
-    table = read_table(path, (SMILES, LABEL), only=(ID,))
+    table = read_molecules(path, LABEL, only=(ID,))
     labels = []
     for i, text in enumerate(table.column(LABEL)):
         if text.strip() not in ("0", "1", "0.0", "1.0"):
@@ -77,7 +78,7 @@ def read_queries(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
     MissingFile, EmptySplit, FormatError
         As :func:`read_support`.
     """
-    table = read_table(path, (SMILES,), only=(ID,))
+    table = read_molecules(path, only=(ID,))
     rows, notes = _readable(table, bad_smiles)
     return Queries(*_columns(table, rows), notes)
 
@@ -89,10 +90,9 @@ def _columns(table: Table, rows: Sequence[int]) -> tuple[tuple[str, ...], tuple[
 
 
 def _ids(table: Table) -> tuple[str, ...]:
-    """Column id in any case, or the number of the row, from 1."""
-    for name in table.frame.columns:
-        if name.strip().lower() == ID:
-            return tuple(table.column(name))
+    """Column id, mol_id, name …, or the number of the row, from 1."""
+    if (found := named_columns(table.frame.columns, (ID,))) is not None:
+        return tuple(table.column(table.frame.columns[found[0]]))
     return tuple(str(i + 1) for i in range(len(table)))
 
 
