@@ -36,6 +36,8 @@ def command(
     check_output(html)
     check_output(dot)
     estimator = open_run(run)
+    notes: list[str] = []
+    head, relation, tail = estimator.as_known(head, relation, tail, notes)
     with interruptible():
         explanation = estimator.explain(head, relation, tail, seed=seed)
     from parsimony.run.atomic import write_atomic
@@ -45,4 +47,6 @@ def command(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, render())
             out.note(f"written: {path}")
-    out.result(explanation.to_dict(), explanation.text())
+    result = explanation.to_dict()
+    result["notes"] = [*notes, *result.get("notes", ())]
+    out.result(result, explanation.text(), *notes)

@@ -133,7 +133,7 @@ def read_candidates(path: Path, estimator: Any) -> list[str]:
         ``where`` gives the line.
     """
     from parsimony.decoding.files import read_text
-    from parsimony.errors import FormatError, UnknownEntity
+    from parsimony.errors import FormatError
 
     entities = estimator.task_.test_data.entities
     names = []
@@ -141,8 +141,7 @@ def read_candidates(path: Path, estimator: Any) -> list[str]:
         name = line.rstrip("\r")
         if not name:
             continue
-        if name not in entities:
-            raise UnknownEntity.of(name, entities, where=f"{path}:{number}")
+        entities.index(name, where=f"{path}:{number}", notes=[])  # the answer notes it
         names.append(name)
     if not names:
         raise FormatError("no candidates", remedy="one entity name per line", where=str(path))

@@ -191,9 +191,9 @@ def query_text(query: dict[str, Any], label: Callable[[str], str]) -> str:
 
 def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[Any]:
     """Return the ranked answers to one query."""
-    answers = result["answers"]
+    answers, notes = result["answers"], result.get("notes", ())
     if not answers:
-        return [query_text(result["query"], label), "no candidate is left"]
+        return [query_text(result["query"], label), "no candidate is left", *notes]
     named = any(label(answer["entity"]) != answer["entity"] for answer in answers)
     columns = ["#", "entity", *(["name"] if named else []), "score", "probability"]
     rows = []
@@ -202,7 +202,7 @@ def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[A
         rows.append(
             [i, name, *([label(name)] if named else []), answer["score"], answer.get("probability")]
         )
-    return [query_text(result["query"], label), "", table(columns, rows)]
+    return [query_text(result["query"], label), "", table(columns, rows), *notes]
 
 
 def check_table(path: Path | None) -> None:

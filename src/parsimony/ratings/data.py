@@ -14,6 +14,7 @@ import numpy.typing as npt
 from parsimony.datasets.saved_table import read_table, write_table
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
+from parsimony.ratings.scale import number_text, wider
 
 __all__ = ["NO_FEATURES", "SPLITS", "Features", "RatingData"]
 
@@ -105,10 +106,11 @@ class RatingData:
             if len(rows) and not 0 <= rows.min() <= rows.max() < len(names):
                 raise InvalidParameter("a rating of an unknown user or item")
         if len(self.rating) and not low <= self.rating.min() <= self.rating.max() <= high:
+            odd = next(float(r) for r in self.rating.tolist() if not low <= r <= high)
             raise InvalidParameter(
-                f"a rating outside the scale {low:g} … {high:g}",
-                remedy=f"--set scale={min(low, float(self.rating.min())):g},"
-                f"{max(high, float(self.rating.max())):g}",
+                f"the rating {number_text(odd)} is outside the scale {number_text(low)} … "
+                f"{number_text(high)}",
+                remedy=f"state {wider(self.scale, odd)}",
             )
 
     def __repr__(self) -> str:
