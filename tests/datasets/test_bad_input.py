@@ -225,7 +225,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
     "UTF-16": (
         folder_with("train.txt", GOOD.encode("utf-16")),
         EncodingError,
-        r"train\.txt:1: byte 0xff is not UTF-8",
+        r"train\.txt:1: text in UTF-16, not in UTF-8; convert the file: iconv -f utf-16 -t utf-8$",
     ),
     "Latin-1 in a list": (
         folder_with("entities.txt", b"anna\nbert\ncleo\nzo\xeb\n"),
@@ -354,8 +354,8 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
     "a line of five megabytes": (
         folder_with("train.txt", GOOD + LONG + "\n"),
         FormatError,
-        r"train\.txt:2: a line of 5,000,001 bytes, expected head, relation and tail in at most "
-        r"1,048,576; check that this is a file of triples, one per line$",
+        r"train\.txt:2: a line of 5,000,001 bytes, expected at most 1,048,576; "
+        r"check that this is a table, one row per line$",
     ),
     "a name of five megabytes": (
         folder_with("train.txt", GOOD + f"anna\tknows\t{LONG}\n" + GOOD),

@@ -43,17 +43,17 @@ def test_drugs_by_any_name():
 
 WRONG = [
     ("drugs.tsv", "name\tsmiles\nx\tC\n", FormatError, "no column 'id'", "drugs.tsv:1"),
-    ("drugs.tsv", "id\tname\nol1\n", FormatError, "1 fields", "drugs.tsv:2"),
+    ("drugs.tsv", "id\tname\nol1\n", FormatError, "1 column,", "drugs.tsv:2"),
     ("drugs.tsv", "id\nol1\nol1\n", FormatError, "occurs twice", "drugs.tsv"),
     ("relations.tsv", "id\ntemplate\n", FormatError, "no column 'template'", "relations.tsv:1"),
     ("relations.tsv", "id\ttemplate\n", FormatError, "no rows", "relations.tsv"),
     ("train.txt", "ol0 ol1 t0\nol0 oll t0\n", UnknownDrug, "'oll'", "train.txt:2"),
     ("train.txt", "ol0 ol1 t0\nol0 ol2 t77\n", UnknownRelation, "'t77'", "train.txt:2"),
-    ("train.txt", "ol0 ol1 t0\nol0 ol2\n", FormatError, "2 fields", "train.txt:2"),
+    ("train.txt", "ol0 ol1 t0\nol0 ol2\n", FormatError, "2 columns,", "train.txt:2"),
     ("train.txt", "ol0 ol1 t0\nol2 ol2 t0\n", FormatError, "with itself", "train.txt:2"),
-    ("train.txt", "ol0\tol1\tt0\nol0 ol2 t0\n", FormatError, "1 fields", "train.txt:2"),
+    ("train.txt", "ol0\tol1\tt0\nol0 ol2 t0\n", FormatError, "1 column,", "train.txt:2"),
     ("train.txt", "", EmptySplit, "no training pairs", "train.txt"),
-    ("test_S1.txt", "ol0 ol4 t0 extra\n", FormatError, "4 fields", "test_S1.txt:1"),
+    ("test_S1.txt", "ol0 ol4 t0 extra\n", FormatError, "4 columns,", "test_S1.txt:1"),
 ]
 
 

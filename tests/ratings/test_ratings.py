@@ -28,7 +28,7 @@ def test_saved_and_loaded(tmp_path):
     assert again.content_hash == data.content_hash
     assert again.users == data.users
     (tmp_path / "user.npy").write_bytes(b"nothing")
-    with pytest.raises(FormatError, match="not a saved table"):
+    with pytest.raises(FormatError, match="not the expected array"):
         RatingData.load(tmp_path)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import shutil
 import time
@@ -19,8 +18,10 @@ from typing import Any
 
 import polars as pl
 
+from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding.parquet import PARQUET, join_parquet
 from parsimony.decoding.strict_json import json_text
-from parsimony.errors import FormatError, RunExists, UnknownEntity, UnknownRelation
+from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
 from parsimony.run.atomic import write_atomic
 from parsimony.run.progress import Progress
@@ -87,7 +88,7 @@ def read_queries(path: Path, estimator: Any) -> list[dict[str, str]]:
 def _problem(path: Path, row: int, fields: tuple[str, ...], data: Any) -> Exception:
     """Return the error for an invalid row, with its line."""
     where = f"{path}:{row + 1}"
-    if path.suffix.lower() not in (".parquet", ".pq"):
+    if path.suffix.lower() not in PARQUET:
         for i, (number, _) in enumerate(line_reader(path).triples()):
             if i == row:
                 where = f"{path}:{number}"
@@ -158,9 +159,7 @@ def run_batch(
                 write_atomic(file, content.getvalue())
             progress.advance(len(part))
     whole = parts / "whole.tmp"
-    merged = pl.scan_parquet(files)
-    merged.sink_parquet(whole)
-    n_answers = int(pl.scan_parquet(whole).select(pl.len()).collect().item())
+    n_answers = join_parquet(files, whole)
     os.replace(whole, out)
     shutil.rmtree(parts)
     return {
@@ -221,8 +220,8 @@ def _claim(parts: Path, identity: dict[str, Any]) -> None:
         write_atomic(note, json_text(identity, indent=1) + "\n")
         return
     try:
-        before = json.loads(note.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
+        before = checked(dict[str, Any], read_json(note))
+    except DataError:
         before = {}
     changed = [key for key, value in identity.items() if before.get(key) != value]
     if changed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.decoding.files import check_folder, read_text
+from parsimony.decoding.arrays import load_array
+from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding.files import check_folder
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 
@@ -56,11 +57,14 @@ def read_table(
     folder = check_folder(folder)
     path = folder / "meta.json"
     try:
-        meta: dict[str, Any] = json.loads(read_text(path))
+        meta = checked(dict[str, Any], read_json(path), str(path), remedy="restore it")
         if meta.pop("format") != _FORMAT:
             raise ValueError(f"not format {_FORMAT}")
-        yield meta, lambda name: np.load(folder / f"{name}.npy", allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError, InvalidParameter) as error:
+        yield meta, lambda name: load_array(folder / f"{name}.npy", remedy="restore it")
+    except (
+        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
+        InvalidParameter,
+    ) as error:  # fmt: skip
         raise FormatError(
             f"not a saved {what} ({error})", remedy="restore it", where=str(path)
         ) from None

@@ -17,7 +17,6 @@ a folder
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,11 +28,12 @@ import polars as pl
 
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
-from parsimony.decoding.files import check_file, read_text
+from parsimony.decoding.arrays import mapped_array
+from parsimony.decoding.documents import checked, read_json
 from parsimony.decoding.strict_json import json_text
+from parsimony.decoding.tables import read_table
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.formats import read_triples
-from parsimony.graph.knowledge_graph import load_array
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["Background", "load_background"]
@@ -94,12 +94,12 @@ class Background:
         """
         path = folder / "background.json"
         try:
-            meta = json.loads(read_text(path))
+            meta = checked(dict[str, list[str]], read_json(path), str(path))
             return cls(
                 Vocabulary([*data.drugs.names, *meta["nodes"]], "entity"),
                 tuple(meta["labels"]),
                 Vocabulary(meta["relations"], "relation"),
-                load_array(folder / "background.npy", True),
+                mapped_array(folder / "background.npy", kind="iu", ndim=2),
                 data.n_drugs,
             )
         except (ValueError, KeyError, TypeError) as error:
@@ -191,7 +191,7 @@ def _joined(data: DDIData, facts: pl.DataFrame, labels: list[pl.DataFrame]) -> B
 
 
 def _table(path: Path, columns: dict[str, str]) -> pl.DataFrame:
-    frame = pl.read_csv(check_file(path), separator="\t", infer_schema=False, quote_char=None)
+    frame = read_table(path, tuple(columns), only=(), separator="\t", quoted=False).frame
     return frame.select(pl.col(old).alias(new) for old, new in columns.items())
 
 

@@ -13,7 +13,6 @@ A relation's own name serves as a key as well (``substrate_of = ["CYP3A4"]``).
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
-from parsimony.decoding.files import read_text
+from parsimony.decoding.documents import read_toml
 from parsimony.errors import FormatError
 
 __all__ = ["NewDrug", "StatedFact", "read_new_drug"]
@@ -85,10 +84,7 @@ def read_new_drug(path: Path) -> NewDrug:
         A SMILES, and RDKit is not installed.
     """
     where = str(path)
-    try:
-        content = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"not TOML: {error}", remedy="correct it there", where=where) from None
+    content = read_toml(path, remedy="correct it there")
     name = _text(content, "name", where).strip()
     if not name:
         raise FormatError("no name", remedy='name = "the new drug"', where=where)

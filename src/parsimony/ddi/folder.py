@@ -24,7 +24,9 @@ from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import split_by_time, years_of
 from parsimony.ddi.twosides import load_twosides
-from parsimony.decoding.files import check_file, check_folder, read_text
+from parsimony.decoding.files import check_file, check_folder
+from parsimony.decoding.lines import TextTable, first_line
+from parsimony.decoding.tables import read_cells, read_table
 from parsimony.errors import (
     EmptySplit,
     FormatError,
@@ -33,7 +35,6 @@ from parsimony.errors import (
     UnknownDataset,
     suggest,
 )
-from parsimony.graph.rescan import first_line
 from parsimony.graph.vocabulary import Kind, Vocabulary
 
 __all__ = ["is_ddi", "load_ddi", "load_ddi_folder"]
@@ -241,26 +242,12 @@ def _home(folder: Path, split: str | None) -> Path:
 
 def _table(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
     """Read a table with a header, every field as text, empty where absent."""
-    lines = [line.removesuffix("\r") for line in read_text(check_file(path)).split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    header = lines[0].split("\t") if lines else []
-    for name in needed:
-        if name not in header:
-            raise FormatError(
-                f"no column {name!r}; the header has {', '.join(header) or 'nothing'}",
-                remedy=suggest(name, header) or f"expected {', '.join(needed)}, tab-separated",
-                where=f"{path}:1",
-            )
-    rows = [line.split("\t") for line in lines[1:]]
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header) or not row[header.index("id")]:
-            raise FormatError(
-                f"{len(row)} fields, expected {len(header)} with an id",
-                remedy="complete the row",
-                where=f"{path}:{number}",
-            )
-    return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String), orient="row")
+    table = read_table(path, needed, separator="\t", quoted=False, empty=True)
+    if (empty := table.frame["id"] == "").any():
+        raise FormatError(
+            "no id", remedy="complete the row", where=table.where(int(empty.arg_true()[0]))
+        )
+    return table.frame
 
 
 def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
@@ -275,8 +262,8 @@ def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
 def _fingerprints(path: Path, drugs: Vocabulary) -> np.ndarray:
     """Read packed bits of every drug; one that is not listed has none."""
     packed = np.zeros((len(drugs), BITS // 8), np.uint8)
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        drug, _, bits = line.partition("\t")
+    table = TextTable(path, "\t", width=2, expected="a drug and its bits")
+    for number, (drug, bits), _ in table.checked_rows():
         where = f"{path}:{number}"
         try:
             row = np.frombuffer(bytes.fromhex(bits), np.uint8)
@@ -296,45 +283,36 @@ def _pairs(path: Path, drugs: Vocabulary, types: Vocabulary) -> tuple[np.ndarray
     Also whether a row has several labels; it gives as many rows.
     """
     _, start = first_line(check_file(path))
+    table = TextTable(
+        path,
+        "\t" if "\t" in start else " ",
+        width=3,
+        wanted=(0, 1, 2),
+        filled=True,
+        expected="drug1, drug2, type or labels joined by commas alone",
+    )
     drug, kind = pl.Enum(drugs.names), pl.Enum(types.names)
+    frame = read_cells(table, {"drug1": 0, "drug2": 1, "type": 2})
     try:
-        frame = pl.read_csv(
-            path,
-            separator="\t" if "\t" in start else " ",
-            has_header=False,
-            quote_char=None,
-            schema={"drug1": pl.String, "drug2": pl.String, "type": pl.String},
-        )
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
         frame = frame.with_columns(
             pl.col("drug1", "drug2").cast(drug).to_physical().cast(pl.Int32),
             pl.col("type").cast(kind).to_physical().cast(pl.Int32),
         )
     except pl.exceptions.PolarsError:
-        return _pairs_slowly(path, drugs, types)
-    if frame.null_count().sum_horizontal().item() or (frame["drug1"] == frame["drug2"]).any():
-        return _pairs_slowly(path, drugs, types)
+        return _pairs_slowly(table, drugs, types)
+    if (frame["drug1"] == frame["drug2"]).any():
+        return _pairs_slowly(table, drugs, types)
     return frame.select("drug1", "type", "drug2").to_numpy(), False
 
 
-def _pairs_slowly(path: Path, drugs: Vocabulary, types: Vocabulary) -> tuple[np.ndarray, bool]:
+def _pairs_slowly(
+    table: TextTable, drugs: Vocabulary, types: Vocabulary
+) -> tuple[np.ndarray, bool]:
     """Read line by line: rows of several labels, and to name a line that is wrong."""
     rows: list[tuple[int, int, int]] = []
     several = False
-    separator = ""
-    for number, line in enumerate(read_text(check_file(path)).splitlines(), start=1):
-        if not line:
-            continue
-        separator = separator or ("\t" if "\t" in line else " ")
-        fields = line.split(separator)
-        where = f"{path}:{number}"
-        if len(fields) != 3:
-            raise FormatError(
-                f"{len(fields)} fields, expected drug1, drug2, type or labels",
-                remedy="separate them by tabs, or by single spaces; labels by commas alone",
-                where=where,
-            )
-        first, second, kind = fields
+    for number, (first, second, kind), _ in table.checked_rows():
+        where = f"{table.path}:{number}"
         if first == second:
             raise FormatError(f"drug {first!r} with itself", remedy="remove the row", where=where)
         a, b = drugs.index(first, where=where), drugs.index(second, where=where)

@@ -28,7 +28,8 @@ import polars as pl
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import divide
-from parsimony.decoding.files import check_file
+from parsimony.decoding.lines import TextTable
+from parsimony.decoding.tables import read_cells, read_table
 from parsimony.errors import FormatError, InvalidParameter, MissingFile
 from parsimony.graph.vocabulary import Vocabulary
 
@@ -110,24 +111,18 @@ def _sentence_case(name: str) -> str:
 
 
 def _table(path: Path, columns: Iterable[str]) -> pl.DataFrame:
-    frame = pl.read_csv(check_file(path), separator="\t", infer_schema=False, quote_char=None)
-    frame = frame.fill_null("")
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise FormatError(
-            f"no column {missing[0]!r}", remedy="restore the archive", where=f"{path}:1"
-        )
-    return frame
+    return read_table(path, tuple(columns), separator="\t", quoted=False).frame
 
 
 def _pairs(path: Path, n_drugs: int, n_effects: int) -> npt.NDArray[np.int32]:
     """Rows (drug, effect, drug) of the observed pairs, the lower number first, sorted."""
+    table = TextTable(path, width=3, filled=True, expected="two drugs and their effects")
+    frame = read_cells(table, {"a": 0, "b": 1, "effects": 2})
     try:
-        frame = pl.read_csv(
-            check_file(path), separator="\t", has_header=False,
-            schema={"a": pl.Int32, "b": pl.Int32, "effects": pl.String},
-        )  # fmt: skip
-        frame = frame.with_columns(pl.col("effects").str.split(",").cast(pl.List(pl.Int32)))
+        frame = frame.with_columns(
+            pl.col("a", "b").cast(pl.Int32),
+            pl.col("effects").str.split(",").cast(pl.List(pl.Int32)),
+        )
     except pl.exceptions.PolarsError as error:
         raise FormatError(
             f"not rows of two drugs and their effects ({error})",
@@ -136,9 +131,9 @@ def _pairs(path: Path, n_drugs: int, n_effects: int) -> npt.NDArray[np.int32]:
         ) from None
     a, t, b = frame.explode("effects").select("a", "effects", "b").to_numpy().T
     rows = np.unique(np.stack([np.minimum(a, b), t, np.maximum(a, b)], 1), axis=0)
-    if rows.min() < 0 or (rows.max(0) >= (n_drugs, n_effects, n_drugs)).any():
+    if not len(rows) or rows.min() < 0 or (rows.max(0) >= (n_drugs, n_effects, n_drugs)).any():
         raise FormatError(
-            "a pair of a drug or effect that is not listed",
+            "no pair, or a pair of a drug or effect that is not listed",
             remedy="restore the archive",
             where=str(path),
         )

@@ -75,9 +75,9 @@ def load_array(
         if finite and array.dtype.kind in "fc" and not np.isfinite(array).all():
             raise ValueError("a number that is not finite")
     except _DAMAGED as problem:
-        raise error(
-            f"not the expected array ({str(problem)[:200]})", remedy=remedy, where=str(path)
-        ) from None
+        # NumPy takes whatever it does not know for a pickle, and tells how to load it unsafely.
+        reason = "no array" if "pickle" in str(problem) else str(problem)[:200]
+        raise error(f"not the expected array ({reason})", remedy=remedy, where=str(path)) from None
     return array
 
 

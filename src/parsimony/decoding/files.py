@@ -7,12 +7,27 @@ import os
 import stat
 from pathlib import Path
 
+from parsimony.decoding.magic import refuse_foreign
 from parsimony.errors import EncodingError, FormatError, MissingFile, NotAFile, suggest
 
-__all__ = ["MAX_DOCUMENT", "check_file", "check_folder", "read_bytes", "read_text"]
+__all__ = [
+    "MAX_DOCUMENT", "check_file", "check_folder", "memory_budget", "read_bytes", "read_text",
+]  # fmt: skip
 
 # A file that is read as a whole: settings, rules, names, a table's description.
 MAX_DOCUMENT = 256 << 20
+
+
+def memory_budget() -> int:
+    """Return the bytes that one file may take: half of what machine and container have."""
+    try:
+        limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):  # not a system of that kind
+        limits = [16 << 30]
+    group = Path("/sys/fs/cgroup/memory.max")
+    if group.is_file() and (text := group.read_text().strip()).isdigit():
+        limits.append(int(text))
+    return min(limits) // 2
 
 
 def _stat(path: Path, noun: str) -> os.stat_result:
@@ -134,9 +149,12 @@ def read_text(path: str | os.PathLike[str], limit: int = MAX_DOCUMENT) -> str:
         The file is not UTF-8; ``where`` names the line.
     """
     data = read_bytes(path, limit)
+    if b"\0" in data[:512]:
+        refuse_foreign(data[:512], str(path))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        refuse_foreign(data[:512], str(path))
         line = data[: error.start].count(b"\n") + 1
         raise EncodingError(
             f"byte 0x{data[error.start]:02x} is not UTF-8",

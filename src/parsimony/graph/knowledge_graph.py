@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from parsimony.decoding.files import check_file, read_text
+from parsimony import decoding
+from parsimony.decoding.documents import read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.adjacency import Adjacency, group_by_node
@@ -58,13 +58,9 @@ def load_array(path: Path, mmap: bool) -> np.ndarray:
     ------
     MissingFile, NotAFile, FormatError
     """
-    check_file(path)
-    try:
-        array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise FormatError(
-            f"not a readable .npy array ({error})", remedy="save it again", where=str(path)
-        ) from None
+    array: np.ndarray = decoding.load_array(
+        path, kind="iu", ndim=2, mmap=mmap, remedy="save it again"
+    )
     return array
 
 
@@ -193,9 +189,9 @@ class KnowledgeGraph:
         """
         folder = Path(folder)
         try:
-            meta = json.loads(read_text(folder / "graph.json"))
+            meta = read_json(folder / "graph.json")
             n_entities, n_relations = int(meta["n_entities"]), int(meta["n_relations"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise FormatError(
                 "expected a JSON object with n_entities and n_relations",
                 remedy="save the graph again",

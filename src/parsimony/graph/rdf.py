@@ -12,8 +12,9 @@ from xml.parsers import expat
 
 import polars as pl
 
+from parsimony.decoding.lines import MAX_LINE, first_line
 from parsimony.errors import EncodingError, FormatError, MissingExtra
-from parsimony.graph.rescan import MAX_LINE, Lines, first_line
+from parsimony.graph.rescan import Lines
 
 if TYPE_CHECKING:
     from parsimony.graph.names import Names
@@ -51,7 +52,7 @@ class RdfLines(Lines):
             raise MissingExtra(
                 "RDF files need pyoxigraph", remedy="pip install 'parsimony-learning[rdf]'"
             ) from None
-        super().__init__(path, None, 3, 0)
+        super().__init__(path)
         self._rdf: Any = pyoxigraph
         name = _FORMATS[path.suffix.lower()]
         if path.suffix.lower() == ".owl" and not _XML.match(first_line(path)[1]):
@@ -59,13 +60,13 @@ class RdfLines(Lines):
         self._format = getattr(pyoxigraph.RdfFormat, name)
         self.n_literals = 0
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
+    def triples(self) -> Iterator[tuple[int, tuple[str, str, str]]]:
         """Yield the line on which a statement ends, and its three names."""
         with _open(self.path) as stream:
             lines = _LineByLine(stream)
             try:
                 for names in self.statements(lines):
-                    yield lines.number, list(names)
+                    yield lines.number, names
             except UnicodeDecodeError as error:
                 raise EncodingError(
                     f"byte 0x{error.object[error.start]:02x} is not UTF-8",
@@ -75,9 +76,6 @@ class RdfLines(Lines):
             except FormatError as error:
                 error.where = error.where or f"{self.path}:{lines.number}"
                 raise
-
-    def problem(self, fields: list[str]) -> None:
-        """Every statement is a triple."""
 
     def statements(self, stream: IO[bytes] | _LineByLine) -> Iterator[tuple[str, str, str]]:
         """Yield subject, predicate and object: IRIs without brackets, blank nodes with ``_:``.
@@ -159,7 +157,7 @@ def read_rdf(path: Path, names: Names, notes: list[str] | None = None) -> pl.Dat
         with _open(path) as stream:
             frame = _frame(lines.statements(stream), names)
     except FormatError:
-        for _ in lines.rows():  # slow, but finds the line
+        for _ in lines.triples():  # slow, but finds the line
             pass
         raise
     if lines.n_literals and notes is not None:

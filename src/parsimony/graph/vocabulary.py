@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from parsimony.decoding.documents import checked, parse_json
 from parsimony.decoding.files import read_text
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
@@ -152,13 +152,9 @@ class Vocabulary:
         names = []
         for number, line in enumerate(lines, start=1):
             if line.startswith('"'):
-                try:
-                    line = json.loads(line)
-                except ValueError:
-                    raise FormatError(
-                        f"expected a JSON string, found {line[:60]!r}",
-                        remedy="restore the file",
-                        where=f"{path}:{number}",
-                    ) from None
+                where = f"{path}:{number}"
+                line = checked(
+                    str, parse_json(line, where, remedy="restore it"), where, remedy="restore it"
+                )
             names.append(line)
         return cls(names, kind)

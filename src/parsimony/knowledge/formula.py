@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import ast
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -26,7 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from parsimony.decoding.documents import parse_toml
 from parsimony.decoding.files import read_text
+from parsimony.decoding.lines import shorten
 from parsimony.errors import FormatError
 
 __all__ = ["OPERATORS", "POSITIONS", "Formula", "modulate", "read_formula"]
@@ -36,6 +37,7 @@ OPERATORS: dict[str, str] = {"max": "a", "min": "b", "*": "c", "+": "d"}
 POSITIONS = 4
 _ORDER = tuple(OPERATORS)
 _STATE = "h"
+_LONGEST = 400
 _EXAMPLE = "write min(max(h, a), b) * c + d, leaving out any of the operators"
 
 
@@ -208,12 +210,7 @@ def read_formula(path: str | os.PathLike[str]) -> Formula:
     """
     where, text = os.fspath(path), read_text(path)
     if where.endswith(".toml"):
-        try:
-            table = tomllib.loads(text).get("formula")
-        except tomllib.TOMLDecodeError as error:
-            raise FormatError(
-                f"not TOML: {error}", remedy="correct that line", where=where
-            ) from None
+        table = parse_toml(text, where, remedy="correct that line").get("formula")
         rows = table.get("positions") if isinstance(table, dict) else table
         if not isinstance(rows, (list, str)):
             raise FormatError(
@@ -243,6 +240,8 @@ def _expression(operators: Sequence[str]) -> str:
 def _operators(text: str, position: int) -> tuple[str, ...]:
     """Return the operators of one expression, optionally preceded by ``h0 <-``."""
     body = text.split("<-")[-1].strip()
+    if len(body) > _LONGEST:
+        raise _wrong(position, text, f"is longer than {_LONGEST} characters")
     try:
         tree = ast.parse(body, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -269,9 +268,11 @@ def _walk(node: ast.expr, position: int, text: str) -> Iterator[str]:
             case ast.Name(id=name):
                 raise _wrong(position, text, f"has the unknown name {name!r}")
             case _:
-                raise _wrong(position, text, f"has an unknown part {ast.unparse(node)!r}")
+                raise _wrong(position, text, "has an unknown part")
         yield operator
 
 
 def _wrong(position: int, text: str, what: str) -> FormatError:
-    return FormatError(f"position {position} of the formula, {text!r}, {what}", remedy=_EXAMPLE)
+    return FormatError(
+        f"position {position} of the formula, {shorten(text)}, {what}", remedy=_EXAMPLE
+    )

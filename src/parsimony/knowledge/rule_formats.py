@@ -274,6 +274,7 @@ def from_datalog(text: str, *, where: str | None = None) -> list[Rule]:
             if line.startswith("."):
                 if match := _DATALOG_DECLARATION.match(line):
                     names[match[1]] = json.loads(match[2]) if match[2] else match[1]
+                    names[match[1]].encode()  # half a surrogate pair is no character
                 continue
             clause, _, comment = line.partition("//")
             head, body = clause.strip().removesuffix(".").split(":-")

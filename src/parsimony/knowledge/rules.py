@@ -119,7 +119,7 @@ class Rule:
                 f"the rule for {str(self.head)[:_SHOWN]} has no body",
                 remedy="write at least one atom after '<-'",
             )
-        if not 0 <= self.support <= self.body_count:
+        if not 0 <= self.support <= self.body_count < 2**63:
             raise InvalidParameter(
                 f"support {self.support} of {self.body_count}",
                 remedy="write support/body count, the support being the smaller number",
@@ -291,7 +291,9 @@ class _Reader:
         if token != "quoted":
             return value
         try:
-            return str(json.loads(value, strict=False))
+            name = str(json.loads(value, strict=False))
+            name.encode()  # half a surrogate pair is no character
+            return name
         except ValueError:
             raise InvalidParameter(
                 f"{value[:_SHOWN]} is not a JSON string", remedy="escape it as JSON does"

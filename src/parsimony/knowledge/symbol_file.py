@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import tomllib
 
+from parsimony.decoding.documents import parse_toml
 from parsimony.decoding.files import read_text
 from parsimony.errors import FormatError
 from parsimony.knowledge.symbol import Symbol
@@ -25,10 +25,7 @@ def read_symbol(path: str | os.PathLike[str]) -> Symbol:
     where, text = os.fspath(path), read_text(path)
     if not where.endswith(".toml"):
         return Symbol.parse(text, where=where)
-    try:
-        table = tomllib.loads(text).get("symbol")
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"not TOML: {error}", remedy="correct that line", where=where) from None
+    table = parse_toml(text, where, remedy="correct that line").get("symbol")
     if isinstance(table, str):
         return Symbol.parse(table, where=where)
     if not isinstance(table, dict) or not {"rows", "name"} & set(table):

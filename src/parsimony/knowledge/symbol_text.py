@@ -28,10 +28,10 @@ _COMMENT = re.compile(r"#.*")
 _INFIX_START = re.compile(r"[\s+\-<⟨−]*[hrt]\d")
 _TERM = re.compile(
     r"\s*(?P<sign>[+\-−]?)\s*[<⟨]?\s*"
-    r"(?P<a>[hrt])(?P<i>\d+)\s*[*·∘,]\s*(?P<b>[hrt])(?P<k>\d+)\s*[*·∘,]\s*(?P<c>[hrt])(?P<j>\d+)"
+    r"(?P<a>[hrt])(?P<i>\d{1,9})\s*[*·∘,]\s*(?P<b>[hrt])(?P<k>\d{1,9})\s*[*·∘,]\s*(?P<c>[hrt])(?P<j>\d{1,9})"
     r"\s*[>⟩]?\s*"
 )
-_NUMBER = re.compile(r"[+\-−]?\d+")
+_NUMBER = re.compile(r"[+\-−]?\d{1,9}")
 _SHOWN = 40  # characters of an invalid text that a message quotes
 
 
@@ -89,7 +89,7 @@ def parse_cells(text: str, *, where: str | None = None) -> Cells:
         if not plain:
             raise InvalidParameter("no symbol here", remedy=f"write rows such as {EXAMPLE}")
         if _INFIX_START.match(plain):
-            return _parse_infix(plain)
+            return _parse_infix(" ".join(plain.split()))
         if plain[0].isalpha():
             raise UnknownSymbol.of(plain[:_SHOWN], NAMED_CELLS, where=where)
         return checked_cells(_parse_rows(plain))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from parsimony.decoding.files import check_folder, read_text
+from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding.files import check_folder
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph, frozen_triples, load_array
@@ -214,10 +214,4 @@ class LinkData:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(read_text(path))
-    except ValueError as error:
-        raise FormatError(f"not JSON ({error})", remedy="restore it", where=str(path)) from None
-    if not isinstance(value, dict):
-        raise FormatError("expected a JSON object", remedy="restore it", where=str(path))
-    return value
+    return checked(dict[str, Any], read_json(path, remedy="restore it"), str(path))

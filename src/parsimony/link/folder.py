@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from parsimony.decoding.files import check_folder, read_text
+from parsimony.decoding.documents import read_json
+from parsimony.decoding.files import check_file, check_folder
+from parsimony.decoding.lines import numbered_lines
 from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import line_reader, read_triples
@@ -73,7 +74,8 @@ def read_names(path: Path, kind: Kind) -> Vocabulary:
     FormatError
         An empty line within the list, or a name twice.
     """
-    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
+    with check_file(path).open("rb") as stream:
+        lines = [text for _, text, _ in numbered_lines(stream, str(path))]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
@@ -198,7 +200,7 @@ def _read_n_facts(path: Path, n_train: int) -> int | None:
     if not path.exists() and not path.is_symlink():
         return None
     try:
-        n_facts = json.loads(read_text(path))["n_facts"]
+        n_facts = read_json(path)["n_facts"]
         if not isinstance(n_facts, int) or not 0 < n_facts <= n_train:
             raise ValueError
     except (ValueError, KeyError, TypeError):

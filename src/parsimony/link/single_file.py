@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from parsimony.decoding.lines import shorten
 from parsimony.errors import EmptySplit
 from parsimony.graph.distinct import first_occurrences
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import read_triples
 from parsimony.graph.names import spelling_notes
-from parsimony.graph.rescan import shorten
 from parsimony.graph.splits import split_triples
 from parsimony.link.data import LinkData
 

@@ -8,11 +8,10 @@ are training tasks and none is a test task.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -20,18 +19,19 @@ import polars as pl
 from parsimony.chem.smiles import reason_unreadable, unreadable
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.decoding.files import check_file, read_text
+from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding.lines import shorten
+from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import (
     DataError,
     EmptySplit,
     FormatError,
     InvalidParameter,
     UnknownDataset,
-    suggest,
 )
 from parsimony.molecules.data import UNMEASURED, IntArray, MoleculeData
 
-__all__ = ["is_molecules", "load_molecules", "read_table"]
+__all__ = ["is_molecules", "load_molecules"]
 
 BadSmiles = Literal["skip", "refuse"]
 SPLITS = "task_splits.json"
@@ -104,66 +104,25 @@ def is_molecules(name_or_path: str) -> bool:
     return SMILES in [word.strip().strip('"').lower() for word in first.split(",")]
 
 
-def read_table(path: str | os.PathLike[str], *needed: str) -> pl.DataFrame:
-    """Read a CSV as text, its column names in lower case where they are ``needed`` ones.
-
-    Parameters
-    ----------
-    path
-        The file.
-    *needed
-        Columns that it must have.
-
-    Raises
-    ------
-    MissingFile, NotAFile, EncodingError
-    FormatError
-        Not a table, or a column is missing.
-    EmptySplit
-        No row below the header.
-    """
-    path = check_file(path)
-    if not read_text(path).strip():
-        raise EmptySplit("the file is empty", remedy=f"give it the columns {', '.join(needed)}",
-                         where=str(path))  # fmt: skip
-    try:
-        table = pl.read_csv(path, infer_schema=False).fill_null("")
-    except pl.exceptions.PolarsError as error:
-        first = str(error).splitlines()[0]
-        raise FormatError(
-            f"not a table of comma-separated values ({first})", remedy="correct it", where=str(path)
-        ) from None
-    known = {name: name.strip().lower() for name in table.columns}
-    table = table.rename({name: low for name, low in known.items() if low in needed})
-    for name in needed:
-        if name not in table.columns:
-            raise FormatError(
-                f"no column {name!r} in {', '.join(map(repr, table.columns[:8]))}",
-                remedy=suggest(name, table.columns) or f"name a column {name!r}",
-                where=f"{path}:1",
-            )
-    if not len(table):
-        raise EmptySplit("no row below the header", remedy="fill it", where=str(path))
-    return table
-
-
 def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
-    table = read_table(path, SMILES)
-    names = tuple(name for name in table.columns if name != SMILES)
+    table = read_table(path, (SMILES,))
+    names = tuple(name for name in table.frame.columns if name != SMILES)
     if not names:
         raise FormatError("no column of labels", remedy="add one with 0 and 1", where=f"{path}:1")
-    smiles = [text.strip() for text in table[SMILES]]
-    labels = np.stack([_labels(table[name], path) for name in names], 1)
+    smiles = [text.strip() for text in table.column(SMILES)]
+    labels = np.stack([_labels(table, name) for name in names], 1)
     notes = []
     bad = unreadable(smiles)
     if bad and bad_smiles == "refuse":
         raise FormatError(
             f"{len(bad)} SMILES cannot be read, the first: {reason_unreadable(smiles[bad[0]])}",
             remedy="correct it, or leave such rows out with --set bad_smiles=skip",
-            where=f"{path}:{bad[0] + 2}",
+            where=table.where(bad[0]),
         )
     if bad:
-        rows = ", ".join(str(i + 2) for i in bad[:SHOWN]) + (", …" if len(bad) > SHOWN else "")
+        rows = ", ".join(str(table.line(i)) for i in bad[:SHOWN]) + (
+            ", …" if len(bad) > SHOWN else ""
+        )
         first = reason_unreadable(smiles[bad[0]])
         notes.append(
             f"warning: {len(bad)} of {len(smiles):,} molecules left out whose SMILES cannot be "
@@ -186,15 +145,16 @@ def _load_file(path: Path, bad_smiles: BadSmiles) -> MoleculeData:
     )
 
 
-def _labels(column: pl.Series, path: Path) -> np.ndarray:
+def _labels(table: Table, name: str) -> np.ndarray:
     """Read a column of 0, 1 and nothing."""
     kinds = {"": UNMEASURED, "0": 0, "1": 1, "0.0": 0, "1.0": 1}
+    column = table.frame[name]
     read = column.str.strip_chars().replace_strict(kinds, default=None, return_dtype=pl.Int8)
     if wrong := read.is_null().arg_true().to_list():
         raise FormatError(
-            f"{column[wrong[0]]!r} in column {column.name!r} is neither 0 nor 1",
+            f"{shorten(column[wrong[0]])} in column {name!r} is neither 0 nor 1",
             remedy="write 1 for active, 0 for inactive, nothing for not measured",
-            where=f"{path}:{wrong[0] + 2}",
+            where=table.where(wrong[0]),
         )
     return read.to_numpy()
 
@@ -205,10 +165,13 @@ def _splits(path: Path, names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
     if not place.is_file():
         return np.arange(len(names), dtype=np.int32), np.empty(0, np.int32)
     try:
-        content: dict[str, Any] = json.loads(read_text(place))
+        content = read_json(place)
         content = content.get(path.stem, content)
-        parts = [content[part] for part in ("train_tasks", "test_tasks")]
-        return _tasks(parts[0], names), _tasks(parts[1], names)
+        train, test = (
+            checked(list[int | str], content[part], f"{place}: {part}")
+            for part in ("train_tasks", "test_tasks")
+        )
+        return _tasks(train, names), _tasks(test, names)
     except DataError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -219,9 +182,9 @@ def _splits(path: Path, names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
         ) from None
 
 
-def _tasks(given: list[Any], names: tuple[str, ...]) -> IntArray:
+def _tasks(given: list[int | str], names: tuple[str, ...]) -> IntArray:
     """Numbers of tasks that are given by name or number."""
-    numbers = [names.index(task) if isinstance(task, str) else int(task) for task in given]
+    numbers = [names.index(task) if isinstance(task, str) else task for task in given]
     if any(not 0 <= number < len(names) for number in numbers):
         raise ValueError(f"a task outside 0 … {len(names) - 1}")
     return np.array(numbers, np.int32)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-import polars as pl
-
 from parsimony.chem.smiles import molecule_of, reason_unreadable
+from parsimony.decoding.lines import shorten
+from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import FormatError
-from parsimony.molecules.table import SMILES, BadSmiles, read_table
+from parsimony.molecules.table import SMILES, BadSmiles
 
 __all__ = ["Queries", "Support", "read_queries", "read_support"]
 
@@ -43,17 +43,17 @@ def read_support(path: str | os.PathLike[str]) -> Support:
         No file, no row, a missing column, a label neither 0 nor 1, a SMILES that cannot be read;
         ``where`` names the line.
     """
-    table = read_table(path, SMILES, LABEL)
+    table = read_table(path, (SMILES, LABEL), only=(ID,))
     labels = []
-    for i, text in enumerate(table[LABEL]):
+    for i, text in enumerate(table.column(LABEL)):
         if text.strip() not in ("0", "1", "0.0", "1.0"):
             raise FormatError(
-                f"label {text!r} is neither 0 nor 1",
+                f"label {shorten(text)} is neither 0 nor 1",
                 remedy="write 1 for active and 0 for inactive, and leave unmeasured ones out",
-                where=f"{path}:{i + 2}",
+                where=table.where(i),
             )
         labels.append(int(float(text)))
-    smiles, _ = _readable(table, path, "refuse")
+    smiles, _ = _readable(table, "refuse")
     return Support(_ids(table), smiles, tuple(labels))
 
 
@@ -70,32 +70,30 @@ def read_queries(path: str | os.PathLike[str], bad_smiles: BadSmiles = "refuse")
     MissingFile, EmptySplit, FormatError
         As :func:`read_support`.
     """
-    table = read_table(path, SMILES)
-    smiles, bad = _readable(table, path, bad_smiles)
+    table = read_table(path, (SMILES,), only=(ID,))
+    smiles, bad = _readable(table, bad_smiles)
     ids = tuple(name for i, name in enumerate(_ids(table)) if i not in bad)
-    notes = tuple(f"left out: line {i + 2}, {why}" for i, why in bad.items())
+    notes = tuple(f"left out: line {table.line(i)}, {why}" for i, why in bad.items())
     return Queries(ids, smiles, notes)
 
 
-def _ids(table: pl.DataFrame) -> tuple[str, ...]:
+def _ids(table: Table) -> tuple[str, ...]:
     """Column id in any case, or the number of the row, from 1."""
-    for name in table.columns:
+    for name in table.frame.columns:
         if name.strip().lower() == ID:
-            return tuple(table[name])
+            return tuple(table.column(name))
     return tuple(str(i + 1) for i in range(len(table)))
 
 
-def _readable(
-    table: pl.DataFrame, path: str | os.PathLike[str], bad_smiles: BadSmiles
-) -> tuple[tuple[str, ...], dict[int, str]]:
+def _readable(table: Table, bad_smiles: BadSmiles) -> tuple[tuple[str, ...], dict[int, str]]:
     """The SMILES that can be read, and why the others cannot, by row."""
     smiles, bad = [], {}
-    for i, text in enumerate(table[SMILES]):
+    for i, text in enumerate(table.column(SMILES)):
         text = text.strip()
         if molecule_of(text) is not None:
             smiles.append(text)
             continue
         bad[i] = f"the SMILES cannot be read: {reason_unreadable(text)}"
         if bad_smiles == "refuse":
-            raise FormatError(bad[i], remedy="correct it", where=f"{path}:{i + 2}")
+            raise FormatError(bad[i], remedy="correct it", where=table.where(i))
     return tuple(smiles), bad

@@ -14,16 +14,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
-from parsimony.decoding.files import check_file, read_text
-from parsimony.errors import EmptySplit, FormatError, UnknownDataset, suggest
+from parsimony.decoding.files import read_bytes
+from parsimony.decoding.lines import shorten
+from parsimony.decoding.tables import Table, read_table
+from parsimony.errors import EmptySplit, FormatError, UnknownDataset
 from parsimony.graph.names import alike_note
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.ratings.scale import require_once, scale_of
@@ -91,9 +93,8 @@ def load_ratings(
         )  # fmt: skip
     if not os.path.lexists(path) and os.sep not in text and not path.suffix:
         raise UnknownDataset.of(text, registry.names())
-    users, items, ratings = read_ratings(path, columns)
-    where = _lines(path, 2)
-    return _split(path.stem, users, items, ratings, support, seed, where, scale)
+    users, items, ratings, table = _read(path, columns or COLUMNS)
+    return _split(path.stem, users, items, ratings, support, seed, table.where, scale)
 
 
 def is_ratings(name_or_path: str) -> bool:
@@ -133,31 +134,21 @@ def read_ratings(
     EmptySplit
         No row.
     """
-    path = check_file(path)
-    wanted = columns or COLUMNS
-    table = _table(path)
-    named = {name.strip().lower(): name for name in table.columns}
-    for name in wanted:
-        if name.strip().lower() not in named:
-            raise FormatError(
-                f"no column {name!r}",
-                remedy=suggest(name, table.columns)
-                or f"name user, item and rating by --columns; found: {', '.join(table.columns)}",
-                where=str(path),
-            )
-    if not len(table) and not empty:
-        raise EmptySplit(f"no ratings in {path.name}", remedy="give at least one row")
-    texts = [
-        [(cell or "").strip() for cell in table[named[name.strip().lower()]].cast(pl.String)]
-        for name in wanted
-    ]
+    return _read(path, columns or COLUMNS, empty=empty)[:3]
+
+
+def _read(
+    path: str | os.PathLike[str], wanted: tuple[str, ...], *, empty: bool = False
+) -> tuple[list[str], list[str], list[float], Table]:
+    table = read_table(path, wanted, only=(), empty=empty)
+    texts = [[cell.strip() for cell in table.column(name)] for name in wanted]
     for i, row in enumerate(zip(*texts, strict=True)):
         if not all(row):
-            raise FormatError("an empty cell", remedy="fill it in", where=f"{path}:{i + 2}")
-    ratings = [_number(text, f"{path}:{i + 2}") for i, text in enumerate(texts[-1])]
+            raise FormatError("an empty cell", remedy="fill it in", where=table.where(i))
+    ratings = _ratings(texts[-1], table)
     users, items = (texts[0], texts[1]) if len(wanted) == 3 else ([""] * len(table), texts[0])
-    require_once(users, items, _lines(path, 2))
-    return users, items, ratings
+    require_once(users, items, table.where)
+    return users, items, ratings, table
 
 
 def read_items(path: str | os.PathLike[str]) -> list[str]:
@@ -167,78 +158,54 @@ def read_items(path: str | os.PathLike[str]) -> list[str]:
     ------
     MissingFile, NotAFile, FormatError, EmptySplit
     """
-    path = check_file(path)
-    table = _table(path)
-    named = {name.strip().lower(): name for name in table.columns}
-    if "item" not in named:
-        raise FormatError(
-            "no column 'item'", remedy=f"found: {', '.join(table.columns)}", where=str(path)
-        )
-    items = [str(cell or "").strip() for cell in table[named["item"]]]
-    if not items:
-        raise EmptySplit(f"no items in {path.name}", remedy="give at least one row")
-    return list(dict.fromkeys(items))
+    table = read_table(path, ("item",), only=())
+    return list(dict.fromkeys(cell.strip() for cell in table.column("item")))
 
 
-def _table(path: Path) -> pl.DataFrame:
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return pl.read_parquet(path)
-        separator = "\t" if path.suffix.lower() in (".tsv", ".txt") else ","
-        text = read_text(path)
-        return pl.read_csv(text.encode(), separator=separator, infer_schema=False)
-    except pl.exceptions.NoDataError:
-        raise EmptySplit(f"no ratings in {path.name}", remedy="give at least one row") from None
-    except pl.exceptions.PolarsError as error:
-        raise FormatError(
-            f"not a table: {str(error).splitlines()[0]}", remedy="mend it", where=str(path)
-        ) from None
+def _ratings(texts: list[str], table: Table) -> list[float]:
+    return [_number(text, partial(table.where, i)) for i, text in enumerate(texts)]
 
 
-def _number(text: str, where: str) -> float:
+def _number(text: str, where: Callable[[], str]) -> float:
     try:
         value = float(text)
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise FormatError(f"the rating {text!r} is no number", remedy="write a number", where=where)
+        raise FormatError(
+            f"the rating {shorten(text)} is no number", remedy="write a number", where=where()
+        )
     return value
 
 
-def _lines(path: Path, first: int) -> Callable[[int], str]:
-    """``file:line`` of rows that begin in a line."""
-    return lambda i: f"{path}:{i + first}"
+def _line(path: Path, row: int) -> str:
+    """``file:line`` of a row of a file without a header."""
+    return f"{path}:{row + 1}"
 
 
 def _read_tasks(
     folder: Path, name: str, others: bool, stated: tuple[float, float] | None
 ) -> RatingData:
     """User tasks that come split, and the ratings of further users."""
-    path = check_file(folder / _TASKS)
-    table = _table(path)
     header = ("split", "role", "user", "item", "label")
-    if missing := [column for column in header if column not in table.columns]:
-        raise FormatError(
-            f"no column {missing[0]!r}", remedy=f"the header is {', '.join(header)}",
-            where=str(path),
-        )  # fmt: skip
-    columns: dict[str, list[Any]] = {column: table[column].to_list() for column in header}
+    table = read_table(folder / _TASKS, header, only=())
+    columns: dict[str, list[Any]] = {column: table.column(column) for column in header}
     for column, words in (("split", SPLITS), ("role", ("support", "query"))):
         for i, word in enumerate(columns[column]):
             if word not in words:
                 raise FormatError(
                     f"{column} {word!r} is none of {', '.join(words)}", remedy="mend it",
-                    where=f"{path}:{i + 2}",
+                    where=table.where(i),
                 )  # fmt: skip
     split: dict[str, str] = {}
     for i, (user, part) in enumerate(zip(columns["user"], columns["split"], strict=True)):
         if split.setdefault(user, part) != part:
             raise FormatError(
                 f"user {user!r} is of two splits", remedy="a user is of one",
-                where=f"{path}:{i + 2}",
+                where=table.where(i),
             )  # fmt: skip
-    ratings = [_number(str(t), f"{path}:{i + 2}") for i, t in enumerate(columns["label"])]
-    require_once(columns["user"], columns["item"], _lines(path, 2))
+    ratings = _ratings(columns["label"], table)
+    require_once(columns["user"], columns["item"], table.where)
     n_tasks = len(ratings)
     notes: tuple[str, ...] = ()
     if others and (folder / _OTHERS).is_file():
@@ -246,7 +213,7 @@ def _read_tasks(
         notes = (f"{n:,} users of {_OTHERS} that are no task teach as well",) if n else ()
 
     def where(i: int) -> str:
-        return f"{path}:{i + 2}" if i < n_tasks else str(folder / _OTHERS)
+        return table.where(i) if i < n_tasks else str(folder / _OTHERS)
 
     scale, guessed = scale_of(ratings, where, stated)
     users, items = _numbers(columns["user"]), _numbers(columns["item"])
@@ -290,10 +257,11 @@ def _read_movielens(
 ) -> RatingData:
     """MovieLens-1M: ``user::item::rating::time``, and features of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
-    ratings = [_number(row[2], f"{folder / _MOVIES}:{i + 1}") for i, row in enumerate(rows)]
+    where = partial(_line, folder / _MOVIES)
+    ratings = [_number(row[2], partial(where, i)) for i, row in enumerate(rows)]
     # Five stars, in the larger sets of that layout halves of them.
     stars = _WHOLE_STARS if all(rating == int(rating) for rating in ratings) else _HALF_STARS
-    users, items, where = [r[0] for r in rows], [r[1] for r in rows], _lines(folder / _MOVIES, 1)
+    users, items = [r[0] for r in rows], [r[1] for r in rows]
     require_once(users, items, where)
     data = _split(folder.name, users, items, ratings, support, seed, where, stated or stars)
     features: dict[str, Features] = {}
@@ -321,10 +289,11 @@ def _read_movielens(
 
 def _fields(path: Path, n: int) -> list[list[str]]:
     """Lines of ``::``-separated fields, in Latin-1."""
-    text = check_file(path).read_bytes().decode("latin-1")
+    # Not splitlines(): in Latin-1 it would break lines at 0x85 too.
+    lines = read_bytes(path).decode("latin-1").removesuffix("\n").split("\n")
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        row = line.split("::")
+    for number, line in enumerate(lines if lines != [""] else [], start=1):
+        row = line.removesuffix("\r").split("::")
         if len(row) != n:
             raise FormatError(
                 f"{len(row)} fields, expected {n}", remedy="separate them by ::",
