@@ -106,11 +106,13 @@ class RatingData:
             if len(rows) and not 0 <= rows.min() <= rows.max() < len(names):
                 raise InvalidParameter("a rating of an unknown user or item")
         if len(self.rating) and not low <= self.rating.min() <= self.rating.max() <= high:
-            odd = next(float(r) for r in self.rating.tolist() if not low <= r <= high)
+            # As it was written: 7.2, not the number of 32 bits nearest to it.
+            found = [float(str(r)) for r in (self.rating.min(), self.rating.max())]
+            odd = found[found[0] >= low]
             raise InvalidParameter(
                 f"the rating {number_text(odd)} is outside the scale {number_text(low)} … "
                 f"{number_text(high)}",
-                remedy=f"state {wider(self.scale, odd)}",
+                remedy=f"state {wider(self.scale, *found)}",
             )
 
     def __repr__(self) -> str:

@@ -21,9 +21,9 @@ def number_text(value: float) -> str:
     return f"{value:.12g}"
 
 
-def wider(scale: Scale, rating: float) -> str:
-    """Return the option that states a scale with room for a rating."""
-    low, high = min(scale[0], rating), max(scale[1], rating)
+def wider(scale: Scale, *ratings: float) -> str:
+    """Return the option that states a scale with room for some ratings."""
+    low, high = min(scale[0], *ratings), max(scale[1], *ratings)
     return f"--set scale={number_text(low)},{number_text(high)}"
 
 
@@ -62,7 +62,7 @@ def scale_of(
             raise FormatError(
                 f"the rating {number_text(values[i])} is outside the scale {number_text(low)} … "
                 f"{number_text(high)}",
-                remedy=f"mend it, or state {wider((low, high), values[i])}",
+                remedy=f"mend it, or state {wider((low, high), *found)}",
                 where=where(i),
             )
     if low == high:
