@@ -173,6 +173,13 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             "a query names either its head or its tail", remedy="give one of --head, --tail"
         )
 
+    def _as_known(self, query: Query, entity: int, relation: int) -> dict[str, Any]:
+        """The query as the data spell its names."""
+        data, n = self.task_.test_data, self.task_.n_relations
+        end = "head" if query.get("head") is not None else "tail"
+        known = {end: data.entities.name(entity), "relation": data.relations.name(relation % n)}
+        return {name: known.get(name, given) for name, given in query.items()}
+
     def as_known(
         self, head: str, relation: str | None, tail: str, notes: list[str]
     ) -> tuple[str, str | None, str]:
@@ -276,7 +283,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                 index = np.flatnonzero(keep)
                 best = index[np.argsort(-row[index], kind="stable")[:top]]
                 yield Answers(
-                    query=dict(queries[at + i]),
+                    query=self._as_known(queries[at + i], *part[i].tolist()),
                     answers=[
                         {
                             "entity": data.entities.name(int(e)),
