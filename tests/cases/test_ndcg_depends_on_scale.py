@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ratings.small_ratings import tastes
+from typer.testing import CliRunner
 
+from parsimony.cli import app
+from parsimony.errors import EmptySplit
+from parsimony.pipeline import fit
 from parsimony.ratings import ColdStartTask
 from parsimony.ratings.baselines import Means, RidgeHead
 
@@ -64,3 +68,17 @@ def test_users_who_like_nothing_are_left_out_of_ndcg_and_counted():
     rest = Means(shrink=1.0).fit(task).by_user("test")["ndcg@5"]
     assert np.isnan(rest).sum() == 3
     assert result["metrics"]["ndcg@5"] == pytest.approx(np.nanmean(rest))
+
+
+def test_where_nobody_likes_anything_there_is_no_ndcg(tmp_path):
+    like = (DATA.rating > 3).astype(float)
+    like[np.isin(DATA.user, np.flatnonzero(DATA.split > 0)) & DATA.query] = 0
+    data = replace(DATA, rating=like, scale=(0, 1))
+    model, summary = fit(data, "means", out=tmp_path / "run")
+    assert set(summary["valid"]) == {"mse", "mae"}
+    assert model.evaluate("test")["without_gain"] == 10
+    with pytest.raises(EmptySplit, match="nothing can be ranked"):
+        model.score("test")
+    for words in (["report"], ["evaluate"]):
+        found = CliRunner().invoke(app, [*words, str(tmp_path / "run"), "--quiet"])
+        assert found.exit_code == 0, found.stdout
