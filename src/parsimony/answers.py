@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from parsimony.errors import MissingExtra
@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
     import polars
 
-__all__ = ["Answers", "Measures"]
+__all__ = ["Answers", "Measures", "as_notes"]
 
 _ROWS = ("answers", "predictions")  # the key that holds the rows
+
+
+def as_notes(notes: Iterable[str]) -> list[str]:
+    """Return notes as lines of text: each begins with ``note:`` or ``warning:``."""
+    return [note if note.startswith("warning: ") else f"note: {note}" for note in notes]
 
 
 class Answers(dict[str, Any]):

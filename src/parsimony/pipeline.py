@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.base import Data, Estimator
-from parsimony.errors import EmptySplit, ParsimonyError, TrainingDiverged
+from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import open_task, problem
@@ -95,8 +95,15 @@ def fit(
         run = RunFolder.open(out)
         run.require_same(config)
         summary = run.read_json("summary.json")
+        if summary is None:
+            raise MissingRun(
+                "this run was written by save(), so that there is nothing to resume",
+                remedy="read it with parsimony.load_run, or choose another --out",
+                where=str(out),
+            )
         if not _goes_on(run, config, summary, time_budget):
-            return load_run(out), summary
+            # Where the run is now: it may have been moved or copied.
+            return load_run(out), summary | {"run": str(run.path)}
     with RunFolder.create(out, config, resume=resume) as run:
         estimator.fit(task, run=run, **limits)
         summary = _finish(estimator, run, time_budget, quiet, notes)
@@ -142,7 +149,7 @@ def _goes_on(
 ) -> bool:
     """Return whether larger limits allow a finished run to continue."""
     if summary.get("ended") == "time budget":
-        return time_budget is None or time_budget > summary["time_budget"]
+        return time_budget is None or time_budget > (summary.get("time_budget") or 0.0)
     epochs = config["parameters"].get("epochs", 0)
     return summary.get("ended") == "epochs" and bool(
         epochs > run.config["parameters"].get("epochs", 0)
@@ -183,5 +190,5 @@ def _summary(
         "ended": estimator.ended_,
         "valid": valid,
         "seconds": seconds,
-        "notes": [*estimator.task_.data.notes, *getattr(estimator, "notes_", ()), *notes],
+        "notes": [*estimator.task_.notes, *getattr(estimator, "notes_", ()), *notes],
     }

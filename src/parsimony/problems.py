@@ -5,19 +5,31 @@ Every verb and page asks here what belongs to a kind of problem; nothing else co
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from parsimony.base import Data, Task
 from parsimony.datasets import registry
-from parsimony.errors import InvalidParameter, UnknownParameter, suggest
+from parsimony.decoding.look import Look, Reading
+from parsimony.errors import (
+    EncodingError,
+    FormatError,
+    InvalidParameter,
+    UnknownParameter,
+    UsageError,
+    suggest,
+)
 from parsimony.methods import resolve
 
-__all__ = ["PROBLEMS", "Problem", "kind_of", "load", "method_for", "open_task", "problem"]
+__all__ = ["PROBLEMS", "Problem", "kind_of", "load", "method_for", "open_task", "problem",
+           "require_kind"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,13 +45,17 @@ class Problem:
     task
         Class of its task.
     recognise
-        Function of DATA that says whether they are of this kind.
+        Function of DATA that says whether a name or the layout of a folder is of this kind.
+    reading
+        Function of a :class:`~parsimony.decoding.look.Look` at a table that says how it is read.
     default
         The method where none is named.
     report
         Module that gathers (``run_info``) and draws (``page``) a run.
     verbs
         The command lines that ask a run, in words.
+    audit
+        Module that describes data (``audit``) and shows that (``render``); "" where there is none.
     """
 
     kind: str
@@ -48,9 +64,11 @@ class Problem:
     load: str
     task: str
     recognise: str
+    reading: str
     default: str
     report: str
     verbs: str
+    audit: str = ""
 
     def part(self, name: str) -> Any:
         """Import a part."""
@@ -64,28 +82,29 @@ PROBLEMS = {
     for problem in (
         Problem(
             "ddi", "drug pairs", "parsimony.ddi.data:DDIData", "parsimony.ddi.folder:load_ddi",
-            "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi", "neighbours",
-            "parsimony.report.ddi",
-            "parsimony ddi predict, ddi screen and explain",
+            "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi",
+            "parsimony.ddi.folder:reading", "neighbours", "parsimony.report.ddi",
+            "parsimony ddi predict, ddi screen and explain", "parsimony.ddi.audit",
         ),
         Problem(
             "coldstart", "ratings", "parsimony.ratings.data:RatingData",
             "parsimony.ratings.table:load_ratings", "parsimony.ratings.task:ColdStartTask",
-            "parsimony.ratings.table:is_ratings", "coldnas", "parsimony.report.ratings",
+            "parsimony.ratings.table:is_ratings", "parsimony.ratings.columns:reading", "coldnas",
+            "parsimony.report.ratings",
             "parsimony adapt and evaluate",
         ),
         Problem(
             "molecules", "molecules", "parsimony.molecules.data:MoleculeData",
             "parsimony.molecules.table:load_molecules", "parsimony.molecules.task:MoleculeTask",
-            "parsimony.molecules.table:is_molecules", "fingerprint-ridge",
-            "parsimony.report.molecules",
+            "parsimony.molecules.table:is_molecules", "parsimony.molecules.table:reading",
+            "fingerprint-ridge", "parsimony.report.molecules",
             "parsimony adapt",
         ),
         Problem(
-            "link", "a graph", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
-            "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph", "redgnn",
-            "parsimony.report.link",
-            "parsimony predict, explain, rules and report",
+            "link", "facts", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
+            "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph",
+            "parsimony.graph.formats:reading", "redgnn", "parsimony.report.link",
+            "parsimony predict, explain, rules and report", "parsimony.link.audit",
         ),
     )
 }  # fmt: skip
@@ -107,8 +126,28 @@ def problem(kind: str) -> Problem:
     return PROBLEMS[kind]
 
 
-def kind_of(data: str | os.PathLike[str] | Data) -> str | None:
-    """The kind of problem that data are made for; None where they do not say."""
+def kind_of(data: str | os.PathLike[str] | Data, wanted: str | None = None) -> str | None:
+    """The kind of problem that data are of; None where nothing says so.
+
+    A registered name, the layout of a folder or the words of a table's header decide. A table
+    without such words, decoded (so that no mark, quote, separator or format matters), is of the
+    kind that can read it.
+
+    Parameters
+    ----------
+    data
+        A name, a path or loaded data.
+    wanted
+        The kind that was asked for, by a verb or a method: it decides where several can read a
+        table and none is named by its header.
+
+    Raises
+    ------
+    UsageError
+        Several kinds can read the table; names a command for each.
+    DataError
+        The table cannot be decoded.
+    """
     if not isinstance(data, str | os.PathLike):
         loaded = (p.kind for p in PROBLEMS.values() if isinstance(data, p.part("data")))
         return next(loaded, None)
@@ -116,7 +155,89 @@ def kind_of(data: str | os.PathLike[str] | Data) -> str | None:
     if text in registry.names():
         kind = registry.entry(text).kind
         return kind if kind in PROBLEMS else None
-    return next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
+    path = Path(text).expanduser()
+    known = next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
+    if path.is_file() and known is None:
+        return _kind_of_table(path, text, wanted)
+    if known == "link" and path.is_dir():
+        # A folder of train, valid and test can hold the splits of another kind.
+        train = next(iter(sorted(path.glob("train.*"))))
+        other = _kind_of_table(train, text, "link")
+        if other not in (None, "link"):
+            raise UsageError(
+                f"{train.name} is of {problem(str(other)).noun}, which do not come as a folder of "
+                "splits",
+                remedy="give one file with all rows, or --task link to read facts",
+                where=text,
+            )
+    return known
+
+
+def _kind_of_table(path: Path, text: str, wanted: str | None) -> str | None:
+    """The kind that a table's header names, or that alone can read it."""
+    look = Look.at(path)
+    readings: dict[str, Reading] = {}
+    for each in PROBLEMS.values():
+        # A row that cannot be decoded is reported by the loader, which knows what it should hold.
+        with contextlib.suppress(FormatError, EncodingError):
+            if (found := each.part("reading")(look)) is not None:
+                readings[each.kind] = found
+    fitting = {kind: r for kind, r in readings.items() if r.named} or readings
+    if wanted in fitting:
+        return wanted
+    if len(fitting) > 1:
+        ways = " or as ".join(
+            f"{problem(kind).noun} ({look.names(how.columns)})" for kind, how in fitting.items()
+        )
+        raise UsageError(
+            f"this table can be read as {ways}",
+            remedy=" or ".join(
+                f"parsimony fit {shlex.quote(text)} --task {kind}" for kind in fitting
+            ),
+            where=text,
+        )
+    return next(iter(fitting), None)
+
+
+def require_kind(
+    kind: str, data: str | os.PathLike[str] | Data, verb: str, task: str | None = None
+) -> None:
+    """Refuse data that are of another kind than a verb reads.
+
+    Parameters
+    ----------
+    kind
+        What the verb reads.
+    data
+        As of :func:`kind_of`.
+    verb
+        Its name, for the message.
+    task
+        The kind that the user names; the data are not looked at then.
+
+    Raises
+    ------
+    UnknownParameter
+        No such kind.
+    UsageError
+        They are of another kind.
+    """
+    if task is None and data in registry.names():
+        return  # the loader refuses another kind by its entry
+    found = kind_of(data, kind) if task is None else problem(task).kind
+    if found not in (None, kind):
+        noun, own = problem(kind).noun, problem(str(found)).noun
+        remedy = f"leave it out, or --task {kind}"
+        if task is None:
+            remedy = (
+                f"--task {kind} reads them as {noun}; for {own} use {problem(str(found)).verbs}"
+            )
+        raise UsageError(
+            f"{'these data are' if task is None else '--task is of'} {own}; parsimony {verb} reads "
+            f"{noun}",
+            remedy=remedy,
+            where=str(data),
+        )
 
 
 def method_for(data: str, method: str | None = None, kind: str | None = None) -> str:
@@ -128,13 +249,16 @@ def method_for(data: str, method: str | None = None, kind: str | None = None) ->
         No such kind or method.
     InvalidParameter
         A method of another kind.
+    UsageError
+        Nobody says which kind, and the data can be read as several.
     """
     own = None if method is None else resolve(method).kind
-    kind = kind or kind_of(data) or own or "link"
+    kind = kind or kind_of(data, own) or own or "link"
     default = problem(kind).default
     if own not in (None, kind):
         raise InvalidParameter(
-            f"method {method!r} is for task {own}, not {kind}", remedy=f"--method {default}"
+            f"method {method!r} is for task {own}, and these data are {problem(kind).noun}",
+            remedy=f"--method {default}, or --task {own} to read them as {problem(str(own)).noun}",
         )
     return method or default
 
@@ -192,7 +316,7 @@ def open_task(
     Raises
     ------
     InvalidParameter
-        Data of another kind, or a setting outside its limits.
+        Data of another kind, a setting outside its limits, or columns for data that name their own.
     DataError
         The data are wrong.
     """
@@ -203,5 +327,13 @@ def open_task(
             raise InvalidParameter(
                 f"these data are {noun}", remedy=f"use a method of task {own or kind}"
             )
+    if (
+        columns is not None
+        and "columns" not in inspect.signature(problem(kind).part("load")).parameters
+    ):
+        raise InvalidParameter(
+            f"--columns does not apply to {problem(kind).noun}: their files name their columns",
+            remedy="leave it out",
+        )
     cls: type[Task] = problem(kind).part("task")
     return cls.open(data, settings or {}, mirror=mirror, columns=columns, seed=seed)

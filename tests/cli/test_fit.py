@@ -113,6 +113,16 @@ def test_settings_are_typed():
             parse_settings([wrong])
 
 
+@pytest.mark.parametrize(
+    "value", ["[" * 5000, "[" * 100 + "]" * 100, "9" * 5000, str(2**70), "nan", "[1, inf]"],
+    ids=["brackets", "deep", "digits", "large", "nan", "inf"],
+)  # fmt: skip
+def test_a_setting_beyond_all_limits_is_a_typed_error(typed, value):
+    error = typed("fit", "royal", "--set", f"dim={value}", "--json", code=2).error
+    assert error["type"] == "InvalidParameter"
+    assert error["message"].startswith("--set dim: ")
+
+
 def test_default_run_names(tmp_path):
     assert str(default_run("royal", "redgnn", 0)) == "runs/royal-redgnn-0"
     assert str(default_run("some/folder/", "rules", 3)) == "runs/folder-rules-3"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parsimony import methods
+from parsimony.problems import problem
 
 
 def test_every_method_is_listed_with_its_problem(typed):
@@ -18,6 +19,22 @@ def test_every_method_is_listed_with_its_problem(typed):
     some = typed("methods", "--task", "coldstart", "--json").json["methods"]
     assert [row["method"] for row in some] == methods.names("coldstart")
     assert "redgnn" in typed("methods").out
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_every_parameter_of_every_method_is_described(name):
+    cls = methods.resolve(name)
+    options = problem(cls.kind).part("task").Options
+    for declared in (cls.Parameters, options):
+        for row in declared.described():
+            assert list(row) == ["name", "type", "default", "range", "help"]
+            assert row["help"], row
+            field = declared.model_fields[row["name"]]
+            assert bool(row["range"]) == any(
+                type(limit).__name__ in ("Ge", "Gt", "Le", "Lt", "MultipleOf", "MinLen")
+                for limit in field.metadata
+            ), row
+            assert row["type"] and "None" not in row["type"], row
 
 
 @pytest.mark.parametrize("name", ["redgnn", "emergnn", "par", "coldnas"])

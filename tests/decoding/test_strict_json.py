@@ -53,7 +53,8 @@ def test_nothing_else_writes_json():
         and node.attr in ("dump", "dumps")
         and isinstance(node.value, ast.Name)
         and node.value.id == "json"
-        and path.name != "strict_json.py"
+        # Errors are texts, and are told where nothing but the standard library is imported yet.
+        and path.name not in ("strict_json.py", "stopping.py")
     ]
     assert found == []
     assert json.loads(json_text({"a": 1})) == {"a": 1}

@@ -220,7 +220,7 @@ def test_a_damaged_model_is_told_when_it_is_read(tmp_path):
     path = finish(tmp_path / "run")
     run = RunFolder.open(path)
     (path / "model.safetensors").write_bytes(b"\x10" * 40)
-    with pytest.raises(CorruptRun, match="the model is damaged"):
+    with pytest.raises(CorruptRun, match="not the expected tensors"):
         run.load_model()
     (path / "model.safetensors").unlink()
     with pytest.raises(CorruptRun, match="the model is missing"):

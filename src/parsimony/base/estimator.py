@@ -337,7 +337,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self._require_fitted()
         raise UsageError(
             f"method {self.method!r} gives no reasons",
-            remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
+            remedy="use a run of redgnn, adaprop, rules, emergnn, walks or neighbours",
         )
 
     def as_known(
@@ -384,7 +384,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def write(self, run: RunFolder) -> None:
         """Write model and data into an open run folder."""
         self._require_fitted()
-        self.task_.save(run.path / "data")
+        with run.replaced("data") as folder:
+            self.task_.save(folder)
         run.save_model(self._tensors())
 
     def save(self, path: Path | str) -> None:
@@ -411,14 +412,31 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         ------
         MissingRun, CorruptRun, RunVersionError
             Not a run folder, a damaged one, or one of another version.
+        UsageError
+            A run of another method.
         """
-        from parsimony.run.folder import RunFolder
+        from parsimony.run.folder import CONFIG, MODEL, RunFolder
         from parsimony.run.restoring import restoring
 
         run = RunFolder.open(Path(path))
-        with restoring(run):
+        run.require_config()
+        if (run.config["method"], run.config["task"]) != (cls.method, cls.kind):
+            raise UsageError(
+                f"this run is of method {run.config['method']!r} for task {run.config['task']!r}, "
+                f"not {cls.method!r} for {cls.kind!r}",
+                remedy="read it with parsimony.load_run",
+                where=str(run.path),
+            )
+        config, folder = run.path / CONFIG, run.path / "data"
+        with restoring(config):
             self = cls(**renamed(run.config["parameters"], cls.Parameters.model_fields))
-            self.prepare(cast(TaskT, cls.Task.load(run.path / "data", run.config)))
+        with restoring(folder):
+            task = cls.Task.load(folder, run.config)
+            if task.data.content_hash != run.config["data"]["hash"]:  # type: ignore[attr-defined]
+                raise ValueError("the data are not those whose hash config.toml holds")
+        with restoring(config):
+            self.prepare(cast(TaskT, task))
+        with restoring(run.path / MODEL):
             self._restore(run, run.load_model())
         return self
 

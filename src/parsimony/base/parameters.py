@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import types
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, ParamSpec, Self, cast
+from typing import Any, Concatenate, Literal, ParamSpec, Self, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 from parsimony.run.renamed import present_name, renamed
@@ -15,12 +17,29 @@ from parsimony.run.renamed import present_name, renamed
 __all__ = ["Parameters", "TaskOptions", "constructor"]
 
 P = ParamSpec("P")
+_TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+_LIMITS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}",
+           "multiple_of": "a multiple of {}", "min_length": "at least {} of them"}  # fmt: skip
 
 
 class Parameters(BaseModel):
     """Declared parameters: types, limits, defaults and help in one place."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def described(cls) -> list[dict[str, Any]]:
+        """Return name, type, default, range and help of every parameter, as it is declared."""
+        return [
+            {
+                "name": name,
+                "type": _type_text(field.annotation),
+                "default": field.get_default(call_default_factory=True, validated_data={}),
+                "range": _range_text(field),
+                "help": field.description or "",
+            }
+            for name, field in cls.model_fields.items()
+        ]
 
     @classmethod
     def of(cls, values: Mapping[str, Any], owner: str, noun: str = "parameter") -> Self:
@@ -101,3 +120,23 @@ def _signature(parameters: type[Parameters]) -> inspect.Signature:
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     fields = inspect.signature(parameters).parameters.values()
     return inspect.Signature([own, *fields], return_annotation=None)
+
+
+def _type_text(annotation: Any) -> str:
+    """Say what a value must be; whether it may be left out stands in its default."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type_text(part) for part in parts if part is not type(None))
+    if origin is Literal:
+        return " | ".join(map(str, parts))
+    if origin is tuple:
+        given = [_type_text(part) for part in parts if part is not Ellipsis]
+        return f"list: [{', '.join(given)}{', …' * (Ellipsis in parts)}]"
+    return _TYPES.get(annotation, "table")
+
+
+def _range_text(field: FieldInfo) -> str:
+    """Return the declared limits."""
+    limits = {name: getattr(limit, name) for limit in field.metadata for name in _LIMITS
+              if getattr(limit, name, None) is not None}  # fmt: skip
+    return ", ".join(text.format(limits[name]) for name, text in _LIMITS.items() if name in limits)

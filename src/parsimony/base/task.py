@@ -48,6 +48,12 @@ class Task(ABC):
     Options: ClassVar[type[TaskOptions]] = TaskOptions
 
     @property
+    def notes(self) -> Sequence[str]:
+        """Those of the data, and what a user should know about measures on them."""
+        notes: Sequence[str] = self.data.notes  # type: ignore[attr-defined]
+        return notes
+
+    @property
     @abstractmethod
     def n_labels(self) -> int:
         """How many labels training sees."""

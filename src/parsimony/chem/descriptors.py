@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.chem.cache import cached
 from parsimony.chem.fingerprints import RADIUS
-from parsimony.chem.smiles import molecule_of
-from parsimony.datasets.archive import cache_folder
-from parsimony.errors import InvalidParameter, MissingExtra
-from parsimony.run.atomic import write_atomic
+from parsimony.chem.smiles import molecule_of, require_forms
 
 __all__ = ["DESCRIPTORS", "MoleculeFeatures", "molecule_features"]
 
@@ -56,45 +52,30 @@ def molecule_features(smiles: Sequence[str]) -> MoleculeFeatures:
 
     Raises
     ------
-    InvalidParameter
+    FormatError
         A SMILES that cannot be read.
     MissingExtra
         RDKit is not installed.
     """
-    key = hashlib.sha256("\n".join([f"features 2 {RADIUS} {N_COUNTS}", *smiles]).encode())
-    path = cache_folder() / "features" / f"{key.hexdigest()[:32]}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            found = MoleculeFeatures(kept["counts"], kept["descriptors"])
-        if found.counts.shape == (len(smiles), N_COUNTS):
-            return found
-    except (OSError, ValueError, KeyError, EOFError):
-        pass  # absent or damaged: compute them
-    found = _compute(smiles)
-    content = io.BytesIO()
-    np.savez_compressed(content, counts=found.counts, descriptors=found.descriptors)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, content.getvalue())
-    return found
+    forms = require_forms(smiles)
+    kept = cached("features", 3, forms, lambda: _compute(forms), radius=RADIUS, counts=N_COUNTS)
+    counts = np.zeros((len(forms), N_COUNTS), np.uint8)
+    counts[kept["molecule"], kept["fragment"]] = kept["count"]
+    return MoleculeFeatures(counts, kept["descriptors"])
 
 
-def _compute(smiles: Sequence[str]) -> MoleculeFeatures:
-    try:
-        from rdkit import Chem, rdBase
-        from rdkit.Chem import rdFingerprintGenerator
-        from rdkit.Chem import rdMolDescriptors as of
-    except ImportError:
-        raise MissingExtra(
-            "features of molecules need RDKit", remedy="pip install 'parsimony-learning[chem]'"
-        ) from None
+def _compute(forms: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """The descriptors, and the counts that are not 0."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdFingerprintGenerator
+    from rdkit.Chem import rdMolDescriptors as of
+
     generator: Any = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=N_COUNTS)
-    counts = np.zeros((len(smiles), N_COUNTS), np.uint8)
-    values = np.zeros((len(smiles), len(DESCRIPTORS)))
+    counts = np.zeros((len(forms), N_COUNTS), np.uint8)
+    values = np.zeros((len(forms), len(DESCRIPTORS)))
     with rdBase.BlockLogs():
-        for i, text in enumerate(smiles):
-            molecule = molecule_of(text)
-            if molecule is None:
-                raise InvalidParameter(f"the SMILES {text!r} cannot be read")
+        for i, form in enumerate(forms):
+            molecule = molecule_of(form)
             counts[i] = np.minimum(generator.GetCountFingerprintAsNumPy(molecule), 255)
             values[i] = (
                 *of.CalcCrippenDescriptors(molecule), of.CalcTPSA(molecule),
@@ -107,4 +88,8 @@ def _compute(smiles: Sequence[str]) -> MoleculeFeatures:
                 *of.PEOE_VSA_(molecule), *of.MQNs_(molecule),
             )  # fmt: skip
     values = np.nan_to_num(np.sign(values) * np.log1p(np.abs(values)))
-    return MoleculeFeatures(counts, values.astype(np.float32))
+    at, fragment = np.nonzero(counts)
+    return {
+        "molecule": at.astype(np.int32), "fragment": fragment.astype(np.uint16),
+        "count": counts[at, fragment], "descriptors": values.astype(np.float32),
+    }  # fmt: skip

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.chem.smiles import molecule_of, reason_unreadable
-from parsimony.datasets.archive import cache_folder
-from parsimony.errors import FormatError, MissingExtra
-from parsimony.run.atomic import write_atomic
+from parsimony.chem.cache import cached
+from parsimony.chem.smiles import molecule_of, require_forms
 
 __all__ = ["morgan_fingerprints", "tanimoto"]
 
@@ -46,40 +43,22 @@ def morgan_fingerprints(
     MissingExtra
         RDKit is not installed.
     """
-    text = "\n".join(smiles)
-    key = hashlib.sha256(f"morgan {RADIUS} {n_bits}\n{text}".encode()).hexdigest()[:32]
-    path = cache_folder() / "fingerprints" / f"{key}.bits"
-    size = (len(smiles) * n_bits + 7) // 8
-    if path.is_file() and path.stat().st_size == size:
-        packed = np.frombuffer(path.read_bytes(), np.uint8)
-        return np.unpackbits(packed)[: len(smiles) * n_bits].reshape(len(smiles), n_bits)
-    bits = _compute(smiles, names or smiles, n_bits)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, np.packbits(bits).tobytes())
-    return bits
+    forms = require_forms(smiles, names, blank=True)
+    packed = cached(
+        "fingerprints", 2, forms, lambda: _compute(forms, n_bits), radius=RADIUS, bits=n_bits
+    )["bits"]
+    return np.unpackbits(packed, axis=1)[:, :n_bits]
 
 
-def _compute(smiles: Sequence[str], names: Sequence[str], n_bits: int) -> npt.NDArray[np.uint8]:
-    try:
-        from rdkit.Chem import rdFingerprintGenerator
-    except ImportError:
-        raise MissingExtra(
-            "fingerprints of molecules need RDKit",
-            remedy="pip install 'parsimony-learning[chem]'",
-        ) from None
+def _compute(forms: Sequence[str], n_bits: int) -> dict[str, npt.NDArray[np.uint8]]:
+    from rdkit.Chem import rdFingerprintGenerator
+
     generator: Any = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=n_bits)
-    bits = np.zeros((len(smiles), n_bits), np.uint8)
-    for i, text in enumerate(smiles):
-        if not text:
-            continue
-        molecule = molecule_of(text)
-        if molecule is None:
-            raise FormatError(
-                f"the SMILES of {names[i]!r} cannot be read: {reason_unreadable(text)}",
-                remedy="correct it, or leave it empty",
-            )
-        bits[i] = generator.GetFingerprintAsNumPy(molecule)
-    return bits
+    bits = np.zeros((len(forms), n_bits), np.uint8)
+    for i, form in enumerate(forms):
+        if form:
+            bits[i] = generator.GetFingerprintAsNumPy(molecule_of(form))
+    return {"bits": np.packbits(bits, axis=1)}
 
 
 def tanimoto(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

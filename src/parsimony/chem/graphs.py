@@ -1,27 +1,23 @@
-"""Molecules as graphs of atoms and bonds, packed, cached and memory-mapped.
+"""Molecules as graphs of atoms and bonds, packed and cached.
 
 Atoms carry their element and chirality, bonds their type and direction: the features of W. Hu et
-al., Strategies for Pre-training Graph Neural Networks (ICLR 2020), as in PAR and PACIA.
+al., Strategies for Pre-training Graph Neural Networks (ICLR 2020), as in PAR and PACIA. RDKit tells
+chirality (clockwise or not) and direction by the order of the atoms in the text, so they are read
+from the canonical SMILES: two spellings of a molecule have the same graph.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.chem.smiles import molecule_of, reason_unreadable
-from parsimony.datasets.archive import cache_folder
-from parsimony.errors import FormatError
+from parsimony.chem.cache import cached
+from parsimony.chem.smiles import molecule_of, require_forms
 from parsimony.run.progress import Progress
 
 __all__ = ["BONDS", "ELEMENTS", "MoleculeGraphs", "molecule_graphs", "offsets", "ranges"]
@@ -33,7 +29,7 @@ CHIRALITIES = 4
 #: ids of bond types (single, double, triple, aromatic, self-loop, other) and directions
 TYPES, SELF_LOOP, OTHER, DIRECTIONS = 6, 4, 5, 3
 BONDS = TYPES + DIRECTIONS
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +115,7 @@ class MoleculeGraphs:
 def molecule_graphs(
     smiles: Sequence[str], names: Sequence[str] | None = None, *, quiet: bool = True
 ) -> MoleculeGraphs:
-    """Graphs of molecules, computed once, cached and memory-mapped.
+    """Graphs of molecules, computed once and cached.
 
     Parameters
     ----------
@@ -135,30 +131,19 @@ def molecule_graphs(
     MissingExtra
         RDKit is not installed.
     """
-    text = "\n".join(smiles)
-    key = hashlib.sha256(f"graphs {_VERSION}\n{text}".encode()).hexdigest()[:32]
-    folder = cache_folder() / "graphs" / key
-    if (found := _read(folder, len(smiles))) is not None:
-        return found
-    graphs = _compute(smiles, names or smiles, quiet)
-    _write(graphs, folder)
-    return graphs
+    forms = require_forms(smiles, names)
+    return MoleculeGraphs(**cached("graphs", _VERSION, forms, lambda: _compute(forms, quiet)))
 
 
-def _compute(smiles: Sequence[str], names: Sequence[str], quiet: bool) -> MoleculeGraphs:
+def _compute(forms: Sequence[str], quiet: bool) -> dict[str, npt.NDArray[Any]]:
     n_atoms: list[int] = []
     element: list[int] = []
     chirality: list[int] = []
     degree: list[int] = []
     bonds: list[tuple[int, int, int]] = []
-    with Progress(len(smiles), "graphs of molecules", quiet=quiet) as progress:
-        for i, text in enumerate(smiles):
-            molecule = molecule_of(text)
-            if molecule is None:
-                raise FormatError(
-                    f"the SMILES of {names[i]!r} cannot be read: {reason_unreadable(text)}",
-                    remedy="correct it, or leave the molecule out",
-                )
+    with Progress(len(forms), "graphs of molecules", quiet=quiet) as progress:
+        for form in forms:
+            molecule = molecule_of(form)
             atoms = molecule.GetAtoms()
             n_atoms.append(len(atoms))
             around: list[list[tuple[int, int, int]]] = [[] for _ in range(len(atoms))]
@@ -175,15 +160,15 @@ def _compute(smiles: Sequence[str], names: Sequence[str], quiet: bool) -> Molecu
                 bonds += own
             progress.advance()
     packed = np.array(bonds, np.int32).reshape(-1, 3)
-    return MoleculeGraphs(
-        offsets(np.array(n_atoms, np.int64)),
-        np.array(element, np.uint8),
-        np.array(chirality, np.uint8),
-        offsets(np.array(degree, np.int64)),
-        packed[:, 0].copy(),
-        packed[:, 1].astype(np.uint8),
-        packed[:, 2].astype(np.uint8),
-    )
+    return {
+        "atoms": offsets(np.array(n_atoms, np.int64)),
+        "element": np.array(element, np.uint8),
+        "chirality": np.array(chirality, np.uint8),
+        "bonds": offsets(np.array(degree, np.int64)),
+        "neighbour": packed[:, 0].copy(),
+        "bond_type": packed[:, 1].astype(np.uint8),
+        "direction": packed[:, 2].astype(np.uint8),
+    }
 
 
 # RDKit's numbers of single, double, triple and aromatic, and of bonds that point up and down.
@@ -201,36 +186,3 @@ def ranges(begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDAr
     length = end - begin
     at = np.repeat(begin - offsets(length)[:-1], length)
     return np.asarray(at + np.arange(len(at)), np.int64)
-
-
-def _read(folder: Path, n: int) -> MoleculeGraphs | None:
-    """Map what :func:`_write` wrote; None where it is absent or damaged."""
-    try:
-        arrays = {
-            field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
-            for field in fields(MoleculeGraphs)
-        }
-    except (OSError, ValueError):
-        return None
-    found = MoleculeGraphs(**arrays)
-    whole = (
-        len(found) == n
-        and len(found.element) == len(found.chirality) == found.atoms[-1] == len(found.bonds) - 1
-        and len(found.neighbour) == len(found.bond_type) == len(found.direction) == found.bonds[-1]
-    )
-    return found if whole else None
-
-
-def _write(graphs: MoleculeGraphs, folder: Path) -> None:
-    """Write a folder at once: another process sees all files or none."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".graphs-"))
-    try:
-        for field in fields(graphs):
-            np.save(made / f"{field.name}.npy", getattr(graphs, field.name))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(made, folder)
-    except OSError:
-        shutil.rmtree(made, ignore_errors=True)
-        if _read(folder, len(graphs)) is None:  # unless another process was quicker
-            raise

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
     Columns,
     Head,
@@ -19,11 +19,13 @@ from parsimony.cli.options import (
     Settings,
     Split,
     Tail,
+    Task,
     Top,
     open_run,
     parse_columns,
     parse_settings,
 )
+from parsimony.cli.partial import Unknown
 from parsimony.cli.predict import Candidates, DropKnown, answer, check_query, read_candidates
 
 
@@ -42,6 +44,7 @@ def command(
     candidates: Candidates = None,
     drop_known: DropKnown = False,
     settings: Settings = None,
+    task: Task = None,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,
@@ -61,16 +64,19 @@ def command(
     from parsimony.knowledge import read_rules
 
     given = read_rules(rules)
-    with interruptible():
-        task = _task(data, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
-        from parsimony.link.rules.method import RuleReasoner
+    opened = _open(data, task, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
+    from parsimony.link.rules.method import RuleReasoner
 
-        reasoner = RuleReasoner(**parameters).fit(task, knowledge=given, quiet=quiet)
-        if asked:
-            allowed = None if candidates is None else read_candidates(candidates, reasoner)
-            answer(out, reasoner, head, relation, tail, top, allowed, drop_known)
-            return
-        result = reasoner.evaluate(split, quiet=quiet)
+    reasoner = RuleReasoner(**parameters).fit(opened, knowledge=given, quiet=quiet)
+    if asked:
+        unknown = Unknown()
+        allowed = None
+        if candidates is not None:
+            allowed = read_candidates(candidates, reasoner, unknown)
+        answer(out, reasoner, head, relation, tail, top, allowed, drop_known, unknown)
+        unknown.exit()
+        return
+    result = reasoner.evaluate(split, quiet=quiet)
     from parsimony.cli.tables import metrics_table
 
     out.result(
@@ -80,17 +86,20 @@ def command(
     )
 
 
-def _task(
+def _open(
     data: str,
+    task: str | None,
     mirror: str | None,
     columns: tuple[str, str, str] | None,
     seed: int,
     protocol: str,
 ) -> Any:
     """Return the task of a dataset, or the one that a run was trained on."""
-    from parsimony import datasets
+    from parsimony.link.loading import load
     from parsimony.link.task import LinkTask
+    from parsimony.problems import require_kind
 
     if (Path(data) / "config.toml").is_file():
         return open_run(Path(data), "link").task_
-    return LinkTask(datasets.load(data, mirror=mirror, columns=columns, seed=seed), protocol)
+    require_kind("link", data, "apply", task)
+    return LinkTask(load(data, mirror=mirror, columns=columns, seed=seed), protocol)

@@ -1,32 +1,43 @@
-"""Answer many queries into one Parquet file, in atomic shards, so that it can be resumed.
+"""Answer many queries into one table, in atomic shards, so that it can be resumed.
 
-A folder ``FILE.parquet.parts`` next to ``FILE.parquet`` holds the finished shards and identifies
-the batch (``batch.json``). After a kill, the same command continues after the last complete shard.
-At the end the shards are merged into one file by a single rename, and the folder is removed.
+A folder ``FILE.parts`` next to ``FILE`` (.parquet, .csv or .tsv) holds the finished shards and
+identifies the batch (``batch.json``). After a kill, the same command continues after the last
+complete shard. At the end the shards are merged into one file by a single rename, and the folder is
+removed.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from parsimony.decoding.documents import checked, read_json
+from parsimony.cli.partial import Unknown
+from parsimony.cli.table_files import TEXT, table_bytes, unescaped
+from parsimony.decoding import checked, read_json
 from parsimony.decoding.parquet import PARQUET, join_parquet
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
-from parsimony.run.atomic import write_atomic
+from parsimony.run.atomic import (
+    cannot_write,
+    remove_folder,
+    remove_temporary,
+    require_no_links,
+    write_atomic,
+)
+from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
 
-__all__ = ["ASKED", "read_queries", "run_batch"]
+__all__ = ["ASKED", "frame_of", "read_queries", "run_batch"]
 
 #: marks the unknown end of a query
 ASKED = "?"
@@ -44,8 +55,12 @@ _SCHEMA = {
 }
 
 
-def read_queries(path: Path, estimator: Any) -> list[dict[str, str]]:
+def read_queries(
+    path: Path, estimator: Any, unknown: Unknown | None = None
+) -> tuple[list[int], list[dict[str, str]]]:
     """Read a file of queries: head, relation, tail, one of the ends ``?``.
+
+    Also the row of each in the file, from 0.
 
     Parameters
     ----------
@@ -53,13 +68,15 @@ def read_queries(path: Path, estimator: Any) -> list[dict[str, str]]:
         Any format of :func:`parsimony.graph.read_triples`.
     estimator
         Fitted; resolves the names.
+    unknown
+        Receives the queries of unknown names, which are left out; without it they are errors.
 
     Raises
     ------
     FormatError
         No query, or a row without exactly one unknown end; ``where`` gives file and line.
     UnknownEntity, UnknownRelation
-        Likewise.
+        Likewise; with a place for them only where no query is left.
     """
     frame = read_triples(path).cast(pl.String)
     if not len(frame):
@@ -67,42 +84,64 @@ def read_queries(path: Path, estimator: Any) -> list[dict[str, str]]:
             "no queries", remedy=f"one per line: head, relation, {ASKED}", where=str(path)
         )
     data = estimator.task_.test_data
+    if path.suffix.lower() in TEXT:
+        frame = _as_known(frame, data)
     entities = pl.Series([*data.entities, ASKED], dtype=pl.String)
     relations = pl.Series(list(data.relations), dtype=pl.String)
-    wrong = frame.select(
-        ((pl.col("head") == ASKED) == (pl.col("tail") == ASKED))
-        | ~pl.col("head").is_in(entities.implode())
-        | ~pl.col("tail").is_in(entities.implode())
-        | ~pl.col("relation").is_in(relations.implode())
-    ).to_series()
-    if wrong.any():
-        at = wrong.arg_max()
-        assert at is not None
-        raise _problem(path, at, frame.row(at), data)
-    return [
+    checks = frame.select(
+        form=(pl.col("head") == ASKED) == (pl.col("tail") == ASKED),
+        known=pl.col("head").is_in(entities.implode())
+        & pl.col("tail").is_in(entities.implode())
+        & pl.col("relation").is_in(relations.implode()),
+    )
+    if checks["form"].any():
+        at = int(checks["form"].arg_true()[0])
+        head, relation, tail = frame.row(at)
+        raise FormatError(
+            f"a query has exactly one unknown end. Got {head}, {relation}, {tail}",
+            remedy=f"write {ASKED} for the head or for the tail",
+            where=_places(path, [at])[at],
+        )
+    wrong = (~checks["known"]).arg_true().to_list()
+    unknown, strict = unknown or Unknown(), unknown is None
+    places = _places(path, wrong)
+    for at in wrong:
+        head, relation, tail = frame.row(at)
+        if relation not in data.relations:
+            unknown.add(UnknownRelation, relation, data.relations, places[at])
+        else:
+            end = head if tail == ASKED else tail
+            unknown.add(UnknownEntity, end, data.entities, places[at])
+    rows = checks["known"].arg_true().to_list()
+    unknown.require([] if strict and wrong else rows)
+    return rows, [
         {end: name for end, name in row.items() if name != ASKED or end == "relation"}
-        for row in frame.iter_rows(named=True)
+        for row in frame[rows].iter_rows(named=True)
     ]
 
 
-def _problem(path: Path, row: int, fields: tuple[str, ...], data: Any) -> Exception:
-    """Return the error for an invalid row, with its line."""
-    where = f"{path}:{row + 1}"
-    if path.suffix.lower() not in PARQUET:
-        for i, (number, _) in enumerate(line_reader(path).triples()):
-            if i == row:
-                where = f"{path}:{number}"
-                break
-    head, relation, tail = fields
-    if (head == ASKED) == (tail == ASKED):
-        return FormatError(
-            f"a query has exactly one unknown end. Got {head}, {relation}, {tail}",
-            remedy=f"write {ASKED} for the head or for the tail",
-            where=where,
-        )
-    if relation not in data.relations:
-        return UnknownRelation.of(relation, data.relations, where=where)
-    return UnknownEntity.of(head if tail == ASKED else tail, data.entities, where=where)
+def _as_known(frame: pl.DataFrame, data: Any) -> pl.DataFrame:
+    """Take the apostrophe away that our writer put in front of a name, where it is a name then."""
+    known = {"head": data.entities, "relation": data.relations, "tail": data.entities}
+    marked = pl.any_horizontal(pl.col(list(known)).str.starts_with("'"))
+    if not frame.select(marked.any()).item():
+        return frame
+    return frame.with_columns(
+        pl.Series(name, [
+            bare if cell not in names and (bare := unescaped(cell)) in names else cell
+            for cell in frame[name]
+        ], dtype=pl.String)
+        for name, names in known.items()
+    )  # fmt: skip
+
+
+def _places(path: Path, rows: Sequence[int]) -> dict[int, str]:
+    """Return ``file:line`` of some rows of a file of queries."""
+    if not rows or path.suffix.lower() in PARQUET:
+        return {row: f"{path}:{row + 1}" for row in rows}
+    wanted = set(rows)
+    lines = enumerate(line_reader(path).triples())
+    return {row: f"{path}:{number}" for row, (number, _) in lines if row in wanted}
 
 
 def run_batch(
@@ -114,10 +153,11 @@ def run_batch(
     top: int = 10,
     candidates: Sequence[str] | None = None,
     drop_known: bool = False,
+    unknown: Unknown | None = None,
     quiet: bool = True,
     shard: int = SHARD,
 ) -> dict[str, Any]:
-    """Answer a file of queries into a Parquet file, one row per answer.
+    """Answer a file of queries into a table, one row per answer.
 
     Columns ``query`` (row of the file, from 0), ``head``, ``relation``, ``tail`` (null for the
     unknown end), ``rank`` (from 1), ``entity``, ``score``, ``probability``.
@@ -125,56 +165,123 @@ def run_batch(
     Returns
     -------
     dict
-        ``out, queries, answers, resumed, seconds``; ``resumed`` counts the queries that
+        ``out, queries, answers, resumed, seconds, notes``; ``resumed`` counts the queries that
         were answered by an earlier run of the same command.
 
     Raises
     ------
     RunExists
-        The file exists, or the shards next to it belong to another batch.
+        The file exists, another process writes it, or the shards next to it belong to another
+        batch.
+    CannotWrite
+        The disk is full or the folder not writable; finished shards stay.
     """
     begin = time.perf_counter()
-    parts = out.with_name(out.name + ".parts")
-    if out.exists() and not parts.exists():
-        raise RunExists(
-            "the output file exists", remedy="choose another --out, or remove it", where=str(out)
-        )
-    asked = read_queries(queries, estimator)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _claim(parts, _identity(run, queries, top, candidates, drop_known, shard))
-    files = [parts / f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
-    resumed = 0
-    with Progress(len(asked), "answering", quiet=quiet) as progress:
-        for i, file in enumerate(files):
-            part = asked[i * shard : (i + 1) * shard]
-            if file.exists():
-                resumed += len(part)
-            else:
-                answers = estimator.predict_batch(
-                    part, top=top, candidates=candidates, drop_known=drop_known
-                )
-                frame = _frame(answers, i * shard)
-                content = io.BytesIO()
-                frame.write_parquet(content)
-                write_atomic(file, content.getvalue())
-            progress.advance(len(part))
-    whole = parts / "whole.tmp"
-    n_answers = join_parquet(files, whole)
-    os.replace(whole, out)
-    shutil.rmtree(parts)
-    return {
+    rows, asked = read_queries(queries, estimator, unknown)
+    identity = _identity(run, queries, top, candidates, drop_known, shard)
+    with only_writer(out):
+        if out.exists() and not _parts(out).exists():
+            raise RunExists(
+                "the output file exists",
+                remedy="choose another --out, or remove it",
+                where=str(out),
+            )
+        _claim(_parts(out), identity)
+
+        def answers(part: list[dict[str, str]]) -> Any:
+            return estimator.predict_batch(
+                part, top=top, candidates=candidates, drop_known=drop_known
+            )
+
+        n_answers, resumed = _answered(answers, rows, asked, out, shard, quiet)
+    done: dict[str, Any] = {
         "out": str(out),
         "queries": len(asked),
         "answers": n_answers,
         "resumed": resumed,
         "seconds": time.perf_counter() - begin,
+        "notes": estimator.notes_on(asked),
     }
+    if unknown is not None:
+        unknown.tell(done, "queries")
+    return done
 
 
-def _frame(answers: Any, first: int) -> pl.DataFrame:
+def _parts(out: Path) -> Path:
+    return out.with_name(out.name + ".parts")
+
+
+def _answered(
+    answers: Callable[[list[dict[str, str]]], Any],
+    rows: list[int],
+    asked: list[dict[str, str]],
+    out: Path,
+    shard: int,
+    quiet: bool,
+) -> tuple[int, int]:
+    """Answer shard by shard, then merge: how many answers, how many queries were answered before.
+
+    Raises
+    ------
+    CannotWrite
+        The disk is full or the folder not writable; finished shards stay.
+    """
+    parts = _parts(out)
+    files = [parts / f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
+    resumed = 0
+    with Progress(len(asked), "answering", quiet=quiet) as progress:
+        for i, file in enumerate(files):
+            numbers = rows[i * shard : (i + 1) * shard]
+            part = asked[i * shard : (i + 1) * shard]
+            if _is_shard(file, numbers):
+                resumed += len(part)
+            else:
+                frame = frame_of(answers(part), numbers)
+                content = io.BytesIO()
+                frame.write_parquet(content)
+                write_atomic(file, content.getvalue())
+            progress.advance(len(part))
+    whole = parts / "whole.tmp"
+    whole.unlink(missing_ok=True)  # of a merge that was killed; a link is not written through
+    try:
+        n_answers = _join(files, whole, out.suffix)
+        os.replace(whole, out)
+        remove_folder(parts)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        problem = error if isinstance(error, OSError) else OSError(str(error)[:200])
+        raise cannot_write(out, problem) from error
+    return n_answers, resumed
+
+
+def _is_shard(file: Path, numbers: Sequence[int]) -> bool:
+    """Whether a whole shard of the queries is there; what is damaged is done again."""
+    if not file.exists():
+        return False
+    try:
+        queries = pl.read_parquet(io.BytesIO(file.read_bytes()))
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return queries.schema == _SCHEMA and set(queries["query"]) <= set(numbers)
+
+
+def _join(files: Sequence[Path], whole: Path, suffix: str) -> int:
+    """Write the shards into one file, as the suffix says, and return how many rows they have."""
+    if suffix.lower() in PARQUET:
+        return join_parquet(files, whole)
+    n = 0
+    with whole.open("wb") as stream:
+        for i, file in enumerate(files):
+            frame = pl.read_parquet(io.BytesIO(file.read_bytes()))
+            stream.write(table_bytes(frame, suffix, header=i == 0))
+            n += len(frame)
+    return n
+
+
+def frame_of(answers: Any, numbers: Sequence[int]) -> pl.DataFrame:
+    """Return answers as a table, one row each, with the number of their query."""
     rows = [
         (
-            first + i,
+            number,
             result["query"].get("head"),
             result["query"]["relation"],
             result["query"].get("tail"),
@@ -183,7 +290,7 @@ def _frame(answers: Any, first: int) -> pl.DataFrame:
             answer["score"],
             answer.get("probability"),
         )
-        for i, result in enumerate(answers)
+        for number, result in zip(numbers, answers, strict=True)
         for rank, answer in enumerate(result["answers"], start=1)
     ]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
@@ -215,7 +322,14 @@ def _identity(
 def _claim(parts: Path, identity: dict[str, Any]) -> None:
     """Create the folder of shards, or reuse it if it belongs to the same batch."""
     note = parts / "batch.json"
-    parts.mkdir(exist_ok=True)
+    for left in parts.parent.glob(f".{glob.escape(parts.name)}.*.tmp"):  # a kill while removing
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        parts.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(parts, error) from error
+    require_no_links(parts)
+    remove_temporary(parts)
     if not note.exists() and not any(parts.glob("*.parquet")):
         write_atomic(note, json_text(identity, indent=1) + "\n")
         return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 
@@ -38,15 +39,8 @@ def command(
     estimator = open_run(run)
     notes: list[str] = []
     head, relation, tail = estimator.as_known(head, relation, tail, notes)
-    with interruptible():
-        explanation = estimator.explain(head, relation, tail, seed=seed)
-    from parsimony.run.atomic import write_atomic
-
-    for path, render in ((html, explanation.html), (dot, explanation.dot)):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, render())
-            out.note(f"written: {path}")
-    result = explanation.to_dict()
-    result["notes"] = [*notes, *result.get("notes", ())]
-    out.result(result, explanation.text(), *notes)
+    explanation = estimator.explain(head, relation, tail, seed=seed)
+    explanation = replace(explanation, notes=(*notes, *explanation.notes))
+    wanted = ((html, explanation.html), (dot, explanation.dot))
+    out.files({path: render() for path, render in wanted if path is not None})
+    out.result(explanation.to_dict(), explanation.text())

@@ -8,17 +8,29 @@ from typing import Annotated, Any
 import typer
 
 from parsimony.cli.command_group import Output
+from parsimony.cli.completion import complete_method, complete_task
 from parsimony.cli.options import Json, Quiet, Seed
 from parsimony.cli.tables import table
+from parsimony.decoding.strict_json import json_text
 
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A method whose parameters to list.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="A method whose parameters to list.",
+            autocompletion=complete_method,
+        ),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="KIND", help="Only methods for link, ddi, molecules, …"),
+        typer.Option(
+            "--task",
+            metavar="KIND",
+            help="Only methods for link, ddi, molecules, …",
+            autocompletion=complete_task,
+        ),
     ] = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -36,18 +48,32 @@ def command(
         out.result({"methods": found}, table(keys, [[row[key] for key in keys] for row in found]))
         return
     cls = resolve(name)
-    parameters = _fields(cls.Parameters)
-    options = _fields(problem(cls.kind).part("task").Options)
+    parameters, options = (
+        declared.described()
+        for declared in (cls.Parameters, problem(cls.kind).part("task").Options)
+    )
     about = _about(name) | {"parameters": parameters, "options": options}
-    rows = [[row["name"], row["default"], row["help"]] for row in parameters]
-    more = [[row["name"], row["default"], row["help"]] for row in options]
     out.result(
         about,
         f"{name} ({about['problem']}): {about['summary']}",
         *([f"source: {about['paper']}"] if about["paper"] else []),
-        table(["--set", "default", "meaning and limits"], rows),
-        *([table(["--set of the task", "default", "meaning and limits"], more)] if more else []),
+        _settings("--set", parameters),
+        *([_settings("--set of the task", options)] if options else []),
     )
+
+
+def _settings(title: str, described: list[dict[str, Any]]) -> Any:
+    """Return the table of parameters: one that has no default is chosen by the data, or unused."""
+    rows = [
+        [row["name"], row["type"], row["range"], _as_typed(row["default"]), row["help"]]
+        for row in described
+    ]
+    return table([title, "type", "range", "default", "meaning"], rows)
+
+
+def _as_typed(value: Any) -> str:
+    """Return a default as ``--set`` takes it."""
+    return "none" if value is None else value if isinstance(value, str) else json_text(value)
 
 
 def _about(method: str) -> dict[str, Any]:
@@ -63,15 +89,3 @@ def _about(method: str) -> dict[str, Any]:
         "paper": cls.paper,
         "summary": summary.rstrip("."),
     }
-
-
-def _fields(parameters: Any) -> list[dict[str, Any]]:
-    """Return name, default and help of every declared parameter."""
-    return [
-        {
-            "name": name,
-            "default": field.get_default(call_default_factory=True, validated_data={}),
-            "help": field.description or "",
-        }
-        for name, field in parameters.model_fields.items()
-    ]

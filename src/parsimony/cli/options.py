@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from parsimony.cli.completion import complete_data, complete_setting, complete_task
 from parsimony.errors import InvalidParameter, MissingRun, NotAFile, UsageError, suggest
+from parsimony.methods import OURS
 
 __all__ = [
     "Columns",
@@ -23,6 +25,7 @@ __all__ = [
     "Settings",
     "Split",
     "Tail",
+    "Task",
     "Top",
     "check_output",
     "open_run",
@@ -36,7 +39,20 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
 
 Data = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="A registered name, a dataset folder or a file of facts."),
+    typer.Argument(
+        metavar="DATA",
+        help="A registered name, a dataset folder or a file.",
+        autocompletion=complete_data,
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="|".join(OURS),
+        help="What the data are of [default: told by the data].",
+        autocompletion=complete_task,
+    ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The --out folder of parsimony fit.")]
 Mirror = Annotated[
@@ -45,12 +61,19 @@ Mirror = Annotated[
 Columns = Annotated[
     str | None,
     typer.Option(
-        "--columns", metavar="H,R,T", help="Column names of head, relation and tail in a file."
+        "--columns",
+        metavar="H,R,T",
+        help="Columns by name or number (from 1): head, relation, tail; or user, item, rating.",
     ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the method; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A parameter of the method (see parsimony methods NAME); repeatable.",
+        autocompletion=complete_setting,
+    ),
 ]
 Split = Annotated[str, typer.Option("--split", metavar="valid|test", help="Which split.")]
 Head = Annotated[str | None, typer.Option("--head", metavar="H", help="Ask (H, R, ?).")]
@@ -65,7 +88,8 @@ def parse_settings(settings: list[str] | None) -> dict[str, Any]:
     Raises
     ------
     InvalidParameter
-        No equals sign, or no key before it.
+        No equals sign, no key before it, or a value beyond the limits of
+        :func:`parsimony.decoding.parse_toml`.
     """
     values: dict[str, Any] = {}
     for setting in settings or ():
@@ -75,15 +99,22 @@ def parse_settings(settings: list[str] | None) -> dict[str, Any]:
             raise InvalidParameter(
                 f"--set takes KEY=VALUE. Got {setting!r}", remedy="for example --set dim=32"
             )
-        values[key] = _value(text.strip())
+        values[key] = _value(key, text.strip())
     return values
 
 
-def _value(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
+    from parsimony.decoding import parse_toml
+
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return text
+        parsed = parse_toml(f"value = {text}", error=InvalidParameter)
+    except InvalidParameter as error:
+        if isinstance(error.__context__, tomllib.TOMLDecodeError):
+            return text  # no TOML, so it is text
+        raise InvalidParameter(
+            f"--set {key}: {error.message.removeprefix('not TOML: ')}",
+            remedy=f"give a shorter value; parsimony methods NAME says what {key} takes",
+        ) from None
     value = parsed.get("value")
     # A line break would smuggle in a second key; no parameter is a date.
     plain = len(parsed) == 1 and isinstance(value, (bool, int, float, str, list))
@@ -91,7 +122,7 @@ def _value(text: str) -> Any:
 
 
 def parse_columns(columns: str | None) -> tuple[str, str, str] | None:
-    """Read ``head,relation,tail`` column names.
+    """Read three column names or numbers, of head, relation, tail or of user, item, rating.
 
     Raises
     ------

@@ -7,9 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Head, Json, Quiet, Relation, Run, Seed, Tail, Top, open_run
+from parsimony.cli.partial import Unknown
+from parsimony.cli.table_files import check_table, table_bytes
 from parsimony.errors import UsageError
+from parsimony.stopping import interruptible
 
 Candidates = Annotated[
     Path | None,
@@ -38,7 +41,7 @@ def command(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE.parquet", help="File for the answers of --queries."),
+        typer.Option("--out", metavar="FILE", help="File for all answers: .parquet, .csv or .tsv."),
     ] = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -48,38 +51,43 @@ def command(
     output = Output(as_json, quiet)
     single = [name for name, value in (("--head", head), ("--tail", tail)) if value is not None]
     single += ["--relation"] if relation is not None else []
-    if queries is not None or out is not None:
+    check_table(out)
+    if queries is not None:
         if single:
             raise UsageError(f"--queries cannot be combined with {', '.join(single)}")
-        if queries is None or out is None:
+        if out is None:
             raise UsageError(
                 "a batch needs both --queries and --out",
                 remedy="parsimony predict RUN --queries FILE --out FILE.parquet",
             )
-        if out.suffix.lower() not in (".parquet", ".pq"):
-            raise UsageError(
-                f"answers are written as Parquet, not as {out.suffix or 'a file without suffix'}",
-                remedy=f"--out {out.with_suffix('.parquet')}",
-            )
+    elif out is not None and not single:
+        raise UsageError(
+            "--out needs a query, or --queries FILE",
+            remedy="parsimony predict RUN --queries FILE --out FILE.parquet",
+        )
     else:
         check_query(head, relation, tail)
     estimator = open_run(run, "link")
-    allowed = None if candidates is None else read_candidates(candidates, estimator)
+    unknown = Unknown()
+    allowed = None if candidates is None else read_candidates(candidates, estimator, unknown)
     if queries is not None and out is not None:
+        from parsimony.answers import as_notes
         from parsimony.cli.batch import run_batch
 
         with interruptible("the same command continues where this one stopped"):
             done = run_batch(
                 estimator, run, queries, out,
-                top=top, candidates=allowed, drop_known=drop_known, quiet=quiet,
+                top=top, candidates=allowed, drop_known=drop_known, unknown=unknown, quiet=quiet,
             )  # fmt: skip
         output.result(
             done,
             f"{done['queries']:,} queries, {done['answers']:,} answers in {done['out']} "
             f"({done['seconds']:.1f} s, {done['resumed']:,} queries already answered)",
+            *as_notes(done["notes"]),
         )
-        return
-    answer(output, estimator, head, relation, tail, top, allowed, drop_known)
+    else:
+        answer(output, estimator, head, relation, tail, top, allowed, drop_known, unknown, out)
+    unknown.exit()
 
 
 def check_query(head: str | None, relation: str | None, tail: str | None) -> None:
@@ -107,8 +115,10 @@ def answer(
     top: int,
     candidates: list[str] | None,
     drop_known: bool,
+    unknown: Unknown,
+    out: Path | None = None,
 ) -> None:
-    """Predict and print."""
+    """Predict, print, and write where a file is given."""
     result = estimator.predict(
         head=head,
         relation=relation,
@@ -117,23 +127,28 @@ def answer(
         candidates=candidates,
         drop_known=drop_known,
     )
+    unknown.tell(result, "candidates")
+    if out is not None:
+        from parsimony.cli.batch import frame_of
+
+        output.files({out: table_bytes(frame_of([result], [0]), out.suffix)})
     from parsimony.cli.tables import answers_table
 
     output.result(result, *answers_table(result, estimator.task_.test_data.label))
 
 
-def read_candidates(path: Path, estimator: Any) -> list[str]:
-    """Read entity names, one per line.
+def read_candidates(path: Path, estimator: Any, unknown: Unknown) -> list[str]:
+    """Read entity names, one per line; those that are unknown are reported there.
 
     Raises
     ------
-    EmptySplit
+    FormatError
         The file names no entity.
     UnknownEntity
-        ``where`` gives the line.
+        It names only unknown ones.
     """
     from parsimony.decoding.files import read_text
-    from parsimony.errors import FormatError
+    from parsimony.errors import FormatError, UnknownEntity
 
     entities = estimator.task_.test_data.entities
     names = []
@@ -141,8 +156,13 @@ def read_candidates(path: Path, estimator: Any) -> list[str]:
         name = line.rstrip("\r")
         if not name:
             continue
-        entities.index(name, where=f"{path}:{number}", notes=[])  # the answer notes it
+        try:
+            entities.index(name, where=f"{path}:{number}", notes=[])  # the answer notes it
+        except UnknownEntity:
+            unknown.add(UnknownEntity, name, entities, f"{path}:{number}")
+            continue
         names.append(name)
+    unknown.require(names)
     if not names:
         raise FormatError("no candidates", remedy="one entity name per line", where=str(path))
     return names

@@ -7,17 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
     Columns,
     Json,
     Mirror,
     Quiet,
     Seed,
+    Task,
     check_output,
     open_run,
     parse_columns,
 )
+from parsimony.cli.table_files import SUFFIXES, rows_bytes
 from parsimony.errors import UnknownParameter, UsageError, suggest
 
 _ALL = 1_000_000
@@ -38,6 +40,7 @@ def command(
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(_FORMATS), help="Format of the file.")
     ] = "text",
+    task: Task = None,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,
@@ -50,23 +53,27 @@ def command(
     """
     out = Output(as_json, quiet)
     check_output(file)
+    if file is not None and file.suffix.lower() in SUFFIXES and form != "text":
+        raise UsageError(
+            f"a table has no --format {form}", remedy=f"--out {file.with_suffix('.txt')}"
+        )
     if form not in _FORMATS:
         raise UnknownParameter(
             f"unknown format {form!r}",
             remedy=suggest(form, _FORMATS) or f"formats: {', '.join(_FORMATS)}",
         )
     names = parse_columns(columns)
-    with interruptible():
-        found = find_rules(source, mirror, names, seed, top=top, relation=relation, quiet=quiet)
-    text = _text(found, form)
-    if file is not None:
-        from parsimony.run.atomic import write_atomic
+    from parsimony.answers import as_notes
 
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, text)
-        out.note(f"written: {file}")
+    found, notes = find_rules(
+        source, mirror, names, seed, task, top=top, relation=relation, quiet=quiet
+    )
+    text = _text(found, form)
     listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
-    out.result({"rules": listed}, text.rstrip("\n") if found else "no rules found")
+    if file is not None:
+        out.files({file: _content(file, text, listed)})
+    result = {"rules": listed, "notes": notes}
+    out.result(result, text.rstrip("\n") if found else "no rules found", *as_notes(notes))
 
 
 def find_rules(
@@ -74,17 +81,20 @@ def find_rules(
     mirror: str | None,
     columns: tuple[str, str, str] | None,
     seed: int,
+    task: str | None = None,
     *,
     top: int,
     relation: str | None,
     quiet: bool,
-) -> list[Any]:
+) -> tuple[list[Any], list[str]]:
     """Extract the rules of a run, or mine those of a dataset, by decreasing confidence.
+
+    Also the notes of the dataset.
 
     The rules that ``fit`` wrote into the run suffice for a few; extracting all of them takes
     minutes on a large graph.
     """
-    path = Path(source)
+    path, notes = Path(source), list[str]()
     if (path / "config.toml").is_file():
         estimator = open_run(path, "link")
         if hasattr(estimator, "vectors"):
@@ -97,16 +107,19 @@ def find_rules(
         _check(relation, relations)
         written = _written(path) if relation is None else []
         if len(written) >= top:
-            return written[:top]
+            return written[:top], notes
         rules = estimator.knowledge(top=top if relation is None else _ALL, quiet=quiet)
     else:
-        from parsimony import datasets
         from parsimony.knowledge import mine_rules
+        from parsimony.link.loading import load
+        from parsimony.problems import require_kind
 
-        graph = datasets.load(source, mirror=mirror, columns=columns, seed=seed).graph
+        require_kind("link", source, "rules", task)
+        data = load(source, mirror=mirror, columns=columns, seed=seed)
+        graph, notes = data.graph, list(data.notes)
         _check(relation, graph.relations)
         rules = mine_rules(graph)
-    return [rule for rule in rules if relation in (None, rule.head.relation)][:top]
+    return [rule for rule in rules if relation in (None, rule.head.relation)][:top], notes
 
 
 def _written(run: Path) -> list[Any]:
@@ -120,6 +133,16 @@ def _written(run: Path) -> list[Any]:
 def _check(relation: str | None, known: Any) -> None:
     if relation is not None:
         known.index(relation)
+
+
+def _content(path: Path, text: str, rules: list[dict[str, Any]]) -> bytes | str:
+    """Return the rules as text, or as a table by the suffix."""
+    if path.suffix.lower() not in SUFFIXES:
+        return text
+    import polars as pl
+
+    schema = {"text": pl.String, "support": pl.Int64, "confidence": pl.Float64}
+    return rows_bytes(path, schema, [[rule[name] for name in schema] for rule in rules])
 
 
 def _text(rules: list[Any], form: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
-from parsimony.cli.fit import default_run, resume_line
+from parsimony.cli.command_group import Output
+from parsimony.cli.fit import default_run, kept
 from parsimony.cli.options import (
     Columns,
     Data,
@@ -18,10 +18,12 @@ from parsimony.cli.options import (
     Quiet,
     Seed,
     Settings,
+    Task,
     parse_columns,
     parse_settings,
 )
 from parsimony.cli.tables import table
+from parsimony.stopping import interruptible
 
 _TRIALS = 50  # where no budget is given
 
@@ -29,8 +31,14 @@ _TRIALS = 50  # where no budget is given
 def command(
     data: Data,
     space: Annotated[
-        str, typer.Option("--space", metavar="bilinear|modulation", help="The search space.")
-    ] = "bilinear",
+        str | None,
+        typer.Option(
+            "--space",
+            metavar="bilinear|modulation",
+            help="The search space [default: that of the data].",
+        ),
+    ] = None,
+    task: Task = None,
     algorithm: Annotated[
         str,
         typer.Option(
@@ -104,9 +112,9 @@ def command(
     from parsimony.run.engine import resolve_engine
     from parsimony.search.algorithms import resolve_algorithm
     from parsimony.search.request import SearchRequest
-    from parsimony.search.run import resolve_space, run_search
+    from parsimony.search.run import run_search, space_for
 
-    resolve_space(space)
+    space = space_for(data, space, task)
     resolve_algorithm(algorithm)
     if engine == "ray" and space == "bilinear":
         parameters.setdefault("threads", 1)  # one CPU core per trial
@@ -114,7 +122,7 @@ def command(
     where = resolve_engine(engine, address=address)
     try:
         with (
-            interruptible(f"to continue: {resume_line(run, given=out is not None)}"),
+            interruptible(lambda: kept(run)),
             LiveTable(budget, space=space, quiet=quiet) as live,
         ):
             request = SearchRequest(

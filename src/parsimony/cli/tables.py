@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from parsimony.cli.options import check_output
-from parsimony.errors import UsageError
+from parsimony.answers import as_notes
+from parsimony.visible import visible
 
-__all__ = ["answers_table", "check_table", "metrics_table", "query_text", "table", "write_table"]
+__all__ = ["answers_table", "metrics_table", "query_text", "table"]
 
 _SAID = {"macro_f1": "macro-F1", "pr_auc": "PR-AUC"}
 _MOST_TASKS = 30
-_FORMATS = (".parquet", ".pq", ".csv", ".tsv")
 _METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
 
 
@@ -23,10 +20,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     from rich.table import Table
 
     rows = [list(row) for row in rows]
-    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    made = Table(title=visible(title) or None, title_justify="left", box=None, pad_edge=False)
     for i, name in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        made.add_column(
+            visible(name, one_line=True), justify="right" if numbers else "left", overflow="fold"
+        )
     for row in rows:
         made.add_row(*[_cell(value) for value in row])
     return made
@@ -39,7 +38,7 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value))
 
 
 def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[Any]:
@@ -91,6 +90,7 @@ def _classification(result: dict[str, Any]) -> list[Any]:
         f"95% interval of the {_SAID.get(names[0], names[0])} (bootstrap over emerging drugs): "
         f"{low:.4f} to {high:.4f}; {result['seconds']:.1f} s",
         *_confidence(result),
+        *(f"note: {note}" for note in result.get("notes", ())),
     ]
 
 
@@ -191,7 +191,7 @@ def query_text(query: dict[str, Any], label: Callable[[str], str]) -> str:
 
 def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[Any]:
     """Return the ranked answers to one query."""
-    answers, notes = result["answers"], result.get("notes", ())
+    answers, notes = result["answers"], as_notes(result.get("notes", ()))
     if not answers:
         return [query_text(result["query"], label), "no candidate is left", *notes]
     named = any(label(answer["entity"]) != answer["entity"] for answer in answers)
@@ -203,44 +203,3 @@ def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[A
             [i, name, *([label(name)] if named else []), answer["score"], answer.get("probability")]
         )
     return [query_text(result["query"], label), "", table(columns, rows), *notes]
-
-
-def check_table(path: Path | None) -> None:
-    """Refuse a file that cannot be written, before the work starts.
-
-    Raises
-    ------
-    UsageError
-        The suffix is not .parquet, .pq, .csv or .tsv.
-    NotAFile
-        A folder.
-    """
-    check_output(path)
-    if path is not None and path.suffix.lower() not in _FORMATS:
-        given = path.suffix or "a file without suffix"
-        raise UsageError(
-            f"a table is written as Parquet or CSV, not as {given}",
-            remedy=f"--out {path.with_suffix('.parquet')}",
-        )
-
-
-def write_table(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows as .parquet, .csv or .tsv, atomically.
-
-    Parameters
-    ----------
-    schema
-        Column name to Polars type.
-    """
-    import polars as pl
-
-    from parsimony.run.atomic import write_atomic
-
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    content = io.BytesIO()
-    if path.suffix.lower() in (".parquet", ".pq"):
-        frame.write_parquet(content)
-    else:
-        frame.write_csv(content, separator="\t" if path.suffix.lower() == ".tsv" else ",")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, content.getvalue())

@@ -67,7 +67,10 @@ class Explanation(ExplanationData):
                 "deleted_drop": _finite(measured.deleted_drop),
                 "random_drop": _finite(measured.random_drop),
             },
+            "notes": list(self.notes),
         }
+        if self.claim:
+            result["claim"] = self.claim
         if full:
             if measured:
                 result["faithfulness"] |= {"n_deleted": measured.n_deleted, "draws": measured.draws}
@@ -126,6 +129,8 @@ class Explanation(ExplanationData):
             parts={name: _number(value) for name, value in content.get("parts", {}).items()},
             analogues=tuple(Analogue(**known) for known in content.get("likenesses", ())),
             parts_note=content.get("parts_note", ""),
+            notes=tuple(content.get("notes", ())),
+            claim=content.get("claim", ""),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:

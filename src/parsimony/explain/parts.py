@@ -170,6 +170,10 @@ class ExplanationData:
         A sentence on what the parts are, or what they sum to.
     analogues : tuple of Analogue
         Known facts similar to the answer, the most similar first.
+    notes : tuple of str
+        What the model cannot know, and what was left out.
+    claim : str
+        The answer as a sentence, where its relation has one; shown in place of the triple.
     """
 
     query: tuple[str, str, str]
@@ -187,6 +191,8 @@ class ExplanationData:
     parts: Mapping[str, float] = field(default_factory=dict)
     analogues: tuple[Analogue, ...] = ()
     parts_note: str = ""
+    notes: tuple[str, ...] = ()
+    claim: str = ""
 
     @property
     def walks(self) -> bool:

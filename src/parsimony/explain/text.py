@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parsimony.answers import as_notes
 from parsimony.explain.parts import ExplanationData, Known, Path
 from parsimony.pages.numbers import number
 
@@ -85,7 +86,8 @@ def explanation_text(explanation: ExplanationData) -> str:
         Lines that end in a newline.
     """
     head, relation, tail = map(explanation.label, explanation.query)
-    lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation)]
+    title = explanation.claim or f"{head} —{relation}→ {tail}"
+    lines = [title, answer_sentence(explanation)]
     if explanation.walks:
         lines += ["", "Paths (weight, path; ←r— traverses the fact r backwards)"]
         if explanation.paths and explanation.path_order:
@@ -107,4 +109,6 @@ def explanation_text(explanation: ExplanationData) -> str:
     sentence = faithfulness_sentence(explanation)
     if sentence:
         lines += ["", sentence]
+    if explanation.notes:
+        lines += ["", *as_notes(explanation.notes)]
     return "".join(f"{line}\n" for line in lines)

@@ -7,25 +7,26 @@ into dictionary codes: a triple takes twelve bytes plus one copy of each distinc
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from parsimony.decoding.columns import is_header
 from parsimony.decoding.files import check_file
-from parsimony.decoding.lines import TextTable, first_line, shorten
-from parsimony.decoding.parquet import PARQUET, parquet_schema, read_parquet
+from parsimony.decoding.lines import TextTable, shorten
+from parsimony.decoding.look import Look, Reading
+from parsimony.decoding.parquet import read_parquet
 from parsimony.decoding.tables import read_cells
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.names import COLUMNS, Names
 from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
 from parsimony.graph.rescan import Lines, TableLines
 
-__all__ = ["line_reader", "read_triples"]
+__all__ = ["fact_columns", "line_reader", "read_triples", "reading"]
 
-# Header names that need no mapping. Single letters could be names in a small graph, so in text
-# files, where a header is optional, only whole words are recognised as a header.
-_WORDS = (COLUMNS, ("subject", "predicate", "object"), ("source", "relation", "target"))
-_KNOWN_HEADERS = (*_WORDS, ("h", "r", "t"), ("s", "p", "o"))
+#: Roles of the columns of facts, and those of other tables that can be read as facts.
+_ROLES = (COLUMNS, ("user", "rating", "item"), ("drug1", "type", "drug2"))
 
 
 def read_triples(
@@ -43,13 +44,14 @@ def read_triples(
         ``.csv``, ``.parquet``, ``.nt``, ``.ttl``, ``.rdf``, ``.xml``, ``.owl``; anything else is
         text with tabs if its first line has one, else single spaces.
     columns : tuple of str, optional
-        Header names of head, relation and tail. Without it a header such as
-        ``head,relation,tail`` or ``subject,predicate,object`` is recognised, else the file must
-        have exactly three columns.
+        Header names, or numbers from 1, of head, relation and tail. Without it they are known by
+        the words of a header (:mod:`parsimony.decoding.columns`), else the file must have exactly
+        three columns.
     names : Names, optional
         Dictionaries shared with other files.
     notes : list of str, optional
-        Receives a note on each kind of row that was left out.
+        Receives a note on each kind of row that was left out, and on a header that is known only
+        by the numbers below it.
 
     Returns
     -------
@@ -72,103 +74,134 @@ def read_triples(
         raise InvalidParameter(
             f"columns {tuple(columns)} must be three different names: head, relation, tail"
         )
-    if suffix in PARQUET:
-        return _read_parquet(path, columns, names)
     if suffix in RDF_SUFFIXES:
         return read_rdf(path, names, notes)
-    return _read_delimited(path, columns, names)
+    look = Look.at(path)
+    if not look.first:
+        return pl.DataFrame(schema=names.schema())
+    table, places = _table(look, columns)
+    if table is None:
+        frame = _read_parquet(look, places, names)
+    else:
+        frame = read_cells(table, dict(zip(COLUMNS, places, strict=True)), names.schema())
+    if notes is not None:
+        notes += _notes(look, table, len(frame))
+    return frame
 
 
-def _match_header(
-    path: Path,
-    header: list[str],
-    columns: tuple[str, str, str] | None,
-    headers: tuple[tuple[str, ...], ...] = _KNOWN_HEADERS,
-) -> tuple[str, str, str] | None:
-    """Return the header names of head, relation and tail, or None if it is not a header."""
-    if columns is not None:
-        for name in columns:
-            if name not in header:
-                raise FormatError(
-                    f"no column {name!r}; the header has {', '.join(map(shorten, header[:12]))}",
-                    remedy=suggest(name, header) or "map the columns of head, relation and tail",
-                    where=f"{path}:1",
-                )
-        return columns
-    lowered = [name.strip().lower() for name in header]
-    for known in headers:
-        if all(lowered.count(name) == 1 for name in known):
-            first, second, third = (header[lowered.index(name)] for name in known)
-            return first, second, third
-    return None
+def reading(look: Look) -> Reading | None:
+    """How a table is read as facts, by the words of its header or as it stands; None if it cannot.
+
+    Three columns are head, relation and tail where the third can be names.
+    """
+    if found := look.named(*COLUMNS):
+        return Reading(found, True)
+    for roles in _ROLES[1:]:
+        if found := look.named(*roles):
+            return Reading(found, False)
+    return Reading((0, 1, 2), False) if look.width == 3 else None
+
+
+def fact_columns(
+    path: str | os.PathLike[str], columns: tuple[str, str, str] | None = None
+) -> Reading | None:
+    """Return the positions of head, relation and tail in a file, and whether they are certain.
+
+    None for RDF, an empty file, or one that cannot be read as facts.
+    """
+    if Path(path).suffix.lower() in RDF_SUFFIXES:
+        return None
+    look = Look.at(path)
+    if columns is not None and look.first:
+        return Reading(_given(look.knowing(columns), columns), True)
+    return reading(look)
 
 
 def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Lines:
     """Return the slow reader of a text file: separator, header and column positions resolved."""
     if path.suffix.lower() in RDF_SUFFIXES:
         return RdfLines(path)
-    return TableLines(_layout(path, columns))
+    table, _ = _table(Look.at(path), columns)
+    assert table is not None
+    return TableLines(table)
 
 
-def _layout(path: Path, columns: tuple[str, str, str] | None) -> TextTable:
-    """Return separator, header and the columns of head, relation and tail of a text file."""
-    _, start = first_line(path)
-    csv = path.suffix.lower() == ".csv"
-    separator = "," if csv else "\t" if "\t" in start else " "
-    line, header = TextTable(path, separator, quoted=csv).header()
-    matched = _match_header(path, header, columns, _KNOWN_HEADERS if csv else _WORDS)
-    if csv and header and matched is None and len(header) != 3:
+def _table(
+    look: Look, columns: tuple[str, str, str] | None
+) -> tuple[TextTable | None, tuple[int, ...]]:
+    """Return the layout of a text file, its header skipped, and the positions of the columns."""
+    if columns is not None:
+        look = look.knowing(columns)
+        places = _given(look, columns)
+    elif (found := reading(look)) is not None:
+        places = found.columns
+    elif look.optional:
+        places = (0, 1, 2)  # its first row is of the wrong width, which the reader says
+    else:
         raise FormatError(
-            f"{len(header)} columns without a header of head, relation and tail: "
-            f"{', '.join(map(shorten, header[:12]))}",
+            f"{look.width} columns without a header of head, relation and tail: "
+            f"{', '.join(map(shorten, look.first[:12]))}",
             remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
-            where=f"{path}:{line}",
+            where=str(look.path) if look.text is None else f"{look.path}:{look.text.header()[0]}",
         )
-    return TextTable(
-        path,
-        separator,
-        quoted=csv,
-        width=len(header) if matched else 3,
-        skip=line if matched else 0,
-        wanted=_positions(path, header, matched) if matched else (0, 1, 2),
+    if look.text is None:
+        return None, places
+    headed = look.header is not None
+    table = replace(
+        look.text,
+        width=look.width if columns is not None or headed else 3,
+        skip=look.text.header()[0] if headed else look.text.skip,
+        wanted=places,
         filled=True,
         expected="head, relation and tail",
     )
+    return table, places
 
 
-def _positions(path: Path, header: list[str], names: tuple[str, str, str]) -> tuple[int, ...]:
-    for name in names:
+def _given(look: Look, columns: tuple[str, str, str]) -> tuple[int, ...]:
+    """Return the positions of columns given by name or number."""
+    header = list(look.first)
+    for name in columns:
         if header.count(name) > 1:
             raise FormatError(
-                f"column {name!r} twice", remedy="rename one of them", where=f"{path}:1"
+                f"column {name!r} twice", remedy="rename one of them", where=f"{look.path}:1"
             )
-    return tuple(header.index(name) for name in names)
-
-
-def _read_delimited(path: Path, columns: tuple[str, str, str] | None, names: Names) -> pl.DataFrame:
-    if not first_line(path)[0]:
-        return pl.DataFrame(schema=names.schema())
-    table = _layout(path, columns)
-    return read_cells(table, dict(zip(COLUMNS, table.wanted, strict=True)), names.schema())
-
-
-def _read_parquet(path: Path, columns: tuple[str, str, str] | None, names: Names) -> pl.DataFrame:
-    header = list(parquet_schema(path))
-    matched = _match_header(path, header, columns)
-    if matched is None:
-        if len(header) != 3:
+    if all(name in header and not name.isdecimal() for name in columns):
+        return tuple(header.index(name) for name in columns)
+    places = [look.find(name) for name in columns]
+    for name, place in zip(columns, places, strict=True):
+        if place is None:
             raise FormatError(
-                f"columns {', '.join(map(shorten, header[:12]))} without head, relation and tail",
-                remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
-                where=str(path),
+                f"no column {name!r}; the header has {', '.join(map(shorten, header[:12]))}",
+                remedy=suggest(name, header)
+                or "map the columns of head, relation and tail by name, or by number from 1",
+                where=f"{look.path}:1",
             )
-        matched = (header[0], header[1], header[2])
-    frame = read_parquet(path, dict(zip(COLUMNS, matched, strict=True)), names.schema())
+    return tuple(place for place in places if place is not None)
+
+
+def _notes(look: Look, table: TextTable | None, n: int) -> list[str]:
+    """Return what a user should know of how a table was read."""
+    notes = []
+    if look.count is not None and look.count != n:
+        notes.append(
+            f"warning: the first line of {look.path.name} gives {look.count:,} rows, it has {n:,}"
+        )
+    headed = table is not None and look.text is not None and table.skip > look.text.skip
+    if headed and look.optional and not is_header(look.first):
+        shown = ", ".join(map(shorten, look.first[:4]))
+        notes.append(f"the first row of {look.path.name} is read as a header: {shown}")
+    return notes
+
+
+def _read_parquet(look: Look, places: tuple[int, ...], names: Names) -> pl.DataFrame:
+    chosen = {name: look.first[i] for name, i in zip(COLUMNS, places, strict=True)}
+    frame = read_parquet(look.path, chosen, names.schema())
     empty = frame.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == ""))).to_series()
     if empty.any():
         raise FormatError(
             "an empty field; expected head, relation and tail in every row",
             remedy="drop or complete the row",
-            where=f"{path}:{int(empty.arg_true()[0]) + 1}",
+            where=f"{look.path}:{int(empty.arg_true()[0]) + 1}",
         )
     return frame

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from parsimony.answers import as_notes
+from parsimony.errors import EmptySplit
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples
 from parsimony.link.data import LinkData
-from parsimony.link.leaks import THRESHOLD, find_overlaps, leaked
+from parsimony.link.leaks import THRESHOLD, Overlap, all_facts, find_overlaps, leaked
+from parsimony.link.notes import common_facts
 from parsimony.link.popularity import popularity_ranks
 from parsimony.link.task import LinkTask
 from parsimony.metrics.ranking import Policy, Ranks
@@ -33,24 +36,32 @@ def audit(data: LinkData, *, threshold: float = THRESHOLD) -> dict[str, Any]:
     -------
     dict
         JSON-able: ``name``, ``source``, ``counts``, ``degrees``, ``relations`` (one entry per
-        relation), ``overlaps`` (duplicate, inverse and symmetric relations), ``leaks`` and
-        ``unseen`` (per split), ``popularity`` (the degree-only baseline on the test queries:
-        filtered by all splits, both directions, realistic rank), ``inductive`` (the same
+        relation), ``overlaps`` (duplicate, inverse and symmetric relations, counted on the facts
+        of all splits, with 95 % intervals) and their ``threshold``, ``leaks`` and ``unseen`` (per
+        split), ``popularity`` (the degree-only baseline on the test queries: filtered by all
+        splits, both directions, realistic rank; None without test facts), ``inductive`` (the same
         description of the test graph, or None), ``notes``.
+
+    Raises
+    ------
+    EmptySplit
+        No training facts.
     """
-    report = _describe(data, threshold)
-    report["popularity"] = _popularity(data)
+    task, overlaps = LinkTask(data), find_overlaps(all_facts(data), threshold)
+    report = _describe(data, overlaps)
+    report["threshold"] = threshold
+    report["notes"] = list(task.notes)
+    report["popularity"] = _popularity(task)
     report["inductive"] = None
     if data.inductive is not None:
-        report["inductive"] = _describe(data.inductive, threshold)
+        report["inductive"] = _describe(data.inductive, overlaps)
         shared = len(set(data.entities) & set(data.inductive.entities))
         report["inductive"]["shared_entities"] = shared
     return report
 
 
-def _describe(data: LinkData, threshold: float) -> dict[str, Any]:
+def _describe(data: LinkData, overlaps: list[Overlap]) -> dict[str, Any]:
     graph = data.graph
-    overlaps = find_overlaps(graph, threshold)
     relation = data.relations.name
     return {
         "name": data.name,
@@ -63,7 +74,8 @@ def _describe(data: LinkData, threshold: float) -> dict[str, Any]:
                 "kind": o.kind,
                 "relations": [relation(o.first), relation(o.second)],
                 "shared": o.shared,
-                "shares": [round(o.share_first, 4), round(o.share_second, 4)],
+                "shares": [round(share, 4) for share in o.shares],
+                "intervals": [[round(end, 4) for end in interval] for interval in o.intervals],
             }
             for o in overlaps
         ],
@@ -77,7 +89,6 @@ def _describe(data: LinkData, threshold: float) -> dict[str, Any]:
             for split in ("valid", "test")
         },
         "unseen": _unseen(data),
-        "notes": list(data.notes),
     }
 
 
@@ -90,16 +101,8 @@ def _counts(data: LinkData) -> dict[str, Any]:
             split: len(data.triples(split)) - len(_distinct(data, split)) for split in _SPLITS
         },
         "self_loops": int((data.train[:, 0] == data.train[:, 2]).sum()),
-        "valid_in_test": _common(data),
+        "valid_in_test": common_facts(data.valid, data.test, data.n_entities, data.n_relations),
     }
-
-
-def _common(data: LinkData) -> int:
-    """Count the distinct facts that valid and test share."""
-    valid, test = _distinct(data, "valid"), _distinct(data, "test")
-    together = np.concatenate([valid, test])
-    distinct = distinct_triples(together, data.n_entities, data.n_relations)
-    return len(together) - len(distinct)
 
 
 def _distinct(data: LinkData, split: str) -> np.ndarray:
@@ -161,12 +164,14 @@ def _unseen(data: LinkData) -> dict[str, dict[str, int]]:
     return report
 
 
-def _popularity(data: LinkData) -> dict[str, Any]:
-    queries = LinkTask(data).queries("test")
+def _popularity(task: LinkTask) -> dict[str, Any] | None:
+    try:
+        queries = task.queries("test")
+    except EmptySplit:
+        return None
     greater, equal = popularity_ranks(queries)
-    relation = queries.answer_relation.astype(np.int64)
-    direction = (relation >= data.n_relations).astype(np.int8)
-    ranks = Ranks(greater, equal, relation % data.n_relations, direction)
+    relation, n = queries.answer_relation.astype(np.int64), task.n_relations
+    ranks = Ranks(greater, equal, relation % n, relation // n)
     metrics = {policy: ranks.metrics(policy) for policy in _POLICIES}
     return {
         "split": "test",
@@ -188,24 +193,27 @@ def render(report: dict[str, Any], *, top: int = 15) -> str:
     top : int
         Relations and overlaps shown at most.
     """
-    lines = _render_graph(report, top)
+    lines = _render_graph(report, report["threshold"], top)
     if report["inductive"] is not None:
         shared = report["inductive"]["shared_entities"]
         lines += ["", f"test graph, {shared:,} entities shared with the training graph:"]
-        lines += ["  " + line for line in _render_graph(report["inductive"], top)]
+        lines += [
+            "  " + line for line in _render_graph(report["inductive"], report["threshold"], top)
+        ]
     baseline = report["popularity"]
-    metrics = baseline["metrics"]
-    lines += [
-        "",
-        f"degree-only baseline, test, {baseline['n_queries']:,} queries: "
-        f"MRR {metrics['mrr']:.3f}  Hits@1 {metrics['hits@1']:.3f}  "
-        f"Hits@10 {metrics['hits@10']:.3f}",
-        "  (each candidate scored by how often it answers the relation: mere popularity)",
-    ]
-    return "\n".join(lines)
+    if baseline is not None:
+        metrics = baseline["metrics"]
+        lines += [
+            "",
+            f"degree-only baseline, test, {baseline['n_queries']:,} queries: "
+            f"MRR {metrics['mrr']:.3f}  Hits@1 {metrics['hits@1']:.3f}  "
+            f"Hits@10 {metrics['hits@10']:.3f}",
+            "  (each candidate scored by how often it answers the relation: mere popularity)",
+        ]
+    return "\n".join([*lines, *as_notes(report["notes"])])
 
 
-def _render_graph(report: dict[str, Any], top: int) -> list[str]:
+def _render_graph(report: dict[str, Any], threshold: float, top: int) -> list[str]:
     c, d = report["counts"], report["degrees"]
     lines = [
         f"{report['name']}: {c['entities']:,} entities, {c['relations']:,} relations, "
@@ -223,7 +231,7 @@ def _render_graph(report: dict[str, Any], top: int) -> list[str]:
         f"facts in both valid and test: {c['valid_in_test']:,}"
     )
     lines += ["", *_render_relations(report["relations"], top), ""]
-    lines += _render_overlaps(report["overlaps"], top)
+    lines += _render_overlaps(report["overlaps"], threshold, top)
     for split, leak in report["leaks"].items():
         share = {k: f"{v:,} ({v / max(leak['facts'], 1):.1%})" for k, v in leak.items()}
         lines.append(
@@ -236,7 +244,7 @@ def _render_graph(report: dict[str, Any], top: int) -> list[str]:
             f"{split} without a training fact: {new['entities']:,} entities, "
             f"{new['relations']:,} relations, in {new['facts']:,} facts"
         )
-    return lines + [f"note: {note}" for note in report["notes"]]
+    return lines
 
 
 def _render_relations(relations: list[dict[str, Any]], top: int) -> list[str]:
@@ -255,16 +263,20 @@ def _render_relations(relations: list[dict[str, Any]], top: int) -> list[str]:
     return lines
 
 
-def _render_overlaps(overlaps: list[dict[str, Any]], top: int) -> list[str]:
+def _render_overlaps(overlaps: list[dict[str, Any]], threshold: float, top: int) -> list[str]:
     if not overlaps:
-        return ["no duplicate, inverse or symmetric relations"]
+        return [f"no duplicate, inverse or symmetric relations (of {threshold:.0%} of their pairs)"]
     lines = []
     for o in overlaps[:top]:
         first, second = o["relations"]
         names = first if o["kind"] == "symmetric" else f"{first} ~ {second}"
         low, high = sorted(o["shares"])
         shares = f"{low:.0%}" if low == high else f"{low:.0%} to {high:.0%}"
-        lines.append(f"{o['kind']}: {names} ({o['shared']:,} pairs, {shares})")
+        least, most = min(i[0] for i in o["intervals"]), max(i[1] for i in o["intervals"])
+        lines.append(
+            f"{o['kind']}: {names} ({o['shared']:,} pairs of all splits, {shares}; "
+            f"95% interval {least:.0%} to {most:.0%})"
+        )
     if len(overlaps) > top:
         lines.append(f"… and {len(overlaps) - top:,} more such relations")
     return lines

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, TypedDict, cast
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +14,17 @@ import numpy.typing as npt
 from parsimony import base
 from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, ParametersT
-from parsimony.errors import UsageError
+from parsimony.decoding import checked, read_json
+from parsimony.errors import CorruptRun, UsageError
+from parsimony.graph import KnowledgeGraph
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
+from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 
 IntArray = npt.NDArray[np.int32]
+NOTES = "notes.json"
 
 
 class Query(TypedDict, total=False):
@@ -31,10 +36,26 @@ class Query(TypedDict, total=False):
 
 
 class LinkEstimator(Estimator[LinkTask, ParametersT]):
-    """Ranks, scores and predicts, once a method has ``_rank`` and ``_score``."""
+    """Ranks, scores and predicts, once a method has ``_rank`` and ``_score``.
+
+    Attributes
+    ----------
+    notes_
+        What the method reduced, sampled or chose by itself.
+    """
 
     Task: ClassVar[type[base.Task]] = LinkTask
     headline: ClassVar[str] = "mrr"
+    #: what follows where an entity, or a relation, has no fact to be known by
+    unknown_entity: ClassVar[str] = "no walk leads to or from it"
+    unknown_relation: ClassVar[str] = "nothing was learned about it"
+
+    notes_: list[str]
+
+    def prepare(self, task: LinkTask, *, epochs: int | None = None) -> dict[str, Any]:
+        """Resolve the parameters for a task; returns what config.toml will hold."""
+        self.notes_ = []
+        return super().prepare(task, epochs=epochs)
 
     @classmethod
     def preset(cls, name: str) -> dict[str, Any]:
@@ -95,7 +116,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         -------
         dict
             ``split, policy, metrics, optimistic, pessimistic, interval, n_queries, per_relation``
-            and ``seconds, queries_per_second``. ``metrics`` holds ``mrr`` and ``hits@k``,
+            and ``seconds, queries_per_second, notes``. ``metrics`` holds ``mrr`` and ``hits@k``,
             fractions in [0, 1].
 
         Raises
@@ -117,8 +138,51 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                 "per_relation": ranks.per_relation(names),
                 "seconds": seconds,
                 "queries_per_second": len(queries) / seconds,
+                "notes": self._notes_of(split, queries),
             }
         )
+
+    def _notes_of(self, split: str, queries: QuerySet) -> list[str]:
+        """What is to be known about measures on a split: data, protocol, method."""
+        entity, relation = self._without_facts(queries.graph)
+        about = np.repeat(queries.head, np.diff(queries.answer_ptr))
+        unknown = entity[about] | entity[queries.answer]
+        notes = [*self.task_.notes_of(split), *self.notes_]
+        for of, what, follows in (
+            (unknown, "an entity", self.unknown_entity),
+            (
+                relation[queries.answer_relation % self.task_.n_relations],
+                "a relation",
+                self.unknown_relation,
+            ),
+        ):
+            notes += _of_unknown(of, what, follows)
+        return notes
+
+    def _without_facts(
+        self, graph: KnowledgeGraph
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Which entities have no fact in a graph, and which relations none that was learned."""
+        fixed = self.task_.training_queries
+        learned = np.zeros(self.task_.n_relations, bool)
+        learned[self.task_.train_graph.triples[:, 1]] = True
+        if fixed is not None:
+            learned[fixed[:, 1]] = True
+        return graph.degrees == 0, ~learned
+
+    def _doubts(self, entities: Sequence[int], relation: int) -> list[str]:
+        """Say which entities or relations of a question the model knows nothing about."""
+        data, n = self.task_.test_data, self.task_.n_relations
+        no_entity, no_relation = self._without_facts(self.task_.test_graph)
+        doubts = [
+            f"warning: {data.label(int(e))} has no training fact: {self.unknown_entity}"
+            for e in dict.fromkeys(entities)
+            if no_entity[e]
+        ]
+        if no_relation[relation % n]:
+            name = data.relations.name(relation % n)
+            doubts.append(f"warning: {name} has no training fact: {self.unknown_relation}")
+        return doubts
 
     def ranks(self, split: str = "test", *, quiet: bool = True) -> Ranks:
         """Filtered rank of every answer of a split, in the order of the task's queries."""
@@ -232,7 +296,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             ``{"query", "answers": [{"entity", "score", "probability"}], "notes"}``; entities that
             the method does not reach from the query are no answers unless they are candidates. The
             probability is uncalibrated: a reasoner's is the softmax over all entities, rules give
-            their confidence. ``notes`` say where a name was found under another spelling.
+            their confidence. ``notes`` say where a name was found under another spelling, what was
+            left out, and what the model cannot know.
 
         Raises
         ------
@@ -245,7 +310,9 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         if tail is not None:
             query["tail"] = tail
         answers = self.predict_batch([query], top=top, candidates=candidates, drop_known=drop_known)
-        return next(answers)
+        found = next(answers)
+        found["notes"] = [*self.task_.data.notes, *self.notes_, *found["notes"]]
+        return found
 
     def predict_batch(
         self,
@@ -256,7 +323,10 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         drop_known: bool = False,
         batch: int = 64,
     ) -> Iterator[Answers]:
-        """``predict`` for many queries, scored in batches, in the order given."""
+        """``predict`` for many queries, scored in batches, in the order given.
+
+        The notes of an answer are those on its own query.
+        """
         self._require_fitted()
         if top < 1:
             raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 10")
@@ -265,8 +335,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         if candidates is not None:
             found = [data.entities.index(name, notes=common) for name in candidates]
             allowed = np.array(found, np.int64)
-        notes = [list(common) for _ in queries]
-        encoded = [self.encode(query, own) for query, own in zip(queries, notes, strict=True)]
+        spelled = [list(common) for _ in queries]
+        encoded = [self.encode(query, own) for query, own in zip(queries, spelled, strict=True)]
         ids = np.array(encoded, np.int32).reshape(-1, 2)
         known = self.task_.filters(not self.task_.inductive)
         for at in range(0, len(ids), batch):
@@ -282,8 +352,12 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                     keep[answers[ptr[i] : ptr[i + 1]]] = False
                 index = np.flatnonzero(keep)
                 best = index[np.argsort(-row[index], kind="stable")[:top]]
+                notes = self._doubts([int(part[i, 0])], int(part[i, 1]))
+                if len(index) > top:
+                    notes.append(f"the best {top:,} of {len(index):,} answers are given")
                 yield Answers(
                     query=self._as_known(queries[at + i], *part[i].tolist()),
+                    notes=[*spelled[at + i], *notes],
                     answers=[
                         {
                             "entity": data.entities.name(int(e)),
@@ -292,5 +366,39 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                         }
                         for e in best
                     ],
-                    notes=notes[at + i],
                 )
+
+    def notes_on(self, queries: Sequence[Query]) -> list[str]:
+        """Notes on many queries together: of the data, the method, and what it cannot know."""
+        ids = np.array([self.encode(query) for query in queries], np.int32).reshape(-1, 2)
+        entity, relation = self._without_facts(self.task_.test_graph)
+        notes = [*self.task_.data.notes, *self.notes_]
+        for of, what, follows in (
+            (entity[ids[:, 0]], "an entity", self.unknown_entity),
+            (relation[ids[:, 1] % self.task_.n_relations], "a relation", self.unknown_relation),
+        ):
+            notes += _of_unknown(of, what, follows)
+        return notes
+
+    # ---- persistence -------------------------------------------------------------------------
+
+    def write(self, run: RunFolder) -> None:
+        """Write model, data and notes into an open run folder."""
+        super().write(run)
+        if self.notes_:
+            run.write_json(NOTES, self.notes_)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read a run folder; see :meth:`parsimony.base.Estimator.load`."""
+        self, notes = super().load(path), Path(path) / NOTES
+        if notes.exists():
+            kept = read_json(notes, error=CorruptRun)
+            self.notes_ = checked(list[str], kept, str(notes), error=CorruptRun)
+        return self
+
+
+def _of_unknown(unknown: npt.NDArray[np.bool_], what: str, follows: str) -> list[str]:
+    """Say how many of several queries ask what no fact can tell."""
+    n, of = int(unknown.sum()), f"of {len(unknown):,} queries"
+    return [f"warning: {n:,} {of} are about {what} without a training fact: {follows}"] * (n > 0)

@@ -1,4 +1,10 @@
-"""Relations that repeat or mirror each other, and test facts that they give away."""
+"""Relations that repeat or mirror each other, and facts that they give away.
+
+Which relations stand for each other is a property of the data, not of a split: overlaps are counted
+on the facts of all splits (:func:`all_facts`). A split of 80 % in train would thin out every
+overlap, and a perfect inverse could fall below the threshold by chance. What is given away is
+counted against the facts that a model sees.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +16,10 @@ from scipy import sparse
 
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples
+from parsimony.link.data import SPLITS, LinkData
+from parsimony.metrics.proportion import wilson_interval
 
-__all__ = ["THRESHOLD", "Overlap", "find_overlaps", "leaked"]
+__all__ = ["THRESHOLD", "Overlap", "all_facts", "find_overlaps", "leaked", "renumbered"]
 
 BoolArray = npt.NDArray[np.bool_]
 # Of both relations' pairs, as in the audit of FB15k that led to FB15k-237.
@@ -31,16 +39,48 @@ class Overlap:
         Relation ids, ``first ≤ second``.
     shared : int
         Pairs that both hold.
-    share_first, share_second : float
-        Shared pairs as a fraction of each relation's own.
+    size_first, size_second : int
+        Pairs of each relation.
     """
 
     kind: str
     first: int
     second: int
     shared: int
-    share_first: float
-    share_second: float
+    size_first: int
+    size_second: int
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Shared pairs as a fraction of each relation's own."""
+        return self.shared / self.size_first, self.shared / self.size_second
+
+    @property
+    def intervals(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """95 % intervals of both shares (Wilson)."""
+        first, second = (
+            wilson_interval(self.shared, n) for n in (self.size_first, self.size_second)
+        )
+        return first, second
+
+
+def renumbered(data: LinkData, other: LinkData) -> npt.NDArray[np.int32]:
+    """Ids for the entities of ``other``: those of ``data`` by name, new ones behind them."""
+    index = {name: i for i, name in enumerate(data.entities)}
+    n = data.n_entities
+    return np.array([index.get(name, n + i) for i, name in enumerate(other.entities)], np.int32)
+
+
+def all_facts(data: LinkData) -> KnowledgeGraph:
+    """The facts of all splits, and of the inductive sibling, as one graph."""
+    facts, n = [data.triples(split) for split in SPLITS], data.n_entities
+    if data.inductive is not None:
+        ids = renumbered(data, data.inductive)
+        n += data.inductive.n_entities
+        for split in SPLITS:
+            head, relation, tail = data.inductive.triples(split).T
+            facts.append(np.stack([ids[head], relation, ids[tail]], axis=1))
+    return KnowledgeGraph(np.concatenate(facts), n, data.n_relations)
 
 
 def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[Overlap]:
@@ -49,6 +89,7 @@ def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[O
     Parameters
     ----------
     graph : KnowledgeGraph
+        The facts of all splits, as of :func:`all_facts`.
     threshold : float
         Least fraction of both relations' distinct pairs; self-loops count for no inverse.
 
@@ -85,10 +126,9 @@ def _pairs(
     for r, s, count in zip(table.row, table.col, table.data, strict=True):
         if r > s or (pattern == "duplicate" and r == s) or not size[r] or not size[s]:
             continue
-        shares = count / size[r], count / size[s]
-        if min(shares) >= threshold:
+        if count >= threshold * max(size[r], size[s]):
             name = "symmetric" if r == s else pattern
-            found.append(Overlap(name, int(r), int(s), int(count), *map(float, shares)))
+            found.append(Overlap(name, *map(int, (r, s, count, size[r], size[s]))))
     return found
 
 

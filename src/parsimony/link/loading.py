@@ -9,19 +9,24 @@ from pathlib import Path
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.decoding.files import check_file
-from parsimony.errors import InvalidParameter, MissingFile, UnknownDataset
+from parsimony.errors import MissingFile, UnknownDataset
+from parsimony.graph.rdf import RDF_SUFFIXES
 from parsimony.link.data import LinkData
-from parsimony.link.folder import load_folder
+from parsimony.link.folder import load_folder, split_files
 from parsimony.link.single_file import load_file
 
 __all__ = ["is_graph", "load"]
 
 
 def is_graph(name_or_path: str) -> bool:
-    """Whether a name or path says by itself that it is a graph of facts."""
+    """Whether a name or path says by itself that it is a graph of facts.
+
+    A folder of splits may hold another kind of table; :func:`parsimony.problems.kind_of` looks.
+    """
     if name_or_path in registry.names():
         return name_or_path in registry.names("link")
-    return (Path(name_or_path).expanduser() / "train.txt").is_file()
+    path = Path(name_or_path).expanduser()
+    return bool(split_files(path, "train")) or path.suffix.lower() in RDF_SUFFIXES
 
 
 def load(
@@ -42,7 +47,7 @@ def load(
     mirror : str or path, optional
         A folder or web address with a ``manifest.json``.
     columns : tuple of str, optional
-        Header names of head, relation and tail in a single file.
+        Header names, or numbers from 1, of head, relation and tail in the files.
     seed : int
         Splits a single file 80/10/10.
 
@@ -66,9 +71,7 @@ def load(
         return _registered(text, mirror)
     path = Path(text).expanduser()
     if path.is_dir():
-        if columns is not None:
-            raise InvalidParameter("columns apply to a single file, not to a folder")
-        return load_folder(path)
+        return load_folder(path, columns=columns)
     if os.path.lexists(path):
         return load_file(check_file(path), columns=columns, seed=seed)
     try:

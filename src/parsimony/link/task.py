@@ -22,9 +22,11 @@ import numpy.typing as npt
 from parsimony import base
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.graph import KnowledgeGraph
-from parsimony.graph.distinct import distinct_triples
+from parsimony.graph.distinct import distinct_triples, first_occurrences
 from parsimony.link.data import LinkData
+from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
+from parsimony.link.notes import Asked, common_facts, split_notes
 
 IntArray = npt.NDArray[np.int32]
 Split = Literal["train", "valid", "test"]
@@ -242,29 +244,78 @@ class LinkTask(base.Task):
     def queries(self, split: str) -> QuerySet:
         """Return the queries of "valid" or "test", as selection and the final test use them.
 
+        A fact that is stated twice is asked about once.
+
         Raises
         ------
         EmptySplit
             The split has no facts.
         """
-        if split not in ("valid", "test"):
-            raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
-        data, graph = self.data, self.train_graph
-        if not self.inductive:
-            triples = data.valid if split == "valid" else data.test
-        elif split == "valid":
-            triples = data.test if self.protocol == "redgnn" else data.valid
-        else:
-            data, graph = self.test_data, self.test_graph
-            triples = (
-                np.concatenate([data.valid, data.test]) if self.protocol == "redgnn" else data.test
-            )
+        data, graph, triples = self._asked(split)
         if not len(triples):
             raise EmptySplit(
                 f"the {split} split of {self.data.name} is empty",
                 remedy=f"add facts to {split}.txt, or use the other split",
             )
-        return self.query_set(triples, graph, self.filters(data is self.data))
+        once = np.sort(first_occurrences(triples, data.n_entities, data.n_relations))
+        return self.query_set(triples[once], graph, self.filters(data is self.data))
+
+    def _asked(self, split: str) -> tuple[LinkData, KnowledgeGraph, IntArray]:
+        """The data that a split asks about, the graph walked for it, and its facts."""
+        if split not in ("valid", "test"):
+            raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
+        data, graph = self.data, self.train_graph
+        if not self.inductive:
+            return data, graph, data.valid if split == "valid" else data.test
+        if split == "valid":
+            return data, graph, data.test if self.protocol == "redgnn" else data.valid
+        data, graph = self.test_data, self.test_graph
+        both = self.protocol == "redgnn"
+        return data, graph, np.concatenate([data.valid, data.test]) if both else data.test
+
+    def _seen(self, split: str) -> KnowledgeGraph:
+        """The facts that a model has seen when a split is asked, by the ids of that split."""
+        data, graph, _ = self._asked(split)
+        seen = [self.data.train]
+        if self.training_queries is not None:
+            seen.append(self.training_queries)
+        if data is not self.data:  # facts of the training graph that the test graph can state
+            to_test = np.full(self.data.n_entities + data.n_entities, -1, np.int32)
+            to_test[renumbered(self.data, data)] = np.arange(data.n_entities)
+            head, relation, tail = np.concatenate(seen).T
+            shared = np.stack([to_test[head], relation, to_test[tail]], axis=1)
+            seen = [graph.triples, shared[(shared >= 0).all(axis=1)]]
+        return KnowledgeGraph(np.concatenate(seen), data.n_entities, data.n_relations)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of the data, and what makes measures on them too good or too rough."""
+        return tuple(dict.fromkeys([*self.notes_of("valid"), *self.notes_of("test")]))
+
+    def notes_of(self, split: str) -> tuple[str, ...]:
+        """The notes that matter to measures on a split."""
+        return (*self._data_notes, *self._split_notes[split])
+
+    @cached_property
+    def _data_notes(self) -> tuple[str, ...]:
+        other = self.data.inductive
+        more = () if other is None else (f"{note} ({other.name})" for note in other.notes)
+        return (*self.data.notes, *more)
+
+    @cached_property
+    def _split_notes(self) -> dict[str, list[str]]:
+        overlaps = find_overlaps(all_facts(self.data))
+        asked = {split: self._asked(split) for split in ("valid", "test")}
+        notes = {
+            split: split_notes(Asked(split, facts, self._seen(split)), overlaps)
+            for split, (_, _, facts) in asked.items()
+        }
+        (of_valid, _, valid), (data, _, test) = asked.values()
+        if of_valid is data and len(valid) and len(test):
+            common = common_facts(valid, test, data.n_entities, data.n_relations)
+            if common:
+                notes["test"].append(f"warning: {common:,} facts stand in both valid and test")
+        return notes
 
     def query_set(self, triples: IntArray, graph: KnowledgeGraph, known: Filter) -> QuerySet:
         """Both directions of ``triples`` as filtered queries on ``graph``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,39 @@ import numpy.typing as npt
 
 from parsimony.answers import Answers
 from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
-from parsimony.chem.smiles import canonical, reason_unreadable
+from parsimony.chem.smiles import canonical_forms, reason_unreadable
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.molecules.adapted import Adapted, FloatArray, LabelArray
 from parsimony.molecules.calibration import BalancedCalibration, nearest, sigmoid
+from parsimony.molecules.data import listed
 
-__all__ = ["adapt_molecules", "check_support"]
+__all__ = ["Labelled", "adapt_molecules", "check_support"]
 
 
-def check_support(support: Sequence[str], labels: Sequence[int]) -> list[str]:
-    """Return the canonical SMILES of a support that one can adapt to.
+@dataclass(frozen=True)
+class Labelled:
+    """A molecule of the support.
+
+    Attributes
+    ----------
+    row : int
+        Where it stands in the support that was given; the first place if it is there twice.
+    smiles, form : str
+        As written there, and what it is known by.
+    label : int
+    """
+
+    row: int
+    smiles: str
+    form: str
+    label: int
+
+
+def check_support(support: Sequence[str], labels: Sequence[int]) -> list[Labelled]:
+    """Return the molecules of a support that one can adapt to, each once.
+
+    They are ordered by class, as in training, and by form: answers do not depend on the order of
+    the rows.
 
     Raises
     ------
@@ -31,27 +55,28 @@ def check_support(support: Sequence[str], labels: Sequence[int]) -> list[str]:
     """
     if len(support) != len(labels):
         raise InvalidParameter(f"{len(support)} molecules and {len(labels)} labels")
-    read = _read(support, "support")
+    forms = _read(support, "support")
     wrong = [i for i, label in enumerate(labels) if label not in (0, 1)]
     if wrong:
         raise FormatError(
             f"label {labels[wrong[0]]!r} of support molecule {wrong[0] + 1} is neither 0 nor 1",
             remedy="write 1 for active and 0 for inactive",
         )
-    of: dict[str, int] = {}
-    for text, name, label in zip(support, read, labels, strict=True):
-        if of.setdefault(name, int(label)) != label:
+    of: dict[str, Labelled] = {}
+    for row, (text, form, label) in enumerate(zip(support, forms, labels, strict=True)):
+        if of.setdefault(form, Labelled(row, text, form, int(label))).label != label:
             raise FormatError(
                 f"the molecule {text!r} is in the support with both labels",
                 remedy="keep one of the rows",
             )
-    if len(set(of.values())) < 2:
-        what = "no molecule" if not of else f"only {'active' if of[read[0]] else 'inactive'} ones"
+    found = sorted(of.values(), key=lambda molecule: (molecule.label, molecule.form))
+    if len({molecule.label for molecule in found}) < 2:
+        what = f"only {'active' if found[0].label else 'inactive'} ones" if found else "no molecule"
         raise InvalidParameter(
             f"a support needs molecules of either class. Got {what}",
             remedy="add at least one molecule labelled 1 and one labelled 0",
         )
-    return read
+    return found
 
 
 def adapt_molecules(
@@ -90,17 +115,24 @@ def adapt_molecules(
     if not queries:
         raise InvalidParameter("no molecule to predict", remedy="give at least one")
     own, notes = check_support(support, labels), []
-    names = _read(queries, "query")
-    kept = list({name: i for i, name in reversed(list(enumerate(own)))}.values())[::-1]
-    if len(kept) < len(own):
-        notes.append(f"{len(own) - len(kept)} duplicate molecules of the support count once")
+    forms = _read(queries, "query")
+    if len(own) < len(support):
+        again = np.setdiff1d(np.arange(len(support)), [molecule.row for molecule in own]) + 1
+        notes.append(
+            f"{len(again)} rows of the support repeat a molecule, which counts once: duplicate "
+            f"rows {listed(again.tolist())}"
+        )
     begin = time.perf_counter()
-    label = np.array([labels[i] for i in kept], np.int8)
-    smiles = [support[i] for i in kept]
-    rows = np.arange(len(smiles), len(smiles) + len(queries))
-    adapted = adapt([*smiles, *queries], label)
-    score = np.asarray(adapted.score(rows), np.float64)
+    label = np.array([molecule.label for molecule in own], np.int8)
+    # Each molecule once: equal molecules have equal answers to the last digit.
+    asked = {form: i for i, form in enumerate(dict.fromkeys(forms))}
+    at = np.array([asked[form] for form in forms])
+    labelled = [molecule.form for molecule in own]
+    adapted = adapt([*labelled, *asked], label)
+    rows = len(own) + np.arange(len(asked))
+    score = np.asarray(adapted.score(rows), np.float64)[at]
     weights = adapted.weights(rows)
+    weights = None if weights is None else weights[at]
     seconds = time.perf_counter() - begin
     calibration = nearest(calibrations, len(label) / 2) if calibrations else None
     if calibration is not None:
@@ -113,10 +145,10 @@ def adapt_molecules(
             "calibrated on molecules whose labels in other tasks were trained on; on new molecules "
             "such probabilities are overconfident: fit with --set unseen=0.2"
         )
-    similar = tanimoto(morgan_fingerprints(queries), morgan_fingerprints(smiles))
-    reasons = _reasons(smiles, label, similar, weights, top)
-    measured = {own[i]: int(labels[i]) for i in kept}
-    known = [measured.get(name) for name in names]
+    similar = tanimoto(morgan_fingerprints(list(asked)), morgan_fingerprints(labelled))[at]
+    reasons = _reasons(own, similar, weights, top)
+    measured = {molecule.form: molecule.label for molecule in own}
+    known = [measured.get(form) for form in forms]
     if n_known := sum(answer is not None for answer in known):
         notes.append(f"{n_known} queries are in the support: their measured label is the answer")
     return Answers(
@@ -139,22 +171,19 @@ def adapt_molecules(
     )
 
 
-def _read(smiles: Sequence[str], what: str) -> list[str]:
-    found = []
-    for i, text in enumerate(smiles):
-        name = canonical(text)
-        if name is None:
-            raise FormatError(
-                f"the SMILES of {what} molecule {i + 1} cannot be read: {reason_unreadable(text)}",
-                remedy="correct it",
-            )
-        found.append(name)
-    return found
+def _read(smiles: Sequence[str], what: str) -> tuple[str, ...]:
+    forms = canonical_forms(smiles)
+    if "" in forms:
+        i = forms.index("")
+        raise FormatError(
+            f"the SMILES of {what} molecule {i + 1} cannot be read: {reason_unreadable(smiles[i])}",
+            remedy="correct it, or leave it out",
+        )
+    return forms
 
 
 def _reasons(
-    support: Sequence[str],
-    labels: LabelArray,
+    support: Sequence[Labelled],
     similar: npt.NDArray[np.float32],
     weights: FloatArray | None,
     top: int,
@@ -164,13 +193,14 @@ def _reasons(
     if weights is not None:
         total = weights.sum(1, keepdims=True)
         weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-    order = np.argsort(-by, axis=1, kind="stable")[:, :top]
+    rows = np.argsort([molecule.row for molecule in support])  # of equals the first row first
+    order = rows[np.argsort(-by[:, rows], axis=1, kind="stable")[:, :top]]
     return [
         [
             {
-                "support": int(j),
-                "smiles": support[j],
-                "label": int(labels[j]),
+                "support": support[j].row,
+                "smiles": support[j].smiles,
+                "label": support[j].label,
                 "similarity": float(similar[i, j]),
                 "weight": None if weights is None else float(weights[i, j]),
             }

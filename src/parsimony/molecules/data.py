@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.chem.smiles import canonical_forms
+from parsimony.datasets.saved_table import SavedTable, read_table, write_table
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 
-__all__ = ["MoleculeData"]
+__all__ = ["MoleculeData", "listed"]
 
 IntArray = npt.NDArray[np.int32]
 UNMEASURED = -1
+SHOWN = 8  # rows that a note lists
+
+
+class _Saved(SavedTable):
+    """meta.json."""
+
+    smiles: list[str]
+    task_names: list[str]
+    train_tasks: list[int]
+    test_tasks: list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +41,7 @@ class MoleculeData:
     ----------
     name : str
     smiles : tuple of str
-        One per molecule; all can be read.
+        One per molecule, as written; all can be read.
     labels : int8 array, shape (n_molecules, n_tasks)
         1 active, 0 inactive, −1 not measured.
     task_names : tuple of str
@@ -110,6 +122,65 @@ class MoleculeData:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
+    @cached_property
+    def forms(self) -> tuple[str, ...]:
+        """What each molecule is known by: its canonical SMILES (n_molecules,)."""
+        return canonical_forms(self.smiles)
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of a molecule, the first one, by its canonical SMILES."""
+        return {form: row for row, form in reversed(list(enumerate(self.forms)))}
+
+    def distinct(self, places: Sequence[int] | None = None) -> MoleculeData:
+        """Return the data with one row per molecule, and a note where there were more.
+
+        A label that is measured in any row of a molecule is its label; one that is 1 in one row and
+        0 in another is not measured.
+
+        Parameters
+        ----------
+        places
+            What the note calls the rows: lines of a file; by default their numbers from 1.
+
+        Raises
+        ------
+        InvalidParameter
+            A SMILES that cannot be read.
+        """
+        if "" in self.forms:
+            raise InvalidParameter(
+                f"the SMILES {self.smiles[self.forms.index('')]!r} cannot be read",
+                remedy="leave the molecule out",
+            )
+        kept = np.array(sorted(self.row_of.values()), np.int64)
+        if len(kept) == self.n_molecules:
+            return self
+        number = {self.forms[row]: i for i, row in enumerate(kept.tolist())}
+        to = np.array([number[form] for form in self.forms])
+        found = np.zeros((2, len(kept), self.n_tasks), np.bool_)
+        for label in (0, 1):
+            np.logical_or.at(found[label], to, self.labels == label)
+        labels = np.where(found[1], 1, np.where(found[0], 0, UNMEASURED)).astype(np.int8)
+        both = found.all(0)
+        labels[both] = UNMEASURED
+        word, of = ("lines", places) if places else ("rows", range(1, self.n_molecules + 1))
+        again = [of[row] for row in np.setdiff1d(np.arange(self.n_molecules), kept).tolist()]
+        note = (
+            f"warning: {len(again)} rows repeat a molecule and are joined with its first one "
+            f"({word} {listed(again)})"
+        )
+        if both.any():
+            first, task = (int(i) for i in np.argwhere(both)[0])
+            note += (
+                f"; {both.sum()} labels contradict one another there and count as not measured, "
+                f"the first {self.task_names[task]!r} of {self.smiles[kept[first]]!r}"
+            )
+        return replace(
+            self, smiles=tuple(self.smiles[row] for row in kept), labels=labels,
+            notes=(*self.notes, note),
+        )  # fmt: skip
+
     def measured(self, task: int) -> npt.NDArray[np.int64]:
         """Return the molecules that were measured in a task, ascending."""
         return np.flatnonzero(self.labels[:, task] != UNMEASURED)
@@ -141,7 +212,12 @@ class MoleculeData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        with read_table(folder, "table of molecules") as (meta, array):
+        with read_table(folder, "table of molecules", _Saved) as (meta, array):
             for name in ("smiles", "task_names", "notes"):
                 meta[name] = tuple(meta[name])
             return cls(labels=array("labels"), **meta)
+
+
+def listed(places: Sequence[int]) -> str:
+    """Join the first places of a list."""
+    return ", ".join(map(str, places[:SHOWN])) + (", …" if len(places) > SHOWN else "")

@@ -23,6 +23,7 @@ from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.errors import MissingExtra
 from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 from parsimony.molecules.estimator import FewShotEstimator
+from parsimony.run.restoring import require_tensors
 
 __all__ = ["FingerprintForest", "FingerprintLogistic", "FingerprintRidge", "Tanimoto"]
 
@@ -73,6 +74,7 @@ class FingerprintMethod(FewShotEstimator[FingerprintT, Bits]):
         return {"n_bits": np.array([N_BITS], np.int64)}
 
     def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        require_tensors(tensors, {"n_bits": (1,)}, "i")
         if int(tensors["n_bits"][0]) != N_BITS:
             raise ValueError(f"fingerprints of {int(tensors['n_bits'][0])} bits")
 
@@ -110,7 +112,7 @@ class FingerprintRidgeParameters(FingerprintParameters):
         None, description="tanimoto or linear, of fingerprints; chosen where left out"
     )
     ridge: float | None = Field(
-        None, gt=0, description="penalty λ beside a unit diagonal, > 0; chosen where left out"
+        None, ge=1e-6, description="penalty λ beside a unit diagonal, ≥ 1e-6; chosen where left out"
     )
 
 
@@ -243,7 +245,7 @@ class FingerprintLogistic(ClassifierMethod[LogisticParameters]):
 class ForestParameters(FingerprintParameters):
     """Parameters of a random forest."""
 
-    trees: int = Field(200, ge=1, description="trees, ≥ 1")
+    trees: int = Field(200, ge=1, le=10_000, description="trees, 1 … 10,000")
 
 
 class FingerprintForest(ClassifierMethod[ForestParameters]):

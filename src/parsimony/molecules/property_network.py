@@ -34,8 +34,10 @@ _COUNTED = torch.log1p(torch.arange(256.0)).clamp(max=3.0)
 class NetworkParameters(base.Parameters):
     """Parameters of the networks and of their training."""
 
-    hidden: int = Field(256, ge=1, description="hidden units, ≥ 1")
-    networks: int = Field(1, ge=1, description="networks whose logits are averaged, ≥ 1")
+    hidden: int = Field(256, ge=1, le=65_536, description="hidden units, 1 … 65,536")
+    networks: int = Field(
+        1, ge=1, le=100, description="networks whose logits are averaged, 1 … 100"
+    )
     lr: float = Field(2e-3, gt=0, description="learning rate of AdamW, > 0")
     weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay, ≥ 0")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout of hidden units, [0, 1)")

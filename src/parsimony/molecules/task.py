@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -39,8 +40,9 @@ class MoleculeOptions(TaskOptions):
         (10, 1), min_length=1, description="molecules of each class in a support"
     )
     episodes: int = Field(
-        10, ge=1, description="supports drawn from each validation and test task, ≥ 1"
-    )
+        10, ge=1, le=10_000,
+        description="supports drawn from each validation and test task, 1 … 10,000",
+    )  # fmt: skip
     valid_tasks: int | None = Field(
         None, ge=0, description="validation tasks; by default a fifth of the training tasks"
     )
@@ -51,6 +53,14 @@ class MoleculeOptions(TaskOptions):
     bad_smiles: Literal["skip", "refuse"] = Field(
         "skip", description="molecules whose SMILES cannot be read: skip or refuse"
     )
+    ignore: tuple[str, ...] | None = Field(
+        None, description="columns of the table to leave out; those without labels are anyway"
+    )
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("shots", mode="before")
     @classmethod
@@ -192,16 +202,54 @@ class MoleculeTask(Task):
         Raises
         ------
         InvalidParameter
-            Data of another kind, or an option outside its limits.
+            Data of another kind, an option outside its limits, or shots that no task can give.
         DataError
             The data are wrong.
         """
         options = MoleculeOptions.taken_from(settings)
         if isinstance(data, str | os.PathLike):
-            data = load_molecules(data, bad_smiles=options.bad_smiles, mirror=mirror)
+            data = load_molecules(
+                data, bad_smiles=options.bad_smiles, ignore=options.ignore or (), mirror=mirror
+            )
         if not isinstance(data, MoleculeData):
             raise InvalidParameter(f"not molecules: {data!r}", remedy="give a MoleculeData")
-        return cls(data, options)
+        task = cls(data.distinct(), options)
+        task._require_shots()
+        task.data = replace(task.data, notes=(*task.data.notes, *task._left_out()))
+        return task
+
+    def _require_shots(self) -> None:
+        """Refuse shots that were asked for and that no task can give."""
+        shots = min(self.options.shots)
+        splits = ("train", "valid", "test")
+        if "shots" in self.options.model_fields_set and not any(map(self.has, splits)):
+            counts = [min(self.data.counts(int(t))) for part in splits for t in self.tasks(part)]
+            raise InvalidParameter(
+                f"no task has more than {shots:,} molecules of either class; the most is "
+                f"{max(counts):,}",
+                remedy="--set shots=N with a smaller N",
+            )
+
+    def _left_out(self) -> list[str]:
+        """Notes on what will not be measured, and why."""
+        notes = []
+        for split, then in (
+            ("valid", ": no setting is chosen and probabilities are not calibrated"), ("test", ""),
+        ):  # fmt: skip
+            n = len(self.tasks(split))
+            if not n:
+                notes.append(f"no {split} task: nothing is measured on that split{then}")
+                continue
+            for shots in self.options.shots:
+                drawable = len(self.drawable(split, shots))
+                if drawable < n:
+                    notes.append(
+                        f"{n - drawable} of {n} {split} tasks left out at {shots:,} shots: too few "
+                        "molecules of either class"
+                    )
+            if not self.has(split):
+                notes.append(f"nothing is measured on {split} tasks{then}")
+        return notes
 
     def config(self) -> dict[str, Any]:
         """Return the options, which config.toml holds."""

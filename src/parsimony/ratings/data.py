@@ -6,12 +6,13 @@ import hashlib
 import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Len
 
-from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.datasets.saved_table import SavedTable, read_table, write_table
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 from parsimony.ratings.scale import number_text, wider
@@ -42,6 +43,16 @@ class Features:
 
 
 NO_FEATURES = Features((), np.zeros(1, np.int32), np.zeros(0, np.int32))
+
+
+class _Saved(SavedTable):
+    """meta.json."""
+
+    users: list[str]
+    items: list[str]
+    scale: Annotated[list[int | float], Len(2, 2)]
+    item_features: list[str]
+    user_features: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +184,7 @@ class RatingData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        with read_table(folder, "table of ratings") as (meta, array):
+        with read_table(folder, "table of ratings", _Saved) as (meta, array):
             for name in _FEATURES:
                 meta[name] = Features(
                     tuple(meta[name]), array(f"{name}_ptr"), array(f"{name}_index")

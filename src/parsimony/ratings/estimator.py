@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from parsimony.metrics.guard import require_scores
 from parsimony.ratings.scale import number_text, wider
 from parsimony.ratings.task import ColdStartTask, UserTask
 from parsimony.run.folder import RunFolder
+from parsimony.run.forms import Count
 
 __all__ = ["RatingEstimator"]
 
@@ -204,4 +205,5 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         run.write_json(_LEARNED, {"trained_parameters": self.parameters_count_})
 
     def _restore(self, run: RunFolder, tensors: dict[str, Array]) -> None:
-        self.parameters_count_ = int(run.read_json(_LEARNED)["trained_parameters"])
+        learned = run.read_json(_LEARNED, dict[Literal["trained_parameters"], Count])
+        self.parameters_count_ = learned["trained_parameters"]

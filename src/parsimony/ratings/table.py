@@ -3,7 +3,7 @@
 - A folder with ``tasks.tsv``: header split, task, role (support or query), user, item, label.
 - A folder with ``ratings.dat``, ``users.dat`` and ``movies.dat`` as MovieLens-1M ships them, fields
   separated by ``::``.
-- A CSV, TSV or Parquet file with a column each for user, item and rating.
+- A CSV, TSV or Parquet file with a column each for user, item and rating, by name or position.
 
 Users of the last two are split 7 : 1 : 2 by a seeded draw, each with a support of ``support``
 ratings. Users with fewer than ``support`` + 10 ratings are for training only.
@@ -27,13 +27,13 @@ from parsimony.decoding.lines import shorten
 from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import EmptySplit, FormatError, UnknownDataset
 from parsimony.graph.names import alike_note
+from parsimony.ratings.columns import COLUMNS, read_columns
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
 from parsimony.ratings.scale import require_once, scale_of
 from parsimony.run.seeds import rng
 
 __all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"]
 
-COLUMNS = ("user", "item", "rating")
 _TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
 _WHOLE_STARS, _HALF_STARS = (1.0, 5.0), (0.5, 5.0)
 _REGISTERED = {"lastfm": (0.0, 1.0)}  # listened or not
@@ -57,7 +57,8 @@ def load_ratings(
     name_or_path
         "lastfm", or a path.
     columns
-        Header names of user, item and rating in a file.
+        Header names, or numbers from 1, of user, item and rating in a file; by default known by
+        the words of the header, or by position (:mod:`parsimony.ratings.columns`).
     support
         Support ratings per user, where the data are not split yet.
     others
@@ -93,37 +94,37 @@ def load_ratings(
         )  # fmt: skip
     if not os.path.lexists(path) and os.sep not in text and not path.suffix:
         raise UnknownDataset.of(text, registry.names())
-    users, items, ratings, table = _read(path, columns or COLUMNS)
-    return _split(path.stem, users, items, ratings, support, seed, table.where, scale)
+    notes: list[str] = []
+    users, items, ratings, table = _read(path, columns, notes=notes)
+    data = _split(path.stem, users, items, ratings, support, seed, table.where, scale)
+    return replace(data, notes=(*data.notes, *notes))
 
 
 def is_ratings(name_or_path: str) -> bool:
-    """Whether a name or path is of ratings: by the registry, or by its layout or header."""
+    """Whether a name or path is of ratings: by the registry, or by the layout of a folder."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("coldstart")
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
-    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        first = stream.readline(1 << 16).decode("utf-8", errors="replace")
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    header = {word.strip().strip('"').lower() for word in first.split(separator)}
-    return set(COLUMNS) <= header
+    return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
 
 
 def read_ratings(
-    path: str | os.PathLike[str], columns: tuple[str, ...] | None = None, *, empty: bool = False
+    path: str | os.PathLike[str],
+    columns: tuple[str, ...] | None = None,
+    *,
+    empty: bool = False,
+    notes: list[str] | None = None,
 ) -> tuple[list[str], list[str], list[float]]:
     """Read user, item and rating of a CSV, TSV or Parquet file.
 
     Parameters
     ----------
     columns
-        Their header names; two are item and rating, of a single user.
+        Their header names or numbers; two are item and rating, of a single user.
     empty
         Whether a table without rows is accepted.
+    notes
+        Receives which columns were read where they were not named.
 
     Raises
     ------
@@ -134,14 +135,16 @@ def read_ratings(
     EmptySplit
         No row.
     """
-    return _read(path, columns or COLUMNS, empty=empty)[:3]
+    return _read(path, columns, empty=empty, notes=notes)[:3]
 
 
 def _read(
-    path: str | os.PathLike[str], wanted: tuple[str, ...], *, empty: bool = False
-) -> tuple[list[str], list[str], list[float], Table]:
-    table = read_table(path, wanted, only=(), empty=empty)
-    texts = [[cell.strip() for cell in table.column(name)] for name in wanted]
+    path: str | os.PathLike[str], columns: tuple[str, ...] | None, *, empty: bool = False,
+    notes: list[str] | None = None,
+) -> tuple[list[str], list[str], list[float], Table]:  # fmt: skip
+    wanted = columns or COLUMNS
+    table = read_columns(path, columns, empty=empty, notes=notes)
+    texts = [table.column(name) for name in wanted]
     for i, row in enumerate(zip(*texts, strict=True)):
         if not all(row):
             raise FormatError("an empty cell", remedy="fill it in", where=table.where(i))
@@ -158,8 +161,7 @@ def read_items(path: str | os.PathLike[str]) -> list[str]:
     ------
     MissingFile, NotAFile, FormatError, EmptySplit
     """
-    table = read_table(path, ("item",), only=())
-    return list(dict.fromkeys(cell.strip() for cell in table.column("item")))
+    return list(dict.fromkeys(read_columns(path, ("item",)).column("item")))
 
 
 def _ratings(texts: list[str], table: Table) -> list[float]:

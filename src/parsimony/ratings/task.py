@@ -287,7 +287,7 @@ class ColdStartTask(Task):
     def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """Read what :meth:`save` wrote, with the options of config.toml."""
         options = renamed(config["options"], ColdStartOptions.model_fields)
-        return cls(RatingData.load(folder), ColdStartOptions(**options))
+        return cls(RatingData.load(folder), ColdStartOptions.of(options, "the task", "option"))
 
     @classmethod
     def open(

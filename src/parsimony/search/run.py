@@ -6,11 +6,12 @@ from importlib import import_module
 from typing import Any
 
 from parsimony.base import Estimator
-from parsimony.errors import UnknownParameter, suggest
+from parsimony.errors import UnknownParameter, UsageError, suggest
+from parsimony.problems import kind_of, problem, require_kind
 from parsimony.search.request import SearchRequest
 from parsimony.search.structure_search import StructureSearch
 
-__all__ = ["SPACES", "resolve_space", "run_search"]
+__all__ = ["SPACES", "resolve_space", "run_search", "space_for"]
 
 #: space → the class that searches it
 SPACES = {
@@ -34,6 +35,30 @@ def resolve_space(space: str) -> type[StructureSearch[Any, Any]]:
         )
     module, name = SPACES[space].split(":")
     found: type[StructureSearch[Any, Any]] = getattr(import_module(module), name)
+    return found
+
+
+def space_for(data: str, space: str | None = None, task: str | None = None) -> str:
+    """The space asked for, or the one of the kind of problem that the data are of.
+
+    Raises
+    ------
+    UnknownParameter
+        No such space or kind.
+    UsageError
+        Data of another kind than the space, of a kind without a space, or of no certain kind.
+    """
+    if space is not None:
+        require_kind(resolve_space(space).Method.kind, data, f"search --space {space}", task)
+        return space
+    kind = problem(task).kind if task is not None else kind_of(data) or "link"
+    found = next((name for name in SPACES if resolve_space(name).Method.kind == kind), None)
+    if found is None:
+        raise UsageError(
+            f"there is no search for {problem(kind).noun}",
+            remedy="give a graph of facts or a table of ratings",
+            where=data,
+        )
     return found
 
 

@@ -8,17 +8,17 @@ was asked for, so a search that is resumed walks the same way through it and goe
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from parsimony.decoding import checked, parse_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun, InvalidMeasure, InvalidParameter, LedgerMismatch, RunExists
 from parsimony.metrics import guard
+from parsimony.run.atomic import append_line, cannot_write, require_no_links, write_atomic
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.search.settings import Rung
@@ -29,8 +29,6 @@ __all__ = ["TRIALS", "TrialStore", "read_trials"]
 TRIALS = "trials.jsonl"
 _FORMAT = 1
 _REMEDY = "restore the file, or remove the line: its trial is run again"
-_FIELDS = {field.name for field in fields(Trial)}
-_OPTIONAL = {"entities"}  # stores of before there were subgraphs
 
 
 class TrialStore:
@@ -61,7 +59,6 @@ class TrialStore:
         self.subject = json.loads(json_text(subject))
         self.trials: list[Trial] = []
         self._by_identity: dict[tuple[str, int, Rung], Trial] = {}
-        self._stream: IO[bytes] | None = None
         self._lock = FolderLock(Path(folder))
         if self.path.exists() and not resume:
             raise RunExists(
@@ -69,7 +66,10 @@ class TrialStore:
                 remedy="continue it with --resume, or choose another --out",
                 where=str(self.path),
             )
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(Path(folder), error) from error
         self._lock.acquire()
         try:
             self._open()
@@ -84,8 +84,9 @@ class TrialStore:
                 self._require_same(row)
             else:
                 self._remember(_trial(row, f"{self.path}:{number}"))
-        self._stream = self.path.open("ab")
-        self._stream.truncate(end)  # what a kill tore
+        require_no_links(self.path.parent)
+        if self.path.exists() and end < self.path.stat().st_size:  # what a kill tore
+            write_atomic(self.path, self.path.read_bytes()[:end])
         if end == 0:
             self._write({"ledger": _FORMAT, **self.subject})
 
@@ -141,17 +142,12 @@ class TrialStore:
         self._by_identity[trial.identity] = trial
 
     def _write(self, row: dict[str, Any]) -> None:
-        if self._stream is None:
+        if not self._lock.held:
             raise ValueError("the store is closed")
-        self._stream.write(json_text(row, ensure_ascii=False).encode() + b"\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        append_line(self.path, json_text(row, ensure_ascii=False).encode() + b"\n")
 
     def close(self) -> None:
-        """Close the file and give the folder back."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        """Give the folder back."""
         self._lock.release()
 
     def __enter__(self) -> TrialStore:
@@ -208,19 +204,10 @@ def _rows(path: Path) -> tuple[int, Iterator[dict[str, Any]]]:
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
     row = parse_json(line, where, error=CorruptRun, remedy=_REMEDY)
-    if not isinstance(row, dict):
-        raise CorruptRun("the line is no JSON object", remedy=_REMEDY, where=where)
-    return row
+    return checked(dict[str, Any], row, where, error=CorruptRun, remedy=_REMEDY)
 
 
 def _trial(row: dict[str, Any], where: str) -> Trial:
-    odd = sorted((_FIELDS - _OPTIONAL - set(row)) | (set(row) - _FIELDS))
-    if odd:
-        raise CorruptRun(
-            f"the line is no trial: {', '.join(odd)} missing or unknown",
-            remedy=_REMEDY,
-            where=where,
-        )
     trial = checked(Trial, row, where, error=CorruptRun, remedy=_REMEDY)
     try:
         _ = trial.rung

@@ -26,6 +26,7 @@ from parsimony.metrics.guard import checked
 from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import restoring
 from parsimony.run.seeds import rng
 
 __all__ = ["Learner", "Outcome", "Schedule", "Step", "Trainer"]
@@ -400,6 +401,12 @@ class Trainer:
             return
         plain, tensors = kept
         require_format(plain, self.run)
+        assert self.run is not None
+        with restoring(self.run.path / "checkpoints"):
+            self._take(plain, tensors)
+
+    def _take(self, plain: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Go on from a checkpoint of this phase; ValueError where it does not fit the learner."""
         if plain["phase"] != self.phase:
             return
         self._state = _State(**{name: plain[name] for name in _State.__dataclass_fields__})
@@ -410,6 +417,8 @@ class Trainer:
         if self._mean:
             _copy_into(self._mean, part(tensors, "mean."))
         self._best = part(tensors, "best.")
+        if self._best:
+            _require_same_form(learner.state(), self._best)
         self.carried = {k: v.numpy() for k, v in part(tensors, "carried.").items()}
 
 
@@ -443,9 +452,19 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _copy_into(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    _require_same_form(live, values)
     with torch.no_grad():
         for name, tensor in live.items():
             tensor.copy_(values[name])
+
+
+def _require_same_form(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Refuse other names or shapes, which torch would spread over the live ones, and NaN."""
+    for name, tensor in live.items():
+        if name not in values or values[name].shape != tensor.shape:
+            raise ValueError(f"{name!r} is missing or of another shape than {tuple(tensor.shape)}")
+        if not bool(torch.isfinite(values[name]).all()):
+            raise ValueError(f"{name!r} holds a number that is not finite")
 
 
 def _diverged(what: str) -> TrainingDiverged:

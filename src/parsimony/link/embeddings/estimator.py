@@ -15,7 +15,7 @@ from pydantic import Field
 
 from parsimony.answers import Measures
 from parsimony.base import Fitting, Parameters
-from parsimony.errors import CorruptRun, InvalidParameter, UsageError
+from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
@@ -30,6 +30,7 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 from parsimony.training.trainer import Schedule
 
@@ -92,6 +93,8 @@ class EmbeddingEstimator(LinkEstimator[P]):
     """
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    unknown_entity: ClassVar[str] = "its vector was never trained as an answer"
+    unknown_relation: ClassVar[str] = "its vector was never trained"
 
     scoring_: Scoring
     shapes_: dict[str, tuple[int, int]]
@@ -120,6 +123,11 @@ class EmbeddingEstimator(LinkEstimator[P]):
             operations = 12.0 * len(task.train_graph) * task.data.n_entities * p.dim
             negatives = 0 if operations <= ALL_ENTITIES else SHARED_NEGATIVES
             p = self.resolved_ = p.model_copy(update={"negatives": negatives})
+        if 0 < (p.negatives or 0) < task.data.n_entities:
+            self.notes_.append(
+                f"each training step compares its queries with about {p.negatives:,} of "
+                f"{task.data.n_entities:,} entities (negatives=0: with all)"
+            )
         self.scoring_ = self._scoring()
         self.shapes_ = {
             "entity": (task.data.n_entities, p.dim),
@@ -225,9 +233,13 @@ class EmbeddingEstimator(LinkEstimator[P]):
 
         result = super().evaluate(split, seed=seed, quiet=quiet)
         if split == "test" and len(self.task_.data.valid):
-            result["triple_classification"] = classify_triples(
-                self.task_.data, self.ranker(), seed=seed
-            )
+            found = classify_triples(self.task_.data, self.ranker(), seed=seed)
+            result["triple_classification"] = found
+            if left_out := found["left_out"]:
+                result["notes"].append(
+                    f"{left_out:,} facts of valid and test are left out of triple_classification: "
+                    "no false fact like them was found"
+                )
         return result
 
     # ---- reasons -----------------------------------------------------------------------------
@@ -269,6 +281,8 @@ class EmbeddingEstimator(LinkEstimator[P]):
         def label(entity: int) -> str:
             return data.label(data.entities.name(entity))
 
+        facts = nearest_facts(data.train, self.entity_, h, r, t)
+        cut = [f"the {n_facts:,} most similar of {len(facts):,} known facts are given"]
         return Explanation(
             query=(head, relation, tail),
             score=float(row[t]),
@@ -281,8 +295,9 @@ class EmbeddingEstimator(LinkEstimator[P]):
             parts_note=self.PARTS_NOTE,
             analogues=tuple(
                 Analogue(f"{label(a)} —{relation}→ {label(b)}", similarity)
-                for similarity, a, b in nearest_facts(data.train, self.entity_, h, r, t)[:n_facts]
+                for similarity, a, b in facts[:n_facts]
             ),
+            notes=(*self._doubts([h, t], r), *cut * (len(facts) > n_facts)),
         )
 
     # ---- persistence -------------------------------------------------------------------------
@@ -304,10 +319,5 @@ class EmbeddingEstimator(LinkEstimator[P]):
         return {"entity": self.entity_, "relation": self.relation_}
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        for name, shape in self.shapes_.items():
-            if name not in tensors or tensors[name].shape != shape:
-                raise CorruptRun(
-                    f"model.safetensors does not hold {name} {shape}",
-                    remedy="train again, or restore the run folder",
-                )
+        require_tensors(tensors, self.shapes_)
         self._answer_with({name: torch.from_numpy(np.array(tensors[name])) for name in tensors})

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from parsimony.graph.distinct import first_occurrences
 from parsimony.link.data import LinkData
 from parsimony.link.embeddings.ranking import Ranker
 from parsimony.metrics.guard import require_scores
@@ -38,8 +39,15 @@ def fact_scores(ranker: Ranker, triples: IntArray) -> npt.NDArray[np.float32]:
 
 def negative_facts(
     triples: IntArray, known: IntArray, n_entities: int, generator: np.random.Generator
-) -> IntArray:
-    """Replace one end of every fact so that no known fact results; tried 100 times at most."""
+) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """Replace one end of every fact so that no known fact results; tried 100 times at most.
+
+    Returns
+    -------
+    negative : int32 array, shape (n, 3)
+    found : bool array, shape (n,)
+        False where every try made a known fact.
+    """
 
     def key(rows: IntArray) -> npt.NDArray[np.int64]:
         h, r, t = rows.astype(np.int64).T
@@ -56,12 +64,16 @@ def negative_facts(
         open_ = open_[np.isin(key(negative[open_]), true)]
         if not len(open_):
             break
-    return negative
+    found = np.ones(len(triples), bool)
+    found[open_] = False
+    return negative, found
 
 
 def best_threshold(true: npt.NDArray[Any], false: npt.NDArray[Any]) -> float:
     """The score at and above which facts are called true with the fewest errors."""
     scores = np.concatenate([true, false])
+    if not len(scores):
+        return np.inf
     order = np.argsort(-scores, kind="stable")
     gain = np.concatenate([np.ones(len(true)), -np.ones(len(false))])[order]
     ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # no cut between equal scores
@@ -78,14 +90,19 @@ def classify_triples(data: LinkData, ranker: Ranker, *, seed: int = 0) -> dict[s
     Returns
     -------
     dict
-        ``accuracy, n``: the fraction classified correctly, and of how many.
+        ``accuracy, n``: the fraction classified correctly, and of how many; the accuracy is None
+        where no test fact has a negative one. ``left_out``: facts of validation and test without
+        one, because nearly everything that could be stated is a fact.
     """
     known = np.concatenate([data.train, data.valid, data.test])
     generator = rng(seed, "corruption")
-    scored = {}
+    scored, left_out = {}, 0
     for split in ("valid", "test"):
         facts = data.triples(split)
-        false = negative_facts(facts, known, data.n_entities, generator)
+        facts = facts[np.sort(first_occurrences(facts, data.n_entities, data.n_relations))]
+        false, found = negative_facts(facts, known, data.n_entities, generator)
+        facts, false = facts[found], false[found]
+        left_out += int((~found).sum())
         scored[split] = facts[:, 1], fact_scores(ranker, facts), fact_scores(ranker, false)
     relation, true, false_ = scored["valid"]
     threshold = np.full(data.n_relations, best_threshold(true, false_))
@@ -93,4 +110,5 @@ def classify_triples(data: LinkData, ranker: Ranker, *, seed: int = 0) -> dict[s
         threshold[r] = best_threshold(true[relation == r], false_[relation == r])
     relation, true, false_ = scored["test"]
     right = (true >= threshold[relation]).sum() + (false_ < threshold[relation]).sum()
-    return {"accuracy": float(right) / (2 * len(true)), "n": 2 * len(true)}
+    n = 2 * len(true)
+    return {"accuracy": float(right) / n if n else None, "n": n, "left_out": left_out}

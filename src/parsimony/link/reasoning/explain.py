@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -61,6 +62,9 @@ class Trained(Protocol):
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probabilities of all entities from one query's scores."""
+
+    def _doubts(self, entities: Sequence[int], relation: int) -> list[str]:
+        """What the model knows nothing about."""
 
     def _score(
         self,
@@ -142,6 +146,10 @@ def explain_answer(
         graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
     )
     walks = best_walks(cone, n_relations, max(CANDIDATES, n_paths))
+    notes = reasoner._doubts([u, v], r)
+    if len(walks) > n_paths:
+        found = f"{len(walks):,}" + " or more" * (len(walks) >= CANDIDATES)
+        notes.append(f"{n_paths:,} of {found} paths are given")
     if choose == "contribution" and walks:
         share = contributions(cone, reasoner.architecture_, weights)
         walks = choose_walks(cone, share, n_relations, walks, n_paths)
@@ -185,6 +193,7 @@ def explain_answer(
         model=reasoner.method,
         known=task.split_of(u, r, v) or "no",
         path_order=PATH_ORDER[choose],
+        notes=tuple(notes),
     )
 
 

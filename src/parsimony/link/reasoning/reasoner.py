@@ -24,6 +24,7 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 from parsimony.training.trainer import Schedule
 
@@ -75,11 +76,19 @@ class Reasoner(LinkEstimator[ReasonerT]):
     def _setup(self) -> None:
         task, p = self.task_, self.resolved_
         layers = p.n_layers or choose_layers(task.train_graph, p.seed)
+        if p.n_layers is None:
+            self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
         self.resolved_ = p.model_copy(update={"n_layers": layers})
         self.architecture_ = Architecture(
             task.n_relations, p.dim, p.attention_dim, layers, p.activation, p.dropout,
             self._top_k(task.train_graph), p.relative,
         )  # fmt: skip
+        kept, n_entities = self.architecture_.top_k, task.test_graph.n_entities
+        if kept is not None and kept < n_entities:
+            self.notes_.append(
+                f"each step of a walk goes on from {kept:,} new entities at most (top_k): others "
+                "count as not reached"
+            )
         self.shapes_ = layout(
             task.n_relations, p.dim, p.attention_dim, layers,
             sampler=self.architecture_.top_k is not None, relative=p.relative,
@@ -140,10 +149,9 @@ class Reasoner(LinkEstimator[ReasonerT]):
         return {name: np.ascontiguousarray(self.weights_[name]) for name in self.weights_}
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        require_tensors(tensors, self.shapes_)
         self.weights_ = Weights(self.shapes_)
         for name, view in self.weights_.items():
-            if tensors[name].shape != view.shape:
-                raise ValueError(f"{name} of shape {tensors[name].shape}, not {view.shape}")
             view[...] = tensors[name]
 
     # ---- reasons -----------------------------------------------------------------------------

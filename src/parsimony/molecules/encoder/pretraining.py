@@ -23,13 +23,14 @@ from parsimony.chem.descriptors import molecule_features
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.chem.graphs import ELEMENTS, MASKED, molecule_graphs
 from parsimony.datasets.archive import cache_folder
-from parsimony.errors import CorruptRun, InvalidParameter, UsageError
+from parsimony.errors import InvalidParameter, UsageError
 from parsimony.molecules.encoder.gin import GIN, MoleculeBatch, mean_pool
 from parsimony.molecules.meta.inputs import PLAIN
 from parsimony.molecules.table import load_molecules
 from parsimony.run.cost import Cost
-from parsimony.run.folder import RunFolder
+from parsimony.run.folder import CONFIG, MODEL, RunFolder
 from parsimony.run.renamed import renamed
+from parsimony.run.restoring import restoring
 from parsimony.run.seeds import rng
 from parsimony.training import trainer
 from parsimony.training.network import NetworkLearner
@@ -44,8 +45,10 @@ ARTEFACT = "molecular encoder"
 class EncoderParameters(base.Parameters):
     """Parameters of the encoder and of its training."""
 
-    layers: int = Field(3, ge=1, description="layers of the GIN, ≥ 1; published 5")
-    width: int = Field(128, ge=1, description="width of the states, ≥ 1; published 300")
+    layers: int = Field(3, ge=1, le=64, description="layers of the GIN, 1 … 64; published 5")
+    width: int = Field(
+        128, ge=1, le=4096, description="width of the states, 1 … 4,096; published 300"
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout of states, [0, 1)")
     max_molecules: int = Field(25_000, ge=1, description="most molecules of one set, ≥ 1")
     masked: float = Field(0.15, ge=0, lt=1, description="fraction of masked atoms, [0, 1)")
@@ -61,13 +64,13 @@ def default_artefact(layers: int = 3, width: int = 128) -> Path:
 
 
 def unlabelled(parameters: EncoderParameters, mirror: str | None = None) -> list[str]:
-    """Return the distinct SMILES of the four sets, at most ``max_molecules`` of each."""
+    """Return the distinct molecules of the four sets, at most ``max_molecules`` of each."""
     found: dict[str, None] = {}
     for name in SETS:
-        smiles = load_molecules(name, mirror=mirror).smiles
-        drawn = rng(parameters.seed, "pretrain", name).permutation(len(smiles))
+        forms = load_molecules(name, mirror=mirror).forms
+        drawn = rng(parameters.seed, "pretrain", name).permutation(len(forms))
         drawn = drawn[: parameters.max_molecules]
-        found |= dict.fromkeys(smiles[i] for i in np.sort(drawn))
+        found |= dict.fromkeys(forms[i] for i in np.sort(drawn))
     return list(found)
 
 
@@ -144,7 +147,7 @@ def pretrain(
         run = RunFolder.open(out)
         run.require_same(_config(p))
         summary: dict[str, Any] = run.read_json("summary.json")
-        return summary
+        return summary | {"artefact": str(out)}  # it may have been moved or copied
     with RunFolder.create(out, _config(p), resume=True) as run, torch.random.fork_rng(devices=[]):
         summary = _train(p, smiles or unlabelled(p, mirror), run, time_budget, quiet)
         run.write_json("summary.json", summary)
@@ -164,15 +167,11 @@ def load_encoder(path: Path | str) -> tuple[GIN, EncoderParameters]:
         raise UsageError(
             "this folder holds no encoder", remedy="parsimony pretrain molecules", where=str(path)
         )
-    p = EncoderParameters(**renamed(run.config["parameters"], EncoderParameters.model_fields))
-    gin = GIN(p.layers, p.width, p.dropout)
-    try:
+    with restoring(run.path / CONFIG):
+        p = EncoderParameters(**renamed(run.config["parameters"], EncoderParameters.model_fields))
+        gin = GIN(p.layers, p.width, p.dropout)
+    with restoring(run.path / MODEL):
         gin.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in run.load_model().items()})
-    except RuntimeError as error:
-        raise CorruptRun(
-            f"the tensors are not those of this encoder ({error})",
-            remedy="pretrain again", where=str(path),
-        ) from None  # fmt: skip
     return gin, p
 
 

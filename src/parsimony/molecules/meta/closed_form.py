@@ -156,7 +156,7 @@ class PrototypeNetwork(MetaNetwork):
 class PrototypeParameters(MetaParameters):
     """Parameters of the prototype network."""
 
-    dim: int = Field(64, ge=1, description="width of the projection, ≥ 1")
+    dim: int = Field(64, ge=1, le=4096, description="width of the projection, 1 … 4,096")
 
 
 class Prototype(MetaTrained[PrototypeParameters]):

@@ -7,6 +7,8 @@ well when a test task or a user's molecules are predicted.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,12 +23,14 @@ from parsimony.base import Fitting
 from parsimony.chem.descriptors import molecule_features
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.chem.graphs import MoleculeGraphs, molecule_graphs
-from parsimony.errors import DataError, MissingRun
+from parsimony.chem.smiles import canonical_forms
+from parsimony.errors import CorruptRun, DataError, MissingRun, RunExists
 from parsimony.molecules.encoder.gin import GIN
 from parsimony.molecules.encoder.pretraining import default_artefact, load_encoder, pretrain
 from parsimony.molecules.estimator import FewShotEstimator
 from parsimony.molecules.meta.assay_profile import Profile, ProfileValues
 from parsimony.molecules.meta.inputs import PLAIN, MetaFeatures
+from parsimony.run.restoring import require_tensors
 
 __all__ = ["EncodedFewShot", "EncodedParameters"]
 
@@ -41,8 +45,10 @@ class EncodedParameters(base.Parameters):
         description="artefact of `parsimony pretrain molecules`; auto: the one in the user's "
         "cache, made where it is missing; random: an untrained encoder",
     )
-    layers: int = Field(3, ge=1, description="layers of the encoder, ≥ 1; published 5")
-    width: int = Field(128, ge=1, description="width of the encoder, ≥ 1; published 300")
+    layers: int = Field(3, ge=1, le=64, description="layers of the encoder, 1 … 64; published 5")
+    width: int = Field(
+        128, ge=1, le=4096, description="width of the encoder, 1 … 4,096; published 300"
+    )
     profile: bool = Field(True, description="use a molecule's labels in the training tasks")
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     penalty: float = Field(
@@ -98,7 +104,7 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
         path = default_artefact(p.layers, p.width) if p.encoder == "auto" else Path(p.encoder)
         try:
             return load_encoder(path)[0]
-        except MissingRun:
+        except (MissingRun, CorruptRun):
             if p.encoder != "auto":
                 raise
         sizes, limit, quiet = {"layers": p.layers, "width": p.width}, None, fitting.quiet
@@ -106,20 +112,20 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
             # Half of the budget, for an artefact of its own: the whole one stays to be made.
             limit, path = fitting.time_budget / 2, path.with_name(f"{path.name}-short")
         try:
-            made = pretrain(path, sizes, time_budget=limit, quiet=quiet)
+            made, encoder = _pretrained(path, sizes, time_budget=limit, quiet=quiet)
             what = f"{made['molecules']:,} unlabelled molecules"
         except DataError:
             # The public sets are not at hand: use the user's own molecules, for these data alone.
             path = path.with_name(f"{path.name}-{self.task_.data.content_hash[:16]}")
-            made = pretrain(
-                path, sizes, smiles=self.task_.data.smiles, time_budget=limit, quiet=quiet
+            made, encoder = _pretrained(
+                path, sizes, smiles=self.task_.data.forms, time_budget=limit, quiet=quiet
             )
             what = "these molecules alone, as the public sets are not at hand"
         self.notes_.append(
             f"warning: no pre-trained encoder was there; trained one on {what} in "
-            f"{made['seconds']:.0f} s: {path}"
+            f"{made['seconds']:.0f} s: {made['artefact']}"
         )
-        return load_encoder(path)[0]
+        return encoder
 
     @property
     def _labels(self) -> npt.NDArray[np.int8]:
@@ -140,8 +146,10 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
         described = molecule_features(smiles).descriptors[:, :PLAIN]
         bits = morgan_fingerprints(smiles)
         values = self._profile.of_new(self._structure(raw, described, bits))
-        known = {text: row for row, text in enumerate(self.task_.data.smiles)}
-        found = [(i, known[text]) for i, text in enumerate(smiles) if text in known]
+        known = self.task_.data.row_of
+        found = [
+            (i, known[form]) for i, form in enumerate(canonical_forms(smiles)) if form in known
+        ]
         if found:
             here, there = np.array(found).T
             data = self._profile.of_data(self._labels)
@@ -191,10 +199,34 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
         state = {k: torch.from_numpy(v) for k, v in _part(tensors, "encoder.").items()}
         self._encoder.load_state_dict(state)
         self._encoder.eval().requires_grad_(False)
-        self._profile = Profile(**_part(tensors, "profile."))
         self._statistics = _part(tensors, "statistics.")
-        if self._statistics["bits"].shape != (BITS,):
-            raise ValueError(f"fingerprints of {self._statistics['bits'].shape} bits")
+        shapes = {"embedding": (2, p.width), "descriptors": (2, PLAIN), "bits": (BITS,)}
+        require_tensors(self._statistics, shapes)
+        profile, (n, t) = _part(tensors, "profile."), self._labels.shape
+        per_task = dict.fromkeys(("mean", "scale", "missing", "spread"), (t,))
+        require_tensors(
+            profile, {**per_task, "weights": (p.width + PLAIN + BITS, t), "own": (n, t)}
+        )
+        self._profile = Profile(**{k: v.astype(np.float32) for k, v in profile.items()})
+
+
+def _pretrained(path: Path, sizes: dict[str, Any], **how: Any) -> tuple[dict[str, Any], GIN]:
+    """Make an encoder in the cache, in place of a damaged one; or, where it cannot, elsewhere.
+
+    Elsewhere is a folder that does not stay: the cache is read-only, or another process trains the
+    same encoder there at this moment.
+    """
+    try:
+        made = pretrain(path, sizes, **how)
+        return made, load_encoder(path)[0]
+    except CorruptRun:
+        shutil.rmtree(path, ignore_errors=True)
+    except (OSError, RunExists):
+        pass
+    with tempfile.TemporaryDirectory(prefix="parsimony-") as folder:
+        made = pretrain(Path(folder) / path.name, sizes, **how)
+        made["artefact"] = f"it is kept in the run alone, as {path} could not be written"
+        return made, load_encoder(Path(folder) / path.name)[0]
 
 
 def _part(tensors: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

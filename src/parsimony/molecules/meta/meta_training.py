@@ -39,8 +39,10 @@ class MetaParameters(EncodedParameters):
     """Parameters of meta-training."""
 
     steps: int = Field(1000, ge=0, le=4000, description="most meta-steps, 0 … 4,000")
-    tasks: int = Field(4, ge=1, description="tasks per step, ≥ 1; published 9")
-    queries: int = Field(32, ge=2, description="queries per task and step, ≥ 2; published 16")
+    tasks: int = Field(4, ge=1, le=1000, description="tasks per step, 1 … 1,000; published 9")
+    queries: int = Field(
+        32, ge=2, le=10_000, description="queries per task and step, 2 … 10,000; published 16"
+    )
     lr: float = Field(1e-3, gt=0, description="initial learning rate of AdamW, > 0; it decays to 0")
     weight_decay: float = Field(1e-3, ge=0, description="weight decay of AdamW, ≥ 0")
     validate_every: int = Field(100, ge=1, description="steps between validations, ≥ 1")
