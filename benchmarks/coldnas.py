@@ -52,6 +52,7 @@ def gap(best: Any, other: Any, measure: str) -> dict[str, float]:
     """How much better the first is, user by user: mean, 95 % interval, share of resamples ≤ 0."""
     difference = best.mean(0) - other.mean(0)
     difference = difference if measure.startswith("ndcg") else -difference
+    difference = difference[~np.isnan(difference)]  # users without gain
     draws = np.random.default_rng(0).integers(0, len(difference), (RESAMPLES, len(difference)))
     means = difference[draws].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -79,7 +80,7 @@ def main(name: str, searched: str, which: str = "") -> None:
         values[arm], cost = measured(task, method, seeds, **parameters)
         rows[arm] = {
             split: {
-                m: {"mean": float(v.mean()), "std_over_seeds": float(v.mean(1).std())}
+                m: {"mean": float(np.nanmean(v)), "std_over_seeds": float(np.nanmean(v, 1).std())}
                 for m, v in part.items()
             }
             for split, part in values[arm].items()

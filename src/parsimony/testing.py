@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ from parsimony.errors import (
     InvalidParameter,
     ParsimonyError,
     RunExists,
+    TrainingDiverged,
     UnknownParameter,
     UsageError,
 )
@@ -244,6 +246,16 @@ def learns(case: Case) -> None:
     json_text(made.config())
 
 
+def diverges_in_so_many_words(case: Case) -> None:
+    """An absurd learning rate ends in TrainingDiverged, or in measures that are possible."""
+    if "lr" not in case.cls.Parameters.model_fields:
+        return
+    for lr in (1e20, 1e30):
+        with contextlib.suppress(TrainingDiverged), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy says that it overflows
+            case.make(lr=lr).fit(case.task).evaluate("test")
+
+
 def is_deterministic(case: Case) -> None:
     """The same seed gives the same numbers, and global randomness stays as it was."""
     import torch
@@ -411,6 +423,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     refuses_use_before_fit,
     refuses_wrong_calls_of_fit,
     learns,
+    diverges_in_so_many_words,
     is_deterministic,
     ends_within_its_budget,
     measures,

@@ -68,6 +68,21 @@ def test_what_cannot_be_measured_is_refused():
         multilabel_metrics(true[:, :2], score)
 
 
+def test_rows_of_one_kind_have_no_area_and_a_constant_score_has_half():
+    score = np.array([0.1, 0.1, 0.1])
+    for true in (np.zeros(3, bool), np.ones(3, bool)):
+        with pytest.raises(InvalidParameter, match="true rows and false ones"):
+            roc_auc(true, score)
+    with pytest.raises(InvalidParameter, match="needs a true row"):
+        average_precision(np.zeros(3, bool), score)
+    some = np.array([True, False, False])
+    assert roc_auc(some, score) == 0.5
+    assert average_precision(some, score) == pytest.approx(1 / 3)
+    for value in (np.nan, np.inf):
+        with pytest.raises(TrainingDiverged):
+            roc_auc(some, np.array([value, 0, 1]))
+
+
 def contrasts(seed, n=40, n_labels=6, levels=4):
     """Rows with labels; few distinct scores, so that there are ties."""
     draw = np.random.default_rng(seed)

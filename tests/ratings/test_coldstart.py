@@ -274,9 +274,14 @@ def test_adapting_to_wrong_ratings(fitted):
     model = fitted("coldnas")
     known = model.adapt({"item 3": 4.0}, ["item 3", "item 4"])["predictions"]
     assert {p["item"]: p["known"] for p in known} == {"item 3": 4.0, "item 4": None}
+    found = model.adapt({"Item 3 ": 4.0}, ["item 4", "item 3"])
+    assert found["notes"] == ["'Item 3 ' is taken for the entity 'item 3'"]
+    assert {p["item"]: p["known"] for p in found["predictions"]} == {"item 3": 4.0, "item 4": None}
+    with pytest.raises(InvalidParameter, match="twice"):
+        model.adapt({"Item 3": 4.0, "item 3": 2.0}, ["item 4"])
     with pytest.raises(UnknownEntity, match="item 3"):
-        model.adapt({"Item 3": 4.0}, ["item 4"])
-    with pytest.raises(InvalidParameter, match=r"outside 1 … 5"):
+        model.adapt({"itm 3": 4.0}, ["item 4"])
+    with pytest.raises(InvalidParameter, match=r"outside 1 … 5.*--set scale=1,6"):
         model.adapt({"item 3": 6.0}, ["item 4"])
     with pytest.raises(InvalidParameter, match="no item"):
         model.adapt({"item 3": 4.0}, [])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from parsimony.search import (
 )
 from parsimony.search.algorithms import ALGORITHMS
 from parsimony.search.ladder import ladder_of
+from parsimony.search.loop import _Walk
 
 SPACE = BilinearSpace()
 SMALL = SearchSettings(per_round=4, candidates=32, parents=4)
@@ -240,6 +243,42 @@ def test_a_diverging_structure_is_a_bad_one(tmp_path):
 
     with pytest.raises(TrainingDiverged, match="no structure"):
         run(tmp_path / "b", evaluate=never, budget=Budget(trials=3))
+
+
+@pytest.mark.parametrize("algorithm", ["greedy", "evolution", "random"])
+def test_a_diverged_structure_is_never_better_than_one_that_was_trained(algorithm, tmp_path):
+    """Figures below 0, as skills can be: the 0 of a diverged trial must not lead the search."""
+    first = SPACE.text(SPACE.start()[0])
+    fit = TensorFit(diverges=first)
+
+    def negative(structure, **how):
+        found = fit(structure, **how)
+        return replace(found, valid_mrr=found.valid_mrr - 2)
+
+    result = run(
+        tmp_path, evaluate=negative, algorithm=algorithm, budget=Budget(trials=12),
+        ladder=(Rung(4, 5),),
+    )  # fmt: skip
+    assert result.best.error is None and result.best.valid < 0
+    assert all(trial.error is None for trial in result.named.values())
+    worst = min(t.valid for t in result.trials if t.error is None)
+    walk = _Walk(iter(()), None, Rung(4, 5))
+    walk.rounds = [result.trials]
+    figures = dict(zip((t.structure for t in result.trials), walk._figures(), strict=True))
+    assert figures[first] == worst
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_figure_that_is_no_number_is_an_error(value, tmp_path):
+    first, fit = SPACE.text(SPACE.start()[0]), TensorFit()
+
+    def evaluate(structure, **how):
+        found = fit(structure, **how)
+        return replace(found, valid_mrr=value) if SPACE.text(structure) == first else found
+
+    result = run(tmp_path, evaluate=evaluate, budget=Budget(trials=8), ladder=(Rung(4, 5),))
+    assert [t.structure for t in result.trials if t.error] == [first]
+    assert result.best.structure != first
 
 
 def test_wrong_names_and_ladders(tmp_path):

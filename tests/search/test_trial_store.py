@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
 from parsimony.search.settings import Rung
 from parsimony.search.trial import Trial
-from parsimony.search.trials import TRIALS, TrialStore
+from parsimony.search.trials import TRIALS, TrialStore, read_trials
 
 SUBJECT = {"space": "bilinear", "data": "abc", "trainer": {"lr": 0.5}}
 ROW = Trial(
@@ -84,6 +85,38 @@ def test_a_damaged_line_is_named(tmp_path, line):
     with pytest.raises(CorruptRun) as caught:
         TrialStore(tmp_path, SUBJECT, resume=True)
     assert caught.value.where == f"{path}:3"
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("valid", "NaN"), ("valid", "Infinity"), ("valid", '"high"'), ("valid", "null"),
+        ("dim", "0"), ("epochs", "-1"), ("seed", "[]"), ("canonical", "7"), ("entities", "2.5"),
+        ("error", "true"), ("predicted", "NaN"),
+    ],
+)  # fmt: skip
+def test_every_field_of_a_line_is_checked(tmp_path, field, value):
+    with TrialStore(tmp_path, SUBJECT) as store:
+        store.append(ROW)
+    path = tmp_path / TRIALS
+    head, line, _ = path.read_text().split("\n")
+    row = json.loads(line) | {field: "ODD"}
+    path.write_text(f"{head}\n{json.dumps(row)}\n".replace('"ODD"', value))
+    for read in (lambda: TrialStore(tmp_path, SUBJECT, resume=True), lambda: read_trials(tmp_path)):
+        with pytest.raises(CorruptRun) as caught:
+            read()
+        assert caught.value.where == f"{path}:2"
+        assert "remove the line" in caught.value.remedy
+
+
+def test_a_figure_that_the_measure_cannot_have_is_refused(tmp_path):
+    """Earlier versions let scores that were NaN rank better than first: an MRR of 1.98."""
+    with TrialStore(tmp_path, SUBJECT) as store:
+        store.append(ROW)
+        store.require_possible("mrr")
+        store.append(replace(ROW, canonical="other", valid=1.98))
+        with pytest.raises(CorruptRun, match=r"mrr is 1\.98"):
+            store.require_possible("mrr")
 
 
 def test_one_writer(tmp_path):

@@ -340,6 +340,12 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             remedy="use a run of redgnn, adaprop, rules, emergnn, walks or neighbours",
         )
 
+    def as_known(
+        self, head: str, relation: str | None, tail: str, notes: list[str]
+    ) -> tuple[str, str | None, str]:
+        """Return names as the data spell them; ``notes`` say where they were given otherwise."""
+        return head, relation, tail
+
     @property
     def gives_reasons(self) -> bool:
         """Whether :meth:`explain` explains."""

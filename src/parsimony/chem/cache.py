@@ -8,7 +8,6 @@ version is computed; where the cache cannot be written, it is computed every tim
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from parsimony.datasets.archive import cache_folder
 from parsimony.decoding.arrays import load_tensors
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import MissingExtra, ParsimonyError
 from parsimony.run.atomic import write_atomic
 from parsimony.run.checkpoints import tensor_bytes, tensor_digest
@@ -58,7 +58,7 @@ def cached(
             "reading molecules needs RDKit", remedy="pip install 'parsimony-learning[chem]'"
         ) from None
     # Another RDKit may write another canonical SMILES, and count other fragments.
-    of = json.dumps([kind, version, rdkitVersion, settings, *smiles])
+    of = json_text([kind, version, rdkitVersion, settings, *smiles])
     key = hashlib.sha256(of.encode()).hexdigest()
     path = cache_folder() / kind / f"{key[:32]}.safetensors"
     with suppress(ParsimonyError, KeyError):

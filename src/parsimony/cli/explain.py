@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,10 @@ def command(
     check_output(html)
     check_output(dot)
     estimator = open_run(run)
+    notes: list[str] = []
+    head, relation, tail = estimator.as_known(head, relation, tail, notes)
     explanation = estimator.explain(head, relation, tail, seed=seed)
+    explanation = replace(explanation, notes=(*notes, *explanation.notes))
     wanted = ((html, explanation.html), (dot, explanation.dot))
     out.files({path: render() for path, render in wanted if path is not None})
     out.result(explanation.to_dict(), explanation.text())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from parsimony.cli.command_group import Output
 from parsimony.cli.completion import complete_method, complete_task
 from parsimony.cli.options import Json, Quiet, Seed
 from parsimony.cli.tables import table
+from parsimony.decoding.strict_json import json_text
 
 
 def command(
@@ -73,7 +73,7 @@ def _settings(title: str, described: list[dict[str, Any]]) -> Any:
 
 def _as_typed(value: Any) -> str:
     """Return a default as ``--set`` takes it."""
-    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return "none" if value is None else value if isinstance(value, str) else json_text(value)
 
 
 def _about(method: str) -> dict[str, Any]:

@@ -156,7 +156,9 @@ def read_candidates(path: Path, estimator: Any, unknown: Unknown) -> list[str]:
         name = line.rstrip("\r")
         if not name:
             continue
-        if name not in entities:
+        try:
+            entities.index(name, where=f"{path}:{number}", notes=[])  # the answer notes it
+        except UnknownEntity:
             unknown.add(UnknownEntity, name, entities, f"{path}:{number}")
             continue
         names.append(name)

@@ -71,7 +71,7 @@ def fold(name: str) -> str:
             name = unicodedata.normalize("NFKC", name).casefold()
             name = "".join(c for c in name if unicodedata.category(c) != "Cf")
     found = " ".join(name.casefold().split())
-    number = _NUMBER.fullmatch(found)
+    number = _NUMBER.fullmatch(found) if found[:1].isdecimal() else None
     return number[1] if number else found
 
 

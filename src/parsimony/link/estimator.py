@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Self, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -213,8 +213,11 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
 
     # ---- predicting --------------------------------------------------------------------------
 
-    def encode(self, query: Query) -> tuple[int, int]:
+    def encode(self, query: Query, notes: list[str] | None = None) -> tuple[int, int]:
         """(entity, relation) ids of a query by names; relation r + R asks for heads.
+
+        With ``notes`` a name is also found under another spelling, which is noted
+        (:meth:`parsimony.graph.names.NameIndex.find`).
 
         Raises
         ------
@@ -225,14 +228,31 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         """
         data = self.task_.test_data
         head, tail = query.get("head"), query.get("tail")
-        if head is not None and tail is None:
-            return data.entities.index(head), data.relations.index(query["relation"])
-        if tail is not None and head is None:
-            relation = data.relations.index(query["relation"]) + self.task_.n_relations
-            return data.entities.index(tail), relation
+        if (head is None) != (tail is None):
+            given = head if tail is None else tail
+            entity = data.entities.index(cast(str, given), notes=notes)
+            relation = data.relations.index(query["relation"], notes=notes)
+            return entity, relation + self.task_.n_relations * (head is None)
         raise UsageError(
             "a query names either its head or its tail", remedy="give one of --head, --tail"
         )
+
+    def _as_known(self, query: Query, entity: int, relation: int) -> dict[str, Any]:
+        """The query as the data spell its names."""
+        data, n = self.task_.test_data, self.task_.n_relations
+        end = "head" if query.get("head") is not None else "tail"
+        known = {end: data.entities.name(entity), "relation": data.relations.name(relation % n)}
+        return {name: known.get(name, given) for name, given in query.items()}
+
+    def as_known(
+        self, head: str, relation: str | None, tail: str, notes: list[str]
+    ) -> tuple[str, str | None, str]:
+        """The names of a fact as the data spell them."""
+        entities, relations = self.task_.test_data.entities, self.task_.test_data.relations
+        if relation is not None:
+            relation = relations.name(relations.index(relation, notes=notes))
+        h, t = (entities.name(entities.index(name, notes=notes)) for name in (head, tail))
+        return h, relation, t
 
     def encode_fact(self, head: str, relation: str | None, tail: str) -> tuple[int, int, int]:
         """Ids of (head, relation, tail) by names.
@@ -276,7 +296,13 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             ``{"query", "answers": [{"entity", "score", "probability"}], "notes"}``; entities that
             the method does not reach from the query are no answers unless they are candidates. The
             probability is uncalibrated: a reasoner's is the softmax over all entities, rules give
-            their confidence. ``notes`` say what was left out, and what the model cannot know.
+            their confidence. ``notes`` say where a name was found under another spelling, what was
+            left out, and what the model cannot know.
+
+        Raises
+        ------
+        UnknownEntity, UnknownRelation
+            With the nearest known name, or all that are spelled alike.
         """
         query = Query(relation=relation)
         if head is not None:
@@ -305,10 +331,13 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         if top < 1:
             raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 10")
         data = self.task_.test_data
-        allowed = None
+        allowed, common = None, list[str]()
         if candidates is not None:
-            allowed = np.array([data.entities.index(name) for name in candidates], np.int64)
-        ids = np.array([self.encode(query) for query in queries], np.int32).reshape(-1, 2)
+            found = [data.entities.index(name, notes=common) for name in candidates]
+            allowed = np.array(found, np.int64)
+        spelled = [list(common) for _ in queries]
+        encoded = [self.encode(query, own) for query, own in zip(queries, spelled, strict=True)]
+        ids = np.array(encoded, np.int32).reshape(-1, 2)
         known = self.task_.filters(not self.task_.inductive)
         for at in range(0, len(ids), batch):
             part = ids[at : at + batch]
@@ -327,8 +356,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                 if len(index) > top:
                     notes.append(f"the best {top:,} of {len(index):,} answers are given")
                 yield Answers(
-                    query=dict(queries[at + i]),
-                    notes=notes,
+                    query=self._as_known(queries[at + i], *part[i].tolist()),
+                    notes=[*spelled[at + i], *notes],
                     answers=[
                         {
                             "entity": data.entities.name(int(e)),

@@ -15,6 +15,7 @@ from annotated_types import Len
 from parsimony.datasets.saved_table import SavedTable, read_table, write_table
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
+from parsimony.ratings.scale import number_text, wider
 
 __all__ = ["NO_FEATURES", "SPLITS", "Features", "RatingData"]
 
@@ -116,10 +117,13 @@ class RatingData:
             if len(rows) and not 0 <= rows.min() <= rows.max() < len(names):
                 raise InvalidParameter("a rating of an unknown user or item")
         if len(self.rating) and not low <= self.rating.min() <= self.rating.max() <= high:
+            # As it was written: 7.2, not the number of 32 bits nearest to it.
+            found = [float(str(r)) for r in (self.rating.min(), self.rating.max())]
+            odd = found[found[0] >= low]
             raise InvalidParameter(
-                f"a rating outside the scale {low:g} … {high:g}",
-                remedy=f"--set scale={min(low, float(self.rating.min())):g},"
-                f"{max(high, float(self.rating.max())):g}",
+                f"the rating {number_text(odd)} is outside the scale {number_text(low)} … "
+                f"{number_text(high)}",
+                remedy=f"state {wider(self.scale, *found)}",
             )
 
     def __repr__(self) -> str:

@@ -14,7 +14,9 @@ from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Parameters
 from parsimony.base import Task as AnyTask
 from parsimony.errors import EmptySplit, InvalidParameter, UnknownEntity
+from parsimony.graph.names import NameIndex
 from parsimony.metrics.guard import require_scores
+from parsimony.ratings.scale import number_text, wider
 from parsimony.ratings.task import ColdStartTask, UserTask
 from parsimony.run.folder import RunFolder
 from parsimony.run.forms import Count
@@ -160,21 +162,23 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         self._require_fitted()
         begin = time.perf_counter()
         data = self.task_.data
-        number = {name: i for i, name in enumerate(data.items)}
-        for name in (*support, *queries):
-            if name not in number:
-                raise UnknownEntity.of(name, number)
+        index, notes = NameIndex(data.items, UnknownEntity), list[str]()
+        number = {name: index.find(name, notes=notes) for name in (*support, *queries)}
+        if len({number[name] for name in support}) < len(support):
+            raise InvalidParameter(
+                "an item is rated twice, in two spellings of its name", remedy="keep one of them"
+            )
         low, high = data.scale
         for name, rating in support.items():
             if not low <= rating <= high:
                 raise InvalidParameter(
-                    f"the rating {rating!r} of {name!r} is outside {low:g} … {high:g}",
-                    remedy="mend it, or train again and state the scale: --set "
-                    f"scale={min(low, rating):g},{max(high, rating):g}",
+                    f"the rating {rating!r} of {name!r} is outside {number_text(low)} … "
+                    f"{number_text(high)}",
+                    remedy=f"mend it, or train again with {wider(data.scale, rating)}",
                 )
         if not queries:
             raise InvalidParameter("no item to predict", remedy="give at least one")
-        notes = [] if support else [f"no rating given: {self.fallback}"]
+        notes += [] if support else [f"no rating given: {self.fallback}"]
         scaled = [(rating - low) / (high - low) for rating in support.values()]
         user = UserTask(
             -1,
@@ -185,8 +189,9 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         predicted = self._predict([user])[0]
         require_scores(predicted, "predicted rating")
         found = low + (high - low) * np.clip(predicted, 0, 1)
+        own = {number[name]: rating for name, rating in support.items()}
         rows: list[dict[str, Any]] = [
-            {"item": name, "rating": float(value), "known": support.get(name)}
+            {"item": name, "rating": float(value), "known": own.get(number[name])}
             for name, value in zip(queries, found, strict=True)
         ]
         rows.sort(key=lambda row: -row["rating"])

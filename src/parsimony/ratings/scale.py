@@ -8,12 +8,23 @@ import numpy as np
 
 from parsimony.errors import FormatError
 
-__all__ = ["require_once", "scale_of"]
+__all__ = ["number_text", "require_once", "scale_of", "wider"]
 
 Scale = tuple[float, float]
 Where = Callable[[int], str]
 _LARGEST = float(np.finfo(np.float32).max)
 _EXACT = 1e-3  # of the scale: as much may be lost where ratings are kept in 32 bits
+
+
+def number_text(value: float) -> str:
+    """Return a number as a user would write it."""
+    return f"{value:.12g}"
+
+
+def wider(scale: Scale, *ratings: float) -> str:
+    """Return the option that states a scale with room for some ratings."""
+    low, high = min(scale[0], *ratings), max(scale[1], *ratings)
+    return f"--set scale={number_text(low)},{number_text(high)}"
 
 
 def scale_of(
@@ -48,29 +59,30 @@ def scale_of(
                 where=where(i),
             )
         if not low <= values[i] <= high:
-            wider = f"{min(low, values[i]):g},{max(high, values[i]):g}"
             raise FormatError(
-                f"the rating {values[i]:g} is outside the scale {low:g} … {high:g}",
-                remedy=f"mend it, or state a wider scale: --set scale={wider}",
+                f"the rating {number_text(values[i])} is outside the scale {number_text(low)} … "
+                f"{number_text(high)}",
+                remedy=f"mend it, or state {wider((low, high), *found)}",
                 where=where(i),
             )
     if low == high:
         raise FormatError(
-            f"every rating is {low:g}",
+            f"every rating is {number_text(low)}",
             remedy="state the scale if others are possible: --set scale=LOW,HIGH",
             where=where(0),
         )
     if np.abs(values.astype(np.float32) - values).max() > _EXACT * (high - low):
         raise FormatError(
-            f"the ratings from {low:.17g} to {high:.17g} differ in more digits than are kept",
-            remedy=f"subtract {low:.17g} from all of them",
+            f"the ratings from {number_text(low)} to {number_text(high)} differ in more digits "
+            "than are kept",
+            remedy=f"subtract {number_text(low)} from all of them",
             where=where(i_low),
         )
     if stated is not None:
         return stated, ()
     return found, (
-        f"the scale of the ratings is taken to be {low:g} … {high:g}, their minimum and maximum; "
-        "state another one by --set scale=LOW,HIGH",
+        f"the scale of the ratings is taken to be {number_text(low)} … {number_text(high)}, their "
+        "minimum and maximum; state another one by --set scale=LOW,HIGH",
     )
 
 

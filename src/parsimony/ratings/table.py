@@ -95,9 +95,8 @@ def load_ratings(
     if not os.path.lexists(path) and os.sep not in text and not path.suffix:
         raise UnknownDataset.of(text, registry.names())
     notes: list[str] = []
-    users, items, ratings = read_ratings(path, columns, notes=notes)
-    where = _lines(path, 2)
-    data = _split(path.stem, users, items, ratings, support, seed, where, scale)
+    users, items, ratings, table = _read(path, columns, notes=notes)
+    data = _split(path.stem, users, items, ratings, support, seed, table.where, scale)
     return replace(data, notes=(*data.notes, *notes))
 
 
@@ -136,6 +135,13 @@ def read_ratings(
     EmptySplit
         No row.
     """
+    return _read(path, columns, empty=empty, notes=notes)[:3]
+
+
+def _read(
+    path: str | os.PathLike[str], columns: tuple[str, ...] | None, *, empty: bool = False,
+    notes: list[str] | None = None,
+) -> tuple[list[str], list[str], list[float], Table]:  # fmt: skip
     wanted = columns or COLUMNS
     table = read_columns(path, columns, empty=empty, notes=notes)
     texts = [table.column(name) for name in wanted]
@@ -145,7 +151,7 @@ def read_ratings(
     ratings = _ratings(texts[-1], table)
     users, items = (texts[0], texts[1]) if len(wanted) == 3 else ([""] * len(table), texts[0])
     require_once(users, items, table.where)
-    return users, items, ratings
+    return users, items, ratings, table
 
 
 def read_items(path: str | os.PathLike[str]) -> list[str]:
@@ -174,9 +180,9 @@ def _number(text: str, where: Callable[[], str]) -> float:
     return value
 
 
-def _lines(path: Path, first: int) -> Callable[[int], str]:
-    """``file:line`` of rows that begin in a line."""
-    return lambda i: f"{path}:{i + first}"
+def _line(path: Path, row: int) -> str:
+    """``file:line`` of a row of a file without a header."""
+    return f"{path}:{row + 1}"
 
 
 def _read_tasks(
@@ -253,7 +259,7 @@ def _read_movielens(
 ) -> RatingData:
     """MovieLens-1M: ``user::item::rating::time``, and features of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
-    where = _lines(folder / _MOVIES, 1)
+    where = partial(_line, folder / _MOVIES)
     ratings = [_number(row[2], partial(where, i)) for i, row in enumerate(rows)]
     # Five stars, in the larger sets of that layout halves of them.
     stars = _WHOLE_STARS if all(rating == int(rating) for rating in ratings) else _HALF_STARS

@@ -74,7 +74,7 @@ def _values(row: Mapping[str, Any]) -> dict[str, Any]:
             "value": row[split]["metrics"][key], "interval": row[split]["interval"][key],
         }
         for key, name in _MEASURES.items()
-        if split in row
+        if split in row and key in row[split]["metrics"]
     }  # fmt: skip
 
 

@@ -90,6 +90,9 @@ def page(info: RunInfo) -> str:
     best = search["best"] if found else method
     rows = list(found["comparison"]) if found else [_own(info, method)]
     name = data.get("name", "")
+    table = list(_table(metrics))
+    # Where nobody likes anything, nothing can be ranked.
+    shown = {k: v for k, v in _MEASURES.items() if table and all(k in r["metrics"] for r in table)}
     return (
         environment()
         .get_template("ratings.html.j2")
@@ -99,7 +102,7 @@ def page(info: RunInfo) -> str:
             notes=list(info.get("notes") or ()),
             split=split,
             result=metrics.get(split) or {},
-            measures=_MEASURES,
+            measures=shown,
             formula=formula_view(info["formula"]) if info.get("formula") else {},
             search=search,
             ranking=ranking_view(found.get("ranking")) if found else None,
@@ -108,7 +111,7 @@ def page(info: RunInfo) -> str:
                 info.get("history") or [], info.get("best_epoch"), "valid_skill",
                 "Validation skill",
             ),
-            table=list(_table(metrics)),
+            table=table,
             cost=named_rows(_cost(info.get("ledger") or {}), _COST),
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
