@@ -17,11 +17,12 @@ import pytest
 from parsimony.run.atomic import is_temporary
 
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
+ENTITY = (RUNS / "rules" / "data" / "entities.txt").read_text().splitlines()[0]
 VERBS = {
     "fit": ["fit", "royal", "--out", "run", "--epochs", "50"],
     "audit": ["audit", "royal"],
     "evaluate": ["evaluate", "RUNS/redgnn"],
-    "predict": ["predict", "RUNS/redgnn", "--head", "Leopold_I_of_Belgium", "--relation", "uncle"],
+    "predict": ["predict", "RUNS/redgnn", "--head", ENTITY, "--relation", "cousin"],
     "report": ["report", "RUNS/redgnn", "--out", "page.html"],
     "ddi": ["ddi", "predict", "RUNS/neighbours", "--drug", "ritonavir", "--drug", "fentanyl"],
     "adapt": ["adapt", "RUNS/means", "--support", "RUNS/ratings_support.csv",
@@ -57,14 +58,14 @@ def stopped_after(seconds, words, folder, number=signal.SIGINT):
 @pytest.mark.parametrize("verb", VERBS)
 def test_ctrl_c_is_answered_by_one_line(verb, tmp_path):
     draw, answered = random.Random(verb), 0
-    for at in (FIRST, draw.uniform(0.3, 1), draw.uniform(1, 2.5)):
+    for at in (FIRST, draw.uniform(0.3, 1), draw.uniform(1, 3)):
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         found = stopped_after(at, VERBS[verb], tmp_path)
         if found is None:
             continue
         code, out, err = found
-        if code < 0 and "parsimony" not in err:
-            continue  # Python was not up yet
+        if code != 130 and "parsimony/stopping.py" not in err and "parsimony/cli" not in err:
+            continue  # Python itself was not up yet
         assert code == 130, err
         assert out == ""
         line = err.strip().splitlines()
@@ -80,8 +81,8 @@ def test_ctrl_c_is_answered_by_one_line(verb, tmp_path):
 def test_sigterm_too_and_the_error_is_json_from_the_start(tmp_path):
     for at in (0.3, 1.0):
         found = stopped_after(at, [*VERBS["audit"], "--json"], tmp_path, signal.SIGTERM)
-        if found is None or found[0] < 0:
-            continue
+        if found is None or (found[0] < 0 and not found[1]):
+            continue  # at its end, or Python itself was not up yet
         code, out, err = found
         assert code == 143, err
         error = json.loads(out)["error"]
@@ -110,7 +111,7 @@ def test_a_fit_says_what_it_kept_and_how_to_go_on(tmp_path):
 @pytest.mark.slow
 def test_of_two_equal_batches_one_writes_and_the_other_says_so(tmp_path):
     words = ["predict", "RUNS/rules", "--queries", "asked.csv", "--out", "out.parquet", "--json"]
-    rows = "Leopold_I_of_Belgium,cousin,?\n" * 3000
+    rows = f"{ENTITY},cousin,?\n" * 3000
     (tmp_path / "asked.csv").write_text("head,relation,tail\n" + rows)
     for _ in range(10):
         both = [start(words, tmp_path) for _ in range(2)]
