@@ -90,7 +90,9 @@ def test_a_set_of_many_types_is_an_abstention():
     from parsimony.cli.ddi import _sets
 
     order = {"drug1": "a", "drug2": "b", "texts": [f"text {k}" for k in range(6)]}
-    assert _sets({"orders": [order]}) == ["90% set of a → b: more than 5 types (6): abstain"]
+    assert _sets({"orders": [order]}) == [
+        "90% set in the order a, b: more than 5 types (6): abstain"
+    ]
     order["texts"] = order["texts"][:2]
     assert _sets({"orders": [order]}) == ["90% set of a → b: “text 0” or “text 1”"]
     assert _sets(None) == []
