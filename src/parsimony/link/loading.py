@@ -21,7 +21,7 @@ def is_graph(name_or_path: str) -> bool:
     """Whether a name or path says by itself that it is a graph of facts."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("link")
-    return (Path(name_or_path).expanduser() / "train.txt").is_file()
+    return (Path(os.path.expanduser(name_or_path)) / "train.txt").is_file()
 
 
 def load(
@@ -64,7 +64,7 @@ def load(
     text = os.fspath(name_or_path)
     if text in registry.names():
         return _registered(text, mirror)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         if columns is not None:
             raise InvalidParameter("columns apply to a single file, not to a folder")

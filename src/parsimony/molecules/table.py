@@ -72,7 +72,7 @@ def load_molecules(
         folder, source = locate(text, mirror=mirror)
         data = _load_file(folder / f"{text}.csv", bad_smiles)
         return replace(data, source=f"{source}; licence: {item.licence}", registered=True)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         tables = sorted(path.glob("*.csv"))
         if len(tables) != 1:
@@ -91,7 +91,7 @@ def is_molecules(name_or_path: str) -> bool:
     """Whether a name or path is of molecules: registered as such, or a CSV with column smiles."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("molecules")
-    path = Path(name_or_path).expanduser()
+    path = Path(os.path.expanduser(name_or_path))
     if path.is_dir():
         tables = sorted(path.glob("*.csv"))
         if len(tables) != 1 or not (path / SPLITS).is_file():
