@@ -132,18 +132,19 @@ def read_candidates(path: Path, estimator: Any) -> list[str]:
     UnknownEntity
         ``where`` gives the line.
     """
-    from parsimony.decoding.files import read_text
+    from parsimony.decoding.files import check_file
+    from parsimony.decoding.lines import numbered_lines
     from parsimony.errors import FormatError, UnknownEntity
 
     entities = estimator.task_.test_data.entities
     names = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        name = line.rstrip("\r")
-        if not name:
-            continue
-        if name not in entities:
-            raise UnknownEntity.of(name, entities, where=f"{path}:{number}")
-        names.append(name)
+    with check_file(path).open("rb") as stream:
+        for number, name, _ in numbered_lines(stream, str(path)):
+            if not name:
+                continue
+            if name not in entities:
+                raise UnknownEntity.of(name, entities, where=f"{path}:{number}")
+            names.append(name)
     if not names:
         raise FormatError("no candidates", remedy="one entity name per line", where=str(path))
     return names

@@ -21,7 +21,14 @@ import tomli_w
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
-from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
+from parsimony.errors import (
+    CorruptRun,
+    InvalidParameter,
+    MissingRun,
+    RunExists,
+    RunVersionError,
+    UsageError,
+)
 from parsimony.run.atomic import is_temporary, write_atomic
 from parsimony.run.checkpoints import Checkpoints, tensor_bytes
 from parsimony.run.lock import FolderLock
@@ -71,6 +78,8 @@ class RunFolder:
             names the keys.
         RunVersionError
             The run to resume has another format version.
+        InvalidParameter
+            A path in the configuration is not UTF-8.
         """
         path = Path(path)
         if path.exists() and not path.is_dir():
@@ -80,8 +89,9 @@ class RunFolder:
                 where=str(path),
             )
         _require_room(path, resume)
-        path.mkdir(parents=True, exist_ok=True)
         run = cls(path, _as_read({"version": VERSION, **config}))
+        _require_unicode(run.config)
+        path.mkdir(parents=True, exist_ok=True)
         run._lock.acquire()
         try:
             _require_room(path, resume)  # again: another process may have written to it since
@@ -359,6 +369,18 @@ def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 
 
 # ---- config.toml -----------------------------------------------------------------------------
+
+
+def _require_unicode(config: dict[str, Any]) -> None:
+    """Refuse a path of bytes that are not UTF-8: it cannot be recorded, nor found again."""
+    try:
+        tomli_w.dumps(config).encode()
+    except UnicodeEncodeError as error:
+        setting = error.object[: error.end].splitlines()[-1]
+        raise InvalidParameter(
+            f"a path or name that is not UTF-8 cannot be recorded in a run: {setting!r}",
+            remedy="rename the file or folder",
+        ) from None
 
 
 def _as_read(config: dict[str, Any]) -> dict[str, Any]:
