@@ -29,7 +29,7 @@ def command(
         able = [one.noun for one in PROBLEMS.values() if one.audit]
         raise UsageError(
             f"{data} holds {found.noun}; audit describes {' and '.join(able)}",
-            remedy="fit it: the notes of a fit say what was found in the data",
+            remedy="--task link reads it as facts; the notes of a fit say what was found in other data",
         )
     module, load = found.part("audit"), found.part("load")
     taken = inspect.signature(load).parameters

@@ -147,21 +147,22 @@ def read_candidates(path: Path, estimator: Any, unknown: Unknown) -> list[str]:
     UnknownEntity
         It names only unknown ones.
     """
-    from parsimony.decoding.files import read_text
+    from parsimony.decoding.files import check_file
+    from parsimony.decoding.lines import numbered_lines
     from parsimony.errors import FormatError, UnknownEntity
 
     entities = estimator.task_.test_data.entities
     names = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        name = line.rstrip("\r")
-        if not name:
-            continue
-        try:
-            entities.index(name, where=f"{path}:{number}", notes=[])  # the answer notes it
-        except UnknownEntity:
-            unknown.add(UnknownEntity, name, entities, f"{path}:{number}")
-            continue
-        names.append(name)
+    with check_file(path).open("rb") as stream:
+        for number, name, _ in numbered_lines(stream, str(path)):
+            if not name:
+                continue
+            try:
+                entities.index(name, where=f"{path}:{number}", notes=[])  # the answer notes it
+            except UnknownEntity:
+                unknown.add(UnknownEntity, name, entities, f"{path}:{number}")
+                continue
+            names.append(name)
     unknown.require(names)
     if not names:
         raise FormatError("no candidates", remedy="one entity name per line", where=str(path))

@@ -27,6 +27,7 @@ PARQUET = frozenset({".parquet", ".pq"})
 MAX_CELLS, CELLS_PER_BYTE = 1 << 26, 100
 MAX_TEXT, TEXT_PER_BYTE = 1 << 31, 1000
 MAX_FOOTER = 64 << 20
+_PAGE_HEADER = 1 << 16  # with the statistics that it may hold
 _BATCH = 1 << 17
 _REMEDY = "split it into smaller files, drop repeated rows, or write the rows as TSV"
 _FAILURES = (
@@ -89,7 +90,8 @@ def read_parquet(
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            _check_declared(path, _Footer.read(stream), set(columns.values()), size, schema)
+            footer = _Footer.read(stream, set(columns.values()))
+            _check_declared(path, footer, size, schema)
             stream.seek(0)
             parts = [pl.DataFrame(schema=schema)]
             n_text = 0
@@ -126,15 +128,11 @@ def join_parquet(files: Sequence[Path], out: Path) -> int:
         raise _unreadable(out.parent, error) from None
 
 
-def _check_declared(
-    path: Path, footer: _Footer, columns: set[str], size: int, schema: Mapping[str, Any]
-) -> None:
-    n_cells = footer.rows * len(columns)
-    n_bytes = sum(n for name, n in footer.uncompressed.items() if name in columns)
-    if n_cells > max(MAX_CELLS, CELLS_PER_BYTE * size):
-        raise _too_much(path, size, f"{footer.rows:,} rows of {len(columns)} columns")
-    if n_bytes > max(MAX_TEXT, TEXT_PER_BYTE * size):
-        raise _too_much(path, size, f"{n_bytes:,} bytes")
+def _check_declared(path: Path, footer: _Footer, size: int, schema: Mapping[str, Any]) -> None:
+    if footer.rows * len(schema) > max(MAX_CELLS, CELLS_PER_BYTE * size):
+        raise _too_much(path, size, f"{footer.rows:,} rows of {len(schema)} columns")
+    if footer.unpacked > max(MAX_TEXT, TEXT_PER_BYTE * size):
+        raise _too_much(path, size, f"{footer.unpacked:,} bytes")
     held = footer.rows * sum(16 if kind == pl.String else 4 for kind in schema.values())
     if held > memory_budget():
         raise FormatError(
@@ -160,14 +158,17 @@ def _unreadable(path: Path, error: BaseException) -> FormatError:
 
 @dataclass(frozen=True)
 class _Footer:
-    """What a file says of itself: rows, and bytes of every column once it is unpacked."""
+    """What a file says of some columns: their rows, and their bytes once they are unpacked.
+
+    The header of every page is read as well, as it is what the decoder allocates by.
+    """
 
     rows: int
-    uncompressed: dict[str, int]
+    unpacked: int
 
     @classmethod
-    def read(cls, stream: IO[bytes]) -> _Footer:
-        """Read the end of a file; ValueError and the like if it is not Parquet's."""
+    def read(cls, stream: IO[bytes], columns: set[str]) -> _Footer:
+        """Read the end of a file and its pages' headers; ValueError and the like if damaged."""
         end = stream.seek(0, os.SEEK_END)
         stream.seek(max(end - 8, 0))
         tail = stream.read(8)
@@ -176,17 +177,41 @@ class _Footer:
             raise ValueError("no footer at its end")
         stream.seek(end - 8 - length)
         meta = _Thrift(stream.read(length)).struct()
-        sizes: dict[str, int] = {}
-        rows = 0
+        rows = unpacked = 0
         for group in meta.get(4, []):
-            rows += max(group[3], 0)
+            rows += group[3]
             for chunk in group[1]:
                 column = chunk[3]
-                name = column[3][0].decode("utf-8", "replace")
-                if not 0 <= column[7] <= end or column[6] < 0:
-                    raise ValueError("the footer's sizes exceed the file")
-                sizes[name] = sizes.get(name, 0) + column[6]
-        return cls(max(rows, meta[3]), sizes)
+                if len(column[3]) == 1 and column[3][0].decode("utf-8", "replace") in columns:
+                    if column[5] != group[3] or group[3] < 0:
+                        raise ValueError("a column of another length than its rows")
+                    unpacked += _unpacked(stream, column, end)
+        if rows != meta[3]:
+            raise ValueError("another number of rows than its groups hold")
+        return cls(rows, unpacked)
+
+
+def _unpacked(stream: IO[bytes], column: dict[int, Any], end: int) -> int:
+    """Add up what the pages of a column say they unpack to."""
+    at = min(offset for offset in (column[9], column.get(11, 0) or column[9]))
+    stop, values, total = at + column[7], 0, 0
+    while values < column[5]:
+        if not 0 < at < stop <= end:
+            raise ValueError("pages that exceed the file")
+        stream.seek(at)
+        thrift = _Thrift(stream.read(_PAGE_HEADER))
+        page = thrift.struct()
+        if page[2] < 0 or page[3] < 0:
+            raise ValueError("a page of negative size")
+        total += page[2]
+        at += thrift.at + page[3]
+        data = page.get(5) or page.get(8)
+        values += data[1] if data else 0
+        if at > stop or (data and not 0 <= data[1] <= column[5]):
+            raise ValueError("a page that exceeds its column")
+        if not data and (kept := page.get(7)) and not 0 <= kept[1] <= page[2]:
+            raise ValueError("a dictionary of more words than bytes")
+    return total
 
 
 class _Thrift:

@@ -21,7 +21,14 @@ import tomli_w
 
 from parsimony.decoding import checked, load_tensors, parse_json, read_bytes, read_json, read_toml
 from parsimony.decoding.strict_json import json_text
-from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
+from parsimony.errors import (
+    CorruptRun,
+    InvalidParameter,
+    MissingRun,
+    RunExists,
+    RunVersionError,
+    UsageError,
+)
 from parsimony.run.atomic import (
     append_line,
     cannot_write,
@@ -84,6 +91,8 @@ class RunFolder:
             The run to resume has another format version.
         CannotWrite
             The disk is full, the folder is not writable, or it holds a link.
+        InvalidParameter
+            A path in the configuration is not UTF-8.
         """
         path = Path(path)
         if path.exists() and not path.is_dir():
@@ -93,11 +102,12 @@ class RunFolder:
                 where=str(path),
             )
         _require_room(path, resume)
+        run = cls(path, _as_read({"version": VERSION, **config}))
+        _require_unicode(run.config)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from error
-        run = cls(path, _as_read({"version": VERSION, **config}))
         run._lock.acquire()
         try:
             _require_room(path, resume)  # again: another process may have written to it since
@@ -393,6 +403,18 @@ def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 
 
 # ---- config.toml -----------------------------------------------------------------------------
+
+
+def _require_unicode(config: dict[str, Any]) -> None:
+    """Refuse a path of bytes that are not UTF-8: it cannot be recorded, nor found again."""
+    try:
+        tomli_w.dumps(config).encode()
+    except UnicodeEncodeError as error:
+        setting = error.object[: error.end].splitlines()[-1]
+        raise InvalidParameter(
+            f"a path or name that is not UTF-8 cannot be recorded in a run: {setting!r}",
+            remedy="rename the file or folder",
+        ) from None
 
 
 def _as_read(config: dict[str, Any]) -> dict[str, Any]:
