@@ -32,6 +32,16 @@ def command(
     relation: Annotated[
         str | None, typer.Option("--relation", metavar="R", help="Only rules with head relation R.")
     ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(
+            "--max-length",
+            min=1,
+            max=3,
+            help="Maximum number of body atoms of mined rules, however long it takes "
+            "[default: what each relation's facts allow in about a minute].",
+        ),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write them to a file.")
     ] = None,
@@ -57,7 +67,10 @@ def command(
         )
     names = parse_columns(columns)
     with interruptible():
-        found = find_rules(source, mirror, names, seed, top=top, relation=relation, quiet=quiet)
+        found, notes = find_rules(
+            source, mirror, names, seed,
+            top=top, relation=relation, max_length=max_length, quiet=quiet,
+        )  # fmt: skip
     text = _text(found, form)
     if file is not None:
         from parsimony.run.atomic import write_atomic
@@ -66,7 +79,12 @@ def command(
         write_atomic(file, text)
         out.note(f"written: {file}")
     listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
-    out.result({"rules": listed}, text.rstrip("\n") if found else "no rules found")
+    from parsimony.answers import as_notes
+
+    readable = text.rstrip("\n") if found else "no rules found"
+    for note in as_notes(notes):
+        out.note(note)
+    out.result({"rules": listed, "notes": notes}, readable)
 
 
 def find_rules(
@@ -77,15 +95,25 @@ def find_rules(
     *,
     top: int,
     relation: str | None,
+    max_length: int | None,
     quiet: bool,
-) -> list[Any]:
+) -> tuple[list[Any], list[str]]:
     """Extract the rules of a run, or mine those of a dataset, by decreasing confidence.
+
+    Returns them with notes on what was left out.
 
     The rules that ``fit`` wrote into the run suffice for a few; extracting all of them takes
     minutes on a large graph.
     """
-    path = Path(source)
+    path, notes = Path(source), list[str]()
     if (path / "config.toml").is_file():
+        if max_length is not None:
+            raise UsageError(
+                "--max-length is for mining; the rules of a run have the length they were fitted "
+                "with",
+                remedy="parsimony fit DATA --method rules --set max_length=…",
+                where=source,
+            )
         estimator = open_run(path, "link")
         if hasattr(estimator, "vectors"):
             raise UsageError(
@@ -96,17 +124,22 @@ def find_rules(
         relations = estimator.task_.data.relations
         _check(relation, relations)
         written = _written(path) if relation is None else []
+        notes += estimator.rules_notes()
         if len(written) >= top:
-            return written[:top]
-        rules = estimator.knowledge(top=top if relation is None else _ALL, quiet=quiet)
+            return written[:top], [*notes, f"the best {top:,} rules are given (--top)"]
+        rules = estimator.knowledge(top=_ALL, quiet=quiet)
     else:
         from parsimony import datasets
         from parsimony.knowledge import mine_rules
 
-        graph = datasets.load(source, mirror=mirror, columns=columns, seed=seed).graph
-        _check(relation, graph.relations)
-        rules = mine_rules(graph)
-    return [rule for rule in rules if relation in (None, rule.head.relation)][:top]
+        data = datasets.load(source, mirror=mirror, columns=columns, seed=seed)
+        _check(relation, data.relations)
+        notes += data.notes
+        rules = mine_rules(data.graph, max_length=max_length, notes=notes)
+    rules = [rule for rule in rules if relation in (None, rule.head.relation)]
+    if len(rules) > top:
+        notes.append(f"the best {top:,} of {len(rules):,} rules are given (--top)")
+    return rules[:top], notes
 
 
 def _written(run: Path) -> list[Any]:
