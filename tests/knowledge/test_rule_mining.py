@@ -144,9 +144,11 @@ def hub(n=2000, seed=0):
     return KnowledgeGraph(np.concatenate(parts).astype(np.int32), n + 21, 3)
 
 
-def test_a_hub_costs_no_other_relation_its_rules():
+def test_a_hub_costs_no_other_relation_its_rules(monkeypatch):
+    monkeypatch.setattr(rule_mining, "LONG", 1e7)
     graph, notes = hub(), []
     index = build_walk_index(graph)
+    assert affordable_lengths(index, 2e6, 1e7).tolist() == [2, 3, 3]
     mined = mine_paths(index, budget=2e6)
     found = set(zip(mined.heads, mined.paths, strict=True))
     assert (1, (2, 1)) in found, "in(X,Y) <- knows(X,A), in(A,Y)"

@@ -32,8 +32,8 @@ __all__ = ["Mined", "affordable_lengths", "mine_paths", "mine_rules"]
 
 LONGEST = 3
 BUDGET = 2e9  # edges traversed and paths found; up to about a minute on one core
-# Where the longest rules of all relations cost more than that, those of some relations may cost so
-# much: they are no reason to take a minute for a graph that is done with the shorter ones at once.
+# Where the longest rules of all relations cost more than that, those of most may still cost so much
+# together: a hub makes few relations expensive, and they alone do without.
 LONG = BUDGET / 8
 _SLOTS = 1 << 24  # maximum number of distinct paths per relation: a table of 448 MiB
 
@@ -180,8 +180,8 @@ def affordable_lengths(index: WalkIndex, budget: float, long: float) -> Longs:
     budget : float
         Steps for all relations and bodies together: 3 for all where that suffices.
     long : float
-        Steps for rules of length 3 of some relations where it does not, those with the least to do
-        first.
+        Steps for rules of length 3 of more than half of the relations where it does not, those with
+        the least to do first.
 
     Returns
     -------
@@ -206,6 +206,8 @@ def affordable_lengths(index: WalkIndex, budget: float, long: float) -> Longs:
         order = np.argsort(cost, kind="stable")
         within = np.zeros(n, bool)
         within[order] = np.cumsum(cost[order]) <= limit
+        if longest == LONGEST and 2 * within.sum() <= n:
+            break  # no matter of a hub: the whole graph is dense
         lengths[within & (lengths == longest - 1)] = longest
     return lengths
 
@@ -379,7 +381,7 @@ def mine_rules(
     stop : callable
         Asked before every relation but the first: whether to leave the others out.
     notes : list of str, optional
-        Receives what was left out; without it that is a warning.
+        Receives what was left out; without it a length or body left out is a warning.
 
     Returns
     -------
@@ -415,7 +417,8 @@ def mine_rules(
         notes += mined.notes
     else:
         for note in mined.notes:
-            warnings.warn(note.removeprefix("warning: "), UserWarning, 2)
+            if note.startswith("warning: "):
+                warnings.warn(note.removeprefix("warning: "), UserWarning, 2)
     # Ties are broken by the paths themselves, so that the order depends only on the facts.
     order = sorted(
         range(len(mined.heads)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypedDict
 
@@ -19,7 +19,7 @@ from parsimony.errors import CorruptRun, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
-from parsimony.run.folder import RunFolder
+from parsimony.run.folder import MODEL, RunFolder
 from parsimony.run.progress import Progress
 
 IntArray = npt.NDArray[np.int32]
@@ -353,6 +353,22 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         if self.notes_:
             run.write_json(NOTES, self.notes_)
 
+    @staticmethod
+    def _require(
+        run: RunFolder,
+        tensors: Mapping[str, npt.NDArray[Any]],
+        shapes: Mapping[str, tuple[int, ...]],
+        kind: str = "f",
+    ) -> None:
+        """Refuse arrays of the model that do not fit its settings and vocabularies."""
+        for name, shape in shapes.items():
+            array = tensors.get(name)
+            if array is None or array.shape != shape or array.dtype.kind not in kind:
+                found = "is missing" if array is None else f"is {array.dtype} {array.shape}"
+                raise damaged(run, f"{name} {found}, expected the shape {shape}")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise damaged(run, f"{name} holds a number that is not finite")
+
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Read a run folder; see :meth:`parsimony.base.Estimator.load`."""
@@ -367,3 +383,10 @@ def _of_unknown(unknown: npt.NDArray[np.bool_], what: str, follows: str) -> list
     """Say how many of several queries ask what no fact can tell."""
     n, of = int(unknown.sum()), f"of {len(unknown):,} queries"
     return [f"warning: {n:,} {of} are about {what} without a training fact: {follows}"] * (n > 0)
+
+
+def damaged(run: RunFolder, problem: str) -> CorruptRun:
+    """The error for a model whose arrays are not those of its settings and data."""
+    return CorruptRun(
+        problem, remedy="restore the run folder, or fit again", where=str(run.path / MODEL)
+    )

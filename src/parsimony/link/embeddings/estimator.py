@@ -15,7 +15,7 @@ from pydantic import Field
 
 from parsimony.answers import Measures
 from parsimony.base import Fitting, Parameters
-from parsimony.errors import CorruptRun, InvalidParameter, UsageError
+from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
@@ -318,10 +318,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
         return {"entity": self.entity_, "relation": self.relation_}
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        for name, shape in self.shapes_.items():
-            if name not in tensors or tensors[name].shape != shape:
-                raise CorruptRun(
-                    f"model.safetensors does not hold {name} {shape}",
-                    remedy="train again, or restore the run folder",
-                )
-        self._answer_with({name: torch.from_numpy(np.array(tensors[name])) for name in tensors})
+        self._require(run, tensors, self.shapes_)
+        self._answer_with(
+            {name: torch.from_numpy(np.array(tensors[name])) for name in self.shapes_}
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Fitting
+from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.redgnn.frontier import Scratch, expand, start
@@ -74,6 +75,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
 
     def _setup(self) -> None:
         task, p = self.task_, self.resolved_
+        if task.training_queries is not None and not len(task.training_queries):
+            raise EmptySplit(
+                f"the valid split of {task.data.name} is empty: in protocol redgnn it holds the "
+                "training queries",
+                remedy="fill valid.txt, or --set protocol=grail",
+            )
         layers = p.n_layers or choose_layers(task.train_graph, p.seed)
         if p.n_layers is None:
             self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
@@ -149,9 +156,8 @@ class Reasoner(LinkEstimator[ReasonerT]):
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         self.weights_ = Weights(self.shapes_)
+        self._require(run, tensors, self.shapes_)
         for name, view in self.weights_.items():
-            if tensors[name].shape != view.shape:
-                raise ValueError(f"{name} of shape {tensors[name].shape}, not {view.shape}")
             view[...] = tensors[name]
 
     # ---- reasons -----------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.knowledge.rule_mining import mine_rules
 from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules
-from parsimony.link.estimator import LinkEstimator
+from parsimony.link.estimator import LinkEstimator, damaged
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
@@ -338,12 +338,25 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         }
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        n, n_rules = self.task_.n_relations, len(tensors.get("head", ()))
+        longest = tensors["body"].shape[-1] if "body" in tensors else 0
+        integers = {"head": (n_rules,), "body": (n_rules, longest), "aggregation": (1,)}
+        self._require(run, tensors, {**integers, "support": (n_rules,), "body_count": (n_rules,)},
+                      "iu")  # fmt: skip
+        self._require(run, tensors, {"confidence": (n_rules,), "smoothing": (1,)})
+        for name, low, high in (
+            ("head", 0, n), ("body", -1, 2 * n), ("aggregation", 0, len(AGGREGATIONS)),
+            ("support", 0, 2**62), ("body_count", 0, 2**62), ("confidence", 0, 1 + 1e-9),
+            ("smoothing", 0, np.inf),
+        ):  # fmt: skip
+            if ((tensors[name] < low) | (tensors[name] >= high)).any():
+                raise damaged(run, f"{name} holds a value outside {low} … {high}")
         selected = {
             "smoothing": float(tensors["smoothing"][0]),
             "aggregation": AGGREGATIONS[int(tensors["aggregation"][0])],
         }
         self.resolved_ = self.resolved_.model_copy(update=selected)
-        names, n = relation_names(self.task_.train_graph), self.task_.n_relations
+        names = relation_names(self.task_.train_graph)
         self.rules_ = []
         for head, body, *evidence in zip(
             *(tensors[name].tolist() for name in ("head", "body", *EVIDENCE)), strict=True
