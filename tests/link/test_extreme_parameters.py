@@ -12,8 +12,8 @@ from parsimony.link.task import LinkTask
 from parsimony.methods import OURS, resolve
 
 EXTREMES = (
-    -1, 0, 1, 12, 10**12, 10**30, 1e-320, 1e-45, 0.5, 1.0, 1e30, 1e300, math.inf, math.nan, -math.inf,
-    True, "x", "", [], (1, 2), {}, None,
+    -1, 0, 1, 12, 10**12, 10**30, 1e-320, 1e-45, 0.5, 1.0, 1e30, 1e300, math.inf, math.nan,
+    -math.inf, True, "x", "", [], (1, 2), {}, None,
 )  # fmt: skip
 #: more of these only takes longer
 LIMITED = {"dim": 64, "n_layers": 12, "threads": 64, "epochs": 3}
@@ -31,7 +31,8 @@ def test_every_method_shares_the_parameters_of_these():
         assert set(resolve(method).Parameters.model_fields) <= covered
 
 
-@pytest.mark.parametrize(("method", "name"), CASES, ids="-".join)
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "name"), CASES, ids=[f"{m}-{name}" for m, name in CASES])
 def test_refused_or_works(method, name):
     cls = resolve(method)
     for value in EXTREMES:

@@ -21,7 +21,6 @@ def command(
     estimator = open_run(run)
     with interruptible():
         result = estimator.evaluate(split, seed=seed, quiet=quiet)
-    from parsimony.answers import as_notes
     from parsimony.cli.tables import metrics_table
 
-    out.result(result, *metrics_table(result), *as_notes(result.get("notes", ())))
+    out.result(result, *metrics_table(result))
