@@ -8,6 +8,7 @@ import pytest
 from parsimony.errors import EmptySplit
 from parsimony.graph import Vocabulary
 from parsimony.link.data import LinkData
+from parsimony.link.loading import load
 from parsimony.link.task import LinkTask
 from parsimony.methods import OURS, load_run, resolve
 
@@ -98,6 +99,18 @@ def test_an_inductive_pair_without_training_queries_is_refused(method):
     task = LinkTask(data(LINE, [], [(1, 0, 3)], inductive=other))
     with pytest.raises(EmptySplit, match="valid"):
         fitted(method, task)
+
+
+def test_literals_left_out_are_told_to_the_end(tmp_path):
+    path = tmp_path / "graph.nt"
+    lines = [f"<e{i}> <r> <e{(i + k) % 12}> .\n" for i in range(12) for k in (1, 2, 5)]
+    path.write_text("".join(lines) + '<e0> <age> "4" .\n')
+    task = LinkTask(load(path))
+    model = fitted("rules", task)
+    left_out = "1 statement with a literal left out: no entities"
+    assert left_out in task.notes
+    assert left_out in model.evaluate("test")["notes"]
+    assert left_out in model.predict("e0", "r")["notes"]
 
 
 def test_what_is_unknown_is_told():

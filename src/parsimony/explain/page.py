@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from parsimony.explain.layout import layered_graph
+from parsimony.answers import as_notes
 from parsimony.explain.parts import ExplanationData
 from parsimony.explain.text import faithfulness_sentence, known_sentence
 from parsimony.pages.numbers import number
@@ -46,6 +47,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "walks": explanation.walks,
         "path_order": explanation.path_order,
         "parts_note": explanation.parts_note,
+        "notes": as_notes(explanation.notes),
         "paths": [
             {
                 "weight": path.weight,
