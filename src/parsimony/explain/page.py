@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from parsimony.explain.layout import layered_graph
 from parsimony.answers import as_notes
+from parsimony.explain.layout import layered_graph
 from parsimony.explain.parts import ExplanationData
 from parsimony.explain.text import faithfulness_sentence, known_sentence
 from parsimony.pages.numbers import number
