@@ -29,7 +29,7 @@ def command(
         able = [one.noun for one in PROBLEMS.values() if one.audit]
         raise UsageError(
             f"{data} holds {found.noun}; audit describes {' and '.join(able)}",
-            remedy="--task link reads it as facts; the notes of a fit say what was found in other data",
+            remedy="--task link reads it as facts; of other data, the notes of a fit tell",
         )
     module, load = found.part("audit"), found.part("load")
     taken = inspect.signature(load).parameters

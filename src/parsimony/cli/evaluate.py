@@ -20,7 +20,6 @@ def command(
     out = Output(as_json, quiet)
     estimator = open_run(run)
     result = estimator.evaluate(split, seed=seed, quiet=quiet)
-    from parsimony.answers import as_notes
     from parsimony.cli.tables import metrics_table
 
-    out.result(result, *metrics_table(result), *as_notes(result.get("notes", ())))
+    out.result(result, *metrics_table(result))

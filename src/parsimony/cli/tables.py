@@ -42,7 +42,13 @@ def _cell(value: Any) -> str:
 
 
 def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[Any]:
-    """Return the tables of an evaluation: tie policies, interval, relations."""
+    """Return the tables of an evaluation, and its notes."""
+    notes = as_notes(result.get("notes", ()))
+    return [*_measured(result, max_relations), *([""] if notes else []), *notes]
+
+
+def _measured(result: dict[str, Any], max_relations: int) -> list[Any]:
+    """Return the tables: tie policies, interval, relations."""
     if "strata" in result:
         return _classification(result)
     if "shots" in result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from parsimony.answers import as_notes
 from parsimony.explain.layout import layered_graph
 from parsimony.explain.parts import ExplanationData
 from parsimony.explain.text import faithfulness_sentence, known_sentence
@@ -47,6 +48,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "walks": explanation.walks,
         "path_order": explanation.path_order,
         "parts_note": explanation.parts_note,
+        "notes": as_notes(explanation.notes),
         "paths": [
             {
                 "weight": path.weight,
@@ -66,7 +68,6 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "rules": list(explanation.rules),
         "parts": _parts(explanation),
         "analogues": list(explanation.analogues),
-        "notes": list(explanation.notes),
         "edges": [
             {
                 "layer": edge.layer,

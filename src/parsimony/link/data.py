@@ -9,21 +9,33 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
-from parsimony.decoding.documents import checked, read_json
-from parsimony.decoding.files import check_folder
+from parsimony.decoding import check_folder, checked, load_array, read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
-from parsimony.graph.knowledge_graph import KnowledgeGraph, frozen_triples, load_array
+from parsimony.graph.knowledge_graph import KnowledgeGraph, frozen_triples
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["SPLITS", "LinkData"]
 
 SPLITS = ("train", "valid", "test")
 _FORMAT = 1
+_REMEDY = "restore the file, or load the original data again"
+
+
+class _Meta(BaseModel, strict=True):
+    """What ``meta.json`` holds."""
+
+    format: int
+    name: str
+    n_facts: int | None = None
+    notes: list[str] = []
+    source: str = ""
+    registered: bool = False
+    inductive: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,29 +201,51 @@ class LinkData:
             ``where`` names the file.
         """
         folder = check_folder(folder)
-        meta = _read_json(folder / "meta.json")
-        if meta.get("format") != _FORMAT:
+        path = folder / "meta.json"
+        content = checked(dict[str, object], read_json(path), str(path), remedy=_REMEDY)
+        if content.get("format") != _FORMAT:
             raise FormatError(
-                f"dataset format {meta.get('format')!r}, expected {_FORMAT}",
+                f"dataset format {content.get('format')!r}, expected {_FORMAT}",
                 remedy="load it with the version that wrote it, or load the original data again",
-                where=str(folder / "meta.json"),
+                where=str(path),
+            )
+        meta = checked(_Meta, {"name": folder.name} | content, str(path), remedy=_REMEDY)
+        entities = Vocabulary.load(folder / "entities.txt", "entity")
+        relations = Vocabulary.load(folder / "relations.txt", "relation")
+        triples = {}
+        for split in SPLITS:
+            file = folder / f"{split}.npy"
+            array = load_array(file, kind="iu", ndim=2, mmap=mmap, remedy=_REMEDY)
+            try:
+                triples[split] = frozen_triples(array, len(entities), len(relations))
+            except InvalidParameter as error:
+                raise FormatError(error.message, remedy=_REMEDY, where=str(file)) from None
+        n_facts, n_train = meta.n_facts, len(triples["train"])
+        if n_facts is not None and not 0 < n_facts <= n_train:
+            raise FormatError(
+                f"n_facts is {n_facts}, expected 1 … {n_train:,} (rows of train)",
+                remedy=_REMEDY,
+                where=str(path),
+            )
+        inductive = cls.load(folder / "inductive", mmap) if meta.inductive else None
+        if inductive is not None and inductive.relations != relations:
+            raise FormatError(
+                "other relations than those of the training graph",
+                remedy=_REMEDY,
+                where=str(folder / "inductive" / "relations.txt"),
             )
         names = folder / "entity_names.json"
         return cls(
-            name=str(meta.get("name", folder.name)),
-            entities=Vocabulary.load(folder / "entities.txt", "entity"),
-            relations=Vocabulary.load(folder / "relations.txt", "relation"),
-            train=load_array(folder / "train.npy", mmap),
-            valid=load_array(folder / "valid.npy", mmap),
-            test=load_array(folder / "test.npy", mmap),
-            n_facts=meta.get("n_facts"),
-            entity_names=_read_json(names) if names.exists() else None,
-            inductive=cls.load(folder / "inductive", mmap) if meta.get("inductive") else None,
-            notes=tuple(meta.get("notes", ())),
-            source=str(meta.get("source", "")),
-            registered=bool(meta.get("registered", False)),
+            name=meta.name,
+            entities=entities,
+            relations=relations,
+            **triples,
+            n_facts=n_facts,
+            entity_names=checked(dict[str, str], read_json(names), str(names), remedy=_REMEDY)
+            if names.exists()
+            else None,
+            inductive=inductive,
+            notes=tuple(meta.notes),
+            source=meta.source,
+            registered=meta.registered,
         )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return checked(dict[str, Any], read_json(path, remedy="restore it"), str(path))

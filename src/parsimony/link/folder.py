@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from pydantic import BaseModel
 
-from parsimony.decoding.documents import read_json
-from parsimony.decoding.files import check_file, check_folder
+from parsimony.decoding import check_folder, checked, read_json
+from parsimony.decoding.files import check_file
 from parsimony.decoding.lines import numbered_lines
 from parsimony.decoding.look import Look
 from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
@@ -287,17 +288,21 @@ def describe(ids: dict[str, np.ndarray], entities: Vocabulary, relations: Vocabu
     return notes
 
 
+class _Split(BaseModel, strict=True):
+    """What ``redgnn_split.json`` holds."""
+
+    n_facts: int
+
+
 def _read_n_facts(path: Path, n_train: int) -> int | None:
     if not path.exists() and not path.is_symlink():
         return None
-    try:
-        n_facts = read_json(path)["n_facts"]
-        if not isinstance(n_facts, int) or not 0 < n_facts <= n_train:
-            raise ValueError
-    except (ValueError, KeyError, TypeError):
+    remedy = "correct or remove the file"
+    found = checked(_Split, read_json(path, remedy=remedy), str(path), remedy=remedy)
+    if not 0 < found.n_facts <= n_train:
         raise FormatError(
             f'expected {{"n_facts": n}} with n in 1 … {n_train:,} (lines of train.txt)',
-            remedy="correct or remove the file",
+            remedy=remedy,
             where=str(path),
-        ) from None
-    return n_facts
+        )
+    return found.n_facts

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony import base
-from parsimony.errors import EmptySplit, InvalidParameter
+from parsimony.errors import CorruptRun, DataError, EmptySplit, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples, first_occurrences
 from parsimony.link.data import LinkData
@@ -195,8 +195,21 @@ class LinkTask(base.Task):
 
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
-        """Read what :meth:`save` wrote, with the config.toml of the run."""
-        return cls(LinkData.load(folder), config.get("protocol", "redgnn"))
+        """Read what :meth:`save` wrote, with the config.toml of the run.
+
+        Raises
+        ------
+        CorruptRun
+            A file is damaged or missing; the message names it.
+        """
+        try:
+            return cls(LinkData.load(folder), config.get("protocol", "redgnn"))
+        except (DataError, UsageError) as error:
+            raise CorruptRun(
+                error.message,
+                remedy="restore the run folder, or fit again",
+                where=error.where or str(folder),
+            ) from None
 
     @property
     def n_relations(self) -> int:

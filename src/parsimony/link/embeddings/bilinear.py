@@ -20,10 +20,13 @@ class NamedParameters(EmbeddingParameters):
         128, ge=4, le=4096, description="numbers per entity (d), a multiple of 4, 4 … 4096"
     )
     relation_weight: float = Field(
-        0.0, ge=0, description="weight of predicting the relation of every fact, ≥ 0"
+        0.0, ge=0, le=1e6, description="weight of predicting the relation of every fact, 0 … 1e6"
     )
     dura: float = Field(
-        0.0, ge=0, description="weight of the squared lengths of a query and its answer, ≥ 0"
+        0.0,
+        ge=0,
+        le=1e6,
+        description="weight of the squared lengths of a query and its answer, 0 … 1e6",
     )
     joined: bool = Field(
         False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"

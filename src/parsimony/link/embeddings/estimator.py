@@ -46,7 +46,7 @@ class EmbeddingParameters(Parameters):
     """Parameters of every embedding method, whatever its scoring function."""
 
     dim: int = Field(128, ge=1, le=4096, description="numbers per entity (d), 1 … 4096")
-    lr: float = Field(0.1, gt=0, description="learning rate of Adagrad, > 0")
+    lr: float = Field(0.1, gt=0, le=100, description="learning rate of Adagrad, in (0, 100]")
     decay: float = Field(0.98, gt=0, le=1, description="learning-rate decay per epoch, in (0, 1]")
     batch: int = Field(256, ge=1, description="distinct queries per step, ≥ 1")
     negatives: int | None = Field(
@@ -54,8 +54,12 @@ class EmbeddingParameters(Parameters):
         description="entities that a batch is compared with; 0: all; default: all where an epoch "
         "takes minutes, else 4096",
     )  # fmt: skip
-    n3: float = Field(1e-3, ge=0, description="weight of the cubed 3-norm per mention, ≥ 0")
-    l2: float = Field(0.0, ge=0, description="weight of the squared 2-norm per mention, ≥ 0")
+    n3: float = Field(
+        1e-3, ge=0, le=1e6, description="weight of the cubed 3-norm per mention, 0 … 1e6"
+    )
+    l2: float = Field(
+        0.0, ge=0, le=1e6, description="weight of the squared 2-norm per mention, 0 … 1e6"
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout on query vectors, in [0, 1)")
     input_dropout: float = Field(
         0.0, ge=0, lt=1, description="dropout on the vectors that make a query, in [0, 1)"
@@ -64,7 +68,9 @@ class EmbeddingParameters(Parameters):
     reciprocal: bool = Field(
         False, description="a separate relation vector for each direction of a query"
     )
-    init: float = Field(0.1, gt=0, description="standard deviation of the initial vectors, > 0")
+    init: float = Field(
+        0.1, gt=0, le=100, description="standard deviation of the initial vectors, in (0, 100]"
+    )
     epochs: int = Field(100, ge=1, description="maximum number of epochs, ≥ 1")
     patience: int = Field(20, ge=1, description="epochs without improvement before stopping, ≥ 1")
     validate_every: int = Field(1, ge=1, description="epochs between validations, ≥ 1")
@@ -320,4 +326,6 @@ class EmbeddingEstimator(LinkEstimator[P]):
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         require_tensors(tensors, self.shapes_)
-        self._answer_with({name: torch.from_numpy(np.array(tensors[name])) for name in tensors})
+        self._answer_with(
+            {name: torch.from_numpy(np.array(tensors[name])) for name in self.shapes_}
+        )

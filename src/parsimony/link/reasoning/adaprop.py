@@ -25,7 +25,10 @@ class AdaPropParameters(ReasonerParameters):
     """RED-GNN's parameters and the sampler's."""
 
     top_k: int = Field(
-        200, ge=1, description="newly reached nodes kept per query and step (K), ≥ 1"
+        200,
+        ge=1,
+        le=2**31 - 1,
+        description="newly reached nodes kept per query and step (K), ≥ 1",
     )
     fact_ratio: float = Field(
         0.9,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Fitting
+from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.redgnn.frontier import Scratch, expand, start
@@ -16,7 +17,7 @@ from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.epoch import ReasonerLearner
-from parsimony.link.reasoning.explain import explain_answer, extract_rules
+from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
@@ -75,6 +76,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
 
     def _setup(self) -> None:
         task, p = self.task_, self.resolved_
+        if task.training_queries is not None and not len(task.training_queries):
+            raise EmptySplit(
+                f"the valid split of {task.data.name} is empty: in protocol redgnn it holds the "
+                "training queries",
+                remedy="fill valid.txt, or --set protocol=grail",
+            )
         layers = p.n_layers or choose_layers(task.train_graph, p.seed)
         if p.n_layers is None:
             self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
@@ -196,3 +203,11 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self._require_fitted()
         with one_torch_thread():
             return extract_rules(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)
+
+    def rules_notes(self) -> list[str]:
+        """Rules are read out of a sample, and are of bounded length."""
+        return [
+            *super().rules_notes(),
+            f"rules of up to {LONGEST_RULE} atoms, read out of the walks to a sample of training "
+            "facts; support and confidence are counted on all of them",
+        ]
