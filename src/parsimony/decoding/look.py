@@ -23,8 +23,10 @@ from parsimony.decoding.lines import TextTable, numbered_lines
 from parsimony.decoding.parquet import PARQUET, parquet_schema, read_parquet
 from parsimony.decoding.tables import read_cells
 
-__all__ = ["Look", "Reading", "is_number", "layout"]
+__all__ = ["SUFFIXES", "Look", "Reading", "is_number", "layout"]
 
+#: of files that are tables, and need not say so by another name
+SUFFIXES = (".txt", ".tsv", ".csv", ".parquet", ".pq")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FEW = 3  # rows below which counts say nothing
 
