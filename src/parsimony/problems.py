@@ -158,7 +158,7 @@ def kind_of(
     if text in registry.names():
         kind = registry.entry(text).kind
         return kind if kind in PROBLEMS else None
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     known = next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
     if path.is_file() and known is None:
         return _kind_of_table(path, text, wanted, columns)

@@ -88,7 +88,12 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
     """Write one JSON object and a newline."""
     stream = stream or _real_stdout()
     utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(_plain(value), ensure_ascii=not utf8, allow_nan=False)
+    plain = _plain(value)
+    text = json.dumps(plain, ensure_ascii=not utf8, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # the bytes of a path that is not UTF-8, as Python keeps them
+        text = json.dumps(plain, allow_nan=False)
     stream.write(text + "\n")
     stream.flush()
 

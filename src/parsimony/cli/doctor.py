@@ -108,7 +108,8 @@ def _data() -> dict[str, Any]:
     folders = [part for part in os.environ.get("PARSIMONY_DATA", "").split(os.pathsep) if part]
     result: dict[str, Any] = {
         "PARSIMONY_DATA": [
-            {"folder": folder, "found": Path(folder).expanduser().is_dir()} for folder in folders
+            {"folder": folder, "found": Path(os.path.expanduser(folder)).is_dir()}
+            for folder in folders
         ],
         "PARSIMONY_MIRROR": os.environ.get("PARSIMONY_MIRROR"),
         "available": None,

@@ -26,7 +26,7 @@ _EXPECTED = "expected plain files and folders"
 def cache_folder() -> Path:
     """Return ``PARSIMONY_CACHE``, or else ``parsimony`` in the user's cache folder."""
     if path := os.environ.get("PARSIMONY_CACHE"):
-        return Path(path).expanduser()
+        return Path(os.path.expanduser(path))
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "parsimony"
 

@@ -117,7 +117,7 @@ def _places(mirror: str | os.PathLike[str] | None) -> Iterator[Mirror]:
     """Yield the folders of PARSIMONY_DATA, then the mirror."""
     for part in os.environ.get("PARSIMONY_DATA", "").split(os.pathsep):
         if part:
-            yield FolderMirror(check_folder(Path(part).expanduser()))
+            yield FolderMirror(check_folder(Path(os.path.expanduser(part))))
     address = mirror or os.environ.get("PARSIMONY_MIRROR")
     if address:
         yield open_mirror(address)

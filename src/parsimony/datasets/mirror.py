@@ -123,7 +123,7 @@ class FolderMirror(Mirror):
     """A local folder of archives with a manifest, of dataset folders, or of both."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = check_folder(Path(folder).expanduser())
+        self.folder = check_folder(Path(os.path.expanduser(folder)))
         self.address = str(self.folder)
 
     def dataset_folder(self, name: str) -> Path | None:

@@ -267,7 +267,7 @@ def register(
     MissingFile
         There is no such folder.
     """
-    path = check_folder(Path(folder).expanduser().resolve())
+    path = check_folder(Path(os.path.expanduser(folder)).resolve())
     item = Entry(name, kind, summary, licence, folder=str(path))
     if _known().get(name, item) != item:
         raise UsageError(f"the dataset name {name!r} is taken", remedy="choose another name")

@@ -200,7 +200,7 @@ def load_ddi(
     """
     text = os.fspath(name_or_path)
     if text not in registry.names():
-        path = Path(text).expanduser()
+        path = Path(os.path.expanduser(text))
         if not os.path.lexists(path) and os.sep not in text:
             raise UnknownDataset.of(text, registry.names("ddi"))
         if path.is_file():

@@ -271,6 +271,13 @@ class TextTable:
                         position = close + 1
                         break
                 cells.append("".join(parts))
+                if number > opened and self._swallows(cells[-1]):
+                    raise self._error(
+                        opened,
+                        f"a quote opens here and closes in line {number}, around lines that look "
+                        "like rows",
+                        "double every quote inside a cell and put the cell in quotes",
+                    )
                 if position < len(text) and text[position] != self.separator:
                     raise self._error(
                         opened,
@@ -297,6 +304,12 @@ class TextTable:
             if position == len(text):
                 cells.append("")
                 return Row(first, cells, tuple(stray))
+
+    def _swallows(self, cell: str) -> bool:
+        """Whether a cell of several lines holds what are rows themselves, three or more."""
+        inner = cell.split("\n")[1:-1]
+        row = self.width - 1
+        return len(inner) >= 3 and row >= 2 and all(t.count(self.separator) == row for t in inner)
 
     def _error(self, line: int, message: str, remedy: str) -> FormatError:
         return FormatError(message, remedy=remedy, where=f"{self.path}:{line}")

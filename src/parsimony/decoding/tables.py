@@ -307,6 +307,8 @@ def _survey(text: npt.NDArray[np.uint8], table: TextTable, quotes: bool) -> _Sur
             if not fine[~opening].all():
                 return None
             outside = ((np.cumsum(quote, dtype=np.uint8) + np.uint8(inside)) & 1) == 0
+            if (ends & ~outside).any():  # a cell of several lines, or a stray quote around rows
+                return None
             marks &= outside
             inside = (inside + len(at)) % 2
         at = np.flatnonzero(marks)

@@ -12,7 +12,8 @@ from xml.parsers import expat
 
 import polars as pl
 
-from parsimony.decoding.lines import MAX_LINE, first_line
+from parsimony.decoding.lines import MAX_LINE
+from parsimony.decoding.magic import refuse_foreign
 from parsimony.errors import EncodingError, FormatError, MissingExtra
 from parsimony.graph.rescan import Lines
 
@@ -55,7 +56,7 @@ class RdfLines(Lines):
         super().__init__(path)
         self._rdf: Any = pyoxigraph
         name = _FORMATS[path.suffix.lower()]
-        if path.suffix.lower() == ".owl" and not _XML.match(first_line(path)[1]):
+        if path.suffix.lower() == ".owl" and not _XML.match(_head(path)):
             name = "TURTLE"
         self._format = getattr(pyoxigraph.RdfFormat, name)
         self.n_literals = 0
@@ -150,8 +151,9 @@ def read_rdf(path: Path, names: Names, notes: list[str] | None = None) -> pl.Dat
     MissingExtra, FormatError, EncodingError
         ``where`` gives the line.
     """
+    head = _head(path)
     lines = RdfLines(path)
-    if _XML.match(first_line(path)[1]):
+    if _XML.match(head):
         _check_xml(path)
     try:
         with _open(path) as stream:
@@ -176,6 +178,20 @@ def _frame(rows: Iterable[tuple[str, str, str]], names: Names) -> pl.DataFrame:
     return pl.concat(frames)
 
 
+def _head(path: Path) -> str:
+    """Return how a file begins, behind blank lines.
+
+    Raises
+    ------
+    EncodingError, FormatError
+        It is packed, a spreadsheet, or not UTF-8.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(1 << 16)
+    refuse_foreign(head[:512], str(path))
+    return head.decode("utf-8-sig", "replace").lstrip()
+
+
 def _open(path: Path) -> IO[bytes]:
     """Open a file and skip its byte-order mark."""
     stream = path.open("rb")
@@ -193,4 +209,10 @@ def _check_xml(path: Path) -> None:
             f"not well-formed XML: {expat.ErrorString(error.code)}",
             remedy="correct the file",
             where=f"{path}:{error.lineno}",
+        ) from None
+    except (ValueError, LookupError) as error:  # an encoding that Python does not know
+        raise EncodingError(
+            f"XML in an encoding that cannot be read ({error})",
+            remedy="convert the file to UTF-8",
+            where=f"{path}:1",
         ) from None

@@ -25,7 +25,7 @@ def is_graph(name_or_path: str) -> bool:
     """
     if name_or_path in registry.names():
         return name_or_path in registry.names("link")
-    path = Path(name_or_path).expanduser()
+    path = Path(os.path.expanduser(name_or_path))
     return bool(split_files(path, "train")) or path.suffix.lower() in RDF_SUFFIXES
 
 
@@ -69,7 +69,7 @@ def load(
     text = os.fspath(name_or_path)
     if text in registry.names():
         return _registered(text, mirror)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         return load_folder(path, columns=columns)
     if os.path.lexists(path):

@@ -79,7 +79,7 @@ def load_molecules(
         folder, source = locate(text, mirror=mirror)
         data = _load_file(folder / f"{text}.csv", bad_smiles, ignore)
         return replace(data, source=f"{source}; licence: {item.licence}", registered=True)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         tables = sorted(path.glob("*.csv"))
         if len(tables) != 1:
@@ -98,7 +98,7 @@ def is_molecules(name_or_path: str) -> bool:
     """Whether a name is of molecules, or a folder with one table and its ``task_splits.json``."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("molecules")
-    path = Path(name_or_path).expanduser()
+    path = Path(os.path.expanduser(name_or_path))
     return (path / SPLITS).is_file() and len(list(path.glob("*.csv"))) == 1
 
 

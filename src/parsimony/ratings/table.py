@@ -74,7 +74,7 @@ def load_ratings(
         folder, source = locate(text, mirror=mirror)
         found = _read_tasks(folder, text, others)
         return replace(found, source=f"{source}; licence: {item.licence}", registered=True)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         if (path / _TASKS).is_file():
             return _read_tasks(path, path.name, others)
@@ -96,7 +96,7 @@ def is_ratings(name_or_path: str) -> bool:
     """Whether a name or path is of ratings: by the registry, or by the layout of a folder."""
     if name_or_path in registry.names():
         return name_or_path in registry.names("coldstart")
-    path = Path(name_or_path).expanduser()
+    path = Path(os.path.expanduser(name_or_path))
     return (path / _TASKS).is_file() or (path / _MOVIES).is_file()
 
 
