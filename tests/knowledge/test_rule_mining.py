@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.knowledge.rule_oracle import count, graphs
+from tests.knowledge.rule_oracle import count, graphs, reached
 
 from parsimony.errors import InvalidParameter
 from parsimony.graph import KnowledgeGraph
-from parsimony.knowledge import rule_mining
+from parsimony.knowledge import rule_bodies, rule_mining
 from parsimony.knowledge.rule_counts import count_rules
-from parsimony.knowledge.rule_mining import affordable_length, mine_paths, mine_rules
+from parsimony.knowledge.rule_mining import affordable_lengths, mine_paths, mine_rules
 from parsimony.knowledge.rule_walks import build_walk_index
 
 
@@ -95,8 +95,77 @@ def test_length_follows_the_budget():
     rng = np.random.default_rng(0)
     facts = np.stack([rng.integers(0, n, 300) for n in (30, 2, 30)], axis=1).astype(np.int32)
     index = build_walk_index(KnowledgeGraph(facts, 30, 2))
-    lengths = [affordable_length(index, budget) for budget in (0, 3e4, 1e9)]
-    assert lengths == [1, 2, 3]
+    for budget, long, expected in ((0, 0, 1), (1e5, 0, 2), (1e5, 1e9, 3), (1e9, 0, 3)):
+        assert affordable_lengths(index, budget, long).tolist() == [expected] * 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(graphs(max_entities=6, max_relations=2, max_facts=20), st.floats(0, 400), st.floats(0, 200))
+def test_what_a_budget_leaves_is_exact_and_the_rest_is_noted(graph, budget, long):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rule_mining, "LONG", long)
+        patch.setattr(rule_bodies, "_FEW", 0)  # the cheaper direction, always
+        index = build_walk_index(graph)
+        free = mine_paths(index, max_length=3, min_support=1, min_confidence=0)
+        mined = mine_paths(index, budget=budget, min_support=1, min_confidence=0)
+    exact = {
+        (h, p): (s, b)
+        for h, p, s, b in zip(free.heads, free.paths, free.support, free.body_count, strict=True)
+    }
+    for h, p, s, b in zip(mined.heads, mined.paths, mined.support, mined.body_count, strict=True):
+        # A detour stays where the shorter rule beside it was not counted.
+        assert exact.get((h, p), count(graph, h, p)) == (s, b)
+    if not mined.notes:
+        assert len(mined.heads) == len(exact)
+
+
+def test_twins_are_told_apart():
+    # 0 and 1 are twins along r; 2 has as many neighbours, but others; 3 has none.
+    facts = [(0, 0, 5), (0, 0, 6), (1, 0, 5), (1, 0, 6), (2, 0, 5), (2, 0, 7), (5, 1, 8), (7, 1, 8)]
+    graph = KnowledgeGraph(np.array(facts, np.int32), 9, 2)
+    bodies = rule_bodies.Bodies(build_walk_index(graph))
+    base = bodies.base
+    for path in product(range(4), repeat=2):
+        code = np.array([(path[0] + 1) * base**2 + (path[1] + 1) * base])
+        expected = sum(len(reached({tuple(row) for row in facts}, 2, path, x)) for x in range(9))
+        assert bodies(code).tolist() == [expected]
+
+
+def hub(n=2000, seed=0):
+    """Everything is a thing and lives in one of 20 cities; some know others of their city."""
+    rng = np.random.default_rng(seed)
+    x = np.arange(n)
+    known = (x[: n // 3] + 20 * rng.integers(1, n // 20, n // 3)) % n
+    parts = [
+        np.stack([x, np.zeros(n, int), np.full(n, n)], axis=1),
+        np.stack([x, np.ones(n, int), n + 1 + x % 20], axis=1),
+        np.stack([x[: n // 3], np.full(n // 3, 2), known], axis=1),
+    ]
+    return KnowledgeGraph(np.concatenate(parts).astype(np.int32), n + 21, 3)
+
+
+def test_a_hub_costs_no_other_relation_its_rules():
+    graph, notes = hub(), []
+    index = build_walk_index(graph)
+    mined = mine_paths(index, budget=2e6)
+    found = set(zip(mined.heads, mined.paths, strict=True))
+    assert (1, (2, 1)) in found, "in(X,Y) <- knows(X,A), in(A,Y)"
+    assert (0, (2, 0)) in found, "type(X,Y) <- knows(X,A), type(A,Y)"
+    assert any("only rules of up to 2 atoms" in note for note in mined.notes)
+    mine_rules(graph, max_length=2, notes=notes)
+    assert notes == []
+
+
+def test_what_was_left_out_is_a_warning_without_a_list(monkeypatch):
+    monkeypatch.setattr(rule_mining, "BUDGET", 0)
+    graph = hub(200)
+    with pytest.warns(UserWarning, match="only rules of up to 1 atom"):
+        mine_rules(graph, min_confidence=0.5)
+
+
+def test_the_time_that_ended_is_noted():
+    mined = mine_paths(build_walk_index(hub(200)), max_length=1, stop=lambda: True)
+    assert mined.notes == ["warning: the time ended before 2 of 3 relations were mined"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,16 @@ def command(
     relation: Annotated[
         str | None, typer.Option("--relation", metavar="R", help="Only rules with head relation R.")
     ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(
+            "--max-length",
+            min=1,
+            max=3,
+            help="Maximum number of body atoms of mined rules, however long it takes "
+            "[default: what each relation's facts allow in about a minute].",
+        ),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write them to a file.")
     ] = None,
@@ -67,15 +77,18 @@ def command(
 
     with interruptible():
         found, notes = find_rules(
-            source, mirror, names, seed, task, top=top, relation=relation, quiet=quiet
-        )
+            source, mirror, names, seed, task,
+            top=top, relation=relation, max_length=max_length, quiet=quiet,
+        )  # fmt: skip
     text = _text(found, form)
     listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
     if file is not None:
         _write(file, text, listed)
         out.note(f"written: {file}")
-    result = {"rules": listed, "notes": notes}
-    out.result(result, text.rstrip("\n") if found else "no rules found", *as_notes(notes))
+    readable = text.rstrip("\n") if found else "no rules found"
+    for note in as_notes(notes):
+        out.note(note)
+    out.result({"rules": listed, "notes": notes}, readable)
 
 
 def find_rules(
@@ -87,17 +100,25 @@ def find_rules(
     *,
     top: int,
     relation: str | None,
+    max_length: int | None,
     quiet: bool,
 ) -> tuple[list[Any], list[str]]:
     """Extract the rules of a run, or mine those of a dataset, by decreasing confidence.
 
-    Also the notes of the dataset.
+    Returns them with notes on what was left out.
 
     The rules that ``fit`` wrote into the run suffice for a few; extracting all of them takes
     minutes on a large graph.
     """
     path, notes = Path(source), list[str]()
     if (path / "config.toml").is_file():
+        if max_length is not None:
+            raise UsageError(
+                "--max-length is for mining; the rules of a run have the length they were fitted "
+                "with",
+                remedy="parsimony fit DATA --method rules --set max_length=…",
+                where=source,
+            )
         estimator = open_run(path, "link")
         if hasattr(estimator, "vectors"):
             raise UsageError(
@@ -108,9 +129,10 @@ def find_rules(
         relations = estimator.task_.data.relations
         _check(relation, relations)
         written = _written(path) if relation is None else []
+        notes += estimator.rules_notes()
         if len(written) >= top:
-            return written[:top], notes
-        rules = estimator.knowledge(top=top if relation is None else _ALL, quiet=quiet)
+            return written[:top], [*notes, f"the best {top:,} rules are given (--top)"]
+        rules = estimator.knowledge(top=_ALL, quiet=quiet)
     else:
         from parsimony.knowledge import mine_rules
         from parsimony.link.loading import load
@@ -118,10 +140,13 @@ def find_rules(
 
         require_kind("link", source, "rules", task)
         data = load(source, mirror=mirror, columns=columns, seed=seed)
-        graph, notes = data.graph, list(data.notes)
-        _check(relation, graph.relations)
-        rules = mine_rules(graph)
-    return [rule for rule in rules if relation in (None, rule.head.relation)][:top], notes
+        _check(relation, data.relations)
+        notes += data.notes
+        rules = mine_rules(data.graph, max_length=max_length, notes=notes)
+    rules = [rule for rule in rules if relation in (None, rule.head.relation)]
+    if len(rules) > top:
+        notes.append(f"the best {top:,} of {len(rules):,} rules are given (--top)")
+    return rules[:top], notes
 
 
 def _written(run: Path) -> list[Any]:

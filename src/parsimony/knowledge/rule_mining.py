@@ -2,12 +2,18 @@
 
 For each relation, list the distinct paths of up to three steps that connect head and tail of its
 facts, starting from the end with fewer walks; that gives every rule's exact support. Then count
-the bodies of those with enough support, once for all relations. A fact is never its own evidence
-(see :mod:`parsimony.knowledge.rule_counts`), and rules without support cost nothing.
+the bodies of those with enough support, once for all relations
+(:mod:`parsimony.knowledge.rule_bodies`). A fact is never its own evidence (see
+:mod:`parsimony.knowledge.rule_counts`), and rules without support cost nothing.
+
+Where no length is asked for, each relation gets the longest that its own facts allow within a
+budget, so that a hub costs the relations through it their long rules and no other relation. Counts
+are exact whatever was left out, and what was left out is noted.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,20 +23,18 @@ import numpy.typing as npt
 from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
+from parsimony.knowledge.rule_bodies import UNCOUNTED, Bodies, path_digits
 from parsimony.knowledge.rule_counts import relation_names
-from parsimony.knowledge.rule_walks import (
-    PathTrie,
-    WalkIndex,
-    build_walk_index,
-    count_levels,
-    is_own,
-)
+from parsimony.knowledge.rule_walks import WalkIndex, build_walk_index, is_own
 from parsimony.knowledge.rules import Rule
 
-__all__ = ["Mined", "affordable_length", "mine_paths", "mine_rules"]
+__all__ = ["Mined", "affordable_lengths", "mine_paths", "mine_rules"]
 
 LONGEST = 3
 BUDGET = 2e9  # edges traversed and paths found; up to about a minute on one core
+# Where the longest rules of all relations cost more than that, those of some relations may cost so
+# much: they are no reason to take a minute for a graph that is done with the shorter ones at once.
+LONG = BUDGET / 8
 _SLOTS = 1 << 24  # maximum number of distinct paths per relation: a table of 448 MiB
 
 Longs = npt.NDArray[np.int64]
@@ -43,6 +47,7 @@ class Mined(NamedTuple):
     paths: list[tuple[int, ...]]
     support: Longs
     body_count: Longs
+    notes: list[str]
 
 
 @kernel
@@ -78,26 +83,31 @@ def _paths_between(  # type: ignore[no-untyped-def]
     step first, padded with zeros: sorted codes are a trie in preorder.
 
     IN  the WalkIndex; by_neighbour (n_edges,): edge positions sorted within a row by neighbour
-        walks (n_entities,): number of walks that start there; facts (n, 2): x and y; r
-    OUT codes (n,);  counts (n, 2): facts that the path connects without, and with, themselves
+        walks (n_entities,): number of walks that start there; facts (n, 2): x and y, those with
+        the same end to walk to next to each other; r
+    OUT codes (n,);  counts (n, 2): facts that the path connects without, and with, themselves;
+        dropped: how often a path was not counted because the table was full
     """
     base = np.int64(2 * n_relations + 1)
     keys = np.zeros(1 << 12, np.int64)
     # A row: facts connected without and with themselves, and the last fact of either kind.
     table = np.full((1 << 12, 4), -1, np.int32)
-    used = 0
+    used, dropped = 0, 0
     stamp = np.full(len(indptr) - 1, -1, np.int64)
     first = np.zeros(len(indptr) - 1, np.int64)  # where the goal's row has this neighbour
     digits = np.zeros(3, np.int64)
+    marked = -1
     for f in range(len(facts)):
         x, y = facts[f, 0], facts[f, 1]
         swapped = walks[y] < walks[x]
         start, goal = (y, x) if swapped else (x, y)
-        for j in range(indptr[goal], indptr[goal + 1]):
-            b = neighbour[by_neighbour[j]]
-            if stamp[b] != f:
-                stamp[b] = f
-                first[b] = j
+        if f == 0 or goal != marked:  # a hub's row is gone through once, not for every fact
+            marked = goal
+            for j in range(indptr[goal], indptr[goal + 1]):
+                b = neighbour[by_neighbour[j]]
+                if stamp[b] != goal:
+                    stamp[b] = goal
+                    first[b] = j
         # Depth-first over the first longest - 1 steps; at each node, every edge to the goal
         # completes a path. Position - 1 of a row means taking no step.
         a_last = indptr[start + 1] if longest > 1 else indptr[start]
@@ -113,7 +123,7 @@ def _paths_between(  # type: ignore[no-untyped-def]
                 if b >= indptr[node1]:
                     node2, n2 = neighbour[b], 2
                     digits[1] = step_of[b]
-                if stamp[node2] != f:
+                if stamp[node2] != goal:
                     continue
                 if n2 == 2:
                     own2 = own1 or is_own(node1, step_of[b], node2, x, r, y, n_relations)
@@ -134,6 +144,7 @@ def _paths_between(  # type: ignore[no-untyped-def]
                     if keys[at] == 0:
                         if used * 2 >= len(keys):
                             if len(keys) >= max_slots:
+                                dropped += 1
                                 continue
                             keys, table = _larger(keys, table)
                             at = _slot(keys, code)
@@ -148,41 +159,7 @@ def _paths_between(  # type: ignore[no-untyped-def]
                         table[at, 2] = f
                         table[at, 0] += 1
     full = np.flatnonzero(keys)
-    return keys[full], table[full, :2]
-
-
-class _Bodies:
-    """Number of pairs connected by each path, counted on first use."""
-
-    def __init__(self, index: WalkIndex) -> None:
-        self.index = index
-        self.base = 2 * index.n_relations + 1
-        self.codes = np.zeros(0, np.int64)
-        self.counts = np.zeros(0, np.int64)
-
-    def __call__(self, codes: Longs) -> Longs:
-        new = np.setdiff1d(codes, self.codes)
-        if len(new):
-            codes_now = np.concatenate([self.codes, new])
-            counts = np.concatenate([self.counts, self._count(new)])
-            order = np.argsort(codes_now)
-            self.codes, self.counts = codes_now[order], counts[order]
-        found: Longs = self.counts[np.searchsorted(self.codes, codes)]
-        return found
-
-    def _count(self, codes: Longs) -> Longs:
-        below = [np.int64(self.base) ** k for k in (2, 1, 0)]
-        nodes = np.unique(np.concatenate([codes // unit * unit for unit in below]))
-        digits = np.stack([nodes // unit % self.base for unit in below], axis=1)
-        depth = np.count_nonzero(digits, axis=1)
-        step = digits[np.arange(len(nodes)), depth - 1] - 1
-        end = np.searchsorted(nodes, nodes + np.array(below)[depth - 1])
-        trie = PathTrie(*(a.astype(np.int32) for a in (step, depth, end)))
-        body = np.zeros(len(nodes), dtype=np.int64)
-        no_heads = np.zeros(len(nodes) + 1, dtype=np.int64), np.zeros(0, dtype=np.int32)
-        count_levels(*self.index[:3], *trie, *no_heads, body, np.zeros(0, dtype=np.int64))
-        counted: Longs = body[np.searchsorted(nodes, codes)]
-        return counted
+    return keys[full], table[full, :2], dropped
 
 
 def _walks(index: WalkIndex, length: int) -> npt.NDArray[np.float64]:
@@ -195,20 +172,42 @@ def _walks(index: WalkIndex, length: int) -> npt.NDArray[np.float64]:
     return walks
 
 
-def affordable_length(index: WalkIndex, budget: float = BUDGET) -> int:
-    """Return the longest body, 1 to 3, that can be mined in an estimated ``budget`` of steps."""
+def affordable_lengths(index: WalkIndex, budget: float, long: float) -> Longs:
+    """Return the longest body, 1 to 3, that can be mined for each relation.
+
+    Parameters
+    ----------
+    budget : float
+        Steps for all relations and bodies together: 3 for all where that suffices.
+    long : float
+        Steps for rules of length 3 of some relations where it does not, those with the least to do
+        first.
+
+    Returns
+    -------
+    int64 array, shape (n_relations,)
+    """
+    n = index.n_relations
     node = np.repeat(np.arange(index.n_entities), np.diff(index.indptr))
-    degree = np.diff(index.indptr)
-    longest = LONGEST
-    while longest > 1:
+    if not len(node):
+        return np.full(n, LONGEST)
+    degree, of = np.diff(index.indptr), index.relation % n
+    joined = len(np.unique(node * index.n_entities + index.neighbour))
+    parallel = 4 * len(node) / joined  # edges that join a pair, and some more
+    lengths = np.ones(n, np.int64)
+    for longest, limit in ((2, budget), (3, long)):
         part, whole = _walks(index, longest - 1), _walks(index, longest)
-        listed = np.minimum(part[node], part[index.neighbour]).sum()
+        listed = np.minimum(part[node], part[index.neighbour])
         # Of the walks from x, a fraction degree(y) / edges is expected to end in y.
-        joining = (whole[node] * degree[index.neighbour]).sum() / max(len(node), 1)
-        if listed + joining + whole.sum() <= budget:
-            break
-        longest -= 1
-    return longest
+        joining = whole[node] * degree[index.neighbour] / len(node)
+        if longest == LONGEST and (listed + joining).sum() + whole.sum() <= budget:
+            return np.full(n, LONGEST)
+        cost = np.bincount(of, listed + np.minimum(joining, parallel * listed), minlength=n)
+        order = np.argsort(cost, kind="stable")
+        within = np.zeros(n, bool)
+        within[order] = np.cumsum(cost[order]) <= limit
+        lengths[within & (lengths == longest - 1)] = longest
+    return lengths
 
 
 def mine_paths(
@@ -219,36 +218,103 @@ def mine_paths(
     min_confidence: float = 0.05,
     per_relation: int = 2000,
     stop: Callable[[], bool] = bool,
+    budget: float | None = None,
 ) -> Mined:
-    """Mine rules as arrays; see :func:`mine_rules`."""
-    longest = affordable_length(index) if max_length is None else max_length
-    base = 2 * index.n_relations + 1
-    node = np.repeat(np.arange(index.n_entities, dtype=np.int32), np.diff(index.indptr))
-    by_neighbour = np.lexsort((index.relation, index.neighbour, node))
-    walks = _walks(index, max(longest - 1, 1))
-    bodies = _Bodies(index)
+    """Mine rules as arrays; see :func:`mine_rules`. ``max_length`` knows no budget."""
+    n, base = index.n_relations, 2 * index.n_relations + 1
+    budget = BUDGET if budget is None else budget
+    lengths = np.full(n, max_length or 0)
+    if max_length is None:
+        lengths = affordable_lengths(index, budget, LONG)
+    facts = _Facts(index, min_support)
+    # Where all is affordable, or asked for, the bodies are counted whatever it takes.
+    whole = max_length is not None or bool((lengths == LONGEST).all())
+    bodies = Bodies(index, np.inf if whole else budget)
+    if not whole and (lengths == LONGEST).any():
+        short = [facts.paths(r, min(int(lengths[r]), 2))[0] for r in range(n)]
+        bodies(np.unique(np.concatenate(short)))  # before any long one
+        bodies.left = min(bodies.left, LONG)
     parts: list[tuple[Longs, ...]] = []
-    for r in range(index.n_relations):
+    cut = 0
+    for r in range(n):
         if parts and stop():
             break
-        edges = np.flatnonzero(index.relation == r)
-        facts = np.stack([node[edges], index.neighbour[edges]], axis=1)
-        codes, counts = _paths_between(
-            *index[:3], by_neighbour, index.n_relations, walks, facts, r, longest, _SLOTS
-        )
-        enough = counts[:, 0] >= min_support
-        codes, counts = codes[enough], counts[enough].astype(np.int64)
+        codes, counts = facts.paths(r, int(lengths[r]))
+        pairs = bodies(codes, 1 / (n - r) if (lengths == LONGEST).any() else 1.0)
+        counted = pairs != UNCOUNTED
+        codes, counts, pairs = codes[counted], counts[counted], pairs[counted]
         support = counts[:, 0]
-        body = bodies(codes) - counts[:, 1] + support
+        body = pairs - counts[:, 1] + support
         confidence = support / np.maximum(body, 1)
         keep = confidence >= min_confidence
         keep &= ~_detours(codes, confidence, base, r)
         # Ties go to the shorter path, whose code ends in zeros, then to the smaller code.
         ranked = np.lexsort((codes, -support, -support / (body + 5)))
-        ranked = ranked[keep[ranked]][:per_relation]
+        ranked = ranked[keep[ranked]]
+        cut += len(ranked) > per_relation
+        ranked = ranked[:per_relation]
         parts.append((np.full(len(ranked), r), codes[ranked], support[ranked], body[ranked]))
     heads, codes, support, body = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Mined(heads.tolist(), _decode(codes, base), support, body)
+    notes = _notes(lengths, max_length, bodies.n_uncounted, facts.dropped, n - len(parts))
+    if cut:
+        notes.append(
+            f"of {cut:,} relations only the {per_relation:,} best rules are kept (per_relation)"
+        )
+    return Mined(heads.tolist(), _decode(codes, base), support, body, notes)
+
+
+class _Facts:
+    """The paths that connect the facts of each relation."""
+
+    def __init__(self, index: WalkIndex, min_support: int) -> None:
+        self.index, self.min_support = index, min_support
+        self.node = np.repeat(np.arange(index.n_entities, dtype=np.int32), np.diff(index.indptr))
+        self.by_neighbour = np.lexsort((index.relation, index.neighbour, self.node))
+        self.dropped = 0
+
+    def paths(self, r: int, longest: int) -> tuple[Longs, Longs]:
+        """Codes of the paths with enough support, and their counts; see ``_paths_between``."""
+        walks = _walks(self.index, max(longest - 1, 1))
+        edges = np.flatnonzero(self.index.relation == r)
+        x, y = self.node[edges], self.index.neighbour[edges]
+        facts = np.stack([x, y], axis=1)
+        facts = facts[np.argsort(np.where(walks[y] < walks[x], x, y), kind="stable")]
+        codes, counts, dropped = _paths_between(
+            *self.index[:3], self.by_neighbour, self.index.n_relations, walks, facts, r, longest,
+            _SLOTS,
+        )  # fmt: skip
+        self.dropped += dropped
+        enough = counts[:, 0] >= self.min_support
+        return codes[enough], counts[enough].astype(np.int64)
+
+
+def _notes(
+    lengths: Longs, asked: int | None, uncounted: int, dropped: int, unmined: int
+) -> list[str]:
+    """Say what mining left out to stay within its budget, its memory or its time."""
+    notes, n = [], len(lengths)
+    if unmined:
+        notes.append(f"warning: the time ended before {unmined:,} of {n:,} relations were mined")
+    if asked is None:
+        for longest in range(1, LONGEST):
+            if short := int((lengths == longest).sum()):
+                atoms = "atom" if longest == 1 else "atoms"
+                notes.append(
+                    f"warning: for {short:,} of {n:,} relations only rules of up to {longest} "
+                    f"{atoms} were mined: longer ones have too many walks "
+                    f"(max_length={LONGEST} mines them, however long it takes)"
+                )
+    if uncounted:
+        notes.append(
+            f"warning: {uncounted:,} candidate bodies were left out: they connect too many pairs "
+            "to be counted within the budget (a given max_length counts all)"
+        )
+    if dropped:
+        notes.append(
+            f"warning: {dropped:,} occurrences of rare paths were left out: more distinct paths "
+            "than fit into memory"
+        )
+    return notes
 
 
 def _detours(
@@ -258,7 +324,7 @@ def _detours(
 
     ``r(X,Y) <- p(X,A), p(B,A), q(B,Y)`` holds wherever ``r(X,Y) <- q(X,Y)`` does, with B = X.
     """
-    first, second, third = codes // base**2, codes // base % base, codes % base
+    first, second, third = path_digits(codes, base).T
     n = base // 2
 
     def undone(one: Longs, other: Longs) -> npt.NDArray[np.bool_]:
@@ -278,7 +344,7 @@ def _detours(
 
 def _decode(codes: Longs, base: int) -> list[tuple[int, ...]]:
     """Decode the paths from their digits."""
-    digits = np.stack([codes // base**2, codes // base % base, codes % base], axis=1) - 1
+    digits = path_digits(codes, base) - 1
     return [tuple(step for step in path if step >= 0) for path in digits.tolist()]
 
 
@@ -291,6 +357,7 @@ def mine_rules(
     per_relation: int = 2000,
     top: int | None = None,
     stop: Callable[[], bool] = bool,
+    notes: list[str] | None = None,
 ) -> list[Rule]:
     """Find all path rules with enough support and confidence.
 
@@ -298,8 +365,9 @@ def mine_rules(
     ----------
     graph : KnowledgeGraph
     max_length : int, optional
-        Maximum number of body atoms, 1 to 3. Default: 3, or fewer on a graph with so many walks of
-        that length that enumerating them would take more than a minute.
+        Maximum number of body atoms, 1 to 3, whatever it takes. Default: for each relation 3, or
+        fewer where its facts have so many walks of that length that following them would take
+        more than a minute; there, bodies that connect too many pairs are left out.
     min_support : int
         Minimum number of facts of the head that the body connects without the fact itself.
     min_confidence : float
@@ -310,6 +378,8 @@ def mine_rules(
         Maximum number of rules in total.
     stop : callable
         Asked before every relation but the first: whether to leave the others out.
+    notes : list of str, optional
+        Receives what was left out; without it that is a warning.
 
     Returns
     -------
@@ -341,6 +411,11 @@ def mine_rules(
         per_relation=per_relation,
         stop=stop,
     )
+    if notes is not None:
+        notes += mined.notes
+    else:
+        for note in mined.notes:
+            warnings.warn(note.removeprefix("warning: "), UserWarning, 2)
     # Ties are broken by the paths themselves, so that the order depends only on the facts.
     order = sorted(
         range(len(mined.heads)),

@@ -329,6 +329,10 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                     ],
                 )
 
+    def rules_notes(self) -> list[str]:
+        """Notes on the rules that :meth:`knowledge` returns."""
+        return list(self.notes_)
+
     def notes_on(self, queries: Sequence[Query]) -> list[str]:
         """Notes on many queries together: of the data, the method, and what it cannot know."""
         ids = np.array([self.encode(query) for query in queries], np.int32).reshape(-1, 2)

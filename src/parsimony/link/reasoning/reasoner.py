@@ -16,7 +16,7 @@ from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.epoch import ReasonerLearner
-from parsimony.link.reasoning.explain import explain_answer, extract_rules
+from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
@@ -196,3 +196,11 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self._require_fitted()
         with one_torch_thread():
             return extract_rules(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)
+
+    def rules_notes(self) -> list[str]:
+        """Rules are read out of a sample, and are of bounded length."""
+        return [
+            *super().rules_notes(),
+            f"rules of up to {LONGEST_RULE} atoms, read out of the walks to a sample of training "
+            "facts; support and confidence are counted on all of them",
+        ]

@@ -110,6 +110,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 min_confidence=given.min_confidence,
                 per_relation=given.per_relation,
                 stop=late,
+                notes=self.notes_,
             )
         every_rule = given.max_rules is not None or fitting.knowledge is not None
         choices = list(
@@ -140,8 +141,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 self.resolved_, self.rules_ = chosen
             if late() and i + 1 < len(choices):
                 break
+        if len(self.rules_) < len(rules):
+            self.notes_.append(
+                f"the {self.resolved_.max_rules:,} most confident rules of each relation are used, "
+                f"{len(self.rules_):,} of {len(rules):,} (max_rules)"
+            )
+        if not self.rules_:
+            self.notes_.append("warning: no rule was found: every answer scores alike")
         if late():
             self.ended_ = "time budget"
+            left = len(choices) - len(self.history_)
+            if left and valid is not None:
+                self.notes_.append(
+                    f"warning: the time ended before {left} of {len(choices)} ways to combine the "
+                    "rules were measured"
+                )
         self.parameters_count_ = len(self.rules_)
 
     def _mrr(

@@ -1,0 +1,232 @@
+"""How many pairs the bodies of rules connect, counted exactly within a budget of steps.
+
+Three things keep hubs affordable. Entities with the same neighbours along a step are twins, which
+reach the same from there on: of each class one is followed, and counts for all. A body connects as
+many pairs as its reverse, so the direction with fewer walks is followed. And the walks are counted
+before they are followed: bodies beyond the budget are not counted at all, and said to be so.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.kernels.numerics import kernel
+from parsimony.knowledge.rule_walks import PathTrie, WalkIndex, expand, first_at_least
+
+__all__ = ["Bodies", "path_digits"]
+
+Longs = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32]
+UNCOUNTED = -1
+_FEW = 1e7  # walks that are followed without asking whether the reverse has fewer
+
+
+class _Starts(NamedTuple):
+    """One entity of every class of twins: of step s those from ``ptr[s]`` to ``ptr[s + 1]``."""
+
+    ptr: Longs
+    node: Ints
+    members: Longs
+
+
+def path_digits(codes: Longs, base: int) -> Longs:
+    """Return the three digits of path codes, (n, 3): step + 1, and 0 behind the last."""
+    return np.stack([codes // base**2, codes // base % base, codes % base], axis=1)
+
+
+def _twins(index: WalkIndex) -> _Starts:
+    """Group the entities that have a step by their neighbours along it."""
+    n_steps, size = 2 * index.n_relations, len(index.neighbour)
+    node = np.repeat(np.arange(index.n_entities, dtype=np.int32), np.diff(index.indptr))
+    if not size:
+        none = np.zeros(0, np.int64)
+        return _Starts(np.zeros(n_steps + 1, np.int64), none.astype(np.int32), none)
+    # A row holds the neighbours of one entity along one step, in ascending order.
+    first = np.flatnonzero(
+        np.r_[True, (node[1:] != node[:-1]) | (index.relation[1:] != index.relation[:-1])]
+    )
+    length, step = np.diff(np.r_[first, size]), index.relation[first]
+    mixed = np.random.default_rng(0).integers(1 << 62, size=index.n_entities, dtype=np.int64)
+    key = np.add.reduceat(mixed[index.neighbour], first)  # wraps around
+    order = np.lexsort((key, length, step))
+    first, length, step, key = first[order], length[order], step[order], key[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (step[1:] != step[:-1]) | (length[1:] != length[:-1]) | (key[1:] != key[:-1])
+    # Equal keys are compared neighbour by neighbour: a class is never wrong.
+    alike = np.flatnonzero(~new)
+    of = np.repeat(np.arange(len(alike)), length[alike])
+    within = np.arange(len(of)) - np.repeat(np.cumsum(length[alike]) - length[alike], length[alike])
+    here = index.neighbour[np.repeat(first[alike], length[alike]) + within]
+    before = index.neighbour[np.repeat(first[alike - 1], length[alike]) + within]
+    new[alike[np.bincount(of, here != before, minlength=len(alike)) > 0]] = True
+    chosen = np.flatnonzero(new)
+    ptr = np.zeros(n_steps + 1, np.int64)
+    np.cumsum(np.bincount(step[chosen], minlength=n_steps), out=ptr[1:])
+    return _Starts(ptr, node[first[chosen]], np.diff(np.r_[chosen, len(new)]))
+
+
+@kernel
+def _walks(  # type: ignore[no-untyped-def]
+    edge_ptr, source, target, start_ptr, start, indptr, relation, neighbour, step, depth, end, walks
+):
+    """Count the walks from one entity of every class of twins, along every path of a trie.
+
+    IN  edges of step s from edge_ptr[s] to edge_ptr[s + 1]: source, target; the starts; the
+        WalkIndex; the trie
+    OUT walks (n_nodes,)
+    """
+    n = len(indptr) - 1
+    after_one, after_two = np.zeros(n), np.zeros(n)
+    i = 0
+    while i < len(step):
+        s = step[i]
+        after_one[:] = 0
+        for k in range(start_ptr[s], start_ptr[s + 1]):
+            x = start[k]
+            at = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], s, 0)
+            while at < indptr[x + 1] and relation[at] == s:
+                after_one[neighbour[at]] += 1
+                walks[i] += 1
+                at += 1
+        for j in range(i + 1, end[i]):
+            if depth[j] == 2:
+                after_two[:] = 0
+                for e in range(edge_ptr[step[j]], edge_ptr[step[j] + 1]):
+                    after_two[target[e]] += after_one[source[e]]
+                    walks[j] += after_one[source[e]]
+            else:
+                for e in range(edge_ptr[step[j]], edge_ptr[step[j] + 1]):
+                    walks[j] += after_two[source[e]]
+        i = end[i]
+
+
+@kernel
+def _pairs(  # type: ignore[no-untyped-def]
+    start_ptr, start, members, indptr, relation, neighbour, step, depth, end, pairs
+):
+    """Count the pairs of every path of a trie.
+
+    IN  the starts; the WalkIndex; the trie
+    OUT pairs (n_nodes,)
+    """
+    n = len(indptr) - 1
+    levels = np.empty((4, n), np.int32)
+    sizes = np.zeros(4, np.int64)
+    stamp = np.zeros(n, np.int64)
+    mark = np.int64(0)
+    root = 0
+    sizes[0] = 1
+    while root < len(step):
+        for k in range(start_ptr[step[root]], start_ptr[step[root] + 1]):
+            levels[0, 0] = start[k]
+            i = root
+            while i < end[root]:
+                d = depth[i]
+                mark += 1
+                sizes[d] = expand(
+                    indptr, relation, neighbour,
+                    levels[d - 1], sizes[d - 1], step[i], stamp, mark, levels[d],
+                )  # fmt: skip
+                if sizes[d] == 0:
+                    i = end[i]
+                    continue
+                pairs[i] += members[k] * sizes[d]
+                i += 1
+        root = end[root]
+
+
+class Bodies:
+    """The number of pairs that each path connects, counted on first use.
+
+    Paths are codes of :mod:`parsimony.knowledge.rule_mining`.
+
+    Attributes
+    ----------
+    left
+        Steps that may still be taken.
+    """
+
+    def __init__(self, index: WalkIndex, budget: float = np.inf) -> None:
+        self.index, self.left = index, budget
+        self.base = 2 * index.n_relations + 1
+        self.codes, self.counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._starts = _twins(index)
+        order = np.argsort(index.relation, kind="stable")
+        node = np.repeat(np.arange(index.n_entities, dtype=np.int32), np.diff(index.indptr))
+        ptr = np.zeros(2 * index.n_relations + 1, np.int64)
+        np.cumsum(np.bincount(index.relation, minlength=2 * index.n_relations), out=ptr[1:])
+        self._edges = ptr, node[order], index.neighbour[order]
+
+    def __call__(self, codes: Longs, share: float = 1.0) -> Longs:
+        """Return the pairs of paths, :data:`UNCOUNTED` where they are beyond the budget.
+
+        ``share`` of what is left of the budget may be spent.
+        """
+        new = np.setdiff1d(codes, self.codes)
+        if len(new):
+            codes_now = np.concatenate([self.codes, new])
+            counts = np.concatenate([self.counts, self._count(new, share)])
+            order = np.argsort(codes_now)
+            self.codes, self.counts = codes_now[order], counts[order]
+        found: Longs = self.counts[np.searchsorted(self.codes, codes)]
+        return found
+
+    @property
+    def n_uncounted(self) -> int:
+        """How many paths were asked for and not counted."""
+        return int((self.counts == UNCOUNTED).sum())
+
+    def _count(self, codes: Longs, share: float) -> Longs:
+        directed, fits = codes, np.ones(len(codes), bool)
+        if np.isfinite(self.left):
+            allowed = share * self.left
+            walks = self._walks_of(codes)
+            if walks.sum() > _FEW:
+                reverse = self._reversed(codes)
+                back = self._walks_of(reverse)
+                directed = np.where(back < walks, reverse, codes)
+                walks = np.minimum(walks, back)
+            cheapest = np.argsort(walks, kind="stable")
+            fits[cheapest] = np.cumsum(walks[cheapest]) <= allowed
+            self.left -= walks[fits].sum()
+        counts = np.full(len(codes), UNCOUNTED, np.int64)
+        if fits.any():
+            trie, nodes = self._trie(directed[fits])
+            pairs = np.zeros(len(nodes), np.int64)
+            _pairs(*self._starts, *self.index[:3], *trie, pairs)
+            counts[fits] = pairs[np.searchsorted(nodes, directed[fits])]
+        return counts
+
+    def _walks_of(self, codes: Longs) -> npt.NDArray[np.float64]:
+        trie, nodes = self._trie(codes)
+        walks = np.zeros(len(nodes))
+        _walks(*self._edges, *self._starts[:2], *self.index[:3], *trie, walks)
+        # Every step goes over what its prefix reaches, too.
+        unit = np.array([1, np.int64(self.base) ** 2, self.base], np.int64)[trie.depth - 1]
+        total = walks + np.where(
+            trie.depth > 1, walks[np.searchsorted(nodes, nodes // unit * unit)], 0
+        )
+        found: npt.NDArray[np.float64] = total[np.searchsorted(nodes, codes)]
+        return found
+
+    def _reversed(self, codes: Longs) -> Longs:
+        digits, n = path_digits(codes, self.base), self.index.n_relations
+        back = np.where(digits > 0, (digits - 1 + n) % (2 * n) + 1, 0)
+        length = np.count_nonzero(digits, axis=1)
+        place = length[:, None] - 1 - np.arange(3)
+        turned = np.where(place >= 0, np.take_along_axis(back, np.maximum(place, 0), axis=1), 0)
+        codes = turned @ np.array([self.base**2, self.base, 1], np.int64)
+        return codes
+
+    def _trie(self, codes: Longs) -> tuple[PathTrie, Longs]:
+        """Return the trie of paths, and the codes of its nodes in its order."""
+        below = [np.int64(self.base) ** k for k in (2, 1, 0)]
+        nodes = np.unique(np.concatenate([codes // unit * unit for unit in below]))
+        digits = path_digits(nodes, self.base)
+        depth = np.count_nonzero(digits, axis=1)
+        step = digits[np.arange(len(nodes)), depth - 1] - 1
+        end = np.searchsorted(nodes, nodes + np.array(below)[depth - 1])
+        return PathTrie(*(a.astype(np.int32) for a in (step, depth, end))), nodes
