@@ -120,7 +120,7 @@ def test_adapt_to_a_new_user(typed, table, tmp_path):
     (tmp_path / "mine.csv").write_text("item,rating\nitem 1,good\n")
     error = typed(*words, "--json", code=2).error
     assert error["where"] == "mine.csv:2"
-    (tmp_path / "mine.csv").write_text("item,stars\nitem 1,3\n")
+    (tmp_path / "mine.csv").write_text("item,colour\nitem 1,3\n")
     assert "no column 'rating'" in typed(*words, "--json", code=2).error["message"]
     error = typed(*words, "--html", "page.html", "--json", code=2).error
     assert "for molecules" in error["message"]

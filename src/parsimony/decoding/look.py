@@ -126,6 +126,11 @@ class Look:
         return len(self.first)
 
     @property
+    def lowered(self) -> list[str]:
+        """The first row without case and white space around its cells."""
+        return [cell.strip().lower() for cell in self.first]
+
+    @property
     def optional(self) -> bool:
         """Whether it is of a format that usually has no header: text that is not CSV."""
         return self.text is not None and self.path.suffix.lower() != ".csv"
@@ -171,9 +176,8 @@ class Look:
 
         Numbers are no names of columns: :meth:`find` counts them.
         """
-        cells = {cell.strip().lower() for cell in self.first}
         known = {name.strip().lower() for name in names if not name.isdecimal()}
-        return replace(self, headed=True) if known and known <= cells else self
+        return replace(self, headed=True) if known and known <= {*self.lowered} else self
 
     def find(self, name: str) -> int | None:
         """Return the position of a column: by its name, its role, or its number from 1.
@@ -183,9 +187,8 @@ class Look:
         if name.isdecimal():
             return int(name) - 1 if len(name) < 6 and 1 <= int(name) <= self.width else None
         if self.header is not None:
-            lowered = [own.strip().lower() for own in self.header]
-            if lowered.count(name.strip().lower()) == 1:
-                return lowered.index(name.strip().lower())
+            if self.lowered.count(name.strip().lower()) == 1:
+                return self.lowered.index(name.strip().lower())
             if name in ROLES and (found := self.named(name)):
                 return found[0]
         return None
