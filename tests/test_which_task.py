@@ -241,12 +241,22 @@ def test_a_first_row_of_header_words_that_are_names_is_data(tmp_path):
     assert "subject" in load_facts(path).entities
 
 
-def test_an_unknown_header_over_numbers_is_read_and_said(tmp_path):
-    path = tmp_path / "ids.tsv"
-    path.write_text(lines([("von", "wie", "zu"), *numeric_facts()]))
+@pytest.mark.parametrize("suffix", ["tsv", "csv"])
+def test_an_unknown_header_over_numbers_is_read_and_said(tmp_path, suffix):
+    path = tmp_path / f"ids.{suffix}"
+    separator = "," if suffix == "csv" else "\t"
+    path.write_text(lines([("von", "wie", "zu"), *numeric_facts()], separator))
     data = load_facts(path)
     assert (data.n_entities, data.n_relations) == (40, 4)
     assert any("is read as a header: 'von', 'wie', 'zu'" in note for note in data.notes)
+
+
+def test_a_name_that_is_a_header_word_does_not_hide_the_header(tmp_path):
+    rows = [("user", "item", "rating"), ("user", 3, 4), *(r[:3] for r in ratings_rows())]
+    path = tmp_path / "r.tsv"
+    path.write_text(lines(rows))
+    assert kind_of(str(path)) == "coldstart"
+    assert "user" in load_ratings(path).users
 
 
 def test_columns_that_do_not_apply_are_refused(tmp_path):

@@ -144,11 +144,11 @@ class Look:
         """
         if self.text is None or self.headed:
             return self.first
-        if is_header(self.first, letters=not self.optional):
-            seen = self.optional and any(
-                (self._below(i) == name).any() for i, name in enumerate(self.first)
-            )
-            return None if seen else self.first
+        if is_header(self.first, letters=not self.optional) and not (
+            self.optional
+            and any((self._below(i) == name).any() for i, name in enumerate(self.first))
+        ):
+            return self.first
         second = self._second
         for i, cell in enumerate(self.first):
             if second and not is_number(cell) and is_number(second[i]):
