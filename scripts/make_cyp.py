@@ -271,7 +271,10 @@ def build(facts: Sequence[Fact]) -> dict[str, str]:
     """Return the text of every generated file but the fingerprints, by its name."""
     parts = split(derive(facts))
     files = {f"{name}.txt": _lines(rows) for name, rows in parts.items()}
-    templates = [("id", "template"), *((kind.id, kind.template) for kind in TYPES)]
+    templates = [
+        ("id", "template", "subject"),
+        *((kind.id, kind.template, "first" if kind.ordered else "both") for kind in TYPES),
+    ]
     files["relations.tsv"] = _lines(templates)
     files["background/train.txt"] = _lines(fact[:3] for fact in facts)
     return files

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from parsimony.errors import MissingExtra
+from parsimony.metrics.guard import checked
 from parsimony.pages.notebook import table_html
 
 if TYPE_CHECKING:
@@ -83,7 +84,17 @@ class Answers(dict[str, Any]):
 
 
 class Measures(dict[str, Any]):
-    """What ``evaluate`` measured: the dict that ``--json`` prints; a table in notebooks."""
+    """What ``evaluate`` measured: the dict that ``--json`` prints; a table in notebooks.
+
+    Raises
+    ------
+    InvalidMeasure
+        A number of ``metrics`` is not finite, or impossible for what it measures.
+    """
+
+    def __init__(self, *values: Mapping[str, Any], **more: Any) -> None:
+        super().__init__(*values, **more)
+        checked(self.get("metrics", {}))
 
     def _repr_html_(self) -> str:
         intervals = self.get("interval") or {}

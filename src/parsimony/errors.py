@@ -29,7 +29,9 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   ├── CorruptRun              a file of the run is damaged or was changed
     │   ├── RunVersionError         written by another version of the run format
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
-    └── TrainingDiverged        the loss is no longer finite (exit 1)
+    ├── CannotWrite             a full disk, a read-only or missing folder (exit 1)
+    ├── TrainingDiverged        a loss, weight or score is no longer finite (exit 1)
+    └── InvalidMeasure          a measure is no finite number in its range (exit 1)
 
 A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
 """
@@ -41,6 +43,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 __all__ = [
+    "CannotWrite",
     "CheckpointVersionError",
     "ChecksumMismatch",
     "CorruptArchive",
@@ -50,6 +53,7 @@ __all__ = [
     "EmptySplit",
     "EncodingError",
     "FormatError",
+    "InvalidMeasure",
     "InvalidParameter",
     "LedgerMismatch",
     "MissingExtra",
@@ -76,7 +80,7 @@ __all__ = [
 _FUZZY_LIMIT = 20_000
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str], *, near: float = 0.6) -> str:
     """Return ``"did you mean 'x'?"`` for the closest known name, or ``""``.
 
     Parameters
@@ -85,6 +89,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
         What was given.
     known : iterable of str
         What would have been accepted.
+    near : float
+        Least similarity of the spellings, in [0, 1].
     """
     names = [known_name for known_name in known if isinstance(known_name, str)]
     folded = name.casefold()
@@ -96,7 +102,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     spelled: dict[str, str] = {}
     for candidate in names:
         spelled.setdefault(candidate.casefold(), candidate)
-    close = difflib.get_close_matches(folded, spelled, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(folded, spelled, n=1, cutoff=near)
     found = spelled[close[0]] if close else name
     return f"did you mean {found!r}?" if found != name else ""
 
@@ -193,6 +199,9 @@ class _UnknownName(DataError):
 
     noun: ClassVar[str] = "name"
     plural: ClassVar[str] = "names"
+    #: least similarity of spelling for a suggestion, and what is said where nothing is that near
+    near: ClassVar[float] = 0.6
+    otherwise: ClassVar[str] = "use one of the known {}"
 
     @classmethod
     def of(cls, name: str, known: Iterable[str], *, where: str | None = None) -> Self:
@@ -208,7 +217,7 @@ class _UnknownName(DataError):
             ``file:line`` where the name was read.
         """
         names = list(known)
-        hint = suggest(name, names) or f"use one of the known {cls.plural}"
+        hint = suggest(name, names, near=cls.near) or cls.otherwise.format(cls.plural)
         return cls(
             f"unknown {cls.noun} {name!r}",
             remedy=f"{hint} ({len(names):,} {cls.noun if len(names) == 1 else cls.plural} known)",
@@ -235,6 +244,8 @@ class UnknownDrug(_UnknownName):
 
     noun = "drug"
     plural = "drugs"
+    near = 0.75  # "ketokonazole" is near "ketoconazole" (.92); "coumadin" not to "ouabain" (.67)
+    otherwise = "give an id or a name that the data list; brand names are not among them"
 
 
 class UnknownSymbol(_UnknownName):
@@ -293,7 +304,19 @@ class CheckpointVersionError(RunError):
     """A checkpoint that this version cannot resume."""
 
 
+class CannotWrite(ParsimonyError, OSError):
+    """A file cannot be written; what was there before is unchanged."""
+
+    exit_code = 1
+
+
 class TrainingDiverged(ParsimonyError):
-    """The training loss is no longer finite."""
+    """A loss, a weight or a score is no longer finite."""
+
+    exit_code = 1
+
+
+class InvalidMeasure(ParsimonyError):
+    """A measure is not finite, or outside the range of its kind; it is not written."""
 
     exit_code = 1

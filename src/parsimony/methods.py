@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from parsimony.errors import UnknownParameter, UsageError, suggest
+from parsimony.errors import CorruptRun, UnknownParameter, UsageError, suggest
 
 if TYPE_CHECKING:
     from parsimony.base import Estimator
@@ -136,6 +136,16 @@ def load_run(path: Path | str) -> AnyEstimator:
     MissingRun, CorruptRun, RunVersionError
         Not a run folder, a damaged one, or one of another version.
     """
-    from parsimony.run.folder import RunFolder
+    from parsimony.run.folder import CONFIG, RunFolder
 
-    return resolve(str(RunFolder.open(path).config["method"])).load(path)
+    run = RunFolder.open(path)
+    run.require_config()
+    try:
+        cls = resolve(run.config["method"])
+    except UnknownParameter as error:
+        raise CorruptRun(
+            error.message,
+            remedy="install the package that adds this method, or restore the folder",
+            where=str(run.path / CONFIG),
+        ) from None
+    return cls.load(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.base import Data, Estimator
-from parsimony.errors import EmptySplit
+from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
@@ -89,13 +89,22 @@ def fit(
     if out is None:
         estimator.fit(task, **limits)
         seconds = time.perf_counter() - begin
-        return estimator, _summary(estimator, None, _valid(estimator), seconds, notes)
+        found, failed = _measured(estimator, "valid")
+        valid = found.get("metrics", {})
+        return estimator, _summary(estimator, None, valid, seconds, [*notes, *failed])
     if resume and (Path(out) / "checksums.json").exists():
         run = RunFolder.open(out)
         run.require_same(config)
         summary = run.read_json("summary.json")
+        if summary is None:
+            raise MissingRun(
+                "this run was written by save(), so that there is nothing to resume",
+                remedy="read it with parsimony.load_run, or choose another --out",
+                where=str(out),
+            )
         if not _goes_on(run, config, summary, time_budget):
-            return load_run(out), summary
+            # Where the run is now: it may have been moved or copied.
+            return load_run(out), summary | {"run": str(run.path)}
     with RunFolder.create(out, config, resume=resume) as run:
         estimator.fit(task, run=run, **limits)
         summary = _finish(estimator, run, time_budget, quiet, notes)
@@ -119,13 +128,12 @@ def _finish(
     notes: Iterable[str],
 ) -> dict[str, Any]:  # fmt: skip
     """Write model, knowledge, metrics, cost and summary of a fitted estimator."""
-    metrics = {}
+    metrics, notes = {}, [*notes]
     for split in ("valid", "test"):
-        try:
-            result = estimator.evaluate(split, quiet=quiet)
-        except EmptySplit:
-            continue
-        metrics[split] = {k: v for k, v in result.items() if k not in _TIMES}
+        found, failed = _measured(estimator, split, quiet)
+        if found:
+            metrics[split] = {k: v for k, v in found.items() if k not in _TIMES}
+        notes += failed
     estimator.write(run)
     run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
     run.write_json("metrics.json", metrics)
@@ -142,19 +150,32 @@ def _goes_on(
 ) -> bool:
     """Return whether larger limits allow a finished run to continue."""
     if summary.get("ended") == "time budget":
-        return time_budget is None or time_budget > summary["time_budget"]
+        return time_budget is None or time_budget > (summary.get("time_budget") or 0.0)
     epochs = config["parameters"].get("epochs", 0)
     return summary.get("ended") == "epochs" and bool(
         epochs > run.config["parameters"].get("epochs", 0)
     )
 
 
-def _valid(estimator: AnyEstimator) -> dict[str, float]:
+def _measured(
+    estimator: AnyEstimator, split: str, quiet: bool = True
+) -> tuple[dict[str, Any], list[str]]:
+    """Measure a split; what was learned is not lost where that fails, and a note says why.
+
+    Raises
+    ------
+    TrainingDiverged
+        Its scores are not finite: nothing was learned.
+    """
     try:
-        valid: dict[str, float] = estimator.evaluate("valid")["metrics"]
+        return estimator.evaluate(split, quiet=quiet), []
     except EmptySplit:
-        return {}
-    return valid
+        return {}, []
+    except TrainingDiverged:
+        raise
+    except Exception as error:
+        reason = str(error) if isinstance(error, ParsimonyError) else repr(error)
+        return {}, [f"warning: the {split} split could not be measured: {reason}"]
 
 
 def _summary(

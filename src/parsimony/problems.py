@@ -54,6 +54,8 @@ class Problem:
         Module that gathers (``run_info``) and draws (``page``) a run.
     verbs
         The command lines that ask a run, in words.
+    audit
+        Module that describes data (``audit``) and shows that (``render``); "" where there is none.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Problem:
     default: str
     report: str
     verbs: str
+    audit: str = ""
 
     def part(self, name: str) -> Any:
         """Import a part."""
@@ -81,7 +84,7 @@ PROBLEMS = {
             "ddi", "drug pairs", "parsimony.ddi.data:DDIData", "parsimony.ddi.folder:load_ddi",
             "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi",
             "parsimony.ddi.folder:reading", "neighbours", "parsimony.report.ddi",
-            "parsimony ddi predict, ddi screen and explain",
+            "parsimony ddi predict, ddi screen and explain", "parsimony.ddi.audit",
         ),
         Problem(
             "coldstart", "ratings", "parsimony.ratings.data:RatingData",
@@ -101,7 +104,7 @@ PROBLEMS = {
             "link", "facts", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
             "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph",
             "parsimony.graph.formats:reading", "redgnn", "parsimony.report.link",
-            "parsimony predict, explain, rules and report",
+            "parsimony predict, explain, rules and report", "parsimony.link.audit",
         ),
     )
 }  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +19,7 @@ import numpy as np
 
 from parsimony.answers import Answers
 from parsimony.base import Estimator, Parameters, Task
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import (
     CorruptRun,
     EmptySplit,
@@ -241,7 +241,7 @@ def learns(case: Case) -> None:
     cost = made.cost_.as_dict()
     _require(cost["parameters"] == made.parameters_count_, "the cost report counts parameters")
     _require(cost["labels"] == case.task.n_labels, "the cost report counts labels")
-    json.dumps(made.config())
+    json_text(made.config())
 
 
 def is_deterministic(case: Case) -> None:
@@ -310,7 +310,7 @@ def answers(case: Case) -> None:
     _require(isinstance(found, Answers), "answers are Answers")
     _require(len(found.to_polars()) == len(found.rows) > 0, "answers convert to Polars")
     _require(found.to_numpy().shape == (len(found.rows), len(found.columns)), "and to NumPy")
-    json.dumps(found)
+    json_text(found)
 
 
 def explains(case: Case) -> None:
@@ -324,7 +324,7 @@ def explains(case: Case) -> None:
     found = case.fitted.explain(*case.query)
     for form in (found.text(), found.dot(), found.html(), found._repr_html_()):
         _require(bool(form), "an explanation renders as text, DOT and HTML")
-    json.dumps(found.to_dict())
+    json_text(found.to_dict())
 
 
 def tells_its_knowledge(case: Case) -> None:

@@ -56,7 +56,7 @@ def test_predict_names_the_interaction(typed, pairs_run):
     result = typed(*words, "--top", 2, "--json").json
     assert result["query"] == {"drug_a": "Drug ol4", "drug_b": "Drug amine1"}
     assert len(result["answers"]) == 2
-    assert {"drug1", "drug2", "type", "probability", "uncalibrated", "text"} == set(
+    assert {"drug1", "drug2", "type", "probability", "uncalibrated", "text", "acting"} == set(
         result["answers"][0]
     )
     readable = typed(*words).out
@@ -67,7 +67,9 @@ def test_predict_names_the_interaction(typed, pairs_run):
     held = typed("evaluate", pairs_run, "--json").json["conformal"]["0.9"]
     assert result["set"]["measured"] == held
     assert f"On the test split the sets covered {held['coverage']:.1%}" in readable
-    assert "90% set of Drug ol4 → Drug amine1: “Drug ol4 does 1 to Drug amine1.”" in readable
+    assert (
+        "90% set in the order Drug ol4, Drug amine1: “Drug ol4 does 1 to Drug amine1.”" in readable
+    )
 
 
 def test_an_older_run_is_calibrated_afterwards(typed, pairs_run, tmp_path):

@@ -21,7 +21,7 @@ def test_from_a_folder_to_a_reason(typed, tmp_path):
     words = ["ddi", "predict", "run", "--drug", "Drug ol4", "--drug", "X11"]
     answer = typed(*words, "--top", 2, "--json").json
     assert [set(a) for a in answer["answers"]] == [
-        {"drug1", "drug2", "type", "probability", "uncalibrated", "text"}
+        {"drug1", "drug2", "type", "probability", "uncalibrated", "text", "acting"}
     ] * 2
     assert "Each probability stands alone" in typed(*words).out
     screened = typed("ddi", "screen", "run", "--drug", "ol4", "--top", 3, "--json").json

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
+import io
 import json
+import os
+import tarfile
 import threading
 
 import pytest
@@ -33,6 +37,17 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append(self.path)
+        if self.server.redirect:
+            self.send_response(302)
+            self.send_header("Location", self.server.redirect)
+            self.end_headers()
+            return
+        if self.server.trickles:
+            with contextlib.suppress(OSError):  # nobody listens any more
+                for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000:
+                    self.wfile.write(bytes([byte]))
+                    if self.server.over.wait(0.1):
+                        return
         if self.path.endswith(".gz") and self.server.breaks > 0:
             self.server.breaks -= 1
             self.send_response(200)
@@ -50,10 +65,12 @@ def web(tmp_path):
     handler = functools.partial(Handler, directory=str(tmp_path / "www"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.seen, server.breaks = [], 0
+    server.redirect, server.trickles, server.over = "", False, threading.Event()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     server.address = f"http://127.0.0.1:{server.server_port}"
     yield server
+    server.over.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -75,9 +92,23 @@ def test_a_folder_mirror_is_unpacked_once(tmp_path, cache):
     assert record["licence"] == "CC0"
     (mirror / "kg_umls.tar.gz").unlink()
     assert datasets.load("umls", mirror=mirror).content_hash == data.content_hash
-    # Without any mirror the cache serves.
-    assert datasets.load("umls").content_hash == data.content_hash
     assert not leftovers(cache)
+
+
+def test_another_edition_serves_only_where_it_is_named(tmp_path, cache, monkeypatch):
+    mirror = write_mirror(tmp_path / "mirror", UMLS)
+    datasets.load("umls", mirror=mirror)
+    with pytest.raises(MissingFile, match="another edition") as caught:
+        datasets.load("umls")
+    assert caught.value.remedy.endswith(f"--mirror {mirror}")
+    assert datasets.info("umls")["available"] is None
+
+
+def test_the_registered_bytes_win_over_another_edition(tmp_path, cache, real_data):
+    registered = datasets.load("umls", mirror=real_data)
+    other = datasets.load("umls", mirror=write_mirror(tmp_path / "mirror", UMLS))
+    assert other.n_entities != registered.n_entities
+    assert datasets.load("umls").content_hash == registered.content_hash
 
 
 def test_parsimony_data_holds_folders_and_archives(tmp_path, monkeypatch, cache):
@@ -160,6 +191,23 @@ def test_a_mirror_that_lies(web, tmp_path, cache, change, error, message):
     assert caught.value.where
     assert not (cache / "datasets").exists() or not list((cache / "datasets").iterdir())
     assert not (cache / "downloads").exists() or not list((cache / "downloads").iterdir())
+
+
+def test_a_mirror_that_trickles_is_given_up(web, tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(mirror, "_TIMEOUT", 0.5)
+    write_mirror(tmp_path / "www", UMLS)
+    web.trickles = True
+    with pytest.raises(DownloadError, match="less than 1,024 a second"):
+        datasets.load("umls", mirror=web.address)
+    assert not (cache / "datasets").exists()
+
+
+def test_only_web_addresses_are_followed(web, tmp_path, cache):
+    write_mirror(tmp_path / "www", UMLS)
+    for target in ("ftp://127.0.0.1/kg_umls.tar.gz", "file:///etc/passwd"):
+        web.redirect = target
+        with pytest.raises(DownloadError, match="did not answer, or broke off"):
+            datasets.load("umls", mirror=web.address)
 
 
 def test_a_mirror_without_what_is_asked(web, tmp_path):
@@ -246,3 +294,46 @@ def test_the_embedded_graph():
     assert data.n_entities > 150
     assert "embedded" in data.source
     assert datasets.info("royal")["available"] == "embedded"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a header", "a header of more than 1,048,576 bytes"),
+        ("many members", "more than 50 members"),
+        ("a long list", "unpacks to more than"),
+    ],
+)
+def test_what_is_read_counts_not_what_is_declared(tmp_path, cache, monkeypatch, name, message):
+    monkeypatch.setattr(archive, "_MAX_MEMBERS", 50)
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz", format=tarfile.GNU_FORMAT) as tar:
+        if name == "a header":
+            tar.addfile(tarfile.TarInfo("umls/" + "x" * (1 << 21)))
+        for i in range(100 if name == "many members" else 0):
+            tar.addfile(tarfile.TarInfo(f"umls/{i}"))
+        if name == "a long list":
+            member = tarfile.TarInfo("umls/train.txt")
+            member.size = 80 << 20
+            tar.addfile(member, io.BytesIO(bytes(member.size)))
+    bomb = {"kg_umls.tar.gz": stream.getvalue()}
+    with pytest.raises(CorruptArchive, match=message):
+        datasets.load("umls", mirror=write_mirror(tmp_path / "mirror", bomb))
+    assert list((cache / "datasets").iterdir()) == []
+
+
+def test_a_cache_is_shared_by_its_umask_and_swept_of_leftovers(tmp_path, cache):
+    left = cache / "datasets" / ".unpacking-old"
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    new = cache / "datasets" / ".unpacking-new"
+    new.mkdir()
+    datasets.load("umls", mirror=write_mirror(tmp_path / "mirror", UMLS))
+    assert not left.exists()
+    assert new.exists()
+    new.rmdir()
+    (unpacked,) = (cache / "datasets").iterdir()
+    umask = os.umask(0)
+    os.umask(umask)
+    assert unpacked.stat().st_mode & 0o777 == 0o777 & ~umask
+    assert (unpacked / "umls" / "train.txt").stat().st_mode & 0o444 == 0o444 & ~umask

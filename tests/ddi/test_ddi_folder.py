@@ -92,3 +92,20 @@ def test_names_that_are_none(tmp_path):
         path.unlink()
     with pytest.raises(MissingFile, match="neither valid"):
         load_ddi_folder(folder)
+
+
+def test_several_rows_of_a_pair_are_noted(tmp_path):
+    from parsimony import fit
+
+    folder = write_ddi_folder(families(), tmp_path / "mine")
+    _, plain = fit(str(folder), method="prior", parameters={"setting": "S1"})
+    assert not any("several rows" in note for note in plain["notes"])
+    path = folder / "train.txt"
+    first = path.read_text().splitlines()[0]
+    a, b, kind = first.split(" ")
+    other = "t7" if kind != "t7" else "t6"
+    path.write_text(path.read_text() + f"{a} {b} {other}\n{first}\n")
+    _, summary = fit(str(folder), method="prior", parameters={"setting": "S1"})
+    (note,) = (note for note in summary["notes"] if "several rows" in note)
+    assert "each row is trained by itself, as a pair of one type" in note
+    assert note.startswith("1 pair of train with several rows (3 in all, of which 1 repeat ")

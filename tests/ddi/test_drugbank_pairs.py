@@ -61,4 +61,5 @@ def test_sentences_name_the_inhibitor_as_pharmacology_does(real_data):
     assert sentence == (
         "The metabolism of Midazolam can be decreased when combined with Ketoconazole."
     )
-    assert any("exchanged" in note for note in data.notes)
+    assert data.acting(midazolam, kind, ketoconazole) == "Ketoconazole"
+    assert any("the second one of a row" in note for note in data.notes)

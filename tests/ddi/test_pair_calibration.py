@@ -14,7 +14,7 @@ from parsimony import methods
 from parsimony.chem.fingerprints import tanimoto
 from parsimony.ddi.baselines.nearest_neighbours import Neighbours
 from parsimony.ddi.baselines.prior import Prior
-from parsimony.ddi.calibration import LEVELS, Calibration, caveat
+from parsimony.ddi.calibration import LEVELS, Calibration, calibrations_of, caveat
 from parsimony.ddi.task import DDIOptions, DDITask
 from parsimony.errors import CorruptRun
 from parsimony.metrics.calibration import temper
@@ -61,7 +61,7 @@ def test_it_is_learned_on_validation_alone(estimator):
 def test_json_gives_it_back(estimator):
     learned = dataclasses.replace(estimator.calibration, thresholds={0.8: 0.5, 0.9: np.inf})
     text = json.dumps(learned.as_dict(), allow_nan=False)
-    assert Calibration.from_dict(json.loads(text)) == learned
+    assert calibrations_of(json.loads(text), "confidence.json") == {learned.setting: learned}
 
 
 @pytest.mark.parametrize("cls", [Neighbours, Prior])
@@ -106,8 +106,10 @@ def test_predict_shows_calibrated_probabilities_and_sets(estimator):
     assert found["set"]["level"] == 0.9
     for order in found["set"]["orders"]:
         best = next(a for a in found["answers"] if a["drug1"] == order["drug1"])
-        assert order["types"][0] == best["type"]
-        assert order["texts"][0] == best["text"]
+        reached = best["probability"] >= found["set"]["least"]
+        assert order["types"][:1] == [best["type"]] * reached
+        assert order["texts"][:1] == [best["text"]] * reached
+        assert order["abstains"] == (not reached)
     assert (found["setting"], found["calibration"]["setting"]) == ("S1", "S1")
     assert estimator.predict("ol0", "amine1")["setting"] == "S0"
     assert estimator.predict("ol4", "amine4")["setting"] == "S2"
@@ -131,7 +133,7 @@ def test_an_older_run_is_uncalibrated_until_it_is_measured(old_run, estimator):
     measured = again.evaluate("test")
     assert measured["conformal"] == estimator.evaluate("test")["conformal"]
     assert again.calibration == estimator.calibration
-    RunFolder.open(old_run).amend("confidence.json", again.calibration.as_dict())
+    RunFolder.open(old_run).amend("confidence.json", again.calibration_dict())
     assert methods.load_run(old_run).calibration == estimator.calibration
 
 
@@ -200,3 +202,27 @@ def test_buckets():
         "50 to 999 facts": [False, False, False, True, False],
         "1,000 and more facts": [False, False, False, False, True],
     }
+
+
+def test_a_set_that_no_type_reaches_abstains(estimator, tmp_path, capsys):
+    """The most probable type alone is no set of 90 %: text and JSON say that none reaches."""
+    from dataclasses import replace
+
+    from parsimony.cli.ddi import _sets
+
+    known = estimator.calibration
+    strict = replace(known, thresholds={level: -0.5 for level in known.thresholds})
+    estimator._calibration = strict
+    try:
+        found = estimator.predict("ol4", "amine1")
+        measured = estimator.evaluate("test")["conformal"]["0.9"]
+    finally:
+        estimator._calibration = known
+    assert [order["types"] for order in found["set"]["orders"]] == [[], []]
+    assert all(order["abstains"] for order in found["set"]["orders"])
+    assert found["set"]["least"] == 1.5
+    assert _sets(found["set"])[0] == (
+        "90% set in the order Drug ol4, Drug amine1: no type reaches 1.50; abstains"
+    )
+    assert (measured["none"], measured["mean_size"]) == (1, 1)
+    assert estimator.evaluate("test")["conformal"]["0.9"]["none"] < 1

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from parsimony.errors import CannotWrite
 from parsimony.run import write_atomic
 from parsimony.run.atomic import is_temporary
 
@@ -42,7 +43,7 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, call)
 
 
 def test_a_missing_folder_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(CannotWrite, match="No such file"):
         write_atomic(tmp_path / "none" / "a", "x")
 
 

@@ -72,7 +72,7 @@ def test_killed_at_any_moment_a_run_goes_on_from_its_last_checkpoint(tmp_path):
         state, tensors = RunFolder(path, {}).load_checkpoint() or ({"n": 0}, {})
         assert saved <= state["n"] <= begun
         assert all(np.all(w == state["n"]) for w in tensors.values())
-        metrics = RunFolder(path, {}).read_json("metrics.json")
+        metrics = RunFolder(path, {}).read_json("metrics.json", dict)
         # Metrics follow their checkpoint; rounds that die between the two leave them behind.
         assert metrics is None or metrics["n"] <= state["n"]
         known = state["n"]

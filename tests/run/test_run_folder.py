@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file
 
-from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
+from parsimony.errors import (
+    CorruptRun,
+    InvalidMeasure,
+    MissingRun,
+    RunExists,
+    RunVersionError,
+    UsageError,
+)
 from parsimony.run import RunFolder
 from parsimony.run.lock import FolderLock
 
@@ -213,7 +220,7 @@ def test_a_damaged_model_is_told_when_it_is_read(tmp_path):
     path = finish(tmp_path / "run")
     run = RunFolder.open(path)
     (path / "model.safetensors").write_bytes(b"\x10" * 40)
-    with pytest.raises(CorruptRun, match="the model is damaged"):
+    with pytest.raises(CorruptRun, match="not the expected tensors"):
         run.load_model()
     (path / "model.safetensors").unlink()
     with pytest.raises(CorruptRun, match="the model is missing"):
@@ -224,7 +231,7 @@ def test_a_damaged_model_is_told_when_it_is_read(tmp_path):
 
 
 def test_not_a_number_is_never_written(tmp_path):
-    with RunFolder.create(tmp_path / "r", CONFIG) as run, pytest.raises(ValueError):
+    with RunFolder.create(tmp_path / "r", CONFIG) as run, pytest.raises(InvalidMeasure):
         run.write_json("metrics.json", {"mrr": float("nan")})
     assert "metrics.json" not in files(tmp_path / "r")
 
@@ -235,7 +242,11 @@ arrays = st.sampled_from([np.float32, np.float64, np.int32, np.int64, np.uint8, 
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0))
 )
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )

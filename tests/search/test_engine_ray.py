@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -124,3 +127,121 @@ def test_ray_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtra, match=r"parsimony-learning\[dist\]"):
         resolve_engine("ray")
+
+
+STARTED = """
+import sys
+from parsimony.run.engine_ray import RayEngine
+engine = RayEngine()
+assert list(engine.run(abs, [{}], lambda: False)) == []
+import ray
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.readline()
+engine.close()
+"""
+STRANGER = """
+import sys
+from ray._raylet import GcsClient
+try:
+    print(GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None))
+except Exception as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def started():
+    """A cluster that a process of its own started, as a command does; yield (process, address)."""
+    pytest.importorskip("ray")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTED],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, env=clean,
+    )  # fmt: skip
+    try:
+        yield process, process.stdout.readline().strip(), clean
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(60)
+
+
+def listening(pid):
+    """Return the (address, port) pairs on which a process and its children listen."""
+    family = {pid}
+    status = {
+        int(p.name): (p / "stat").read_text().rsplit(")", 1)[1].split()
+        for p in Path("/proc").iterdir()
+        if p.name.isdigit()
+    }
+    for _ in range(5):
+        family |= {child for child, fields in status.items() if int(fields[1]) in family}
+    inodes = set()
+    for member in family:
+        for handle in Path(f"/proc/{member}/fd").iterdir():
+            try:
+                inodes.add(os.readlink(handle))
+            except OSError:
+                continue
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                address, port = fields[1].split(":")
+                found.add((address, int(port, 16)))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="reads /proc")
+def test_a_cluster_started_here_listens_on_the_loopback_address_and_asks_for_its_token(started):
+    process, address, clean = started
+    found = listening(process.pid)
+    assert int(address.rpartition(":")[2]) in {port for _, port in found}
+    loopback = {"0100007F", "0" * 24 + "01000000", "0" * 16 + "FFFF0000" + "0100007F"}
+    assert {host for host, _ in found} <= loopback
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, address],
+        capture_output=True, text=True, timeout=120, env=clean,
+    )  # fmt: skip
+    assert "InvalidAuthToken" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="reads /proc")
+def test_another_network_cannot_reach_it(started):
+    process, _, _ = started
+    ports = sorted({port for _, port in listening(process.pid)})
+    name, here, there = "parsimony-test", "10.213.7.1", "10.213.7.2"
+    commands = [
+        f"ip netns add {name}",
+        f"ip link add psy0 type veth peer name psy1 netns {name}",
+        f"ip address add {here}/30 dev psy0",
+        "ip link set psy0 up",
+        f"ip netns exec {name} ip address add {there}/30 dev psy1",
+        f"ip netns exec {name} ip link set psy1 up",
+    ]
+    try:
+        for command in commands:
+            if (
+                shutil.which("ip") is None
+                or subprocess.run(command.split(), capture_output=True, check=False).returncode
+            ):
+                pytest.skip("this machine does not let us make a network of our own")
+        reach = (
+            "import socket, sys\n"
+            f"for port in {ports}:\n"
+            "    try:\n"
+            f"        socket.create_connection(({here!r}, port), timeout=3).close()\n"
+            "        print(port)\n"
+            "    except OSError:\n"
+            "        pass\n"
+        )
+        done = subprocess.run(
+            ["ip", "netns", "exec", name, sys.executable, "-c", reach],
+            capture_output=True, text=True, timeout=200, check=True,
+        )  # fmt: skip
+        assert done.stdout == ""
+    finally:
+        if shutil.which("ip"):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)

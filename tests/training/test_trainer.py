@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import nn
 
-from parsimony.errors import CheckpointVersionError, TrainingDiverged
+from parsimony.errors import CheckpointVersionError, InvalidMeasure, TrainingDiverged
 from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.training import trainer
@@ -337,8 +337,6 @@ def test_validation_and_watchers_see_the_average(make):
         ([0.1, 0.5, 0.3, 0.5, 0.2], 2),  # the first of equals
         ([0.5, 0.4, 0.3, 0.2, 0.1], 1),
         ([-5.0, -4.0, -3.0, -2.0, -1.0], 5),
-        ([math.nan, 0.2, 0.1, math.nan, 0.15], 2),  # what is undefined chooses nothing
-        ([math.nan] * 5, 5),
     ],
 )
 def test_the_best_epoch_answers(make, validations, best):
@@ -486,6 +484,15 @@ def test_what_is_not_finite_ends_the_training(what, value, step, tmp_path):
     whole = Quadratic()
     trained(whole, Schedule(5))
     assert_same_state(again.state(), whole.state())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_measure_that_is_no_number_ends_the_training(value, make, tmp_path):
+    learner = make()
+    learner.validations = [0.1, value, 0.2]
+    with pytest.raises(InvalidMeasure), folder(tmp_path / "run") as run:
+        trained(learner, Schedule(3), run=run)
+    assert all(math.isfinite(r["valid_quality"]) for r in run.history())
 
 
 # ---- checkpoints of earlier versions ---------------------------------------------------------

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from parsimony.base.parameters import Parameters, constructor
 from parsimony.base.task import Task
-from parsimony.errors import InvalidParameter, NotFitted, UnknownParameter, UsageError, suggest
+from parsimony.errors import (
+    InvalidParameter,
+    NotFitted,
+    TrainingDiverged,
+    UnknownParameter,
+    UsageError,
+    suggest,
+)
 from parsimony.run.renamed import renamed
 
 if TYPE_CHECKING:
@@ -241,7 +248,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         InvalidParameter
             A device that the method cannot use, or rules that it does not take.
         TrainingDiverged
-            The loss is not finite.
+            The loss, a score or a number of the model is not finite.
         """
         from parsimony.run.cost import Cost
 
@@ -250,6 +257,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         self._fit(Fitting(run, time_budget, device, knowledge, quiet))
+        self._require_finite()
         self.cost_.parameters = self.parameters_count_
         self.seconds_ = self.cost_.as_dict()["wall_seconds"]
         return self
@@ -278,6 +286,17 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             raise InvalidParameter(
                 f"method {cls.method!r} takes no rules", remedy="use method rules"
             )
+
+    def _require_finite(self) -> None:
+        """Refuse a model that holds NaN or infinity, however it was learned."""
+        import numpy as np
+
+        for name, array in self._tensors().items():
+            if array.dtype.kind in "fc" and not np.isfinite(array).all():
+                raise TrainingDiverged(
+                    f"{name} of the model holds NaN or infinity",
+                    remedy="check the scale of the data, or train afresh with a lower --set lr=…",
+                )
 
     @abstractmethod
     def _fit(self, fitting: Fitting) -> None:
@@ -318,7 +337,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self._require_fitted()
         raise UsageError(
             f"method {self.method!r} gives no reasons",
-            remedy="use a run of redgnn, adaprop, rules, emergnn or walks",
+            remedy="use a run of redgnn, adaprop, rules, emergnn, walks or neighbours",
         )
 
     @property
@@ -359,7 +378,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def write(self, run: RunFolder) -> None:
         """Write model and data into an open run folder."""
         self._require_fitted()
-        self.task_.save(run.path / "data")
+        with run.replaced("data") as folder:
+            self.task_.save(folder)
         run.save_model(self._tensors())
 
     def save(self, path: Path | str) -> None:
@@ -386,14 +406,31 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         ------
         MissingRun, CorruptRun, RunVersionError
             Not a run folder, a damaged one, or one of another version.
+        UsageError
+            A run of another method.
         """
-        from parsimony.run.folder import RunFolder
+        from parsimony.run.folder import CONFIG, MODEL, RunFolder
         from parsimony.run.restoring import restoring
 
         run = RunFolder.open(Path(path))
-        with restoring(run):
+        run.require_config()
+        if (run.config["method"], run.config["task"]) != (cls.method, cls.kind):
+            raise UsageError(
+                f"this run is of method {run.config['method']!r} for task {run.config['task']!r}, "
+                f"not {cls.method!r} for {cls.kind!r}",
+                remedy="read it with parsimony.load_run",
+                where=str(run.path),
+            )
+        config, folder = run.path / CONFIG, run.path / "data"
+        with restoring(config):
             self = cls(**renamed(run.config["parameters"], cls.Parameters.model_fields))
-            self.prepare(cast(TaskT, cls.Task.load(run.path / "data", run.config)))
+        with restoring(folder):
+            task = cls.Task.load(folder, run.config)
+            if task.data.content_hash != run.config["data"]["hash"]:  # type: ignore[attr-defined]
+                raise ValueError("the data are not those whose hash config.toml holds")
+        with restoring(config):
+            self.prepare(cast(TaskT, task))
+        with restoring(run.path / MODEL):
             self._restore(run, run.load_model())
         return self
 

@@ -29,6 +29,7 @@ from parsimony.cli import (
     search,
 )
 from parsimony.cli.command_group import CommandGroup
+from parsimony.stopping import run
 from parsimony.version import __version__
 
 app = typer.Typer(
@@ -77,5 +78,5 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and exit with its code: 0 done, 1 failed, 2 wrong usage or input."""
-    app()
+    """What :func:`parsimony.__main__.main` does, after the imports of this package."""
+    run(app)

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, check_output, open_run
 from parsimony.cli.partial import Unknown
-from parsimony.cli.table_files import check_table, write_table
+from parsimony.cli.table_files import check_table, rows_bytes
 from parsimony.cli.tables import table
 
 NOTE = "For research: probabilities from a handful of molecules are for ranking, not for decisions."
@@ -100,33 +100,29 @@ def _adapt_molecules(output: Output, estimator: Any, wanted: _NewTask) -> None:
     out, html = wanted.out, wanted.html
     bad: Literal["skip", "refuse"] = "skip" if wanted.bad_smiles == "skip" else "refuse"
     labelled, asked = read_support(wanted.support, bad), read_queries(wanted.predict, bad)
-    with interruptible():
-        result = estimator.adapt(
-            labelled.smiles,
-            labelled.labels,
-            asked.smiles,
-            prevalence=wanted.prevalence,
-            top=wanted.top,
-        )
+    result = estimator.adapt(
+        labelled.smiles,
+        labelled.labels,
+        asked.smiles,
+        prevalence=wanted.prevalence,
+        top=wanted.top,
+    )
     for name, prediction in zip(asked.ids, result["predictions"], strict=True):
         for reason in prediction["reasons"]:
             reason["id"] = labelled.ids[reason.pop("support")]
         prediction["id"] = name
     result["predictions"] = [{"id": p.pop("id"), **p} for p in result["predictions"]]
     result["notes"] = [*labelled.notes, *asked.notes, *result["notes"]]
+    files: dict[Path, bytes | str] = {}
     if out is not None:
-        _write(result["predictions"], out)
-        output.note(f"written: {out}")
+        files[out] = _table(result["predictions"], out)
     if html is not None:
         from parsimony.report.molecules import molecules_page
-        from parsimony.run.atomic import write_atomic
 
-        html.parent.mkdir(parents=True, exist_ok=True)
-        page = molecules_page(
+        files[html] = molecules_page(
             result, labelled.ids, labelled.smiles, labelled.labels, _about(estimator)
         )
-        write_atomic(html, page)
-        output.note(f"written: {html}")
+    output.files(files)
     output.result(result, *_readable(result, labelled, estimator))
 
 
@@ -176,8 +172,8 @@ def calibration_sentence(result: dict[str, Any]) -> str:
     )
 
 
-def _write(predictions: list[dict[str, Any]], path: Path) -> None:
-    """Write one row per molecule."""
+def _table(predictions: list[dict[str, Any]], path: Path) -> bytes:
+    """One row per molecule."""
     import polars as pl
 
     rows = [
@@ -192,7 +188,7 @@ def _write(predictions: list[dict[str, Any]], path: Path) -> None:
         "id": pl.String, "smiles": pl.String, "probability": pl.Float64, "score": pl.Float64,
         "measured": pl.Int8, "supports": pl.String,
     }  # fmt: skip
-    write_table(path, schema, rows)
+    return rows_bytes(path, schema, rows)
 
 
 def _adapt_ratings(output: Output, estimator: Any, wanted: _NewTask) -> None:
@@ -223,16 +219,15 @@ def _adapt_ratings(output: Output, estimator: Any, wanted: _NewTask) -> None:
     given = {i: r for i, r in zip(items, ratings, strict=True) if i in known}
     asked = [name for name in asked if name in known]
     unknown.require(asked)
-    with interruptible():
-        result = estimator.adapt(given, asked)
+    result = estimator.adapt(given, asked)
     unknown.tell(result, "items")
     predicted, top = result["predictions"], wanted.top
     if wanted.out is not None:
         import polars as pl
 
         schema = {"item": pl.String, "rating": pl.Float64, "known": pl.Float64}
-        write_table(wanted.out, schema, [[p[name] for name in schema] for p in predicted])
-        output.note(f"written: {wanted.out}")
+        rows = [[p[name] for name in schema] for p in predicted]
+        output.files({wanted.out: rows_bytes(wanted.out, schema, rows)})
     rows = [[p["item"], p["rating"], "" if p["known"] is None else p["known"]] for p in predicted]
     more = len(rows) - top
     output.result(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
     Columns,
     Head,
@@ -64,20 +64,19 @@ def command(
     from parsimony.knowledge import read_rules
 
     given = read_rules(rules)
-    with interruptible():
-        opened = _open(data, task, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
-        from parsimony.link.rules.method import RuleReasoner
+    opened = _open(data, task, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
+    from parsimony.link.rules.method import RuleReasoner
 
-        reasoner = RuleReasoner(**parameters).fit(opened, knowledge=given, quiet=quiet)
-        if asked:
-            unknown = Unknown()
-            allowed = None
-            if candidates is not None:
-                allowed = read_candidates(candidates, reasoner, unknown)
-            answer(out, reasoner, head, relation, tail, top, allowed, drop_known, unknown)
-            unknown.exit()
-            return
-        result = reasoner.evaluate(split, quiet=quiet)
+    reasoner = RuleReasoner(**parameters).fit(opened, knowledge=given, quiet=quiet)
+    if asked:
+        unknown = Unknown()
+        allowed = None
+        if candidates is not None:
+            allowed = read_candidates(candidates, reasoner, unknown)
+        answer(out, reasoner, head, relation, tail, top, allowed, drop_known, unknown)
+        unknown.exit()
+        return
+    result = reasoner.evaluate(split, quiet=quiet)
     from parsimony.cli.tables import metrics_table
 
     out.result(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from parsimony.cli.command_group import Output, interruptible
+import inspect
+from typing import Any
+
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Columns, Data, Json, Mirror, Quiet, Seed, Task, parse_columns
+from parsimony.errors import UsageError
 
 
 def command(
@@ -15,14 +19,22 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Count facts, find leaks, evaluate the popularity baseline."""
+    """Count facts, find leaks; of a graph, evaluate the popularity baseline."""
     out = Output(as_json, quiet)
-    names = parse_columns(columns)
-    from parsimony.link.audit import audit, render
-    from parsimony.link.loading import load
-    from parsimony.problems import require_kind
+    given: dict[str, Any] = {"mirror": mirror, "columns": parse_columns(columns), "seed": seed}
+    from parsimony.problems import PROBLEMS, kind_of, problem
 
-    require_kind("link", data, "audit", task)
-    with interruptible():
-        report = audit(load(data, mirror=mirror, columns=names, seed=seed))
-    out.result(report, render(report))
+    found = problem(task or kind_of(data) or "link")
+    if not found.audit:
+        able = [one.noun for one in PROBLEMS.values() if one.audit]
+        raise UsageError(
+            f"{data} holds {found.noun}; audit describes {' and '.join(able)}",
+            remedy="fit it: the notes of a fit say what was found in the data",
+        )
+    module, load = found.part("audit"), found.part("load")
+    taken = inspect.signature(load).parameters
+    for name, word in (("columns", "--columns"), ("mirror", "--mirror")):
+        if given[name] is not None and name not in taken:
+            raise UsageError(f"{found.noun} are not loaded with {word}", remedy="leave it out")
+    report = module.audit(load(data, **{k: v for k, v in given.items() if k in taken}))
+    out.result(report, module.render(report))

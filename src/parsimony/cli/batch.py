@@ -8,13 +8,13 @@ removed.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
-import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,19 @@ import polars as pl
 
 from parsimony.cli.partial import Unknown
 from parsimony.cli.table_files import TEXT, table_bytes, unescaped
-from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding import checked, read_json
 from parsimony.decoding.parquet import PARQUET, join_parquet
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
-from parsimony.run.atomic import write_atomic
+from parsimony.run.atomic import (
+    cannot_write,
+    remove_folder,
+    remove_temporary,
+    require_no_links,
+    write_atomic,
+)
+from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
 
 __all__ = ["ASKED", "frame_of", "read_queries", "run_batch"]
@@ -163,37 +171,29 @@ def run_batch(
     Raises
     ------
     RunExists
-        The file exists, or the shards next to it belong to another batch.
+        The file exists, another process writes it, or the shards next to it belong to another
+        batch.
+    CannotWrite
+        The disk is full or the folder not writable; finished shards stay.
     """
     begin = time.perf_counter()
-    parts = out.with_name(out.name + ".parts")
-    if out.exists() and not parts.exists():
-        raise RunExists(
-            "the output file exists", remedy="choose another --out, or remove it", where=str(out)
-        )
     rows, asked = read_queries(queries, estimator, unknown)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _claim(parts, _identity(run, queries, top, candidates, drop_known, shard))
-    files = [parts / f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
-    resumed = 0
-    with Progress(len(asked), "answering", quiet=quiet) as progress:
-        for i, file in enumerate(files):
-            part = asked[i * shard : (i + 1) * shard]
-            if file.exists():
-                resumed += len(part)
-            else:
-                answers = estimator.predict_batch(
-                    part, top=top, candidates=candidates, drop_known=drop_known
-                )
-                frame = frame_of(answers, rows[i * shard : (i + 1) * shard])
-                content = io.BytesIO()
-                frame.write_parquet(content)
-                write_atomic(file, content.getvalue())
-            progress.advance(len(part))
-    whole = parts / "whole.tmp"
-    n_answers = _join(files, whole, out.suffix)
-    os.replace(whole, out)
-    shutil.rmtree(parts)
+    identity = _identity(run, queries, top, candidates, drop_known, shard)
+    with only_writer(out):
+        if out.exists() and not _parts(out).exists():
+            raise RunExists(
+                "the output file exists",
+                remedy="choose another --out, or remove it",
+                where=str(out),
+            )
+        _claim(_parts(out), identity)
+
+        def answers(part: list[dict[str, str]]) -> Any:
+            return estimator.predict_batch(
+                part, top=top, candidates=candidates, drop_known=drop_known
+            )
+
+        n_answers, resumed = _answered(answers, rows, asked, out, shard, quiet)
     done: dict[str, Any] = {
         "out": str(out),
         "queries": len(asked),
@@ -205,6 +205,63 @@ def run_batch(
     if unknown is not None:
         unknown.tell(done, "queries")
     return done
+
+
+def _parts(out: Path) -> Path:
+    return out.with_name(out.name + ".parts")
+
+
+def _answered(
+    answers: Callable[[list[dict[str, str]]], Any],
+    rows: list[int],
+    asked: list[dict[str, str]],
+    out: Path,
+    shard: int,
+    quiet: bool,
+) -> tuple[int, int]:
+    """Answer shard by shard, then merge: how many answers, how many queries were answered before.
+
+    Raises
+    ------
+    CannotWrite
+        The disk is full or the folder not writable; finished shards stay.
+    """
+    parts = _parts(out)
+    files = [parts / f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
+    resumed = 0
+    with Progress(len(asked), "answering", quiet=quiet) as progress:
+        for i, file in enumerate(files):
+            numbers = rows[i * shard : (i + 1) * shard]
+            part = asked[i * shard : (i + 1) * shard]
+            if _is_shard(file, numbers):
+                resumed += len(part)
+            else:
+                frame = frame_of(answers(part), numbers)
+                content = io.BytesIO()
+                frame.write_parquet(content)
+                write_atomic(file, content.getvalue())
+            progress.advance(len(part))
+    whole = parts / "whole.tmp"
+    whole.unlink(missing_ok=True)  # of a merge that was killed; a link is not written through
+    try:
+        n_answers = _join(files, whole, out.suffix)
+        os.replace(whole, out)
+        remove_folder(parts)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        problem = error if isinstance(error, OSError) else OSError(str(error)[:200])
+        raise cannot_write(out, problem) from error
+    return n_answers, resumed
+
+
+def _is_shard(file: Path, numbers: Sequence[int]) -> bool:
+    """Whether a whole shard of the queries is there; what is damaged is done again."""
+    if not file.exists():
+        return False
+    try:
+        queries = pl.read_parquet(io.BytesIO(file.read_bytes()))
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return queries.schema == _SCHEMA and set(queries["query"]) <= set(numbers)
 
 
 def _join(files: Sequence[Path], whole: Path, suffix: str) -> int:
@@ -265,9 +322,16 @@ def _identity(
 def _claim(parts: Path, identity: dict[str, Any]) -> None:
     """Create the folder of shards, or reuse it if it belongs to the same batch."""
     note = parts / "batch.json"
-    parts.mkdir(exist_ok=True)
+    for left in parts.parent.glob(f".{glob.escape(parts.name)}.*.tmp"):  # a kill while removing
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        parts.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(parts, error) from error
+    require_no_links(parts)
+    remove_temporary(parts)
     if not note.exists() and not any(parts.glob("*.parquet")):
-        write_atomic(note, json.dumps(identity, indent=1) + "\n")
+        write_atomic(note, json_text(identity, indent=1) + "\n")
         return
     try:
         before = checked(dict[str, Any], read_json(note))

@@ -1,46 +1,34 @@
 """What every verb shares: one JSON object or readable text on stdout, errors, exit codes.
 
-Exit codes: 0 done · 1 failed · 2 wrong usage or input · 130 interrupted.
+Exit codes: 0 done · 1 failed · 2 wrong usage or input · 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import ParsimonyError
+from parsimony.stopping import Interrupted, reported, stopped
+from parsimony.visible import visible
 
-__all__ = ["CommandGroup", "Interrupted", "Output", "interruptible"]
+__all__ = ["CommandGroup", "Output"]
 
 # Typer uses its own Click or the installed one; its exceptions are found through their base class.
 _CLICK_ERROR: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
-
-
-class Interrupted(ParsimonyError):
-    """The user stopped the command."""
-
-    exit_code: ClassVar[int] = 130
-
-
-@contextlib.contextmanager
-def interruptible(remedy: str = "") -> Iterator[None]:
-    """Turn Ctrl-C into an error that says how to continue."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted", remedy=remedy) from None
 
 
 class Output:
@@ -76,12 +64,27 @@ class Output:
         width = None if sys.stdout.isatty() else 140
         console = Console(markup=False, highlight=False, emoji=False, width=width)
         for part in readable:
-            console.print(part, soft_wrap=isinstance(part, str))
+            text = isinstance(part, str)
+            console.print(visible(part) if text else part, soft_wrap=text)
+
+    def files(self, contents: Mapping[Path, bytes | str], about: str = "") -> None:
+        """Write the files that the user asked for, all or none, and note where they are.
+
+        Raises
+        ------
+        CannotWrite
+            A folder is full or not writable; the files are as they were.
+        """
+        from parsimony.run.lock import write_outputs
+
+        write_outputs(contents)
+        for path in contents:
+            self.note(f"written: {path}{about}")
 
     def note(self, text: str) -> None:
         """Print a note on stderr, apart from the result."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            print(visible(text), file=sys.stderr)
 
 
 def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
@@ -89,11 +92,12 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
     stream = stream or _real_stdout()
     utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
     plain = _plain(value)
-    text = json.dumps(plain, ensure_ascii=not utf8, allow_nan=False)
+    # A terminal may obey control characters that JSON need not escape.
+    text = json_text(plain, ensure_ascii=not utf8 or stream.isatty())
     try:
         text.encode()
     except UnicodeEncodeError:  # the bytes of a path that is not UTF-8, as Python keeps them
-        text = json.dumps(plain, allow_nan=False)
+        text = json_text(plain, ensure_ascii=True)
     stream.write(text + "\n")
     stream.flush()
 
@@ -101,16 +105,17 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
 def _plain(value: Any) -> Any:
     """Replace what JSON cannot represent: NumPy scalars by Python's, nan and inf by null."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {_plain(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float)):
         return value
-    return str(value)
+    # The bytes of a path that is not UTF-8 are halves of surrogate pairs, which no JSON has.
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 _stdout: list[TextIO] = []
@@ -134,12 +139,19 @@ def _only_json_on_stdout(as_json: bool) -> Iterator[None]:
         _stdout.pop()
 
 
+def _escape_what_streams_lack() -> None:
+    """Let the standard streams escape what their encoding lacks, instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 @contextlib.contextmanager
 def _deprecations_as_notes() -> Iterator[None]:
     """Print on stderr, as one line each, what is accepted by an earlier name."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        print(f"note: {message}", file=sys.stderr)
+        print(visible(f"note: {message}"), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", FutureWarning)
@@ -167,6 +179,7 @@ class CommandGroup(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         flags = words[: words.index("--")] if "--" in words else words
         as_json = "--json" in flags
+        _escape_what_streams_lack()
         help_asked = {"-h", "--help", "--version"} & set(flags)
         with _only_json_on_stdout(as_json and not help_asked), _deprecations_as_notes():
             code = self._run(words, prog_name or "parsimony", as_json, extra)
@@ -174,51 +187,73 @@ class CommandGroup(TyperGroup):
             return code
         sys.exit(code)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; Typer would end Ctrl-C without a word, and call an empty file an abort."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted.now() from None
+        except EOFError as error:
+            raise RuntimeError(f"the end of a file came too early ({error})") from error
+
     def _run(self, words: list[str], prog_name: str, as_json: bool, extra: dict[str, Any]) -> int:
         try:
             code = super().main(words, prog_name, standalone_mode=False, **extra)
-            return code if isinstance(code, int) else 0
-        except ParsimonyError as error:
-            return _fail(error.to_dict(), str(error), error.exit_code, as_json)
-        except _CLICK_ERROR as error:
-            return _fail_usage(error, as_json)
+            if code == Interrupted.exit_code:  # Typer's own answer to Ctrl-C
+                raise Interrupted.now()
+            code = code if isinstance(code, int) else 0
         except (KeyboardInterrupt, typer.Abort):
-            stopped = Interrupted("interrupted")
-            return _fail(stopped.to_dict(), str(stopped), 130, as_json)
-        except BrokenPipeError:
-            # The reader of our output is gone; Python would complain again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            return 1
-        except OSError as error:
-            what = error.strerror or str(error)
-            remedy = "check the path, its permissions and the space left on the disk"
-            parts = {"type": type(error).__name__, "message": what, "remedy": remedy}
-            if error.filename is not None:
-                parts["where"] = str(error.filename)
-            where = f"{error.filename}: " if error.filename is not None else ""
-            return _fail(parts, f"{where}{what}; {remedy}", 1, as_json)
-        except MemoryError:
-            parts = {
-                "type": "MemoryError",
-                "message": "not enough memory",
-                "remedy": "use a smaller --set batch=, --set eval_batch= or --set dim=",
-            }
-            return _fail(parts, f"{parts['message']}; {parts['remedy']}", 1, as_json)
+            code = _report(Interrupted.now(), as_json)
         except Exception as error:
-            traceback.print_exc()
-            parts = {
-                "type": type(error).__name__,
-                "message": str(error),
-                "remedy": "this is a bug in Parsimony: please report it with the lines above",
-            }
-            return _fail(parts, f"{type(error).__name__}: {error}; {parts['remedy']}", 1, as_json)
+            # An import that was cut off can fail in other ways than by the interrupt itself.
+            cut = stopped() and not isinstance(error, Interrupted)
+            code = _report(Interrupted.now() if cut else error, as_json)
+        reported()
+        return code
+
+
+def _report(problem: Exception, as_json: bool) -> int:
+    """Print an error as one message; return the exit code."""
+    try:
+        raise problem
+    except ParsimonyError as error:
+        return _fail(error.to_dict(), str(error), error.exit_code, as_json)
+    except _CLICK_ERROR as error:
+        return _fail_usage(error, as_json)
+    except BrokenPipeError:
+        # The reader of our output is gone; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except OSError as error:
+        what = error.strerror or str(error)
+        remedy = "check the path, its permissions and the space left on the disk"
+        parts = {"type": type(error).__name__, "message": what, "remedy": remedy}
+        if error.filename is not None:
+            parts["where"] = str(error.filename)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _fail(parts, f"{where}{what}; {remedy}", 1, as_json)
+    except MemoryError:
+        parts = {
+            "type": "MemoryError",
+            "message": "not enough memory",
+            "remedy": "use a smaller --set batch=, --set eval_batch= or --set dim=",
+        }
+        return _fail(parts, f"{parts['message']}; {parts['remedy']}", 1, as_json)
+    except Exception as error:
+        traceback.print_exc()
+        parts = {
+            "type": type(error).__name__,
+            "message": str(error),
+            "remedy": "this is a bug in Parsimony: please report it with the lines above",
+        }
+        return _fail(parts, f"{type(error).__name__}: {error}; {parts['remedy']}", 1, as_json)
 
 
 def _fail(parts: dict[str, str], text: str, code: int, as_json: bool) -> int:
     if as_json:
         print_json({"error": parts})
     else:
-        print(f"error: {text}", file=sys.stderr)
+        print(visible(f"error: {text}"), file=sys.stderr)
     return code
 
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import CommandGroup, Output, interruptible
+from parsimony.cli.command_group import CommandGroup, Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
-from parsimony.cli.table_files import check_table, write_table
+from parsimony.cli.table_files import check_table, rows_bytes
 from parsimony.cli.tables import table
+from parsimony.ddi.caution import CAUTION
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -20,7 +21,6 @@ app = typer.Typer(
     help="Query a run about drug-drug interactions.",
 )
 
-NOTE = "For research, not for clinical use."
 MAX_LISTED = 5  # longest prediction set that is listed
 
 
@@ -45,14 +45,13 @@ def predict(
             f"a pair needs two drugs. Got {len(drugs)}", remedy="--drug warfarin --drug aspirin"
         )
     estimator = open_run(run, "ddi")
-    with interruptible():
-        result = estimator.predict(drugs[0], drugs[1], top=top)
+    result = estimator.predict(drugs[0], drugs[1], top=top)
     if result["set"] is not None:
-        result["set"]["measured"] = _measured(run, result["set"]["level"])
+        result["set"]["measured"] = _measured(run, result["set"]["level"], result["setting"])
     rows = [[a["probability"], a["text"]] for a in result["answers"]]
     known = [f"known ({fact['split']}): {fact['text']}" for fact in result["known"]]
     shown = table(["probability", "interaction"], rows)
-    notes = [*result["notes"], _calibration(result), NOTE]
+    notes = [*result["notes"], _calibration(result), CAUTION]
     output.result(result, shown, *_sets(result["set"]), *known, *notes)
 
 
@@ -75,19 +74,18 @@ def calibrate(
             "probabilities of pairs with several labels are not calibrated",
             remedy="use them for ranking; parsimony evaluate measures that",
         )
-    if estimator.calibration is not None:
+    if estimator.calibration is not None and not estimator.uncalibrated:
         raise UsageError(
             "the run is already calibrated", remedy="query it with parsimony ddi predict"
         )
-    with interruptible():
-        learned = estimator.learn_calibration(quiet=quiet)
+    learned = estimator.learn_calibration(quiet=quiet)
     if learned is None:
         raise EmptySplit(
             "the run has no validation pairs to calibrate on",
             remedy="fit on data with validation pairs",
             where=str(run),
         )
-    RunFolder.open(run).amend(CALIBRATION, learned.as_dict())
+    RunFolder.open(run).amend(CALIBRATION, estimator.calibration_dict())
     output.result(
         learned.as_dict(),
         f"temperature {learned.temperature:.3f}, on {learned.n_pairs:,} validation pairs of "
@@ -99,12 +97,15 @@ def calibrate(
 def _sets(found: dict[str, Any] | None) -> list[str]:
     """The prediction set of each order, in words."""
     lines = []
-    for order in (found or {"orders": []})["orders"]:
+    found = found or {"orders": []}
+    for order in found["orders"]:
         texts = order["texts"]
         words = " or ".join(f"“{text}”" for text in texts)
         if len(texts) > MAX_LISTED:
             words = f"more than {MAX_LISTED} types ({len(texts)}): abstain"
-        lines.append(f"90% set of {order['drug1']} → {order['drug2']}: {words}")
+        elif order["abstains"]:
+            words = f"no type reaches {found['least']:.2f}; abstains"
+        lines.append(f"90% set in the order {order['drug1']}, {order['drug2']}: {words}")
     return lines
 
 
@@ -124,19 +125,25 @@ def _calibration(result: dict[str, Any]) -> str:
     where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
     if setting != learned["setting"]:
         return f"{what}{where}This pair belongs to {setting}, which was not calibrated."
-    found = result["set"]["measured"]
+    found = (result["set"] or {}).get("measured")
     if found is None:
         return f"{what}{where}{caveat(setting)}"
     held = "On the test split the sets covered {:.1%} ({:.1%} to {:.1%})."
+    if found.get("none"):
+        held = (
+            held[:-1] + f", with the most probable type where none reaches ({found['none']:.1%})."
+        )
     return f"{what}{where}{caveat(setting)} {held.format(found['coverage'], *found['interval'])}"
 
 
-def _measured(run: Path, level: float) -> dict[str, Any] | None:
-    """Return the measured test coverage of the sets of a level; None where it was not measured."""
+def _measured(run: Path, level: float, setting: str) -> dict[str, Any] | None:
+    """Return the test coverage of the sets of a level; None where it was not measured."""
     from parsimony.run.folder import RunFolder
 
-    metrics = RunFolder.open(run).read_json("metrics.json") or {}
-    found: dict[str, Any] | None = metrics.get("test", {}).get("conformal", {}).get(str(level))
+    test = (RunFolder.open(run).read_json("metrics.json") or {}).get("test", {})
+    if test.get("setting") != setting:
+        return None
+    found: dict[str, Any] | None = test.get("conformal", {}).get(str(level))
     return found
 
 
@@ -164,10 +171,9 @@ def screen(
     output = Output(as_json, quiet)
     check_table(out)
     estimator = open_run(run, "ddi")
-    with interruptible():
-        from parsimony.ddi.screening import screen
+    from parsimony.ddi.screening import screen
 
-        result = screen(estimator, drug, top=top, drop_known=drop_known)
+    result = screen(estimator, drug, top=top, drop_known=drop_known)
     _screened(output, result, top, out)
 
 
@@ -207,26 +213,21 @@ def add_drug(
         )
     if save is not None and save.exists() and any(save.iterdir()):
         raise RunExists("the folder is not empty", remedy="choose another", where=str(save))
-    with interruptible():
-        from parsimony.ddi.add_drug import fact_sentences, new_drug_notes, with_drug
-        from parsimony.ddi.screening import screen
+    from parsimony.ddi.add_drug import fact_sentences, new_drug_notes, with_drug
+    from parsimony.ddi.screening import screen
 
-        wider = with_drug(estimator, drug)
-        result = screen(wider, drug.name, top=top)
-        result["facts"] = fact_sentences(wider)
-        result["notes"] += new_drug_notes(wider, drug)
-        if html is not None:
-            from parsimony.run.atomic import write_atomic
-
-            first = result["partners"][0]
-            drug1, drug2 = first["order"]
-            page = wider.explain(drug1, first["type"], drug2, seed=seed).html()
-            html.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(html, page)
-            output.note(f"written: {html}")
-        if save is not None:
-            wider.save(save)
-            output.note(f"written: {save}")
+    wider = with_drug(estimator, drug)
+    result = screen(wider, drug.name, top=top)
+    result["facts"] = fact_sentences(wider)
+    result["notes"] += new_drug_notes(wider, drug)
+    if html is not None:
+        first = result["partners"][0]
+        drug1, drug2 = first["order"]
+        page = wider.explain(drug1, first["type"], drug2, seed=seed).html()
+        output.files({html: page})
+    if save is not None:
+        wider.save(save)
+        output.note(f"written: {save}")
     known = [f"known facts: {'; '.join(result['facts'])}"] if result["facts"] else []
     _screened(output, result, top, out, *known)
 
@@ -237,17 +238,21 @@ def _screened(
     """Write the table of all partners and print the first ones."""
     count = len(result["partners"])
     if out is not None:
-        _write_partners(result["partners"], out)
-        output.note(f"written: {out} ({count:,} partners)")
+        output.files({out: _partners_bytes(result["partners"], out)}, f" ({count:,} partners)")
     shown = result["partners"][:top]
     title = f"{result['drug']}: the first {len(shown):,} of {count:,} partners, both orders scored"
     output.result(
-        result | {"partners": shown}, title, _partners_table(shown), *result["notes"], *more, NOTE
+        result | {"partners": shown},
+        title,
+        _partners_table(shown),
+        *result["notes"],
+        *more,
+        CAUTION,
     )
 
 
-def _write_partners(partners: list[dict[str, Any]], path: Path) -> None:
-    """Write all partners, one row each."""
+def _partners_bytes(partners: list[dict[str, Any]], path: Path) -> bytes:
+    """All partners as a table, one row each."""
     import polars as pl
 
     rows = [
@@ -266,7 +271,7 @@ def _write_partners(partners: list[dict[str, Any]], path: Path) -> None:
     ]
     text = ("drug", "id", "drug1", "drug2", "type", "probability", "text", "reason", "known")
     schema = {"rank": pl.Int32} | dict.fromkeys(text, pl.String) | {"probability": pl.Float64}
-    write_table(path, schema, rows)
+    return rows_bytes(path, schema, rows)
 
 
 def _partners_table(partners: list[dict[str, Any]]) -> Any:
@@ -293,9 +298,8 @@ def ensemble(
     from parsimony.pipeline import write_run
 
     output = Output(as_json, quiet)
-    with interruptible():
-        estimator = PairEnsemble.of_runs(runs)
-        summary = write_run(estimator, out, quiet=quiet)
+    estimator = PairEnsemble.of_runs(runs)
+    summary = write_run(estimator, out, quiet=quiet)
     valid = "  ".join(f"{name} {value:.4f}" for name, value in summary["valid"].items())
     output.result(
         summary,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.demo_drugs import drug_demo, drug_section, drug_story
 from parsimony.cli.options import Json, Quiet, Seed
 
@@ -38,8 +38,7 @@ def command(
     """Show the main use on embedded data."""
     out = Output(as_json, quiet)
     begin = time.perf_counter()
-    with interruptible():
-        result = _demo(out, path or _free(Path("runs/demo")), epochs, seed)
+    result = _demo(out, path or _free(Path("runs/demo")), epochs, seed)
     result["seconds"] = time.perf_counter() - begin
     out.result(result, "", *_story(result))
 

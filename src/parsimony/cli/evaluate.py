@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, Split, open_run
 
 
@@ -19,8 +19,7 @@ def command(
     """
     out = Output(as_json, quiet)
     estimator = open_run(run)
-    with interruptible():
-        result = estimator.evaluate(split, seed=seed, quiet=quiet)
+    result = estimator.evaluate(split, seed=seed, quiet=quiet)
     from parsimony.answers import as_notes
     from parsimony.cli.tables import metrics_table
 

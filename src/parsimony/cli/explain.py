@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 
@@ -36,13 +36,7 @@ def command(
     check_output(html)
     check_output(dot)
     estimator = open_run(run)
-    with interruptible():
-        explanation = estimator.explain(head, relation, tail, seed=seed)
-    from parsimony.run.atomic import write_atomic
-
-    for path, render in ((html, explanation.html), (dot, explanation.dot)):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, render())
-            out.note(f"written: {path}")
+    explanation = estimator.explain(head, relation, tail, seed=seed)
+    wanted = ((html, explanation.html), (dot, explanation.dot))
+    out.files({path: render() for path, render in wanted if path is not None})
     out.result(explanation.to_dict(), explanation.text())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 from parsimony.errors import UsageError
 
@@ -47,15 +47,13 @@ def command(
         )
     from parsimony.link.embeddings.export import write_parquet, write_word2vec
 
-    with interruptible():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix.lower() == ".parquet":
-            tables = {kind: estimator.vectors(kind) for kind in ("entity", "relation")}
-            write_parquet(out, tables)
-        else:
-            kind = "relation" if relations else "entity"
-            tables = {kind: estimator.vectors(kind)}
-            write_word2vec(out, *tables[kind])
+    if out.suffix.lower() == ".parquet":
+        tables = {kind: estimator.vectors(kind) for kind in ("entity", "relation")}
+        write_parquet(out, tables)
+    else:
+        kind = "relation" if relations else "entity"
+        tables = {kind: estimator.vectors(kind)}
+        write_word2vec(out, *tables[kind])
     result = {"out": str(out), "dim": int(estimator.resolved_.dim)}
     result |= {kind: len(names) for kind, (names, _) in tables.items()}
     counts = ", ".join(f"{len(names):,} {kind} vectors" for kind, (names, _) in tables.items())

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.completion import complete_method
 from parsimony.cli.options import (
     Columns,
@@ -27,6 +27,7 @@ from parsimony.cli.options import (
 )
 from parsimony.errors import InvalidParameter
 from parsimony.methods import OURS
+from parsimony.stopping import interruptible
 
 _METHODS = "; for ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
@@ -110,7 +111,7 @@ def command(
         from parsimony.knowledge import read_rules
 
         options["knowledge"] = read_rules(knowledge)
-    with interruptible(f"to continue: {resume_line(run, given=out is not None)}"):
+    with interruptible(lambda: kept(run)):
         _, summary = fit(
             data,
             method,
@@ -203,12 +204,19 @@ def default_run(
     return Path("runs") / "-".join([stem or "data", *more, method, str(seed)])
 
 
-def resume_line(run: Path, *, given: bool) -> str:
-    """Return the command that continues an interrupted one."""
+def kept(run: Path) -> str:
+    """What an interrupted fit or search has kept, and the command that goes on."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
-    if not words or words[0] not in ("fit", "search"):
-        return "the same command with --resume"
-    return shlex.join(["parsimony", *words, "--resume"])
+    line = "the same command with --resume"
+    if words and words[0] in ("fit", "search"):
+        line = shlex.join(["parsimony", *words, "--resume"])
+    if not (run / "config.toml").exists() and not (run / "trials.jsonl").exists():
+        return f"nothing was kept yet; to start again: {line.removesuffix(' --resume')}"
+    checkpoint = any(run.glob("checkpoints/**/*.safetensors"))
+    what = "the last checkpoint is kept" if checkpoint else "there was no checkpoint yet"
+    if list(run.glob("**/trials.jsonl")):
+        what = "the finished trials are kept"
+    return f"{what}; to continue: {line}"
 
 
 def _seconds(budget: str | None) -> float | None:

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Head, Json, Quiet, Relation, Run, Seed, Tail, Top, open_run
 from parsimony.cli.partial import Unknown
 from parsimony.cli.table_files import check_table, table_bytes
 from parsimony.errors import UsageError
+from parsimony.stopping import interruptible
 
 Candidates = Annotated[
     Path | None,
@@ -129,11 +130,8 @@ def answer(
     unknown.tell(result, "candidates")
     if out is not None:
         from parsimony.cli.batch import frame_of
-        from parsimony.run.atomic import write_atomic
 
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, table_bytes(frame_of([result], [0]), out.suffix))
-        output.note(f"written: {out}")
+        output.files({out: table_bytes(frame_of([result], [0]), out.suffix)})
     from parsimony.cli.tables import answers_table
 
     output.result(result, *answers_table(result, estimator.task_.test_data.label))

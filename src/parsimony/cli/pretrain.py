@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Mirror, Quiet, Seed, Settings, parse_settings
 from parsimony.errors import UnknownParameter, suggest
+from parsimony.stopping import interruptible
 
 _KINDS = ("molecules",)
 

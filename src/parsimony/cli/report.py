@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
 
 
@@ -28,10 +28,8 @@ def command(
     from parsimony.report import run_info, run_report
 
     path = file or run / "report.html"
-    with interruptible():
-        info = run_info(run, estimator=estimator, seed=seed, quiet=quiet)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        run_report(info, path)
+    info = run_info(run, estimator=estimator, seed=seed, quiet=quiet)
+    run_report(info, path)
     out.result(
         {
             "report": str(path),

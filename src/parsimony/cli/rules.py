@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
+from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
     Columns,
     Json,
@@ -19,7 +19,7 @@ from parsimony.cli.options import (
     open_run,
     parse_columns,
 )
-from parsimony.cli.table_files import SUFFIXES, write_table
+from parsimony.cli.table_files import SUFFIXES, rows_bytes
 from parsimony.errors import UnknownParameter, UsageError, suggest
 
 _ALL = 1_000_000
@@ -75,16 +75,14 @@ def command(
     names = parse_columns(columns)
     from parsimony.answers import as_notes
 
-    with interruptible():
-        found, notes = find_rules(
-            source, mirror, names, seed, task,
-            top=top, relation=relation, max_length=max_length, quiet=quiet,
-        )  # fmt: skip
+    found, notes = find_rules(
+        source, mirror, names, seed, task,
+        top=top, relation=relation, max_length=max_length, quiet=quiet,
+    )  # fmt: skip
     text = _text(found, form)
     listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
     if file is not None:
-        _write(file, text, listed)
-        out.note(f"written: {file}")
+        out.files({file: _content(file, text, listed)})
     readable = text.rstrip("\n") if found else "no rules found"
     for note in as_notes(notes):
         out.note(note)
@@ -162,18 +160,14 @@ def _check(relation: str | None, known: Any) -> None:
         known.index(relation)
 
 
-def _write(path: Path, text: str, rules: list[dict[str, Any]]) -> None:
-    """Write the rules as text, or as a table by the suffix."""
-    if path.suffix.lower() in SUFFIXES:
-        import polars as pl
+def _content(path: Path, text: str, rules: list[dict[str, Any]]) -> bytes | str:
+    """Return the rules as text, or as a table by the suffix."""
+    if path.suffix.lower() not in SUFFIXES:
+        return text
+    import polars as pl
 
-        schema = {"text": pl.String, "support": pl.Int64, "confidence": pl.Float64}
-        write_table(path, schema, [[rule[name] for name in schema] for rule in rules])
-        return
-    from parsimony.run.atomic import write_atomic
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text)
+    schema = {"text": pl.String, "support": pl.Int64, "confidence": pl.Float64}
+    return rows_bytes(path, schema, [[rule[name] for name in schema] for rule in rules])
 
 
 def _text(rules: list[Any], form: str) -> str:

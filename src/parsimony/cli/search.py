@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from parsimony.cli.command_group import Output, interruptible
-from parsimony.cli.fit import default_run, resume_line
+from parsimony.cli.command_group import Output
+from parsimony.cli.fit import default_run, kept
 from parsimony.cli.options import (
     Columns,
     Data,
@@ -23,6 +23,7 @@ from parsimony.cli.options import (
     parse_settings,
 )
 from parsimony.cli.tables import table
+from parsimony.stopping import interruptible
 
 _TRIALS = 50  # where no budget is given
 
@@ -121,7 +122,7 @@ def command(
     where = resolve_engine(engine, address=address)
     try:
         with (
-            interruptible(f"to continue: {resume_line(run, given=out is not None)}"),
+            interruptible(lambda: kept(run)),
             LiveTable(budget, space=space, quiet=quiet) as live,
         ):
             request = SearchRequest(

@@ -14,7 +14,7 @@ from parsimony.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["SUFFIXES", "check_table", "escaped", "table_bytes", "unescaped", "write_table"]
+__all__ = ["SUFFIXES", "check_table", "escaped", "rows_bytes", "table_bytes", "unescaped"]
 
 PARQUET, TEXT = (".parquet", ".pq"), {".csv": ",", ".tsv": "\t"}
 SUFFIXES = (*PARQUET, *TEXT)
@@ -43,8 +43,8 @@ def check_table(path: Path | None) -> None:
         )
 
 
-def write_table(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows as the suffix says, atomically.
+def rows_bytes(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]]) -> bytes:
+    """Return rows as the bytes of a file, as the path's suffix says.
 
     Parameters
     ----------
@@ -53,11 +53,7 @@ def write_table(path: Path, schema: dict[str, Any], rows: Sequence[Sequence[Any]
     """
     import polars as pl
 
-    from parsimony.run.atomic import write_atomic
-
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, table_bytes(frame, path.suffix))
+    return table_bytes(pl.DataFrame(rows, schema=schema, orient="row"), path.suffix)
 
 
 def table_bytes(frame: pl.DataFrame, suffix: str, *, header: bool = True) -> bytes:

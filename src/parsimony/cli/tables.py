@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from parsimony.answers import as_notes
+from parsimony.visible import visible
 
 __all__ = ["answers_table", "metrics_table", "query_text", "table"]
 
@@ -19,10 +20,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str =
     from rich.table import Table
 
     rows = [list(row) for row in rows]
-    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    made = Table(title=visible(title) or None, title_justify="left", box=None, pad_edge=False)
     for i, name in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        made.add_column(
+            visible(name, one_line=True), justify="right" if numbers else "left", overflow="fold"
+        )
     for row in rows:
         made.add_row(*[_cell(value) for value in row])
     return made
@@ -35,7 +38,7 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else visible(str(value))
 
 
 def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[Any]:
@@ -87,6 +90,7 @@ def _classification(result: dict[str, Any]) -> list[Any]:
         f"95% interval of the {_SAID.get(names[0], names[0])} (bootstrap over emerging drugs): "
         f"{low:.4f} to {high:.4f}; {result['seconds']:.1f} s",
         *_confidence(result),
+        *(f"note: {note}" for note in result.get("notes", ())),
     ]
 
 
@@ -99,11 +103,13 @@ def _ratings(result: dict[str, Any]) -> list[Any]:
         ["95 % interval", "", *(f"{a:.4f} to {b:.4f}" for a, b in result["interval"].values())],
     ]
     if warm := result.get("warm"):
-        rows.append(["known users, held out", warm["users"], *warm["metrics"].values()])
-    without = result["without_support"]
+        known = [warm["metrics"].get(name, "") for name in names]
+        rows.append(["known users, held out", warm["users"], *known])
+    without, idle = result["without_support"], result["without_gain"]
     return [
         table(["", "users", *names], rows),
         *([f"{without:,} users without a rating: {result['fallback']}"] if without else []),
+        *([f"{idle:,} users like none of the items asked: left out of nDCG"] if idle else []),
     ]
 
 

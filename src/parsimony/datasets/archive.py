@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+import glob
+import gzip
 import hashlib
-import json
 import os
+import secrets
 import shutil
 import tarfile
-import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from parsimony.decoding.documents import read_json
 from parsimony.decoding.files import check_file
-from parsimony.errors import ChecksumMismatch, CorruptArchive, DownloadError
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import (
+    CannotWrite,
+    ChecksumMismatch,
+    CorruptArchive,
+    DownloadError,
+    ParsimonyError,
+)
+from parsimony.run.lock import only_writer
 
-__all__ = ["RECORD", "cache_folder", "find_unpacked", "sha256_of", "unpack", "verify"]
+__all__ = [
+    "RECORD",
+    "cache_folder",
+    "find_unpacked",
+    "only_process",
+    "sha256_of",
+    "temporary_folder",
+    "unpack",
+    "verify",
+]
 
 RECORD = ".parsimony.json"
-# Text compresses about tenfold; an archive that expands a thousandfold is an attack or damaged.
-_MAX_GROWTH = 1000
+# Text compresses about tenfold; an archive that expands a hundredfold is an attack or damaged.
+_MAX_GROWTH = 100
+_MAX_MEMBERS = 100_000
+# The data of members are copied in small pieces; only a header, such as a long name, is read whole.
+_MAX_HEADER = 1 << 20
+_PATIENCE = 3600.0  # seconds, for another process that downloads the same
 _EXPECTED = "expected plain files and folders"
 
 
@@ -65,28 +90,72 @@ def _unpacked_name(file: str, sha256: str) -> str:
     return f"{stem}-{sha256[:16]}"
 
 
-def find_unpacked(file: str, sha256: str | None = None) -> Path | None:
+def _temporary_prefix(file: str, sha256: str) -> str:
+    return f".making-{_unpacked_name(file, sha256)}-"
+
+
+def temporary_folder(place: Path, file: str, sha256: str) -> Path:
+    """Create a folder in which an archive is fetched or unpacked.
+
+    Not by tempfile: its mode 0700 would hide a shared cache from everybody else.
+    """
+    folder = place / f"{_temporary_prefix(file, sha256)}{secrets.token_hex(8)}"
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def only_process(file: str, sha256: str) -> Iterator[None]:
+    """Let one process fetch and unpack an archive; what a killed one left is removed.
+
+    Raises
+    ------
+    DownloadError
+        The cache cannot be written.
+    RunExists
+        Another process has been at it for an hour.
+    """
+    root = cache_folder()
+    try:
+        with only_writer(root / "datasets" / _unpacked_name(file, sha256), patience=_PATIENCE):
+            for place in ("datasets", "downloads"):
+                pattern = glob.escape(_temporary_prefix(file, sha256)) + "*"
+                for left in (root / place).glob(pattern):
+                    shutil.rmtree(left, ignore_errors=True)
+            yield
+    except CannotWrite as error:
+        raise DownloadError(
+            f"the cache cannot be written ({error.message})",
+            remedy="free space, or set PARSIMONY_CACHE to a writable folder",
+            where=error.where,
+        ) from None
+
+
+def find_unpacked(file: str, sha256: str) -> Path | None:
     """Return the folder of an unpacked archive in the cache, or None.
 
     Parameters
     ----------
     file : str
         The archive's name.
-    sha256 : str, optional
-        Checksum to match; without it, the most recently unpacked archive is taken.
+    sha256 : str
+        Its checksum: another edition of the same name never takes its place.
     """
-    root = cache_folder() / "datasets"
-    if sha256 is not None:
-        folder = root / _unpacked_name(file, sha256)
-        return folder if (folder / RECORD).is_file() else None
-    found = []
-    for record in root.glob(f"*/{RECORD}"):
+    folder = cache_folder() / "datasets" / _unpacked_name(file, sha256)
+    return folder if (folder / RECORD).is_file() else None
+
+
+def other_editions(file: str) -> list[str]:
+    """Return the mirrors whose edition of an archive is unpacked in the cache."""
+    mirrors = []
+    for record in (cache_folder() / "datasets").glob(f"*/{RECORD}"):
         try:
-            if json.loads(record.read_text(encoding="utf-8"))["file"] == file:
-                found.append((record.stat().st_mtime, record.parent))
-        except (OSError, ValueError, KeyError):
+            told = read_json(record)
+        except ParsimonyError:
             continue
-    return max(found)[1] if found else None
+        if isinstance(told, dict) and told.get("file") == file and told.get("mirror"):
+            mirrors.append(str(told["mirror"]))
+    return sorted(set(mirrors))
 
 
 def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Path:
@@ -118,7 +187,7 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+        temporary = temporary_folder(target.parent, file, sha256)
     except OSError as error:
         raise DownloadError(
             f"the cache cannot be written ({error.strerror})",
@@ -127,7 +196,7 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
         ) from None
     try:
         extract(archive, temporary)
-        text = json.dumps({"file": file, "sha256": sha256, **record}, indent=1)
+        text = json_text({"file": file, "sha256": sha256, **record}, indent=1)
         (temporary / RECORD).write_text(text + "\n", encoding="utf-8")
         if target.exists() and not (target / RECORD).is_file():
             shutil.rmtree(target)
@@ -148,25 +217,49 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
     return target
 
 
+class _Bounded(gzip.GzipFile):
+    """The unpacked stream of an archive: what is read counts, not what headers declare."""
+
+    def __init__(self, stream: BinaryIO, archive: Path) -> None:
+        super().__init__(fileobj=stream, mode="rb")
+        self._archive = archive
+        self._limit = max(check_file(archive).stat().st_size * _MAX_GROWTH, 1 << 26)
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _MAX_HEADER:
+            raise _unsafe(f"a header of more than {_MAX_HEADER:,} bytes", self._archive)
+        data = super().read(size)
+        self._require(self.tell())
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._require(offset)
+        return super().seek(offset, whence)
+
+    def _require(self, position: int) -> None:
+        if position > self._limit:
+            raise _unsafe(f"unpacks to more than {self._limit:,} bytes", self._archive)
+
+
 def extract(archive: Path, folder: Path) -> None:
     """Extract the regular files of a ``.tar.gz`` into ``folder``.
 
     Raises
     ------
     CorruptArchive
+        Truncated, damaged, with links or names that point outside, or unpacking to too much.
     """
-    limit = max(check_file(archive).stat().st_size * _MAX_GROWTH, 1 << 26)
-    total = 0
+    members = 0
 
     def plain(member: tarfile.TarInfo, destination: str) -> tarfile.TarInfo:
-        """Apply tarfile's data filter, refusing links and limiting the size."""
-        nonlocal total
-        total += member.size
-        if total > limit:
-            raise _unsafe(f"unpacks to more than {limit:,} bytes", archive)
+        """Apply tarfile's data filter, refusing links and limiting the number of members."""
+        nonlocal members
+        members += 1
+        if members > _MAX_MEMBERS:
+            raise _unsafe(f"more than {_MAX_MEMBERS:,} members", archive)
         name = f"member {member.name[:80]!r}"
-        if not (member.isreg() or member.isdir()):
-            raise _unsafe(f"{name} is a link or a device; {_EXPECTED}", archive)
+        if not (member.isreg() or member.isdir()) or member.issparse():
+            raise _unsafe(f"{name} is a link, a device or sparse; {_EXPECTED}", archive)
         try:
             filtered = tarfile.data_filter(member, destination)
         except tarfile.FilterError:
@@ -176,9 +269,16 @@ def extract(archive: Path, folder: Path) -> None:
         return filtered
 
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(folder, filter=plain)
-    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+        # One member after the other: a list of all of them could itself be too long.
+        with (
+            check_file(archive).open("rb") as raw,
+            _Bounded(raw, archive) as stream,
+            tarfile.open(fileobj=stream, mode="r:") as tar,
+        ):
+            for member in tar:
+                tar.extract(member, folder, filter=plain)
+                tar.members = []  # type: ignore[attr-defined]
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise _damaged(archive, error) from None
     except OSError as error:
         # gzip reports a bad header or checksum as a plain OSError without an errno.

@@ -41,9 +41,13 @@ def locate(
     if found is None and item is None:
         raise UnknownDataset.of(name, registry.names())
     if found is None:
+        others = archives.other_editions(item.archive) if item is not None else []
         raise MissingFile(
-            f"dataset {name!r} is registered, but none of the locations searched has it",
-            remedy="set PARSIMONY_DATA to a folder with it, or give --mirror URL|FOLDER",
+            f"dataset {name!r} is registered, but none of the locations searched has it"
+            + ("; the cache holds another edition of it" if others else ""),
+            remedy=f"name that edition: --mirror {others[0]}"
+            if others
+            else "set PARSIMONY_DATA to a folder with it, or give --mirror URL|FOLDER",
         )
     return found
 
@@ -109,7 +113,7 @@ def _available(item: registry.Entry) -> str | None:
                 return str(place.folder / entry.file)
     if item.embedded:
         return "embedded" if _embedded(item) is not None else None
-    unpacked = archives.find_unpacked(item.archive)
+    unpacked = archives.find_unpacked(item.archive, item.sha256)
     return None if unpacked is None else str(unpacked / item.folder)
 
 
@@ -137,8 +141,8 @@ def _find(
                 return folder, f"folder {folder.name}"
         elif file:
             # An archive that has been unpacked before needs no connection.
-            ready = archives.find_unpacked(file, item.sha256 if item else None)
-            if ready is not None and item is not None:
+            ready = None if item is None else archives.find_unpacked(file, item.sha256)
+            if ready is not None:
                 return _inside(ready, name, item), f"{file} in the cache"
         if file == "":
             continue
@@ -154,7 +158,7 @@ def _find(
     if item.embedded:
         folder_or_none = _embedded(item)
         return None if folder_or_none is None else (folder_or_none, "embedded in the package")
-    ready = archives.find_unpacked(item.archive)
+    ready = archives.find_unpacked(item.archive, item.sha256)
     return None if ready is None else (_inside(ready, name, item), f"{file} in the cache")
 
 

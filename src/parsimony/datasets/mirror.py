@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import shutil
-import tempfile
+import threading
+import time
 import urllib.parse
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from parsimony.datasets import archive as archives
+from parsimony.decoding.documents import parse_json
 from parsimony.decoding.files import check_file, check_folder, read_text
 from parsimony.errors import DownloadError, FormatError
 
@@ -22,6 +23,8 @@ __all__ = ["FolderMirror", "HttpMirror", "ManifestEntry", "Mirror", "open_mirror
 
 Progress = Callable[[int, int], None]
 _TIMEOUT = 30.0
+# Bytes a second below which a transfer is given up, after the first _TIMEOUT seconds.
+_SLOWEST = 1024
 _CHUNK = 1 << 18
 _MANIFEST_LIMIT = 1 << 24
 _RETRIES = 2  # of an interrupted transfer
@@ -35,7 +38,7 @@ class ManifestEntry:
             self.file = str(raw["file"])
             self.sha256 = str(raw["sha256"]).lower()
             self.n_bytes = int(raw["bytes"]) if "bytes" in raw else None
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise FormatError(
                 "a manifest entry without file and sha256",
                 remedy='give every entry "name", "file", "bytes" and "sha256"',
@@ -80,9 +83,9 @@ class Mirror(ABC):
             return []
         where = self.address.rstrip("/") + "/manifest.json"
         try:
-            raw = json.loads(text)["datasets"]
+            raw = parse_json(text, where)["datasets"]
             entries = [dict(item) for item in raw]
-        except (ValueError, KeyError, TypeError) as error:
+        except (FormatError, ValueError, KeyError, TypeError) as error:
             raise FormatError(
                 f'expected a JSON object {{"datasets": [{{"name", "file", "sha256"}}]}} ({error})',
                 remedy="correct the manifest",
@@ -107,13 +110,17 @@ class Mirror(ABC):
         ready = archives.find_unpacked(entry.file, entry.sha256)
         if ready is not None:
             return ready
-        path = self._fetch(entry, progress)
-        try:
-            archives.verify(path, entry.sha256, entry.n_bytes)
-            record = {"mirror": self.address, "licence": entry.licence, "name": entry.name}
-            return archives.unpack(path, entry.file, entry.sha256, record)
-        finally:
-            self._release(path)
+        with archives.only_process(entry.file, entry.sha256):
+            ready = archives.find_unpacked(entry.file, entry.sha256)  # by another process meanwhile
+            if ready is not None:
+                return ready
+            path = self._fetch(entry, progress)
+            try:
+                archives.verify(path, entry.sha256, entry.n_bytes)
+                record = {"mirror": self.address, "licence": entry.licence, "name": entry.name}
+                return archives.unpack(path, entry.file, entry.sha256, record)
+            finally:
+                self._release(path)
 
     def _release(self, path: Path) -> None:  # noqa: B027
         """Remove what :meth:`_fetch` downloaded; local archives are kept."""
@@ -165,7 +172,7 @@ class HttpMirror(Mirror):
         folder = archives.cache_folder() / "downloads"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder))
+            folder = archives.temporary_folder(folder, entry.file, entry.sha256)
         except OSError as error:
             raise DownloadError(
                 f"the cache cannot be written ({error.strerror})",
@@ -191,21 +198,32 @@ class HttpMirror(Mirror):
             raise
 
     def _download(self, url: str, out: _Limited) -> None:
-        import pooch
-        import requests
+        """Fetch a file in a thread, so that a mirror that trickles is given up."""
+        failures: list[Exception] = []
 
-        # Without content encoding: a server that decompresses archives would change checksums.
-        download = pooch.HTTPDownloader(
-            timeout=_TIMEOUT, chunk_size=_CHUNK, headers={"Accept-Encoding": "identity"}
-        )
+        def transfer() -> None:
+            try:
+                _get(url, out)
+            except Exception as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=transfer, daemon=True)
+        started = time.monotonic()
+        thread.start()
         try:
-            download(url, out, None)
-        except requests.HTTPError as error:  # not worth retrying
-            raise DownloadError(
-                f"the mirror answered {str(error).split(' for url')[0]}",
-                remedy="check the address given as --mirror or PARSIMONY_MIRROR",
-                where=url,
-            ) from None
+            while thread.is_alive():
+                thread.join(0.2)
+                spent = time.monotonic() - started
+                if thread.is_alive() and spent > _TIMEOUT and out.done < spent * _SLOWEST:
+                    raise DownloadError(
+                        f"{out.done:,} bytes in {spent:.0f} s, less than {_SLOWEST:,} a second",
+                        remedy="try again later, or use another mirror or a local folder",
+                        where=url,
+                    )
+        finally:
+            out.abandoned = thread.is_alive()
+        if failures:
+            raise failures.pop()
 
     @contextlib.contextmanager
     def _explained(self, file: str) -> Iterator[str]:
@@ -227,6 +245,24 @@ class HttpMirror(Mirror):
         shutil.rmtree(path.parent, ignore_errors=True)
 
 
+def _get(url: str, out: _Limited) -> None:
+    import pooch
+    import requests
+
+    # Without content encoding: a server that decompresses archives would change checksums.
+    download = pooch.HTTPDownloader(
+        timeout=_TIMEOUT, chunk_size=_CHUNK, headers={"Accept-Encoding": "identity"}
+    )
+    try:
+        download(url, out, None)
+    except requests.HTTPError as error:  # not worth retrying
+        raise DownloadError(
+            f"the mirror answered {str(error).split(' for url')[0]}",
+            remedy="check the address given as --mirror or PARSIMONY_MIRROR",
+            where=url,
+        ) from None
+
+
 class _Limited:
     """A file that counts the bytes written and aborts a transfer that exceeds its limit."""
 
@@ -239,11 +275,14 @@ class _Limited:
         progress: Progress | None = None,
     ) -> None:
         self._out, self._limit, self._whose, self._where = out, limit, whose, where
-        self._progress, self._done = progress, 0
+        self._progress, self.done = progress, 0
+        self.abandoned = False  # nobody waits for this transfer any more
 
     def write(self, chunk: bytes) -> None:
-        self._done += len(chunk)
-        if self._limit is not None and self._done > self._limit:
+        if self.abandoned:
+            raise BrokenPipeError("given up")
+        self.done += len(chunk)
+        if self._limit is not None and self.done > self._limit:
             raise DownloadError(
                 f"more than the {self._limit:,} bytes {self._whose}",
                 remedy="use another mirror",
@@ -251,7 +290,7 @@ class _Limited:
             )
         self._out.write(chunk)
         if self._progress is not None:
-            self._progress(self._done, self._limit or 0)
+            self._progress(self.done, self._limit or 0)
 
     def flush(self) -> None:
         """Do nothing: it is called after each chunk, which is too often."""

@@ -71,10 +71,11 @@ def _check_vectors(estimator: AnyPairEstimator) -> None:
 
 
 def _check_name(drug: NewDrug, task: DDITask) -> None:
-    names = {name.casefold() for name in (*task.data.drugs, *task.data.names) if name}
-    if drug.name.casefold() in names or drug.name in task.background.entities:
+    known = task.data.drug_names.among(drug.name)
+    if known or drug.name in task.background.entities:
+        what = f" as {task.data.label(known[0])}" if known else ", as a node of its graph"
         raise FormatError(
-            f"{drug.name} is in the run already",
+            f"{drug.name} is in the run already{what}",
             remedy="ask it with parsimony ddi screen, or give the new drug another name",
             where=drug.source or None,
         )
@@ -125,13 +126,9 @@ def fact_sentences(estimator: AnyPairEstimator) -> list[str]:
 
 
 def new_drug_notes(estimator: AnyPairEstimator, drug: NewDrug) -> list[str]:
-    """Say what of the drug's file the model does not read, or what the file lacks."""
+    """Say what of the drug's file the model does not read."""
     notes = []
     if drug.facts and not estimator.graphical:
         count = f"{len(drug.facts)} fact{'s' * (len(drug.facts) > 1)}"
         notes.append(f"method {estimator.method} reads no graph: {count} of the file are not used")
-    if estimator.structural and not drug.bits.any():
-        notes.append("no structure is given: the answer rests on the facts alone")
-    if not estimator.structural and not estimator.graphical:
-        notes.append(f"method {estimator.method} reads neither structure nor graph")
     return notes

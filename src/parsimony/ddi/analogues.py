@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from parsimony.chem.fingerprints import tanimoto
 from parsimony.ddi.data import DDIData
+from parsimony.ddi.grounds import ALIKE
 
 IntArray = npt.NDArray[np.int32]
 
@@ -27,18 +28,24 @@ def nearest_analogues(
 ) -> list[KnownInteraction]:
     """Return the known interactions of type t whose drugs are most similar to (u, v).
 
-    The similarity is the product of both Tanimoto similarities, 1 of a drug to itself. Interactions
-    between u and v themselves are left out.
+    The similarity is the product of both Tanimoto similarities, 1 of a drug to itself; one below
+    :data:`~parsimony.ddi.grounds.ALIKE` speaks for nothing. Interactions between u and v themselves
+    are left out.
     """
     facts = facts[facts[:, 1] == t]
     first, second = facts[:, 0], facts[:, 2]
     like = tanimoto(fingerprints[[u, v]], fingerprints)
+    like[like < ALIKE] = 0
     like[[0, 1], [u, v]] = 1
     both = like[0, first] * like[1, second]
     both[((first == u) | (first == v)) & ((second == u) | (second == v))] = 0
     best = np.argsort(-both, kind="stable")[:most]
     found = [(*facts[i].tolist(), float(both[i])) for i in best.tolist() if both[i] > 0]
     return [KnownInteraction(x, kind, y, similarity) for x, kind, y, similarity in found]
+
+
+#: What is said where :func:`nearest_analogues` finds none.
+NO_ANALOGUE = f"no drug alike {ALIKE} or more is known to do this"
 
 
 def analogue_sentence(data: DDIData, u: int, v: int, found: KnownInteraction) -> str:

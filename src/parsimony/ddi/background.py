@@ -17,9 +17,8 @@ a folder
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +28,12 @@ import polars as pl
 
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
-from parsimony.decoding.arrays import mapped_array
-from parsimony.decoding.documents import checked, read_json
+from parsimony.decoding import checked, mapped_array, read_json
+from parsimony.decoding.strict_json import json_text
 from parsimony.decoding.tables import read_table
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.formats import read_triples
+from parsimony.graph.knowledge_graph import frozen_triples
 from parsimony.graph.vocabulary import Vocabulary
 
 __all__ = ["Background", "load_background"]
@@ -41,6 +41,16 @@ __all__ = ["Background", "load_background"]
 IntArray = npt.NDArray[np.int32]
 DROPPED = ("GpBP", "CrC")
 ACTIONS = 50  # times that an action on proteins occurs, for a relation of its own
+_RESTORE = "restore the run folder, or fit again"
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What background.json holds."""
+
+    nodes: list[str]
+    labels: list[str]
+    relations: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +80,7 @@ class Background:
         """Return the graph of drugs without facts."""
         drugs = Vocabulary(list(data.drugs.names), "entity")
         none = np.empty((0, 3), np.int32)
-        return cls(drugs, data.names, Vocabulary([], "relation"), none, data.n_drugs)
+        return cls(drugs, _drug_labels(data), Vocabulary([], "relation"), none, data.n_drugs)
 
     def save(self, folder: Path) -> None:
         """Write ``background.npy`` and ``background.json`` into an existing folder."""
@@ -80,7 +90,7 @@ class Background:
             "labels": self.labels,
             "relations": list(self.relations),
         }
-        text = json.dumps(meta, ensure_ascii=False, indent=0)
+        text = json_text(meta, ensure_ascii=False, indent=0)
         (folder / "background.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -92,20 +102,20 @@ class Background:
         MissingFile, FormatError
             ``where`` names the file.
         """
-        path = folder / "background.json"
+        path, n = folder / "background.json", data.n_drugs
+        meta = checked(_Saved, read_json(path, remedy=_RESTORE), str(path), remedy=_RESTORE)
         try:
-            meta = checked(dict[str, list[str]], read_json(path), str(path))
-            return cls(
-                Vocabulary([*data.drugs.names, *meta["nodes"]], "entity"),
-                tuple(meta["labels"]),
-                Vocabulary(meta["relations"], "relation"),
-                mapped_array(folder / "background.npy", kind="iu", ndim=2),
-                data.n_drugs,
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise FormatError(
-                f"not a saved background graph ({error})", remedy="restore it", where=str(path)
-            ) from None
+            entities = Vocabulary([*data.drugs.names, *meta.nodes], "entity")
+            relations = Vocabulary(meta.relations, "relation")
+            if len(meta.labels) != len(entities):
+                raise FormatError(f"{len(meta.labels)} labels of {len(entities)} nodes")
+            triples = mapped_array(folder / "background.npy", kind="iu", ndim=2, remedy=_RESTORE)
+            triples = frozen_triples(triples, len(entities), len(relations))
+        except (FormatError, InvalidParameter) as error:
+            where = error.where or str(path)
+            raise FormatError(error.message, remedy=_RESTORE, where=where) from None
+        labels = (*_drug_labels(data), *meta.labels[n:])
+        return cls(entities, labels, relations, triples, n)
 
     @property
     def degree(self) -> npt.NDArray[np.int64]:
@@ -134,23 +144,14 @@ def load_background(
     MissingFile, FormatError
         A source that is not there or cannot be read.
     """
-    names = [] if graph == "none" else graph.split("+")
     sources: dict[str, Callable[[], tuple[pl.DataFrame, pl.DataFrame | None]]] = {
         "hetionet": lambda: _hetionet(locate("hetionet", mirror=mirror)[0]),
         "crc": lambda: _resembling(locate("hetionet", mirror=mirror)[0]),
         "layer": lambda: _layer(locate("drugbank-layer", mirror=mirror)[0]),
     }
     facts, labels = [], []
-    for name in names:
-        if name in sources:
-            frame, named = sources[name]()
-        elif Path(name).is_dir():
-            frame, named = read_triples(Path(name) / "train.txt").cast(pl.String), None
-        else:
-            raise InvalidParameter(
-                f"no background graph {name!r}",
-                remedy=suggest(name, sources) or f"{', '.join(sources)}, none, or a folder",
-            )
+    for name in _source_names(graph, sources):
+        frame, named = sources[name]() if name in sources else (_own_graph(name), None)
         facts.append(frame)
         if named is not None:
             labels.append(named)
@@ -158,16 +159,68 @@ def load_background(
     return _joined(data, pl.concat([empty, *facts]).unique(maintain_order=True), labels)
 
 
+def _source_names(graph: str, known: Collection[str]) -> list[str]:
+    """Divide sources at "+"; as a folder's name may hold one too, the longest source is taken.
+
+    Raises
+    ------
+    InvalidParameter
+        A part is no source.
+    """
+    names: list[str] = []
+    rest = "" if graph == "none" else f"+{graph}"
+    while rest:
+        rest = rest[1:]
+        ends = [len(rest), *(i for i in range(len(rest) - 1, 0, -1) if rest[i] == "+")]
+        heads = [rest[:end] for end in ends]
+        found = next((head for head in heads if head in known or _is_folder(head)), None)
+        if found is None:
+            raise InvalidParameter(
+                f"no background graph {heads[-1]!r}",
+                remedy=suggest(heads[-1], known) or f"{', '.join(known)}, none, or a folder",
+            )
+        names.append(found)
+        rest = rest[len(found) :]
+    return names
+
+
+def _is_folder(name: str) -> bool:
+    return bool(name) and os.path.isdir(os.path.expanduser(name))
+
+
+def _own_graph(folder: str) -> pl.DataFrame:
+    return read_triples(Path(os.path.expanduser(folder)) / "train.txt").cast(pl.String)
+
+
+def _drug_labels(data: DDIData) -> tuple[str, ...]:
+    """What drugs are called, "" where that is their id."""
+    labels = zip(data.drugs, data.drug_names.labels, strict=True)
+    return tuple("" if label == name else label for name, label in labels)
+
+
+def _under_own_ids(data: DDIData, facts: pl.DataFrame) -> pl.DataFrame:
+    """Call drugs by their ids; a fact of an external id that several drugs have is of each."""
+    turns: list[dict[str, str]] = []
+    for drug, external in zip(data.drugs, data.external_ids, strict=True):
+        if external:
+            turn = next((t for t in turns if external not in t), None)
+            if turn is None:
+                turns.append(turn := {})
+            turn |= {external: drug, f"Compound::{external}": drug}
+    parts = [facts.with_columns(pl.col("head", "tail").replace(t)) for t in turns[:1]]
+    for turn in turns[1:]:
+        theirs = facts.filter(pl.any_horizontal(pl.col("head", "tail").is_in(list(turn))))
+        renamed = (turns[0] | turn) if turns else {}
+        parts.append(theirs.with_columns(pl.col("head", "tail").replace(renamed)))
+    return pl.concat(parts or [facts]).unique(maintain_order=True)
+
+
 def _joined(data: DDIData, facts: pl.DataFrame, labels: list[pl.DataFrame]) -> Background:
     """Number the nodes: drugs first, under their own ids."""
-    own = pl.DataFrame({"drug": data.drugs.names, "external": data.external_ids})
-    alias = own.filter(pl.col("external") != "")
-    renamed = dict(zip("Compound::" + alias["external"], alias["drug"], strict=True)) | dict(
-        zip(alias["external"], alias["drug"], strict=True)
-    )
-    facts = facts.with_columns(pl.col("head", "tail").replace(renamed))
+    own = pl.Series(data.drugs.names)
+    facts = _under_own_ids(data, facts)
     nodes = pl.concat([facts["head"], facts["tail"]]).unique(maintain_order=True)
-    others = nodes.filter(~nodes.is_in(own["drug"].implode()))
+    others = nodes.filter(~nodes.is_in(own.implode()))
     entities = Vocabulary([*data.drugs.names, *others], "entity")
     relations = Vocabulary(list(facts["relation"].unique(maintain_order=True)), "relation")
     ids = pl.Enum(entities.names)
@@ -177,7 +230,7 @@ def _joined(data: DDIData, facts: pl.DataFrame, labels: list[pl.DataFrame]) -> B
         pl.col("relation").cast(kinds).to_physical().cast(pl.Int32),
         pl.col("tail").cast(ids).to_physical().cast(pl.Int32),
     ).to_numpy()
-    readable = dict(zip(data.drugs, data.names, strict=True))
+    readable = dict(zip(data.drugs, _drug_labels(data), strict=True))
     for frame in labels:
         for name, label in frame.iter_rows():
             readable.setdefault(name, label)

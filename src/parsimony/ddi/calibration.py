@@ -5,22 +5,31 @@ which to answer at all. Epochs and parameters were selected on the same pairs, s
 are optimistic. The guarantee also assumes exchangeable pairs, which emerging drugs violate: all
 pairs of a drug are drawn together, and the test has other drugs. What is reported is therefore
 measured on the test.
+
+Every setting has a calibration of its own: what S0 teaches of pairs of known drugs holds for no
+emerging one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Gt
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
 
+from parsimony.decoding.documents import checked
+from parsimony.errors import CorruptRun
 from parsimony.metrics.bootstrap import cluster_interval
 from parsimony.metrics.calibration import calibration_metrics, fit_temperature, temper
-from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
+from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets, reached
+from parsimony.run.forms import Count
 
-__all__ = ["LEVEL", "LEVELS", "Calibration", "caveat", "measure_calibration"]
+__all__ = ["LEVEL", "LEVELS", "Calibration", "calibrations_of", "caveat", "measure_calibration"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -40,6 +49,17 @@ def caveat(setting: str) -> str:
         "Emerging drugs are new draws, and the pairs of a drug come together: rely on what was "
         "measured."
     )
+
+
+class SavedCalibration(TypedDict):
+    """confidence.json; null stands for an infinite threshold."""
+
+    __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
+    setting: str
+    n_pairs: Count
+    temperature: Annotated[float, Gt(0)]
+    thresholds: dict[str, float | None]
+    answering: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -86,8 +106,12 @@ class Calibration:
         return temper(probabilities, self.temperature)
 
     def sets(self, calibrated: FloatArray, level: float = LEVEL) -> npt.NDArray[np.bool_]:
-        """Which types are in the prediction set of every pair, (n, n_types)."""
+        """Which types are in the measured set of every pair, the most probable one always."""
         return prediction_sets(calibrated, self.thresholds[level])
+
+    def reached(self, calibrated: FloatArray, level: float = LEVEL) -> npt.NDArray[np.bool_]:
+        """Which types are probable enough for the set of a pair, (n, n_types); none: abstain."""
+        return reached(calibrated, self.thresholds[level])
 
     def as_dict(self) -> dict[str, Any]:
         """Return what confidence.json holds; null stands for an infinite threshold."""
@@ -101,22 +125,41 @@ class Calibration:
             "answering": {str(fraction): p for fraction, p in self.answering.items()},
         }
 
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
-        """Read what :meth:`as_dict` gave.
 
-        Raises
-        ------
-        KeyError, ValueError, TypeError, AttributeError
-            It is not that.
-        """
-        return cls(
-            str(content["setting"]),
-            int(content["n_pairs"]),
-            float(content["temperature"]),
-            {float(k): np.inf if q is None else float(q) for k, q in content["thresholds"].items()},
-            {float(fraction): float(p) for fraction, p in content["answering"].items()},
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A calibration in confidence.json; the first one holds the others."""
+
+    setting: Literal["S0", "S1", "S2"]
+    n_pairs: Annotated[int, Field(ge=1)]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    thresholds: dict[Share, Share | None]
+    answering: dict[Share, Share]
+    others: list[_Saved] = field(default_factory=list)
+
+
+def calibrations_of(content: object, where: str) -> dict[str, Calibration]:
+    """Read confidence.json: the calibration of the run's setting, then those of other settings.
+
+    Raises
+    ------
+    CorruptRun
+        It does not hold that.
+    """
+    remedy = "fit again, or restore the run folder"
+    first = checked(_Saved, content, where, error=CorruptRun, remedy=remedy)
+    found: dict[str, Calibration] = {}
+    for saved in (first, *first.others):
+        if LEVEL not in saved.thresholds:
+            raise CorruptRun(f"no threshold of level {LEVEL}", remedy=remedy, where=where)
+        thresholds = {k: np.inf if q is None else q for k, q in saved.thresholds.items()}
+        found[saved.setting] = Calibration(
+            saved.setting, saved.n_pairs, saved.temperature, thresholds, saved.answering
         )
+    return found
 
 
 def measure_calibration(
@@ -145,8 +188,9 @@ def measure_calibration(
     dict
         ``calibration`` (:func:`~parsimony.metrics.calibration.calibration_metrics`), ``conformal``
         by level (``coverage``, its 95 % ``interval`` over drugs, ``mean_size``, ``single``:
-        fraction of sets of one type) and ``abstention``: ``share_answered`` and ``accuracy`` at
-        each ``threshold`` of validation.
+        fraction of sets of one type, ``none``: fraction of pairs of which no type is probable
+        enough, for which the sets measured have the most probable one) and ``abstention``:
+        ``share_answered`` and ``accuracy`` at each ``threshold`` of validation.
     """
     calibrated = calibration.calibrated(probabilities)
     right, top = probabilities.argmax(1) == true, calibrated.max(1)
@@ -159,6 +203,7 @@ def measure_calibration(
             "interval": list(cluster_interval(held, cluster, seed)),
             "mean_size": float(size.mean()),
             "single": float((size == 1).mean()),
+            "none": float(1 - calibration.reached(calibrated, level).any(1).mean()),
         }
     abstention = []
     for fraction, threshold in calibration.answering.items():

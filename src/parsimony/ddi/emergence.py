@@ -63,13 +63,16 @@ def simulate_emergence(
         raise InvalidParameter(f"fraction must lie between 0 and 1. Got {fraction}")
     if setting == "S0":
         order = rng.permutation(len(pairs))
-        targets = np.sort(order[: round(fraction * len(pairs))])
+        targets = np.sort(order[: max(round(fraction * len(pairs)), 1)])
         active = np.ones(len(pairs), np.uint8)
         active[targets] = 0
         return Emergence(active, targets)
     if setting not in ("S1", "S2"):
         raise InvalidParameter(f"setting must be 'S0', 'S1' or 'S2'. Got {setting!r}")
     drugs = np.unique(pairs[:, [0, 2]]) if eligible is None else np.unique(eligible)
-    drawn = rng.choice(drugs, round(fraction * len(drugs)), replace=replace)
+    count = round(fraction * len(drugs))
+    if not count:
+        raise InvalidParameter(f"a fraction of {fraction} of {len(drugs)} drugs draws none")
+    drawn = rng.choice(drugs, count, replace=replace)
     new = np.isin(pairs[:, [0, 2]], drawn).sum(1)
     return Emergence((new == 0).astype(np.uint8), np.flatnonzero(new == int(setting[1])))

@@ -43,9 +43,10 @@ class EnsembleParameters(Parameters):
     members: tuple[Member, ...] = Field(
         tuple({"method": "emergnn", "seed": seed} for seed in range(3)),
         min_length=1,
+        max_length=64,
         description='each member\'s method and parameters: [{"method": "emergnn", "seed": 0}, …]',
     )
-    seed: int = Field(0, ge=0, description="not used: every member has its own seed")
+    seed: int = Field(0, ge=0, lt=2**63, description="not used: every member has its own seed")
 
 
 class PairEnsemble(PairEstimator[EnsembleParameters]):
@@ -218,7 +219,7 @@ class PairEnsemble(PairEstimator[EnsembleParameters]):
         if not able:
             raise UsageError("no member of this ensemble gives reasons", remedy="add an emergnn")
         data, pair = self.task_.data, ExplainedPair.of(self, head, relation, tail)
-        drug1, drug2 = data.drugs.name(pair.drug1), data.drugs.name(pair.drug2)
+        drug1, drug2 = (data.drug_names.address(drug) for drug in (pair.drug1, pair.drug2))
         found: Explanation = able[0].explain(
             drug1, data.types.name(pair.type), drug2, seed=seed, **choices
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,17 +13,28 @@ import numpy.typing as npt
 from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
-from parsimony.ddi.calibration import Calibration, measure_calibration
+from parsimony.ddi.calibration import (
+    Calibration,
+    calibrations_of,
+    measure_calibration,
+)
+from parsimony.ddi.caution import CAUTION
 from parsimony.ddi.data import DDIData
-from parsimony.ddi.leave_pair_out import own_interactions
+from parsimony.ddi.grounds import Grounds
+from parsimony.ddi.leaks import find_leaks
+from parsimony.ddi.leave_pair_out import leave_pair_out, own_interactions
 from parsimony.ddi.predict import PairQuestion
 from parsimony.ddi.subgroups import similarity_subgroups
 from parsimony.ddi.targets import MulticlassPairs
-from parsimony.ddi.task import DDITask
-from parsimony.errors import CorruptRun, FormatError, InvalidParameter, MissingExtra, UsageError
+from parsimony.ddi.task import SETTINGS, DDITask
+from parsimony.errors import FormatError, InvalidParameter, MissingExtra, UsageError
+from parsimony.explain import Explanation
 from parsimony.metrics.conformal import covered
+from parsimony.metrics.guard import require_scores
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
+from parsimony.run.seeds import rng
 
 __all__ = ["CALIBRATION", "AnyPairEstimator", "PairEstimator", "chosen", "fingerprints_of"]
 
@@ -32,6 +44,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 ParametersT = TypeVar("ParametersT", bound=Parameters)
 T = TypeVar("T")
 CALIBRATION = "confidence.json"
+CALIBRATED = 4000  # most validation pairs of each setting that is not the run's own
 
 
 class PairEstimator(Estimator[DDITask, ParametersT]):
@@ -42,20 +55,22 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
     structural, graphical, multilabel
         Whether the method reads the drugs' structures and the background graph, and whether it can
         learn pairs with several labels.
-    because
-        What all its answers rest on, where that is one thing.
+    relational
+        Whether it reads the known interactions of the pair's drugs.
     fingerprints_ : uint8 array, shape (n_drugs, 1024)
         Of a structural method.
+    notes_ : list of str
+        What a user should know of the fit.
     """
 
     Task = DDITask
     headline = "macro_f1"
     structural: bool = False
     graphical: bool = False
+    relational: bool = True
     multilabel: bool = False
-    because: str = ""
     fingerprints_: npt.NDArray[np.uint8]
-    _calibration: Calibration | None = None
+    _calibrations: dict[str, Calibration]
     _fitted_here: bool = False
     _began: float
 
@@ -82,7 +97,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
                 f"method {self.method!r} learns one type per pair; here pairs have several labels",
                 remedy="--method neighbours, mlp, emergnn or prior",
             )
-        self._calibration, self._fitted_here = None, False
+        self._calibrations, self._fitted_here = {}, False
 
     def _fit(self, fitting: Fitting) -> None:
         self._begin()
@@ -143,10 +158,17 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         -------
         float array, shape (n, n_types)
             Rows sum to 1; where pairs have several labels, each entry is by itself.
+
+        Raises
+        ------
+        TrainingDiverged
+            A probability is NaN.
         """
         self._require_fitted()
         rows = np.ascontiguousarray(np.asarray(pairs, np.int32).reshape(-1, 2))
-        return self._probabilities(rows, self.task_.visible(split))
+        table = self._probabilities(rows, self.task_.visible(split))
+        require_scores(table, "probability")
+        return table
 
     def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities of pairs, each computed without the known interactions of its own drugs.
@@ -171,11 +193,12 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             rows = np.flatnonzero(of == pair)
             others = np.delete(facts, row[own == pair], 0)
             table[rows] = self._probabilities(pairs[rows], others)
+        require_scores(table, "probability")
         return table
 
     def reasons(self, rows: IntArray) -> list[str]:
-        """Return why, in one line each, for interactions (drug1, type, drug2)."""
-        return [self.because] * len(rows)
+        """Return why, in one line each, for interactions (drug1, type, drug2): of each its own."""
+        return [""] * len(rows)
 
     def score(self, split: str = "test") -> float:
         """Return macro-F1 of a split, or PR-AUC where pairs have several labels; in [0, 1]."""
@@ -190,9 +213,9 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         Returns
         -------
         dict
-            ``split, setting, metrics, interval, n_queries, strata`` and ``seconds``; the intervals
-            are over draws of the emerging drugs. Where pairs have one type, with validation also
-            ``calibration, conformal`` and ``abstention``
+            ``split, notes, setting, metrics, interval, n_queries, strata`` and ``seconds``; the
+            intervals are over draws of the emerging drugs. Where pairs have one type, with
+            validation also ``calibration, conformal`` and ``abstention``
             (:func:`parsimony.ddi.calibration.measure_calibration`), and in ``strata`` the coverage
             of sets at 90 %.
 
@@ -215,14 +238,17 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
             table = self.predict_proba(queries, split)
             progress.advance(len(queries))
         seconds = time.perf_counter() - begin
-        calibration = self.learn_calibration(table if split == "valid" else None, quiet=quiet)
+        calibration = self.calibration
+        if calibration is None:
+            calibration = self.learn_calibration(table if split == "valid" else None, quiet=quiet)
         kinds = self.subgroups(split)
         subgroups: dict[str, dict[str, Any]] = {
             name: {"n": int(kept.sum()), **targets.metrics(table, kept)}
             for name, kept in kinds.items()
         }
-        result = {
+        result: dict[str, Any] = {
             "split": split,
+            "notes": self.leak_notes(split),
             "setting": self.task_.setting,
             "metrics": targets.metrics(table),
             "interval": targets.interval(table, cluster, seed),
@@ -251,44 +277,123 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
 
     @property
     def calibration(self) -> Calibration | None:
-        """Temperature and thresholds of its probabilities; None where they were not learned.
+        """Temperature and thresholds of the run's setting; None where they were not learned.
 
         Learned on validation when first asked for after a fit. A run folder holds it, unless it was
         written by an older version or without validation pairs; :meth:`evaluate` and
         :meth:`learn_calibration` make up for that.
         """
-        return self.learn_calibration() if self._fitted_here else self._calibration
+        found = self._calibrations.get(self.task_.setting)
+        return self.learn_calibration() if found is None and self._fitted_here else found
+
+    def calibration_of(self, setting: str) -> Calibration | None:
+        """Return what calibrates pairs of a setting; None where nothing does.
+
+        Its own calibration; else that of the run, where the pair has fewer emerging drugs.
+        """
+        own = self.calibration
+        if own is None or setting in self._calibrations:
+            return self._calibrations.get(setting)
+        return own if setting < own.setting else None
+
+    @property
+    def uncalibrated(self) -> list[str]:
+        """The settings with validation pairs that have no calibration."""
+        return [setting for setting in self._validation if setting not in self._calibrations]
 
     def learn_calibration(
         self, probabilities: FloatArray | None = None, *, quiet: bool = True
     ) -> Calibration | None:
-        """Learn it on validation, where that has not happened.
+        """Learn it on validation for every setting that has pairs there, where it is missing.
 
         Parameters
         ----------
         probabilities
-            Of the validation pairs, (n, n_types), where they are known.
+            Of the validation pairs of the run's setting, (n, n_types), where they are known.
 
         Returns
         -------
         Calibration or None
-            None without validation pairs, and where pairs have several labels.
+            That of the run's setting; None without validation pairs, and where pairs have several
+            labels.
         """
-        if self._calibration is None and self.task_.has("valid"):
-            targets = self.task_.targets("valid")
-            if not isinstance(targets, MulticlassPairs):
-                return None
-            if probabilities is None:
-                with Progress(len(targets), "calibrating on valid", quiet=quiet) as progress:
-                    probabilities = self.predict_proba(targets.pairs, "valid")
-                    progress.advance(len(targets))
-            self._calibration = Calibration.learn(probabilities, targets.types, self.task_.setting)
-        return self._calibration
+        for setting in self.uncalibrated:
+            rows = self._validation[setting]
+            pairs, own = np.ascontiguousarray(rows[:, [0, 2]]), setting == self.task_.setting
+            found = probabilities if own else None
+            if found is None:
+                what = f"calibrating on valid, {setting}"
+                with Progress(len(pairs), what, quiet=quiet) as progress:
+                    found = self.predict_proba(pairs, "valid")
+                    progress.advance(len(pairs))
+            self._calibrations[setting] = Calibration.learn(found, rows[:, 1], setting)
+        return self._calibrations.get(self.task_.setting)
 
-    def calibrated(self, probabilities: FloatArray) -> FloatArray:
-        """Return probabilities (n, n_types) as users see them: calibrated where they can be."""
-        calibration = self.calibration
-        return probabilities if calibration is None else calibration.calibrated(probabilities)
+    @property
+    def _validation(self) -> dict[str, IntArray]:
+        """Validation rows by setting: all of the run's own, some of the others'."""
+        task = self.task_
+        if task.labelling.multi or not task.has("valid"):
+            return {}
+        found: dict[str, IntArray] = {task.setting: task.pairs("valid")}
+        for setting in SETTINGS:
+            rows = task.data.pairs.get(f"valid_{setting}", np.empty((0, 3), np.int32))
+            rows = rows[task.new(rows, "valid").sum(1) == int(setting[1])]
+            if setting != task.setting and len(rows):
+                drawn = rng(0, "calibration", setting).permutation(len(rows))[:CALIBRATED]
+                found[setting] = rows[np.sort(drawn)]
+        return found
+
+    def calibrated(self, probabilities: FloatArray, pairs: IntArray) -> FloatArray:
+        """Return probabilities (n, n_types) of pairs (n, 2) as users see them.
+
+        Calibrated for the setting of each pair, where they can be; the interactions between its two
+        drugs do not count.
+        """
+        if self.task_.labelling.multi:
+            return probabilities
+        data, facts = self.task_.data, self.task_.visible("test")
+        emerging = leave_pair_out(facts, pairs, data.n_drugs, data.n_types).new.sum(1)
+        found = np.array(probabilities, np.float64)
+        for number in np.unique(emerging).tolist():
+            calibration = self.calibration_of(f"S{number}")
+            if calibration is not None:
+                rows = emerging == number
+                found[rows] = calibration.calibrated(found[rows])
+        return found
+
+    # ---- what a user should know ----------------------------------------------------------------
+
+    @property
+    def notes_(self) -> list[str]:
+        """What was found in the data that a fit learned from: drugs without structure, leaks."""
+        self._require_fitted()
+        splits = [split for split in ("valid", "test") if self.task_.has(split)]
+        leaks = [note for split in splits for note in self.leak_notes(split)]
+        several = self.task_.labelling.notes(self.task_.data.pairs["train"])
+        named = self.task_.data.drug_names.notes()
+        return [*several, *self._structure_notes(), *named, *leaks]
+
+    def noted(self, explanation: Explanation, *drugs: int) -> Explanation:
+        """Return an explanation of two drugs with what a user should know of the answer."""
+        return replace(explanation, notes=(*self.ground_notes(*drugs), CAUTION))
+
+    def leak_notes(self, split: str) -> list[str]:
+        """Say how many rows of a split training or the selection has seen."""
+        return find_leaks(self.task_, split).notes()
+
+    def _structure_notes(self) -> list[str]:
+        """Say how many drugs have no structure, where the method reads structures."""
+        if not self.structural or self.fingerprints_.any(1).all():
+            return []
+        bare = np.flatnonzero(~self.fingerprints_.any(1))
+        rest = [f"{what}s" for what in self.grounds(int(bare[0])).others]
+        named = ", ".join(self.task_.data.label(drug) for drug in bare[:3].tolist())
+        return [
+            f"warning: {len(bare):,} of {len(self.fingerprints_):,} drugs have no structure "
+            f"({named}{', …' * (len(bare) > 3)}), which method {self.method} reads: answers about "
+            f"them rest on {' and '.join(rest) or 'nothing'} alone"
+        ]
 
     # ---- predicting --------------------------------------------------------------------------
 
@@ -306,63 +411,91 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         -------
         Answers
             ``{"query", "answers": [{"drug1", "drug2", "type", "probability", "uncalibrated",
-            "text"}], "labels", "set", "setting", "calibration", "known": [{"split", "text"}],
-            "notes"}``. Each order's
-            probabilities sum to 1: they are of the type, given that the drugs interact in that
-            order. Where ``labels`` is "several" rather than "one", a pair has no order, and each
-            probability is by itself: that the label is of this pair and not of one that was never
-            observed. ``set`` lists for each order the types that hold the true one at 90 %,
-            ``calibration`` what they were calibrated on; both are None where the run is
-            uncalibrated. ``setting`` is that of this pair. ``known`` lists what the data state of
-            it; the method answers without that. ``notes`` say so where an answer rests on structure
-            alone.
+            "text", "acting"}], "labels", "set", "setting", "calibration", "known": [{"split",
+            "text", "acting"}], "notes"}``. ``drug1`` and ``drug2`` are the order in which a row of
+            the data has them; which of them acts is said by ``text`` and by ``acting``, None where
+            the sentence claims no direction. Each order's probabilities sum to 1: they are of the
+            type, given that the drugs interact in that order. Where ``labels`` is "several" rather
+            than "one", a pair has no order, and each probability is by itself: that the label is of
+            this pair and not of one that was never observed. ``set`` lists for each order the types
+            that hold the true one at 90 %; where none has the ``least`` probability for that, the
+            list is empty and the order ``abstains``. ``calibration`` is what they were calibrated
+            on; both are None where the run is uncalibrated. ``setting`` is that of this pair.
+            ``known`` lists what the data state of it; the method answers without that. ``notes``
+            say so where less is known of a drug than the method reads.
 
         Raises
         ------
         UnknownDrug
             With the closest name.
+        FormatError
+            A name that several drugs have.
         UsageError
             The same drug twice, or top below 1.
         """
         self._require_fitted()
         question = PairQuestion.of(self.task_, drug_a, drug_b, top)
         raw = self.predict_proba_leave_pair_out(np.array(question.orders, np.int32))
-        notes = [self.structure_alone(drug) for drug in question.orders[0]]
-        return question.answers(raw, self.calibration, [note for note in notes if note])
+        a, b = question.orders[0]
+        unknown = self.grounds(a, b).nothing or self.grounds(b, a).nothing
+        calibration, notes = self.calibration_of(question.setting), self.ground_notes(a, b)
+        if calibration is None and not self.task_.labelling.multi:
+            notes.append(f"uncalibrated: the run has no calibration for {question.setting}")
+        answers = question.answers(raw, calibration, notes)
+        if unknown:  # a set would promise what holds for drugs of which something is known
+            answers["set"] = None
+        return answers
 
-    def structure_alone(self, drug: int) -> str:
-        """Say so where neither graph nor interactions tell anything of a drug; "" elsewhere.
-
-        "" as well for a method that reads no graph.
-        """
-        task = self.task_
-        told = (task.background.triples, task.visible("test"))
-        if not self.graphical or any((rows[:, [0, 2]] == drug).any() for rows in told):
-            return ""
-        return (
-            f"{task.data.label(drug)} has no edge in the graph and no known interaction: the "
-            "answer rests on structure alone"
+    def grounds(self, drug: int, partner: int | None = None) -> Grounds:
+        """Return what is known of a drug that this method reads; not what is between the two."""
+        task, facts = self.task_, self.task_.visible("test")
+        own = facts[(facts[:, [0, 2]] == drug).any(1)]
+        if partner is not None:
+            own = own[~(own[:, [0, 2]] == partner).any(1)]
+        edges = int((task.background.triples[:, [0, 2]] == drug).any(1).sum())
+        return Grounds(
+            task.data.label(drug),
+            bool(self.fingerprints_[drug].any()) if self.structural else None,
+            len(own) if self.relational else None,
+            edges if self.graphical else None,
         )
+
+    def ground_notes(self, *drugs: int) -> list[str]:
+        """Say of each drug what an answer rests on, where that is less than the method reads."""
+        pairs = zip(drugs, reversed(drugs), strict=True) if len(drugs) == 2 else ((drugs[0], None),)
+        notes = (self.grounds(*pair).sentence(self.method) for pair in pairs)
+        return list(filter(None, notes))
 
     # ---- persistence -------------------------------------------------------------------------
 
     def write(self, run: RunFolder) -> None:
         """Write model, data and calibration into an open run folder."""
         self._require_fitted()
-        self.task_.save(run.path / "data", graph=self.graphical)
+        with run.replaced("data") as folder:
+            self.task_.save(folder, graph=self.graphical)
         tensors = self._tensors()
         if self.structural:  # so that loading needs no RDKit
             tensors["fingerprints"] = np.packbits(self.fingerprints_, axis=1)
         run.save_model(tensors)
-        calibration = self.learn_calibration()
-        if calibration is not None:
-            run.write_json(CALIBRATION, calibration.as_dict())
+        if self.learn_calibration() is not None:
+            run.write_json(CALIBRATION, self.calibration_dict())
+
+    def calibration_dict(self) -> dict[str, Any]:
+        """Return what confidence.json holds."""
+        first, *others = sorted(
+            self._calibrations.values(), key=lambda one: one.setting != self.task_.setting
+        )
+        return first.as_dict() | {"others": [other.as_dict() for other in others]}
 
     def _restore(self, run: RunFolder, tensors: Tensors) -> None:
         if self.structural:
+            shape = (self.task_.data.n_drugs, BITS // 8)
+            require_tensors(tensors, {"fingerprints": shape}, "u")
             self.fingerprints_ = np.unpackbits(tensors["fingerprints"], axis=1)[:, :BITS]
         self._rebuild(tensors)
-        self._calibration = _read_calibration(run)
+        content = run.read_json(CALIBRATION)
+        if content is not None:
+            self._calibrations = calibrations_of(content, str(run.path / CALIBRATION))
 
 
 AnyPairEstimator = PairEstimator[Any]
@@ -373,18 +506,6 @@ def chosen(value: T | None) -> T:
     if value is None:
         raise UsageError("a parameter is still open", remedy="call fit(task) first")
     return value
-
-
-def _read_calibration(run: RunFolder) -> Calibration | None:
-    content = run.read_json(CALIBRATION)
-    try:
-        return None if content is None else Calibration.from_dict(content)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptRun(
-            f"{CALIBRATION} does not hold a run's calibration ({error!r})",
-            remedy="fit again, or restore the run folder",
-            where=str(run.path / CALIBRATION),
-        ) from None
 
 
 def fingerprints_of(data: DDIData) -> npt.NDArray[np.uint8]:

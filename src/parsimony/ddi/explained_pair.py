@@ -30,6 +30,8 @@ class ExplainedPair:
         ------
         UnknownDrug, UnknownRelation
             With the nearest known name.
+        FormatError
+            A name that several drugs have.
         UsageError
             A drug with itself.
         """
@@ -39,7 +41,7 @@ class ExplainedPair:
             raise UsageError(f"{data.label(u)} with itself", remedy="name two drugs")
         orders = estimator.task_.labelling.orders(u, v)
         pairs = np.array(orders, np.int32)
-        table = estimator.calibrated(estimator.predict_proba_leave_pair_out(pairs))
+        table = estimator.calibrated(estimator.predict_proba_leave_pair_out(pairs), pairs)
         if relation is None:
             order, t = (int(i) for i in np.unravel_index(table.argmax(), table.shape))
             u, v = orders[order]

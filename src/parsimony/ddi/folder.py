@@ -1,12 +1,13 @@
 """Folders of drug–drug interactions: a user's own, or the registered sets with several splits.
 
 ``drugs.tsv`` (id, name, smiles, drugbank_id …), ``relations.tsv`` (id, template with #Drug1 and
-#Drug2), and ``train.txt`` with ``valid.txt test.txt`` or ``valid_S1.txt test_S1.txt …``: rows of
-drug1, drug2, type, or the pair's labels separated by commas; the separator of columns is a tab if
-the first line has one, else single spaces. Where a row has several labels, all rows of the folder
-are pairs without an order that may have several. Optionally
-``fingerprints.txt`` (drug, 1,024 bits in hexadecimal), so that no structures need be read, and
-``background/train.txt``, a graph of their own.
+#Drug2, and optionally ``subject``: which drug of a row #Drug1 is, else the first), and
+``train.txt`` with ``valid.txt test.txt`` or ``valid_S1.txt test_S1.txt …``: rows of drug1, drug2,
+type, or the pair's labels separated by commas; the separator of columns is a tab if the first line
+has one, else single spaces. Where a row has several labels, all rows of the folder are pairs
+without an order that may have several. Optionally ``fingerprints.txt`` (drug, 1,024 bits in
+hexadecimal), so that no structures need be read, and ``background/train.txt``, a graph of their
+own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from parsimony.chem.fingerprints import BITS
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
+from parsimony.ddi.direction import Subject, drugbank
 from parsimony.ddi.time_split import split_by_time, years_of
 from parsimony.ddi.twosides import load_twosides
 from parsimony.decoding.files import check_file, check_folder
@@ -43,11 +45,6 @@ __all__ = ["is_ddi", "load_ddi", "load_ddi_folder", "reading"]
 SETTINGS = ("S0", "S1", "S2")
 TIME = "time"  # the split that is made from DATES where no folder holds it
 DATES = "approval_date"
-
-#: DrugBank's "metabolism … decreased" and "serum concentration … increased". Where one drug alone
-#: inhibits an enzyme that the other is a substrate of, it is the second one in 8,962 of 9,120
-#: training rows of the random split, and in 2,829 of 3,512. Types 3, 74 and 76 are as they say.
-EXCHANGED = ("46", "72")
 
 
 def load_ddi_folder(
@@ -115,10 +112,11 @@ def load_ddi_folder(
         external_ids=column("drugbank_id"),
         types=type_ids,
         templates=tuple(types["template"]),
+        subjects=_subjects(types, folder / "relations.tsv"),
         pairs=pairs,
         graph=str(own) if own.is_dir() else graph or "none",
         fingerprints=_fingerprints(bits, drug_ids) if bits.exists() else None,
-        notes=notes,
+        notes=(*notes, *_later_notes(folder, split, drugs, pairs)),
         source=source or str(folder),
         registered=registered,
         multilabel=several,
@@ -163,9 +161,34 @@ def _by_time(
     return pairs, any(several for _, several in read), (note,)
 
 
+def _later_notes(
+    folder: Path, split: str | None, table: pl.DataFrame, pairs: dict[str, np.ndarray]
+) -> list[str]:
+    """Say where a folder's own split by time holds out drugs that are not the newest."""
+    if split != TIME or not (folder / TIME).is_dir() or DATES not in table.columns:
+        return []
+    years = years_of(table[DATES])
+    known = np.unique(pairs["train"][:, [0, 2]])
+    notes = []
+    for part in ("valid", "test"):
+        rows = [r for name, r in pairs.items() if name.startswith(part) and not name.endswith("S0")]
+        held = np.setdiff1d(np.concatenate([np.empty((0, 3), int), *rows])[:, [0, 2]], known)
+        dated = held[years[held] > 0]
+        older = int((years[dated] <= years[known].max()).sum())
+        if older:
+            notes.append(
+                f"warning: {older:,} of {len(dated):,} drugs that {part} holds out are not newer "
+                f"than all training drugs (up to {years[known].max()})"
+            )
+    return notes
+
+
 def is_ddi(name_or_path: str) -> bool:
     """Whether a name or a folder is of drug-drug interactions."""
-    return name_or_path in registry.names("ddi") or Path(name_or_path, "drugs.tsv").is_file()
+    return (
+        name_or_path in registry.names("ddi")
+        or Path(os.path.expanduser(name_or_path), "drugs.tsv").is_file()
+    )
 
 
 def reading(look: Look) -> Reading | None:
@@ -224,21 +247,27 @@ def load_ddi(
         source=source,
         registered=True,
     )
-    return _with_drugs_exchanged(data) if text == "drugbank-ddi" else data
+    return _directed(data) if text == "drugbank-ddi" else data
 
 
-def _with_drugs_exchanged(data: DDIData) -> DDIData:
-    """Exchange the drugs in the templates whose rows are stored the other way round."""
-    templates = list(data.templates)
-    for name in EXCHANGED:
-        kind = data.types.index(name)
-        text = templates[kind].replace("#Drug1", "#First").replace("#Drug2", "#Drug1")
-        templates[kind] = text.replace("#First", "#Drug2")
-    note = (
-        f"types {' and '.join(EXCHANGED)}: the drugs of the distributed sentence are exchanged, as "
-        "in most of these rows it is the second drug that inhibits the first one's enzyme"
-    )
-    return replace(data, templates=tuple(templates), notes=(*data.notes, note))
+def _directed(data: DDIData) -> DDIData:
+    """Say of DrugBank's types which drug of a row acts."""
+    subjects, unsettled, note = drugbank(data.types.names, data.external_ids)
+    return replace(data, subjects=subjects, unsettled=unsettled, notes=(*data.notes, note))
+
+
+def _subjects(table: pl.DataFrame, path: Path) -> tuple[Subject, ...]:
+    """Read which drug of a row the #Drug1 of each template stands for."""
+    if "subject" not in table.columns:
+        return ()
+    for number, word in enumerate(table["subject"], start=2):
+        if word and word not in list(Subject):
+            raise FormatError(
+                f"subject {word!r}",
+                remedy=suggest(word, list(Subject)) or f"{', '.join(Subject)}, or leave it empty",
+                where=f"{path}:{number}",
+            )
+    return tuple(Subject(word or "first") for word in table["subject"])
 
 
 def _home(folder: Path, split: str | None) -> Path:
@@ -268,16 +297,26 @@ def _vocabulary(table: pl.DataFrame, path: Path, kind: Kind) -> Vocabulary:
         raise FormatError("no rows", remedy="list them", where=str(path))
     try:
         return Vocabulary(list(table["id"]), kind)
-    except FormatError as error:
-        raise FormatError(error.message, remedy=error.remedy, where=str(path)) from None
+    except FormatError:  # one that occurs twice
+        names = list(table["id"])
+        line, name = next((i, n) for i, n in enumerate(names) if n in names[:i])
+        raise FormatError(
+            f"{kind} {name!r} occurs twice, first in line {names.index(name) + 2}",
+            remedy="remove one of them",
+            where=f"{path}:{line + 2}",
+        ) from None
 
 
 def _fingerprints(path: Path, drugs: Vocabulary) -> np.ndarray:
     """Read packed bits of every drug; one that is not listed has none."""
     packed = np.zeros((len(drugs), BITS // 8), np.uint8)
     table = TextTable(path, "\t", width=2, expected="a drug and its bits")
+    seen: set[str] = set()
     for number, (drug, bits), _ in table.checked_rows():
         where = f"{path}:{number}"
+        if drug in seen:
+            raise FormatError(f"drug {drug!r} twice", remedy="keep one row", where=where)
+        seen.add(drug)
         try:
             row = np.frombuffer(bytes.fromhex(bits), np.uint8)
         except ValueError:

@@ -50,6 +50,21 @@ class SingleLabel:
         """The rows of some pairs, by their numbers in :meth:`pair_rows`."""
         return rows[chosen]
 
+    def notes(self, rows: IntArray) -> list[str]:
+        """Say of training rows (drug1, type, drug2) where a pair has several, and what is done."""
+        code = rows[:, 0].astype(np.int64) * self.n_drugs + rows[:, 2]
+        pairs, count = np.unique(code, return_counts=True)
+        several = rows[np.isin(code, pairs[count > 1])]
+        if not len(several):
+            return []
+        n = int((count > 1).sum())
+        repeated = len(several) - len(np.unique(several, axis=0))
+        return [
+            f"{n:,} pair{'s' * (n != 1)} of train with several rows ({len(several):,} in all, of "
+            f"which {repeated:,} repeat another): each row is trained by itself, as a pair of one "
+            "type; write a pair's labels into one row, separated by commas, to learn them together"
+        ]
+
     def graph_facts(self, rows: IntArray) -> IntArray:
         """Interactions as facts (drug1, relation, drug2) of a graph."""
         return rows
@@ -98,6 +113,10 @@ class MultiLabel(SingleLabel):
 
     multi = True
     primary = "pr_auc"
+
+    def notes(self, rows: IntArray) -> list[str]:
+        """Nothing: several rows of a pair are its labels."""
+        return []
 
     @property
     def n_relations(self) -> int:

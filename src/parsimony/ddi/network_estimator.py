@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from parsimony.base import Fitting, Parameters
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 from parsimony.training.network import NetworkLearner
 from parsimony.training.trainer import Schedule, Step
@@ -25,18 +27,18 @@ Losses = Iterator[tuple[Tensor, int]]
 class NetworkParameters(Parameters):
     """Parameters of the training."""
 
-    lr: float = Field(1e-3, gt=0, description="learning rate of Adam, > 0")
+    lr: float = Field(1e-3, gt=0, le=10, description="learning rate of Adam, (0, 10]")
     decay: float = Field(0.93, gt=0, le=1, description="learning-rate decay per epoch, (0, 1]")
-    weight_decay: float = Field(0.0, ge=0, description="L2 penalty of Adam, ≥ 0")
-    batch: int = Field(256, ge=1, description="pairs per step, ≥ 1")
-    epochs: int = Field(30, ge=1, description="most epochs, ≥ 1")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="L2 penalty of Adam, 0 … 10")
+    batch: int = Field(256, ge=1, le=10**6, description="pairs per step, 1 … 1,000,000")
+    epochs: int = Field(30, ge=1, le=10**6, description="most epochs, 1 … 1,000,000")
     patience: int = Field(8, ge=1, description="epochs without improvement before stopping, ≥ 1")
     validate_every: int = Field(1, ge=1, description="epochs between two validations, ≥ 1")
     ema_decay: float = Field(
         0.0, ge=0, lt=1, description="decay of the moving average of the weights, 0 for none, "
         "[0, 1)",
     )  # fmt: skip
-    seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of all randomness, ≥ 0")
 
 
 NetworkParametersT = TypeVar("NetworkParametersT", bound=NetworkParameters)
@@ -107,6 +109,7 @@ class PairNetworkEstimator(PairEstimator[NetworkParametersT]):
     def _rebuild(self, tensors: Tensors) -> None:
         self._make()
         names = self._network.state_dict()
+        require_tensors(tensors, {name: tuple(w.shape) for name, w in names.items()}, "fi")
         self._network.load_state_dict(
             {name: torch.from_numpy(tensors[name].copy()) for name in names}
         )
@@ -145,7 +148,8 @@ class PairLearner(NetworkLearner):
         """Compile the kernels before the clock of an epoch runs: a batch that teaches nothing."""
         _, losses = self._method._losses(rng(self._seed, "warm up"))
         self.network.train()
-        next(losses)[0].backward()
+        for loss, _ in itertools.islice(losses, 1):  # an epoch may have drawn no target
+            loss.backward()
         self.network.zero_grad()
 
     def validate(self) -> dict[str, float]:

@@ -60,6 +60,7 @@ class PairQuestion:
                     "probability": float(table[order, kind]),
                     "uncalibrated": float(raw[order, kind]),
                     "text": data.sentence(first, int(kind), second),
+                    "acting": data.acting(first, int(kind), second),
                 }
             )
         result = Answers(
@@ -67,7 +68,7 @@ class PairQuestion:
             answers=answers,
             labels="several" if data.multilabel else "one",
             set=None,
-            setting=f"S{self._new_drugs()}",
+            setting=self.setting,
             calibration=None,
         )
         if calibration is not None:
@@ -77,7 +78,7 @@ class PairQuestion:
                 "n_pairs": calibration.n_pairs,
             }
         result["known"] = [
-            {"split": split, "text": data.sentence(x, kind, y)}
+            {"split": split, "text": data.sentence(x, kind, y), "acting": data.acting(x, kind, y)}
             for split, rows in data.pairs.items()
             for x, kind, y in rows[np.isin(rows[:, [0, 2]], (a, b)).all(1)].tolist()
         ]
@@ -85,8 +86,9 @@ class PairQuestion:
         return result
 
     def _sets(self, table: FloatArray, calibration: Calibration) -> dict[str, Any]:
-        """The prediction sets of both orders, most probable types first."""
-        data, inside = self.task.data, calibration.sets(table)
+        """The prediction sets of both orders, most probable types first; empty: it abstains."""
+        data, inside = self.task.data, calibration.reached(table)
+        least = 1 - calibration.thresholds[LEVEL]
         found = []
         for row, held, (first, second) in zip(table, inside, self.orders, strict=True):
             kinds = [int(k) for k in np.argsort(-row, kind="stable") if held[k]]
@@ -96,13 +98,15 @@ class PairQuestion:
                     "drug2": data.label(second),
                     "types": [data.types.name(k) for k in kinds],
                     "texts": [data.sentence(first, k, second) for k in kinds],
+                    "abstains": not kinds,
                 }
             )
-        return {"level": LEVEL, "orders": found}
+        return {"level": LEVEL, "least": least if np.isfinite(least) else None, "orders": found}
 
-    def _new_drugs(self) -> int:
-        """How many of the two have no known interaction with a third drug."""
+    @property
+    def setting(self) -> str:
+        """S0, S1 or S2: by how many of the two have no known interaction with a third drug."""
         a, b = self.orders[0]
         drugs = self.task.visible("test")[:, [0, 2]]
         others = drugs[~np.isin(drugs, (a, b)).all(1)]
-        return 2 - int((others == a).any()) - int((others == b).any())
+        return f"S{2 - int((others == a).any()) - int((others == b).any())}"

@@ -35,15 +35,19 @@ def screen(
     Returns
     -------
     dict
-        ``{"drug", "partners": [{"drug", "id", "order", "type", "probability", "text", "reason",
-        "known"}], "notes"}``. ``order`` names the first and the second drug of the type's sentence
-        ``text``. ``reason`` is "" beyond ``top``. ``known`` lists what the data state of the pair
-        (``{"split", "text"}``): the pair is scored without it, all else in view.
+        ``{"drug", "partners": [{"drug", "id", "order", "type", "probability", "text", "acting",
+        "reason", "known"}], "notes"}``. ``order`` names the first and the second drug of the row
+        that is scored, as :meth:`explain` takes it; ``text`` is its sentence, and ``acting`` the
+        drug that this says acts, None where it claims no direction. ``reason`` is "" beyond
+        ``top``. ``known`` lists what the data state of the pair (``{"split", "text", "acting"}``):
+        the pair is scored without it, all else in view.
 
     Raises
     ------
     UnknownDrug
         With the closest name.
+    FormatError
+        A name that several drugs have.
     UsageError
         ``top`` below 1.
     """
@@ -62,7 +66,7 @@ def screen(
     own = np.full_like(others, query)
     pairs = np.stack([np.stack([own, others], 1), np.stack([others, own], 1)], 1)
     ordered = np.ascontiguousarray(pairs.reshape(-1, 2))
-    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(ordered))
+    table = estimator.calibrated(estimator.predict_proba_leave_pair_out(ordered), ordered)
     table = table.reshape(len(others), -1)  # both orders side by side
     best = table.argmax(1)
     order, kind = best // data.n_types, best % data.n_types
@@ -82,19 +86,21 @@ def screen(
                 "type": data.types.name(t),
                 "probability": float(probability[ranked[place]]),
                 "text": data.sentence(u, t, v),
+                "acting": data.acting(u, t, v),
                 "reason": reasons[place] if place < len(reasons) else "",
                 "known": known.get(other, []),
             }
         )
-    notes = list(filter(None, [estimator.structure_alone(query)]))
+    notes = estimator.ground_notes(query)
     return {"drug": data.label(query), "partners": partners, "notes": notes}
 
 
-def _known(data: DDIData, drug: int) -> dict[int, list[dict[str, str]]]:
+def _known(data: DDIData, drug: int) -> dict[int, list[dict[str, Any]]]:
     """What the data state of a drug, by partner."""
-    found: dict[int, list[dict[str, str]]] = {}
+    found: dict[int, list[dict[str, Any]]] = {}
     for split, rows in data.pairs.items():
         for u, t, v in rows[(rows[:, [0, 2]] == drug).any(1)].tolist():
-            fact = {"split": split, "text": data.sentence(u, t, v)}
+            acting = data.acting(u, t, v)
+            fact = {"split": split, "text": data.sentence(u, t, v), "acting": acting}
             found.setdefault(v if u == drug else u, []).append(fact)
     return found

@@ -29,12 +29,14 @@ from parsimony.ddi.folder import load_ddi
 from parsimony.ddi.labelling import MultiLabel, SingleLabel
 from parsimony.ddi.negatives import unordered
 from parsimony.ddi.targets import PairTargets
-from parsimony.errors import DataError, EmptySplit, InvalidParameter
+from parsimony.decoding import load_array
+from parsimony.errors import CorruptRun, DataError, EmptySplit, InvalidParameter
 from parsimony.metrics.subgroups import buckets
 from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
 Setting = Literal["S0", "S1", "S2"]
+SETTINGS: tuple[Setting, ...] = ("S0", "S1", "S2")
 NEGATIVES = 0  # seed of those of validation and test
 
 
@@ -104,7 +106,7 @@ class DDITask(Task):
         self.setting: Setting = self.options.setting or "S1"
         if self.options.setting is None:
             self.setting = self._inferred()
-        if not any(self._name(split) in data.pairs for split in ("valid", "test")):
+        if not any(self.name_of(split) in data.pairs for split in ("valid", "test")):
             raise EmptySplit(
                 f"{data.name} has no pairs of the setting {self.setting}",
                 remedy=f"it has {', '.join(data.pairs)}; --set setting=…",
@@ -118,27 +120,27 @@ class DDITask(Task):
             if {f"valid_{setting}", f"test_{setting}"} & set(self.data.pairs):
                 return setting
         new = [
-            int(self._new(split, self.data.pairs[split]).sum(1).min())
+            int(self.new(self.data.pairs[split], split).sum(1).min())
             for split in ("valid", "test")
             if len(self.data.pairs.get(split, ()))
         ]
         return named[(1, 0, 2)[min(new, default=1)]]
 
-    def _new(self, split: str, rows: IntArray) -> npt.NDArray[np.bool_]:
-        """Whether the drugs of a split's pairs have no interaction that is known then: (n, 2)."""
+    def new(self, rows: IntArray, split: str) -> npt.NDArray[np.bool_]:
+        """Return whether the drugs of pairs have no interaction known in a split, (n, 2)."""
         seen = np.zeros(self.data.n_drugs, bool)
-        seen[self._known(split)[:, [0, 2]]] = True
+        seen[self.known(split)[:, [0, 2]]] = True
         return ~seen[rows[:, [0, 2]]]
 
-    def _name(self, split: str) -> str:
-        """The name of a split's pairs in the data."""
+    def name_of(self, split: str) -> str:
+        """Return the name of a split's pairs in the data."""
         whole = f"{split}_{self.setting}"
         only = split in self.data.pairs and whole not in self.data.pairs
         return split if split == "train" or only else whole
 
     def has(self, split: str) -> bool:
         """Whether a split has pairs."""
-        return bool(len(self.data.pairs.get(self._name(split), ())))
+        return bool(len(self.data.pairs.get(self.name_of(split), ())))
 
     @property
     def n_labels(self) -> int:
@@ -157,11 +159,11 @@ class DDITask(Task):
         """
         if split not in ("train", "valid", "test"):
             raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
-        rows: IntArray = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
+        rows: IntArray = self.data.pairs.get(self.name_of(split), np.empty((0, 3), np.int32))
         if not len(rows):
             raise EmptySplit(
                 f"the {split} split of {self.data.name} is empty",
-                remedy=f"add pairs to {self._name(split)}.txt, or use the other split",
+                remedy=f"add pairs to {self.name_of(split)}.txt, or use the other split",
             )
         return rows
 
@@ -180,7 +182,7 @@ class DDITask(Task):
         """
         if split not in self._targets:
             observed = np.concatenate([rows[:, [0, 2]] for rows in self.data.pairs.values()])
-            generator = rng(NEGATIVES, "corruptions", self._name(split))
+            generator = rng(NEGATIVES, "corruptions", self.name_of(split))
             self._targets[split] = self.labelling.targets(
                 self.pairs(split), self.roles, observed, generator
             )
@@ -230,8 +232,8 @@ class DDITask(Task):
         No pair of the split is among them, in either order.
         """
         if split not in self._visible:
-            facts = self._known(split)
-            evaluated = self._unordered(self.data.pairs.get(self._name(split), facts[:0]))
+            facts = self.known(split)
+            evaluated = self._unordered(self.data.pairs.get(self.name_of(split), facts[:0]))
             found = facts[~np.isin(self._unordered(facts), evaluated)]
             found.setflags(write=False)
             self._visible[split] = found
@@ -249,11 +251,11 @@ class DDITask(Task):
         weights = np.array([sizes[1] * sizes[2], sizes[2], 1])
         return np.isin(rows.astype(np.int64) @ weights, facts.astype(np.int64) @ weights)
 
-    def _known(self, split: str) -> IntArray:
-        """Interactions of the splits before this one, its own pairs among them if the data leak."""
+    def known(self, split: str) -> IntArray:
+        """Return the interactions of the splits before this one; its own pairs if the data leak."""
         known = [self.data.pairs["train"]]
         if split == "test" and self.options.test_graph == "train+valid":
-            known.append(self.data.pairs.get(self._name("valid"), known[0][:0]))
+            known.append(self.data.pairs.get(self.name_of("valid"), known[0][:0]))
         return np.concatenate(known)
 
     def _unordered(self, rows: IntArray) -> npt.NDArray[np.int64]:
@@ -275,12 +277,12 @@ class DDITask(Task):
         """
         required = int(self.setting[1])
         for split in ("valid", "test"):
-            rows = self.data.pairs.get(self._name(split), np.empty((0, 3), np.int32))
-            wrong = np.flatnonzero(self._new(split, rows).sum(1) < required)
+            rows = self.data.pairs.get(self.name_of(split), np.empty((0, 3), np.int32))
+            wrong = np.flatnonzero(self.new(rows, split).sum(1) < required)
             if len(wrong):
                 a, _, b = rows[wrong[0]]
                 raise DataError(
-                    f"{len(wrong):,} pairs of {self._name(split)} leak: their drugs have "
+                    f"{len(wrong):,} pairs of {self.name_of(split)} leak: their drugs have "
                     f"interactions that are known meanwhile, first {self.data.label(a)} and "
                     f"{self.data.label(b)}",
                     remedy=f"in {self.setting} {required} drug{'s' * (required > 1)} of a pair "
@@ -383,12 +385,18 @@ class DDITask(Task):
     @classmethod
     def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """Read what :meth:`save` wrote, with the options of a run's config.toml."""
+        data = DDIData.load(folder)
         known = {
-            name: np.load(path, allow_pickle=False)
-            for name in ("linked", "degree")
+            name: load_array(path, kind=kind, ndim=1, error=CorruptRun, remedy="fit again")
+            for name, kind in (("linked", "b"), ("degree", "iu"))
             if (path := folder / f"{name}.npy").exists()
         }
-        data = DDIData.load(folder)
+        for name, array in known.items():
+            if len(array) != data.n_drugs:
+                raise CorruptRun(
+                    f"{len(array)} values of {data.n_drugs} drugs", remedy="fit again",
+                    where=str(folder / f"{name}.npy"),
+                )  # fmt: skip
         graph = (folder / "background.json").exists()
         background = Background.load(folder, data) if graph else None
         return cls(data, DDIOptions.of(config["options"], "the task"), background, **known)

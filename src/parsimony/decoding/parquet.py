@@ -16,6 +16,7 @@ from typing import IO, Any
 import polars as pl
 
 from parsimony.decoding.files import check_file, memory_budget
+from parsimony.decoding.number_text import as_text
 from parsimony.errors import FormatError
 
 __all__ = ["PARQUET", "join_parquet", "parquet_schema", "read_parquet"]
@@ -92,7 +93,7 @@ def read_parquet(
             stream.seek(0)
             parts = [pl.DataFrame(schema=schema)]
             n_text = 0
-            text = [pl.col(own).cast(pl.String).alias(name) for name, own in columns.items()]
+            text = [as_text(own, found[own]).alias(name) for name, own in columns.items()]
             source = pl.scan_parquet(stream, glob=False, hive_partitioning=False)
             for batch in source.select(text).collect_batches(
                 chunk_size=_BATCH, maintain_order=True

@@ -7,13 +7,13 @@ much the score falls when the named evidence is deleted, compared with random de
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.explain.parts import (
     Analogue,
     EvidenceEdge,
@@ -69,6 +69,8 @@ class Explanation(ExplanationData):
             },
             "notes": list(self.notes),
         }
+        if self.claim:
+            result["claim"] = self.claim
         if full:
             if measured:
                 result["faithfulness"] |= {"n_deleted": measured.n_deleted, "draws": measured.draws}
@@ -128,12 +130,13 @@ class Explanation(ExplanationData):
             analogues=tuple(Analogue(**known) for known in content.get("likenesses", ())),
             parts_note=content.get("parts_note", ""),
             notes=tuple(content.get("notes", ())),
+            claim=content.get("claim", ""),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:
         """Return :meth:`to_dict` as one JSON text."""
         content = self.to_dict(full=full)
-        return json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False)
+        return json_text(content, ensure_ascii=False, indent=indent)
 
     def dot(self, *, limit: int = 60) -> str:
         """Render the layered sub-digraph as Graphviz DOT.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from parsimony.errors import InvalidParameter
 from parsimony.explain.explanation import Explanation
 from parsimony.explain.layout import DrawnEdge, layered_graph
 from parsimony.pages.charts import series
+from parsimony.run.atomic import write_atomic
 
 __all__ = ["explanation_figure", "learning_curve"]
 
@@ -238,6 +240,8 @@ def save_figure(figure: Any, path: Path | str | os.PathLike[str]) -> Path:
     from matplotlib import rc_context
 
     metadata = {"Date": None} if suffix == "svg" else {}
+    drawn = BytesIO()
     with rc_context({"svg.hashsalt": "parsimony", "svg.fonttype": "none"}):
-        figure.savefig(target, dpi=200, metadata=metadata)
+        figure.savefig(drawn, format=suffix, dpi=200, metadata=metadata)
+    write_atomic(target, drawn.getvalue())
     return target

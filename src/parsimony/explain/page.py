@@ -39,6 +39,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "head": label(head),
         "relation": label(relation),
         "tail": label(tail),
+        "claim": explanation.claim,
         "facts": _facts(explanation),
         "faithfulness": faithfulness_sentence(explanation),
         "drops": _drops(explanation),
@@ -65,6 +66,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "rules": list(explanation.rules),
         "parts": _parts(explanation),
         "analogues": list(explanation.analogues),
+        "notes": list(explanation.notes),
         "edges": [
             {
                 "layer": edge.layer,

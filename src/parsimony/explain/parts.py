@@ -172,6 +172,8 @@ class ExplanationData:
         Known facts similar to the answer, the most similar first.
     notes : tuple of str
         What the model cannot know, and what was left out.
+    claim : str
+        The answer as a sentence, where its relation has one; shown in place of the triple.
     """
 
     query: tuple[str, str, str]
@@ -190,6 +192,7 @@ class ExplanationData:
     analogues: tuple[Analogue, ...] = ()
     parts_note: str = ""
     notes: tuple[str, ...] = ()
+    claim: str = ""
 
     @property
     def walks(self) -> bool:

@@ -86,7 +86,8 @@ def explanation_text(explanation: ExplanationData) -> str:
         Lines that end in a newline.
     """
     head, relation, tail = map(explanation.label, explanation.query)
-    lines = [f"{head} —{relation}→ {tail}", answer_sentence(explanation)]
+    title = explanation.claim or f"{head} —{relation}→ {tail}"
+    lines = [title, answer_sentence(explanation)]
     if explanation.walks:
         lines += ["", "Paths (weight, path; ←r— traverses the fact r backwards)"]
         if explanation.paths and explanation.path_order:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from parsimony import decoding
 from parsimony.decoding.documents import read_json
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.adjacency import Adjacency, group_by_node
 from parsimony.graph.vocabulary import Vocabulary
@@ -177,7 +177,7 @@ class KnowledgeGraph:
             "n_relations": self.n_relations,
             "content_hash": self.content_hash,
         }
-        (folder / "graph.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        (folder / "graph.json").write_text(json_text(meta, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], mmap: bool = True) -> KnowledgeGraph:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -14,13 +13,17 @@ import numpy as np
 
 from parsimony.decoding.documents import checked, parse_json
 from parsimony.decoding.files import read_text
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
+from parsimony.graph.names import NameIndex, Unknown
 
 __all__ = ["Vocabulary"]
 
 Kind = Literal["entity", "relation", "drug"]
 
-_UNKNOWN = {"entity": UnknownEntity, "relation": UnknownRelation, "drug": UnknownDrug}
+_UNKNOWN: dict[Kind, Unknown] = {
+    "entity": UnknownEntity, "relation": UnknownRelation, "drug": UnknownDrug,
+}  # fmt: skip
 
 
 def _needs_quotes(name: str) -> bool:
@@ -64,9 +67,8 @@ class Vocabulary:
         return self._names
 
     @cached_property
-    def _index(self) -> dict[str, int]:
-        # Built at the first lookup by name: loading and training need only the list.
-        return {name: i for i, name in enumerate(self._names)}
+    def _index(self) -> NameIndex:
+        return NameIndex(self._names, _UNKNOWN[self.kind])
 
     def __len__(self) -> int:
         """Return the number of names."""
@@ -78,7 +80,7 @@ class Vocabulary:
 
     def __contains__(self, name: object) -> bool:
         """Return whether ``name`` is known."""
-        return name in self._index
+        return name in self._index.exact
 
     def __eq__(self, other: object) -> bool:
         """Compare kind and names in order."""
@@ -95,18 +97,18 @@ class Vocabulary:
         head = ", ".join(map(repr, self._names[:3])) + (", …" if len(self) > 3 else "")
         return f"Vocabulary({self.kind}, {len(self):,} names: {head})"
 
-    def index(self, name: str, *, where: str | None = None) -> int:
-        """Return the id of ``name``.
+    def index(self, name: str, *, where: str | None = None, notes: list[str] | None = None) -> int:
+        """Return the id of ``name``; with ``notes`` also of one that is spelled a little otherwise.
+
+        See :meth:`parsimony.graph.names.NameIndex.find`.
 
         Raises
         ------
         UnknownEntity, UnknownRelation, UnknownDrug
-            No such name; the closest one is suggested.
+            No such name; the closest one is suggested. With ``notes`` also: several are spelled
+            alike, and none exactly so.
         """
-        try:
-            return self._index[name]
-        except (KeyError, TypeError):
-            raise _UNKNOWN[self.kind].of(str(name), self._names, where=where) from None
+        return self._index.find(name, where=where, notes=notes)
 
     def name(self, i: int) -> str:
         """Return the name of id ``i`` (``0 ≤ i < len(self)``)."""
@@ -127,7 +129,7 @@ class Vocabulary:
 
     def _text(self) -> str:
         return "".join(
-            (json.dumps(name, ensure_ascii=False) if _needs_quotes(name) else name) + "\n"
+            (json_text(name, ensure_ascii=False) if _needs_quotes(name) else name) + "\n"
             for name in self._names
         )
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.knowledge.rules import (
     Atom,
@@ -249,7 +250,7 @@ def to_datalog(rules: Iterable[Rule]) -> str:
     lines = []
     for name in relations:
         declaration = f".decl {identifier[name]}(subject:symbol, object:symbol)"
-        lines.append(declaration + ("" if name in plain else f"  // {json.dumps(name)}"))
+        lines.append(declaration + ("" if name in plain else f"  // {json_text(name)}"))
         lines.append(f".input {identifier[name]}")
     lines += [f".output {identifier[name]}" for name in heads]
     for rule in rules:

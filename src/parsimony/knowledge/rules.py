@@ -24,6 +24,7 @@ from html import escape
 from itertools import count
 
 from parsimony.decoding.files import read_text
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
 
 __all__ = ["Atom", "Rule", "format_rules", "parse_rule", "parse_rules", "read_rules"]
@@ -75,7 +76,7 @@ class Atom:
         """Return ``relation(X,Y)``, with the name quoted if necessary."""
         name = self.relation
         if not _PLAIN.fullmatch(name):
-            name = json.dumps(name, ensure_ascii=False)
+            name = json_text(name, ensure_ascii=False)
         return f"{name}({self.subject},{self.object})"
 
     def renamed(self, names: dict[str, str]) -> Atom:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from parsimony.decoding.documents import checked, read_json
 from parsimony.decoding.files import check_folder
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph, frozen_triples, load_array
 from parsimony.graph.vocabulary import Vocabulary
@@ -162,7 +162,7 @@ class LinkData:
         self.entities.save(folder / "entities.txt")
         self.relations.save(folder / "relations.txt")
         if self.entity_names is not None:
-            text = json.dumps(dict(self.entity_names), ensure_ascii=False, indent=0)
+            text = json_text(dict(self.entity_names), ensure_ascii=False, indent=0)
             (folder / "entity_names.json").write_text(text + "\n", encoding="utf-8")
         if self.inductive is not None:
             self.inductive.save(folder / "inductive")
@@ -176,7 +176,7 @@ class LinkData:
             "inductive": self.inductive is not None,
             "content_hash": self.content_hash,
         }
-        text = json.dumps(meta, ensure_ascii=False, indent=1)
+        text = json_text(meta, ensure_ascii=False, indent=1)
         (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod

@@ -19,6 +19,7 @@ from parsimony.errors import CorruptRun, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
+from parsimony.metrics.guard import require_scores
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 
@@ -70,6 +71,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         equal = np.empty(len(queries.answer), np.int64)
         for i in range(len(queries)):
             row = self._score(queries.head[i : i + 1], queries.relation[i : i + 1])[0]
+            require_scores(row, unreached=True)
             answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
             rivals = np.ones(len(row), bool)
             rivals[queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]]] = False
@@ -195,11 +197,19 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         Returns
         -------
         array
-            (n, n_entities); larger is better, the unit is the method's own.
+            (n, n_entities); larger is better, the unit is the method's own; −∞ for what the method
+            does not reach.
+
+        Raises
+        ------
+        TrainingDiverged
+            A score is NaN or +∞.
         """
         self._require_fitted()
         pairs = np.asarray(queries, np.int32).reshape(-1, 2)
-        return self._score(np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
+        table = self._score(np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
+        require_scores(table, unreached=True)
+        return table
 
     # ---- predicting --------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from parsimony.decoding.look import SUFFIXES, Look
 from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import fact_columns, line_reader, read_triples
-from parsimony.graph.names import Names
+from parsimony.graph.names import Names, spelling_notes
 from parsimony.graph.vocabulary import Kind, Vocabulary
 from parsimony.link.column_order import DOCUMENTED, column_order, numbered
 from parsimony.link.data import SPLITS, LinkData
@@ -259,8 +259,8 @@ def _refuse_test_only(
 
 
 def describe(ids: dict[str, np.ndarray], entities: Vocabulary, relations: Vocabulary) -> list[str]:
-    """Return notes on what valid and test hold and train does not."""
-    notes = []
+    """Return notes on what valid and test hold and train does not, and on names spelled alike."""
+    notes = spelling_notes(entities, relations)
     seen = np.zeros(len(entities), dtype=bool)
     seen[ids["train"][:, [0, 2]]] = True
     for split in ("valid", "test"):

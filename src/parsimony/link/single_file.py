@@ -14,6 +14,7 @@ from parsimony.errors import EmptySplit
 from parsimony.graph.distinct import first_occurrences
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import fact_columns, read_triples
+from parsimony.graph.names import spelling_notes
 from parsimony.graph.splits import split_triples
 from parsimony.link.column_order import DOCUMENTED, column_order, numbered
 from parsimony.link.data import LinkData
@@ -125,7 +126,7 @@ def load_file(
     except EmptySplit as error:
         raise EmptySplit(error.message, remedy=error.remedy, where=str(path)) from None
     notes = [split_note(len(train), len(valid), len(test), seed)]
-    notes += suspected_header(frame) + left_out
+    notes += suspected_header(frame) + left_out + spelling_notes(entities, relations)
     if len(unique) < len(triples):
         notes.append(f"{len(triples) - len(unique):,} repeated rows dropped before the split")
     return LinkData(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.errors import InvalidParameter
 from parsimony.metrics.bootstrap import differences, intervals
+from parsimony.metrics.guard import checked
 
 __all__ = ["METRICS", "classification_metrics", "cluster_bootstrap", "paired_bootstrap"]
 
@@ -48,8 +50,15 @@ def classification_metrics(true: IntArray, predicted: IntArray, n_labels: int) -
     ----------
     true, predicted : int arrays, shape (n,)
         Labels 0 … n_labels − 1, n ≥ 1.
+
+    Raises
+    ------
+    InvalidParameter
+        No rows.
     """
-    return of_confusion(confusion(true, predicted, n_labels))
+    if not len(true):
+        raise InvalidParameter("no labels to measure", remedy="evaluate at least one")
+    return checked(of_confusion(confusion(true, predicted, n_labels)))
 
 
 def _draws(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter
 
-__all__ = ["conformal_threshold", "covered", "prediction_sets"]
+__all__ = ["conformal_threshold", "covered", "prediction_sets", "reached"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -49,12 +49,19 @@ def conformal_threshold(probabilities: FloatArray, true: IntArray, level: float)
     return float(np.partition(score, rank - 1)[rank - 1])
 
 
-def prediction_sets(probabilities: FloatArray, threshold: float) -> npt.NDArray[np.bool_]:
-    """Return which labels are in the set of every pair, (n, n_labels).
-
-    The most probable label always is, so no set is empty; that can only increase the coverage.
-    """
+def reached(probabilities: FloatArray, threshold: float) -> npt.NDArray[np.bool_]:
+    """Return which labels have p ≥ 1 − q, (n, n_labels): none where the model should abstain."""
     inside: npt.NDArray[np.bool_] = 1 - probabilities.astype(np.float64) <= threshold
+    return inside
+
+
+def prediction_sets(probabilities: FloatArray, threshold: float) -> npt.NDArray[np.bool_]:
+    """Return which labels are in the set of every pair as it is measured, (n, n_labels).
+
+    The most probable label always is, so no set is empty; that can only increase the coverage. It
+    is no answer, though, where it is there for that reason alone: see :func:`reached`.
+    """
+    inside = reached(probabilities, threshold)
     inside[np.arange(len(inside)), probabilities.argmax(1)] = True
     return inside
 

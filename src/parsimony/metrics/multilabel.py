@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter
 from parsimony.metrics.bootstrap import differences, intervals
+from parsimony.metrics.guard import checked, require_scores
 
 __all__ = [
     "CONTRAST",
@@ -33,6 +34,7 @@ CONTRAST = ("pr_auc", "roc_auc")
 
 def _counts(true: BoolArray, score: FloatArray) -> tuple[npt.NDArray[np.int64], ...]:
     """Return the numbers of true and false rows at or above every distinct score, descending."""
+    require_scores(score, unreached=True)
     order = np.argsort(-score, kind="stable")
     hit, ordered = true[order], score[order]
     last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
@@ -49,7 +51,16 @@ def average_precision(true: BoolArray, score: FloatArray) -> float:
         At least one is true.
     score : float array, shape (n,)
         Higher means more likely.
+
+    Raises
+    ------
+    InvalidParameter
+        No row is true: there is no recall.
+    TrainingDiverged
+        A score is NaN or +∞.
     """
+    if not true.any():
+        raise InvalidParameter("average precision needs a true row", remedy="evaluate more rows")
     positives, negatives = _counts(true, score)
     gained = np.diff(positives, prepend=0)
     return float((gained * (positives / (positives + negatives))).sum() / positives[-1])
@@ -63,7 +74,18 @@ def roc_auc(true: BoolArray, score: FloatArray) -> float:
     true : bool array, shape (n,)
         At least one is true and one is false.
     score : float array, shape (n,)
+
+    Raises
+    ------
+    InvalidParameter
+        All rows are of one kind: there is no pair to compare.
+    TrainingDiverged
+        A score is NaN or +∞.
     """
+    if not true.any() or true.all():
+        raise InvalidParameter(
+            "ROC-AUC needs true rows and false ones", remedy="evaluate more rows"
+        )
     positives, negatives = _counts(true, score)
     gained = np.diff(positives, prepend=0)
     below = negatives[-1] - negatives
@@ -88,22 +110,22 @@ def multilabel_metrics(true: BoolArray, score: FloatArray) -> dict[str, float]:
     Raises
     ------
     InvalidParameter
-        Shapes differ, a score is not a number, or no label has both kinds of rows.
+        Shapes differ, or no label has both kinds of rows.
+    TrainingDiverged
+        A score is NaN or +∞.
     """
     if true.shape != score.shape or true.ndim != 2:
         raise InvalidParameter(f"true and score must be (n, n_labels): {true.shape}, {score.shape}")
-    if np.isnan(score).any():
-        raise InvalidParameter("a score is not a number", remedy="look at the model's weights")
     kept = np.flatnonzero(true.any(0) & ~true.all(0))
     if not len(kept):
         raise InvalidParameter(
             "no label has both true and false rows", remedy="evaluate more pairs"
         )
-    return {
+    found = {
         "pr_auc": float(np.mean([average_precision(true[:, j], score[:, j]) for j in kept])),
         "roc_auc": float(np.mean([roc_auc(true[:, j], score[:, j]) for j in kept])),
-        "labels": len(kept),
     }
+    return checked(found) | {"labels": len(kept)}
 
 
 def contrast_metrics(
@@ -127,12 +149,14 @@ def contrast_metrics(
     Raises
     ------
     InvalidParameter
-        Shapes differ, a score is not a number, or no row has a label.
+        Shapes differ, or no row has a label.
+    TrainingDiverged
+        A score is NaN or infinite.
     """
     _check(labels, score, corrupted)
     once = np.ones((1, len(labels)))
     found = _contrasts(labels, score, corrupted, once)[0]
-    return dict(zip(CONTRAST, found.tolist(), strict=True))
+    return checked(dict(zip(CONTRAST, found.tolist(), strict=True)))
 
 
 def contrast_bootstrap(
@@ -214,7 +238,7 @@ def _check(labels: BoolArray, *scores: FloatArray) -> None:
     if labels.ndim != 2 or any(labels.shape != score.shape for score in scores):
         shapes = ", ".join(str(score.shape) for score in scores)
         raise InvalidParameter(f"labels and scores must be (n, n_labels): {labels.shape}, {shapes}")
-    if any(np.isnan(score).any() for score in scores):
-        raise InvalidParameter("a score is not a number", remedy="look at the model's weights")
+    for score in scores:
+        require_scores(score)
     if not labels.any():
         raise InvalidParameter("no row has a label", remedy="evaluate more pairs")

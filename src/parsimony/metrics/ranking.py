@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter, suggest
 from parsimony.metrics.bootstrap import bootstrap_interval
+from parsimony.metrics.guard import checked
 
 Policy = Literal["realistic", "optimistic", "pessimistic"]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -49,9 +50,8 @@ def ranking_metrics(ranks: npt.NDArray[np.floating[Any]]) -> dict[str, float]:
     """
     if not len(ranks):
         return {"mrr": 0.0} | {f"hits@{k}": 0.0 for k in HITS}
-    return {"mrr": float(np.mean(1.0 / ranks))} | {
-        f"hits@{k}": float(np.mean(ranks <= k)) for k in HITS
-    }
+    hits = {f"hits@{k}": float(np.mean(ranks <= k)) for k in HITS}
+    return checked({"mrr": float(np.mean(1.0 / ranks)), **hits})
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,16 @@ class Ranks:
     direction: IntArray
 
     def __post_init__(self) -> None:
-        """Refuse columns of unequal length: ranks would be assigned to the wrong relations."""
+        """Refuse columns of unequal length, and counts below 0, which no ranking has.
+
+        With the former ranks would be assigned to the wrong relations, with the latter an answer
+        would rank better than first.
+        """
         lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
         if len(set(lengths.values())) > 1:
             raise InvalidParameter(f"the columns of ranks must have one length. Got {lengths}")
+        if len(self) and min(int(self.greater.min()), int(self.equal.min())) < 0:
+            raise InvalidParameter("counts of candidates must be at least 0")
 
     def __len__(self) -> int:
         """Return the number of ranked answers."""

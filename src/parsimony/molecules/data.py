@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.chem.smiles import canonical_forms
-from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.datasets.saved_table import SavedTable, read_table, write_table
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 
 __all__ = ["MoleculeData", "listed"]
@@ -22,6 +22,15 @@ __all__ = ["MoleculeData", "listed"]
 IntArray = npt.NDArray[np.int32]
 UNMEASURED = -1
 SHOWN = 8  # rows that a note lists
+
+
+class _Saved(SavedTable):
+    """meta.json."""
+
+    smiles: list[str]
+    task_names: list[str]
+    train_tasks: list[int]
+    test_tasks: list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +117,7 @@ class MoleculeData:
         """SHA-256 of everything that a model could see; names of the data do not count."""
         digest = hashlib.sha256()
         for names in (self.smiles, self.task_names):
-            digest.update(json.dumps(names).encode())
+            digest.update(json_text(names).encode())
         for array in (self.labels, self.train_tasks, self.test_tasks):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
@@ -203,7 +212,7 @@ class MoleculeData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        with read_table(folder, "table of molecules") as (meta, array):
+        with read_table(folder, "table of molecules", _Saved) as (meta, array):
             for name in ("smiles", "task_names", "notes"):
                 meta[name] = tuple(meta[name])
             return cls(labels=array("labels"), **meta)

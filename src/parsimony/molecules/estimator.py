@@ -12,10 +12,13 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Gt
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
 
 from parsimony import base
 from parsimony.answers import Answers, Measures
@@ -27,11 +30,33 @@ from parsimony.molecules.calibration import BalancedCalibration, nearest
 from parsimony.molecules.evaluation import EpisodeScores, measure_episodes
 from parsimony.molecules.task import MoleculeTask
 from parsimony.run.folder import RunFolder
+from parsimony.run.forms import Count
 from parsimony.run.renamed import renamed
 
 __all__ = ["FewShotEstimator"]
 
 LEARNED = "few_shot.json"
+
+
+class _Calibration(TypedDict):
+    """One of the calibrations in few_shot.json."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
+    slope: float
+    offset: float
+    centre: float
+    scale: Annotated[float, Gt(0)]
+    n_tasks: Count
+    n_episodes: Count
+
+
+class _Learned(TypedDict):
+    """few_shot.json."""
+
+    trained_parameters: Count
+    chosen: dict[str, Any]
+    calibration: dict[str, _Calibration]
+
 
 #: what ``_featurize`` returns
 FeaturesT = TypeVar("FeaturesT")
@@ -279,10 +304,12 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         run.write_json(LEARNED, learned)
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        kept = run.read_json(LEARNED)
+        kept = run.read_json(LEARNED, _Learned)
+        if kept is None:
+            raise ValueError(f"the run has no {LEARNED}")
         self.resolved_ = self._validate(renamed(kept["chosen"], self.Parameters.model_fields))
         self._rebuild(tensors)
-        self.parameters_count_ = int(kept["trained_parameters"])
+        self.parameters_count_ = kept["trained_parameters"]
         self._calibration = {
             int(k): BalancedCalibration(**v) for k, v in kept["calibration"].items()
         }

@@ -23,6 +23,7 @@ from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.errors import MissingExtra
 from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 from parsimony.molecules.estimator import FewShotEstimator
+from parsimony.run.restoring import require_tensors
 
 __all__ = ["FingerprintForest", "FingerprintLogistic", "FingerprintRidge", "Tanimoto"]
 
@@ -73,6 +74,7 @@ class FingerprintMethod(FewShotEstimator[FingerprintT, Bits]):
         return {"n_bits": np.array([N_BITS], np.int64)}
 
     def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        require_tensors(tensors, {"n_bits": (1,)}, "i")
         if int(tensors["n_bits"][0]) != N_BITS:
             raise ValueError(f"fingerprints of {int(tensors['n_bits'][0])} bits")
 

@@ -223,6 +223,8 @@ class MultiTask(FewShotEstimator[MultiTaskParameters, KernelFeatures]):
 
     def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
         self._held, self._networks = (_networks(part(tensors, f"{k}.")) for k in ("held", "all"))
+        if not self._networks:
+            raise ValueError("no network of all molecules")
 
 
 def _chosen_before(
@@ -260,10 +262,14 @@ def _looks(epochs: int) -> tuple[int, ...]:
 
 def _networks(tensors: dict[str, Tensor]) -> list[PropertyNetwork]:
     """Make the networks 0, 1, 2 … of a state."""
-    count = 1 + max((int(name.split(".")[0]) for name in tensors), default=-1)
+    count = len({name.split(".")[0] for name in tensors})
     made = property_networks(count, *tensors["0.outer.weight"].shape) if count else nn.ModuleList()
     made.load_state_dict(tensors)
-    return cast(list[PropertyNetwork], list(made))
+    networks = cast(list[PropertyNetwork], list(made))
+    for network in networks:
+        if not bool((network.std > 0).all() and (network.logit_std > 0).all()):
+            raise ValueError("a standard deviation that is not positive")
+    return networks
 
 
 def represent(networks: Sequence[PropertyNetwork], features: MoleculeFeatures) -> KernelFeatures:

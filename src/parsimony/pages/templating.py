@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import json
+import base64
+import hashlib
 import math
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.pages.numbers import number
+from parsimony.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["amount", "duration", "environment", "fraction", "json_script", "memory", "resource"]
+__all__ = [
+    "amount",
+    "bar",
+    "content_policy",
+    "duration",
+    "environment",
+    "fraction",
+    "json_script",
+    "memory",
+    "script",
+    "style",
+]
 
 _DASH = "–"
+_STYLES = ("templates/style.css",)
+_SCRIPTS = ("vendor/cytoscape.min.js", "templates/graph.js", "templates/table.js")
+# The one style sheet that cytoscape adds to a page by itself.
+_CYTOSCAPE = ".__________cytoscape_container { position: relative; }"
 
 
 def fraction(value: Any, digits: int = 3) -> str:
@@ -62,18 +80,53 @@ def json_script(value: Any) -> Markup:
     """Return JSON that is safe inside a script element: it contains no ``<``, ``>`` or ``&``."""
     from markupsafe import Markup
 
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    text = json_text(value, ensure_ascii=True)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
 
 
-@cache
-def resource(name: str) -> Markup:
-    """Read one of our style sheets or scripts, or a vendored one, to embed it in the page."""
+def bar(share: float) -> Markup:
+    """Draw a share of 100 as a bar, without a style attribute."""
     from markupsafe import Markup
 
-    return Markup(files("parsimony.pages").joinpath(name).read_text(encoding="utf-8"))
+    return Markup(
+        '<svg class="bar" aria-hidden="true"><rect width="{:.1f}%" height="100%"/></svg>'
+    ).format(share)
+
+
+def script(name: str) -> Markup:
+    """Embed one of our scripts, or a vendored one."""
+    from markupsafe import Markup
+
+    assert name in _SCRIPTS
+    return Markup(f"<script>{resource(name)}</script>")
+
+
+def style(name: str) -> Markup:
+    """Embed one of our style sheets."""
+    from markupsafe import Markup
+
+    assert name in _STYLES
+    return Markup(f"<style>{resource(name)}</style>")
+
+
+@cache
+def content_policy() -> str:
+    """Return the Content-Security-Policy of all pages: our own scripts and styles, by hash."""
+    scripts = " ".join(_hash(resource(name)) for name in _SCRIPTS)
+    styles = " ".join(_hash(text) for text in (*map(resource, _STYLES), _CYTOSCAPE))
+    return f"default-src 'none'; style-src {styles}; script-src {scripts}; img-src data:"
+
+
+@cache
+def resource(name: str) -> str:
+    """Read a file that a page embeds."""
+    return files("parsimony.pages").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache
@@ -87,6 +140,8 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # A name cannot turn the text around it.
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     made.filters |= {
         "amount": amount,
@@ -96,7 +151,7 @@ def environment() -> Environment:
         "memory": memory,
         "significant": significant,
     }
-    made.globals["resource"] = resource
+    made.globals |= {"bar": bar, "content_policy": content_policy, "script": script, "style": style}
     return made
 
 

@@ -20,6 +20,7 @@ from parsimony.ratings.estimator import RatingEstimator
 from parsimony.ratings.item_statistics import Evidence
 from parsimony.ratings.task import UserTask
 from parsimony.run.folder import RunFolder
+from parsimony.run.restoring import require_tensors
 from parsimony.training import trainer
 
 __all__ = ["EvidenceRegression", "Means", "Popularity", "RidgeHead"]
@@ -83,8 +84,11 @@ class _ClosedForm(RatingEstimator[ParametersT]):
 
     def _restore(self, run: RunFolder, tensors: dict[str, Array]) -> None:
         super()._restore(run, tensors)
+        require_tensors(tensors, {"shrink": (1,)})
         self._begin()
         self._shrink = float(tensors["shrink"][0])
+        if self._shrink < 0:
+            raise ValueError(f"a shrinkage of {self._shrink}")
 
     def _item_means(self, user: UserTask) -> Array:
         """Smoothed means m of a user's items over other users, (n,)."""
@@ -157,6 +161,8 @@ class _Linear(_ClosedForm[ClosedFormParameters]):
 
     def _restore(self, run: RunFolder, tensors: dict[str, Array]) -> None:
         super()._restore(run, tensors)
+        width = self._features(self.task_.user_tasks("train")[:1])[0].shape[1]
+        require_tensors(tensors, {"weight": (width,), "bias": (1,)})
         self._weight, self._bias = tensors["weight"].copy(), tensors["bias"].copy()
 
 
@@ -240,4 +246,5 @@ class RidgeHead(_ClosedForm[RidgeHeadParameters]):
 
     def _restore(self, run: RunFolder, tensors: dict[str, Array]) -> None:
         super()._restore(run, tensors)
+        require_tensors(tensors, {"vectors": (len(self.task_.data.items), None)})
         self._vectors = tensors["vectors"].copy()

@@ -25,6 +25,7 @@ from parsimony.ratings.modulated_network import Block, Modulated, block_of
 from parsimony.ratings.parameters import FiLMParameters, ModulatedParameters
 from parsimony.ratings.task import ColdStartTask, UserTask
 from parsimony.run.folder import RunFolder
+from parsimony.run.restoring import require_tensors
 from parsimony.training import trainer
 
 __all__ = ["ColdNAS", "FiLM", "ModulatedEstimator", "build", "prepared"]
@@ -119,6 +120,9 @@ class ModulatedEstimator(RatingEstimator[ParametersT]):
         # The time budget may have ended before all members were trained.
         for i in range(len({name.partition(".")[0] for name in tensors})):
             network = build(self.task_, self.resolved_)
+            require_tensors(
+                tensors, {f"{i}.{n}": tuple(v.shape) for n, v in network.state_dict().items()}, "fi"
+            )
             state = {n: torch.from_numpy(tensors[f"{i}.{n}"].copy()) for n in network.state_dict()}
             network.load_state_dict(state)
             self._networks.append(network.eval())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Len
 
-from parsimony.datasets.saved_table import read_table, write_table
+from parsimony.datasets.saved_table import SavedTable, read_table, write_table
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 
 __all__ = ["NO_FEATURES", "SPLITS", "Features", "RatingData"]
@@ -41,6 +42,16 @@ class Features:
 
 
 NO_FEATURES = Features((), np.zeros(1, np.int32), np.zeros(0, np.int32))
+
+
+class _Saved(SavedTable):
+    """meta.json."""
+
+    users: list[str]
+    items: list[str]
+    scale: Annotated[list[int | float], Len(2, 2)]
+    item_features: list[str]
+    user_features: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +116,11 @@ class RatingData:
             if len(rows) and not 0 <= rows.min() <= rows.max() < len(names):
                 raise InvalidParameter("a rating of an unknown user or item")
         if len(self.rating) and not low <= self.rating.min() <= self.rating.max() <= high:
-            raise InvalidParameter(f"a rating outside the scale {low:g} … {high:g}")
+            raise InvalidParameter(
+                f"a rating outside the scale {low:g} … {high:g}",
+                remedy=f"--set scale={min(low, float(self.rating.min())):g},"
+                f"{max(high, float(self.rating.max())):g}",
+            )
 
     def __repr__(self) -> str:
         """Show the name and the counts."""
@@ -122,6 +137,11 @@ class RatingData:
         return ((self.rating - low) / (high - low)).astype(np.float32)
 
     @cached_property
+    def binary(self) -> bool:
+        """Whether every rating is an end of the scale: a yes or a no."""
+        return bool(np.isin(self.scaled, (0, 1)).all())
+
+    @cached_property
     def rows(self) -> list[npt.NDArray[np.int64]]:
         """Rows of the table per user, in the order of the table."""
         order = np.argsort(self.user, kind="stable")
@@ -133,11 +153,11 @@ class RatingData:
         """A SHA-256 of all that a model could see, whatever the data are called."""
         digest = hashlib.sha256()
         for names in (self.users, self.items, list(self.scale)):
-            digest.update(json.dumps(names).encode())
+            digest.update(json_text(names).encode())
         for array in [getattr(self, name) for name in _ARRAYS]:
             digest.update(np.ascontiguousarray(array).tobytes())
         for part in (self.item_features, self.user_features):
-            digest.update(json.dumps(part.names).encode())
+            digest.update(json_text(part.names).encode())
             digest.update(part.ptr.tobytes() + part.index.tobytes())
         return digest.hexdigest()
 
@@ -160,7 +180,7 @@ class RatingData:
         MissingFile, NotAFile, EncodingError, FormatError
             ``where`` names the file.
         """
-        with read_table(folder, "table of ratings") as (meta, array):
+        with read_table(folder, "table of ratings", _Saved) as (meta, array):
             for name in _FEATURES:
                 meta[name] = Features(
                     tuple(meta[name]), array(f"{name}_ptr"), array(f"{name}_index")

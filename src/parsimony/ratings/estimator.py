@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,10 @@ from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, Parameters
 from parsimony.base import Task as AnyTask
 from parsimony.errors import EmptySplit, InvalidParameter, UnknownEntity
+from parsimony.metrics.guard import require_scores
 from parsimony.ratings.task import ColdStartTask, UserTask
 from parsimony.run.folder import RunFolder
+from parsimony.run.forms import Count
 
 __all__ = ["RatingEstimator"]
 
@@ -72,6 +74,7 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
             units of the ratings) and ``interval`` (95 %, bootstrap over users); ``users``;
             ``warm``: the same three for training users, where ratings are held out;
             ``without_support``: users without a support rating, who are answered by ``fallback``;
+            ``without_gain``: users who said yes to none of the items asked, left out of nDCG;
             ``seconds``.
 
         Raises
@@ -106,8 +109,28 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         )
 
     def _measured(self, split: str) -> dict[str, Any]:
-        measured = self.by_user(split)
-        return {**self.task_.summary(measured), "users": len(measured["mse"])}
+        measured, task = self.by_user(split), self.task_
+        return {
+            **task.summary(measured),
+            "users": len(measured["mse"]),
+            "without_gain": task.without_gain(measured),
+        }
+
+    def score(self, split: str = "test") -> float:
+        """Return nDCG@5 of a split.
+
+        Raises
+        ------
+        EmptySplit
+            No user of the split has a rating to predict, or one with gain.
+        """
+        metrics = self.evaluate(split)["metrics"]
+        if self.headline not in metrics:
+            raise EmptySplit(
+                f"no {split} user said yes to an item: nothing can be ranked",
+                remedy="give more users or ratings",
+            )
+        return float(metrics[self.headline])
 
     # ---- a new user --------------------------------------------------------------------------
 
@@ -146,7 +169,8 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
             if not low <= rating <= high:
                 raise InvalidParameter(
                     f"the rating {rating!r} of {name!r} is outside {low:g} … {high:g}",
-                    remedy="use the scale of the data that the run was trained on",
+                    remedy="mend it, or train again and state the scale: --set "
+                    f"scale={min(low, rating):g},{max(high, rating):g}",
                 )
         if not queries:
             raise InvalidParameter("no item to predict", remedy="give at least one")
@@ -158,7 +182,9 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
             np.array([*scaled, *[0.0] * len(queries)], np.float32),
             np.arange(len(support) + len(queries)) >= len(support),
         )
-        found = low + (high - low) * np.clip(self._predict([user])[0], 0, 1)
+        predicted = self._predict([user])[0]
+        require_scores(predicted, "predicted rating")
+        found = low + (high - low) * np.clip(predicted, 0, 1)
         rows: list[dict[str, Any]] = [
             {"item": name, "rating": float(value), "known": support.get(name)}
             for name, value in zip(queries, found, strict=True)
@@ -174,4 +200,5 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         run.write_json(_LEARNED, {"trained_parameters": self.parameters_count_})
 
     def _restore(self, run: RunFolder, tensors: dict[str, Array]) -> None:
-        self.parameters_count_ = int(run.read_json(_LEARNED)["trained_parameters"])
+        learned = run.read_json(_LEARNED, dict[Literal["trained_parameters"], Count])
+        self.parameters_count_ = learned["trained_parameters"]

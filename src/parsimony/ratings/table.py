@@ -12,7 +12,7 @@ ratings. Users with fewer than ``support`` + 10 ratings are for training only.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,13 +26,17 @@ from parsimony.decoding.files import read_bytes
 from parsimony.decoding.lines import shorten
 from parsimony.decoding.tables import Table, read_table
 from parsimony.errors import EmptySplit, FormatError, UnknownDataset
+from parsimony.graph.names import alike_note
 from parsimony.ratings.columns import COLUMNS, read_columns
 from parsimony.ratings.data import NO_FEATURES, SPLITS, Features, RatingData
+from parsimony.ratings.scale import require_once, scale_of
 from parsimony.run.seeds import rng
 
 __all__ = ["COLUMNS", "is_ratings", "load_ratings", "read_items", "read_ratings"]
 
 _TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
+_WHOLE_STARS, _HALF_STARS = (1.0, 5.0), (0.5, 5.0)
+_REGISTERED = {"lastfm": (0.0, 1.0)}  # listened or not
 _QUERIES = 10  # ratings beside the support that a user needs to be tested
 
 
@@ -42,6 +46,7 @@ def load_ratings(
     columns: tuple[str, str, str] | None = None,
     support: int = 20,
     others: bool = True,
+    scale: tuple[float, float] | None = None,
     mirror: str | os.PathLike[str] | None = None,
     seed: int = 0,
 ) -> RatingData:
@@ -58,6 +63,8 @@ def load_ratings(
         Support ratings per user, where the data are not split yet.
     others
         Whether to train on users of ``ratings.tsv`` who have no task in ``tasks.tsv``.
+    scale
+        Lowest and highest possible rating; by default those that are found, which is noted.
     seed
         Of the split of users.
 
@@ -66,20 +73,21 @@ def load_ratings(
     UnknownDataset, InvalidParameter
         Neither a name nor a path, or a dataset of another kind.
     MissingFile, FormatError, EmptySplit
-        No file, a missing column, a rating that is not a number (``where`` names the line), no row.
+        No file, a missing column, a rating that is not a number or outside the scale, an item
+        twice of one user (``where`` names the line), no row.
     """
     text = os.fspath(name_or_path)
     if text in registry.names():
         item = registry.entry(text, "coldstart")
         folder, source = locate(text, mirror=mirror)
-        found = _read_tasks(folder, text, others)
+        found = _read_tasks(folder, text, others, scale or _REGISTERED.get(text))
         return replace(found, source=f"{source}; licence: {item.licence}", registered=True)
     path = Path(os.path.expanduser(text))
     if path.is_dir():
         if (path / _TASKS).is_file():
-            return _read_tasks(path, path.name, others)
+            return _read_tasks(path, path.name, others, scale)
         if (path / _MOVIES).is_file():
-            return _read_movielens(path, support, seed)
+            return _read_movielens(path, support, seed, scale)
         raise FormatError(
             f"a folder of ratings holds {_TASKS} or {_MOVIES}", remedy="name the file",
             where=str(path),
@@ -88,7 +96,8 @@ def load_ratings(
         raise UnknownDataset.of(text, registry.names())
     notes: list[str] = []
     users, items, ratings = read_ratings(path, columns, notes=notes)
-    data = _split(path.stem, users, items, ratings, support, seed)
+    where = _lines(path, 2)
+    data = _split(path.stem, users, items, ratings, support, seed, where, scale)
     return replace(data, notes=(*data.notes, *notes))
 
 
@@ -135,14 +144,7 @@ def read_ratings(
             raise FormatError("an empty cell", remedy="fill it in", where=table.where(i))
     ratings = _ratings(texts[-1], table)
     users, items = (texts[0], texts[1]) if len(wanted) == 3 else ([""] * len(table), texts[0])
-    seen: dict[tuple[str, str], int] = {}
-    for i, pair in enumerate(zip(users, items, strict=True)):
-        if (first := seen.setdefault(pair, i)) != i:
-            raise FormatError(
-                f"item {pair[1]!r} is rated twice by one user, first in line {table.line(first)}",
-                remedy="keep one of the rows",
-                where=table.where(i),
-            )
+    require_once(users, items, table.where)
     return users, items, ratings
 
 
@@ -172,7 +174,14 @@ def _number(text: str, where: Callable[[], str]) -> float:
     return value
 
 
-def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
+def _lines(path: Path, first: int) -> Callable[[int], str]:
+    """``file:line`` of rows that begin in a line."""
+    return lambda i: f"{path}:{i + first}"
+
+
+def _read_tasks(
+    folder: Path, name: str, others: bool, stated: tuple[float, float] | None
+) -> RatingData:
     """User tasks that come split, and the ratings of further users."""
     header = ("split", "role", "user", "item", "label")
     table = read_table(folder / _TASKS, header, only=())
@@ -192,10 +201,17 @@ def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
                 where=table.where(i),
             )  # fmt: skip
     ratings = _ratings(columns["label"], table)
+    require_once(columns["user"], columns["item"], table.where)
+    n_tasks = len(ratings)
     notes: tuple[str, ...] = ()
     if others and (folder / _OTHERS).is_file():
         n = _add_others(folder / _OTHERS, columns, split, ratings)
         notes = (f"{n:,} users of {_OTHERS} that are no task teach as well",) if n else ()
+
+    def where(i: int) -> str:
+        return table.where(i) if i < n_tasks else str(folder / _OTHERS)
+
+    scale, guessed = scale_of(ratings, where, stated)
     users, items = _numbers(columns["user"]), _numbers(columns["item"])
     return RatingData(
         name,
@@ -206,8 +222,8 @@ def _read_tasks(folder: Path, name: str, others: bool) -> RatingData:
         np.array(ratings, np.float32),
         np.array([role == "query" for role in columns["role"]]),
         np.array([SPLITS.index(split[user]) for user in users], np.int8),
-        _scale(ratings),
-        notes=notes,
+        scale,
+        notes=(*notes, *guessed, *_spelling(users, items)),
     )
 
 
@@ -232,14 +248,18 @@ def _add_others(
     return len(seen)
 
 
-def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
+def _read_movielens(
+    folder: Path, support: int, seed: int, stated: tuple[float, float] | None
+) -> RatingData:
     """MovieLens-1M: ``user::item::rating::time``, and features of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
-    ratings = [
-        _number(row[2], partial("{}:{}".format, folder / _MOVIES, i))
-        for i, row in enumerate(rows, start=1)
-    ]
-    data = _split(folder.name, [r[0] for r in rows], [r[1] for r in rows], ratings, support, seed)
+    where = _lines(folder / _MOVIES, 1)
+    ratings = [_number(row[2], partial(where, i)) for i, row in enumerate(rows)]
+    # Five stars, in the larger sets of that layout halves of them.
+    stars = _WHOLE_STARS if all(rating == int(rating) for rating in ratings) else _HALF_STARS
+    users, items = [r[0] for r in rows], [r[1] for r in rows]
+    require_once(users, items, where)
+    data = _split(folder.name, users, items, ratings, support, seed, where, stated or stars)
     features: dict[str, Features] = {}
     words = ("gender", "age", "occupation", "zip")
     for rated, file, names in (
@@ -258,7 +278,6 @@ def _read_movielens(folder: Path, support: int, seed: int) -> RatingData:
         features[f"{rated}_features"] = found if found.names else NO_FEATURES
     return replace(
         data,
-        scale=(1.0, 5.0),
         item_features=features["item_features"],
         user_features=features["user_features"],
     )
@@ -283,8 +302,9 @@ def _fields(path: Path, n: int) -> list[list[str]]:
 
 
 def _split(
-    name: str, users: list[str], items: list[str], ratings: list[float], support: int, seed: int
-) -> RatingData:
+    name: str, users: list[str], items: list[str], ratings: list[float], support: int, seed: int,
+    where: Callable[[int], str], stated: tuple[float, float] | None,
+) -> RatingData:  # fmt: skip
     """Split users 7 : 1 : 2, and each user's ratings into support and query."""
     user_of, item_of = _numbers(users), _numbers(items)
     user = np.array([user_of[u] for u in users], np.int32)
@@ -299,15 +319,17 @@ def _split(
     place = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
     query[order] = place >= np.minimum(support, np.maximum(counts // 2, 1))[user[order]]
     few = int((counts < support + _QUERIES).sum())
+    scale, guessed = scale_of(ratings, where, stated)
     notes = (
-        (f"{few:,} users with fewer than {support + _QUERIES} ratings are for training only",)
-        if few
-        else ()
+        *guessed,
+        *[f"{few:,} users with fewer than {support + _QUERIES} ratings are for training only"]
+        * bool(few),
+        *_spelling(user_of, item_of),
     )
     return RatingData(
         name, tuple(user_of), tuple(item_of), user,
         np.array([item_of[i] for i in items], np.int32), np.array(ratings, np.float32),
-        query, split, _scale(ratings), notes=notes, source=name,
+        query, split, scale, notes=notes, source=name,
     )  # fmt: skip
 
 
@@ -315,10 +337,6 @@ def _numbers(names: list[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
-def _scale(ratings: list[float]) -> tuple[float, float]:
-    low, high = min(ratings), max(ratings)
-    if low == high:
-        raise FormatError(
-            f"every rating is {low:g}", remedy="there is nothing to be learned from equal ratings"
-        )
-    return low, high
+def _spelling(users: Iterable[str], items: Iterable[str]) -> list[str]:
+    """Notes on names that only their spelling tells apart."""
+    return [*alike_note(users, "user", "users"), *alike_note(items, "item", "items")]

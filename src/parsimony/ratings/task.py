@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from parsimony.base import Data, Task, TaskOptions
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.metrics.bootstrap import bootstrap_interval
+from parsimony.metrics.guard import checked, require_scores
 from parsimony.metrics.rating import RATING_MEASURES, measure_user
 from parsimony.ratings.data import SPLITS, RatingData
 from parsimony.ratings.table import load_ratings
@@ -51,6 +52,21 @@ class ColdStartOptions(TaskOptions):
     max_ratings: int = Field(
         100, ge=2, description="ratings of a training user that are used as a task, at most, ≥ 2"
     )
+    scale: tuple[float, float] | None = Field(
+        None, description="lowest and highest possible rating, as in 1,5; by default those found"
+    )
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _two(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("scale")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise ValueError("the lowest rating must be below the highest")
+        return value
 
 
 @dataclass(frozen=True)
@@ -189,21 +205,29 @@ class ColdStartTask(Task):
     def measure(
         self, users: list[UserTask], predictions: list[npt.NDArray[Any]]
     ) -> dict[str, FloatArray]:
-        """Measure predictions in [0, 1] of each user's queries, in units of the ratings.
+        """Measure predictions in [0, 1] of each user's queries; errors in units of the ratings.
 
         Returns
         -------
         dict
-            Measure → its value per user, (n_users,).
+            Measure → its value per user, (n_users,); nDCG is NaN for a user without gain.
+
+        Raises
+        ------
+        TrainingDiverged
+            A prediction is NaN or infinite.
         """
-        low, high = self.data.scale
-        rows = [
-            measure_user(
-                low + (high - low) * user.ratings[user.query].astype(np.float64),
-                low + (high - low) * np.clip(np.asarray(predicted, np.float64), 0, 1),
-            )
-            for user, predicted in zip(users, predictions, strict=True)
-        ]
+        (low, high), binary = self.data.scale, self.data.binary
+        rows = []
+        for user, predicted in zip(users, predictions, strict=True):
+            require_scores(np.asarray(predicted), "predicted rating")
+            rows.append(
+                measure_user(
+                    user.ratings[user.query].astype(np.float64),
+                    np.clip(np.asarray(predicted, np.float64), 0, 1),
+                    width=high - low, binary=binary,
+                )
+            )  # fmt: skip
         columns = np.array(rows, np.float64).reshape(-1, len(RATING_MEASURES)).T
         return dict(zip(RATING_MEASURES, columns, strict=True))
 
@@ -213,27 +237,40 @@ class ColdStartTask(Task):
         ``docs/methods/coldnas.md``, eq. 7.
         """
         plain = self.measure(users, [np.full(int(p.query.sum()), self.mean) for p in users])
-        return float(1 - measured["mse"].mean() / max(plain["mse"].mean(), 1e-12))
+        found = 1 - measured["mse"].mean() / max(plain["mse"].mean(), 1e-12)
+        return checked({"skill": float(found)})["skill"]
 
     @staticmethod
     def summary(measured: dict[str, FloatArray]) -> dict[str, Any]:
-        """Means over users, with bootstrap intervals over users."""
+        """Means over users, with bootstrap intervals over users.
+
+        Users without gain are left out of nDCG; where there are no others, it is left out.
+        """
+        kept = {name: values[~np.isnan(values)] for name, values in measured.items()}
+        kept = {name: values for name, values in kept.items() if len(values)}
         return {
-            "metrics": {name: float(values.mean()) for name, values in measured.items()},
-            "interval": {name: bootstrap_interval(values) for name, values in measured.items()},
+            "metrics": checked({name: float(values.mean()) for name, values in kept.items()}),
+            "interval": {name: bootstrap_interval(values) for name, values in kept.items()},
         }
+
+    @staticmethod
+    def without_gain(measured: dict[str, FloatArray]) -> int:
+        """How many users said yes to none of the items: nothing can be ranked for them."""
+        return int(np.isnan(measured["ndcg@5"]).sum())
 
     @staticmethod
     def gains(better: dict[str, FloatArray], other: dict[str, FloatArray]) -> dict[str, Any]:
         """Paired differences between two models, with bootstrap intervals over users.
 
         Positive where ``better`` is better: for errors the other's minus its own, for nDCG its own
-        minus the other's.
+        minus the other's, over users with gain.
         """
         found = {}
         for name, values in other.items():
             gap = better[name] - values if name.startswith("ndcg") else values - better[name]
-            found[name] = {"mean": float(gap.mean()), "interval": bootstrap_interval(gap)}
+            gap = gap[~np.isnan(gap)]
+            if len(gap):
+                found[name] = {"mean": float(gap.mean()), "interval": bootstrap_interval(gap)}
         return found
 
     # ---- persistence -------------------------------------------------------------------------
@@ -250,7 +287,7 @@ class ColdStartTask(Task):
     def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """Read what :meth:`save` wrote, with the options of config.toml."""
         options = renamed(config["options"], ColdStartOptions.model_fields)
-        return cls(RatingData.load(folder), ColdStartOptions(**options))
+        return cls(RatingData.load(folder), ColdStartOptions.of(options, "the task", "option"))
 
     @classmethod
     def open(
@@ -275,10 +312,12 @@ class ColdStartTask(Task):
         if isinstance(data, str | os.PathLike):
             data = load_ratings(
                 data, columns=columns, support=options.support, others=options.others,
-                mirror=mirror, seed=seed,
+                scale=options.scale, mirror=mirror, seed=seed,
             )  # fmt: skip
         if not isinstance(data, RatingData):
             raise InvalidParameter(
                 f"{data!r} are no ratings", remedy="load them with parsimony.load, or give a file"
             )
+        if options.scale is not None and options.scale != data.scale:
+            data = replace(data, scale=options.scale)
         return cls(data, options)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from parsimony.ddi.calibration import caveat
+from parsimony.ddi.caution import CAUTION
 from parsimony.ddi.estimator import PairEstimator
 from parsimony.ddi.targets import MultilabelPairs
 from parsimony.explain.explanation import Explanation
@@ -110,14 +111,14 @@ def explain_correct_pairs(
     rows = task.pairs("test")
     rows = rows[rng(seed, "examples").permutation(len(rows))[:tries]]
     guess = estimator.predict_proba(rows[:, [0, 2]], "test").argmax(1)
-    drugs, types = task.data.drugs, task.data.types
+    address, types = task.data.drug_names.address, task.data.types
     done: set[int] = set()
     for (a, kind, b), found in zip(rows.tolist(), guess.tolist(), strict=True):
         if len(done) == limit:
             return
         if found == kind and kind not in done:
             done.add(kind)
-            yield estimator.explain(drugs.name(a), types.name(kind), drugs.name(b), seed=seed)
+            yield estimator.explain(address(a), types.name(kind), address(b), seed=seed)
 
 
 def _explain_labels(
@@ -138,7 +139,7 @@ def _explain_labels(
             return
         if kind not in done:
             done.add(kind)
-            a, b = (data.drugs.name(drug) for drug in targets.pairs[rows[i]].tolist())
+            a, b = map(data.drug_names.address, targets.pairs[rows[i]].tolist())
             yield estimator.explain(a, data.types.name(kind), b, seed=seed)
 
 
@@ -159,6 +160,7 @@ def page(info: RunInfo) -> str:
         .render(
             title=info.get("title") or title,
             notes=list(info.get("notes") or ()),
+            caution=CAUTION,
             split=split,
             setting=result.get("setting", ""),
             measures={key: _MEASURES[key] for key in measured},

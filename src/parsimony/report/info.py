@@ -47,7 +47,8 @@ class DataInfo(TypedDict, total=False):
 class RunInfo(TypedDict, total=False):
     """The input of :func:`parsimony.report.run_report`.
 
-    ``metrics`` maps a split to what ``evaluate`` returned, with ``per_relation``;
+    ``folder`` is that of the run, for errors; ``metrics`` maps a split to what ``evaluate``
+    returned, with ``per_relation``;
     ``popularity`` is the audit's entry of that name, or metrics alone; ``explanations`` are
     objects or ``to_dict(full=True)``; ``rules`` are objects or ``{"text", …}``; ``notes`` are
     sentences printed under the title; ``drug`` is a second part on a screened drug: ``title,
@@ -56,6 +57,7 @@ class RunInfo(TypedDict, total=False):
     run; ``search`` is what search.json holds and ``trials`` the rows of the search's ledger.
     """
 
+    folder: str
     title: str
     method: str
     config: Mapping[str, Any]
@@ -88,6 +90,7 @@ def info_of_folder(run: RunFolder, estimator: Any, counts: DataInfo) -> RunInfo:
     """
     data, summary = estimator.task_.data, run.read_json("summary.json") or {}
     return {
+        "folder": str(run.path),
         "method": estimator.method,
         "config": run.config,
         "data": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from parsimony.base import Estimator
 from parsimony.methods import load_run
 from parsimony.problems import problem
 from parsimony.report.info import RunInfo
-from parsimony.run.atomic import write_atomic
 from parsimony.run.folder import RunFolder
+from parsimony.run.lock import write_outputs
+from parsimony.run.restoring import restoring
 
 __all__ = ["run_info", "run_page", "run_report"]
 
@@ -41,14 +43,18 @@ def run_info(
     run = RunFolder.open(path)
     if estimator is None:
         estimator = load_run(path)
-    info: RunInfo = problem(estimator.kind).part("report").run_info(run, estimator, **known)
+    # Behind the forms of the files: what these cannot tell, such as a measure that is missing.
+    with restoring(run.path, ours=False):
+        info: RunInfo = problem(estimator.kind).part("report").run_info(run, estimator, **known)
     return info
 
 
 def run_page(info: RunInfo) -> str:
     """Return what :func:`run_report` writes."""
     kind = str((info.get("config") or {}).get("task", "link"))
-    page: str = problem(kind).part("report").page(info)
+    draw = problem(kind).part("report").page
+    with restoring(Path(info["folder"]), ours=False) if "folder" in info else nullcontext():
+        page: str = draw(info)
     return page
 
 
@@ -61,8 +67,13 @@ def run_report(info: RunInfo, out: Path | str | os.PathLike[str]) -> Path:
         Every key is optional; a section without input is left out.
     out : path
         File to write.
+
+    Raises
+    ------
+    CannotWrite
+        Its folder is full or not writable.
     """
     path = Path(out)
     # A name may contain a lone surrogate, which UTF-8 cannot encode.
-    write_atomic(path, run_page(info).encode("utf-8", errors="replace"))
+    write_outputs({path: run_page(info).encode("utf-8", errors="replace")})
     return path

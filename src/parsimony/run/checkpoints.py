@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.run.atomic import write_atomic
 
@@ -61,7 +62,7 @@ class Checkpoints:
         self.folder.mkdir(exist_ok=True)
         before = self.paths()
         number = 1 + (int(before[-1].stem) if before else 0)
-        text = json.dumps(state)
+        text = json_text(state)
         metadata = {"state": text, "sha256": tensor_digest(text, tensors)}
         path = self.folder / f"{number:06d}.safetensors"
         write_atomic(path, tensor_bytes(tensors, metadata))
@@ -133,8 +134,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | No
         tensors: dict[str, npt.NDArray[Any]] = load_safetensors(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         text, digest = header["__metadata__"]["state"], header["__metadata__"]["sha256"]
-    except (SafetensorError, ValueError, KeyError, TypeError):
+        state = json.loads(text)  # a measure in it may be NaN
+    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError):
         return None
-    if tensor_digest(text, tensors) != digest:
-        return None
-    return json.loads(text), tensors
+    whole = isinstance(state, dict) and tensor_digest(text, tensors) == digest
+    return (state, tensors) if whole else None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import secrets
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +37,8 @@ class RayEngine:
     """
 
     def __init__(self, address: str | None = None) -> None:
+        if address is None:
+            _require_token()
         try:
             import ray
         except ImportError:
@@ -88,6 +93,17 @@ class RayEngine:
         """Disconnect from the cluster; stop it if this engine started it."""
         if self._started:
             self._ray.shutdown()
+
+
+def _require_token() -> None:
+    """Let a cluster started here ask for a token: others may work on this machine, too.
+
+    Ray reads the setting when it is first imported. A process that has imported it before has
+    chosen its own.
+    """
+    if "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @contextlib.contextmanager

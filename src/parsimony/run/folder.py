@@ -7,10 +7,10 @@ model: a changed byte is detected and refused.
 
 from __future__ import annotations
 
-import json
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,12 +18,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tomli_w
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_safetensors
 
+from parsimony.decoding import checked, load_tensors, parse_json, read_bytes, read_json, read_toml
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun, MissingRun, RunExists, RunVersionError, UsageError
-from parsimony.run.atomic import is_temporary, write_atomic
+from parsimony.run.atomic import (
+    append_line,
+    cannot_write,
+    is_temporary,
+    remove_temporary,
+    replaced_folder,
+    require_no_links,
+    write_atomic,
+)
 from parsimony.run.checkpoints import Checkpoints, tensor_bytes
+from parsimony.run.forms import FORMS, Checkpoint, LogLine, RunConfig
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.run.seal import SEAL, seal, verify
@@ -32,6 +41,8 @@ VERSION = 1
 CONFIG = "config.toml"
 MODEL = "model.safetensors"
 LOG = "log.jsonl"
+_AFRESH = "remove the folder checkpoints to train afresh, or choose another --out"
+_REMEDY = "restore the folder or train again"
 LIMITS = ("parameters.epochs:",)  # settings that may change when a run is resumed
 
 
@@ -71,6 +82,8 @@ class RunFolder:
             names the keys.
         RunVersionError
             The run to resume has another format version.
+        CannotWrite
+            The disk is full, the folder is not writable, or it holds a link.
         """
         path = Path(path)
         if path.exists() and not path.is_dir():
@@ -80,11 +93,15 @@ class RunFolder:
                 where=str(path),
             )
         _require_room(path, resume)
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
         run = cls(path, _as_read({"version": VERSION, **config}))
         run._lock.acquire()
         try:
             _require_room(path, resume)  # again: another process may have written to it since
+            require_no_links(path)
             if (path / CONFIG).exists():
                 before = _read_config(path)
                 _require_version(before, path)
@@ -188,9 +205,7 @@ class RunFolder:
 
     def _clean(self) -> None:
         """Remove files that a kill left incomplete."""
-        for path in self.path.rglob(".*"):
-            if is_temporary(path):
-                path.unlink(missing_ok=True)
+        remove_temporary(self.path)
         log = self.path / LOG
         if log.exists():
             whole = log.read_bytes()
@@ -202,62 +217,83 @@ class RunFolder:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file atomically."""
-        write_atomic(self.path / name, json.dumps(value, indent=1, allow_nan=False) + "\n")
+        write_atomic(self.path / name, json_text(value, indent=1) + "\n")
 
-    def read_json(self, name: str) -> Any:
-        """Read a JSON file of the run; None if it is absent.
+    def require_config(self) -> None:
+        """Require what config.toml of a method's run holds.
 
         Raises
         ------
         CorruptRun
-            The file is not valid JSON.
+            The first key that is missing or of another type.
+        """
+        checked(RunConfig, self.config, str(self.path / CONFIG), error=CorruptRun, remedy=_REMEDY)
+
+    def read_json(self, name: str, schema: Any = None) -> Any:
+        """Read a JSON file of the run; None if it is absent.
+
+        Parameters
+        ----------
+        name
+        schema
+            Its form, as :func:`parsimony.decoding.checked` takes it; that of the files that every
+            run has is known (:mod:`parsimony.run.forms`).
+
+        Raises
+        ------
+        CorruptRun
+            The file is not valid JSON, or of another form.
         """
         path = self.path / name
-        if not path.exists():
-            return None
-        try:
-            return json.loads(path.read_bytes())
-        except ValueError as error:
-            raise CorruptRun(f"not JSON: {error}", remedy="train again", where=str(path)) from None
+        return self._checked(schema, read_json, path) if path.exists() else None
+
+    def _checked(self, schema: Any, read: Any, path: Path) -> Any:
+        value = read(path, error=CorruptRun, remedy=_REMEDY)
+        schema = schema or FORMS.get(path.name, Any)
+        return checked(schema, value, str(path), error=CorruptRun, remedy=_REMEDY)
 
     def write_toml(self, name: str, value: dict[str, Any]) -> None:
         """Write a TOML file atomically."""
         write_atomic(self.path / name, tomli_w.dumps(value))
 
-    def read_toml(self, name: str) -> Any:
-        """Read a TOML file of the run; None if it is absent.
+    def read_toml(self, name: str, schema: Any = None) -> Any:
+        """Read a TOML file of the run as :meth:`read_json` does JSON."""
+        path = self.path / name
+        return self._checked(schema, read_toml, path) if path.exists() else None
+
+    def replaced(self, name: str) -> AbstractContextManager[Path]:
+        """A new folder that takes the place of one of the run when the block ends."""
+        return replaced_folder(self.path / name)
+
+    def log(self, **fields: Any) -> None:
+        """Append a timestamped line to log.jsonl.
+
+        Raises
+        ------
+        CannotWrite
+            The disk is full, or the log is a link.
+        """
+        line = json_text({"time": round(time.time(), 3), **fields}) + "\n"
+        append_line(self.path / LOG, line.encode())
+
+    def history(self) -> Iterator[dict[str, Any]]:
+        """Yield the epochs of the log; if a resumed run repeated an epoch, its last line.
 
         Raises
         ------
         CorruptRun
-            The file is not valid TOML.
+            A whole line is not what :meth:`log` writes; ``where`` names file and line.
         """
-        path = self.path / name
-        if not path.exists():
-            return None
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise CorruptRun(f"not TOML: {error}", remedy="train again", where=str(path)) from None
-
-    def log(self, **fields: Any) -> None:
-        """Append a timestamped line to log.jsonl."""
-        line = json.dumps({"time": round(time.time(), 3), **fields})
-        with (self.path / LOG).open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-
-    def history(self) -> Iterator[dict[str, Any]]:
-        """Yield the epochs of the log; if a resumed run repeated an epoch, its last line."""
         epochs: dict[int, dict[str, Any]] = {}
         path = self.path / LOG
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue  # a line truncated by a kill
-                if isinstance(entry, dict) and isinstance(entry.get("epoch"), int):
-                    epochs[entry["epoch"]] = entry
+        # What follows the last line break was torn by a kill.
+        lines = read_bytes(path).split(b"\n")[:-1] if path.is_file() else []
+        for number, line in enumerate(lines, start=1):
+            where = f"{path}:{number}"
+            value = parse_json(line, where, error=CorruptRun, remedy=_REMEDY)
+            entry = checked(LogLine, value, where, error=CorruptRun, remedy=_REMEDY)
+            if entry.epoch is not None:
+                epochs[entry.epoch] = entry.model_dump(exclude_unset=True)
         yield from (epochs[number] for number in sorted(epochs))
 
     # ---- tensors -----------------------------------------------------------------------------
@@ -272,20 +308,12 @@ class RunFolder:
         Raises
         ------
         CorruptRun
-            The file is missing or damaged.
+            The file is missing or damaged, or holds a number that is not finite.
         """
         path = self.path / MODEL
-        try:
-            tensors: dict[str, npt.NDArray[Any]] = load_safetensors(path.read_bytes())
-        except FileNotFoundError:
-            raise CorruptRun(
-                "the model is missing", remedy="train again with --resume", where=str(path)
-            ) from None
-        except (SafetensorError, ValueError, KeyError) as error:
-            raise CorruptRun(
-                f"the model is damaged ({error})", remedy="train again", where=str(path)
-            ) from None
-        return tensors
+        if not path.exists():
+            raise CorruptRun("the model is missing", remedy=_REMEDY, where=str(path))
+        return load_tensors(path, error=CorruptRun, remedy=_REMEDY)
 
     def save_checkpoint(self, state: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> None:
         """Write a checkpoint atomically (``state`` is JSON-serialisable); keep the last two."""
@@ -297,9 +325,13 @@ class RunFolder:
         Raises
         ------
         CorruptRun
-            There are checkpoints, but all are damaged.
+            There are checkpoints, but all are damaged, or the state is of another form.
         """
-        return self._checkpoints.load(drop_damaged=self._lock.held)
+        found = self._checkpoints.load(drop_damaged=self._lock.held)
+        if found is not None:
+            where = str(self._checkpoints.folder)
+            checked(Checkpoint, found[0], where, error=CorruptRun, remedy=_AFRESH)
+        return found
 
 
 # ---- requirements ----------------------------------------------------------------------------
@@ -374,11 +406,4 @@ def _without_none(value: Any) -> Any:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CorruptRun(
-            f"not TOML: {error}",
-            remedy="restore the folder or train again",
-            where=str(path / CONFIG),
-        ) from None
+    return read_toml(path / CONFIG, error=CorruptRun, remedy=_REMEDY)

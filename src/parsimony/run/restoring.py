@@ -1,30 +1,100 @@
-"""Report any failure to rebuild a model from a run folder as CorruptRun."""
+"""Report any failure to rebuild a model from a run's files as CorruptRun."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from parsimony.errors import CorruptRun
-from parsimony.run.folder import RunFolder
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["restoring"]
+from parsimony.errors import CorruptRun, DataError, MissingExtra, UsageError
+
+__all__ = ["require_indices", "require_tensors", "restoring"]
+
+_REMEDY = "restore the folder or train again"
+# What Python, NumPy and torch raise for parts that do not fit each other.
+_MISFITS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError,
+    TypeError, ValueError,
+)  # fmt: skip
 
 
 @contextmanager
-def restoring(run: RunFolder) -> Iterator[None]:
-    """Turn errors inside the block into a CorruptRun that names the run.
+def restoring(path: Path, *, ours: bool = True) -> Iterator[None]:
+    """Turn errors inside the block into a CorruptRun that names the file or folder of the run.
+
+    Parameters
+    ----------
+    path
+    ours
+        Also wrong data and wrong parameters, for whatever is read there is part of the run.
 
     Raises
     ------
     CorruptRun
-        Something was missing, or had another shape or type.
+        Something was missing, or had another shape, type or range.
     """
     try:
         yield
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except MissingExtra:
+        raise
+    except (DataError, UsageError) as error:
+        if not ours:
+            raise
+        raise CorruptRun(error.message, remedy=_REMEDY, where=error.where or str(path)) from None
+    except _MISFITS as error:
         raise CorruptRun(
-            f"the files do not contain this model ({error!r})",
-            remedy="fit again, or restore the run folder",
-            where=str(run.path),
-        ) from None
+            f"does not hold what this run needs ({str(error)[:200] or type(error).__name__})",
+            remedy=_REMEDY,
+            where=str(path),
+        ) from error
+
+
+def require_tensors(
+    tensors: Mapping[str, npt.NDArray[Any]],
+    shapes: Mapping[str, tuple[int | None, ...]],
+    kinds: str = "f",
+) -> None:
+    """Require tensors by name, with their shapes and kinds of number.
+
+    Parameters
+    ----------
+    tensors
+    shapes
+        None stands for any length.
+    kinds
+        As of :attr:`numpy.dtype.kind`.
+
+    Raises
+    ------
+    ValueError
+        One is missing, of another shape or kind.
+    """
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise ValueError(f"no tensor {name!r}")
+        found = tensors[name]
+        fits = len(found.shape) == len(shape) and all(
+            wanted in (None, length) for wanted, length in zip(shape, found.shape, strict=True)
+        )
+        if not fits or found.dtype.kind not in kinds:
+            wanted = " × ".join("any" if n is None else str(n) for n in shape)
+            raise ValueError(f"{name!r} is {found.dtype} {found.shape}, expected {wanted or 'one'}")
+
+
+def require_indices(array: npt.NDArray[Any], below: int, name: str, least: int = 0) -> None:
+    """Require integers in ``least`` … ``below`` − 1.
+
+    Raises
+    ------
+    ValueError
+        One lies outside: NumPy would count a negative one from the end.
+    """
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name!r} is {array.dtype}, expected integers")
+    if array.size and (array.min() < least or array.max() >= below):
+        at = int(np.argmax((array < least) | (array >= below)))
+        raise ValueError(f"{name!r} holds {array.flat[at]}, expected {least} to {below - 1}")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.run.atomic import is_temporary, write_atomic
 
@@ -25,7 +26,7 @@ def seal(folder: Path) -> None:
         if _sealed(path.relative_to(folder)) and path.is_file()
     }
     sums[SEAL] = _own_sum(sums)
-    write_atomic(folder / SEAL, json.dumps(sums, indent=1) + "\n")
+    write_atomic(folder / SEAL, json_text(sums, indent=1) + "\n")
 
 
 def verify(folder: Path, only: str | None = None) -> None:
@@ -78,7 +79,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _own_sum(sums: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json_text(sums, sort_keys=True).encode()).hexdigest()
 
 
 def _file_sum(path: Path) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 import numpy as np
+
+from parsimony.decoding.strict_json import json_text
 
 
 def rng(seed: int, *stream: int | str) -> np.random.Generator:
@@ -21,5 +22,5 @@ def rng(seed: int, *stream: int | str) -> np.random.Generator:
     *stream
         The purpose of the numbers, such as ``"epoch", 12``.
     """
-    name = json.dumps([int(seed), *(p if isinstance(p, str) else int(p) for p in stream)])
+    name = json_text([int(seed), *(p if isinstance(p, str) else int(p) for p in stream)])
     return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()))

@@ -6,7 +6,6 @@ formula on shared weights, by its bits.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.decoding import load_array, read_json
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import CorruptRun
 from parsimony.knowledge.formula import Formula
 from parsimony.ratings.coldnas import ColdNAS
 from parsimony.ratings.formula_ranking import rank_formulas
@@ -73,7 +75,9 @@ class OneShotFormulas:
         """Skill of every formula, (65,536,)."""
         kept, told = self.folder / "ranking.npy", self.folder / "ranking.json"
         if kept.exists() and told.exists():
-            found: npt.NDArray[np.float64] = np.load(kept, allow_pickle=False)
+            found: npt.NDArray[np.float64] = load_array(
+                kept, kind="f", error=CorruptRun, remedy="remove it"
+            )
             if found.shape == (N_STRUCTURES,):
                 return found
         begin = time.perf_counter()
@@ -82,7 +86,7 @@ class OneShotFormulas:
             time_budget=self.time_budget, quiet=self.quiet,
         )  # fmt: skip
         np.save(kept, found)
-        write_atomic(told, json.dumps({"seconds": time.perf_counter() - begin}) + "\n")
+        write_atomic(told, json_text({"seconds": time.perf_counter() - begin}) + "\n")
         return found
 
     def summary(self, formulas: Mapping[str, Formula]) -> dict[str, Any] | None:
@@ -108,8 +112,9 @@ class OneShotFormulas:
              "rank": 1 + int((ranking > ranking[formula.bits]).sum())}
             for name, formula in formulas.items()
         ]  # fmt: skip
-        return {**json.loads(told.read_text()), "structures": N_STRUCTURES, "top": top,
-                "by_operators": by_size, "named": named}  # fmt: skip
+        cost = read_json(told, error=CorruptRun, remedy="remove it")
+        return {**cost, "structures": N_STRUCTURES, "top": top, "by_operators": by_size,
+                "named": named}  # fmt: skip
 
 
 class FormulaSearch(StructureSearch[Formula, ColdNAS]):
@@ -117,6 +122,7 @@ class FormulaSearch(StructureSearch[Formula, ColdNAS]):
 
     space = ModulationSpace()
     noun: ClassVar[str] = "formula"
+    measure: ClassVar[str] = "skill"
     Method = ColdNAS
     algorithm: ClassVar[str] = "supernet"
     free: ClassVar[frozenset[str]] = frozenset({"dim", "epochs", "seed", "patience", "formula"})

@@ -149,12 +149,18 @@ class _Walk(Generic[S]):
         self.exhausted = False
         self._open: list[Proposal[S]] | None = None
 
+    def _figures(self) -> list[float]:
+        """What the algorithm learns of the last round: a diverged trial is the worst so far."""
+        sound = [t.valid for trials in self.rounds for t in trials if t.error is None]
+        worst = min(sound, default=0.0)
+        return [t.valid if t.error is None else worst for t in self.rounds[-1]]
+
     def round(self, fraction: float) -> bool:
         """Measure the next proposals; whether there were any, and budget for all of them."""
         if self._open is None:
             try:
                 if self.rounds:
-                    self._open = self._algorithm.send([t.valid for t in self.rounds[-1]])
+                    self._open = self._algorithm.send(self._figures())
                 else:
                     self._open = next(self._algorithm)
             except StopIteration:

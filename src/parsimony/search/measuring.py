@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from parsimony.errors import TrainingDiverged
+from parsimony.errors import InvalidMeasure, TrainingDiverged
+from parsimony.metrics.guard import checked
 from parsimony.run.engine import Engine
 from parsimony.search.settings import Budget, Rung
 from parsimony.search.space import Space
@@ -162,9 +163,14 @@ class Measuring(Generic[S]):
 
 
 def _guarded(evaluate: Evaluate[Any], structure: Any, **how: Any) -> tuple[Measured, str | None]:
-    """Evaluate; a training that diverges is a bad structure, not the end of the search."""
+    """Evaluate; a training that diverges is a bad structure, not the end of the search.
+
+    So is one whose figure is no finite number.
+    """
     begin = time.perf_counter()
     try:
-        return evaluate(structure, **how), None
-    except TrainingDiverged as error:
+        found = evaluate(structure, **how)
+        checked({"the validation figure": found.valid_mrr})
+        return found, None
+    except (TrainingDiverged, InvalidMeasure) as error:
         return TrialResult(0.0, time.perf_counter() - begin, 0, 0), error.message

@@ -30,7 +30,7 @@ def predictor_quality(rounds: Sequence[Sequence[Trial]]) -> dict[str, Any] | Non
         chosen by chance from the same candidates, the mean over rounds, with its standard error
         ``lift_error``. None where nothing was predicted.
     """
-    predicted = [[t for t in r if t.predicted is not None] for r in rounds]
+    predicted = [[t for t in r if t.predicted is not None and t.error is None] for r in rounds]
     predicted = [r for r in predicted if r]
     if not predicted:
         return None
@@ -62,7 +62,7 @@ def rung_quality(ladder: Sequence[Rung], trials: Sequence[Trial]) -> list[dict[s
     """
     figures = [
         {  # reversed: of several seeds the first counts
-            t.canonical: t.valid for t in reversed(trials) if t.rung == rung
+            t.canonical: t.valid for t in reversed(trials) if t.rung == rung and t.error is None
         }
         for rung in ladder
     ]

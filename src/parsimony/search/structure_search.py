@@ -8,7 +8,6 @@ comparison of the finalists, which also tells their test figures.
 
 from __future__ import annotations
 
-import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,11 +16,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from parsimony.base import Estimator
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import EmptySplit, RunExists
 from parsimony.methods import load_run
 from parsimony.pipeline import fit
 from parsimony.problems import open_task
-from parsimony.run.atomic import write_atomic
+from parsimony.run.atomic import replaced_folder, require_no_links, write_atomic
 from parsimony.run.engine import LocalEngine
 from parsimony.run.folder import RunFolder
 from parsimony.search.ladder import ladder_of
@@ -59,6 +59,8 @@ class StructureSearch(ABC, Generic[S, E]):
     ----------
     noun
         What a structure is called: the parameter of ``Method`` that takes it as text.
+    measure
+        What the figure of a trial is: "mrr" or "skill".
     Method
         The estimator that is trained with every structure.
     algorithm
@@ -82,6 +84,7 @@ class StructureSearch(ABC, Generic[S, E]):
 
     space: Space[S]
     noun: ClassVar[str]
+    measure: ClassVar[str]
     Method: ClassVar[type[Estimator[Any, Any]]]
     algorithm: ClassVar[str]
     free: ClassVar[frozenset[str]]
@@ -188,6 +191,8 @@ class StructureSearch(ABC, Generic[S, E]):
         algorithm = request.algorithm or self.algorithm
         _require_room(self.folder, request.resume)
         with TrialStore(self.folder / "search", self._subject(), resume=request.resume) as store:
+            store.require_possible(self.measure)
+            require_no_links(self.folder)
             found = search(
                 self.space, self.evaluate(), store, budget=request.budget, ladder=self.ladder,
                 algorithm=algorithm, settings=self.settings, seed=self.seed,
@@ -199,29 +204,29 @@ class StructureSearch(ABC, Generic[S, E]):
             finalists = {
                 name: self._train(structure) for name, structure in self._chosen(found).items()
             }
-        figures = {name: self.figure(finalist) for name, finalist in finalists.items()}
-        best = max(figures, key=lambda name: figures[name])
-        structure = finalists[best].structure
-        summary = {
-            "run": str(self.folder),
-            "found": next(iter(finalists)),
-            "best": {
-                self.noun: str(structure), "name": self.name(structure), "valid": figures[best],
-                **self.described(structure),
-            },
-            "trials": len(found.trials),
-            "algorithm": algorithm,
-            "ladder": [rung.to_list() for rung in self.ladder],
-            "named": {name: _short(trial) for name, trial in found.named.items()},
-            "predictor": found.predictor,
-            "rungs": found.rungs,
-            "exhausted": found.exhausted,
-            "seconds": _seconds(found.trials, finalists, best),
-            "notes": list(self.data.notes),
-            "comparison": self._comparison(finalists, figures, best),
-            **self.more({name: each.structure for name, each in finalists.items()}, algorithm),
-        }  # fmt: skip
-        _publish(self.folder, Path(finalists[best].summary["run"]), summary)
+            figures = {name: self.figure(finalist) for name, finalist in finalists.items()}
+            best = max(figures, key=lambda name: figures[name])
+            structure = finalists[best].structure
+            summary = {
+                "run": str(self.folder),
+                "found": next(iter(finalists)),
+                "best": {
+                    self.noun: str(structure), "name": self.name(structure), "valid": figures[best],
+                    **self.described(structure),
+                },
+                "trials": len(found.trials),
+                "algorithm": algorithm,
+                "ladder": [rung.to_list() for rung in self.ladder],
+                "named": {name: _short(trial) for name, trial in found.named.items()},
+                "predictor": found.predictor,
+                "rungs": found.rungs,
+                "exhausted": found.exhausted,
+                "seconds": _seconds(found.trials, finalists, best),
+                "notes": list(self.data.notes),
+                "comparison": self._comparison(finalists, figures, best),
+                **self.more({name: each.structure for name, each in finalists.items()}, algorithm),
+            }  # fmt: skip
+            _publish(self.folder, Path(finalists[best].summary["run"]), summary)
         return cast(E, load_run(self.folder)), summary
 
     def _subject(self) -> dict[str, Any]:
@@ -337,8 +342,9 @@ def _publish(folder: Path, winner: Path, summary: dict[str, Any]) -> None:
         if path.name in ("checkpoints", ".lock"):
             continue
         if path.is_dir():
-            shutil.copytree(path, target, dirs_exist_ok=True)
+            with replaced_folder(target) as made:
+                shutil.copytree(path, made, dirs_exist_ok=True)
         else:
             write_atomic(target, path.read_bytes())
     RunFolder.open(folder)  # whole?
-    write_atomic(folder / "search.json", json.dumps(summary, indent=1) + "\n")
+    write_atomic(folder / "search.json", json_text(summary, indent=1) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.decoding import checked, read_json
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import CorruptRun
 from parsimony.knowledge.symbol import Symbol
 from parsimony.link.embeddings.bilinear import Bilinear
 from parsimony.link.subgraph import walked_subgraph
@@ -31,6 +33,14 @@ _SHARED = 4
 _OF_TRIALS = ("dim", "epochs", "patience", "validate_every")
 
 Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What ``screening.json`` holds."""
+
+    asked: dict[str, int]
+    guesses: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -81,15 +91,16 @@ class OneShotSymbols:
         texts = [str(symbol) for symbol in structures]
         asked = {"dim": self.rung.dim, "epochs": self.rung.epochs, "seed": self.seed}
         if self.kept.exists():
-            before = json.loads(self.kept.read_text(encoding="utf-8"))
-            if before["asked"] == asked and list(before["guesses"]) == texts:
-                return np.array(list(before["guesses"].values()))
+            how: dict[str, Any] = {"error": CorruptRun, "remedy": "remove it"}
+            before = checked(_Kept, read_json(self.kept, **how), str(self.kept), **how)
+            if before.asked == asked and list(before.guesses) == texts:
+                return np.array(list(before.guesses.values()))
         model = Bilinear(**{**self.settings, **asked})
         found = one_shot_scores(
             model, self.task, structures, time_budget=self.time_budget, quiet=self.quiet
         )
         guesses = dict(zip(texts, found.tolist(), strict=True))
-        write_atomic(self.kept, json.dumps({"asked": asked, "guesses": guesses}, indent=1) + "\n")
+        write_atomic(self.kept, json_text({"asked": asked, "guesses": guesses}, indent=1) + "\n")
         return found
 
 
@@ -98,6 +109,7 @@ class SymbolSearch(StructureSearch[Symbol, Bilinear]):
 
     space = BilinearSpace()
     noun: ClassVar[str] = "symbol"
+    measure: ClassVar[str] = "mrr"
     Method = Bilinear
     algorithm: ClassVar[str] = "greedy"
     free: ClassVar[frozenset[str]] = frozenset({*_OF_TRIALS, "seed", "threads", "symbol"})

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Annotated, Generic, Protocol, TypeVar
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ConfigDict
 
 from parsimony.search.settings import Rung
 
 __all__ = ["Evaluate", "Measured", "Proposal", "Trial", "TrialResult"]
 
 S = TypeVar("S")
+_Count = Annotated[int, Ge(0), Lt(2**53)]
+_Size = Annotated[int, Ge(1), Lt(2**53)]
 S_contra = TypeVar("S_contra", contravariant=True)
 
 
@@ -111,21 +116,23 @@ class Trial:
         Fraction of the entities that the trial saw.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
     structure: str
     canonical: str
-    seed: int
-    epochs: int
-    dim: int
+    seed: _Count
+    epochs: _Size
+    dim: _Size
     valid: float
-    seconds: float
-    parameters: int
-    ran: int
+    seconds: Annotated[float, Ge(0)]
+    parameters: _Count
+    ran: _Count
     stage: str
     origin: str
     predicted: float | None
     at: float
     error: str | None = None
-    entities: float = 1.0
+    entities: Annotated[float, Gt(0), Le(1)] = 1.0
 
     @property
     def rung(self) -> Rung:

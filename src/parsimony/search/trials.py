@@ -8,14 +8,17 @@ was asked for, so a search that is resumed walks the same way through it and goe
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
-from parsimony.errors import CorruptRun, LedgerMismatch, RunExists
+from parsimony.decoding import checked, parse_json
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import CorruptRun, InvalidMeasure, InvalidParameter, LedgerMismatch, RunExists
+from parsimony.metrics import guard
+from parsimony.run.atomic import append_line, cannot_write, require_no_links, write_atomic
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.search.settings import Rung
@@ -25,8 +28,7 @@ __all__ = ["TRIALS", "TrialStore", "read_trials"]
 
 TRIALS = "trials.jsonl"
 _FORMAT = 1
-_FIELDS = {field.name for field in fields(Trial)}
-_OPTIONAL = {"entities"}  # stores of before there were subgraphs
+_REMEDY = "restore the file, or remove the line: its trial is run again"
 
 
 class TrialStore:
@@ -54,10 +56,9 @@ class TrialStore:
 
     def __init__(self, folder: Path | str, subject: dict[str, Any], *, resume: bool = False):
         self.path = Path(folder) / TRIALS
-        self.subject = json.loads(json.dumps(subject))
+        self.subject = json.loads(json_text(subject))
         self.trials: list[Trial] = []
         self._by_identity: dict[tuple[str, int, Rung], Trial] = {}
-        self._stream: IO[bytes] | None = None
         self._lock = FolderLock(Path(folder))
         if self.path.exists() and not resume:
             raise RunExists(
@@ -65,7 +66,10 @@ class TrialStore:
                 remedy="continue it with --resume, or choose another --out",
                 where=str(self.path),
             )
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(Path(folder), error) from error
         self._lock.acquire()
         try:
             self._open()
@@ -80,8 +84,9 @@ class TrialStore:
                 self._require_same(row)
             else:
                 self._remember(_trial(row, f"{self.path}:{number}"))
-        self._stream = self.path.open("ab")
-        self._stream.truncate(end)  # what a kill tore
+        require_no_links(self.path.parent)
+        if self.path.exists() and end < self.path.stat().st_size:  # what a kill tore
+            write_atomic(self.path, self.path.read_bytes()[:end])
         if end == 0:
             self._write({"ledger": _FORMAT, **self.subject})
 
@@ -105,6 +110,24 @@ class TrialStore:
                 where=str(self.path),
             )
 
+    def require_possible(self, measure: str) -> None:
+        """Refuse figures that the measure cannot have; earlier versions let NaN scores win.
+
+        Raises
+        ------
+        CorruptRun
+            Names the trial.
+        """
+        for trial in self.trials:
+            try:
+                guard.checked({measure: trial.valid})
+            except InvalidMeasure as error:
+                raise CorruptRun(
+                    f"trial {trial.structure!r}: {error.message}",
+                    remedy="remove its line, and the trial is run again",
+                    where=str(self.path),
+                ) from None
+
     def find(self, canonical: str, seed: int, rung: Rung) -> Trial | None:
         """Return the trial that was measured so, or None."""
         return self._by_identity.get((canonical, seed, rung))
@@ -119,17 +142,12 @@ class TrialStore:
         self._by_identity[trial.identity] = trial
 
     def _write(self, row: dict[str, Any]) -> None:
-        if self._stream is None:
+        if not self._lock.held:
             raise ValueError("the store is closed")
-        self._stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        append_line(self.path, json_text(row, ensure_ascii=False).encode() + b"\n")
 
     def close(self) -> None:
-        """Close the file and give the folder back."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        """Give the folder back."""
         self._lock.release()
 
     def __enter__(self) -> TrialStore:
@@ -185,25 +203,14 @@ def _rows(path: Path) -> tuple[int, Iterator[dict[str, Any]]]:
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        row, reason = None, f" ({error})"
-    else:
-        reason = ""
-    if not isinstance(row, dict):
-        raise CorruptRun(
-            f"the line is no JSON object{reason}", remedy="restore the file", where=where
-        )
-    return row
+    row = parse_json(line, where, error=CorruptRun, remedy=_REMEDY)
+    return checked(dict[str, Any], row, where, error=CorruptRun, remedy=_REMEDY)
 
 
 def _trial(row: dict[str, Any], where: str) -> Trial:
-    odd = sorted((_FIELDS - _OPTIONAL - set(row)) | (set(row) - _FIELDS))
-    if odd:
-        raise CorruptRun(
-            f"the line is no trial: {', '.join(odd)} missing or unknown",
-            remedy="restore the file",
-            where=where,
-        )
-    return Trial(**row)
+    trial = checked(Trial, row, where, error=CorruptRun, remedy=_REMEDY)
+    try:
+        _ = trial.rung
+    except InvalidParameter as error:
+        raise CorruptRun(error.message, remedy=_REMEDY, where=where) from None
+    return trial

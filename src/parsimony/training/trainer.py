@@ -22,9 +22,11 @@ import torch
 from torch import Tensor
 
 from parsimony.errors import CheckpointVersionError, TrainingDiverged
+from parsimony.metrics.guard import checked
 from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import restoring
 from parsimony.run.seeds import rng
 
 __all__ = ["Learner", "Outcome", "Schedule", "Step", "Trainer"]
@@ -132,7 +134,7 @@ class Learner(ABC):
     def validate(self) -> dict[str, float]:
         """Measure the model as it stands on validation; the first measure chooses the epoch.
 
-        Nothing where there is no validation: then the last epoch answers.
+        Nothing where there is no validation, or it is undefined: then the last epoch answers.
         """
         return {}
 
@@ -226,7 +228,9 @@ class Trainer:
         Raises
         ------
         TrainingDiverged
-            The loss or a weight is not finite.
+            The loss, a weight or a score is not finite.
+        InvalidMeasure
+            A measure of validation is not finite, or impossible.
         CheckpointVersionError
             The run's checkpoint was written by an older version and cannot be resumed.
         """
@@ -284,8 +288,8 @@ class Trainer:
                     break
         if learner.average_each == "epoch":
             self._follow()
-        for name, weight in learner.weights().items():  # the last step's loss did not tell
-            if not bool(torch.isfinite(weight).all()):
+        for name, tensor in learner.state().items():  # the last step's loss did not tell
+            if not bool(torch.isfinite(tensor).all()):
                 raise _diverged(f"{name} became infinite or NaN in epoch {number}")
         state.epoch = number
         record: dict[str, Any] = {"epoch": number, "loss": total / max(done, 1)}
@@ -301,10 +305,10 @@ class Trainer:
         """Look at validation where it is due, keep the best, and add to history and log."""
         state = self._state
         with self._averaged():
-            found = self._learner.validate() if look else {}
+            found = checked(self._learner.validate()) if look else {}
             record |= {f"valid_{name}": value for name, value in found.items()}
-            score = next(iter(found.values()), math.nan)
-            if score > (-math.inf if state.best is None else state.best):  # NaN chooses nothing
+            score = next(iter(found.values()), -math.inf)
+            if score > (-math.inf if state.best is None else state.best):
                 state.best, state.best_epoch = float(score), record["epoch"]
                 self._best = _copies(self._learner.state())
         if state.best is None:  # nothing to choose by, so far
@@ -397,6 +401,12 @@ class Trainer:
             return
         plain, tensors = kept
         require_format(plain, self.run)
+        assert self.run is not None
+        with restoring(self.run.path / "checkpoints"):
+            self._take(plain, tensors)
+
+    def _take(self, plain: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> None:
+        """Go on from a checkpoint of this phase; ValueError where it does not fit the learner."""
         if plain["phase"] != self.phase:
             return
         self._state = _State(**{name: plain[name] for name in _State.__dataclass_fields__})
@@ -407,6 +417,8 @@ class Trainer:
         if self._mean:
             _copy_into(self._mean, part(tensors, "mean."))
         self._best = part(tensors, "best.")
+        if self._best:
+            _require_same_form(learner.state(), self._best)
         self.carried = {k: v.numpy() for k, v in part(tensors, "carried.").items()}
 
 
@@ -440,9 +452,19 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _copy_into(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    _require_same_form(live, values)
     with torch.no_grad():
         for name, tensor in live.items():
             tensor.copy_(values[name])
+
+
+def _require_same_form(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Refuse other names or shapes, which torch would spread over the live ones, and NaN."""
+    for name, tensor in live.items():
+        if name not in values or values[name].shape != tensor.shape:
+            raise ValueError(f"{name!r} is missing or of another shape than {tuple(tensor.shape)}")
+        if not bool(torch.isfinite(values[name]).all()):
+            raise ValueError(f"{name!r} holds a number that is not finite")
 
 
 def _diverged(what: str) -> TrainingDiverged:

@@ -143,7 +143,7 @@ def test_parts_add_up_to_the_model_s_own_logit(fitted):
     t = data.types.index(found.query[1].removeprefix("type "))
     assert found.score == pytest.approx(table[t] - table.mean(), abs=1e-3)
     assert sum(found.parts.values()) == pytest.approx(found.score)
-    calibrated = fitted.calibrated(np.exp(table)[None])[0, t]
+    calibrated = fitted.calibrated(np.exp(table)[None], pair)[0, t]
     assert found.probability == pytest.approx(float(calibrated), rel=1e-4)
 
 

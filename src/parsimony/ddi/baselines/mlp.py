@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from parsimony.base import constructor
 from parsimony.chem.fingerprints import BITS
+from parsimony.ddi.analogues import analogue_sentence, nearest_analogues
 from parsimony.ddi.estimator import FloatArray, IntArray, chosen
+from parsimony.ddi.grounds import structures
 from parsimony.ddi.network_estimator import (
     Losses,
     NetworkParameters,
@@ -60,12 +62,29 @@ class MLP(PairNetworkEstimator[MLPParameters]):
     Parameters = MLPParameters
     __init__ = constructor(MLPParameters)
     structural = True
-    because = "structure only: a network over both fingerprints"
+    relational = False
     _network: StructureNetwork
 
     def predict_proba_leave_pair_out(self, pairs: IntArray) -> FloatArray:
         """Probabilities (n, n_types) of pairs; the network reads no interactions."""
         return self._probabilities(pairs, self.task_.visible("test"))
+
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return, for each (drug1, type, drug2), the structures read, the known pair most like it.
+
+        The network itself tells nothing but which structures it read.
+        """
+        facts = self.task_.labelling.counted_facts(self.task_.visible("test"))
+        said = []
+        for u, t, v in rows.tolist():
+            having = structures(self.task_.data, self.fingerprints_, u, v)
+            if not having:
+                said.append("how common the type is: neither drug has a structure")
+                continue
+            found = nearest_analogues(self.fingerprints_, facts, u, t, v)
+            like = analogue_sentence(self.task_.data, u, v, found[0]) if found else "none is alike"
+            said.append(f"structure only: a network over {having}; of known pairs {like}")
+        return said
 
     def _setup(self) -> None:
         super()._setup()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from parsimony.base import Fitting, Parameters, constructor
-from parsimony.ddi.analogues import analogue_sentence, nearest_analogues
+from parsimony.ddi.analogues import NO_ANALOGUE, analogue_sentence, nearest_analogues
 from parsimony.ddi.baselines.label_prevalence import (
     label_prevalence,
     lift_probability,
@@ -23,7 +23,10 @@ from parsimony.ddi.baselines.label_prevalence import (
 from parsimony.ddi.baselines.neighbour_scores import neighbour_scores, similarity
 from parsimony.ddi.baselines.prior import type_frequencies
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors, chosen
+from parsimony.ddi.grounds import ALIKE
 from parsimony.ddi.leave_pair_out import leave_pair_out
+from parsimony.explain import Explanation
+from parsimony.run.restoring import require_tensors
 
 POWERS = (2.0, 3.0, 4.0, 6.0, 8.0)
 SMOOTHINGS = (1e-6, 1e-3)
@@ -34,12 +37,18 @@ class NeighboursParameters(Parameters):
     """Parameters of similarity-weighted neighbours."""
 
     power: float | None = Field(
-        None, gt=0, description="exponent p of the similarity, > 0; selected where left out"
+        None,
+        gt=0,
+        le=64,
+        description="exponent p of the similarity, (0, 64]; selected where left out",
     )
     smoothing: float | None = Field(
-        None, gt=0, description="weight of the overall frequencies, > 0; selected where left out"
+        None,
+        ge=1e-12,
+        le=1e6,
+        description="weight of the overall frequencies, 1e-12 … 1e6; selected where left out",
     )
-    seed: int = Field(0, ge=0, description="not used: counting draws nothing")
+    seed: int = Field(0, ge=0, lt=2**63, description="not used: counting draws nothing")
 
 
 class Neighbours(PairEstimator[NeighboursParameters]):
@@ -112,15 +121,103 @@ class Neighbours(PairEstimator[NeighboursParameters]):
             said.append(
                 analogue_sentence(data, u, v, best[0])
                 if best
-                else "no similar drug has it: only how common the type is"
+                else f"{NO_ANALOGUE}: rests on {self._without_analogue(u, v)}"
             )
         return said
+
+    def explain(
+        self,
+        head: str,
+        relation: str | None,
+        tail: str,
+        *,
+        n_paths: int = 5,
+        seed: int = 0,
+        draws: int = 0,
+    ) -> Explanation:
+        """Which known interactions speak for an answer, and what drugs that are not alike add.
+
+        Parameters
+        ----------
+        head, tail
+            Ids, external ids or names of the drugs.
+        relation
+            The interaction type; None for the most probable one of either order.
+        n_paths
+            How many known interactions to name.
+        seed, draws
+            Not used: nothing is drawn.
+
+        Raises
+        ------
+        UnknownDrug, UnknownRelation
+            With the nearest known name.
+        FormatError
+            A name that several drugs have.
+        UsageError, InvalidParameter
+            A drug with itself, or a count below 1.
+        """
+        from parsimony.ddi.emergnn.explain import NameFormatter, analogues, known_split
+        from parsimony.ddi.explained_pair import ExplainedPair, require_counts
+
+        self._require_fitted()
+        require_counts(n_paths, draws)
+        task, pair = self.task_, ExplainedPair.of(self, head, relation, tail)
+        u, t, v = pair.numbers
+        formatter = NameFormatter(task, task.data.n_types + len(task.background.relations))
+        parts = {} if task.labelling.multi else self._parts(u, t, v)
+        found = Explanation(
+            query=(formatter.entity(u), formatter.type(t), formatter.entity(v)),
+            score=sum(parts.values()) if parts else pair.probability,
+            probability=pair.probability,
+            labels=formatter.labels,
+            model=self.method,
+            known=known_split(task.data, u, t, v),
+            parts=parts,
+            parts_note="Parts of the probability before calibration. A similarity below "
+            f"{ALIKE} says nothing of a drug: what such drugs add is what the partner does.",
+            analogues=analogues(task, self.fingerprints_, u, t, v, n_paths),
+        )
+        return self.noted(found, u, v)
+
+    def _parts(self, u: int, t: int, v: int) -> dict[str, float]:
+        """Divide the probability of a type, before calibration, by where it comes from."""
+        data, p = self.task_.data, self.resolved_
+        facts, pair = self.task_.visible("test"), np.array([[u, v]], np.int32)
+        known = leave_pair_out(facts, pair, data.n_drugs, data.n_types)
+        new = {"first": known.new[:, 0], "second": known.new[:, 1]}
+        similar = similarity(self.fingerprints_, chosen(p.power))
+        alike = np.where(similar >= np.float32(ALIKE) ** np.float32(chosen(p.power)), similar, 0)
+        every, near = (
+            neighbour_scores(scores, facts, pair, data.n_types, **new)[0]
+            for scores in (similar, alike)
+        )
+        common = chosen(p.smoothing) * known.frequencies[0]
+        total = float((every + common).sum())
+        return {
+            f"drugs alike {ALIKE} or more": float(near[t]) / total,
+            "drugs that are not alike": float(every[t] - near[t]) / total,
+            "how common the type is": float(common[t]) / total,
+        }
+
+    def _without_analogue(self, u: int, v: int) -> str:
+        """What a score is made of where no drug is alike: the partner's other interactions."""
+        both = self.grounds(u, v), self.grounds(v, u)
+        pairs = zip(both, reversed(both), strict=True)
+        known = [
+            partner.label for drug, partner in pairs if drug.structure and partner.interactions
+        ]
+        if known:
+            return f"what {' and '.join(known)} do{'es' * (len(known) == 1)} with other drugs"
+        return "how common the type is"
 
     def _tensors(self) -> Tensors:
         p = self.resolved_
         return {"chosen": np.array([chosen(p.power), chosen(p.smoothing)])}
 
     def _rebuild(self, tensors: Tensors) -> None:
+        require_tensors(tensors, {"chosen": (2,)})
         power, smoothing = tensors["chosen"].tolist()
-        self.resolved_ = self.resolved_.model_copy(update={"power": power, "smoothing": smoothing})
+        update = {"power": power, "smoothing": smoothing}
+        self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self.parameters_count_ = 2

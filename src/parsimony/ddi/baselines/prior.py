@@ -15,6 +15,7 @@ from pydantic import Field
 from parsimony.base import Fitting, Parameters, constructor
 from parsimony.ddi.baselines.label_prevalence import label_prevalence, lift_probability
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors, chosen
+from parsimony.run.restoring import require_tensors
 
 SMOOTHINGS = (0.1, 1.0, 10.0)
 
@@ -23,9 +24,12 @@ class PriorParameters(Parameters):
     """Parameters of the label prior."""
 
     smoothing: float | None = Field(
-        None, gt=0, description="weight of the overall frequencies, > 0; selected where left out"
+        None,
+        ge=1e-12,
+        le=1e6,
+        description="weight of the overall frequencies, 1e-12 … 1e6; selected where left out",
     )
-    seed: int = Field(0, ge=0, description="not used: counting draws nothing")
+    seed: int = Field(0, ge=0, lt=2**63, description="not used: counting draws nothing")
 
 
 def type_frequencies(facts: IntArray, n_types: int) -> npt.NDArray[np.float64]:
@@ -43,7 +47,6 @@ class Prior(PairEstimator[PriorParameters]):
     Parameters = PriorParameters
     __init__ = constructor(PriorParameters)
     multilabel = True
-    because = "how often either drug has this interaction, nothing else"
 
     def _learn(self, fitting: Fitting) -> None:
         self.parameters_count_ = 1
@@ -69,10 +72,27 @@ class Prior(PairEstimator[PriorParameters]):
         probabilities: FloatArray = found / found.sum(1, keepdims=True)
         return probabilities
 
+    def reasons(self, rows: IntArray) -> list[str]:
+        """Return, for each (drug1, type, drug2), how often either drug has that interaction."""
+        data, labelling = self.task_.data, self.task_.labelling
+        facts = labelling.counted_facts(self.task_.visible("test"))
+        said = []
+        for u, t, v in rows.tolist():
+            others = facts[~np.isin(facts[:, [0, 2]], (u, v)).all(1)]
+            counts = []
+            for drug, place in ((u, 0), (v, 2)):
+                own = others[others[:, place] == drug]
+                of = f"{np.count_nonzero(own[:, 1] == t):,} of {len(own):,}"
+                counts.append(f"{of} of {data.label(drug)}")
+            where = "" if labelling.multi else " at its place in the pair"
+            said.append(f"how often either drug has it{where}: {', '.join(counts)}")
+        return said
+
     def _tensors(self) -> Tensors:
         return {"smoothing": np.array([chosen(self.resolved_.smoothing)])}
 
     def _rebuild(self, tensors: Tensors) -> None:
+        require_tensors(tensors, {"smoothing": (1,)})
         update = {"smoothing": float(tensors["smoothing"][0])}
-        self.resolved_ = self.resolved_.model_copy(update=update)
+        self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self.parameters_count_ = 1

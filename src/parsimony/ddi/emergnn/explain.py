@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
@@ -19,6 +20,7 @@ from parsimony.ddi.emergnn.attribution import (
     WalkedFlow,
 )
 from parsimony.ddi.explained_pair import ExplainedPair
+from parsimony.ddi.grounds import ALIKE
 from parsimony.ddi.similarity_edges import LIMITS
 from parsimony.ddi.task import DDITask
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
@@ -32,7 +34,9 @@ PATH_ORDER = (
 LABEL_PATH_ORDER = "First the path that adds most to the label's logit; that is its weight."
 TOGETHER = "has side effects with"  # the one relation of pairs with several labels
 DRAWN = 30  # paths whose edges the drawing may show
-#: Hetionet's metaedges in words (Himmelstein et al. 2017).
+#: The relation of similarity edges below ALIKE, which say that the drugs are not alike.
+UNLIKE = f"alike 0 to {ALIKE}"
+#: Relations in words: Hetionet's metaedges (Himmelstein et al. 2017).
 METAEDGES = {
     "CbG": "binds", "CdG": "downregulates", "CuG": "upregulates", "CcSE": "causes",
     "CtD": "treats", "CpD": "palliates", "CrC": "resembles", "PCiC": "includes",
@@ -41,6 +45,7 @@ METAEDGES = {
     "AeG": "expresses", "AuG": "upregulates", "GcG": "covaries with", "GiG": "interacts with",
     "Gr>G": "regulates", "GpBP": "participates in", "GpCC": "participates in",
     "GpMF": "participates in", "GpPW": "participates in", "causes": "causes side effect",
+    UNLIKE: "is not alike",
 }  # fmt: skip
 
 
@@ -55,10 +60,9 @@ def relation_names(task: DDITask, n_relations: int) -> list[str]:
 def relation_labels(data: DDIData) -> dict[str, str]:
     """Readable names of relations."""
     labels = dict(METAEDGES)
-    for name, template in zip(data.types, data.templates, strict=True):
-        if template:
-            text = template.replace("#Drug1", "A").replace("#Drug2", "B").rstrip(".")
-            labels[f"type {name}"] = text
+    for kind, name in enumerate(data.types):
+        if data.templates[kind]:
+            labels[f"type {name}"] = data.pattern(kind, "A", "B").rstrip(".")
     return labels
 
 
@@ -97,6 +101,7 @@ def explain_flow(
     formatter = NameFormatter(task, graph.n_relations)
     return Explanation(
         query=(formatter.entity(u), formatter.type(t), formatter.entity(v)),
+        claim=task.data.sentence(u, t, v),
         score=flow.logit + sum(opened.parts.values()),
         probability=pair.probability,
         paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
@@ -107,7 +112,7 @@ def explain_flow(
         known=known_split(task.data, u, t, v),
         path_order=LABEL_PATH_ORDER if task.labelling.multi else PATH_ORDER,
         parts={"paths": flow.logit, **opened.parts},
-        analogues=() if fingerprints is None else _analogues(task, fingerprints, u, t, v),
+        analogues=() if fingerprints is None else analogues(task, fingerprints, u, t, v),
         parts_note="The logit of this type above the average type.",
     )
 
@@ -223,7 +228,7 @@ class NameFormatter:
     def __init__(self, task: DDITask, n_relations: int) -> None:
         self._background = task.background
         self._relations = relation_names(task, n_relations)
-        self._types = task.data.types.names
+        self._types, self._data = task.data.types.names, task.data
         self._known = relation_labels(task.data)
         self.labels: dict[str, str] = {}
 
@@ -256,6 +261,17 @@ class NameFormatter:
         h, r, t = fact_of(n_relations)(walked)
         return Step(self.entity(h), self.relation(r), self.entity(t), direction)
 
+    def sentences(self, steps: Iterable[Walked]) -> tuple[Step, ...]:
+        """The steps of one path, each known interaction as the sentence of its own two drugs."""
+        n_types, shown = len(self._types), []
+        for walked in steps:
+            step = self.step(walked)
+            h, r, t = fact_of(len(self._relations))(walked)
+            if r < n_types and not self._data.multilabel:
+                step = replace(step, relation=self._data.sentence(h, r, t).rstrip("."))
+            shown.append(step)
+        return tuple(shown)
+
     def evidence(self, best: list[tuple[float, list[Walked]]]) -> list[EvidenceEdge]:
         """Edges of the best paths, each with what its paths add."""
         weight: dict[tuple[int, Walked], float] = {}
@@ -282,10 +298,10 @@ def known_split(data: DDIData, u: int, t: int, v: int) -> Known:
     return "no"
 
 
-def _analogues(
+def analogues(
     task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int, most: int = 3
 ) -> tuple[Analogue, ...]:
-    """Known interactions of the type whose drugs are most like the pair's."""
+    """Return known interactions of the type whose drugs are most like the pair's."""
     facts = task.labelling.counted_facts(task.visible("test"))
     found = nearest_analogues(fingerprints, facts, u, t, v, most)
     return tuple(Analogue(task.data.sentence(x, t, y), similarity) for x, t, y, similarity in found)

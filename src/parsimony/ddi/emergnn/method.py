@@ -26,6 +26,7 @@ from parsimony.ddi.emergnn.attribution import FlowWeights, PairFlowParts
 from parsimony.ddi.emergnn.network import EmerGNNNetwork
 from parsimony.ddi.emergnn.parameters import EmerGNNParameters, preset
 from parsimony.ddi.estimator import FloatArray, IntArray, chosen
+from parsimony.ddi.grounds import NEITHER, structures
 from parsimony.ddi.leave_pair_out import LeavePairOut, leave_pair_out, own_interactions
 from parsimony.ddi.network_estimator import Losses, PairNetworkEstimator, batches
 from parsimony.ddi.similarity_edges import similarity_edges
@@ -275,11 +276,12 @@ class EmerGNN(PairNetworkEstimator[EmerGNNParameters]):
         self._require_fitted()
         require_counts(n_paths, draws)
         pair = ExplainedPair.of(self, head, relation, tail)
-        return explain_flow(
+        found = explain_flow(
             self.task_, pair, self._flow_parts(*pair.numbers), model=self.method,
             fingerprints=self.fingerprints_ if self._similar else None,
             n_paths=n_paths, draws=draws, seed=seed,
         )  # fmt: skip
+        return self.noted(found, pair.drug1, pair.drug2)
 
     def _flow_parts(self, u: int, t: int, v: int) -> PairFlowParts:
         """The graph without the pair's own interactions, and the parts of the type's logit."""
@@ -306,8 +308,10 @@ class EmerGNN(PairNetworkEstimator[EmerGNNParameters]):
             if network.fingerprints is not None:
                 found = network.fingerprints(self._bits, drugs)[0]
                 free = network.fingerprints.vectors is not None
-                name = "the drugs alone" if free else "both structures"
-                parts[name] = float(found[t] - centre * found.mean())
+                having = structures(self.task_.data, self.fingerprints_, u, v)
+                parts["the drugs alone" if free else having or NEITHER] = float(
+                    found[t] - centre * found.mean()
+                )
             scores = self._log_scores(others, pair, hidden)
             if scores is not None and network.vote_weight is not None:
                 found = (network.vote_weight * torch.from_numpy(scores[0])).sum(0)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.ddi.analogues import analogue_sentence, nearest_analogues
+from parsimony.ddi.analogues import NO_ANALOGUE, analogue_sentence, nearest_analogues
 from parsimony.ddi.emergnn.attribution import PairFlowParts, PathDigraph, WalkedFlow
-from parsimony.ddi.emergnn.explain import NameFormatter, best_paths
+from parsimony.ddi.emergnn.explain import UNLIKE, NameFormatter, best_paths
+from parsimony.ddi.grounds import ALIKE, NEITHER, structures
 from parsimony.ddi.task import DDITask
 from parsimony.explain import Explanation, Path
 from parsimony.explain.text import path_text
 
-_STRUCTURE = ("both structures", "similar drugs' interactions")
+MOST = 30  # paths among which one is looked for that passes no drug that is not alike
 
 
 def reason_line(
@@ -29,28 +30,36 @@ def reason_line(
     add most, the best path by its exact contribution stands for them; where the structures do, the
     nearest known interaction.
     """
-    parts = dict(opened.parts)
+    having, parts = structures(task.data, fingerprints, u, v), dict(opened.parts)
     paths = PathDigraph(opened.graph, u, v, opened.hidden)
     flow, walks = WalkedFlow(paths, opened.weights), paths.walks()
-    structure = sum(parts.pop(name, 0.0) for name in _STRUCTURE)
+    structure = parts.pop(having or NEITHER, 0.0) + parts.pop("similar drugs' interactions", 0.0)
     rest = max(parts, key=lambda name: parts[name])
     if structure >= max(flow.logit, parts[rest]):
-        return _by_analogy(task, fingerprints, u, t, v)
+        return _by_analogy(task, fingerprints, having, u, t, v)
     if flow.logit < parts[rest]:
         return f"rests on {rest}"
-    best = best_paths(paths, walks, flow.attributions(walks), 1)
+    best = best_paths(paths, walks, flow.attributions(walks), MOST)
     if not best:
         return "rests on many paths, none of which adds by itself"
     formatter = NameFormatter(task, opened.graph.n_relations)
-    path = Path(best[0][0], tuple(map(formatter.step, best[0][1])))
+    found = [Path(weight, formatter.sentences(steps)) for weight, steps in best]
+    path = next((p for p in found if all(s.relation != UNLIKE for s in p.steps)), None)
+    if path is None:
+        return f"rests on what other drugs do: all its paths pass drugs alike below {ALIKE}"
     shown = Explanation(query=("", "", ""), score=flow.logit, labels=formatter.labels)
     return path_text(shown, path)
 
 
-def _by_analogy(task: DDITask, fingerprints: npt.NDArray[np.uint8], u: int, t: int, v: int) -> str:
-    """Which drugs these resemble, where their structures carry the answer."""
+def _by_analogy(
+    task: DDITask, fingerprints: npt.NDArray[np.uint8], having: str, u: int, t: int, v: int
+) -> str:
+    """Which drugs these resemble, where the structures that there are carry the answer."""
+    if not having:
+        return "rests on how common the type is: neither drug has a structure"
+    rests = "rests on structure" if having == "both structures" else f"rests on {having}"
     facts = task.labelling.counted_facts(task.visible("test"))
     found = nearest_analogues(fingerprints, facts, u, t, v)
     if not found:
-        return "rests on structure, though no similar drug is known to do this"
-    return f"rests on structure: {analogue_sentence(task.data, u, v, found[0])}"
+        return f"{rests}, though {NO_ANALOGUE}"
+    return f"{rests}: {analogue_sentence(task.data, u, v, found[0])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -49,8 +49,11 @@ class EmerGNNParameters(NetworkParameters):
     hidden: int | None = Field(
         None, ge=0, le=4096, description="units of the fingerprint read-out, 0 for none, 0 … 4096"
     )
-    neighbour_scores: tuple[float, ...] | None = Field(
-        None, description="powers of the similarity in the k-NN label scores, [] for none"
+    neighbour_scores: tuple[Annotated[float, Field(gt=0, le=64)], ...] | None = Field(
+        None,
+        max_length=8,
+        description="powers of the similarity in the k-NN label scores, each in "
+        "(0, 64], at most 8; [] for none",
     )
     neighbour_edges: int | None = Field(
         None, ge=0, le=100, description="edges to the most similar drugs, 0 … 100"
@@ -78,11 +81,11 @@ class EmerGNNParameters(NetworkParameters):
         30000, ge=1, description="most training pairs per epoch with hidden emergence, ≥ 1"
     )
     threads: int = Field(2, ge=1, le=64, description="threads, 1 … 64")
-    lr: float | None = Field(None, gt=0, description="learning rate of Adam, > 0")  # type: ignore[assignment]
+    lr: float | None = Field(None, gt=0, le=10, description="learning rate of Adam, (0, 10]")  # type: ignore[assignment]
     decay: float | None = Field(None, gt=0, le=1, description="its decay per epoch, (0, 1]")  # type: ignore[assignment]
-    weight_decay: float | None = Field(None, ge=0, description="L2 penalty, ≥ 0")  # type: ignore[assignment]
-    batch: int | None = Field(None, ge=1, description="pairs per step, ≥ 1")  # type: ignore[assignment]
-    epochs: int | None = Field(None, ge=1, description="most epochs, ≥ 1")  # type: ignore[assignment]
+    weight_decay: float | None = Field(None, ge=0, le=10, description="L2 penalty, 0 … 10")  # type: ignore[assignment]
+    batch: int | None = Field(None, ge=1, le=10**6, description="pairs per step, ≥ 1")  # type: ignore[assignment]
+    epochs: int | None = Field(None, ge=1, le=10**6, description="most epochs, ≥ 1")  # type: ignore[assignment]
     validate_every: int | None = Field(None, ge=1, description="epochs between validations, ≥ 1")  # type: ignore[assignment]
     patience: int | None = Field(None, ge=1, description="epochs without improvement, ≥ 1")  # type: ignore[assignment]
     ema_decay: float | None = Field(None, ge=0, lt=1, description="decay of the average, [0, 1)")  # type: ignore[assignment]

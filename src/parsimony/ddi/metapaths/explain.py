@@ -8,6 +8,8 @@ The logit above the average type is a sum over metapaths, so every part is exact
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +26,7 @@ from parsimony.ddi.explained_pair import ExplainedPair
 from parsimony.ddi.metapaths.text import MetapathModel, MetapathNames
 from parsimony.ddi.task import DDITask
 from parsimony.explain import Explanation, Faithfulness, Path
+from parsimony.explain.text import path_text
 from parsimony.kernels.emergnn.graph import ActiveGraph
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN
 from parsimony.run.seeds import rng
@@ -136,31 +139,21 @@ def explain_walks(
     """
     u, t, v = pair.numbers
     walks = WalksOfPair(model, graph, u, t, v)
-    own, shared, counts, counted = walks.parts()
-    offset = float(model.weights.intercept[t] - model.weights.intercept.mean())
+    lines = _kinds_of_walks(walks, task, model, t)
+    offset = _offset(model, t)
     formatter = NameFormatter(task, graph.n_relations)
-    names = MetapathNames(model.kinds, task, graph.n_relations)
-    label = f"type {task.data.types.name(t)}"
-    lines = [
-        (float(own[s]), names.text(int(model.metapaths[s])), int(counts[s]), ("own", s))
-        for s in np.flatnonzero(counts).tolist()
-    ] + [
-        (float(shared[s]), names.text(int(model.shared[s]), label), int(counted[s]), ("shared", s))
-        for s in np.flatnonzero(shared).tolist()
-    ]
-    lines.sort(key=lambda line: -abs(line[0]))
     parts = {"the type itself": offset}
-    for value, text, n, (way, _) in lines[:NAMED_PARTS]:
-        words = f"{n:,} walk{'s' * (n != 1)} {text}" + ", voting" * (way == "shared")
-        parts[words] = value
+    for line in lines[:NAMED_PARTS]:
+        parts[line.words] = line.adds
     if lines[NAMED_PARTS:]:
         rest = lines[NAMED_PARTS:]
-        parts[f"{len(rest):,} other kinds of walks"] = sum(line[0] for line in rest)
-    best = _best_walks(walks, sorted(lines, key=lambda line: -line[0]), t)
+        parts[f"{len(rest):,} other kinds of walks"] = sum(line.adds for line in rest)
+    best = _best_walks(walks, sorted(lines, key=lambda line: -line.adds), t)
     named = best[:n_paths]
     logit = walks.logit()
     return Explanation(
         query=(formatter.entity(u), formatter.relation(t), formatter.entity(v)),
+        claim=task.data.sentence(u, t, v),
         score=logit + offset,
         probability=pair.probability,
         paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
@@ -174,17 +167,74 @@ def explain_walks(
     )
 
 
+class KindOfWalks(NamedTuple):
+    """A metapath of a pair, and what its walks add to a type's logit above the average type."""
+
+    adds: float
+    words: str
+    shared: bool
+    place: int  # among the metapaths with a weight per type, or among those with a shared one
+
+
+def _kinds_of_walks(
+    walks: WalksOfPair, task: DDITask, model: MetapathModel, t: int
+) -> list[KindOfWalks]:
+    """The kinds of walks that a pair has, first those that add or take most."""
+    own, shared, counts, counted = walks.parts()
+    names = MetapathNames(model.kinds, task, walks.graph.n_relations)
+    label = f"type {task.data.types.name(t)}"
+
+    def words(n: int, text: str) -> str:
+        return f"{n:,} walk{'s' * (n != 1)} {text}"
+
+    lines = [
+        KindOfWalks(
+            float(own[s]), words(int(counts[s]), names.text(int(model.metapaths[s]))), False, s
+        )
+        for s in np.flatnonzero(counts).tolist()
+    ]
+    for s in np.flatnonzero(shared).tolist():
+        text = words(int(counted[s]), names.text(int(model.shared[s]), label))
+        lines.append(KindOfWalks(float(shared[s]), f"{text}, voting", True, s))
+    return sorted(lines, key=lambda line: -abs(line.adds))
+
+
+def reason_line(
+    task: DDITask, graph: ActiveGraph, model: MetapathModel, u: int, t: int, v: int
+) -> str:
+    """Why an interaction gets its probability: what adds most, with one walk of the kind."""
+    walks = WalksOfPair(model, graph, u, t, v)
+    lines = sorted(_kinds_of_walks(walks, task, model, t), key=lambda line: -line.adds)
+    best = _best_walks(walks, lines, t)
+    offset, logit = _offset(model, t), walks.logit()
+    if not best or logit < offset:
+        n = len(walks.own)
+        return (
+            f"rests on how common the type is ({offset:+.2f}): the {n:,} walk{'s' * (n != 1)} from "
+            f"{task.data.label(u)} to {task.data.label(v)} add {logit:+.2f}"
+        )
+    formatter = NameFormatter(task, graph.n_relations)
+    path = Path(best[0][0], formatter.sentences(best[0][1]))
+    shown = Explanation(query=("", "", ""), score=best[0][0], labels=formatter.labels)
+    return f"{lines[0].words}, such as {path_text(shown, path)}"
+
+
+def _offset(model: MetapathModel, t: int) -> float:
+    """What a type has above the average type without any walk."""
+    return float(model.weights.intercept[t] - model.weights.intercept.mean())
+
+
 def _best_walks(
-    pair: WalksOfPair, lines: list[tuple[float, str, int, tuple[str, int]]], t: int
+    pair: WalksOfPair, lines: list[KindOfWalks], t: int
 ) -> list[tuple[float, list[Walked]]]:
     """Of every kind that adds to the logit the walk through the least connected nodes."""
     degree = np.diff(pair.graph.indptr)
     crowd = np.log(degree[pair.nodes].astype(float)).sum(1) if len(pair.nodes) else np.empty(0)
     found: dict[int, float] = {}
-    for value, _, _, (way, s) in lines:
+    for value, _, shared, s in lines:
         if value <= 0:
             break
-        mine = pair.own == s if way == "own" else (pair.shared == s) & (pair.type == t)
+        mine = (pair.shared == s) & (pair.type == t) if shared else pair.own == s
         rows = np.flatnonzero(mine)
         if len(rows):  # a shared weight can add by what other types lack
             walk = int(rows[crowd[rows].argmin()])

@@ -49,7 +49,7 @@ class MetapathWeight:
     type : str
         Name of the interaction type; "" where the walk's own interaction says it.
     text : str
-        The type's sentence.
+        The type's sentence; as in the metapath, #Drug1 and #Drug2 are the drugs of a row.
     """
 
     weight: float
@@ -111,8 +111,8 @@ def read_out(
         column = weights.own[:, t]
         for f in np.argsort(-np.abs(column), kind="stable")[: np.count_nonzero(column)].tolist():
             text = names.text(int(model.metapaths[f]))
-            line = MetapathWeight(float(column[f]), text, data.types.name(t), data.templates[t])
-            groups[t].append(line)
+            says = data.pattern(t, "#Drug1", "#Drug2") if data.templates[t] else ""
+            groups[t].append(MetapathWeight(float(column[f]), text, data.types.name(t), says))
     ranked = sorted(
         (rank, -abs(line.weight), group)
         for group, lines in groups.items()

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from parsimony.answers import Measures
 from parsimony.base import Fitting, Parameters
-from parsimony.errors import CorruptRun, InvalidParameter, UsageError
+from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
@@ -30,6 +30,7 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 from parsimony.training.trainer import Schedule
 
@@ -318,10 +319,5 @@ class EmbeddingEstimator(LinkEstimator[P]):
         return {"entity": self.entity_, "relation": self.relation_}
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        for name, shape in self.shapes_.items():
-            if name not in tensors or tensors[name].shape != shape:
-                raise CorruptRun(
-                    f"model.safetensors does not hold {name} {shape}",
-                    remedy="train again, or restore the run folder",
-                )
+        require_tensors(tensors, self.shapes_)
         self._answer_with({name: torch.from_numpy(np.array(tensors[name])) for name in tensors})

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.errors import FormatError
-from parsimony.run.atomic import write_atomic
+from parsimony.run.lock import write_outputs
 
 Named = tuple[Sequence[str], npt.NDArray[np.float32]]
 
@@ -36,7 +36,7 @@ def write_parquet(path: Path, tables: dict[str, Named]) -> None:
     ]
     buffer = BytesIO()
     pl.concat(frames).write_parquet(buffer)
-    write_atomic(path, buffer.getvalue())
+    write_outputs({path: buffer.getvalue()})
 
 
 def write_word2vec(path: Path, names: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
@@ -61,7 +61,7 @@ def write_word2vec(path: Path, names: Sequence[str], vectors: npt.NDArray[np.flo
     text.write(f"{len(words)} {vectors.shape[1]}\n")
     for word, vector in zip(words, vectors, strict=True):
         text.write(f"{word} {' '.join(_number(x) for x in vector)}\n")
-    write_atomic(path, text.getvalue())
+    write_outputs({path: text.getvalue()})
 
 
 def _number(x: Any) -> str:

@@ -20,6 +20,7 @@ from parsimony.link.embeddings.scoring import Scoring
 from parsimony.link.embeddings.tables import ThreadPool
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
 
 IntArray = npt.NDArray[np.integer[Any]]
@@ -93,7 +94,13 @@ class Ranker:
             yield part, out
 
     def rank(self, queries: QuerySet, progress: Progress, pool: ThreadPool) -> Ranks:
-        """Filtered rank counts of all answers of a query set."""
+        """Filtered rank counts of all answers of a query set.
+
+        Raises
+        ------
+        TrainingDiverged
+            A score is NaN or infinite.
+        """
         shards = []
         for part in self._blocks(len(queries)):
             answer_ptr = queries.answer_ptr[part.start : part.stop + 1]
@@ -159,10 +166,11 @@ class Ranker:
                 pairwise(self._pieces), pairwise(cuts), strict=True
             ):
                 scores = self._compare(self.entity[low:high], vectors)
+                require_scores(scores)
                 pool.run(higher_counts, n, (scores, query, first, value), (greater, equal))
                 here = by_piece[start:stop]
                 score[here] = scores[entity[here] - low, column[here]]
-            if np.array_equal(score[:n], value, equal_nan=True):
+            if np.array_equal(score[:n], value):
                 break
             value = score[:n].copy()
         pool.run(

@@ -15,6 +15,7 @@ import torch
 from parsimony.graph.distinct import first_occurrences
 from parsimony.link.data import LinkData
 from parsimony.link.embeddings.ranking import Ranker
+from parsimony.metrics.guard import require_scores
 from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
@@ -31,7 +32,9 @@ def fact_scores(ranker: Ranker, triples: IntArray) -> npt.NDArray[np.float32]:
     scores = score(h, r, t)
     if ranker.reciprocal:
         scores = (scores + score(t, r + ranker.n_relations, h)) / 2
-    return np.asarray(scores.numpy())
+    found = np.asarray(scores.numpy())
+    require_scores(found)
+    return found
 
 
 def negative_facts(

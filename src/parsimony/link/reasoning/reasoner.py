@@ -24,6 +24,7 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 from parsimony.training.trainer import Schedule
 
@@ -148,10 +149,9 @@ class Reasoner(LinkEstimator[ReasonerT]):
         return {name: np.ascontiguousarray(self.weights_[name]) for name in self.weights_}
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        require_tensors(tensors, self.shapes_)
         self.weights_ = Weights(self.shapes_)
         for name, view in self.weights_.items():
-            if tensors[name].shape != view.shape:
-                raise ValueError(f"{name} of shape {tensors[name].shape}, not {view.shape}")
             view[...] = tensors[name]
 
     # ---- reasons -----------------------------------------------------------------------------

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from parsimony.errors import TrainingDiverged
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.ranking import filtered_counts
 from parsimony.kernels.redgnn.frontier import Frontier
@@ -25,6 +24,7 @@ from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import Filter, QuerySet, training_batch
 from parsimony.metrics import Ranks
+from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
 
 IntArray = npt.NDArray[np.int32]
@@ -174,15 +174,14 @@ class ShardedPropagation:
         Raises
         ------
         TrainingDiverged
-            A score is NaN.
+            A score is NaN or infinite.
         """
         greater = np.empty(len(queries.answer), np.int64)
         equal = np.empty(len(queries.answer), np.int64)
         for which, frontier, scores, i in self.frontiers(
             weights, queries.head, queries.relation, batch
         ):
-            if np.isnan(scores).any():  # no score is above NaN: it would rank first
-                raise TrainingDiverged("a score is NaN", remedy="lower lr (--set lr=…)")
+            require_scores(scores)
             a, k = queries.answer_ptr, queries.known_ptr
             answers = slice(a[which.start], a[which.stop])
             known = slice(k[which.start], k[which.stop])

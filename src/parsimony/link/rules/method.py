@@ -32,6 +32,7 @@ from parsimony.metrics import Ranks
 from parsimony.run.atomic import write_atomic
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.restoring import require_indices, require_tensors
 from parsimony.run.seeds import rng
 
 __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
@@ -338,12 +339,22 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         }
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        names, n = relation_names(self.task_.train_graph), self.task_.n_relations
+        rules = len(tensors["head"])
+        require_tensors(
+            tensors, {"head": (rules,), "body": (rules, None), "aggregation": (1,)}, "i"
+        )
+        require_tensors(tensors, dict.fromkeys(EVIDENCE, (rules,)) | {"smoothing": (1,)}, "if")
+        require_indices(tensors["head"], len(names), "head")
+        require_indices(tensors["body"], 2 * n, "body", least=-1)
+        require_indices(tensors["aggregation"], len(AGGREGATIONS), "aggregation")
+        if any(tensors[name].min(initial=0) < 0 for name in EVIDENCE):
+            raise ValueError("a negative count or confidence of a rule")
         selected = {
             "smoothing": float(tensors["smoothing"][0]),
             "aggregation": AGGREGATIONS[int(tensors["aggregation"][0])],
         }
-        self.resolved_ = self.resolved_.model_copy(update=selected)
-        names, n = relation_names(self.task_.train_graph), self.task_.n_relations
+        self.resolved_ = self._validate(self.resolved_.model_dump() | selected)
         self.rules_ = []
         for head, body, *evidence in zip(
             *(tensors[name].tolist() for name in ("head", "body", *EVIDENCE)), strict=True

@@ -40,6 +40,7 @@ from parsimony.knowledge.rule_walks import (
 )
 from parsimony.knowledge.rules import Rule
 from parsimony.link.task import QuerySet
+from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
 
 __all__ = ["Aggregation", "Grounding", "RuleScorer", "apply_rules"]
@@ -245,6 +246,7 @@ class RuleScorer:
         rows = np.arange(self.graph.n_entities)
         for i in range(len(queries)):
             nodes, scores = self.reached(int(queries.head[i]), int(queries.relation[i]))
+            require_scores(scores)
             known = slice(queries.known_ptr[i], queries.known_ptr[i + 1])
             answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
             filtered_counts(

@@ -23,13 +23,14 @@ from parsimony.chem.descriptors import molecule_features
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.chem.graphs import ELEMENTS, MASKED, molecule_graphs
 from parsimony.datasets.archive import cache_folder
-from parsimony.errors import CorruptRun, InvalidParameter, UsageError
+from parsimony.errors import InvalidParameter, UsageError
 from parsimony.molecules.encoder.gin import GIN, MoleculeBatch, mean_pool
 from parsimony.molecules.meta.inputs import PLAIN
 from parsimony.molecules.table import load_molecules
 from parsimony.run.cost import Cost
-from parsimony.run.folder import RunFolder
+from parsimony.run.folder import CONFIG, MODEL, RunFolder
 from parsimony.run.renamed import renamed
+from parsimony.run.restoring import restoring
 from parsimony.run.seeds import rng
 from parsimony.training import trainer
 from parsimony.training.network import NetworkLearner
@@ -146,7 +147,7 @@ def pretrain(
         run = RunFolder.open(out)
         run.require_same(_config(p))
         summary: dict[str, Any] = run.read_json("summary.json")
-        return summary
+        return summary | {"artefact": str(out)}  # it may have been moved or copied
     smiles = smiles or unlabelled(p, mirror)
     with RunFolder.create(out, _config(p), resume=True) as run, torch.random.fork_rng(devices=[]):
         summary = _train(p, smiles, run, time_budget, quiet)
@@ -167,15 +168,11 @@ def load_encoder(path: Path | str) -> tuple[GIN, EncoderParameters]:
         raise UsageError(
             "this folder holds no encoder", remedy="parsimony pretrain molecules", where=str(path)
         )
-    p = EncoderParameters(**renamed(run.config["parameters"], EncoderParameters.model_fields))
-    gin = GIN(p.layers, p.width, p.dropout)
-    try:
+    with restoring(run.path / CONFIG):
+        p = EncoderParameters(**renamed(run.config["parameters"], EncoderParameters.model_fields))
+        gin = GIN(p.layers, p.width, p.dropout)
+    with restoring(run.path / MODEL):
         gin.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in run.load_model().items()})
-    except RuntimeError as error:
-        raise CorruptRun(
-            f"the tensors are not those of this encoder ({error})",
-            remedy="pretrain again", where=str(path),
-        ) from None  # fmt: skip
     return gin, p
 
 

@@ -30,6 +30,7 @@ from parsimony.molecules.encoder.pretraining import default_artefact, load_encod
 from parsimony.molecules.estimator import FewShotEstimator
 from parsimony.molecules.meta.assay_profile import Profile, ProfileValues
 from parsimony.molecules.meta.inputs import PLAIN, MetaFeatures
+from parsimony.run.restoring import require_tensors
 
 __all__ = ["EncodedFewShot", "EncodedParameters"]
 
@@ -198,10 +199,15 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
         state = {k: torch.from_numpy(v) for k, v in _part(tensors, "encoder.").items()}
         self._encoder.load_state_dict(state)
         self._encoder.eval().requires_grad_(False)
-        self._profile = Profile(**_part(tensors, "profile."))
         self._statistics = _part(tensors, "statistics.")
-        if self._statistics["bits"].shape != (BITS,):
-            raise ValueError(f"fingerprints of {self._statistics['bits'].shape} bits")
+        shapes = {"embedding": (2, p.width), "descriptors": (2, PLAIN), "bits": (BITS,)}
+        require_tensors(self._statistics, shapes)
+        profile, (n, t) = _part(tensors, "profile."), self._labels.shape
+        per_task = dict.fromkeys(("mean", "scale", "missing", "spread"), (t,))
+        require_tensors(
+            profile, {**per_task, "weights": (p.width + PLAIN + BITS, t), "own": (n, t)}
+        )
+        self._profile = Profile(**{k: v.astype(np.float32) for k, v in profile.items()})
 
 
 def _pretrained(path: Path, sizes: dict[str, Any], **how: Any) -> tuple[dict[str, Any], GIN]:

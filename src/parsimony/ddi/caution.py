@@ -1,0 +1,3 @@
+"""What stands under every answer about drugs."""
+
+CAUTION = "For research, not for clinical use."

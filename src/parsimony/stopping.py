@@ -1,0 +1,126 @@
+"""Ctrl-C and SIGTERM: one line, always, from the first import on: what was kept, how to go on.
+
+Nothing here imports more than the standard library and the errors, so that it stands before
+everything else (:mod:`parsimony.__main__`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from parsimony.errors import CannotWrite, ParsimonyError
+
+__all__ = ["Interrupted", "interruptible", "reported", "run", "stopped"]
+
+NOTHING_LOST = "nothing was written yet: repeat the command"
+
+
+class Interrupted(ParsimonyError):
+    """The user, or the system, stopped the command."""
+
+    exit_code = 130
+
+    @classmethod
+    def now(cls, remedy: str = NOTHING_LOST) -> Interrupted:
+        """The error of the signal that has come, Ctrl-C if none was heard."""
+        error = cls("terminated" if _heard == signal.SIGTERM else "interrupted", remedy=remedy)
+        error.exit_code = 128 + (_heard or signal.SIGINT)  # type: ignore[misc]
+        return error
+
+
+class _Stopped(KeyboardInterrupt):
+    """One that Python, which compares by identity, does not answer by ending without a code."""
+
+
+_heard = 0  # the signal's number
+_told = False
+
+
+def listen() -> None:
+    """Raise KeyboardInterrupt at the first signal; leave at once at the second."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _hear)
+    sys.unraisablehook = _raise_again
+
+
+def _hear(number: int, frame: Any) -> None:
+    global _heard
+    if _heard or _told:
+        if not _told:
+            _tell(Interrupted.now("stopped at once: repeat the command"))
+        os._exit(128 + number)
+    _heard = number
+    raise _Stopped
+
+
+def _raise_again(problem: Any) -> None:
+    """Interrupt once more where Python dropped the interrupt, as it does in a finaliser."""
+    global _heard
+    if _heard and issubclass(problem.exc_type, KeyboardInterrupt):
+        number, _heard = _heard, 0
+        threading.Timer(0.05, signal.raise_signal, [number]).start()
+    else:
+        sys.__unraisablehook__(problem)
+
+
+def _tell(error: ParsimonyError) -> None:
+    """Write the line without the buffers that the interrupt may have left in any state."""
+    as_json = "--json" in sys.argv
+    text = json.dumps({"error": error.to_dict()}) if as_json else f"error: {error}"
+    os.write(1 if as_json else 2, f"{text}\n".encode(errors="replace"))
+
+
+def stopped() -> bool:
+    """Whether a signal has come."""
+    return bool(_heard)
+
+
+def reported() -> None:
+    """The line is written, or the command has done its work: from here on a signal only ends it."""
+    global _told
+    sys.stdout.flush()
+    _told = True
+
+
+@contextmanager
+def interruptible(kept: str | Callable[[], str] = NOTHING_LOST) -> Iterator[None]:
+    """Turn Ctrl-C into an error, and let that of a full disk say as well how to go on.
+
+    Parameters
+    ----------
+    kept
+        What was kept and how to go on; a function is asked when it happens.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted.now(kept if isinstance(kept, str) else kept()) from None
+    except CannotWrite as error:
+        if kept is not NOTHING_LOST:
+            error.remedy = f"{error.remedy}; {kept if isinstance(kept, str) else kept()}"
+        raise
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call the command line; an interrupt that comes before it can answer is answered here."""
+    listen()
+    try:
+        main()
+    except BaseException as error:
+        # An import that was cut off can fail in other ways than by the interrupt itself.
+        if isinstance(error, SystemExit) or not (_heard or isinstance(error, KeyboardInterrupt)):
+            raise
+        interrupted = Interrupted.now()
+        _tell(interrupted)
+        reported()
+        raise SystemExit(interrupted.exit_code) from None
