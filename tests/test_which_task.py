@@ -22,6 +22,7 @@ from parsimony.errors import InvalidParameter, UsageError
 from parsimony.link.loading import load as load_facts
 from parsimony.problems import kind_of, load, method_for, require_kind
 from parsimony.ratings.table import load_ratings
+from parsimony.search.run import space_for
 
 cell = st.text(st.sampled_from("abcXYZ019 _-.;'ä"), min_size=1, max_size=5).map(
     lambda text: text.strip() or "x"
@@ -240,12 +241,22 @@ def test_a_first_row_of_header_words_that_are_names_is_data(tmp_path):
     assert "subject" in load_facts(path).entities
 
 
-def test_an_unknown_header_over_numbers_is_read_and_said(tmp_path):
-    path = tmp_path / "ids.tsv"
-    path.write_text(lines([("von", "wie", "zu"), *numeric_facts()]))
+@pytest.mark.parametrize("suffix", ["tsv", "csv"])
+def test_an_unknown_header_over_numbers_is_read_and_said(tmp_path, suffix):
+    path = tmp_path / f"ids.{suffix}"
+    separator = "," if suffix == "csv" else "\t"
+    path.write_text(lines([("von", "wie", "zu"), *numeric_facts()], separator))
     data = load_facts(path)
     assert (data.n_entities, data.n_relations) == (40, 4)
     assert any("is read as a header: 'von', 'wie', 'zu'" in note for note in data.notes)
+
+
+def test_a_name_that_is_a_header_word_does_not_hide_the_header(tmp_path):
+    rows = [("user", "item", "rating"), ("user", 3, 4), *(r[:3] for r in ratings_rows())]
+    path = tmp_path / "r.tsv"
+    path.write_text(lines(rows))
+    assert kind_of(str(path)) == "coldstart"
+    assert "user" in load_ratings(path).users
 
 
 def test_columns_that_do_not_apply_are_refused(tmp_path):
@@ -253,3 +264,47 @@ def test_columns_that_do_not_apply_are_refused(tmp_path):
     words = ["fit", str(tmp_path / "m.csv"), "--columns", "a,b,c", "--json"]
     error = json.loads(CliRunner().invoke(app, words).stdout)["error"]
     assert "--columns does not apply to molecules" in error["message"]
+
+
+def test_columns_that_are_named_leave_two_readings_of_numbers(tmp_path):
+    rows = [("a", "b", "c", "w"), *ratings_rows()]
+    (tmp_path / "a.csv").write_text(lines(rows, ","))
+    path, columns = str(tmp_path / "a.csv"), ("a", "b", "c")
+    with pytest.raises(UsageError, match=r"ratings .* or as facts|facts .* or as ratings"):
+        method_for(path, columns=columns)
+    assert method_for(path, "means", columns=columns) == "means"
+    assert len(load(path, task="coldstart", columns=columns).rating) == 360
+    assert load(path, task="link", columns=columns).n_relations > 50
+    (tmp_path / "b.csv").write_text(
+        lines([("a", "b", "c", "w"), *((h, r, t, 1) for h, r, t in ROWS)], ",")
+    )
+    assert kind_of(str(tmp_path / "b.csv"), columns=columns) == "link"
+
+
+def test_fit_takes_the_method_of_the_data(tmp_path):
+    import parsimony
+
+    path = write_csv(tastes(), tmp_path / "r.csv")
+    settings = {"support": 6, "dim": 4, "hidden": (8, 8, 4), "context": 8}
+    model, _ = parsimony.fit(str(path), parameters=settings, epochs=1)
+    assert model.method == "coldnas"
+
+
+def test_the_space_of_a_search_is_that_of_the_data(tmp_path):
+    path = str(write_csv(tastes(), tmp_path / "r.csv"))
+    assert space_for(path) == "modulation"
+    assert space_for("royal") == "bilinear"
+    assert space_for(path, "bilinear", "link") == space_for(path, task="link") == "bilinear"
+    with pytest.raises(UsageError, match="these data are ratings"):
+        space_for(path, "bilinear")
+    (tmp_path / "m.csv").write_text("smiles,x\nCC,1\n")
+    with pytest.raises(UsageError, match="no search for molecules"):
+        space_for(str(tmp_path / "m.csv"))
+
+
+def test_facts_that_could_be_ratings_say_so(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text(lines(r[:3] for r in ratings_rows()))
+    assert any("if these are ratings" in note for note in load_facts(path).notes)
+    path.write_text(lines(numeric_facts()))
+    assert not [note for note in load_facts(path).notes if "ratings" in note]

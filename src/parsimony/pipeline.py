@@ -12,7 +12,7 @@ from parsimony.base import Data, Estimator
 from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
-from parsimony.problems import open_task, problem
+from parsimony.problems import method_for, open_task, problem
 from parsimony.run.folder import RunFolder
 
 AnyEstimator = Estimator[Any, Any]
@@ -23,7 +23,7 @@ _TIMES = ("seconds", "queries_per_second", "seconds_per_task")
 
 def fit(
     data: str | Data,
-    method: str = "redgnn",
+    method: str | None = None,
     *,
     out: Path | str | None = None,
     parameters: dict[str, Any] | None = None,
@@ -44,7 +44,7 @@ def fit(
     data
         A registered name, a dataset folder, a file, or loaded data.
     method
-        A registered method.
+        A registered method; by default that of the problem which the data are of.
     out
         Run folder; if omitted, nothing is written.
     parameters
@@ -66,6 +66,7 @@ def fit(
         seconds, notes``; with a run folder also ``time_budget``.
     """
     begin = time.perf_counter()
+    method = method or method_for(data, columns=columns)
     values, cls = dict(parameters or {}), resolve(method)
     options = problem(cls.kind).part("task").Options
     if seed is not None and "seed" in cls.Parameters.model_fields:

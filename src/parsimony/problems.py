@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from parsimony.base import Data, Task
 from parsimony.datasets import registry
-from parsimony.decoding.look import Look, Reading
+from parsimony.decoding.look import SUFFIXES, Look, Reading
 from parsimony.errors import (
     EncodingError,
     FormatError,
@@ -126,7 +126,11 @@ def problem(kind: str) -> Problem:
     return PROBLEMS[kind]
 
 
-def kind_of(data: str | os.PathLike[str] | Data, wanted: str | None = None) -> str | None:
+def kind_of(
+    data: str | os.PathLike[str] | Data,
+    wanted: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> str | None:
     """The kind of problem that data are of; None where nothing says so.
 
     A registered name, the layout of a folder or the words of a table's header decide. A table
@@ -140,6 +144,8 @@ def kind_of(data: str | os.PathLike[str] | Data, wanted: str | None = None) -> s
     wanted
         The kind that was asked for, by a verb or a method: it decides where several can read a
         table and none is named by its header.
+    columns
+        Three columns that were named: facts, or ratings where the third holds numbers.
 
     Raises
     ------
@@ -158,12 +164,13 @@ def kind_of(data: str | os.PathLike[str] | Data, wanted: str | None = None) -> s
     path = Path(os.path.expanduser(text))
     known = next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
     if path.is_file() and known is None:
-        return _kind_of_table(path, text, wanted)
+        return _kind_of_table(path, text, wanted, columns)
     if known == "link" and path.is_dir():
         # A folder of train, valid and test can hold the splits of another kind.
-        train = next(iter(sorted(path.glob("train.*"))))
-        other = _kind_of_table(train, text, "link")
-        if other not in (None, "link"):
+        tables = [path / f"train{suffix}" for suffix in SUFFIXES]
+        train = next((table for table in tables if table.is_file()), None)
+        other = None if train is None else _kind_of_table(train, text, "link")
+        if train is not None and other not in (None, "link"):
             raise UsageError(
                 f"{train.name} is of {problem(str(other)).noun}, which do not come as a folder of "
                 "splits",
@@ -173,7 +180,9 @@ def kind_of(data: str | os.PathLike[str] | Data, wanted: str | None = None) -> s
     return known
 
 
-def _kind_of_table(path: Path, text: str, wanted: str | None) -> str | None:
+def _kind_of_table(
+    path: Path, text: str, wanted: str | None, columns: Sequence[str] | None = None
+) -> str | None:
     """The kind that a table's header names, or that alone can read it."""
     look = Look.at(path)
     readings: dict[str, Reading] = {}
@@ -182,7 +191,15 @@ def _kind_of_table(path: Path, text: str, wanted: str | None) -> str | None:
         with contextlib.suppress(FormatError, EncodingError):
             if (found := each.part("reading")(look)) is not None:
                 readings[each.kind] = found
-    fitting = {kind: r for kind, r in readings.items() if r.named} or readings
+    if columns is not None and not any(how.named for how in readings.values()):
+        look = look.knowing(columns)
+        places = [look.find(name) for name in columns]
+        if None not in places:
+            given = Reading(tuple(place for place in places if place is not None), False)
+            readings = {"link": given}
+            if look.holds_numbers(given.columns[-1]):
+                readings["coldstart"] = given
+    fitting = {kind: how for kind, how in readings.items() if how.named} or readings
     if wanted in fitting:
         return wanted
     if len(fitting) > 1:
@@ -240,8 +257,15 @@ def require_kind(
         )
 
 
-def method_for(data: str, method: str | None = None, kind: str | None = None) -> str:
+def method_for(
+    data: str | Data,
+    method: str | None = None,
+    kind: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> str:
     """The method asked for, or the default of the problem; the data tell which problem it is.
+
+    ``columns`` are those of :func:`kind_of`.
 
     Raises
     ------
@@ -253,7 +277,7 @@ def method_for(data: str, method: str | None = None, kind: str | None = None) ->
         Nobody says which kind, and the data can be read as several.
     """
     own = None if method is None else resolve(method).kind
-    kind = kind or kind_of(data, own) or own or "link"
+    kind = kind or kind_of(data, own, columns) or own or "link"
     default = problem(kind).default
     if own not in (None, kind):
         raise InvalidParameter(
@@ -263,11 +287,13 @@ def method_for(data: str, method: str | None = None, kind: str | None = None) ->
     return method or default
 
 
-def load(name_or_path: str | os.PathLike[str], **options: Any) -> Data:
+def load(name_or_path: str | os.PathLike[str], *, task: str | None = None, **options: Any) -> Data:
     """Load data of any kind: a registered name, a folder or a file.
 
     Parameters
     ----------
+    task
+        The kind of problem, where the data do not say it or are to be read as another kind.
     **options
         Of the kind's own loader: :func:`parsimony.link.loading.load`,
         :func:`parsimony.ddi.folder.load_ddi`, :func:`parsimony.molecules.table.load_molecules`,
@@ -277,10 +303,13 @@ def load(name_or_path: str | os.PathLike[str], **options: Any) -> Data:
     ------
     UnknownDataset
         Neither a name nor a path; the closest name is suggested.
+    UsageError
+        Several kinds can read a table, and ``task`` does not say which.
     DataError
         The data are wrong; ``where`` names file and line.
     """
-    found = problem(kind_of(name_or_path) or "link")
+    kind = task or kind_of(name_or_path, columns=options.get("columns"))
+    found = problem(kind or "link")
     loader = found.part("load")
     known = inspect.signature(loader).parameters
     for name in options:

@@ -45,8 +45,9 @@ def test_columns_and_baselines(typed, tmp_path):
         typed("fit", "odd.csv", *words, *more, "--out", method, "--quiet")
         measured = typed("evaluate", method, "--json").json
         assert measured["users"] == 10
-    error = typed("fit", "odd.csv", "--method", "means", "--json", code=2).error
-    assert "no column 'user'" in error["message"]
+    words = ["fit", "odd.csv", "--method", "means", "--set", "support=6", "--out", "by-position"]
+    notes = typed(*words, "--json").json["notes"]
+    assert any("who, what, how as user, item, rating" in note for note in notes)
 
 
 def test_a_search_and_what_can_be_done_with_it(typed, table, tmp_path):
@@ -119,7 +120,7 @@ def test_adapt_to_a_new_user(typed, table, tmp_path):
     (tmp_path / "mine.csv").write_text("item,rating\nitem 1,good\n")
     error = typed(*words, "--json", code=2).error
     assert error["where"] == "mine.csv:2"
-    (tmp_path / "mine.csv").write_text("item,stars\nitem 1,3\n")
+    (tmp_path / "mine.csv").write_text("item,colour\nitem 1,3\n")
     assert "no column 'rating'" in typed(*words, "--json", code=2).error["message"]
     error = typed(*words, "--html", "page.html", "--json", code=2).error
     assert "for molecules" in error["message"]

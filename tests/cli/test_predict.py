@@ -125,9 +125,6 @@ def test_batch_agrees_with_single_queries(typed, trained, tmp_path):
         (f"{LEOPOLD}\tuncle\t{ERNEST}", "FormatError", "?"),
         ("?\tuncle\t?", "FormatError", "?"),
         (f"{LEOPOLD}\tuncle", "FormatError", ""),
-        ("Leopold_I_of_Belgum\tuncle\t?", "UnknownEntity", LEOPOLD),
-        ("?\tuncle\tErnest", "UnknownEntity", ""),
-        (f"{LEOPOLD}\tucnle\t?", "UnknownRelation", "uncle"),
     ],
 )
 def test_wrong_rows_are_named_by_line(typed, trained, tmp_path, line, kind, says):
@@ -138,6 +135,29 @@ def test_wrong_rows_are_named_by_line(typed, trained, tmp_path, line, kind, says
     assert error["where"] == "q.tsv:3"
     assert says in error["remedy"]
     assert os.listdir() == ["q.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "says"),
+    [
+        ("Leopold_I_of_Belgum\tuncle\t?", "UnknownEntity", LEOPOLD),
+        ("?\tuncle\tErnest", "UnknownEntity", ""),
+        (f"{LEOPOLD}\tucnle\t?", "UnknownRelation", "uncle"),
+    ],
+)
+def test_rows_of_unknown_names_are_said_and_the_others_answered(
+    typed, trained, tmp_path, line, kind, says
+):
+    (tmp_path / "q.tsv").write_text(f"{LEOPOLD}\tuncle\t?\n\n{line}\n")
+    words = ["predict", trained, "--queries", "q.tsv", "--out", "o.parquet", "--json"]
+    done = typed(*words, code=1).json
+    (unknown,) = done["unknown"]
+    assert (unknown["type"], unknown["where"]) == (kind, "q.tsv:3")
+    assert says in unknown["remedy"]
+    assert (done["queries"], done["answers"]) == (1, 10)
+    (tmp_path / "q.tsv").write_text(f"\n\n{line}\n")
+    words[words.index("o.parquet")] = "other.parquet"
+    assert typed(*words, code=2).error["where"] == "q.tsv:3"
 
 
 def test_an_empty_file_of_queries(typed, trained, tmp_path):
@@ -197,11 +217,11 @@ def test_a_killed_batch_goes_on(trained, tmp_path):
     assert resumed.drop("score", "probability").equals(whole.drop("score", "probability"))
 
 
-def test_a_batch_is_written_as_parquet_only(typed, trained, tmp_path):
+def test_a_batch_is_written_as_a_table_only(typed, trained, tmp_path):
     (tmp_path / "q.tsv").write_text(f"{LEOPOLD}\tuncle\t?\n")
     error = typed(
-        "predict", trained, "--queries", "q.tsv", "--out", "a.csv", "--json", code=2
+        "predict", trained, "--queries", "q.tsv", "--out", "a.xlsx", "--json", code=2
     ).error
     assert error["type"] == "UsageError"
     assert "a.parquet" in error["remedy"]
-    assert not (tmp_path / "a.csv").exists()
+    assert not (tmp_path / "a.xlsx").exists()

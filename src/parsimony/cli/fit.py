@@ -94,13 +94,13 @@ def command(
     given = "bilinear" if symbol is not None else "coldnas" if formula is not None else None
     from parsimony.problems import method_for
 
-    method = method_for(data, method or given, task)
+    header = parse_columns(columns)
+    method = method_for(data, method or given, task, header)
     parameters = parse_settings(settings)
     if symbol is not None:
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
-    header = parse_columns(columns)
     budget = _seconds(time_budget)
     from parsimony.answers import as_notes
     from parsimony.pipeline import fit

@@ -23,8 +23,10 @@ from parsimony.decoding.lines import TextTable, numbered_lines
 from parsimony.decoding.parquet import PARQUET, parquet_schema, read_parquet
 from parsimony.decoding.tables import read_cells
 
-__all__ = ["Look", "Reading", "is_number", "layout"]
+__all__ = ["SUFFIXES", "Look", "Reading", "is_number", "layout"]
 
+#: of files that are tables, and need not say so by another name
+SUFFIXES = (".txt", ".tsv", ".csv", ".parquet", ".pq")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FEW = 3  # rows below which counts say nothing
 
@@ -124,6 +126,11 @@ class Look:
         return len(self.first)
 
     @property
+    def lowered(self) -> list[str]:
+        """The first row without case and white space around its cells."""
+        return [cell.strip().lower() for cell in self.first]
+
+    @property
     def optional(self) -> bool:
         """Whether it is of a format that usually has no header: text that is not CSV."""
         return self.text is not None and self.path.suffix.lower() != ".csv"
@@ -137,11 +144,11 @@ class Look:
         """
         if self.text is None or self.headed:
             return self.first
-        if is_header(self.first, letters=not self.optional):
-            seen = self.optional and any(
-                (self._below(i) == name).any() for i, name in enumerate(self.first)
-            )
-            return None if seen else self.first
+        if is_header(self.first, letters=not self.optional) and not (
+            self.optional
+            and any((self._below(i) == name).any() for i, name in enumerate(self.first))
+        ):
+            return self.first
         second = self._second
         for i, cell in enumerate(self.first):
             if second and not is_number(cell) and is_number(second[i]):
@@ -169,9 +176,8 @@ class Look:
 
         Numbers are no names of columns: :meth:`find` counts them.
         """
-        cells = {cell.strip().lower() for cell in self.first}
         known = {name.strip().lower() for name in names if not name.isdecimal()}
-        return replace(self, headed=True) if known and known <= cells else self
+        return replace(self, headed=True) if known and known <= {*self.lowered} else self
 
     def find(self, name: str) -> int | None:
         """Return the position of a column: by its name, its role, or its number from 1.
@@ -181,9 +187,8 @@ class Look:
         if name.isdecimal():
             return int(name) - 1 if len(name) < 6 and 1 <= int(name) <= self.width else None
         if self.header is not None:
-            lowered = [own.strip().lower() for own in self.header]
-            if lowered.count(name.strip().lower()) == 1:
-                return lowered.index(name.strip().lower())
+            if self.lowered.count(name.strip().lower()) == 1:
+                return self.lowered.index(name.strip().lower())
             if name in ROLES and (found := self.named(name)):
                 return found[0]
         return None

@@ -85,7 +85,7 @@ def read_triples(
     else:
         frame = read_cells(table, dict(zip(COLUMNS, places, strict=True)), names.schema())
     if notes is not None:
-        notes += _notes(look, table, len(frame))
+        notes += _notes(look, len(frame), guessed=columns is None)
     return frame
 
 
@@ -180,15 +180,15 @@ def _given(look: Look, columns: tuple[str, str, str]) -> tuple[int, ...]:
     return tuple(place for place in places if place is not None)
 
 
-def _notes(look: Look, table: TextTable | None, n: int) -> list[str]:
+def _notes(look: Look, n: int, *, guessed: bool) -> list[str]:
     """Return what a user should know of how a table was read."""
     notes = []
     if look.count is not None and look.count != n:
         notes.append(
             f"warning: the first line of {look.path.name} gives {look.count:,} rows, it has {n:,}"
         )
-    headed = table is not None and look.text is not None and table.skip > look.text.skip
-    if headed and look.optional and not is_header(look.first):
+    letters = not look.optional
+    if guessed and look.text and look.header and not is_header(look.first, letters=letters):
         shown = ", ".join(map(shorten, look.first[:4]))
         notes.append(f"the first row of {look.path.name} is read as a header: {shown}")
     return notes

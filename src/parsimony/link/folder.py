@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from parsimony.decoding import check_folder, checked, read_json
 from parsimony.decoding.files import check_file
 from parsimony.decoding.lines import numbered_lines
-from parsimony.decoding.look import Look
+from parsimony.decoding.look import SUFFIXES, Look
 from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import fact_columns, line_reader, read_triples
@@ -27,14 +27,12 @@ from parsimony.link.single_file import suspected_header
 __all__ = ["load_folder", "split_files"]
 
 
-#: what the file of a split can be called behind its name; "2id.txt" is OpenKE's
-SUFFIXES = (".txt", ".tsv", ".csv", ".parquet", ".pq", "2id.txt")
 Columns = tuple[str, str, str]
 
 
 def split_files(folder: Path, split: str) -> list[Path]:
     """Return the files of a folder that can hold a split; there should be one."""
-    return [path for s in SUFFIXES if os.path.lexists(path := folder / f"{split}{s}")]
+    return [path for s in (*SUFFIXES, "2id.txt") if os.path.lexists(path := folder / f"{split}{s}")]
 
 
 def load_folder(

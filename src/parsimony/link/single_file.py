@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from parsimony.decoding.lines import shorten
-from parsimony.decoding.look import Look
+from parsimony.decoding.look import Look, is_number
 from parsimony.errors import EmptySplit
 from parsimony.graph.distinct import first_occurrences
 from parsimony.graph.encoding import build_vocabularies, encode
@@ -39,6 +39,21 @@ def suspected_header(*frames: pl.DataFrame) -> list[str]:
     return [
         f"warning: the first row ({shown}) may be a header, none of its names occurs again; if it "
         f"is one, map the columns: --columns {','.join(first)}"
+    ]
+
+
+def suspected_ratings(frame: pl.DataFrame) -> list[str]:
+    """Return a warning where the rows could be ratings: each pair once, a number in the end."""
+    tails = frame["tail"].unique().cast(pl.String)
+    if (
+        len(frame) < 3
+        or not all(map(is_number, tails))
+        or not all(frame.select("head", "relation").is_unique())
+    ):
+        return []
+    return [
+        "warning: read as facts, but the third column holds numbers and no pair of the first two "
+        "is there twice: if these are ratings, --task coldstart reads them as such"
     ]
 
 
@@ -90,7 +105,7 @@ def load_file(
     found = None if columns is not None else fact_columns(path)
     if found is not None and not found.named and found.columns == DOCUMENTED:
         order = column_order([frame], str(path))
-        left_out += order.notes
+        left_out += [*order.notes, *suspected_ratings(frame)]
         if order.columns != DOCUMENTED:
             columns = numbered(order.columns)
             frame = read_triples(path, columns)

@@ -155,7 +155,7 @@ def _load_file(path: Path, bad_smiles: BadSmiles, ignore: Sequence[str]) -> Mole
         raise FormatError(
             f"{len(bad)} SMILES cannot be read, the first: {reason_unreadable(smiles[bad[0]])}",
             remedy="correct it, or leave such rows out with --set bad_smiles=skip",
-            where=f"{path}:{lines[bad[0]]}",
+            where=table.where(bad[0]),
         )
     if bad:
         first = reason_unreadable(smiles[bad[0]])

@@ -66,7 +66,10 @@ def read_columns(
         No row.
     """
     names = wanted or COLUMNS
-    look = Look.at(path).knowing(names)
+    look = Look.at(path)
+    # Of names that were asked for, one in the first row makes it a header.
+    here = [name for name in wanted or () if name.strip().lower() in look.lowered]
+    look = look.knowing(here or names)
     found = reading(look) if wanted is None and look.first else None
     places = _places(look, names) if found is None else found.columns
     if found is not None and notes is not None:
