@@ -112,8 +112,7 @@ def main() -> None:
     run_plain = plain(prepared)
     run_plain(0)
     plain_times = [
-        best_of(lambda i=i: run_plain(i), REPEATS, time.process_time)
-        for i in range(min(steps, 5))
+        best_of(lambda i=i: run_plain(i), REPEATS, time.process_time) for i in range(min(steps, 5))
     ]
     memory = {
         kind: float(

@@ -76,6 +76,12 @@ def says(sentence: str, acting: str, affected: str, effects: Iterable[str]) -> b
     )
 
 
+def effect_of(pair: dict[str, str], sentence: str) -> str:
+    """The effect that a sentence says, of the acting on the affected drug; "" for none of ours."""
+    ends = pair["acting"], pair["affected"]
+    return next((e for e in EFFECTS if says(sentence, *ends, [e])), "")
+
+
 def judge(pair: dict[str, str], said: list[str]) -> dict[str, bool]:
     """Whether all that is said of a pair is right, true, and none of it misdirected."""
     acting, affected = pair["acting"], pair["affected"]
@@ -105,7 +111,7 @@ def judged(estimator: Any) -> list[dict[str, Any]]:
                 "effects": pair["effects"],
                 "known": bool(known),
                 "probability": None if known else found["answers"][0]["probability"],
-                "said": said,
+                "says": [effect_of(pair, text) for text in said],
                 **judge(pair, said),
             }
         )

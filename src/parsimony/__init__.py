@@ -9,9 +9,7 @@ Every name below is imported when it is first used, so that ``import parsimony``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from parsimony.lazy import lazy
+from parsimony.lazy import TYPE_CHECKING, lazy
 from parsimony.version import __version__
 
 if TYPE_CHECKING:

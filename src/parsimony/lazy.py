@@ -6,9 +6,13 @@ costs nothing until one of them is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+
+# As in typing, whose import would keep the command line from hearing Ctrl-C for a while.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 __all__ = ["lazy"]
 

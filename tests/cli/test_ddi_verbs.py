@@ -90,9 +90,11 @@ def test_a_set_of_many_types_is_an_abstention():
     from parsimony.cli.ddi import _sets
 
     order = {"drug1": "a", "drug2": "b", "texts": [f"text {k}" for k in range(6)]}
-    assert _sets({"orders": [order]}) == ["90% set of a → b: more than 5 types (6): abstain"]
-    order["texts"] = order["texts"][:2]
-    assert _sets({"orders": [order]}) == ["90% set of a → b: “text 0” or “text 1”"]
+    assert _sets({"orders": [order]}) == [
+        "90% set in the order a, b: more than 5 types (6): abstain"
+    ]
+    order |= {"texts": order["texts"][:2], "abstains": False}
+    assert _sets({"orders": [order]}) == ["90% set in the order a, b: “text 0” or “text 1”"]
     assert _sets(None) == []
 
 
@@ -112,7 +114,7 @@ def test_report(typed, pairs_run, tmp_path):
         (["ddi", "predict", "run", "--drug", "Drug ol44", "--drug", "ol1"], "UnknownDrug", "ol4"),
         (["ddi", "predict", "run", "--drug", "ol1"], "UsageError", "--drug"),
         (["predict", "run", "--head", "ol1", "--relation", "t1"], "UsageError", "ddi predict"),
-        (["explain", "run", "--head", "a", "--tail", "b"], "UsageError", "emergnn"),
+        (["explain", "run", "--head", "a", "--tail", "b"], "UnknownDrug", "30 drugs"),
         (["rules", "run"], "UsageError", "ddi"),
         (["ddi", "calibrate", "run"], "UsageError", "ddi predict"),
         (["evaluate", "run", "--split", "train"], "InvalidParameter", ""),
@@ -225,7 +227,7 @@ def test_screen_by_the_most_similar_drugs(typed, pairs_run):
 
 def test_screen_by_structure_and_by_counts(typed, tmp_path):
     write_ddi_folder(families(), tmp_path / "mine")
-    for method, says in (("mlp", "structure only"), ("prior", "how often")):
+    for method, says in (("mlp", "both structures"), ("prior", "how often")):
         typed("fit", "mine", "--method", method, *["--epochs", 1] * (method == "mlp"), "--out", "m")
         found = typed("ddi", "screen", "m", "--drug", "ol4", "--top", 2, "--json").json
         assert all(says in partner["reason"] for partner in found["partners"])
@@ -259,7 +261,7 @@ def test_add_drug_predicts_for_a_drug_that_is_new(typed, drugs, tmp_path):
     slowed = [p for p in said.values() if p["type"] == "metabolism_decreased"]
     assert len(slowed) > 10
     assert "novazole —inhibits_strongly→ CYP3A4" in " ".join(p["reason"] for p in slowed)
-    assert any("rests on the facts alone" in note for note in found["notes"])
+    assert any("no structure: the answer rests on 4 edges" in note for note in found["notes"])
     assert len(pl.read_csv(tmp_path / "all.csv")) == 133
     assert "novazole" in (tmp_path / "new.html").read_text()
     # the wider run is a run as any other

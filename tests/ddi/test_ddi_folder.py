@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.ddi.small_pairs import families, write_ddi_folder
 
 from parsimony.ddi.data import DDIData
@@ -44,7 +46,13 @@ def test_drugs_by_any_name():
 WRONG = [
     ("drugs.tsv", "name\tsmiles\nx\tC\n", FormatError, "no column 'id'", "drugs.tsv:1"),
     ("drugs.tsv", "id\tname\nol1\n", FormatError, "1 column,", "drugs.tsv:2"),
-    ("drugs.tsv", "id\nol1\nol1\n", FormatError, "occurs twice", "drugs.tsv"),
+    ("drugs.tsv", "id\nol1\nol1\n", FormatError, "occurs twice", "drugs.tsv:3"),
+    ("drugs.tsv", "id\tname\tname\nol1\ta\tb\n", FormatError, "'name' twice", "drugs.tsv:1"),
+    ("drugs.tsv", "id\tname\nol1\ta\n \tb\n", FormatError, "no id", "drugs.tsv:3"),
+    ("drugs.tsv", "id\tname\nol1\ta\0\n", FormatError, "a NUL", "drugs.tsv:2"),
+    ("fingerprints.txt", f"ol1\t{'0' * 256}\n" * 2, FormatError, "'ol1' twice", "ts.txt:2"),
+    ("fingerprints.txt", "ol1\tzz\n", FormatError, "not 1,024 bits", "fingerprints.txt:1"),
+    ("train.txt", "ol0 ol1 t0\nol0 ol2\u2028 t0\n", UnknownDrug, "ol2", "train.txt:2"),
     ("relations.tsv", "id\ntemplate\n", FormatError, "no column 'template'", "relations.tsv:1"),
     ("relations.tsv", "id\ttemplate\n", FormatError, "no rows", "relations.tsv"),
     ("train.txt", "ol0 ol1 t0\nol0 oll t0\n", UnknownDrug, "'oll'", "train.txt:2"),
@@ -92,6 +100,27 @@ def test_names_that_are_none(tmp_path):
         path.unlink()
     with pytest.raises(MissingFile, match="neither valid"):
         load_ddi_folder(folder)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    st.sampled_from(["drugs.tsv", "relations.tsv", "train.txt", "test_S1.txt", "fingerprints.txt"]),
+    st.binary(max_size=60) | st.text('id\tname ol01t,"\n\r\0\u2028', max_size=60),
+)
+def test_any_content_is_read_or_named(tmp_path, name, content):
+    folder = tmp_path / "families"
+    if not folder.exists():
+        write_ddi_folder(families(), folder)
+    before = (folder / name).read_bytes() if (folder / name).exists() else None
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    try:
+        load_ddi_folder(folder)
+    except ParsimonyError as error:
+        assert error.remedy and name in str(error.where)
+    finally:
+        (folder / name).unlink()
+        if before is not None:
+            (folder / name).write_bytes(before)
 
 
 def test_several_rows_of_a_pair_are_noted(tmp_path):

@@ -212,12 +212,12 @@ def test_a_set_that_no_type_reaches_abstains(estimator, tmp_path, capsys):
 
     known = estimator.calibration
     strict = replace(known, thresholds={level: -0.5 for level in known.thresholds})
-    estimator._calibration = strict
+    estimator._calibrations["S1"] = strict
     try:
         found = estimator.predict("ol4", "amine1")
         measured = estimator.evaluate("test")["conformal"]["0.9"]
     finally:
-        estimator._calibration = known
+        estimator._calibrations["S1"] = known
     assert [order["types"] for order in found["set"]["orders"]] == [[], []]
     assert all(order["abstains"] for order in found["set"]["orders"])
     assert found["set"]["least"] == 1.5

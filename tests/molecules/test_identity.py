@@ -237,6 +237,8 @@ def test_shots_that_no_task_can_give_are_refused():
     assert sum("left out at 1,000 shots" in note for note in notes) == 2
     with pytest.raises(InvalidParameter, match="less than or equal to 10000"):
         MoleculeTask.open(chains(), {"episodes": 1_000_000_000})
+    with pytest.raises(InvalidParameter, match="keeps none of 126"):
+        MoleculeTask.open(chains(), {"unseen": 1e-9})
     data = chains()
     few = MoleculeData(data.name, data.smiles[:3], data.labels[:3], data.task_names,
                        data.train_tasks, [])  # fmt: skip

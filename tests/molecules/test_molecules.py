@@ -90,7 +90,7 @@ def test_smiles_that_cannot_be_read_are_skipped_or_refused(tmp_path):
         ("smiles\nCC\n", FormatError, "no column of labels", 1),
         ("smiles,x\nCC,1\nCCO,2\n", FormatError, "'2' in column 'x' is neither 0 nor 1", 3),
         ("smiles,x\nCC,1\nCCO,yes\n", FormatError, "'yes'", 3),
-        ("smiles,x\nCC,1,0\n", FormatError, "3 columns, expected 2", None),
+        ("smiles,x\nCC,1,0\n", FormatError, "3 columns, expected 2", 2),
     ],
 )
 def test_wrong_files_are_named(tmp_path, text, kind, says, line):
@@ -104,7 +104,11 @@ def test_wrong_files_are_named(tmp_path, text, kind, says, line):
 @pytest.mark.parametrize(
     "splits",
     ["{", "[]", "{}", '{"train_tasks": ["x"]}', '{"train_tasks": ["w"], "test_tasks": []}',
-     '{"train_tasks": [2], "test_tasks": []}', '{"train_tasks": [-1], "test_tasks": []}'],
+     '{"train_tasks": [2], "test_tasks": []}', '{"train_tasks": [-1], "test_tasks": []}',
+     '{"train_tasks": ["x", 0], "test_tasks": []}', '{"train_tasks": ["x"], "test_tasks": ["x"]}',
+     '{"train_tasks": [true], "test_tasks": []}', '{"train_tasks": [NaN], "test_tasks": []}',
+     '{"train_tasks": "xy", "test_tasks": []}', '{"train_tasks": [1.5], "test_tasks": []}',
+     "null", "[" * 100_000],
 )  # fmt: skip
 def test_wrong_splits_are_named(tmp_path, splits):
     (tmp_path / "a.csv").write_text("smiles,x,y\nCC,1,0\n")

@@ -10,8 +10,10 @@ pytest.importorskip("rdkit")
 torch = pytest.importorskip("torch")
 
 from parsimony.errors import InvalidParameter, MissingRun, UnknownParameter, UsageError  # noqa: E402
+from parsimony.methods import resolve  # noqa: E402
 from parsimony.molecules.encoder import pretraining  # noqa: E402
 from parsimony.molecules.encoder.pretraining import load_encoder, pretrain  # noqa: E402
+from parsimony.molecules.task import MoleculeTask  # noqa: E402
 from parsimony.run.folder import RunFolder  # noqa: E402
 from parsimony.training import trainer  # noqa: E402
 
@@ -81,3 +83,28 @@ def test_wrong_parameters_and_places_are_refused(tmp_path):
         pass
     with pytest.raises(UsageError, match="no encoder"):
         load_encoder(tmp_path / "run")
+
+
+def test_a_damaged_artefact_is_made_anew_and_a_closed_cache_is_done_without(tmp_path, monkeypatch):
+    monkeypatch.delenv("PARSIMONY_DATA", raising=False)
+    monkeypatch.delenv("PARSIMONY_MIRROR", raising=False)
+    settings = {"layers": 1, "width": 8, "steps": 0}
+    task = MoleculeTask.open(chains(), {"shots": 5, "episodes": 1})
+
+    def fitted():
+        model = resolve("ridge")(**settings).fit(task)
+        return model.evaluate("test")["metrics"]["roc_auc"], model.notes_
+
+    first, notes = fitted()
+    assert "no pre-trained encoder" in notes[0]
+    assert fitted() == (first, notes), "kept: its own data have no other"
+    kept = next((tmp_path / "cache" / "encoders").iterdir())
+    model = kept / "model.safetensors"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert fitted()[0] == first
+    assert load_encoder(kept)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("PARSIMONY_CACHE", str(tmp_path / "file"))
+    again, notes = fitted()
+    assert again == first and "kept in the run alone" in notes[0]

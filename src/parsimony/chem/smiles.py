@@ -21,7 +21,9 @@ import numpy as np
 from parsimony.chem.cache import cached
 from parsimony.errors import FormatError, MissingExtra
 
-__all__ = ["canonical", "canonical_forms", "molecule_of", "reason_unreadable", "require_forms"]
+__all__ = [
+    "canonical", "canonical_forms", "molecule_of", "parent", "reason_unreadable", "require_forms",
+]  # fmt: skip
 
 #: RDKit's time grows with the square of the length and of the number of rings; of 120,000 molecules
 #: of the benchmarks the longest has 1,340 characters, the largest 492 atoms.
@@ -66,6 +68,22 @@ def canonical(text: str) -> str | None:
         if text == before:
             break
     return text
+
+
+def parent(text: str) -> str:
+    """Canonical SMILES of the largest part, uncharged and flat; "" if unreadable.
+
+    Tells a drug in one list by a salt or an isomer of it in another, and is for nothing else.
+    """
+    from rdkit import Chem, rdBase
+    from rdkit.Chem.MolStandardize import rdMolStandardize as standardize
+
+    if (molecule := molecule_of(text)) is None:
+        return ""
+    with rdBase.BlockLogs():
+        largest = standardize.LargestFragmentChooser().choose(molecule)
+        neutral: Any = standardize.Uncharger().uncharge(largest)
+    return str(Chem.MolToSmiles(neutral, isomericSmiles=False))
 
 
 def canonical_forms(smiles: Sequence[str]) -> tuple[str, ...]:

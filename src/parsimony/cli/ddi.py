@@ -125,7 +125,9 @@ def _calibration(result: dict[str, Any]) -> str:
     where = f"calibrated on {learned['n_pairs']:,} validation pairs of {learned['setting']}. "
     if setting != learned["setting"]:
         return f"{what}{where}This pair belongs to {setting}, which was not calibrated."
-    found = (result["set"] or {}).get("measured")
+    if result["set"] is None:
+        return f"{what}{where}".strip()
+    found = result["set"]["measured"]
     if found is None:
         return f"{what}{where}{caveat(setting)}"
     held = "On the test split the sets covered {:.1%} ({:.1%} to {:.1%})."

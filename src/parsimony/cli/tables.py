@@ -90,7 +90,7 @@ def _classification(result: dict[str, Any]) -> list[Any]:
         f"95% interval of the {_SAID.get(names[0], names[0])} (bootstrap over emerging drugs): "
         f"{low:.4f} to {high:.4f}; {result['seconds']:.1f} s",
         *_confidence(result),
-        *(f"note: {note}" for note in result.get("notes", ())),
+        *(f"note: {note.removeprefix('warning: ')}" for note in result.get("notes", ())),
     ]
 
 

@@ -111,7 +111,7 @@ def render(report: dict[str, Any]) -> str:
         for leak in report["leaks"]
         if "rows" in leak
     ]
-    return "\n".join([*lines, *(f"note: {note}" for note in report["notes"])])
+    return "\n".join([*lines, *(f"note: {n.removeprefix('warning: ')}" for n in report["notes"])])
 
 
 def _listed(what: str, names: Any) -> str:

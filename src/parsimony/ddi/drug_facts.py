@@ -9,6 +9,7 @@ import numpy as np
 
 from parsimony.ddi.background import Background
 from parsimony.ddi.drug_file import NewDrug, StatedFact
+from parsimony.ddi.drug_names import folded
 from parsimony.errors import FormatError, UnknownEntity, UnknownRelation, suggest
 
 __all__ = ["Fact", "facts_of"]
@@ -64,7 +65,7 @@ class _Finder:
             spelled = (name, label, name.rpartition("::")[2], label or name)
             for level, text in enumerate(spelled):
                 if text:
-                    key = text.casefold() if level == 3 else text
+                    key = folded(text) if level == 3 else text
                     self._names[level].setdefault(key, []).append(i)
 
     def facts(self, stated: StatedFact) -> list[Fact]:
@@ -103,7 +104,7 @@ class _Finder:
 
     def _no_way(self, stated: StatedFact) -> list[str]:
         """Say what this graph can say of the entity instead."""
-        names = self._names[3].get(stated.entity.casefold(), [])
+        names = self._names[3].get(folded(stated.entity), [])
         rows = self._graph.triples[np.isin(self._graph.triples[:, [0, 2]], names).any(1)]
         said = [self._relations[r] for r in np.unique(rows[:, 1])] or self._relations
         told = f"{stated.action} " * bool(stated.action) + stated.key
@@ -136,7 +137,7 @@ class _Finder:
         ends = set((tails if self._outgoing(relation) else heads).tolist())
         kinds = {self._kind(i) for i in ends}
         for level, names in enumerate(self._names):
-            found = names.get(name.casefold() if level == 3 else name, [])
+            found = names.get(folded(name) if level == 3 else name, [])
             for kept in (
                 [i for i in found if i in ends],
                 [i for i in found if self._kind(i) in kinds or not kinds],

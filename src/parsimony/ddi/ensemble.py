@@ -123,6 +123,7 @@ class PairEnsemble(PairEstimator[EnsembleParameters]):
         self.resolved_ = self.resolved_.model_copy(update={"members": tuple(described)})
         self._members = [_member(given) for given in described]
         self.graphical = any(member.graphical for member in self._members)
+        self.relational = any(member.relational for member in self._members)
         for member in self._members:
             member.prepare(task)
         return self.config()

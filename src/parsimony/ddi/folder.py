@@ -285,7 +285,7 @@ def _home(folder: Path, split: str | None) -> Path:
 def _table(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
     """Read a table with a header, every field as text, empty where absent."""
     table = read_table(path, needed, separator="\t", quoted=False, empty=True)
-    if (empty := table.frame["id"] == "").any():
+    if (empty := table.frame["id"].str.strip_chars() == "").any():
         raise FormatError(
             "no id", remedy="complete the row", where=table.where(int(empty.arg_true()[0]))
         )

@@ -13,13 +13,14 @@ import numpy.typing as npt
 
 from parsimony.ddi.data import DDIData
 
-__all__ = ["ALIKE", "NEITHER", "Grounds", "structures"]
+__all__ = ["ALIKE", "COMMON", "NEITHER", "Grounds", "structures"]
 
 #: Tanimoto similarity of Morgan fingerprints below which two drugs are not called alike: of
 #: drugs drawn from DrugBank fewer than one pair in two hundred exceeds it.
 ALIKE = 0.3
 
 
+COMMON = "how common the type is"
 NEITHER = "neither drug's structure"  # the part of a score that both structures have elsewhere
 
 
@@ -60,10 +61,10 @@ class Grounds(NamedTuple):
         known = [_count(n, what) for what, n in self.others.items() if n]
         if self.nothing:
             read = ["structure"] * (self.structure is not None)
-            lacking = " and ".join(f"no {what}" for what in [*read, *self.others])
+            lacking = _together([f"no {what}" for what in [*read, *self.others]])
             return (
-                f"{self.label} has {lacking}, and method {method} reads nothing else: of this drug "
-                "the answer knows nothing, only how common the types are"
+                f"{self.label} has {lacking}, and method {method} reads nothing else: the answer "
+                "knows nothing of it, only of its partner and of how common the types are"
             )
         if self.structure and not known and self.edges is not None:
             lacking = " and ".join(f"no {what}" for what in reversed(self.others))
@@ -71,6 +72,10 @@ class Grounds(NamedTuple):
         if self.structure is False:
             return f"{self.label} has no structure: the answer rests on {' and '.join(known)} alone"
         return ""
+
+
+def _together(words: list[str]) -> str:
+    return ", ".join(words[:-1]) + " and " * (len(words) > 1) + words[-1]
 
 
 def _count(n: int, what: str) -> str:

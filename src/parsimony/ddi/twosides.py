@@ -19,12 +19,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from parsimony.chem.smiles import parent
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.time_split import divide
@@ -162,33 +162,18 @@ def _recognised(
 ) -> list[str]:
     """Give drugs without an id that of the same structure, where nobody else has it."""
     try:
-        from rdkit import rdBase
+        import rdkit  # noqa: F401
     except ImportError:
         return ids
-    with rdBase.BlockLogs():
-        of: dict[str, str] = {}
-        for number, text in zip(other_ids, other_smiles, strict=True):
-            if text and (structure := _structure(text)):
-                of.setdefault(structure, number)
-        taken, found = set(filter(None, ids)), []
-        for number, text in zip(ids, smiles, strict=True):
-            own = number or of.get(_structure(text), "")
-            if not number and own in taken:
-                own = ""
-            taken.add(own)
-            found.append(own)
+    of: dict[str, str] = {}
+    for number, text in zip(other_ids, other_smiles, strict=True):
+        if text and (structure := parent(text)):
+            of.setdefault(structure, number)
+    taken, found = set(filter(None, ids)), []
+    for number, text in zip(ids, smiles, strict=True):
+        own = number or of.get(parent(text), "")
+        if not number and own in taken:
+            own = ""
+        taken.add(own)
+        found.append(own)
     return found
-
-
-def _structure(smiles: str) -> str:
-    """Canonical SMILES of the largest part, uncharged and flat; "" if unreadable."""
-    from rdkit import Chem
-    from rdkit.Chem.MolStandardize import rdMolStandardize as standardize
-
-    chem: Any = Chem
-    molecule = chem.MolFromSmiles(smiles)
-    if molecule is None:
-        return ""
-    largest = standardize.LargestFragmentChooser().choose(molecule)
-    text: str = chem.MolToSmiles(standardize.Uncharger().uncharge(largest), isomericSmiles=False)
-    return text

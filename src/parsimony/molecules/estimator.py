@@ -265,7 +265,9 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             ``{"predictions": [{"smiles", "probability", "score", "known", "reasons": [{"support",
             "smiles", "label", "similarity", "weight"}]}], "adapted_parameters", "seconds",
             "prevalence", "calibration", "weighing", "notes"}``. ``score`` is uncalibrated; a query
-            that is in the support is answered by its measured label (``known``).
+            that is in the support is answered by its measured label (``known``). The ``support`` of
+            a reason is its row in the support that was given, from 0. Neither the order of rows nor
+            the spelling of molecules changes an answer.
 
         Raises
         ------

@@ -88,7 +88,7 @@ class MoleculeTask(Task):
     EmptySplit
         No task to learn from.
     InvalidParameter
-        More validation tasks than training tasks.
+        More validation tasks than training tasks, or a fraction unseen that is no molecule.
     """
 
     kind: ClassVar[str] = "molecules"
@@ -113,6 +113,11 @@ class MoleculeTask(Task):
         self.valid_tasks: IntArray = tasks[held]
         self.test_tasks: IntArray = data.test_tasks
         n_unseen = round(self.options.unseen * data.n_molecules)
+        if self.options.unseen and not n_unseen:
+            raise InvalidParameter(
+                f"unseen={self.options.unseen:g} keeps none of {data.n_molecules:,} molecules out",
+                remedy="--set unseen=0.2, or leave it out",
+            )
         drawn = rng(SPLIT_SEED, "unseen molecules").permutation(data.n_molecules)[:n_unseen]
         #: molecules that are kept out of training, (n_molecules,)
         self.unseen: npt.NDArray[np.bool_] = np.isin(np.arange(data.n_molecules), drawn)

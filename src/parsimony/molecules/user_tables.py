@@ -110,5 +110,5 @@ def _readable(table: Table, bad_smiles: BadSmiles) -> tuple[list[int], tuple[str
                 remedy="correct it, or leave such rows out with --bad-smiles skip",
                 where=table.where(i),
             )
-        notes.append(f"left out: {table.path.name} line {table.line(i)}, {why}")
+        notes.append(f"left out: line {table.line(i)} of {table.path.name}, {why}")
     return rows, tuple(notes)

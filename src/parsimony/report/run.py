@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def run_info(
     if estimator is None:
         estimator = load_run(path)
     # Behind the forms of the files: what these cannot tell, such as a measure that is missing.
-    with restoring(run.path, ours=False):
+    with restoring(run.path, parameters=False):
         info: RunInfo = problem(estimator.kind).part("report").run_info(run, estimator, **known)
     return info
 
@@ -52,8 +51,12 @@ def run_info(
 def run_page(info: RunInfo) -> str:
     """Return what :func:`run_report` writes."""
     kind = str((info.get("config") or {}).get("task", "link"))
+    from jinja2 import UndefinedError
+
     draw = problem(kind).part("report").page
-    with restoring(Path(info["folder"]), ours=False) if "folder" in info else nullcontext():
+    if "folder" not in info:
+        return str(draw(info))
+    with restoring(Path(info["folder"]), parameters=False, also=(UndefinedError,)):
         page: str = draw(info)
     return page
 

@@ -359,9 +359,11 @@ def _require_room(path: Path, resume: bool) -> None:
 
 
 def _require_version(config: dict[str, Any], path: Path) -> None:
-    if config.get("version") != VERSION:
+    if not isinstance(config.get("version"), int):
+        raise CorruptRun("no version of the format", remedy=_REMEDY, where=str(path / CONFIG))
+    if config["version"] != VERSION:
         raise RunVersionError(
-            f"run format {config.get('version')!r}; this Parsimony reads {VERSION}",
+            f"run format {config['version']!r}; this Parsimony reads {VERSION}",
             remedy="train again, or use the version of Parsimony that wrote it",
             where=str(path / CONFIG),
         )

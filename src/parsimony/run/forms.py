@@ -14,7 +14,7 @@ _OPEN = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 Count: TypeAlias = Annotated[int, Ge(0), Lt(2**53)]
 _Amount: TypeAlias = Annotated[float, Ge(0)]
 _Measures: TypeAlias = dict[str, float | None]
-_Interval: TypeAlias = Annotated[list[float | None], Len(2, 2)]
+_Interval: TypeAlias = Annotated[list[float], Len(2, 2)]
 
 
 class _Origin(TypedDict):
@@ -41,6 +41,14 @@ class RunConfig(_Needed, total=False):
     protocol: str
 
 
+class _Relation(TypedDict):
+    """The measures of a relation."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    relation: str
+    n_queries: Count
+
+
 class _Split(TypedDict, total=False):
     """What evaluation of a split found."""
 
@@ -51,11 +59,11 @@ class _Split(TypedDict, total=False):
     metrics: _Measures
     optimistic: _Measures
     pessimistic: _Measures
-    interval: dict[str, _Interval | None]
+    interval: dict[str, _Interval]
     n_queries: Count
     users: Count
     episodes: Count
-    per_relation: list[dict[str, str | float | None]]
+    per_relation: list[_Relation]
     strata: dict[str, _Measures]
 
 

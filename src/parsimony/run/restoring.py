@@ -23,29 +23,34 @@ _MISFITS = (
 
 
 @contextmanager
-def restoring(path: Path, *, ours: bool = True) -> Iterator[None]:
+def restoring(
+    path: Path, *, parameters: bool = True, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Turn errors inside the block into a CorruptRun that names the file or folder of the run.
 
     Parameters
     ----------
     path
-    ours
-        Also wrong data and wrong parameters, for whatever is read there is part of the run.
+    parameters
+        Also wrong parameters, for they are the run's; not where the user gives some.
+    also
+        What else the block raises for parts that do not fit each other.
 
     Raises
     ------
     CorruptRun
         Something was missing, or had another shape, type or range.
     """
+    misfits: tuple[type[Exception], ...] = (*_MISFITS, *also)
     try:
         yield
     except MissingExtra:
         raise
     except (DataError, UsageError) as error:
-        if not ours:
+        if isinstance(error, UsageError) and not parameters:
             raise
         raise CorruptRun(error.message, remedy=_REMEDY, where=error.where or str(path)) from None
-    except _MISFITS as error:
+    except misfits as error:
         raise CorruptRun(
             f"does not hold what this run needs ({str(error)[:200] or type(error).__name__})",
             remedy=_REMEDY,

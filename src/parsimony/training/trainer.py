@@ -413,7 +413,9 @@ class Trainer:
         self._state.seconds += self.spent
         learner = self._learner
         _copy_into(learner.state(), part(tensors, "model."))
-        learner.restore_optimizer(part(tensors, "optimizer."))
+        moments = part(tensors, "optimizer.")
+        _require_same_form(learner.optimizer_state(), moments)  # torch's has none before a step
+        learner.restore_optimizer(moments)
         if self._mean:
             _copy_into(self._mean, part(tensors, "mean."))
         self._best = part(tensors, "best.")

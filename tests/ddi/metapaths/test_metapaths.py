@@ -67,7 +67,8 @@ def test_the_explanation_adds_up_and_names_the_enzyme(run):
     # score is the logit above the average type: two types differ as their probabilities do,
     # calibrated at a temperature
     other = model.explain(PAIR[0], "bleeding", PAIR[1])
-    gap = np.log(found.probability / other.probability) * model.calibration.temperature
+    learned = model.calibration_of(model.predict(*PAIR)["setting"])
+    gap = np.log(found.probability / other.probability) * learned.temperature
     assert found.score - other.score == pytest.approx(gap, rel=1e-4)
     again = methods.load_run(path).explain(PAIR[0], None, PAIR[1])
     assert again.to_dict() == found.to_dict()
@@ -105,7 +106,8 @@ def test_shared_weights_carry_the_type_and_add_up():
     assert found.score == pytest.approx(sum(found.parts.values()), rel=1e-5)
     assert any(name.endswith("voting") for name in found.parts)
     other = model.explain("ol4", "t0", "amine1")
-    gap = np.log(found.probability / other.probability) * model.calibration.temperature
+    learned = model.calibration_of(model.predict("ol4", "amine1")["setting"])
+    gap = np.log(found.probability / other.probability) * learned.temperature
     assert found.score - other.score == pytest.approx(gap, rel=1e-3)
 
 

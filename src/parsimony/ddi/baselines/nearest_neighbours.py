@@ -23,7 +23,7 @@ from parsimony.ddi.baselines.label_prevalence import (
 from parsimony.ddi.baselines.neighbour_scores import neighbour_scores, similarity
 from parsimony.ddi.baselines.prior import type_frequencies
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors, chosen
-from parsimony.ddi.grounds import ALIKE
+from parsimony.ddi.grounds import ALIKE, COMMON
 from parsimony.ddi.leave_pair_out import leave_pair_out
 from parsimony.explain import Explanation
 from parsimony.run.restoring import require_tensors
@@ -168,6 +168,7 @@ class Neighbours(PairEstimator[NeighboursParameters]):
         parts = {} if task.labelling.multi else self._parts(u, t, v)
         found = Explanation(
             query=(formatter.entity(u), formatter.type(t), formatter.entity(v)),
+            claim=task.data.sentence(u, t, v),
             score=sum(parts.values()) if parts else pair.probability,
             probability=pair.probability,
             labels=formatter.labels,
@@ -197,7 +198,7 @@ class Neighbours(PairEstimator[NeighboursParameters]):
         return {
             f"drugs alike {ALIKE} or more": float(near[t]) / total,
             "drugs that are not alike": float(every[t] - near[t]) / total,
-            "how common the type is": float(common[t]) / total,
+            COMMON: float(common[t]) / total,
         }
 
     def _without_analogue(self, u: int, v: int) -> str:
@@ -209,7 +210,7 @@ class Neighbours(PairEstimator[NeighboursParameters]):
         ]
         if known:
             return f"what {' and '.join(known)} do{'es' * (len(known) == 1)} with other drugs"
-        return "how common the type is"
+        return COMMON
 
     def _tensors(self) -> Tensors:
         p = self.resolved_

@@ -26,7 +26,7 @@ from parsimony.ddi.emergnn.attribution import FlowWeights, PairFlowParts
 from parsimony.ddi.emergnn.network import EmerGNNNetwork
 from parsimony.ddi.emergnn.parameters import EmerGNNParameters, preset
 from parsimony.ddi.estimator import FloatArray, IntArray, chosen
-from parsimony.ddi.grounds import NEITHER, structures
+from parsimony.ddi.grounds import COMMON, NEITHER, structures
 from parsimony.ddi.leave_pair_out import LeavePairOut, leave_pair_out, own_interactions
 from parsimony.ddi.network_estimator import Losses, PairNetworkEstimator, batches
 from parsimony.ddi.similarity_edges import similarity_edges
@@ -283,6 +283,14 @@ class EmerGNN(PairNetworkEstimator[EmerGNNParameters]):
         )  # fmt: skip
         return self.noted(found, pair.drug1, pair.drug2)
 
+    def _any_alike(self, u: int, v: int) -> bool:
+        """Whether label scores have drugs to go by: of a new drug's structure, with its partner."""
+        both = self.grounds(u, v), self.grounds(v, u)
+        if not any(drug.interactions for drug in both):
+            return all(bool(drug.structure) for drug in both)
+        pairs = zip(both, reversed(both), strict=True)
+        return any(drug.structure and partner.interactions for drug, partner in pairs)
+
     def _flow_parts(self, u: int, t: int, v: int) -> PairFlowParts:
         """The graph without the pair's own interactions, and the parts of the type's logit."""
         network, p = self._network, self.resolved_
@@ -315,7 +323,8 @@ class EmerGNN(PairNetworkEstimator[EmerGNNParameters]):
             scores = self._log_scores(others, pair, hidden)
             if scores is not None and network.vote_weight is not None:
                 found = (network.vote_weight * torch.from_numpy(scores[0])).sum(0)
-                parts["similar drugs' interactions"] = float(found[t] - centre * found.mean())
+                name = "similar drugs' interactions" if self._any_alike(u, v) else COMMON
+                parts[name] = float(found[t] - centre * found.mean())
         double = [x.double().numpy() for x in (f[0], rho, network.w.detach())]
         bias = None if network.b is None else network.b.detach().double().numpy()
         # read as [h_{v→u}; h_{u→v}], the flow's own order turned

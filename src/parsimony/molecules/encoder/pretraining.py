@@ -148,8 +148,9 @@ def pretrain(
         run.require_same(_config(p))
         summary: dict[str, Any] = run.read_json("summary.json")
         return summary | {"artefact": str(out)}  # it may have been moved or copied
+    smiles = smiles or unlabelled(p, mirror)
     with RunFolder.create(out, _config(p), resume=True) as run, torch.random.fork_rng(devices=[]):
-        summary = _train(p, smiles or unlabelled(p, mirror), run, time_budget, quiet)
+        summary = _train(p, smiles, run, time_budget, quiet)
         run.write_json("summary.json", summary)
     return summary
 

@@ -216,16 +216,17 @@ def _pretrained(path: Path, sizes: dict[str, Any], **how: Any) -> tuple[dict[str
     Elsewhere is a folder that does not stay: the cache is read-only, or another process trains the
     same encoder there at this moment.
     """
-    try:
-        made = pretrain(path, sizes, **how)
-        return made, load_encoder(path)[0]
-    except CorruptRun:
-        shutil.rmtree(path, ignore_errors=True)
-    except (OSError, RunExists):
-        pass
+    for _ in range(2):
+        try:
+            made = pretrain(path, sizes, **how)
+            return made, load_encoder(path)[0]
+        except (CorruptRun, MissingRun):
+            shutil.rmtree(path, ignore_errors=True)
+        except (OSError, RunExists):
+            break
     with tempfile.TemporaryDirectory(prefix="parsimony-") as folder:
         made = pretrain(Path(folder) / path.name, sizes, **how)
-        made["artefact"] = f"it is kept in the run alone, as {path} could not be written"
+        made["artefact"] = f"kept in the run alone, as {path} could not be written"
         return made, load_encoder(Path(folder) / path.name)[0]
 
 

@@ -1,0 +1,156 @@
+"""Real processes, stopped at any moment: one line, the right code, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from parsimony.run.atomic import is_temporary
+
+RUNS = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
+ENTITY = (RUNS / "rules" / "data" / "entities.txt").read_text().splitlines()[0]
+VERBS = {
+    "fit": ["fit", "royal", "--out", "run", "--epochs", "50"],
+    "audit": ["audit", "royal"],
+    "evaluate": ["evaluate", "RUNS/redgnn"],
+    "predict": ["predict", "RUNS/redgnn", "--head", ENTITY, "--relation", "cousin"],
+    "report": ["report", "RUNS/redgnn", "--out", "page.html"],
+    "ddi": ["ddi", "predict", "RUNS/neighbours", "--drug", "ritonavir", "--drug", "fentanyl"],
+    "adapt": ["adapt", "RUNS/means", "--support", "RUNS/ratings_support.csv",
+              "--predict", "RUNS/ratings_asked.csv"],
+}  # fmt: skip
+#: seconds within which Python itself has not come to our first line
+FIRST = 0.25
+
+
+def start(words, folder):
+    # A test that runs in the background of a shell would inherit that Ctrl-C is ignored.
+    def reset():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    words = [word.replace("RUNS", str(RUNS)) for word in words]
+    return subprocess.Popen([sys.executable, "-m", "parsimony", *words], cwd=folder, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=reset,
+                            env=os.environ)  # fmt: skip
+
+
+def stopped_after(seconds, words, folder, number=signal.SIGINT):
+    """What it printed; None where it had ended before."""
+    process = start(words, folder)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    return None if process.returncode == 0 else (process.returncode, out, err)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", VERBS)
+def test_ctrl_c_is_answered_by_one_line(verb, tmp_path):
+    draw, answered = random.Random(verb), 0
+    for at in (FIRST, draw.uniform(0.3, 1), draw.uniform(1, 3)):
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        found = stopped_after(at, VERBS[verb], tmp_path)
+        if found is None:
+            continue
+        code, out, err = found
+        if code != 130 and "parsimony/stopping.py" not in err and "parsimony/cli" not in err:
+            continue  # Python itself was not up yet
+        assert code == 130, err
+        assert out == ""
+        line = err.strip().splitlines()
+        assert len(line) == 1, err
+        assert line[0].startswith("error: interrupted; "), err
+        assert "command" in line[0] or "parsimony fit" in line[0]
+        answered += 1
+    assert answered
+    assert not [path for path in tmp_path.rglob("*") if is_temporary(path)]
+
+
+@pytest.mark.slow
+def test_sigterm_too_and_the_error_is_json_from_the_start(tmp_path):
+    for at in (0.3, 1.0):
+        found = stopped_after(at, [*VERBS["audit"], "--json"], tmp_path, signal.SIGTERM)
+        if found is None or (found[0] < 0 and not found[1]):
+            continue  # at its end, or Python itself was not up yet
+        code, out, err = found
+        assert code == 143, err
+        error = json.loads(out)["error"]
+        assert error["type"] == "Interrupted"
+        assert error["message"] == "terminated"
+        assert error["remedy"]
+
+
+@pytest.mark.slow
+def test_a_fit_says_what_it_kept_and_how_to_go_on(tmp_path):
+    process = start(VERBS["fit"], tmp_path)
+    deadline = time.monotonic() + 200
+    while not list((tmp_path / "run").glob("checkpoints/*.safetensors")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGINT)  # an impatient user
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "interrupted" in err or "stopped at once" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_of_two_equal_batches_one_writes_and_the_other_says_so(tmp_path):
+    words = ["predict", "RUNS/rules", "--queries", "asked.csv", "--out", "out.parquet", "--json"]
+    rows = f"{ENTITY},cousin,?\n" * 3000
+    (tmp_path / "asked.csv").write_text("head,relation,tail\n" + rows)
+    for _ in range(10):
+        both = [start(words, tmp_path) for _ in range(2)]
+        ended = [(*process.communicate(timeout=120), process.returncode) for process in both]
+        codes = sorted(code for *_, code in ended)
+        assert codes == [0, 2], ended
+        for out, _, code in ended:
+            found = json.loads(out)
+            if code:
+                assert found["error"]["type"] == "RunExists"
+                message = found["error"]["message"]
+                assert "is writing to this file" in message or "exists" in message
+            else:
+                assert found["queries"] == 3000
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["asked.csv", "out.parquet"]
+        (tmp_path / "out.parquet").unlink()
+
+
+@pytest.mark.slow
+def test_two_writers_of_one_page_leave_a_whole_one(tmp_path):
+    words = ["rules", "RUNS/rules", "--out", "rules.txt", "--quiet"]
+    for _ in range(3):
+        both = [start(words, tmp_path) for _ in range(2)]
+        assert [process.wait(120) for process in both] == [0, 0]
+        assert [path.name for path in tmp_path.iterdir()] == ["rules.txt"]
+        for process in both:
+            process.communicate()
+
+
+def test_an_empty_file_is_no_interruption(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from parsimony.cli import app, audit
+
+    def empty(*_, **__):
+        raise EOFError("No data left in file")
+
+    monkeypatch.setattr("parsimony.link.audit.audit", empty)
+    done = CliRunner().invoke(app, ["audit", "royal"])
+    assert audit
+    assert done.exit_code == 1
+    assert "interrupted" not in done.stderr
