@@ -14,6 +14,7 @@ from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
 from parsimony.run.folder import RunFolder
+from parsimony.stopping import Interrupted
 
 AnyEstimator = Estimator[Any, Any]
 KNOWN_RULES = 200  # maximum number of rules in knowledge.toml
@@ -171,7 +172,7 @@ def _measured(
         return estimator.evaluate(split, quiet=quiet), []
     except EmptySplit:
         return {}, []
-    except TrainingDiverged:
+    except (TrainingDiverged, Interrupted):
         raise
     except Exception as error:
         reason = str(error) if isinstance(error, ParsimonyError) else repr(error)

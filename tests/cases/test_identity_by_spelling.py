@@ -55,9 +55,9 @@ def test_a_name_is_found_and_said(given, meant, run):
     found = typed("predict", run, "--head", given, "--relation", "Next")
     exact = typed("predict", run, "--head", meant, "--relation", "next")
     assert [a["entity"] for a in found["answers"]] == [a["entity"] for a in exact["answers"]]
-    assert exact["notes"] == []
-    assert len(found["notes"]) == 1 + (given != meant)
-    assert "'Next' is taken for the relation 'next'" in found["notes"]
+    said = [note for note in found["notes"] if note not in exact["notes"]]
+    assert len(said) == 1 + (given != meant)
+    assert "'Next' is taken for the relation 'next'" in said
 
 
 def test_several_are_an_error_that_lists_them(run):
@@ -70,9 +70,9 @@ def test_explanations_and_candidates_too(run, tmp_path):
     exact = typed("explain", run, "--head", "Aspirin", "--relation", "next", "--tail", NFC)
     found = typed("explain", run, "--head", "aspirin", "--relation", "next", "--tail", NFD)
     assert found["query"] == exact["query"]
-    assert len(found["notes"]) == 2
+    assert len(set(found["notes"]) - set(exact["notes"])) == 2
     (tmp_path / "c.txt").write_text(f"ASPIRIN\n{NFC}\n", encoding="utf-8")
     words = ("--head", "one", "--relation", "next", "--candidates", tmp_path / "c.txt")
     found = typed("predict", run, *words)
     assert {a["entity"] for a in found["answers"]} == {"Aspirin", NFC}
-    assert found["notes"] == ["'ASPIRIN' is taken for the entity 'Aspirin'"]
+    assert "'ASPIRIN' is taken for the entity 'Aspirin'" in found["notes"]
