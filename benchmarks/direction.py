@@ -368,6 +368,7 @@ class Pharmacology:
         self._names = {name.replace(" ", "_"): i for i, name in enumerate(data.names) if name}
         self._codes: list[list[str]] = [[] for _ in range(n)]
         nodes = len(layer.entities)
+        self._meant: dict[str, np.ndarray] = {}
         self._does = {
             action: np.zeros((n, nodes), bool) for action in (INHIBITOR, INDUCER, "substrate")
         }
@@ -378,17 +379,20 @@ class Pharmacology:
             for action, table in self._does.items():
                 if h < n and relation in (f"{action} of enzyme", f"{action} of transporter"):
                     table[h, t] = True
+        proteins = self._does["substrate"].any(0)
+        self._does = {action: table[:, proteins] for action, table in self._does.items()}
 
     def drugs(self, spec: str) -> np.ndarray:
         """Mask of the drugs that a list of names and ATC codes means."""
-        found = np.zeros(len(self._codes), bool)
-        if spec == ANY:
-            return ~found
-        for word in spec.split():
+        if spec in self._meant:
+            return self._meant[spec]
+        found = np.full(len(self._codes), spec == ANY)
+        for word in spec.split() if spec != ANY else ():
             if word in self._names:
                 found[self._names[word]] = True
             else:
                 found |= [any(c.startswith(word) for c in codes) for codes in self._codes]
+        self._meant[spec] = found
         return found
 
     def fits(self, test: tuple[str, str, str], a: np.ndarray, b: np.ndarray) -> np.ndarray:

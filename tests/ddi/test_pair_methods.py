@@ -90,7 +90,7 @@ def test_predict_scores_both_orders(method, fitted):
     assert sum(values) == pytest.approx(2, rel=1e-4)
     answer = found["answers"][0]
     assert answer["text"] == f"{answer['drug1']} does {answer['type'][1:]} to {answer['drug2']}."
-    stated = {"split": "test_S1", "text": "Drug ol4 does 1 to Drug amine1."}
+    stated = {"split": "test_S1", "text": "Drug ol4 does 1 to Drug amine1.", "acting": None}
     assert stated in found["known"]
 
 

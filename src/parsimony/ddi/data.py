@@ -175,8 +175,6 @@ class DDIData:
             digest.update(np.ascontiguousarray(self.pairs[split]).data)
         if self.multilabel:
             digest.update(b"multilabel")
-        if self.subjects or self.unsettled:
-            digest.update(json.dumps([self.subjects, sorted(self.unsettled)]).encode())
         return digest.hexdigest()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
