@@ -29,7 +29,7 @@ def test_from_a_folder_to_a_reason(typed, tmp_path):
     assert ranked == sorted(ranked, reverse=True)
     assert all(partner["reason"] for partner in screened["partners"][:3])
     reason = typed("explain", "run", "--head", "ol4", "--tail", "amine1", "--relation", "e1")
-    assert "e1 is reported with A and B" in reason.out
+    assert "e1 is reported with Drug ol4 and Drug amine1" in reason.out
     typed("report", "run", "--out", "page.html")
     text = (tmp_path / "page.html").read_text()
     assert "PR-AUC" in text and "unobserved pair" in text and "uncalibrated" not in text
