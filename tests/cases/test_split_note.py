@@ -11,8 +11,8 @@ from parsimony.link.task import LinkTask
 
 
 def test_a_graph_that_can_spare_two_facts(tmp_path):
-    # A tree of 101 entities, and two facts more.
-    pairs = [(i, (i - 1) // 2) for i in range(1, 101)] + [(0, 7), (0, 9)]
+    # Pairs that only know each other, and four facts that join such pairs.
+    pairs = [(2 * i, 2 * i + 1) for i in range(98)] + [(0, 7), (9, 12), (20, 31), (44, 55)]
     path = tmp_path / "sparse.tsv"
     path.write_text("".join(f"e{a}\tr\te{b}\n" for a, b in pairs))
     data = datasets.load(path)
