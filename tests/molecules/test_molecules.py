@@ -89,7 +89,7 @@ def test_smiles_that_cannot_be_read_are_skipped_or_refused(tmp_path):
         ("smiles\nCC\n", FormatError, "no column of labels", 1),
         ("smiles,x\nCC,1\nCCO,2\n", FormatError, "'2' in column 'x' is neither 0 nor 1", 3),
         ("smiles,x\nCC,1\nCCO,yes\n", FormatError, "'yes'", 3),
-        ("smiles,x\nCC,1,0\n", FormatError, "3 columns, expected 2", None),
+        ("smiles,x\nCC,1,0\n", FormatError, "3 columns, expected 2", 2),
     ],
 )
 def test_wrong_files_are_named(tmp_path, text, kind, says, line):

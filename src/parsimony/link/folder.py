@@ -203,7 +203,7 @@ def _read_n_facts(path: Path, n_train: int) -> int | None:
         n_facts = read_json(path)["n_facts"]
         if not isinstance(n_facts, int) or not 0 < n_facts <= n_train:
             raise ValueError
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, FormatError):
         raise FormatError(
             f'expected {{"n_facts": n}} with n in 1 … {n_train:,} (lines of train.txt)',
             remedy="correct or remove the file",
