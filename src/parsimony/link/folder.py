@@ -296,11 +296,11 @@ def _read_n_facts(path: Path, n_train: int) -> int | None:
     if not path.exists() and not path.is_symlink():
         return None
     remedy = "correct or remove the file"
-    found = checked(_Split, read_json(path, remedy=remedy), str(path), remedy=remedy)
+    expected = f'expected {{"n_facts": n}} with n in 1 … {n_train:,} (lines of train.txt)'
+    try:
+        found = checked(_Split, read_json(path, remedy=remedy), str(path), remedy=remedy)
+    except FormatError as error:
+        raise FormatError(f"{expected}; {error.message}", remedy=remedy, where=str(path)) from None
     if not 0 < found.n_facts <= n_train:
-        raise FormatError(
-            f'expected {{"n_facts": n}} with n in 1 … {n_train:,} (lines of train.txt)',
-            remedy=remedy,
-            where=str(path),
-        )
+        raise FormatError(expected, remedy=remedy, where=str(path))
     return found.n_facts
