@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -232,8 +232,8 @@ class DDIData:
         """
         bits = Path(folder) / "fingerprints.npy"
         with read_table(folder, "interaction dataset", _Saved) as (meta, array):
-            meta = of_older_run(meta)
-            return cls(
+            saved, meta = meta, of_older_run(meta)
+            data = cls(
                 name=meta["name"],
                 drugs=Vocabulary(meta["drugs"], "drug"),
                 **{column: tuple(meta[column]) for column in _COLUMNS},
@@ -249,3 +249,7 @@ class DDIData:
                 subjects=tuple(Subject(subject) for subject in meta.get("subjects", ())),
                 unsettled=frozenset((t, u) for t, u in meta.get("unsettled", ())),
             )
+            if meta is not saved:  # its config.toml has the hash of the templates as it stored them
+                stored = replace(data, templates=tuple(saved["templates"]))
+                data.__dict__["content_hash"] = stored.content_hash
+            return data
