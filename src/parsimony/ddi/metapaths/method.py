@@ -35,7 +35,7 @@ from parsimony.kernels.emergnn.metapaths import WalkKinds, count_walks, walk_kin
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
 from parsimony.metrics.classification import METRICS, classification_metrics
 from parsimony.run.progress import Progress
-from parsimony.run.restoring import require_tensors
+from parsimony.run.restoring import require_indices, require_tensors
 from parsimony.run.seeds import rng
 
 CHUNK = 4096  # pairs whose walks are counted at once
@@ -351,6 +351,8 @@ class Walks(PairEstimator[WalksParameters]):
         update = {"penalty": float(tensors["penalty"][0]), "min_similarity": float(least[0])}
         self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self._build()
+        for name in ("signatures", "voting"):
+            require_indices(tensors[name], self._kinds.n**3, name)
         self.metapaths_, self.shared_ = tensors["signatures"], tensors["voting"]
         self.weights_ = Weights(tensors["intercept"], tensors["own"], tensors["shared"])
         self.parameters_count_ = self.weights_.nonzero
