@@ -78,7 +78,7 @@ def test_no_path_is_said():
 
 def test_json_is_the_documented_schema():
     content = json.loads(uncle().to_json())
-    assert list(content) == ["query", "score", "paths", "rules", "faithfulness"]
+    assert list(content) == ["query", "score", "paths", "rules", "faithfulness", "notes"]
     assert content["query"] == {"head": "edward", "relation": "uncle", "tail": "william"}
     assert content["paths"][1]["steps"][0] == ["victoria", "mother", "edward", "inverse"]
     assert content["faithfulness"] == {"deleted_drop": 6.0, "random_drop": 0.5}

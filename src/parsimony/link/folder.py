@@ -295,12 +295,8 @@ class _Split(BaseModel, strict=True):
 def _read_n_facts(path: Path, n_train: int) -> int | None:
     if not path.exists() and not path.is_symlink():
         return None
-    remedy = "correct or remove the file"
-    expected = f'expected {{"n_facts": n}} with n in 1 … {n_train:,} (lines of train.txt)'
-    try:
-        found = checked(_Split, read_json(path, remedy=remedy), str(path), remedy=remedy)
-    except FormatError as error:
-        raise FormatError(f"{expected}; {error.message}", remedy=remedy, where=str(path)) from None
+    remedy = f'write {{"n_facts": n}} with n in 1 … {n_train:,} (lines of train.txt), or remove it'
+    found = checked(_Split, read_json(path, remedy=remedy), str(path), remedy=remedy)
     if not 0 < found.n_facts <= n_train:
-        raise FormatError(expected, remedy=remedy, where=str(path))
+        raise FormatError(f"n_facts is {found.n_facts:,}", remedy=remedy, where=str(path))
     return found.n_facts
