@@ -62,10 +62,11 @@ def load_array(
     """
     path = check_file(path)
     try:
+        with path.open("rb") as stream:
+            if stream.read(6) != b"\x93NUMPY":  # np.load also takes archives and pickles
+                raise ValueError("not of NumPy's format")
         # Mapped first: a header may claim more than the file holds, and nothing is allocated yet.
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise ValueError("an archive of arrays")
         if array.dtype.kind not in kind:
             raise ValueError(f"values of type {array.dtype}")
         if ndim is not None and array.ndim != ndim:
