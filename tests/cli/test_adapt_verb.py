@@ -67,7 +67,9 @@ def test_adapt(typed, run, tmp_path):
     table = pl.read_csv(tmp_path / "all.csv")
     assert table["id"].to_list() == ["q1", "q2", "q3"]
     page = (tmp_path / "why.html").read_text()
-    assert page.count("<svg") == 3 + 3 * 3 + 4, "molecules, their reasons, the support"
+    assert page.count("<svg") - page.count('<svg class="bar"') == 3 + 3 * 3 + 4, (
+        "molecules, their reasons, the support"
+    )
     assert "http://www.w3.org/2000/svg" in page
     assert "measured, in the support" in page
 

@@ -24,7 +24,7 @@ class ReasonerParameters(base.Parameters):
         "relu", description="identity, relu or tanh"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout rate in [0, 1)")
-    lr: float = Field(0.003, gt=0, le=100, description="learning rate of Adam, in (0, 100]")
+    lr: float = Field(0.003, gt=0, le=1e30, description="learning rate of Adam, positive")
     decay: float = Field(0.99, gt=0, le=1, description="learning-rate decay per epoch, in (0, 1]")
     weight_decay: float = Field(1e-4, ge=0, le=1e6, description="L2 weight (λ), 0 … 1e6")
     batch: int = Field(20, ge=1, description="training queries per step, ≥ 1")
