@@ -4,7 +4,7 @@
     python benchmarks/fuzz.py --only 'run redgnn' --n 500          # one target
     python benchmarks/fuzz.py --case 1234 --keep FOLDER            # one input again, and look at it
 
-Each case takes a valid input, damages it (bytes, lines, tokens, the tree of a JSON or TOML file,
+First every input is tried undamaged. Then each case takes one, damages it (bytes, lines, tokens, the tree of a JSON or TOML file,
 shape, type and values of an array), seals a run again, and types commands. It fails where a command
 
 * ends with another exit code than 0, 1 or 2, or prints a traceback,
@@ -448,8 +448,11 @@ def _write_archive(mirror: Path, folder: Path) -> None:
 # ---- cases -----------------------------------------------------------------------------------
 
 
-def prepare(target: Target, folder: Path, rng: random.Random) -> str:
-    """Copy and damage an input into ``folder``; return the command to type."""
+def prepare(target: Target, folder: Path, rng: random.Random | None) -> str:
+    """Copy and damage an input into ``folder``; return the command to type.
+
+    Without a generator nothing is damaged, and the command is the first one.
+    """
     copy = folder / target.source.name
     if target.source.is_dir():
         shutil.copytree(target.source, copy)
@@ -457,6 +460,9 @@ def prepare(target: Target, folder: Path, rng: random.Random) -> str:
     else:
         shutil.copy(target.source, copy)
         paths = [copy]
+    name = str(copy.relative_to(folder))
+    if rng is None:
+        return target.commands[0].replace("INPUT", name)
     seal = "checksums.json"
     paths = [path for path in paths if path.name != seal or rng.random() < 0.2]
     path = rng.choice(paths)
@@ -480,7 +486,7 @@ def prepare(target: Target, folder: Path, rng: random.Random) -> str:
 
         for sums in sorted(copy.rglob(seal), key=lambda p: -len(p.parts)):
             seal_again(sums.parent)
-    return rng.choice(target.commands).replace("INPUT", str(copy.relative_to(folder)))
+    return rng.choice(target.commands).replace("INPUT", name)
 
 
 def strict(text: str) -> Any:
@@ -542,7 +548,7 @@ def worker(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         os.chdir(folder)
-        command = prepare(found[name], folder, random.Random(seed))
+        command = prepare(found[name], folder, None if seed is None else random.Random(seed))
         pipe.send(("typed", command))
         pipe.send(("done", *check(command, folder)))
         shutil.rmtree(scratch / "cache" / "datasets", ignore_errors=True)
@@ -570,7 +576,7 @@ class Worker:
             self.process.join()
             self.process = None
 
-    def do(self, name: str, seed: str, limit: float = SECONDS) -> tuple[str, str, str]:
+    def do(self, name: str, seed: str | None, limit: float = SECONDS) -> tuple[str, str, str]:
         """Return what was typed, how it ended, and what was wrong."""
         if self.process is None:
             self.start()
@@ -611,6 +617,13 @@ def fuzz(
     try:
         found = targets(scratch / "corpus")
         names = [name for name in found if only is None or only in name]
+        hand = Worker(found, scratch / "undamaged")
+        for name in names:  # kernels are compiled, and what is damaged below is right
+            command, end, wrong = hand.do(name, None, 600.0)
+            if end != "exit 0":
+                failures.append({"case": -1, "target": name, "command": command,
+                                 "wrong": wrong or end})  # fmt: skip
+        hand.stop()
         waiting = iter(range(first, first + n))
         lock = threading.Lock()
 
