@@ -99,7 +99,8 @@ VERBS = {
                            "--out", "run"], "run", True, 1000, {"chains.csv": _molecules()}),
     "fit ddi": Verb(["fit", "cyp", "--method", "mlp", "--epochs", "2", "--out", "run"],
                     "run", True, 20_000),
-    "search": Verb(["search", "royal", "--trials", "3", "--set", "ladder=[[8,1]]", "--compare", "1",
+    "search": Verb(["search", "royal", "--trials", "3", "--set", "dim=8", "--set", "epochs=2",
+                    "--set", "per_round=3", "--set", "threads=1", "--compare", "1",
                     "--out", "run"], "run", True, 1500),
     "predict --queries": Verb(
         ["predict", str(RUNS / "rules"), "--queries", "asked.csv", "--out", "answers.parquet"],

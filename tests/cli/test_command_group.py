@@ -105,7 +105,7 @@ def test_wrong_usage_without_json_goes_to_stderr(typed):
     [
         (["fit", "roial"], "UnknownDataset", "royal"),
         (["fit", "no/such/folder"], "MissingFile", ""),
-        (["audit", "tox21"], "InvalidParameter", "folder"),
+        (["audit", "tox21"], "UsageError", "fit"),
         (["fit", "royal", "--method", "redgn"], "UnknownParameter", "redgnn"),
         (["fit", "royal", "--task", "likn"], "UnknownParameter", "link"),
         (["fit", "royal", "--set", "dimm=3"], "UnknownParameter", "dim"),

@@ -311,7 +311,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], type[DataError], str]] = {
     "n_facts beyond train": (
         folder_with("redgnn_split.json", '{"n_facts": 99}'),
         FormatError,
-        r'redgnn_split\.json: expected \{"n_facts": n\} with n in 1 … 3 \(lines of train\.txt\)',
+        r'redgnn_split\.json: n_facts is 99; write \{"n_facts": n\} with n in 1 … 3',
     ),
     "a label file of one column": (
         folder_with("entity_names.tsv", "anna\tAnna\nbert\n"),

@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import os
+import shutil
 import tarfile
 import threading
 
@@ -323,16 +324,14 @@ def test_what_is_read_counts_not_what_is_declared(tmp_path, cache, monkeypatch, 
 
 
 def test_a_cache_is_shared_by_its_umask_and_swept_of_leftovers(tmp_path, cache):
-    left = cache / "datasets" / ".unpacking-old"
-    left.mkdir(parents=True)
-    os.utime(left, (0, 0))
-    new = cache / "datasets" / ".unpacking-new"
-    new.mkdir()
-    datasets.load("umls", mirror=write_mirror(tmp_path / "mirror", UMLS))
+    mirror = write_mirror(tmp_path / "mirror", UMLS)
+    datasets.load("umls", mirror=mirror)
+    (unpacked,) = (path for path in (cache / "datasets").iterdir() if path.is_dir())
+    shutil.rmtree(unpacked)
+    left = unpacked.with_name(f".making-{unpacked.name}-killed")
+    left.mkdir()
+    datasets.load("umls", mirror=mirror)
     assert not left.exists()
-    assert new.exists()
-    new.rmdir()
-    (unpacked,) = (cache / "datasets").iterdir()
     umask = os.umask(0)
     os.umask(umask)
     assert unpacked.stat().st_mode & 0o777 == 0o777 & ~umask

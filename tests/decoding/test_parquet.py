@@ -111,7 +111,10 @@ def test_numbers_nulls_and_several_groups(tmp_path):
     )
     path = written(frame, tmp_path / "a.parquet", row_group_size=100)
     found = read_parquet(path, COLUMNS)
-    expected = frame.select("h", "r", "t").cast(pl.String)
+    # A whole number is the same name in a column of any type.
+    expected = (
+        frame.select("h", "r", "t").cast(pl.String).with_columns(pl.col("t").str.strip_suffix(".0"))
+    )
     assert found.equals(expected)
     assert read_table(path, ("R",), only=()).column("R") == ["", "x"] * 500
     types = dict.fromkeys("hrt", pl.Categorical(pl.Categories.random()))

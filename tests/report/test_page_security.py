@@ -23,8 +23,8 @@ VENDORED = json.loads((PAGES / "vendor" / "vendored.json").read_text())
 def page(**changes):
     x = {
         "head": "a\u202eb", "relation": "r", "tail": "c", "facts": [], "faithfulness": "",
-        "drops": [],
-        "walks": True, "graph": {"caption": "", "edges": []}, "paths": [], "parts": [],
+        "drops": [], "walks": True, "claim": "", "notes": [],
+        "graph": {"caption": "", "edges": []}, "paths": [], "parts": [],
         "analogues": [], "rules": [], "edges": [],
     }  # fmt: skip
     return environment().get_template("explanation.html.j2").render(x=x | changes, version="0")

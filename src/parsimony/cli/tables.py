@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from parsimony.answers import as_notes
 from parsimony.visible import visible
 
 __all__ = ["answers_table", "metrics_table", "query_text", "table"]
@@ -43,6 +42,8 @@ def _cell(value: Any) -> str:
 
 def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[Any]:
     """Return the tables of an evaluation, and its notes."""
+    from parsimony.answers import as_notes
+
     notes = as_notes(result.get("notes", ()))
     return [*_measured(result, max_relations), *([""] if notes else []), *notes]
 
@@ -197,6 +198,8 @@ def query_text(query: dict[str, Any], label: Callable[[str], str]) -> str:
 
 def answers_table(result: dict[str, Any], label: Callable[[str], str]) -> list[Any]:
     """Return the ranked answers to one query."""
+    from parsimony.answers import as_notes
+
     answers, notes = result["answers"], as_notes(result.get("notes", ()))
     if not answers:
         return [query_text(result["query"], label), "no candidate is left", *notes]

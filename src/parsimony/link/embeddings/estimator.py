@@ -69,7 +69,7 @@ class EmbeddingParameters(Parameters):
         False, description="a separate relation vector for each direction of a query"
     )
     init: float = Field(
-        0.1, gt=0, le=100, description="standard deviation of the initial vectors, in (0, 100]"
+        0.1, gt=0, le=1e30, description="standard deviation of the initial vectors, positive"
     )
     epochs: int = Field(100, ge=1, description="maximum number of epochs, ≥ 1")
     patience: int = Field(20, ge=1, description="epochs without improvement before stopping, ≥ 1")

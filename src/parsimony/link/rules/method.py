@@ -344,7 +344,9 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         require_tensors(
             tensors, {"head": (rules,), "body": (rules, None), "aggregation": (1,)}, "i"
         )
-        require_tensors(tensors, dict.fromkeys(EVIDENCE, (rules,)) | {"smoothing": (1,)}, "if")
+        require_tensors(tensors, {"smoothing": (1,)})
+        for name, dtype in EVIDENCE.items():
+            require_tensors(tensors, {name: (rules,)}, np.dtype(dtype).kind)
         require_indices(tensors["head"], len(names), "head")
         require_indices(tensors["body"], 2 * n, "body", least=-1)
         require_indices(tensors["aggregation"], len(AGGREGATIONS), "aggregation")
