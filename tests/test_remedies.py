@@ -495,7 +495,9 @@ def made(tmp_path_factory) -> dict[str, str]:
     write_cyp_part(data / "pairs")
     write_molecules(data / "molecules", lengths=2)
     write_ratings(data, users=30, items=24, rated=18)
-    facts = [line.split("\t") for line in (OLD / "redgnn/data/entities.txt").read_text().split("\n")]
+    facts = [
+        line.split("\t") for line in (OLD / "redgnn/data/entities.txt").read_text().split("\n")
+    ]
     rows = [line.split("\t") for line in (data / "facts/train.txt").read_text().splitlines()]
     head, relation, tail = rows[0]
     assert [head] in facts
@@ -544,7 +546,9 @@ def _write_pairs(data: Path) -> None:
     whole = data / "complete"
     whole.mkdir()
     (whole / "drugs.tsv").write_text("id\na\nb\nc\n")
-    (whole / "relations.tsv").write_text("id\ttemplate\n0\t#Drug1 meets #Drug2\n1\t#Drug1 hits #Drug2\n")
+    (whole / "relations.tsv").write_text(
+        "id\ttemplate\n0\t#Drug1 meets #Drug2\n1\t#Drug1 hits #Drug2\n"
+    )
     (whole / "train.txt").write_text("a\tb\t0\na\tc\t1\n")
     (whole / "test_S0.txt").write_text("b\tc\t0\n")
 
