@@ -381,7 +381,10 @@ def open_task(
         if own != kind:
             noun = PROBLEMS[own].noun if own in PROBLEMS else repr(data)
             raise InvalidParameter(
-                f"these data are {noun}", remedy=f"use a method of task {own or kind}"
+                f"these data are {noun}",
+                remedy=f"use a method of task {own}"
+                if own
+                else "give a name, a path, or what parsimony.load returns",
             )
     if (
         columns is not None
