@@ -28,8 +28,8 @@ from parsimony.errors import (
 )
 from parsimony.methods import resolve
 
-__all__ = ["PROBLEMS", "Problem", "can_read", "kind_of", "load", "method_for", "open_task", "problem",
-           "require_kind"]  # fmt: skip
+__all__ = ["PROBLEMS", "Problem", "can_read", "kind_of", "load", "method_for", "open_task",
+           "problem", "require_kind"]  # fmt: skip
 
 
 @dataclass(frozen=True)
