@@ -42,7 +42,11 @@ from small_data import write_cyp_part, write_molecules, write_ratings, write_roy
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the table is written for a POSIX shell"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings(
+        "ignore::FutureWarning",  # names of old runs
+        # of the connection that the refused request leaves to the collector
+        "ignore:.*socket:pytest.PytestUnraisableExceptionWarning",
+    ),
 ]
 
 #: what many lines share; the fixture ``made`` adds folders and names
