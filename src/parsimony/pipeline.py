@@ -95,7 +95,6 @@ def fit(
         return estimator, _summary(estimator, None, valid, seconds, [*notes, *failed])
     if resume and (Path(out) / "checksums.json").exists():
         run = RunFolder.open(out)
-        run.require_same(config)
         summary = run.read_json("summary.json")
         if summary is None:
             raise MissingRun(
@@ -103,6 +102,7 @@ def fit(
                 remedy="read it with parsimony.load_run, or choose another --out",
                 where=str(out),
             )
+        run.require_same(config)
         if not _goes_on(run, config, summary, time_budget):
             # Where the run is now: it may have been moved or copied.
             return load_run(out), summary | {"run": str(run.path)}

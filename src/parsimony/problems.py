@@ -28,8 +28,8 @@ from parsimony.errors import (
 )
 from parsimony.methods import resolve
 
-__all__ = ["PROBLEMS", "Problem", "kind_of", "load", "method_for", "open_task", "problem",
-           "require_kind"]  # fmt: skip
+__all__ = ["PROBLEMS", "Problem", "can_read", "kind_of", "load", "method_for", "open_task",
+           "problem", "require_kind"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,32 @@ def _kind_of_table(
     return next(iter(fitting), None)
 
 
+def can_read(
+    kind: str, data: str | os.PathLike[str] | Data, columns: Sequence[str] | None = None
+) -> bool:
+    """Whether ``--task KIND`` can be advised: by the register, the layout or the table's columns.
+
+    What the rows hold is not looked at.
+    """
+    if not isinstance(data, str | os.PathLike):
+        return False
+    text, found = os.fspath(data), problem(kind)
+    path = Path(os.path.expanduser(text))
+    if text in registry.names() or not path.is_file():
+        splits = kind != "link" or text in registry.names() or all(
+            any((path / f"{split}{suffix}").is_file() for suffix in SUFFIXES)
+            for split in ("train", "valid", "test")
+        )  # fmt: skip
+        return splits and bool(found.part("recognise")(text))
+    if kind == "ddi":
+        return False  # drug pairs come as a folder
+    if columns is not None or found.part("recognise")(text):
+        return True
+    with contextlib.suppress(FormatError, EncodingError):
+        return found.part("reading")(Look.at(path)) is not None
+    return False
+
+
 def require_kind(
     kind: str, data: str | os.PathLike[str] | Data, verb: str, task: str | None = None
 ) -> None:
@@ -244,11 +270,10 @@ def require_kind(
     found = kind_of(data, kind) if task is None else problem(task).kind
     if found not in (None, kind):
         noun, own = problem(kind).noun, problem(str(found)).noun
-        remedy = f"leave it out, or --task {kind}"
-        if task is None:
-            remedy = (
-                f"--task {kind} reads them as {noun}; for {own} use {problem(str(found)).verbs}"
-            )
+        remedy = f"for {own} use {problem(str(found)).verbs}"
+        if can_read(kind, data):
+            as_asked = f"--task {kind} reads them as {noun}; {remedy}"
+            remedy = as_asked if task is None else f"leave it out, or --task {kind}"
         raise UsageError(
             f"{'these data are' if task is None else '--task is of'} {own}; parsimony {verb} reads "
             f"{noun}",
@@ -282,7 +307,9 @@ def method_for(
     if own not in (None, kind):
         raise InvalidParameter(
             f"method {method!r} is for task {own}, and these data are {problem(kind).noun}",
-            remedy=f"--method {default}, or --task {own} to read them as {problem(str(own)).noun}",
+            remedy=f"--method {default}"
+            + f", or --task {own} to read them as {problem(str(own)).noun}"
+            * can_read(str(own), data, columns),
         )
     return method or default
 
@@ -354,7 +381,10 @@ def open_task(
         if own != kind:
             noun = PROBLEMS[own].noun if own in PROBLEMS else repr(data)
             raise InvalidParameter(
-                f"these data are {noun}", remedy=f"use a method of task {own or kind}"
+                f"these data are {noun}",
+                remedy=f"use a method of task {own}"
+                if own
+                else "give a name, a path, or what parsimony.load returns",
             )
     if (
         columns is not None

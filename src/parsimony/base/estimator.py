@@ -188,7 +188,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         if not isinstance(task, self.Task):
             raise UsageError(
                 f"{type(self).__name__} learns a {self.Task.__name__}. Got {task!r}",
-                remedy=f"make one with parsimony.problems.open_task({self.kind!r}, DATA)",
+                remedy=f"make one with parsimony.open_task({self.kind!r}, DATA)",
             )
         values = self._preset(task) | self._given()
         if epochs is not None and "epochs" in self.Parameters.model_fields:
@@ -295,7 +295,9 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             if array.dtype.kind in "fc" and not np.isfinite(array).all():
                 raise TrainingDiverged(
                     f"{name} of the model holds NaN or infinity",
-                    remedy="check the scale of the data, or train afresh with a lower --set lr=…",
+                    remedy="check the scale of the data"
+                    + ", or train afresh with a lower --set lr=…"
+                    * ("lr" in self.Parameters.model_fields),
                 )
 
     @abstractmethod

@@ -22,14 +22,16 @@ def command(
     """Count facts, find leaks; of a graph, evaluate the popularity baseline."""
     out = Output(as_json, quiet)
     given: dict[str, Any] = {"mirror": mirror, "columns": parse_columns(columns), "seed": seed}
-    from parsimony.problems import PROBLEMS, kind_of, problem
+    from parsimony.problems import PROBLEMS, can_read, kind_of, problem
 
     found = problem(task or kind_of(data) or "link")
     if not found.audit:
         able = [one.noun for one in PROBLEMS.values() if one.audit]
         raise UsageError(
             f"{data} holds {found.noun}; audit describes {' and '.join(able)}",
-            remedy="--task link reads it as facts; of other data, the notes of a fit tell",
+            remedy="--task link reads it as facts"
+            if can_read("link", data)
+            else "the notes of parsimony fit describe it",
         )
     module, load = found.part("audit"), found.part("load")
     taken = inspect.signature(load).parameters

@@ -36,7 +36,7 @@ class PairQuestion:
     def of(cls, task: DDITask, drug_a: str, drug_b: str, top: int) -> Self:
         """Look the drugs up; see :meth:`parsimony.ddi.estimator.PairEstimator.predict`."""
         if top < 1:
-            raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 5")
+            raise UsageError(f"top must be at least 1. Got {top}", remedy="for example top=5")
         a, b = task.data.drug(drug_a), task.data.drug(drug_b)
         if a == b:
             raise UsageError(f"{task.data.label(a)} with itself", remedy="name two drugs")

@@ -53,7 +53,7 @@ def screen(
     """
     estimator._require_fitted()
     if top < 1:
-        raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 20")
+        raise UsageError(f"top must be at least 1. Got {top}", remedy="for example top=20")
     data = estimator.task_.data
     query = data.drug(drug)
     known = _known(data, query)

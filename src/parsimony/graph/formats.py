@@ -141,7 +141,7 @@ def _table(
         raise FormatError(
             f"{look.width} columns without a header of head, relation and tail: "
             f"{', '.join(map(shorten, look.first[:12]))}",
-            remedy="map the columns, e.g. columns=('subject', 'predicate', 'object')",
+            remedy="map the columns, e.g. --columns subject,predicate,object",
             where=str(look.path) if look.text is None else f"{look.path}:{look.text.header()[0]}",
         )
     if look.text is None:

@@ -233,9 +233,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             entity = data.entities.index(cast(str, given), notes=notes)
             relation = data.relations.index(query["relation"], notes=notes)
             return entity, relation + self.task_.n_relations * (head is None)
-        raise UsageError(
-            "a query names either its head or its tail", remedy="give one of --head, --tail"
-        )
+        raise UsageError("a query names either its head or its tail", remedy="give one of them")
 
     def _as_known(self, query: Query, entity: int, relation: int) -> dict[str, Any]:
         """The query as the data spell its names."""
@@ -329,7 +327,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         """
         self._require_fitted()
         if top < 1:
-            raise UsageError(f"top must be at least 1. Got {top}", remedy="--top 10")
+            raise UsageError(f"top must be at least 1. Got {top}", remedy="for example top=10")
         data = self.task_.test_data
         allowed, common = None, list[str]()
         if candidates is not None:

@@ -148,7 +148,7 @@ class LinkTask(base.Task):
         if protocol not in ("redgnn", "grail"):
             raise InvalidParameter(
                 f"protocol must be 'redgnn' or 'grail'. Got {protocol!r}",
-                remedy="--set protocol=redgnn",
+                remedy="for example protocol='redgnn'",
             )
         if not len(data.train):
             raise EmptySplit(f"{data.name} has no training facts", remedy="fill train.txt")

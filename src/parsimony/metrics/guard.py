@@ -75,7 +75,8 @@ def require_scores(
     """
     if not scores.size:
         return
-    low, high = float(scores.min()), float(scores.max())  # NaN passes through both
+    with np.errstate(invalid="ignore"):
+        low, high = float(scores.min()), float(scores.max())  # NaN passes through both
     if not (high < np.inf and (unreached or low > -np.inf)):
         value = high if math.isnan(high) or high == np.inf else low
         raise TrainingDiverged(

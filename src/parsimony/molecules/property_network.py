@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from parsimony import base
 from parsimony.chem.descriptors import DESCRIPTORS, N_COUNTS, MoleculeFeatures
+from parsimony.metrics.guard import require_scores
 from parsimony.molecules.adapted import IntArray, LabelArray
 from parsimony.run.seeds import rng
 from parsimony.training.network import NetworkLearner
@@ -121,6 +122,7 @@ class PropertyNetwork(nn.Module):
     def measure_logits(self, features: MoleculeFeatures) -> None:
         """Keep mean and standard deviation of the logits of these molecules."""
         _, logits = self.represent(features)
+        require_scores(logits, "logit")
         self.logit_mean.copy_(torch.from_numpy(logits.mean(0)))
         self.logit_std.copy_(torch.from_numpy(np.maximum(logits.std(0), 1e-6)))
 

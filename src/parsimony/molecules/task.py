@@ -137,7 +137,8 @@ class MoleculeTask(Task):
         """
         if split not in ("train", "valid", "test"):
             raise InvalidParameter(
-                f"split must be 'train', 'valid' or 'test'. Got {split!r}", remedy="--split test"
+                f"split must be 'train', 'valid' or 'test'. Got {split!r}",
+                remedy="use one of these",
             )
         tasks: IntArray = getattr(self, f"{split}_tasks")
         return tasks

@@ -155,7 +155,8 @@ class ColdStartTask(Task):
         """
         if split not in (*SPLITS, "warm"):
             raise InvalidParameter(
-                f"split must be train, valid, test or warm. Got {split!r}", remedy="--split test"
+                f"split must be train, valid, test or warm. Got {split!r}",
+                remedy="use one of these",
             )
         return self._tasks[split]
 

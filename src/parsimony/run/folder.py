@@ -363,7 +363,8 @@ def _require_room(path: Path, resume: bool) -> None:
         )
     raise RunExists(
         "the run folder is not empty",
-        remedy="choose another --out, or continue it with --resume",
+        remedy="choose another --out"
+        + ", or continue it with --resume" * (path / CONFIG).is_file(),
         where=str(path),
     )
 

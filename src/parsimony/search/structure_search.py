@@ -298,7 +298,8 @@ def _require_room(folder: Path, resume: bool) -> None:
     if found and not (resume and "search" in found):
         raise RunExists(
             "the folder holds no search" if resume else "the run folder is not empty",
-            remedy="choose another --out" + ("" if resume else ", or continue it with --resume"),
+            remedy="choose another --out"
+            + (", or continue it with --resume" if "search" in found else ""),
             where=str(folder),
         )
 
