@@ -382,7 +382,8 @@ def _require_version(config: dict[str, Any], path: Path) -> None:
 
 def _require_same(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
     for part in {"parameters", "options"} & before.keys() & now.keys():
-        before = before | {part: renamed(before[part], now[part])}
+        if isinstance(before[part], dict):
+            before = before | {part: renamed(before[part], now[part])}
     changed = [d for d in _differences(before, now) if not d.startswith(LIMITS)]
     if changed:
         raise UsageError(
