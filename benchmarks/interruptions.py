@@ -13,6 +13,7 @@ what differed, ``left`` which temporary files or locks stayed.
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import json
 import os
@@ -53,6 +54,11 @@ class Verb:
     setup: Callable[[Path], None] | None = None
 
 
+def _undated(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.mtime = 0
+    return member
+
+
 def _mirror(folder: Path) -> None:
     """A mirror with one archive; the cache is a folder of the test."""
     source = folder / "mirror"
@@ -62,11 +68,14 @@ def _mirror(folder: Path) -> None:
     for split, count in (("train", 4000), ("valid", 40), ("test", 40)):
         rows = [f"e{i % 97}\tr{i % 3}\te{(i * 7 + 1) % 97}\n" for i in range(count)]
         (data / f"{split}.txt").write_text("".join(dict.fromkeys(rows)))
-    with tarfile.open(source / "umls.tar.gz", "w:gz") as archive:
-        archive.add(data, "umls")
-    content = (source / "umls.tar.gz").read_bytes()
-    entry = {"name": "umls", "file": "umls.tar.gz", "sha256": hashlib.sha256(content).hexdigest(),
-             "bytes": len(content), "licence": "none"}  # fmt: skip
+    with (
+        gzip.GzipFile(source / "kg_umls.tar.gz", "wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        archive.add(data, "umls", filter=_undated)
+    content = (source / "kg_umls.tar.gz").read_bytes()
+    entry = {"name": "umls", "file": "kg_umls.tar.gz", "bytes": len(content), "licence": "none",
+             "sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
     (source / "manifest.json").write_text(json.dumps({"datasets": [entry]}))
     shutil.rmtree(data)
 
@@ -118,7 +127,7 @@ VERBS = {
                    500),
     "ddi screen": Verb(["ddi", "screen", str(RUNS / "neighbours"), "--drug", "ritonavir", "--out",
                         "partners.csv"], "partners.csv", False, 500),
-    "datasets get": Verb(["datasets", "get", "umls", "--mirror", "mirror"], "cache", False, 4000,
+    "datasets get": Verb(["datasets", "get", "umls", "--mirror", "mirror"], "cache", False, 1000,
                          {}, _mirror),
 }  # fmt: skip
 
