@@ -178,7 +178,7 @@ def test_a_changed_byte_anywhere_is_refused_by_name(tmp_path):
             (path / name).write_bytes(bad)
             with pytest.raises(CorruptRun) as caught:
                 RunFolder.open(path)
-            assert caught.value.where == str(path / name), (name, at)
+            assert caught.value.where.startswith(str(path / name)), (name, at)
             assert caught.value.remedy
         (path / name).write_bytes(good)
     assert RunFolder.open(path).finished
@@ -205,7 +205,7 @@ def test_a_broken_list_of_checksums_is_refused(tmp_path, text):
     (path / "checksums.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(CorruptRun) as caught:
         RunFolder.open(path)
-    assert caught.value.where == str(path / "checksums.json")
+    assert caught.value.where.startswith(str(path / "checksums.json"))
 
 
 def test_what_may_change_after_the_end(tmp_path):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from parsimony.decoding import checked, read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.run.atomic import is_temporary, write_atomic
@@ -66,16 +66,14 @@ def _sealed(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, str]:
-    data = path.read_bytes()
-    try:
-        sums = json.loads(data)
-        # Its own checksum: otherwise a flipped byte here would be blamed on another file.
-        if sums.get(SEAL) == _own_sum({k: v for k, v in sums.items() if k != SEAL}):
-            return dict(sums)
-        problem = "the list of checksums was changed"
-    except (ValueError, AttributeError) as error:
-        problem = f"the list of checksums is damaged ({error})"
-    raise CorruptRun(problem, remedy=_REMEDY, where=str(path))
+    if not path.exists():
+        raise FileNotFoundError(path)
+    value = read_json(path, error=CorruptRun, remedy=_REMEDY)
+    sums = checked(dict[str, str], value, str(path), error=CorruptRun, remedy=_REMEDY)
+    # Its own checksum: otherwise a flipped byte here would be blamed on another file.
+    if sums.get(SEAL) != _own_sum({k: v for k, v in sums.items() if k != SEAL}):
+        raise CorruptRun("the list of checksums was changed", remedy=_REMEDY, where=str(path))
+    return sums
 
 
 def _own_sum(sums: Mapping[str, str]) -> str:
