@@ -13,12 +13,12 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_a_mangled_input_is_answered_or_refused(part, tmp_path):
     pytest.importorskip("rdkit")
     out = tmp_path / "fuzz.json"
-    words = ["--n", "500", "--first", str(500 * part), "--out", str(out)]
+    words = ["--n", "1000", "--first", str(1000 * part), "--out", str(out)]
     subprocess.run([sys.executable, str(SCRIPT), *words], capture_output=True, check=False)
     told = json.loads(out.read_text())
-    assert told["cases"] == 500
+    assert told["cases"] == 1000
     assert told["failures"] == []

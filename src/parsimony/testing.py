@@ -250,10 +250,9 @@ def diverges_in_so_many_words(case: Case) -> None:
     """An absurd learning rate ends in TrainingDiverged, or in measures that are possible."""
     if "lr" not in case.cls.Parameters.model_fields:
         return
-    for lr in (1e20, 1e30):
-        with contextlib.suppress(TrainingDiverged), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy says that it overflows
-            case.make(lr=lr).fit(case.task).evaluate("test")
+    with contextlib.suppress(TrainingDiverged), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy says that it overflows
+        case.make(lr=1e20).fit(case.task).evaluate("test")
 
 
 def is_deterministic(case: Case) -> None:

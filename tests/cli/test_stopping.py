@@ -113,7 +113,7 @@ def test_of_two_equal_batches_one_writes_and_the_other_says_so(tmp_path):
     words = ["predict", "RUNS/rules", "--queries", "asked.csv", "--out", "out.parquet", "--json"]
     rows = f"{ENTITY},cousin,?\n" * 3000
     (tmp_path / "asked.csv").write_text("head,relation,tail\n" + rows)
-    for _ in range(10):
+    for _ in range(6):
         both = [start(words, tmp_path) for _ in range(2)]
         ended = [(*process.communicate(timeout=120), process.returncode) for process in both]
         codes = sorted(code for *_, code in ended)

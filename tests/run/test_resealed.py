@@ -101,6 +101,10 @@ def array_bytes(array: Any) -> bytes:
     return stream.getvalue()
 
 
+#: of each file
+CHANGES = 7
+
+
 def changed_files(file: Path, draw: random.Random) -> Iterator[tuple[str, bytes]]:
     data = file.read_bytes()
     yield "empty", b""
@@ -188,7 +192,8 @@ def test_a_resealed_run_answers_right_or_is_refused(name, tmp_path):
         swapped = FOLDER / OTHERS[name] / inside
         if swapped.exists():
             changes.append(("swapped", swapped.read_bytes()))
-        for what, content in changes:
+        # Some of each file here; benchmarks/fuzz.py goes on with others.
+        for what, content in draw.sample(changes, min(len(changes), CHANGES)):
             file.write_bytes(content)
             seal(run)
             try:
@@ -204,7 +209,7 @@ def test_a_resealed_run_answers_right_or_is_refused(name, tmp_path):
             else:
                 assert finite(found), (inside, what)
         file.write_bytes(good)
-    assert refused > 50
+    assert refused > 25
 
 
 # ---- what the sweep cannot see ---------------------------------------------------------------
