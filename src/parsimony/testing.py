@@ -176,7 +176,9 @@ def _invalid_values(cls: type[AnyEstimator]) -> Iterator[tuple[str, Any]]:
         for limit in parameter.metadata:
             for bound, beyond in (("ge", -1), ("gt", 0), ("le", 1), ("lt", 0)):
                 if (value := getattr(limit, bound, None)) is not None:
-                    yield name, value + beyond
+                    wrong = value + beyond
+                    # A limit so large that one more is the same number is doubled.
+                    yield name, 2 * value if beyond and wrong == value else wrong
         if "float" in str(parameter.annotation):
             yield name, float("nan")
 
@@ -247,10 +249,10 @@ def learns(case: Case) -> None:
 
 
 def diverges_in_so_many_words(case: Case) -> None:
-    """An absurd learning rate ends in TrainingDiverged, or in measures that are possible."""
+    """An absurd learning rate is refused, ends in TrainingDiverged, or in measures that are possible."""
     if "lr" not in case.cls.Parameters.model_fields:
         return
-    with contextlib.suppress(TrainingDiverged), warnings.catch_warnings():
+    with contextlib.suppress(TrainingDiverged, InvalidParameter), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # NumPy says that it overflows
         case.make(lr=1e20).fit(case.task).evaluate("test")
 

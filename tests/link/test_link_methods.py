@@ -190,8 +190,8 @@ def test_predict(method, fitted):
     [
         ({"head": "persn 0", "relation": "parent"}, UnknownEntity, "person 0"),
         ({"head": "person 0", "relation": "parnt"}, UnknownRelation, "parent"),
-        ({"relation": "parent"}, UsageError, "--head"),
-        ({"head": "person 0", "tail": "person 1", "relation": "parent"}, UsageError, "--head"),
+        ({"relation": "parent"}, UsageError, "one of them"),
+        ({"head": "person 0", "tail": "person 1", "relation": "parent"}, UsageError, "one of them"),
         ({"head": "person 0", "relation": "parent", "top": 0}, UsageError, "top"),
         (
             {"head": "person 0", "relation": "parent", "candidates": ["persn 1"]},
