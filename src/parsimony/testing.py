@@ -249,7 +249,7 @@ def learns(case: Case) -> None:
 
 
 def diverges_in_so_many_words(case: Case) -> None:
-    """An absurd learning rate is refused, ends in TrainingDiverged, or in measures that are possible."""
+    """An absurd learning rate is refused, ends in TrainingDiverged, or in possible measures."""
     if "lr" not in case.cls.Parameters.model_fields:
         return
     with contextlib.suppress(TrainingDiverged, InvalidParameter), warnings.catch_warnings():
