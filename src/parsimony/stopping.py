@@ -6,6 +6,7 @@ everything else (:mod:`parsimony.__main__`).
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -51,6 +52,14 @@ def listen() -> None:
         if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
             signal.signal(number, _hear)
     sys.unraisablehook = _raise_again
+    atexit.register(_deafen)  # the first to be registered is the last to be called
+
+
+def _deafen() -> None:
+    """Ignore what comes while Python ends: it has put its own handlers back, and loses our code."""
+    if _heard:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _hear(number: int, frame: Any) -> None:
