@@ -28,6 +28,24 @@ CHECKSUM = "sha256"
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
+def rdkit() -> Any:
+    """Return RDKit, with what reads SMILES.
+
+    Raises
+    ------
+    MissingExtra
+        It is not installed.
+    """
+    try:
+        import rdkit
+        import rdkit.Chem
+    except ImportError:
+        raise MissingExtra(
+            "reading molecules needs RDKit", remedy="pip install 'parsimony-learning[chem]'"
+        ) from None
+    return rdkit
+
+
 def cached(
     kind: str, version: int, smiles: Sequence[str], compute: Callable[[], Arrays], **settings: int
 ) -> dict[str, npt.NDArray[Any]]:
@@ -51,14 +69,8 @@ def cached(
     MissingExtra
         RDKit is not installed.
     """
-    try:
-        from rdkit.rdBase import rdkitVersion
-    except ImportError:
-        raise MissingExtra(
-            "reading molecules needs RDKit", remedy="pip install 'parsimony-learning[chem]'"
-        ) from None
     # Another RDKit may write another canonical SMILES, and count other fragments.
-    of = json_text([kind, version, rdkitVersion, settings, *smiles])
+    of = json_text([kind, version, rdkit().__version__, settings, *smiles])
     key = hashlib.sha256(of.encode()).hexdigest()
     path = cache_folder() / kind / f"{key[:32]}.safetensors"
     with suppress(ParsimonyError, KeyError):

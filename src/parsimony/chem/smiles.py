@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from parsimony.chem.cache import cached
-from parsimony.errors import FormatError, MissingExtra
+from parsimony.chem.cache import cached, rdkit
+from parsimony.errors import FormatError
 
 __all__ = [
     "canonical", "canonical_forms", "molecule_of", "parent", "reason_unreadable", "require_forms",
@@ -41,12 +41,7 @@ def molecule_of(text: str) -> Any:
     MissingExtra
         RDKit is not installed.
     """
-    try:
-        from rdkit import Chem, rdBase
-    except ImportError:
-        raise MissingExtra(
-            "reading molecules needs RDKit", remedy="pip install 'parsimony-learning[chem]'"
-        ) from None
+    Chem, rdBase = rdkit().Chem, rdkit().rdBase
     if _refused(text):
         return None
     with rdBase.BlockLogs():
