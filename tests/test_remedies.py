@@ -300,7 +300,6 @@ NAMES = re.compile(
 ELSEWHERE = {
     ("answers.py", "pip install"): "a package to install",
     ("chem/cache.py", "pip install"): "a package to install",
-    ("chem/smiles.py", "pip install"): "a package to install",
     ("graph/rdf.py", "pip install"): "a package to install",
     ("molecules/fingerprint_methods.py", "pip install"): "a package to install",
     ("run/engine_ray.py", "pip install"): "a package to install",

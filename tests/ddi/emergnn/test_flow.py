@@ -277,7 +277,7 @@ def test_errors_say_what_is_wrong():
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_ten_real_pairs(real_data, monkeypatch):
+def test_real_pairs(real_data, monkeypatch):
     """DrugBank's S1 targets on Hetionet; a small dimension, as the twin keeps every message."""
     from parsimony.ddi.emergence import simulate_emergence
     from parsimony.problems import open_task
@@ -291,7 +291,7 @@ def test_ten_real_pairs(real_data, monkeypatch):
         len(background.entities), background.triples, len(background.relations),
         train, task.data.n_types,
     )  # fmt: skip
-    dim, n = 4, 10
+    dim, n = 4, 5
     pairs = train[rng.choice(emergence.targets, n, replace=False)][:, [0, 2]]
     graph = built.activate(emergence.active)
     values = parameters(rng, n, graph.n_messages, dim, biased=True)
