@@ -105,11 +105,15 @@ class Learner(ABC):
         "step" or "epoch": after which updates the moving average follows.
     between_checkpoints
         Seconds at least between two checkpoints; the last epoch always writes one.
+    progress
+        How much of the training is over, in [0, 1]: of its epochs or of its time budget, whichever
+        is more. The trainer sets it before every step.
     """
 
     flops: float = 0.0
     average_each: str = "step"
     between_checkpoints: float = 0.0
+    progress: float = 0.0
 
     @abstractmethod
     def epoch(self, number: int, drawn: np.random.Generator) -> tuple[int, Iterator[Step]]:
@@ -275,6 +279,7 @@ class Trainer:
         drawn = rng(schedule.seed, *schedule.stream, number)
         n, steps = learner.epoch(number, drawn)
         total, done, cut = 0.0, 0, False
+        learner.progress = self._progress(0.0, begin)
         title = f"epoch {number}/{schedule.epochs}"
         with Progress(n, title, quiet=self.quiet) as progress:
             for step in steps:
@@ -283,6 +288,7 @@ class Trainer:
                     raise _diverged(f"the loss became {total} in epoch {number}, item {done}")
                 self._taken(step)
                 progress.advance(step.items, loss=total / done)
+                learner.progress = self._progress(done / n, begin)
                 if done < n and self._late(clock() - begin):
                     cut = True
                     break
@@ -300,6 +306,14 @@ class Trainer:
             record["part"] = done / n
         record["train_seconds"] = clock() - begin
         return record, cut
+
+    def _progress(self, part: float, begin: float) -> float:
+        """How much of the training is over, after a part of the epoch that began at ``begin``."""
+        state, schedule = self._state, self.schedule
+        progress = (state.epoch + part * schedule.stride) / schedule.epochs
+        if self.time_budget is not None:
+            progress = max(progress, (state.seconds + clock() - begin) / self.time_budget)
+        return min(progress, 1.0)
 
     def _record(self, record: dict[str, Any], begin: float, *, look: bool) -> None:
         """Look at validation where it is due, keep the best, and add to history and log."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.objective import Objective
+from parsimony.training.schedule import decayed
 from parsimony.training.trainer import Learner, Step
 
 __all__ = ["EmbeddingLearner"]
@@ -27,7 +28,7 @@ class EmbeddingLearner(Learner):
     batch, negatives
         Queries per step, and the entities that a step compares them with (0: all).
     lr, decay
-        Learning rate of the first epoch, and its factor per epoch.
+        Learning rate of the first epoch, and its factor per epoch; None: half a cosine.
     measure
         Measures the tables on validation; None where there are no validation facts.
     """
@@ -43,7 +44,7 @@ class EmbeddingLearner(Learner):
         batch: int,
         negatives: int,
         lr: float,
-        decay: float,
+        decay: float | None,
         measure: Callable[[], dict[str, float]] | None = None,
     ) -> None:
         self.objective, self.queries = objective, queries
@@ -52,27 +53,27 @@ class EmbeddingLearner(Learner):
         self.tables = {"entity": objective.entity, "relation": objective.relation}
 
     def lr(self, number: int) -> float:
-        """The learning rate falls by the same factor in every epoch."""
-        return self.first_lr * self.decay ** (number - 1)
+        """The learning rate in an epoch."""
+        return decayed(self.first_lr, self.decay, number, self.progress)
 
     def epoch(self, number: int, drawn: np.random.Generator) -> tuple[int, Iterator[Step]]:
         """Draw the order of the queries; items are answers."""
         device = self.objective.entity.weight.device
         noise = torch.Generator(device).manual_seed(int(drawn.integers(2**62)))
         order = drawn.permutation(len(self.queries))
-        return len(self.queries.answer), self._steps(order, self.lr(number), drawn, noise)
+        return len(self.queries.answer), self._steps(number, order, drawn, noise)
 
     def _steps(
         self,
+        number: int,
         order: np.ndarray,
-        lr: float,
         drawn: np.random.Generator,
         noise: torch.Generator,
     ) -> Iterator[Step]:
         for at in range(0, len(order), self.batch):
             batch = self.queries.batch(order[at : at + self.batch], self.negatives, drawn)
             self.before_step(drawn)
-            loss = self.objective.step(batch, lr, noise)
+            loss = self.objective.step(batch, self.lr(number), noise)
             self.flops = self.objective.flops
             yield Step(loss, len(batch.answer))
 

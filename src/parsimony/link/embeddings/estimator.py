@@ -47,7 +47,11 @@ class EmbeddingParameters(Parameters):
 
     dim: int = Field(128, ge=1, le=4096, description="numbers per entity (d), 1 … 4096")
     lr: float = Field(0.1, gt=0, le=1e30, description="learning rate of Adagrad, positive")
-    decay: float = Field(0.98, gt=0, le=1, description="learning-rate decay per epoch, in (0, 1]")
+    decay: float | None = Field(
+        None, gt=0, le=1,
+        description="learning-rate decay per epoch, in (0, 1]; where left out the rate falls along "
+        "half a cosine until epochs or time budget end",
+    )  # fmt: skip
     batch: int = Field(256, ge=1, description="distinct queries per step, ≥ 1")
     negatives: int | None = Field(
         None, ge=0,

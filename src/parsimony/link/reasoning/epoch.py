@@ -16,6 +16,7 @@ from parsimony.link.reasoning.sharding import ShardedPropagation
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import LinkTask, QuerySet, both_directions
 from parsimony.run.progress import Progress
+from parsimony.training.schedule import decayed
 from parsimony.training.trainer import Learner, Step
 
 __all__ = ["Adam", "ReasonerLearner", "split_facts"]
@@ -125,26 +126,24 @@ class ReasonerLearner(Learner):
         queries, active = split_facts(
             self.task, p.fact_ratio, drawn, remove_one_hop=p.remove_one_hop
         )
-        return len(queries), self._steps(
-            queries, active, int(drawn.integers(1 << 40)), self.lr(number)
-        )
+        return len(queries), self._steps(number, queries, active, int(drawn.integers(1 << 40)))
 
     def _steps(
-        self, queries: IntArray, active: npt.NDArray[np.uint8], seed: int, lr: float
+        self, number: int, queries: IntArray, active: npt.NDArray[np.uint8], seed: int
     ) -> Iterator[Step]:
         size = self.parameters.batch
-        for number, at in enumerate(range(0, len(queries), size)):
+        for i, at in enumerate(range(0, len(queries), size)):
             batch = queries[at : at + size]
             loss = self.propagation.step(
-                self.named, self.gradients, batch, active, seed + number, self.known
+                self.named, self.gradients, batch, active, seed + i, self.known
             )
             self.flops = self.propagation.flops
-            self.adam.step(self.gradients[0].flat, lr)
+            self.adam.step(self.gradients[0].flat, self.lr(number))
             yield Step(loss, len(batch))
 
     def lr(self, number: int) -> float:
-        """The learning rate of an epoch: it decays by a factor per epoch."""
-        return self.parameters.lr * self.parameters.decay ** (number - 1)
+        """The learning rate in an epoch."""
+        return decayed(self.parameters.lr, self.parameters.decay, number, self.progress)
 
     def weights(self) -> dict[str, Tensor]:
         """All weights, one vector."""

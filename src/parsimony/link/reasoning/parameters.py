@@ -25,7 +25,11 @@ class ReasonerParameters(base.Parameters):
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout rate in [0, 1)")
     lr: float = Field(0.003, gt=0, le=1e30, description="learning rate of Adam, positive")
-    decay: float = Field(0.99, gt=0, le=1, description="learning-rate decay per epoch, in (0, 1]")
+    decay: float | None = Field(
+        None, gt=0, le=1,
+        description="learning-rate decay per epoch, in (0, 1]; where left out the rate falls along "
+        "half a cosine until epochs or time budget end",
+    )  # fmt: skip
     weight_decay: float = Field(1e-4, ge=0, le=1e6, description="L2 weight (λ), 0 … 1e6")
     batch: int = Field(20, ge=1, description="training queries per step, ≥ 1")
     eval_batch: int = Field(50, ge=1, description="queries per scoring batch, ≥ 1")
