@@ -1,7 +1,7 @@
 """The panel of graphs on which defaults are chosen: presets switched off, validation alone.
 
 ``python benchmarks/panel.py PLAN.toml --out panel.jsonl --part 0/2`` trains what the plan names and
-appends a row to the file; what the file has is not trained again. A plan is a list of ``[[train]]``:
+appends a row to the file; what the file has is not trained again. A plan lists ``[[train]]``:
 graphs, method, settings, seconds, epochs.
 """
 

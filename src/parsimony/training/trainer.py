@@ -279,7 +279,7 @@ class Trainer:
         drawn = rng(schedule.seed, *schedule.stream, number)
         n, steps = learner.epoch(number, drawn)
         total, done, cut = 0.0, 0, False
-        learner.progress = self._progress(0.0, begin)
+        learner.progress = self._progress(0.0, 0.0)
         title = f"epoch {number}/{schedule.epochs}"
         with Progress(n, title, quiet=self.quiet) as progress:
             for step in steps:
@@ -288,8 +288,9 @@ class Trainer:
                     raise _diverged(f"the loss became {total} in epoch {number}, item {done}")
                 self._taken(step)
                 progress.advance(step.items, loss=total / done)
-                learner.progress = self._progress(done / n, begin)
-                if done < n and self._late(clock() - begin):
+                elapsed = clock() - begin
+                learner.progress = self._progress(done / n, elapsed)
+                if done < n and self._late(elapsed):
                     cut = True
                     break
         if learner.average_each == "epoch":
@@ -307,12 +308,12 @@ class Trainer:
         record["train_seconds"] = clock() - begin
         return record, cut
 
-    def _progress(self, part: float, begin: float) -> float:
-        """How much of the training is over, after a part of the epoch that began at ``begin``."""
+    def _progress(self, part: float, seconds: float) -> float:
+        """How much of the training is over, after a part of an epoch and so many seconds of it."""
         state, schedule = self._state, self.schedule
         progress = (state.epoch + part * schedule.stride) / schedule.epochs
         if self.time_budget is not None:
-            progress = max(progress, (state.seconds + clock() - begin) / self.time_budget)
+            progress = max(progress, (state.seconds + seconds) / max(self.time_budget, 1e-9))
         return min(progress, 1.0)
 
     def _record(self, record: dict[str, Any], begin: float, *, look: bool) -> None:
