@@ -328,6 +328,29 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
 
+    def resampled(self, split: str = "valid", *, seed: int = 0) -> npt.NDArray[np.float64]:
+        """Return the headline measure of a split, then of resamples of its units, (1 + draws,).
+
+        Units are what is independent: queries, drugs, users, tasks. The draws are the same for
+        every model of the task, so that the difference of two results is paired.
+
+        Raises
+        ------
+        EmptySplit
+            There is nothing to measure on.
+        UsageError
+            The method cannot be compared so.
+        """
+        self._require_fitted()
+        raise UsageError(
+            f"method {self.method!r} has no measures by unit", remedy="name another --method"
+        )
+
+    def description_bytes(self) -> int:
+        """Stored bytes of what was learned: of its numbers, or of its rules as text."""
+        self._require_fitted()
+        return sum(array.nbytes for array in self._tensors().values())
+
     def explain(self, *answer: Any, **options: Any) -> Any:
         """Say why an answer gets its score: ``explain(head, relation, tail, seed=0)``.
 

@@ -53,6 +53,23 @@ class QuerySet:
         """Return the number of distinct queries."""
         return len(self.head)
 
+    def part(self, rows: npt.NDArray[np.integer[Any]]) -> QuerySet:
+        """Return some of the queries, (n,) in ascending order, with all their answers."""
+
+        def rows_of(
+            ptr: npt.NDArray[np.int64], values: IntArray
+        ) -> tuple[npt.NDArray[np.int64], IntArray]:
+            count = np.diff(ptr)
+            kept = np.zeros(len(count), bool)
+            kept[rows] = True
+            own = np.concatenate([[0], np.cumsum(count[rows])]).astype(np.int64)
+            return own, values[np.repeat(kept, count)]
+
+        return QuerySet(
+            self.graph, self.head[rows], self.relation[rows],
+            *rows_of(self.answer_ptr, self.answer), *rows_of(self.known_ptr, self.known),
+        )  # fmt: skip
+
     @property
     def answer_relation(self) -> IntArray:
         """The query relation of every answer, (n_answers,)."""

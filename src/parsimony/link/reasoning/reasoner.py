@@ -137,9 +137,10 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self,
         head: IntArray,
         relation: IntArray,
+        graph: KnowledgeGraph | None = None,
         active: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.float32]:
-        graph = self.task_.test_graph
+        graph = graph or self.task_.test_graph
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
             for which, frontier, scores, _ in self.propagation(graph).frontiers(
