@@ -328,11 +328,14 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
 
-    def resampled(self, split: str = "valid", *, seed: int = 0) -> npt.NDArray[np.float64]:
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
         """Return the headline measure of a split, then of resamples of its units, (1 + draws,).
 
         Units are what is independent: queries, drugs, users, tasks. The draws are the same for
-        every model of the task, so that the difference of two results is paired.
+        every model of the task, so that the difference of two results is paired. ``units``: how
+        many are measured at most, drawn by the seed, where a method can measure fewer.
 
         Raises
         ------

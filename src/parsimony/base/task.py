@@ -59,6 +59,10 @@ class Task(ABC):
         """How many labels training sees."""
 
     @abstractmethod
+    def count(self, split: str) -> int:
+        """How many independent questions "valid" or "test" asks; 0 where it is empty."""
+
+    @abstractmethod
     def config(self) -> dict[str, Any]:
         """What config.toml holds of the protocol."""
 

@@ -207,7 +207,9 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         found = targets.metrics(self.predict_proba(targets.queries, split))
         return found[self.task_.labelling.primary]
 
-    def resampled(self, split: str = "valid", *, seed: int = 0) -> npt.NDArray[np.float64]:
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
         """Return the first measure of a split, then of resamples of its emerging drugs."""
         self._require_fitted()
         targets = self.task_.targets(split)

@@ -25,10 +25,10 @@ from parsimony.link.estimator import LinkEstimator
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.methods import resolve
 from parsimony.metrics import Ranks
+from parsimony.metrics.bootstrap import resampled_means
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.renamed import renamed
-from parsimony.run.seeds import rng
 
 __all__ = ["Blend", "standardised"]
 
@@ -114,6 +114,25 @@ class Blend(LinkEstimator[BlendParameters]):
         self._choose_weight()
         return self
 
+    @classmethod
+    def compared(
+        cls, members: Sequence[LinkEstimator[Any]], *, units: int | None = None, seed: int = 0
+    ) -> tuple[Self, npt.NDArray[np.float64]]:
+        """Blend fitted methods, and measure the blend as ``resampled`` measures its members.
+
+        The queries of one half are ranked with the weight that the other half chooses, so that the
+        choice of the weight does not flatter the blend.
+        """
+        self = cls.of(members, seed=seed)
+        queries = self.task_.queries("valid").sample(units, seed)
+        table = 1.0 / self.ranks_by_weight(queries)
+        half = np.repeat(np.arange(len(queries)) % 2, np.diff(queries.answer_ptr)) == 1
+        found = np.empty(table.shape[1])
+        for own in (half, ~half):
+            chosen = int(table[:, ~own].mean(1).argmax()) if (~own).any() else len(table) // 2
+            found[own] = table[chosen, own]
+        return self, resampled_means(found, seed)
+
     def _setup(self) -> None:
         members = [_member(given, self.resolved_) for given in self.resolved_.members]
         for member in members:
@@ -150,7 +169,7 @@ class Blend(LinkEstimator[BlendParameters]):
     def _choose_weight(self) -> None:
         if self.resolved_.weight is None:
             try:
-                queries = self.sample(self.task_.queries("valid"))
+                queries = self.task_.queries("valid").sample(MOST_QUERIES, self.resolved_.seed)
             except EmptySplit:  # nothing to choose by
                 self.weight_ = 0.5
             else:
@@ -158,13 +177,6 @@ class Blend(LinkEstimator[BlendParameters]):
                 self.weight_ = WEIGHTS[int(table.mean(1).argmax())]
             self.resolved_ = self.resolved_.model_copy(update={"weight": self.weight_})
         self.weight_ = float(self.resolved_.weight or 0.0)
-
-    def sample(self, queries: QuerySet) -> QuerySet:
-        """The queries, or as many as a weight is chosen on, drawn by the seed."""
-        if len(queries) <= MOST_QUERIES:
-            return queries
-        drawn = rng(self.resolved_.seed, "blend").choice(len(queries), MOST_QUERIES, replace=False)
-        return queries.part(np.sort(drawn))
 
     def ranks_by_weight(
         self, queries: QuerySet, weights: Sequence[float] = WEIGHTS

@@ -195,9 +195,14 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
             return self._rank(queries, progress)
 
-    def resampled(self, split: str = "valid", *, seed: int = 0) -> npt.NDArray[np.float64]:
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
         """Return the MRR of a split, then of resamples of its queries, (1 + draws,)."""
-        return resampled_means(1.0 / self.ranks(split).ranks(), seed)
+        self._require_fitted()
+        queries = self.task_.queries(split).sample(units, seed)
+        with Progress(len(queries), "comparing", quiet=True) as progress:
+            return resampled_means(1.0 / self._rank(queries, progress).ranks(), seed)
 
     def scores(self, queries: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Score all entities for queries (n, 2) of entity and relation id (r + R asks for heads).

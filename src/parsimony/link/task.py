@@ -27,6 +27,7 @@ from parsimony.link.data import LinkData
 from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
 from parsimony.link.notes import Asked, common_facts, split_notes
+from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
 Split = Literal["train", "valid", "test"]
@@ -52,6 +53,13 @@ class QuerySet:
     def __len__(self) -> int:
         """Return the number of distinct queries."""
         return len(self.head)
+
+    def sample(self, most: int | None, seed: int = 0) -> QuerySet:
+        """Return all queries, or ``most`` of them drawn by the seed where there are more."""
+        if most is None or len(self) <= most:
+            return self
+        drawn = rng(seed, "queries").choice(len(self), most, replace=False)
+        return self.part(np.sort(drawn))
 
     def part(self, rows: npt.NDArray[np.integer[Any]]) -> QuerySet:
         """Return some of the queries, (n,) in ascending order, with all their answers."""
@@ -201,6 +209,10 @@ class LinkTask(base.Task):
         if not isinstance(data, LinkData):
             raise InvalidParameter(f"these data are not a graph: {data!r}")
         return cls(data, str(settings.get("protocol", "redgnn")))
+
+    def count(self, split: str) -> int:
+        """Distinct queries of a split."""
+        return len(self.queries(split)) if len(self._asked(split)[2]) else 0
 
     def config(self) -> dict[str, Any]:
         """What config.toml holds of the protocol."""

@@ -145,7 +145,9 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         ]
         return float(np.mean(found))
 
-    def resampled(self, split: str = "valid", *, seed: int = 0) -> npt.NDArray[np.float64]:
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
         """Return the ROC-AUC of a split, then of resamples of its episodes and tasks."""
         self._require_fitted()
         shots = [k for k in self.task_.options.shots if len(self.task_.drawable(split, k))]

@@ -62,7 +62,9 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         users = self.task_.selection_tasks()
         return self.task_.skill(self.task_.measure(users, self._predict(users)), users)
 
-    def resampled(self, split: str = "valid", *, seed: int = 0) -> npt.NDArray[np.float64]:
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
         """Return the nDCG@5 of a split, then of resamples of its users with gain."""
         self._require_fitted()
         if not self.task_.has(split):
