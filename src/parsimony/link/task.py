@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -209,6 +209,10 @@ class LinkTask(base.Task):
         if not isinstance(data, LinkData):
             raise InvalidParameter(f"these data are not a graph: {data!r}")
         return cls(data, str(settings.get("protocol", "redgnn")))
+
+    def unregistered(self) -> Self:
+        """The same facts as a stranger's, to which no preset applies."""
+        return type(self)(replace(self.data, registered=False), self.protocol)
 
     def count(self, split: str) -> int:
         """Distinct queries of a split."""

@@ -167,9 +167,10 @@ class _Race:
                 remedy=f"name the method as well, such as --method {of.default}",
             )
         self.shared, self.own = shared, own
-        self.task: Task = open_task(
+        task = open_task(
             kind, request.data, own, mirror=request.mirror, columns=columns, seed=self.seed
         )
+        self.task: Task = task.unregistered()  # every graph is a stranger's
         self.methods = tuple(request.methods or of.race)
         self.rows = [Row(self._entrant(method)) for method in self.methods]
         labels = max(self.task.n_labels, 1)
