@@ -27,7 +27,7 @@ from parsimony.cli.options import (
 )
 from parsimony.errors import InvalidParameter
 from parsimony.methods import OURS
-from parsimony.stopping import interruptible
+from parsimony.stopping import BEGAN, finishing, interruptible
 
 _METHODS = "; for ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
@@ -78,7 +78,9 @@ def command(
     time_budget: Annotated[
         str | None,
         typer.Option(
-            "--time-budget", metavar="20m", help="Maximum wall time, over all resumptions."
+            "--time-budget",
+            metavar="20m",
+            help="Wall time of the whole command, over all resumptions.",
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
@@ -101,7 +103,9 @@ def command(
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
-    budget = _seconds(time_budget)
+    from parsimony.run.deadline import Deadline
+
+    budget = Deadline(_seconds(time_budget), began=BEGAN)
     from parsimony.answers import as_notes
     from parsimony.pipeline import fit
 
@@ -111,7 +115,7 @@ def command(
         from parsimony.knowledge import read_rules
 
         options["knowledge"] = read_rules(knowledge)
-    with interruptible(lambda: kept(run)):
+    with interruptible(lambda: kept(run)), finishing():
         _, summary = fit(
             data,
             method,

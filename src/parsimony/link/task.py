@@ -58,6 +58,38 @@ class QuerySet:
         """The query relation of every answer, (n_answers,)."""
         return np.repeat(self.relation, np.diff(self.answer_ptr))
 
+    def take(self, rows: npt.NDArray[np.integer]) -> QuerySet:
+        """The queries of some rows, in that order, with all their answers and filters."""
+        answer_ptr, answer = _cut(self.answer_ptr, self.answer, rows)
+        known_ptr, known = _cut(self.known_ptr, self.known, rows)
+        return QuerySet(
+            self.graph, self.head[rows], self.relation[rows], answer_ptr, answer, known_ptr, known
+        )
+
+
+def runs_of(
+    ptr: npt.NDArray[np.int64], rows: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the parts ``ptr[row]:ptr[row + 1]`` of some rows stand, one after another.
+
+    Returns
+    -------
+    ptr : (n_rows + 1,)
+        Of the parts among themselves.
+    index : (ptr[-1],)
+        Their positions.
+    """
+    count = ptr[rows + 1] - ptr[rows]
+    own = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    return own, np.arange(own[-1]) + np.repeat(ptr[rows] - own[:-1], count)
+
+
+def _cut(
+    ptr: npt.NDArray[np.int64], values: IntArray, rows: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.int64], IntArray]:
+    own, index = runs_of(ptr, rows)
+    return own, values[index]
+
 
 class Batch(NamedTuple):
     """Training queries, their answers, and what the loss leaves out of their partition sums.
@@ -272,6 +304,10 @@ class LinkTask(base.Task):
             )
         once = np.sort(first_occurrences(triples, data.n_entities, data.n_relations))
         return self.query_set(triples[once], graph, self.filters(data is self.data))
+
+    def n_facts(self, split: str) -> int:
+        """How many facts "valid" or "test" asks about, twice stated ones twice."""
+        return len(self._asked(split)[2])
 
     def _asked(self, split: str) -> tuple[LinkData, KnowledgeGraph, IntArray]:
         """The data that a split asks about, the graph walked for it, and its facts."""

@@ -23,6 +23,7 @@ from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thre
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
@@ -189,6 +190,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples: int | None = None,
         n_paths: int = 3,
         quiet: bool = True,
+        deadline: Deadline | None = None,
     ) -> list[Rule]:
         """Path rules read out of the model, counted on the training graph.
 
@@ -199,10 +201,26 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples, n_paths
             Training facts queried per relation, by default so many that all relations together
             have about 240, and walks taken per answer: more find more rules.
+        deadline
+            After which no further fact is queried.
         """
         self._require_fitted()
         with one_torch_thread():
-            return extract_rules(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)
+            return extract_rules(
+                self, top=top, samples=samples, n_paths=n_paths, quiet=quiet, deadline=deadline
+            )
+
+    def knowledge_table(
+        self, top: int, *, quiet: bool = True, deadline: Deadline | None = None
+    ) -> dict[str, Any]:
+        """The rules read out until a deadline."""
+        found = self.knowledge(top=top, quiet=quiet, deadline=deadline)
+        if deadline is not None and deadline.passed():
+            self.training_notes_.append(
+                "knowledge.toml holds the rules of fewer sampled facts, as the time ended "
+                "(parsimony rules reads out more)"
+            )
+        return {"rules": [str(rule) for rule in found]}
 
     def rules_notes(self) -> list[str]:
         """Rules are read out of a sample, and are of bounded length."""
