@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.base import Data, Estimator
+from parsimony.base.estimate import Estimate
 from parsimony.base.finishing import writing_seconds
 from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
 from parsimony.knowledge.rules import Rule, format_rules
@@ -73,22 +74,18 @@ def fit(
         whole over all resumptions.
     """
     deadline = time_budget if isinstance(time_budget, Deadline) else Deadline(time_budget)
-    method = method or method_for(data, columns=columns)
-    values, cls = dict(parameters or {}), resolve(method)
-    options = problem(cls.kind).part("task").Options
-    if seed is not None and "seed" in cls.Parameters.model_fields:
-        values.setdefault("seed", seed)
-    estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
     rules = None if knowledge is None else list(knowledge)
-    cls.check_call(device=device, knowledge=rules)
+    estimator, task = _opened(
+        data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device,
+        knowledge=rules,
+    )  # fmt: skip
     limits: dict[str, Any] = {
         "epochs": epochs, "device": device, "knowledge": rules, "quiet": quiet,
     }  # fmt: skip
     notes = []
-    if epochs is not None and "epochs" not in cls.Parameters.model_fields:
-        notes = [f"warning: method {method!r} has no epochs: the limit of {epochs} is not used"]
-    first = int(values.get("seed", seed or 0))
-    task = open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
+    if epochs is not None and "epochs" not in estimator.Parameters.model_fields:
+        what = f"method {estimator.method!r} has no epochs"
+        notes = [f"warning: {what}: the limit of {epochs} is not used"]
     config = estimator.prepare(task, epochs=epochs)
     if rules is not None:
         config["knowledge"] = hashlib.sha256(format_rules(rules).encode()).hexdigest()
@@ -116,6 +113,50 @@ def fit(
         estimator.fit(task, run=run, time_budget=deadline.after(before), **limits)
         summary = _finish(estimator, run, deadline, before, quiet, notes)
     return estimator, summary
+
+
+def estimate(
+    data: str | Data,
+    method: str | None = None,
+    *,
+    parameters: dict[str, Any] | None = None,
+    epochs: int | None = None,
+    device: str = "cpu",
+    mirror: str | None = None,
+    columns: tuple[str, str, str] | None = None,
+    seed: int | None = None,
+) -> Estimate:
+    """Say what :func:`fit` with the same arguments will take: time, memory, size, reach.
+
+    A few steps are taken that teach nothing; nothing is written.
+    """
+    estimator, task = _opened(
+        data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device
+    )
+    return estimator.estimate(task, epochs=epochs, device=device)
+
+
+def _opened(
+    data: str | Data,
+    method: str | None,
+    parameters: dict[str, Any] | None,
+    *,
+    seed: int | None,
+    mirror: str | None,
+    columns: tuple[str, str, str] | None,
+    device: str,
+    knowledge: list[Rule] | None = None,
+) -> tuple[AnyEstimator, Any]:
+    """Make the estimator and its task."""
+    method = method or method_for(data, columns=columns)
+    values, cls = dict(parameters or {}), resolve(method)
+    options = problem(cls.kind).part("task").Options
+    if seed is not None and "seed" in cls.Parameters.model_fields:
+        values.setdefault("seed", seed)
+    estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
+    cls.check_call(device=device, knowledge=knowledge)
+    first = int(values.get("seed", seed or 0))
+    return estimator, open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
 
 
 def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:

@@ -37,12 +37,15 @@ class Interrupted(ParsimonyError):
     """The user, or the system, stopped the command."""
 
     exit_code = 130
+    #: whether the answer, which holds it, has been given: the code alone is left
+    told = False
 
     @classmethod
-    def now(cls, remedy: str = NOTHING_LOST) -> Interrupted:
+    def now(cls, remedy: str = NOTHING_LOST, *, told: bool = False) -> Interrupted:
         """The error of the signal that has come, Ctrl-C if none was heard."""
         error = cls("terminated" if _heard == signal.SIGTERM else "interrupted", remedy=remedy)
         error.exit_code = 128 + (_heard or signal.SIGINT)  # type: ignore[misc]
+        error.told = told
         return error
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
+from parsimony.base.estimate import Estimate, OnlyEstimated
 from parsimony.base.parameters import Parameters, constructor
 from parsimony.base.task import Task
 from parsimony.errors import (
@@ -19,6 +20,7 @@ from parsimony.errors import (
     UsageError,
     suggest,
 )
+from parsimony.run.progress import say
 from parsimony.run.renamed import renamed
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ class Fitting:
     """How a method is asked to learn: the limits and places of one call of ``fit``.
 
     ``time_budget`` is in seconds of learning, over all resumed parts; ``deadline``, where there is
-    one, is when measuring and writing have to be done as well.
+    one, is when measuring and writing have to be done as well. ``only_estimate`` leaves before the
+    first step.
     """
 
     run: RunFolder | None = None
@@ -53,6 +56,7 @@ class Fitting:
     knowledge: Sequence[Rule] | None = None
     quiet: bool = True
     deadline: Deadline | None = None
+    only_estimate: bool = False
 
 
 class Estimator(ABC, Generic[TaskT, ParametersT]):
@@ -279,6 +283,51 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self.seconds_ = self.cost_.as_dict()["wall_seconds"]
         return self
 
+    def estimate(self, task: TaskT, *, epochs: int | None = None, device: str = "cpu") -> Estimate:
+        """Say what :meth:`fit` will take, by a few steps that teach nothing.
+
+        Parameters
+        ----------
+        task, epochs, device
+            As for :meth:`fit`.
+
+        Raises
+        ------
+        UsageError
+            A task that this method cannot learn.
+        """
+        from parsimony.run.cost import Cost, peak_memory
+
+        self.check_call(device=device)
+        self.prepare(task, epochs=epochs)
+        self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
+        self.training_notes_, self.cost_ = [], Cost(0, task.n_labels, {})
+        if not {"epochs", "steps"} & set(self.Parameters.model_fields):
+            why = "the method has no epochs: how long it takes shows when it runs"
+            return Estimate(self.method, peak_memory_bytes=peak_memory(), notes=(why,))
+        try:
+            self._fit(Fitting(device=device, only_estimate=True))
+        except OnlyEstimated as found:
+            return found.estimate
+        return Estimate(self.method, 0, 0.0, 0.0, peak_memory(), self.parameters_count_)
+
+    def _estimated(self, found: Probe, learner: Learner, schedule: Schedule) -> Estimate:
+        """What a probe says about a training."""
+        every = schedule.validate_every
+        looks = len(every) / schedule.epochs if isinstance(every, tuple) else 1 / every
+        epochs = -(-schedule.epochs // schedule.stride)
+        epoch = found.epoch_seconds + found.look_seconds * max(looks, schedule.stride * looks)
+        size = sum(tensor.numel() * tensor.element_size() for tensor in learner.state().values())
+        return Estimate(
+            self.method, schedule.epochs, epoch / schedule.stride, epochs * epoch,
+            found.peak_memory + 2 * size, sum(w.numel() for w in learner.weights().values()),
+            self._reach(),
+        )  # fmt: skip
+
+    def _reach(self) -> dict[str, float] | None:
+        """What a query walks on average: ``edges``, and ``entities`` ``of`` so many."""
+        return None
+
     def _limits(
         self, time_budget: float | Deadline | None, run: RunFolder | None
     ) -> tuple[float | None, Deadline | None]:
@@ -343,9 +392,19 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Train a learner; ``more`` goes to :class:`parsimony.training.trainer.Trainer`."""
         from parsimony.training.trainer import Trainer
 
+        def announce(found: Probe) -> None:
+            estimate = self._estimated(found, learner, schedule)
+            if fitting.only_estimate:
+                raise OnlyEstimated(estimate)
+            limit = None if fitting.deadline is None else fitting.deadline.seconds
+            for line in estimate.lines(limit) if estimate.long else ():
+                say(line)
+
+        asked = fitting.only_estimate or not fitting.quiet
         outcome = Trainer(
             schedule, self.cost_, run=fitting.run, time_budget=fitting.time_budget,
-            deadline=fitting.deadline, reserve=self._reserve, quiet=fitting.quiet, **more,
+            deadline=fitting.deadline, reserve=self._reserve, on_probe=announce if asked else None,
+            quiet=fitting.quiet, **more,
         ).train(learner)  # fmt: skip
         self.history_, self.best_epoch_ = outcome.history, outcome.best_epoch
         self.ended_ = outcome.ended

@@ -40,23 +40,25 @@ class Probe:
         Validation queries.
     peak_memory
         Bytes, so far.
-    spent
-        Seconds that the probe took.
+    looked
+        Seconds of a whole look, where that was measured.
     """
 
     epoch_seconds: float
     query_seconds: float
     queries: int
     peak_memory: int
-    spent: float
+    looked: float = 0.0
 
     @property
     def look_seconds(self) -> float:
-        """Seconds of a look at all validation queries."""
-        return self.queries * self.query_seconds
+        """Seconds of a look at all validation queries; 0 where they are not known."""
+        return self.queries * self.query_seconds or self.looked
 
 
-def probe(learner: Learner, schedule: Schedule, seconds: float = SECONDS) -> Probe:
+def probe(
+    learner: Learner, schedule: Schedule, seconds: float = SECONDS, *, look: bool = False
+) -> Probe:
     """Take a few steps, ask a few validation queries, and put everything back.
 
     Parameters
@@ -65,18 +67,19 @@ def probe(learner: Learner, schedule: Schedule, seconds: float = SECONDS) -> Pro
         Its kernels are compiled (:meth:`Learner.warm_up`).
     seconds
         After which no further step is taken.
+    look
+        Whether to look at the whole of validation where a part cannot be asked.
     """
-    begin = time.perf_counter()
     with _as_it_was(learner):
         epoch = _epoch_seconds(learner, schedule, seconds)
         query = _query_seconds(learner, schedule.seed)
-    spent = time.perf_counter() - begin
-    return Probe(epoch, query, learner.n_queries, peak_memory(), spent)
+        looked = _seconds(learner.validate) if look and not learner.n_queries else 0.0
+    return Probe(epoch, query, learner.n_queries, peak_memory(), looked)
 
 
 def _epoch_seconds(learner: Learner, schedule: Schedule, seconds: float) -> float:
     begin = time.perf_counter()
-    n, steps = learner.epoch(1, rng(schedule.seed, "probe"))
+    n, steps = learner.epoch(min(schedule.stride, schedule.epochs), rng(schedule.seed, "probe"))
     drawing, took, items = time.perf_counter() - begin, list[float](), list[int]()
     while len(took) < 2 or (sum(took) < seconds and len(took) < STEPS):
         begin = time.perf_counter()

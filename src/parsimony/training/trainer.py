@@ -25,8 +25,9 @@ from parsimony.errors import CheckpointVersionError, TrainingDiverged
 from parsimony.metrics.guard import checked
 from parsimony.run.cost import Cost
 from parsimony.run.deadline import Deadline
+from parsimony.run.duration import spell_duration
 from parsimony.run.folder import RunFolder
-from parsimony.run.progress import Progress
+from parsimony.run.progress import Progress, say
 from parsimony.run.restoring import restoring
 from parsimony.run.seeds import rng
 from parsimony.stopping import held, stopped
@@ -225,6 +226,8 @@ class Trainer:
         training, by the figures of a probe and the seconds that are left; None: not known. Where
         both are given they make the time budget, and validation asks a fixed sample of its queries
         where all would take more than a fifth of an epoch or of the budget.
+    on_probe
+        Called with the figures of a probe before the first step.
     phase
         Name of this training where a method has several, one after another; with ``carried``, the
         tensors of earlier phases that its checkpoints keep.
@@ -244,6 +247,7 @@ class Trainer:
         spent: float = 0.0,
         deadline: Deadline | None = None,
         reserve: Callable[[Probe, float], float | None] | None = None,
+        on_probe: Callable[[Probe], None] | None = None,
         phase: str = "",
         carried: Mapping[str, npt.NDArray[Any]] | None = None,
         on_look: Callable[[Mapping[str, Any]], None] | None = None,
@@ -251,7 +255,7 @@ class Trainer:
     ) -> None:
         self.schedule, self.cost, self.run = schedule, cost, run
         self.time_budget, self.spent, self.quiet = time_budget, spent, quiet
-        self.deadline, self.reserve = deadline, reserve
+        self.deadline, self.reserve, self.on_probe = deadline, reserve, on_probe
         self.phase, self.carried, self.on_look = phase, dict(carried or {}), on_look
 
     def train(self, learner: Learner) -> Outcome:
@@ -272,7 +276,7 @@ class Trainer:
 
     def _train(self, learner: Learner) -> Outcome:
         self._learner, self._state, self._begin = learner, _State(), clock()
-        self._look, self._notes = 0.0, list[str]()
+        self._look, self._notes, self._told = 0.0, list[str](), -math.inf
         # Without a moving average the mean is the weights themselves.
         self._mean = _copies(learner.weights()) if self.schedule.ema_decay else {}
         self._best: dict[str, Tensor] = {}
@@ -308,8 +312,14 @@ class Trainer:
     def _plan(self) -> None:
         """Share a deadline between training, its looks at validation, and what comes after."""
         learner, state, found = self._learner, self._state, None
-        if self.deadline is not None and self.deadline.limited and self.reserve is not None:
-            found = probe(learner, self.schedule, min(1.0, 0.02 * self.deadline.left()))
+        timed = self.deadline is not None and self.deadline.limited and self.reserve is not None
+        if timed or self.on_probe is not None:
+            left = math.inf if self.deadline is None else self.deadline.left()
+            found = probe(learner, self.schedule, min(1.0, 0.02 * left))
+        if found is not None and self.on_probe is not None:
+            self.on_probe(found)
+        if found is not None and timed:
+            assert self.deadline is not None and self.reserve is not None
             reserve = self.reserve(found, self.deadline.left())
             if reserve is not None:
                 left = max(self.deadline.left() - reserve, 0.0)
@@ -398,9 +408,33 @@ class Trainer:
         state.history.append(record)
         if self.run is not None:
             self.run.log(**record)
+        self._tell(record)
         if look and self.on_look is not None:
             with self._averaged():
                 self.on_look(record)
+
+    def _tell(self, record: Mapping[str, Any]) -> None:
+        """Say in a line what came of an epoch; where epochs are short, of one a second."""
+        state, schedule, now = self._state, self.schedule, clock()
+        if self.quiet or (now - self._told < 1.0 and not self._ending()):
+            return
+        self._told = now
+        parts = [f"epoch {record['epoch']}/{schedule.epochs}", f"loss {record['loss']:.4g}"]
+        parts += [
+            f"valid {name.removeprefix('valid_')} {value:.4f}"
+            for name, value in list(record.items())
+            if name.startswith("valid_")
+        ][:1]
+        if state.best is not None:
+            parts.append(f"best {state.best:.4f} (epoch {state.best_epoch})")
+            if schedule.patience is not None:
+                left = schedule.patience - schedule.waited(state.best_epoch, state.epoch)
+                parts.append(f"patience {max(left, 0)}")
+        left = math.ceil((schedule.epochs - state.epoch) / schedule.stride) * record["seconds"]
+        if self.time_budget is not None:
+            left = min(left, max(self.time_budget - self._spent(), 0.0))
+        parts.append(f"{spell_duration(record['seconds'])}, {spell_duration(left)} left at most")
+        say("  ".join(parts))
 
     def _ending(self) -> str:
         """Why training ends here; "" where it goes on.

@@ -161,6 +161,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
                 objective, self.training_queries(), batch=p.batch, negatives=p.negatives or 0,
                 lr=p.lr, decay=p.decay, valid=valid, measure=measure,
             )  # fmt: skip
+            learner.queries_at_once = p.eval_batch
             schedule = Schedule(p.epochs, p.patience, p.validate_every, p.ema_decay, p.seed)
             self._train(learner, schedule, fitting)
         self._answer_with(learner.weights())

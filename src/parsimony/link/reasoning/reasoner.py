@@ -19,6 +19,7 @@ from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.epoch import ReasonerLearner
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.reach import walked
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import QuerySet
@@ -115,6 +116,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 unreached=self._unreached, quiet=fitting.quiet,
             )  # fmt: skip
             self._train(learner, schedule, fitting)
+
+    def _reach(self) -> dict[str, float]:
+        graph, n = self.task_.train_graph, 32
+        steps = walked(graph, self.architecture_, n, self.resolved_.seed, training=False)
+        edges = sum(step.visited for step in steps) / n
+        return {"edges": edges, "entities": steps[-1].nodes / n, "of": float(graph.n_entities)}
 
     # ---- scoring -----------------------------------------------------------------------------
 
