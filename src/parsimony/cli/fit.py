@@ -27,11 +27,12 @@ from parsimony.cli.options import (
 )
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.methods import OURS
-from parsimony.stopping import interruptible
+from parsimony.stopping import BEGAN, Interrupted, finishing, interruptible, stopped
 
 _METHODS = "; for ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
     "time budget": "the time budget (to continue: a larger one and --resume)",
+    "interrupted": "the interruption",
     "patience": "early stopping (no improvement on validation)",
 }
 
@@ -87,10 +88,14 @@ def command(
         typer.Option(
             "--time-budget",
             metavar="20m",
-            help="Maximum wall time, over all resumptions [default of a race: 10m].",
+            help="Wall time of the whole command, over all resumptions [default of a race: 10m].",
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what it will take: time, memory, size, reach."),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")] = False,
     mirror: Mirror = None,
     columns: Columns = None,
@@ -121,17 +126,27 @@ def command(
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
-    budget = _seconds(time_budget)
-    from parsimony.answers import as_notes
-    from parsimony.pipeline import fit
+    from parsimony.run.deadline import Deadline
 
+    budget = Deadline(_seconds(time_budget), began=BEGAN)
+    from parsimony.answers import as_notes
+    from parsimony.pipeline import estimate, fit
+
+    if dry_run:
+        found = estimate(
+            data, method, parameters=parameters, epochs=epochs, device=device, mirror=mirror,
+            columns=header, seed=seed,
+        )  # fmt: skip
+        limit = budget.seconds if budget.limited else None
+        output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
+        return
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
     options: dict[str, Any] = {}
     if knowledge is not None:
         from parsimony.knowledge import read_rules
 
         options["knowledge"] = read_rules(knowledge)
-    with interruptible(lambda: kept(run)):
+    with interruptible(lambda: kept(run)), finishing():
         _, summary = fit(
             data,
             method,
@@ -150,6 +165,11 @@ def command(
     for note in as_notes(summary.get("notes", ())):
         output.note(note)
     output.result(summary, *_readable(summary))
+    if stopped():
+        raise Interrupted.now(
+            f"what was learned until then is in {run}; to continue: {_again(resume=True)}",
+            told=as_json,
+        )
 
 
 def _wanted(simplest: bool, best: bool) -> str:
@@ -256,17 +276,21 @@ def default_run(
 
 def kept(run: Path) -> str:
     """What an interrupted fit or search has kept, and the command that goes on."""
-    words = [word for word in sys.argv[1:] if word != "--resume"]
-    line = "the same command with --resume"
-    if words and words[0] in ("fit", "search"):
-        line = shlex.join(["parsimony", *words, "--resume"])
     if not (run / "config.toml").exists() and not (run / "trials.jsonl").exists():
-        return f"nothing was kept yet; to start again: {line.removesuffix(' --resume')}"
+        return f"nothing was kept yet; to start again: {_again(resume=False)}"
     checkpoint = any(run.glob("checkpoints/**/*.safetensors"))
     what = "the last checkpoint is kept" if checkpoint else "there was no checkpoint yet"
     if list(run.glob("**/trials.jsonl")):
         what = "the finished trials are kept"
-    return f"{what}; to continue: {line}"
+    return f"{what}; to continue: {_again(resume=True)}"
+
+
+def _again(*, resume: bool) -> str:
+    """The command that was given, to go on or to start again."""
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    if words and words[0] in ("fit", "search"):
+        return shlex.join(["parsimony", *words, *["--resume"] * resume])
+    return "the same command" + " with --resume" * resume
 
 
 def _seconds(budget: str | None) -> float | None:

@@ -19,10 +19,12 @@ from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
 from parsimony.link.reasoning.epoch import ReasonerLearner
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.reach import walked
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
@@ -95,6 +97,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 unreached=self._unreached, quiet=fitting.quiet,
             )  # fmt: skip
             self._train(learner, schedule, fitting)
+
+    def _reach(self) -> dict[str, float]:
+        graph, n = self.task_.train_graph, 32
+        steps = walked(graph, self.architecture_, n, self.resolved_.seed, training=False)
+        edges = sum(step.visited for step in steps) / n
+        return {"edges": edges, "entities": steps[-1].nodes / n, "of": float(graph.n_entities)}
 
     # ---- scoring -----------------------------------------------------------------------------
 
@@ -171,6 +179,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples: int | None = None,
         n_paths: int = 3,
         quiet: bool = True,
+        deadline: Deadline | None = None,
     ) -> list[Rule]:
         """Path rules read out of the model, counted on the training graph.
 
@@ -181,10 +190,26 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples, n_paths
             Training facts queried per relation, by default so many that all relations together
             have about 240, and walks taken per answer: more find more rules.
+        deadline
+            After which no further fact is queried.
         """
         self._require_fitted()
         with one_torch_thread():
-            return extract_rules(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)
+            return extract_rules(
+                self, top=top, samples=samples, n_paths=n_paths, quiet=quiet, deadline=deadline
+            )
+
+    def knowledge_table(
+        self, top: int, *, quiet: bool = True, deadline: Deadline | None = None
+    ) -> dict[str, Any]:
+        """The rules read out until a deadline."""
+        found = self.knowledge(top=top, quiet=quiet, deadline=deadline)
+        if deadline is not None and deadline.passed():
+            self.training_notes_.append(
+                "knowledge.toml holds the rules of fewer sampled facts, as the time ended "
+                "(parsimony rules reads out more)"
+            )
+        return {"rules": [str(rule) for rule in found]}
 
     def rules_notes(self) -> list[str]:
         """Rules are read out of a sample, and are of bounded length."""
