@@ -16,7 +16,7 @@ from parsimony.kernels.redgnn.frontier import Scratch, expand, start
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
-from parsimony.link.reasoning.epoch import ReasonerLearner
+from parsimony.link.reasoning.epoch import ReasonerLearner, queries_of_epoch
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
@@ -95,6 +95,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
             self.notes_.append(
                 f"each step of a walk goes on from {kept:,} new entities at most (top_k): others "
                 "count as not reached"
+            )
+        asked = queries_of_epoch(task, p.fact_ratio)
+        if p.queries_per_epoch is not None and p.queries_per_epoch < asked:
+            self.notes_.append(
+                f"every epoch draws {p.queries_per_epoch:,} of its {asked:,} training queries "
+                "(queries_per_epoch)"
             )
         self.shapes_ = layout(
             task.n_relations, p.dim, p.attention_dim, layers,
