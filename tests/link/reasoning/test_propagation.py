@@ -23,7 +23,7 @@ from parsimony.link.reasoning.presets import published_adaprop, published_redgnn
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.propagation_torch import plain_forward, plain_loss
 from parsimony.link.reasoning.torch_device import PlainPropagation
-from parsimony.link.reasoning.weights import Weights, layout
+from parsimony.link.reasoning.weights import GATES, Weights, layout
 from parsimony.link.task import Batch, training_batch
 
 ACTIVATION = {"identity": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
@@ -53,6 +53,7 @@ def dense_scores(graph, architecture, w, head, relation, active):
     """f(u, q, ·) over all entities, and the smallest margin of a top-K decision."""
     h = np.zeros((graph.n_entities, architecture.dim))
     reached, margin = [head], np.inf
+    scores = np.zeros(graph.n_entities)
     for layer in range(architecture.n_layers):
         of = {n: w[f"layer{layer}.{n}"] for n in
               ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
@@ -77,8 +78,11 @@ def dense_scores(graph, architecture, w, head, relation, active):
         for o in after:
             h[o] = state[o]
         reached = after
-    scores = np.zeros(graph.n_entities)
-    scores[reached] = h[reached] @ w["readout.w"]
+        if architecture.mix_depths:
+            gate = np.exp(w["readout.depth"][relation])
+            scores += gate[layer] / gate.sum() * (h @ w["readout.w"])
+    if not architecture.mix_depths:
+        scores = h @ w["readout.w"]
     return scores, set(reached), margin
 
 
@@ -90,12 +94,15 @@ def models(draw, top_k, **how):
         case.graph.n_relations, DIM, ATTENTION_DIM, draw(st.integers(1, 3)),
         draw(st.sampled_from(["identity", "relu", "tanh"])), 0.0,
         draw(st.integers(1, 4)) if top_k else None, draw(st.booleans()),
+        top_k and draw(st.booleans()),
     )  # fmt: skip
     shapes = layout(
         case.graph.n_relations, DIM, ATTENTION_DIM, architecture.n_layers, sampler=top_k,
-        relative=architecture.relative,
+        relative=architecture.relative, mix_depths=architecture.mix_depths,
     )  # fmt: skip
     weights = Weights(shapes, dtype=np.float64).initialise(case.rng)
+    for gate in set(GATES) & set(weights):  # they begin even
+        weights[gate][...] = case.rng.standard_normal(weights[gate].shape)
     counts = case.rng.integers(1, 3, len(case.heads))
     ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     answers = case.rng.integers(0, case.graph.n_entities, ptr[-1]).astype(np.int32)

@@ -11,7 +11,7 @@ autograd, is :mod:`parsimony.link.reasoning.propagation_torch`.
     ĥ = act(W_h m), dropout                    (4)     kernels/redgnn/linear.py
                                                → AdaProp: logits w_s · ĥ, top-K new nodes
     h' = GRU(ĥ, h of the step before or 0)     (4, 5)  kernels/redgnn/gru.py
-    f = w · h^L                                (6)
+    f = w · h^L                                (6)     or of all depths: depths.py
     loss                                       (9, 10) kernels/redgnn/partition_sum.py
 """
 
@@ -34,6 +34,14 @@ from parsimony.kernels.redgnn.linear import ACTIVATIONS, dropout, linear, linear
 from parsimony.kernels.redgnn.partition_sum import log_loss
 from parsimony.kernels.redgnn.relative import relative_relations
 from parsimony.link.reasoning.architecture import Architecture, Counts
+from parsimony.link.reasoning.depths import (
+    Depth,
+    add_depth,
+    add_depth_backward,
+    softmax,
+    softmax_backward,
+    to_previous,
+)
 from parsimony.link.reasoning.node_sampler import Sampling, sample, sample_backward
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.reasoning.workspace import BLOCK, Workspace, blocks, matmul, matvec
@@ -156,6 +164,11 @@ class Propagation:
         self._q_relation = q_relation
         self._layers = []
         hidden = self.space.array("h0", len(q_relation), d, zero=True)
+        w = weights["readout.w"]
+        self._depths: list[Depth] = []
+        if arch.mix_depths:
+            self._gates = softmax(weights["readout.depth"][q_relation])
+            total = np.zeros(len(q_relation), self.dtype)
         for layer in range(arch.n_layers):
             begin = time.perf_counter()
             step = expand(
@@ -167,9 +180,16 @@ class Propagation:
             frontier, row_query, hidden = self._layer(
                 weights, layer, frontier, step, row_query, hidden, q_relation, seed
             )
+            if arch.mix_depths:
+                total, depth = add_depth(
+                    self._gates, layer, hidden, w, row_query, step.previous, total
+                )
+                self._depths.append(depth)
+        if arch.mix_depths:
+            return frontier, total
         begin = time.perf_counter()
         scores = self.space.array("score", len(hidden), 1)
-        matmul(hidden, weights["readout.w"].reshape(d, 1), scores)
+        matmul(hidden, w.reshape(d, 1), scores)
         self._lap("dense", begin)
         return frontier, scores[:, 0]
 
@@ -282,14 +302,28 @@ class Propagation:
             batch.answer_ptr, batch.answer, batch.known_ptr, batch.known,
             scratch.stamp, scratch.position, scratch.tick, d_score,
         )  # fmt: skip
-        last = self._layers[-1].out
-        gradient["readout.w"][...] += matvec(last.T, d_score)
+        w, last = weights["readout.w"], self._layers[-1].out
         d_hidden = self.space.array("dh_a", *last.shape)
-        np.multiply(d_score[:, None], weights["readout.w"][None, :], out=d_hidden)
+        if self.architecture.mix_depths:
+            d_hidden.fill(0)
+            d_gates = np.zeros_like(self._gates)
+        else:
+            gradient["readout.w"][...] += matvec(last.T, d_score)
+            np.multiply(d_score[:, None], w[None, :], out=d_hidden)
         self._lap("loss", begin)
         for layer in reversed(range(len(self._layers))):
+            if self.architecture.mix_depths:
+                saved = self._layers[layer]
+                d_hidden += add_depth_backward(
+                    self._depths[layer], layer, saved.out, d_score, d_gates,
+                    gradient["readout.w"],
+                )[:, None] * w  # fmt: skip
+                d_score = to_previous(saved.step.previous, d_score, len(saved.hidden))
             name = "dh_b" if (len(self._layers) - layer) % 2 else "dh_a"
             d_hidden = self._layer_backward(weights, gradient, layer, d_hidden, name)
+        if self.architecture.mix_depths:
+            d_logit = softmax_backward(self._gates, d_gates)
+            np.add.at(gradient["readout.depth"], self._q_relation, d_logit)
         return float(loss)
 
     def _layer_backward(

@@ -78,6 +78,7 @@ def plain_forward(
     row_query = np.arange(len(q_relation), dtype=np.int32)
     q = index(q_relation)
     hidden = torch.zeros(len(q_relation), arch.dim, dtype=weights["readout.w"].dtype, device=device)
+    total = hidden[:, 0]
     for layer in range(arch.n_layers):
         w = {
             name.split(".")[1]: value
@@ -111,9 +112,14 @@ def plain_forward(
         state = torch.zeros_like(x)
         state[: len(step.previous)] = hidden[index(step.previous)]
         hidden = gru_cell(x, state, weights)
+        if arch.mix_depths:
+            gate = torch.softmax(weights["readout.depth"], 1)[q, layer][index(row_query)]
+            before_depth = torch.zeros(len(x), dtype=x.dtype, device=device)
+            before_depth[: len(step.previous)] = total[index(step.previous)]
+            total = before_depth + gate * (hidden @ weights["readout.w"])
         if trace is not None:
             trace.append(LayerTrace(step, alpha.detach().cpu().numpy(), frontier, kept_rows))
-    return frontier, hidden @ weights["readout.w"]
+    return frontier, total if arch.mix_depths else hidden @ weights["readout.w"]
 
 
 def _sample(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -70,9 +69,13 @@ class Reasoner(LinkEstimator[ReasonerT]):
     weights_: Weights
     architecture_: Architecture
 
-    @abstractmethod
-    def _top_k(self, graph: KnowledgeGraph) -> int | None:
-        """How many newly reached nodes each step keeps; None: all."""
+    def _architecture(self, n_layers: int) -> Architecture:
+        """The model's shape and options."""
+        p = self.resolved_
+        return Architecture(
+            self.task_.n_relations, p.dim, p.attention_dim, n_layers, p.activation, p.dropout,
+            relative=p.relative,
+        )  # fmt: skip
 
     def _setup(self) -> None:
         task, p = self.task_, self.resolved_
@@ -86,10 +89,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         if p.n_layers is None:
             self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
         self.resolved_ = p.model_copy(update={"n_layers": layers})
-        self.architecture_ = Architecture(
-            task.n_relations, p.dim, p.attention_dim, layers, p.activation, p.dropout,
-            self._top_k(task.train_graph), p.relative,
-        )  # fmt: skip
+        self.architecture_ = self._architecture(layers)
         kept, n_entities = self.architecture_.top_k, task.test_graph.n_entities
         if kept is not None and kept < n_entities:
             self.notes_.append(
@@ -105,6 +105,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self.shapes_ = layout(
             task.n_relations, p.dim, p.attention_dim, layers,
             sampler=self.architecture_.top_k is not None, relative=p.relative,
+            mix_depths=self.architecture_.mix_depths,
         )  # fmt: skip
         self.parameters_count_ = sum(int(np.prod(s)) for s in self.shapes_.values())
         self.device_ = "cpu"
