@@ -105,7 +105,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self.shapes_ = layout(
             task.n_relations, p.dim, p.attention_dim, layers,
             sampler=self.architecture_.top_k is not None, relative=p.relative,
-            mix_depths=self.architecture_.mix_depths,
+            mix_depths=self.architecture_.mix_depths, mix_criteria=self.architecture_.mix_criteria,
         )  # fmt: skip
         self.parameters_count_ = sum(int(np.prod(s)) for s in self.shapes_.values())
         self.device_ = "cpu"
