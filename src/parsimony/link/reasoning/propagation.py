@@ -305,7 +305,10 @@ class Propagation:
         counts.edges_visited += step.edges_visited
         dense = n_sources * d * a_dim + n_rows * d * d + n_kept * 3 * d * d + n_old * 3 * d * d
         passes = 1 if seed is None else 3
-        counts.flops += passes * 2 * (dense + len(step.source) * (2 * d + a_dim))
+        of_edges = len(step.source) * (2 * d + a_dim)
+        if criteria is not None:
+            of_edges += len(criteria.alpha) * (a_dim + 2)
+        counts.flops += passes * 2 * (dense + of_edges)
         return frontier, next_query, out
 
     # ---- backward ----------------------------------------------------------------------------
