@@ -86,6 +86,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     #: kinds of devices that it can learn on, and whether it can start from rules
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     takes_knowledge: ClassVar[bool] = False
+    #: whether :meth:`explain` takes the ``side`` that was asked for
+    asks_either_side: ClassVar[bool] = False
 
     parameters: ParametersT
     task_: TaskT
