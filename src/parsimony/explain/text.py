@@ -47,12 +47,11 @@ def question_sentence(explanation: ExplanationData) -> str:
         "deletion test": explanation.faithfulness is not None,
     }
     *most, last = [name for name, shown in figures.items() if shown]
-    named = f"{', '.join(most)} and {last} are" if most else f"{last} is"
-    answer = explanation.label(explanation.ends[1])
-    filtered = " (other known answers left out)" * figures["rank"]
+    named = f"{', '.join(most)} and {last} are those" if most else f"{last} is that"
     return (
-        f"Asked for the {explanation.side}, {query}: {named} of {answer} "
-        f"among all entities{filtered}."
+        f"Asked for the {explanation.side}, {query}: {named} of "
+        f"{explanation.label(explanation.ends[1])} as the answer; its rivals are all entities but "
+        "the other known answers."
     )
 
 

@@ -297,7 +297,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         if not bodies:
             return f"no rule concludes {relation}"
         depth = self.resolved_.max_length or max(bodies)
-        if 0 < length <= depth:
+        if length <= depth:
             return f"no rule for {relation} follows a walk that joins them"
         found = (
             f"no walk of {steps(depth)}, the longest body of a rule for {relation}, joins them; "
