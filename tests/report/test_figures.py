@@ -51,7 +51,7 @@ def test_evidence_that_does_not_pass_is_drawn_in_another_colour(random_drop, tmp
         faithfulness=measured,
     )
     svg = explanation_figure(told, tmp_path / "why.svg").read_text()
-    assert ("#b3261e" in svg) == ("not pass the deletion test" in svg) == (not measured.passes)
+    assert ("#b3261e" in svg) == ("deletion test does not confirm" in svg) == (not measured.passes)
     # The rim of the first entity is blue in either case.
     assert svg.count("#2a5d8f") > 1 if measured.passes else svg.count("#2a5d8f") == 1
 

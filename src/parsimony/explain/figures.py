@@ -23,6 +23,7 @@ ACCENT, ANSWER, DOUBT = "#2a5d8f", "#a65a12", "#b3261e"
 _FILL = {"head": "#dfeaf5", "answer": "#fbe9d3", "other": "#f4f2ec"}
 _RIM = {"head": ACCENT, "answer": ANSWER, "other": "#cbc6ba"}
 _COLUMN, _ROW = 2.7, 0.62  # inches
+_CHARACTERS, _LINE = 17, 0.13  # of a caption: characters an inch at most, height of a line
 _LABELLED = 18  # with more edges than this, only relations on named paths are labelled
 
 
@@ -47,8 +48,21 @@ def explanation_figure(
     graph = layered_graph(explanation, limit=limit)
     at = {node.id: (node.column * _COLUMN, -node.row * _ROW) for node in graph.nodes}
     reach = max(abs(y) for _, y in [*at.values(), *_slots(graph.edges)]) + 0.38
-    figure, axes = canvas((graph.n_columns - 1) * _COLUMN + 2.3, 2 * reach + 0.3)
-    axes.set(xlim=(-1.15, (graph.n_columns - 1) * _COLUMN + 1.15), ylim=(-reach - 0.3, reach))
+    # Blue is for evidence that the deletion test does not speak against.
+    measured = explanation.faithfulness
+    doubt = measured is not None and not measured.passes
+    colour, named = (DOUBT, "red") if doubt else (ACCENT, "blue")
+    caption = (
+        f"{graph.caption} Width: the model's weight; {named}: on a named path"
+        f"{', which the deletion test does not confirm' * doubt}; dashed: fact traversed backwards."
+        if graph.edges
+        else f"No path: {explanation.no_path or NO_PATH}."
+    )
+    width = (graph.n_columns - 1) * _COLUMN + 2.3
+    caption = textwrap.fill(caption, int(_CHARACTERS * width))
+    below = 0.15 + _LINE * len(caption.splitlines())
+    figure, axes = canvas(width, 2 * reach + below)
+    axes.set(xlim=(-1.15, width - 1.15), ylim=(-reach - below, reach))
     axes.axis("off")
     names = {}
     for node in graph.nodes:
@@ -75,26 +89,12 @@ def explanation_figure(
         for key, box in extents.items()
     }
     crowded = len(graph.edges) > _LABELLED
-    # Blue is for evidence that the deletion test does not speak against.
-    measured = explanation.faithfulness
-    doubt = measured is not None and not measured.passes
-    colour, named = (DOUBT, "red") if doubt else (ACCENT, "blue")
     twins: dict[tuple[str, str], int] = {}
     for edge in graph.edges:
         twin = twins.get((edge.source, edge.target), 0)
         twins[edge.source, edge.target] = twin + 1
         _draw_edge(axes, edge, at, half, graph.share(edge), twin, crowded, colour)
-    axes.text(
-        -1.1,
-        -reach - 0.2,
-        f"{graph.caption} Width: the model's weight; {named}: on a named path"
-        f"{', which does not pass the deletion test' * doubt}; dashed: fact traversed backwards."
-        if graph.edges
-        else f"No path: {explanation.no_path or NO_PATH}.",
-        fontsize=7,
-        color=MUTED,
-        parse_math=False,
-    )
+    axes.text(-1.1, -reach - 0.1, caption, fontsize=7, color=MUTED, va="top", parse_math=False)
     return save_figure(figure, path)
 
 
