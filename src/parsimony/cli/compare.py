@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from parsimony.cli.command_group import Output
-from parsimony.cli.options import Json, Quiet, Seed, Split, check_output, open_run
+from parsimony.cli.options import Json, Quiet, Seed, Split, check_output, require_there
 from parsimony.cli.tables import table
 
 _MOST_RELATIONS = 30
@@ -32,11 +32,12 @@ def command(
     """
     out = Output(as_json, quiet)
     check_output(file)
-    estimators = [open_run(run) for run in runs]
+    for run in runs:
+        require_there(run)
     from parsimony.answers import as_notes
     from parsimony.report.compare import compare_runs, comparison_page
 
-    found = compare_runs(runs, estimators, split=split, seed=seed, quiet=quiet)
+    found = compare_runs(runs, split=split, seed=seed, quiet=quiet)
     if file is not None:
         out.files({file: comparison_page(found).encode("utf-8", errors="replace")})
     out.result(found, *_readable(found), "", *as_notes(found["notes"]))
@@ -70,7 +71,7 @@ def _readable(found: dict[str, Any]) -> list[Any]:
                  _between(pair["gain"][headline])]
                 for pair in found["differences"]
             ],
-            title=f"Paired differences over {found['unit']}",
+            title=f"How much better, paired over {found['unit']} (negative: worse)",
         ),
         "",
         found["says"],

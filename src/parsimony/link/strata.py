@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.task import QuerySet
@@ -120,13 +121,13 @@ def distances(graph: KnowledgeGraph, one: IntArray, other: IntArray) -> npt.NDAr
         0 to 3, ``FAR`` for four and more, ``UNREACHABLE`` where nothing joins them.
     """
     n = graph.n_entities
-    key = np.minimum(one, other).astype(np.int64) * n + np.maximum(one, other)
-    pairs, place = np.unique(key, return_inverse=True)
+    pairs, place = np.unique(_unordered(one, other, n), return_inverse=True)
     a, b = pairs // n, pairs % n
     near = _neighbours(graph)
-    _, component = sparse.csgraph.connected_components(near, directed=False)
+    _, component = connected_components(near, directed=False)
     found = np.full(len(pairs), UNREACHABLE, np.int8)
     found[component[a] == component[b]] = FAR
+    found[np.isin(pairs, _unordered(graph.triples[:, 0], graph.triples[:, 2], n))] = 1
     found[a == b] = 0
     degree = np.diff(near.indptr).astype(np.int64)
     # Expand the end from which fewer are reached in two steps.
@@ -135,15 +136,18 @@ def distances(graph: KnowledgeGraph, one: IntArray, other: IntArray) -> npt.NDAr
 
     open_ = np.flatnonzero(found == FAR)
     for part in _parts(open_, degree[a[open_]] + degree[b[open_]]):
-        found[part[np.asarray(near[a[part], b[part]]).ravel() > 0]] = 1
-        rest = part[found[part] == FAR]
-        found[rest[_meet(near[a[rest]], near[b[rest]])]] = 2
+        found[part[_meet(near[a[part]], near[b[part]])]] = 2
     open_ = np.flatnonzero(found == FAR)
     open_ = open_[np.argsort(a[open_], kind="stable")]
     for part in _parts(open_, reach[a[open_]]):
         starts, row = np.unique(a[part], return_inverse=True)
         found[part[_meet((near[starts] @ near)[row], near[b[part]])]] = 3
     return found[place]
+
+
+def _unordered(one: IntArray, other: IntArray, n: int) -> npt.NDArray[np.int64]:
+    """Return one number for a pair in either order, (n,)."""
+    return np.minimum(one, other).astype(np.int64) * n + np.maximum(one, other)
 
 
 def _neighbours(graph: KnowledgeGraph) -> sparse.csr_array:
@@ -167,4 +171,4 @@ def _meet(rows: sparse.csr_array, others: sparse.csr_array) -> npt.NDArray[np.bo
 def _parts(of: IntArray, cost: IntArray) -> list[IntArray]:
     """Split an array so that every part costs a bounded number of operations, or is one."""
     number = np.cumsum(cost) // _PRODUCTS
-    return np.split(of, np.flatnonzero(np.diff(number)) + 1)
+    return np.split(of, np.flatnonzero(np.diff(number)) + 1) if len(of) else []

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.base import Estimator
-from parsimony.errors import UsageError
+from parsimony.errors import InvalidParameter, UsageError
+from parsimony.methods import load_run
 from parsimony.pages.comparison_charts import letter, size_chart
 from parsimony.pages.templating import environment
 from parsimony.problems import problem
@@ -30,18 +31,13 @@ _NAMES = {
 
 
 def compare_runs(
-    paths: Sequence[Path | str],
-    estimators: Sequence[Estimator[Any, Any]],
-    *,
-    split: str = "test",
-    seed: int = 0,
-    quiet: bool = True,
+    paths: Sequence[Path | str], *, split: str = "test", seed: int = 0, quiet: bool = True
 ) -> dict[str, Any]:
     """Measure runs on the same questions and compare them pair by pair.
 
     Parameters
     ----------
-    paths, estimators
+    paths
         Two finished runs or more, of the same data.
     split
         "valid" or "test".
@@ -64,16 +60,23 @@ def compare_runs(
 
     Raises
     ------
+    InvalidParameter
+        Another split.
     UsageError
         Fewer than two runs, or runs of different problems, data or questions.
     EmptySplit
         The split has nothing to measure.
-    CorruptRun
-        A run is damaged.
+    MissingRun, CorruptRun, RunVersionError
+        Not a run folder, a damaged one, or one of another version.
     """
+    if split not in ("valid", "test"):
+        raise InvalidParameter(
+            f"split must be 'valid' or 'test'. Got {split!r}", remedy="--split test"
+        )
     runs = [RunFolder.open(path) for path in paths]
     _require_comparable(runs)
     kind = str(runs[0].config["task"])
+    estimators = [load_run(run.path) for run in runs]
     found: Compared = (
         problem(kind).part("report").compared(estimators, split, seed=seed, quiet=quiet)
     )

@@ -46,7 +46,9 @@ def compared(
 ) -> Compared:  # fmt: skip
     """Score the episodes of a split by every run, for a comparison episode by episode."""
     tasks = [estimator.task_ for estimator in estimators]
-    shots = [k for k in tasks[0].options.shots if tasks[0].drawable(split, k)]
+    # Where none can be drawn, scoring says so.
+    drawable = [k for k in tasks[0].options.shots if len(tasks[0].drawable(split, k))]
+    shots = drawable or tasks[0].options.shots
     require_same_questions(
         [(np.array([task.options.episodes, *task.options.shots]), task.unseen, task.visible_labels)
          for task in tasks],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from parsimony.errors import EmptySplit
 from parsimony.methods import resolve
 from parsimony.pages.templating import amount, environment
 from parsimony.ratings.estimator import RatingEstimator
@@ -60,6 +61,10 @@ def compared(
 ) -> Compared:
     """Measure the new users of a split by every run, for a comparison user by user."""
     tasks = [estimator.task_ for estimator in estimators]
+    if not tasks[0].has(split):
+        raise EmptySplit(
+            f"no {split} user has a rating to predict", remedy="give more users or ratings"
+        )
     users = [task.user_tasks(split) for task in tasks]
     require_same_questions(
         [[part for user in each for part in (user.ratings, user.query)] for each in users],
