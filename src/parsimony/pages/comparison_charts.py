@@ -39,8 +39,10 @@ def _style(number: int) -> str:
     return f"m{number % _COLOURS}"
 
 
-def strata_chart(rows: Sequence[tuple[str, int, Sequence[Mark | None]]], *, title: str) -> str:
-    """Draw the strata one below the other on a scale from 0 to 1, each with one mark per run.
+def strata_chart(
+    rows: Sequence[tuple[str, int, Sequence[Mark | None]]], *, title: str, limit: float = 1.0
+) -> str:
+    """Draw the strata one below the other on a scale from 0, each with one mark per run.
 
     Parameters
     ----------
@@ -48,22 +50,24 @@ def strata_chart(rows: Sequence[tuple[str, int, Sequence[Mark | None]]], *, titl
         Name of a stratum, how many queries it has, and a mark per run: None where it has none.
     title : str
         Text alternative of the chart.
+    limit : float
+        End of the scale; no interval goes beyond it.
     """
     from markupsafe import escape
 
     def x(value: float) -> float:
-        return _LEFT + value * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + value / limit * (_WIDTH - _LEFT - _RIGHT)
 
     heights = [len(marks) * _ROW + _GAP for _, _, marks in rows]
     bottom = _TOP + sum(heights)
     out = [
         f'<svg viewBox="0 0 {_WIDTH} {bottom + _BOTTOM}" role="img" aria-label="{escape(title)}">'
     ]
-    for k in range(5):
+    for tick in (limit * k / 4 for k in range(5)):
         out.append(
-            f'<line class="grid" x1="{x(k / 4):.1f}" x2="{x(k / 4):.1f}" y1="{_TOP}" '
-            f'y2="{bottom}"/><text x="{x(k / 4):.1f}" y="{bottom + 15}" text-anchor="middle">'
-            f"{k / 4:g}</text>"
+            f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{_TOP}" '
+            f'y2="{bottom}"/><text x="{x(tick):.1f}" y="{bottom + 15}" text-anchor="middle">'
+            f"{tick:.3g}</text>"
         )
     top = float(_TOP)
     for (name, n, marks), height in zip(rows, heights, strict=True):

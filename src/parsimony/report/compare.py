@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,9 @@ def _require_comparable(runs: Sequence[RunFolder]) -> None:
     for run in runs:
         run.require_config()
     first = runs[0]
+    folder, name = (
+        shlex.quote(text) for text in (str(first.path.parent), first.config["data"]["name"])
+    )
     for run in runs[1:]:
         for key, what in (("task", "problems"), ("data", "data")):
             own, other = run.config[key], first.config[key]
@@ -133,7 +137,7 @@ def _require_comparable(runs: Sequence[RunFolder]) -> None:
             raise UsageError(
                 f"the runs are of different {what}: {first.path} of {said[0]}, {run.path} of "
                 f"{said[1]}",
-                remedy="compare runs of the same data; parsimony runs lists them",
+                remedy=f"compare runs of the same data: parsimony runs {folder} --data {name}",
             )
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["mark", "strata_charts", "strata_of_run"]
 
+_SCALES = (0.1, 0.2, 0.4, 0.6, 0.8)  # ends of the axis; a page has one
+
 
 def mark(letter: str, value: Value | None) -> Mark | None:
     """Return a value as a mark of a chart; one without an interval is a point."""
@@ -39,6 +41,9 @@ def strata_charts(
     """
     from markupsafe import Markup
 
+    values = (v for found in strata.values() for row in found for v in row["values"] if v)
+    highest = max((max(v["value"], *(v["interval"] or ())) for v in values), default=1.0)
+    limit = next((end for end in _SCALES if highest <= end), 1.0)
     charts = []
     for kind, found in strata.items():
         words = KINDS.get(kind, kind)
@@ -47,7 +52,7 @@ def strata_charts(
              [mark(name, value) for name, value in zip(letters, row["values"], strict=True)])
             for row in found
         ]  # fmt: skip
-        svg = strata_chart(rows, title=f"{measure} by {words}")
+        svg = strata_chart(rows, title=f"{measure} by {words}", limit=limit)
         charts.append((words[0].upper() + words[1:], Markup(svg)))
     return charts
 
