@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from parsimony.run.folder import RunFolder
     from parsimony.training.trainer import Learner, Outcome, Schedule
 
-__all__ = ["Estimator", "Fitting", "ParametersT", "TaskT"]
+__all__ = ["Differences", "Estimator", "Fitting", "ParametersT", "TaskT"]
+
+#: measure → ``difference``, ``low``, ``high``
+Differences = dict[str, dict[str, float]]
 
 TaskT = TypeVar("TaskT", bound=Task)
 ParametersT = TypeVar("ParametersT", bound=Parameters)
@@ -327,6 +330,31 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def score(self, split: str = "test") -> float:
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
+
+    def selection_score(self) -> float:
+        """The figure on validation by which trained models of one task are chosen; more is better.
+
+        The headline measure, as the best epoch had it where training looked at it.
+
+        Raises
+        ------
+        EmptySplit
+            Nothing to validate on.
+        """
+        name = f"valid_{self.headline}"
+        seen = [float(record[name]) for record in self.history_ if name in record]
+        return max(seen) if seen else self.score("valid")
+
+    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
+        """How much better than another model of the same task on a split, by paired bootstrap.
+
+        Returns
+        -------
+        dict
+            For each measure the ``difference``, positive where this model is better, and its 95 %
+            interval ``low`` … ``high``; nothing where a problem has no paired measure.
+        """
+        return {}
 
     def explain(self, *answer: Any, **options: Any) -> Any:
         """Say why an answer gets its score: ``explain(head, relation, tail, seed=0)``.

@@ -19,6 +19,7 @@ from parsimony.errors import CorruptRun, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
+from parsimony.metrics.bootstrap import bootstrap_interval
 from parsimony.metrics.guard import require_scores
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -190,6 +191,12 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         queries = self.task_.queries(split)
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
             return self._rank(queries, progress)
+
+    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> base.Differences:
+        """How much larger the MRR is than another model's, query by query."""
+        ours, theirs = (1.0 / model.ranks(split).ranks() for model in (self, other))
+        low, high = bootstrap_interval(ours - theirs, seed)
+        return {"mrr": {"difference": float((ours - theirs).mean()), "low": low, "high": high}}
 
     def scores(self, queries: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Score all entities for queries (n, 2) of entity and relation id (r + R asks for heads).

@@ -26,6 +26,7 @@ from parsimony.graph.distinct import distinct_triples, first_occurrences
 from parsimony.link.data import LinkData
 from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
+from parsimony.link.subgraph import walked_subgraph
 from parsimony.link.notes import Asked, common_facts, split_notes
 
 IntArray = npt.NDArray[np.int32]
@@ -272,6 +273,22 @@ class LinkTask(base.Task):
             )
         once = np.sort(first_occurrences(triples, data.n_entities, data.n_relations))
         return self.query_set(triples[once], graph, self.filters(data is self.data))
+
+    def has(self, split: str) -> bool:
+        """Whether a split has facts to ask about."""
+        return bool(len(self._asked(split)[2]))
+
+    def part(self, fraction: float, *, seed: int = 0) -> Self | None:
+        """The facts among a fraction of the entities; None where another graph is tested on.
+
+        Raises
+        ------
+        EmptySplit
+            No training or validation fact lies within.
+        """
+        if self.inductive:
+            return None
+        return type(self)(walked_subgraph(self.data, fraction, seed=seed), self.protocol)
 
     def _asked(self, split: str) -> tuple[LinkData, KnowledgeGraph, IntArray]:
         """The data that a split asks about, the graph walked for it, and its facts."""

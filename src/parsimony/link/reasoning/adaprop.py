@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from parsimony.base import constructor
+from parsimony.base import constructor, tuned, tuned_among
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.presets import adaprop_preset
@@ -29,6 +29,7 @@ class AdaPropParameters(ReasonerParameters):
         ge=1,
         le=2**31 - 1,
         description="newly reached nodes kept per query and step (K), ≥ 1",
+        json_schema_extra=tuned_among(50, 100, 200, 500),
     )
     fact_ratio: float = Field(
         0.9,
@@ -36,6 +37,7 @@ class AdaPropParameters(ReasonerParameters):
         lt=1,
         description="fraction of training facts used as graph edges each epoch; the rest are "
         "training queries; (0, 1)",
+        json_schema_extra=tuned(0.6, 0.95),
     )
 
 
