@@ -27,6 +27,7 @@ from parsimony.cli import (
     report,
     rules,
     search,
+    tune,
 )
 from parsimony.cli.command_group import CommandGroup
 from parsimony.stopping import run
@@ -53,6 +54,7 @@ for _name, _verb in {
     "rules": rules,
     "apply": apply,
     "search": search,
+    "tune": tune,
     "pretrain": pretrain,
     "adapt": adapt,
     "report": report,

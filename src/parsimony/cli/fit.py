@@ -208,7 +208,7 @@ def kept(run: Path) -> str:
     """What an interrupted fit or search has kept, and the command that goes on."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
     line = "the same command with --resume"
-    if words and words[0] in ("fit", "search"):
+    if words and words[0] in ("fit", "search", "tune"):
         line = shlex.join(["parsimony", *words, "--resume"])
     if not (run / "config.toml").exists() and not (run / "trials.jsonl").exists():
         return f"nothing was kept yet; to start again: {line.removesuffix(' --resume')}"

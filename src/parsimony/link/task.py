@@ -26,8 +26,8 @@ from parsimony.graph.distinct import distinct_triples, first_occurrences
 from parsimony.link.data import LinkData
 from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
-from parsimony.link.subgraph import walked_subgraph
 from parsimony.link.notes import Asked, common_facts, split_notes
+from parsimony.link.subgraph import walked_subgraph
 
 IntArray = npt.NDArray[np.int32]
 Split = Literal["train", "valid", "test"]
