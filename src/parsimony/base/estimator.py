@@ -331,18 +331,21 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
 
-    def selection_score(self) -> float:
-        """The figure on validation by which trained models of one task are chosen; more is better.
+    @property
+    def selected_by(self) -> str:
+        """The measure of validation by which epochs and trained models are chosen."""
+        return self.headline
 
-        The headline measure, as the best epoch had it where training looked at it.
+    def selection_score(self) -> float:
+        """That measure of this model, more is better: as the best epoch had it, or measured now.
 
         Raises
         ------
         EmptySplit
             Nothing to validate on.
         """
-        name = f"valid_{self.headline}"
-        seen = [float(record[name]) for record in self.history_ if name in record]
+        name, history = f"valid_{self.selected_by}", getattr(self, "history_", ())
+        seen = [float(record[name]) for record in history if name in record]
         return max(seen) if seen else self.score("valid")
 
     def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:

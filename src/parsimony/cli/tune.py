@@ -164,9 +164,10 @@ def _readable(summary: dict[str, Any]) -> list[Any]:
         f"{summary['method']}: {_words(rows[0]['settings'])}{better}",
         "",
         table(
-            ["trained to the end", "parameters", "epochs", "seconds", "selected by"],
+            ["trained to the end", "parameters", "epochs", "seconds",
+             f"valid {summary['selected_by']}"],
             [[row["name"], row["parameters"], row["epochs"], round(float(row["seconds"]), 1),
-              row["selected_by"]] for row in rows],
+              row["figure"]] for row in rows],
         ),
     ]  # fmt: skip
     measures = [

@@ -207,11 +207,10 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         found = targets.metrics(self.predict_proba(targets.queries, split))
         return found[self.task_.labelling.primary]
 
-    def selection_score(self) -> float:
-        """The primary measure of the labelling, as the best epoch had it or measured now."""
-        name = f"valid_{self.task_.labelling.primary}"
-        seen = [float(record[name]) for record in self.history_ if name in record]
-        return max(seen) if seen else self.score("valid")
+    @property
+    def selected_by(self) -> str:
+        """The primary measure of the labelling."""
+        return self.task_.labelling.primary
 
     def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
         """How much better than another model, over draws of the emerging drugs."""

@@ -177,8 +177,8 @@ def run_tune(request: TuneRequest) -> tuple[AnyEstimator, dict[str, Any]]:
     -------
     estimator, summary
         The better of settings found and defaults on validation, and what tune.json holds: ``run,
-        method, found, best, settings, line, trials, tuned, plan, seconds, notes, comparison,
-        difference``. ``line`` is the command that repeats the training.
+        method, found, best, selected_by, settings, line, trials, tuned, plan, seconds, notes,
+        comparison, difference``. ``line`` is the command that repeats the training.
 
     Raises
     ------
@@ -319,7 +319,7 @@ class _Tuning:
             full, look = self._probed(self.budget)
         plan = planned(
             getattr(self.model.resolved_, "epochs", None), full, look, budget=self.budget,
-            slots=self.engine.slots, parts=self._iterated, divisible=self._divisible(),
+            slots=self.engine.slots, parts=self._iterated, part=self._part(),
         )  # fmt: skip
         plan = replace(plan, before=time.perf_counter() - self._begin)
         write_atomic(kept, json_text(asdict(plan), indent=1) + "\n")
@@ -354,14 +354,14 @@ class _Tuning:
         look = float(last["seconds"]) - float(last["train_seconds"])
         return epochs * (float(last["train_seconds"]) / last.get("part", 1.0) + look), look
 
-    def _divisible(self) -> bool:
-        """Whether there is a part of the data that can be trained and validated on."""
+    def _part(self) -> float | None:
+        """The part of the data that stands for the whole; None where they are few, or have none."""
         if self.task.n_labels < PART_LABELS:
-            return False
+            return None
         try:
-            return self.task.part(PART, seed=self.seed) is not None
+            return None if self.task.part(PART, seed=self.seed) is None else PART
         except EmptySplit:
-            return False
+            return None
 
     # ---- trials ------------------------------------------------------------------------------
 
@@ -431,7 +431,11 @@ class _Tuning:
             self.data, self.request.method, seed=self.seed, resume=True, quiet=self.request.quiet,
             parameters={**self.given, **settings}, out=folder, time_budget=limit,
         )  # fmt: skip
-        return TuneResult(settings, estimator, summary, estimator.selection_score())
+        found = (RunFolder.open(folder).read_json("metrics.json") or {}).get("valid", {})
+        figure = found.get("metrics", {}).get(estimator.selected_by)
+        if figure is None:
+            figure = estimator.selection_score()
+        return TuneResult(settings, estimator, summary, float(figure))
 
     def _changed(self, settings: Settings) -> Settings:
         """What differs from the defaults."""
@@ -459,6 +463,7 @@ class _Tuning:
             "method": self.request.method,
             "found": found,
             "best": best,
+            "selected_by": kept.estimator.selected_by,
             "settings": kept.settings,
             "line": self._line(kept),
             "trials": len(trials),
@@ -481,7 +486,7 @@ class _Tuning:
         return {
             "name": name,
             "settings": result.settings,
-            "selected_by": result.figure,
+            "figure": result.figure,
             **{key: result.summary.get(key) for key in told},
             **{split: measured[split]["metrics"] for split in measured},
         }

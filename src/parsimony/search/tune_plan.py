@@ -124,7 +124,7 @@ class Plan:
 
 def planned(
     epochs: int | None, full: float | None, look: float, *, budget: float | None, slots: int,
-    parts: bool, divisible: bool,
+    parts: bool, part: float | None,
 ) -> Plan:  # fmt: skip
     """Choose the rungs.
 
@@ -136,18 +136,21 @@ def planned(
         Wall seconds in all.
     slots
         Trials that run at a time.
-    parts, divisible
-        Whether a part of a training says something of the whole, and a part of the data.
+    parts
+        Whether a short training says something of one to the end.
+    part
+        Of the entities, that can stand for all; None: there is no such part.
     """
     if budget is None or full is None:
-        return Plan(epochs, None, look, None, [1.0] if epochs is None else [1 / 9, 1 / 3])
+        fractions = [1.0] if epochs is None else [1 / 9, 1 / 3]
+        return Plan(epochs, None, look, None, fractions, part)
     plan = Plan(epochs, full, look, FINAL * budget, [1.0])
     n = slots * plan.trials_until(budget) / max(min(full, FINAL * budget), 1e-3)
     if n >= ENOUGH or not parts:
         return plan
     if n * KEEP >= ENOUGH:
         return Plan(epochs, full, look, plan.cap, [1 / 3, 1.0])
-    return Plan(epochs, full, look, plan.cap, [1 / 9, 1 / 3], PART if divisible else None)
+    return Plan(epochs, full, look, plan.cap, [1 / 9, 1 / 3], part)
 
 
 def _short(seconds: float) -> str:
