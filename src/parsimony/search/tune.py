@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 from parsimony.base import Data, Estimator, Task, Tuned
@@ -244,7 +245,7 @@ class _Tuning:
             raise UsageError(
                 f"all that is tuned of method {request.method!r} is given: "
                 f"{', '.join(cls.Parameters.tunable())}",
-                remedy="leave out a --set, or use parsimony fit",
+                remedy="leave out a --set, or train with parsimony fit",
             )
         self.ranges: dict[str, Tuned] = {
             name: cls.Parameters.tunable()[name].holding(value)
@@ -390,7 +391,7 @@ class _Tuning:
             if ranked := _ranked(trials, rung):
                 return settings_of(ranked[0])
         raise TrainingDiverged(
-            "no trial could be trained", remedy="give a larger --budget, or a lower --set lr="
+            "no trial could be trained", remedy="lower the learning rate (--set lr=)"
         )
 
     # ---- the trainings to the end ------------------------------------------------------------
@@ -606,7 +607,8 @@ class _Walk:
         if budget is None:
             return True
         seen = self._durations.get(rung, [])[-5:]
-        each = sum(seen) / len(seen) if seen else self._tuning.plan.expected(rung)
+        # The median: kernels that a trial is the first to need are compiled once.
+        each = median_low(seen) if seen else self._tuning.plan.expected(rung)
         until = self._tuning.plan.trials_until(budget)
         return self._tuning.plan.before + spent + each <= share * until
 

@@ -23,6 +23,8 @@ LOWEST = 0.6
 KEEP = 3
 #: trials of a rung, above which longer ones are better than more
 ENOUGH = 20
+#: rankings of validation that the shortest trial has time for, at least
+LOOKS = 3
 #: of the entities, what the cheap stage on a part of a graph sees; of labels, how many it needs
 PART, PART_LABELS = 0.25, 20_000
 #: of the time of the trials, what that stage gets
@@ -81,7 +83,7 @@ class Plan:
         if self.full is None or rung.seconds is None or self.cap is None:
             return 0.0
         part = rung.epochs / self.epochs if self.epochs else rung.seconds / self.cap
-        return min(rung.seconds, part * self.full * rung.entities)
+        return max(min(rung.seconds, part * self.full * rung.entities), self.look)
 
     def reserve(self, budget: float) -> float:
         """Seconds of the budget for ranking and comparing what the last two trainings give."""
@@ -148,7 +150,7 @@ def planned(
     n = slots * plan.trials_until(budget) / max(min(full, FINAL * budget), 1e-3)
     if n >= ENOUGH or not parts:
         return plan
-    if n * KEEP >= ENOUGH:
+    if n * KEEP >= ENOUGH or FINAL * budget / 9 < LOOKS * look:
         return Plan(epochs, full, look, plan.cap, [1 / 3, 1.0])
     return Plan(epochs, full, look, plan.cap, [1 / 9, 1 / 3], part)
 
