@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from pydantic import Field, field_validator
 
-from parsimony.base import Parameters, constructor
+from parsimony.base import Parameters, constructor, tuned, tuned_among
 from parsimony.knowledge.symbol import Symbol, check_dimension
 from parsimony.link.embeddings.estimator import EmbeddingEstimator, EmbeddingParameters
 from parsimony.link.embeddings.scoring import BilinearScoring
@@ -18,8 +18,9 @@ class NamedParameters(EmbeddingParameters):
     """Parameters of a bilinear model with a fixed symbol."""
 
     dim: int = Field(
-        128, ge=4, le=4096, description="numbers per entity (d), a multiple of 4, 4 … 4096"
-    )
+        128, ge=4, le=4096, description="numbers per entity (d), a multiple of 4, 4 … 4096",
+        json_schema_extra=tuned_among(32, 64, 128, 256),
+    )  # fmt: skip
     relation_weight: float = Field(
         0.0, ge=0, le=1e6, description="weight of predicting the relation of every fact, 0 … 1e6"
     )
@@ -28,6 +29,7 @@ class NamedParameters(EmbeddingParameters):
         ge=0,
         le=1e6,
         description="weight of the squared lengths of a query and its answer, 0 … 1e6",
+        json_schema_extra=tuned(1e-3, 1.0, log=True, zero=True),
     )
     joined: bool = Field(
         False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"
