@@ -185,7 +185,7 @@ def _says(
         )
     smaller = [i for i, r in enumerate(rows) if r["description_bytes"] < first["description_bytes"]]
     if not smaller:
-        return f"{called(first)} has the best {name} and the smallest description."
+        return f"{called(first)} has the best {name}, and no run a smaller description."
     near = min(smaller, key=lambda i: pairs[best, i][headline]["value"])
     return (
         f"{called(first)} has the best {name}; the nearest smaller run, {called(rows[near])}, is "
