@@ -16,7 +16,7 @@ from parsimony.pages.templating import environment
 from parsimony.problems import problem
 from parsimony.report.compared import Compared, Value
 from parsimony.report.strata import mark, strata_charts
-from parsimony.run.description import description_bytes, size_text
+from parsimony.run.description import size_text
 from parsimony.run.folder import RunFolder
 from parsimony.version import __version__
 
@@ -147,7 +147,7 @@ def _row(i: int, run: RunFolder, estimator: Estimator[Any, Any], found: Compared
         "letter": letter(i),
         "run": str(run.path),
         "method": estimator.method,
-        "description_bytes": description_bytes(run),
+        "description_bytes": estimator.description_bytes(),
         **{key: ledger.get(key) for key in _COST},
         "values": dict(found.values[i]),
     }
@@ -185,7 +185,7 @@ def _says(
         )
     smaller = [i for i, r in enumerate(rows) if r["description_bytes"] < first["description_bytes"]]
     if not smaller:
-        return f"{called(first)} has the best {name} and the smallest description."
+        return f"{called(first)} has the best {name}, and no run a smaller description."
     near = min(smaller, key=lambda i: pairs[best, i][headline]["value"])
     return (
         f"{called(first)} has the best {name}; the nearest smaller run, {called(rows[near])}, is "

@@ -14,7 +14,7 @@ from parsimony.explain.page import explanation_view
 from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.popularity import popularity_ranks
-from parsimony.link.strata import strata_of
+from parsimony.link.strata import measure_strata, strata_of
 from parsimony.link.task import LinkTask
 from parsimony.metrics import Ranks, bootstrap_interval
 from parsimony.metrics.ranking import HITS
@@ -85,7 +85,7 @@ def run_info(
         explanations = list(explain_correct_answers(estimator, n_explanations, seed))
     if popularity is None:
         popularity = popularity_of(estimator.task_)
-    data = estimator.task_.data
+    task, data = estimator.task_, estimator.task_.data
     info = info_of_folder(run, estimator, {
         "n_entities": data.n_entities,
         "n_relations": data.n_relations,
@@ -93,6 +93,12 @@ def run_info(
         "valid": len(data.valid),
         "test": len(data.test),
     })  # fmt: skip
+    metrics = dict(info["metrics"])
+    split = _shown(metrics)
+    if split and "strata" not in metrics[split]:  # of a run that an older version wrote
+        ranks, strata = estimator.ranks(split, quiet=quiet), strata_of(task.queries(split))
+        metrics[split] = {**metrics[split], "strata": measure_strata(ranks, strata, seed)}
+        info["metrics"] = metrics
     more: RunInfo = {"popularity": popularity, "rules": rules, "explanations": explanations}
     return {**info, **more, **_searched(run)}
 
@@ -251,7 +257,7 @@ def page(info: RunInfo) -> str:
     config, history = info.get("config") or {}, info.get("history") or []
     name = data.get("name") or config.get("data", {}).get("name", "")
     method = info.get("method") or str(config.get("method", ""))
-    split = "test" if "test" in metrics else next(iter(metrics), "")
+    split = _shown(metrics)
     rules = [_rule(rule) for rule in info.get("rules") or ()]
     found = info.get("search")
     search = search_view(found, info.get("trials") or (), SYMBOLS) if found else {}
@@ -286,6 +292,11 @@ def page(info: RunInfo) -> str:
             version=info.get("version") or __version__,
         )
     )
+
+
+def _shown(metrics: Mapping[str, Any]) -> str:
+    """Return the split that a page is about; "" for none."""
+    return "test" if "test" in metrics else next(iter(metrics), "")
 
 
 def _title(info: RunInfo, method: str, name: str) -> str:

@@ -42,7 +42,7 @@ def strata_charts(
     from markupsafe import Markup
 
     values = (v for found in strata.values() for row in found for v in row["values"] if v)
-    highest = max((max(v["value"], *(v["interval"] or ())) for v in values), default=1.0)
+    highest = max((max(v["value"], *(v["interval"] or [0.0])) for v in values), default=1.0)
     limit = next((end for end in _SCALES if highest <= end), 1.0)
     charts = []
     for kind, found in strata.items():
