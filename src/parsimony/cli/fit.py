@@ -109,19 +109,22 @@ def command(
     given = given or ("rules" if knowledge is not None else None)
     if method == "auto" and given is not None:
         raise UsageError("a race takes no symbol, formula or rules", remedy=f"--method {given}")
+    header, parameters = parse_columns(columns), parse_settings(settings)
+    if method is None and given is None and parameters and not (simplest or best):
+        from parsimony.search.fitting import method_of_settings
+
+        given = method_of_settings(data, parameters, header, None, task)
     if method in (None, "auto") and given is None:
         _race(
-            output, data, task, out, parse_settings(settings), _wanted(simplest, best), epochs,
-            _seconds(time_budget), device, resume, mirror, parse_columns(columns), seed, quiet,
+            output, data, task, out, parameters, _wanted(simplest, best), epochs,
+            _seconds(time_budget), device, resume, mirror, header, seed, quiet,
         )  # fmt: skip
         return
     if simplest or best:
         raise UsageError("--simplest and --best are of a race", remedy="--method auto")
     from parsimony.problems import method_for
 
-    header = parse_columns(columns)
     method = method_for(data, method or given, task, header)
-    parameters = parse_settings(settings)
     if symbol is not None:
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:

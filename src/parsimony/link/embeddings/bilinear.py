@@ -13,7 +13,6 @@ from parsimony.link.embeddings.estimator import EmbeddingEstimator, EmbeddingPar
 from parsimony.link.embeddings.scoring import BilinearScoring
 from parsimony.run.deadline import Deadline
 
-
 #: DURA's weight is this over the training facts per entity, at most the second
 DURA, MOST_DURA = 0.4, 0.2
 
