@@ -128,11 +128,14 @@ class ReasonerLearner(Learner):
         self.gradients = [Weights(weights.shapes) for _ in propagation.shards]
         self.adam = Adam(self.flat, parameters.weight_decay)
         self.known = task.training_answers if parameters.mask_answers else None
-        self.valid: QuerySet | None
+        self.all_valid: QuerySet | None
         try:
-            self.valid = task.queries("valid")
+            self.all_valid = task.queries("valid")
         except EmptySplit:
-            self.valid = None
+            self.all_valid = None
+        self.valid = self.all_valid
+        self.n_queries = 0 if self.valid is None else len(self.valid)
+        self.queries_at_once = parameters.eval_batch * len(propagation.shards)
 
     def epoch(self, number: int, drawn: np.random.Generator) -> tuple[int, Iterator[Step]]:
         """Draw the epoch's graph and queries; a step for every batch."""
@@ -183,6 +186,11 @@ class ReasonerLearner(Learner):
             ).metrics()  # fmt: skip
         self.flops = self.propagation.flops
         return {"mrr": found["mrr"], "hits@1": found["hits@1"]}
+
+    def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:
+        """Choose validation queries."""
+        if self.all_valid is not None:
+            self.valid = self.all_valid if rows is None else self.all_valid.take(rows)
 
     def warm_up(self) -> None:
         """Compile the kernels, or read them from their cache, by the query that costs least."""

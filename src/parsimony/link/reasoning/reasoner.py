@@ -11,17 +11,19 @@ from parsimony.base import Fitting
 from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
-from parsimony.kernels.redgnn.frontier import Scratch, expand, start
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
+from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
 from parsimony.link.reasoning.epoch import ReasonerLearner, queries_of_epoch
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.reach import walked
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
@@ -30,27 +32,6 @@ from parsimony.training.trainer import Schedule
 
 IntArray = npt.NDArray[np.int32]
 ReasonerT = TypeVar("ReasonerT", bound=ReasonerParameters)
-
-
-def choose_layers(graph: KnowledgeGraph, seed: int, *, most_edges: int = 5000) -> int:
-    """The largest L ≤ 5 whose last step visits at most ``most_edges`` edges per query on average.
-
-    Long paths help on sparse graphs and only cost on dense ones, where all is reached in a few
-    steps; at least 2, so that a rule has two atoms.
-    """
-    heads = graph.triples[
-        np.sort(rng(seed, "layers").choice(len(graph), min(64, len(graph)), replace=False)), 0
-    ]
-    frontier, row_query = start(heads, np.zeros_like(heads), share=False)
-    scratch = Scratch(graph.n_entities)
-    for layer in range(1, 6):
-        step = expand(
-            graph.digraph[:3], graph.n_relations, frontier, row_query, scratch, collapse=False
-        )
-        if step.edges_visited > most_edges * len(heads):
-            return max(layer - 1, 2)
-        frontier, row_query = step.frontier, step.query
-    return 5
 
 
 class Reasoner(LinkEstimator[ReasonerT]):
@@ -85,9 +66,11 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 "training queries",
                 remedy="fill valid.txt, or --set protocol=grail",
             )
-        layers = p.n_layers or choose_layers(task.train_graph, p.seed)
-        if p.n_layers is None:
-            self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
+        layers = p.n_layers
+        if layers is None:
+            found = depths(task.train_graph, p.seed)
+            layers = choose_depth(found).steps
+            self.notes_.append(depth_note(found, layers))
         self.resolved_ = p.model_copy(update={"n_layers": layers})
         self.architecture_ = self._architecture(layers)
         kept, n_entities = self.architecture_.top_k, task.test_graph.n_entities
@@ -122,6 +105,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
             )  # fmt: skip
             self._train(learner, schedule, fitting)
 
+    def _reach(self) -> dict[str, float]:
+        graph, n = self.task_.train_graph, 32
+        steps = walked(graph, self.architecture_, n, self.resolved_.seed, training=False)
+        edges = sum(step.visited for step in steps) / n
+        return {"edges": edges, "entities": steps[-1].nodes / n, "of": float(graph.n_entities)}
+
     # ---- scoring -----------------------------------------------------------------------------
 
     def propagation(self, graph: KnowledgeGraph) -> ShardedPropagation:
@@ -144,9 +133,10 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self,
         head: IntArray,
         relation: IntArray,
+        graph: KnowledgeGraph | None = None,
         active: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.float32]:
-        graph = self.task_.test_graph
+        graph = graph or self.task_.test_graph
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
             for which, frontier, scores, _ in self.propagation(graph).frontiers(
@@ -196,6 +186,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples: int | None = None,
         n_paths: int = 3,
         quiet: bool = True,
+        deadline: Deadline | None = None,
     ) -> list[Rule]:
         """Path rules read out of the model, counted on the training graph.
 
@@ -206,10 +197,26 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples, n_paths
             Training facts queried per relation, by default so many that all relations together
             have about 240, and walks taken per answer: more find more rules.
+        deadline
+            After which no further fact is queried.
         """
         self._require_fitted()
         with one_torch_thread():
-            return extract_rules(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)
+            return extract_rules(
+                self, top=top, samples=samples, n_paths=n_paths, quiet=quiet, deadline=deadline
+            )
+
+    def knowledge_table(
+        self, top: int, *, quiet: bool = True, deadline: Deadline | None = None
+    ) -> dict[str, Any]:
+        """The rules read out until a deadline."""
+        found = self.knowledge(top=top, quiet=quiet, deadline=deadline)
+        if deadline is not None and deadline.passed():
+            self.training_notes_.append(
+                "knowledge.toml holds the rules of fewer sampled facts, as the time ended "
+                "(parsimony rules reads out more)"
+            )
+        return {"rules": [str(rule) for rule in found]}
 
     def rules_notes(self) -> list[str]:
         """Rules are read out of a sample, and are of bounded length."""
