@@ -68,7 +68,7 @@ def walked(
         if k is not None:
             logit = drawn.standard_normal(rows, np.float32)
             n_old = len(step.previous)
-            frontier, sampling = sample(logit, before, step.frontier, n_old, k, layer)
+            frontier, sampling = sample(logit, before, step.frontier, n_old, k, None)
             kept, of_row = len(sampling.kept_rows), step.query[sampling.kept_rows]
         steps.append(
             Walked(
