@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from parsimony.training.probe import Probe
     from parsimony.training.trainer import Learner, Outcome, Schedule
 
-__all__ = ["Estimator", "Fitting", "ParametersT", "TaskT"]
+__all__ = ["Differences", "Estimator", "Fitting", "ParametersT", "TaskT"]
+
+#: measure → ``difference``, ``low``, ``high``
+Differences = dict[str, dict[str, float]]
 
 TaskT = TypeVar("TaskT", bound=Task)
 ParametersT = TypeVar("ParametersT", bound=Parameters)
@@ -427,6 +430,23 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
 
+    @property
+    def selected_by(self) -> str:
+        """The measure of validation by which epochs and trained models are chosen."""
+        return self.headline
+
+    def selection_score(self) -> float:
+        """That measure of this model, more is better: as the best epoch had it, or measured now.
+
+        Raises
+        ------
+        EmptySplit
+            Nothing to validate on.
+        """
+        name, history = f"valid_{self.selected_by}", getattr(self, "history_", ())
+        seen = [float(record[name]) for record in history if name in record]
+        return max(seen) if seen else self.score("valid")
+
     def resampled(
         self, split: str = "valid", *, units: int | None = None, seed: int = 0
     ) -> npt.NDArray[np.float64]:
@@ -447,6 +467,23 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         raise UsageError(
             f"method {self.method!r} has no measures by unit", remedy="name another --method"
         )
+
+    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
+        """How much better than another model of the same task on a split, by paired bootstrap.
+
+        Returns
+        -------
+        dict
+            For each measure the ``difference``, positive where this model is better, and its 95 %
+            interval ``low`` … ``high``; here for the headline measure.
+        """
+        import numpy as np
+
+        gap = self.resampled(split, seed=seed) - other.resampled(split, seed=seed)
+        low, high = np.quantile(gap[1:], [0.025, 0.975])
+        return {
+            self.headline: {"difference": float(gap[0]), "low": float(low), "high": float(high)}
+        }
 
     def description_bytes(self) -> int:
         """Stored bytes of what was learned: of its numbers, or of its rules as text."""

@@ -29,6 +29,7 @@ from parsimony.cli import (
     rules,
     runs,
     search,
+    tune,
 )
 from parsimony.cli.command_group import CommandGroup
 from parsimony.stopping import run
@@ -55,6 +56,7 @@ for _name, _verb in {
     "rules": rules,
     "apply": apply,
     "search": search,
+    "tune": tune,
     "pretrain": pretrain,
     "adapt": adapt,
     "report": report,

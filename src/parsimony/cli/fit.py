@@ -288,7 +288,7 @@ def kept(run: Path) -> str:
 def _again(*, resume: bool) -> str:
     """The command that was given, to go on or to start again."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
-    if words and words[0] in ("fit", "search"):
+    if words and words[0] in ("fit", "search", "tune"):
         return shlex.join(["parsimony", *words, *["--resume"] * resume])
     return "the same command" + " with --resume" * resume
 

@@ -27,6 +27,7 @@ from parsimony.link.data import LinkData
 from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
 from parsimony.link.notes import Asked, common_facts, split_notes
+from parsimony.link.subgraph import walked_subgraph
 from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
@@ -324,6 +325,22 @@ class LinkTask(base.Task):
     def n_facts(self, split: str) -> int:
         """How many facts "valid" or "test" asks about, twice stated ones twice."""
         return len(self._asked(split)[2])
+
+    def has(self, split: str) -> bool:
+        """Whether a split has facts to ask about."""
+        return bool(len(self._asked(split)[2]))
+
+    def part(self, fraction: float, *, seed: int = 0) -> Self | None:
+        """The facts among a fraction of the entities; None where another graph is tested on.
+
+        Raises
+        ------
+        EmptySplit
+            No training or validation fact lies within.
+        """
+        if self.inductive:
+            return None
+        return type(self)(walked_subgraph(self.data, fraction, seed=seed), self.protocol)
 
     def _asked(self, split: str) -> tuple[LinkData, KnowledgeGraph, IntArray]:
         """The data that a split asks about, the graph walked for it, and its facts."""
