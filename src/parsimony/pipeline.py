@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from parsimony.base import Data, Estimator
+from parsimony.base.estimate import Estimate
+from parsimony.base.finishing import writing_seconds
 from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
+from parsimony.run.cost import Cost
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
-from parsimony.stopping import Interrupted
+from parsimony.stopping import Interrupted, stopped
 
 AnyEstimator = Estimator[Any, Any]
 KNOWN_RULES = 200  # maximum number of rules in knowledge.toml
+AFTER_A_STOP = 15.0  # seconds for measuring and writing once it was interrupted
 #: left out of metrics.json, so that equal runs give equal files
 _TIMES = ("seconds", "queries_per_second", "seconds_per_task")
 
@@ -29,7 +33,7 @@ def fit(
     out: Path | str | None = None,
     parameters: dict[str, Any] | None = None,
     epochs: int | None = None,
-    time_budget: float | None = None,
+    time_budget: float | Deadline | None = None,
     device: str = "cpu",
     resume: bool = False,
     mirror: str | None = None,
@@ -51,7 +55,10 @@ def fit(
     parameters
         Parameters of the method, and options of the task (``--set``).
     epochs, time_budget
-        Limits; the budget is in wall seconds, over all resumptions.
+        Limits. The budget is in wall seconds, over all resumptions, for everything: reading,
+        compiling, learning, measuring, writing. Where measuring does not fit, a random sample is
+        measured, and a note says so. A :class:`parsimony.run.deadline.Deadline` may have begun
+        earlier.
     resume
         Continue from the folder's last checkpoint. A finished run is returned unchanged, unless it
         was ended by its limits and these allow more.
@@ -64,33 +71,29 @@ def fit(
     -------
     estimator, summary
         The fitted estimator and ``run, method, parameters, epochs, best_epoch, ended, valid,
-        seconds, notes``; with a run folder also ``time_budget``.
+        seconds, notes``; with a run folder also ``time_budget`` and ``total_seconds``, those of the
+        whole over all resumptions.
     """
-    begin = time.perf_counter()
-    method = method or method_for(data, columns=columns)
-    values, cls = dict(parameters or {}), resolve(method)
-    options = problem(cls.kind).part("task").Options
-    if seed is not None and "seed" in cls.Parameters.model_fields:
-        values.setdefault("seed", seed)
-    estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
+    deadline = time_budget if isinstance(time_budget, Deadline) else Deadline(time_budget)
     rules = None if knowledge is None else list(knowledge)
-    cls.check_call(device=device, knowledge=rules)
+    estimator, task = _opened(
+        data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device,
+        knowledge=rules,
+    )  # fmt: skip
     limits: dict[str, Any] = {
-        "epochs": epochs, "time_budget": time_budget, "device": device, "knowledge": rules,
-        "quiet": quiet,
+        "epochs": epochs, "device": device, "knowledge": rules, "quiet": quiet,
     }  # fmt: skip
     notes = []
-    if epochs is not None and "epochs" not in cls.Parameters.model_fields:
-        notes = [f"warning: method {method!r} has no epochs: the limit of {epochs} is not used"]
-    first = int(values.get("seed", seed or 0))
-    task = open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
+    if epochs is not None and "epochs" not in estimator.Parameters.model_fields:
+        what = f"method {estimator.method!r} has no epochs"
+        notes = [f"warning: {what}: the limit of {epochs} is not used"]
     config = estimator.prepare(task, epochs=epochs)
     if rules is not None:
         config["knowledge"] = hashlib.sha256(format_rules(rules).encode()).hexdigest()
     if out is None:
-        estimator.fit(task, **limits)
-        seconds = time.perf_counter() - begin
-        found, failed = _measured(estimator, "valid")
+        estimator.fit(task, time_budget=deadline, **limits)
+        seconds = deadline.spent()
+        found, failed = _measured(estimator, "valid", deadline.part(1.0))
         valid = found.get("metrics", {})
         return estimator, _summary(estimator, None, valid, seconds, [*notes, *failed])
     if resume and (Path(out) / "checksums.json").exists():
@@ -103,13 +106,58 @@ def fit(
                 where=str(out),
             )
         run.require_same(config)
-        if not _goes_on(run, config, summary, time_budget):
+        if not _goes_on(run, config, summary, deadline.seconds):
             # Where the run is now: it may have been moved or copied.
             return load_run(out), summary | {"run": str(run.path)}
     with RunFolder.create(out, config, resume=resume) as run:
-        estimator.fit(task, run=run, **limits)
-        summary = _finish(estimator, run, time_budget, quiet, notes)
+        before = _spent_before(run)
+        estimator.fit(task, run=run, time_budget=deadline.after(before), **limits)
+        summary = _finish(estimator, run, deadline, before, quiet, notes)
     return estimator, summary
+
+
+def estimate(
+    data: str | Data,
+    method: str | None = None,
+    *,
+    parameters: dict[str, Any] | None = None,
+    epochs: int | None = None,
+    device: str = "cpu",
+    mirror: str | None = None,
+    columns: tuple[str, str, str] | None = None,
+    seed: int | None = None,
+) -> Estimate:
+    """Say what :func:`fit` with the same arguments will take: time, memory, size, reach.
+
+    A few steps are taken that teach nothing; nothing is written.
+    """
+    estimator, task = _opened(
+        data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device
+    )
+    return estimator.estimate(task, epochs=epochs, device=device)
+
+
+def _opened(
+    data: str | Data,
+    method: str | None,
+    parameters: dict[str, Any] | None,
+    *,
+    seed: int | None,
+    mirror: str | None,
+    columns: tuple[str, str, str] | None,
+    device: str,
+    knowledge: list[Rule] | None = None,
+) -> tuple[AnyEstimator, Any]:
+    """Make the estimator and its task."""
+    method = method or method_for(data, columns=columns)
+    values, cls = dict(parameters or {}), resolve(method)
+    options = problem(cls.kind).part("task").Options
+    if seed is not None and "seed" in cls.Parameters.model_fields:
+        values.setdefault("seed", seed)
+    estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
+    cls.check_call(device=device, knowledge=knowledge)
+    first = int(values.get("seed", seed or 0))
+    return estimator, open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
 
 
 def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:
@@ -121,37 +169,89 @@ def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -
         The folder is not empty.
     """
     with RunFolder.create(out, estimator.config()) as run:
-        return _finish(estimator, run, None, quiet, ())
+        return _finish(estimator, run, Deadline(), 0.0, quiet, ())
 
 
 def _finish(
-    estimator: AnyEstimator, run: RunFolder, time_budget: float | None, quiet: bool,
+    estimator: AnyEstimator, run: RunFolder, deadline: Deadline, before: float, quiet: bool,
     notes: Iterable[str],
 ) -> dict[str, Any]:  # fmt: skip
-    """Write model, knowledge, metrics, cost and summary of a fitted estimator."""
-    metrics, notes = {}, [*notes]
-    for split in ("valid", "test"):
-        found, failed = _measured(estimator, split, quiet)
+    """Write model, knowledge, metrics, cost and summary of a fitted estimator.
+
+    Parameters
+    ----------
+    before
+        Seconds of earlier parts of the run.
+    """
+    metrics, notes, end = {}, [*notes], deadline.after(before)
+    if stopped():
+        end = Deadline(min(end.left(), AFTER_A_STOP))
+    writing = writing_seconds(end.left())
+    for split, share in (("valid", 0.4), ("test", 1.0)):
+        found, failed = _measured(estimator, split, end.part(share, keep=writing), quiet)
         if found:
             metrics[split] = {k: v for k, v in found.items() if k not in _TIMES}
+            if "sampled" in found:
+                notes.append(found["notes"][-1])
         notes += failed
     estimator.write(run)
-    run.write_toml("knowledge.toml", estimator.knowledge_table(KNOWN_RULES, quiet=quiet))
+    until = {"deadline": end.part(0.7)} if end.limited and estimator.samples else {}
+    table = estimator.knowledge_table(KNOWN_RULES, quiet=quiet, **until)
+    run.write_toml("knowledge.toml", table)
     run.write_json("metrics.json", metrics)
     run.write_json("ledger.json", estimator.cost_.as_dict())
     valid = metrics.get("valid", {}).get("metrics", {})
     summary = _summary(estimator, str(run.path), valid, estimator.seconds_, notes)
-    summary["time_budget"] = time_budget
+    summary["time_budget"] = deadline.seconds if deadline.limited else None
+    summary["total_seconds"] = before + deadline.spent()
     run.write_json("summary.json", summary)
     return summary
 
 
+def keep(estimator: AnyEstimator, run: RunFolder) -> None:
+    """Write a fitted estimator into an open run folder, without measuring it."""
+    estimator.write(run)
+    run.write_json("ledger.json", estimator.cost_.as_dict())
+    run.write_json("summary.json", _summary(estimator, str(run.path), {}, estimator.seconds_, ()))
+
+
+def complete(
+    folder: Path | str, *, deadline: Deadline, quiet: bool = True
+) -> tuple[AnyEstimator, dict[str, Any]]:
+    """Measure a run that :func:`keep` wrote, and write what :func:`fit` would have written.
+
+    Returns
+    -------
+    estimator, summary
+        As of :func:`fit`.
+    """
+    estimator, found = load_run(folder), RunFolder.open(folder)
+    told = found.read_json("summary.json")
+    estimator.history_ = list(found.history())
+    estimator.best_epoch_, estimator.ended_ = told["best_epoch"], told["ended"]
+    estimator.seconds_ = float(told["seconds"])
+    ledger = found.read_json("ledger.json")
+    estimator.cost_ = Cost(ledger["parameters"], ledger["labels"], ledger)
+    with RunFolder.create(folder, estimator.config(), resume=True) as run:
+        summary = _finish(estimator, run, deadline, 0.0, quiet, ())
+    return estimator, summary
+
+
+def _spent_before(run: RunFolder) -> float:
+    """Seconds that earlier parts of a run have taken, as far as they are known."""
+    summary, kept = run.read_json("summary.json") or {}, run.load_checkpoint()
+    learned = 0.0 if kept is None else float(kept[0].get("cost", {}).get("wall_seconds", 0.0))
+    return max(float(summary.get("total_seconds", summary.get("seconds", 0.0))), learned)
+
+
 def _goes_on(
-    run: RunFolder, config: dict[str, Any], summary: dict[str, Any], time_budget: float | None
+    run: RunFolder, config: dict[str, Any], summary: dict[str, Any], seconds: float
 ) -> bool:
-    """Return whether larger limits allow a finished run to continue."""
+    """Return whether larger limits, or the end of an interruption, let a run continue."""
+    if summary.get("ended") == "interrupted":
+        return True
     if summary.get("ended") == "time budget":
-        return time_budget is None or time_budget > (summary.get("time_budget") or 0.0)
+        return seconds > (summary.get("time_budget") or 0.0)
     epochs = config["parameters"].get("epochs", 0)
     return summary.get("ended") == "epochs" and bool(
         epochs > run.config["parameters"].get("epochs", 0)
@@ -159,9 +259,11 @@ def _goes_on(
 
 
 def _measured(
-    estimator: AnyEstimator, split: str, quiet: bool = True
+    estimator: AnyEstimator, split: str, deadline: Deadline, quiet: bool = True
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure a split; what was learned is not lost where that fails, and a note says why.
+
+    A method that can measures a sample where the whole would outlast the deadline.
 
     Raises
     ------
@@ -169,7 +271,8 @@ def _measured(
         Its scores are not finite: nothing was learned.
     """
     try:
-        return estimator.evaluate(split, quiet=quiet), []
+        until: Any = {"deadline": deadline} if deadline.limited and estimator.samples else {}
+        return estimator.evaluate(split, quiet=quiet, **until), []
     except EmptySplit:
         return {}, []
     except (TrainingDiverged, Interrupted):
@@ -183,6 +286,7 @@ def _summary(
     estimator: AnyEstimator, run: str | None, valid: dict[str, float], seconds: float,
     notes: Iterable[str],
 ) -> dict[str, Any]:  # fmt: skip
+    own = [n for name in ("notes_", "training_notes_") for n in getattr(estimator, name, ())]
     return {
         "run": run,
         "method": estimator.method,
@@ -192,5 +296,5 @@ def _summary(
         "ended": estimator.ended_,
         "valid": valid,
         "seconds": seconds,
-        "notes": [*estimator.task_.notes, *getattr(estimator, "notes_", ()), *notes],
+        "notes": [*estimator.task_.notes, *own, *notes],
     }

@@ -12,13 +12,23 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from parsimony.errors import CannotWrite, ParsimonyError
 
-__all__ = ["Interrupted", "interruptible", "reported", "run", "stopped"]
+__all__ = [
+    "BEGAN",
+    "Interrupted",
+    "finishing",
+    "held",
+    "interruptible",
+    "reported",
+    "run",
+    "stopped",
+]
 
 NOTHING_LOST = "nothing was written yet: repeat the command"
 
@@ -27,12 +37,15 @@ class Interrupted(ParsimonyError):
     """The user, or the system, stopped the command."""
 
     exit_code = 130
+    #: whether the answer, which holds it, has been given: the code alone is left
+    told = False
 
     @classmethod
-    def now(cls, remedy: str = NOTHING_LOST) -> Interrupted:
+    def now(cls, remedy: str = NOTHING_LOST, *, told: bool = False) -> Interrupted:
         """The error of the signal that has come, Ctrl-C if none was heard."""
         error = cls("terminated" if _heard == signal.SIGTERM else "interrupted", remedy=remedy)
         error.exit_code = 128 + (_heard or signal.SIGINT)  # type: ignore[misc]
+        error.told = told
         return error
 
 
@@ -40,7 +53,11 @@ class _Stopped(KeyboardInterrupt):
     """One that Python, which compares by identity, does not answer by ending without a code."""
 
 
+#: when the command began, by :func:`time.perf_counter`
+BEGAN = time.perf_counter()
+
 _heard = 0  # the signal's number
+_may_hold = _holds = False
 _told = False
 
 
@@ -69,7 +86,33 @@ def _hear(number: int, frame: Any) -> None:
             _tell(Interrupted.now("stopped at once: repeat the command"))
         os._exit(128 + number)
     _heard = number
-    raise _Stopped
+    if not _holds:
+        raise _Stopped
+
+
+@contextmanager
+def finishing() -> Iterator[None]:
+    """Let a first signal that comes where it can be :func:`held` only be noted meanwhile.
+
+    For a command that then ends early with a usable result.
+    """
+    global _may_hold
+    before, _may_hold = _may_hold, True
+    try:
+        yield
+    finally:
+        _may_hold = before
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Ask :func:`stopped` meanwhile, often: a first signal is only noted, where it may be held."""
+    global _holds
+    before, _holds = _holds, _may_hold
+    try:
+        yield
+    finally:
+        _holds = before
 
 
 def _raise_again(problem: Any) -> None:

@@ -442,8 +442,9 @@ def test_a_larger_budget_goes_on(make, schedule, budget, steps, tmp_path):
 
 def test_what_is_spent_before_counts(make, steps):
     outcome = trained(make(), Schedule(9), time_budget=10, spent=5)
-    assert len(steps) == STEPS
-    assert outcome.seconds == 5 + STEPS
+    assert len(steps) == 5
+    assert [record.get("part", 1) for record in outcome.history] == [1, (5 - STEPS) / STEPS]
+    assert outcome.seconds == 10
     steps.clear()
     assert trained(make(), Schedule(9), time_budget=1, spent=5).ended == "time budget"
     assert len(steps) == 1

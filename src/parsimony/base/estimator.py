@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
+from parsimony.base.estimate import Estimate, OnlyEstimated
 from parsimony.base.parameters import Parameters, constructor
 from parsimony.base.task import Task
 from parsimony.errors import (
@@ -19,6 +20,7 @@ from parsimony.errors import (
     UsageError,
     suggest,
 )
+from parsimony.run.progress import say
 from parsimony.run.renamed import renamed
 
 if TYPE_CHECKING:
@@ -28,13 +30,12 @@ if TYPE_CHECKING:
     from parsimony.answers import Measures
     from parsimony.knowledge.rules import Rule
     from parsimony.run.cost import Cost
+    from parsimony.run.deadline import Deadline
     from parsimony.run.folder import RunFolder
+    from parsimony.training.probe import Probe
     from parsimony.training.trainer import Learner, Outcome, Schedule
 
-__all__ = ["Differences", "Estimator", "Fitting", "ParametersT", "TaskT"]
-
-#: measure → ``difference``, ``low``, ``high``
-Differences = dict[str, dict[str, float]]
+__all__ = ["Estimator", "Fitting", "ParametersT", "TaskT"]
 
 TaskT = TypeVar("TaskT", bound=Task)
 ParametersT = TypeVar("ParametersT", bound=Parameters)
@@ -42,13 +43,20 @@ ParametersT = TypeVar("ParametersT", bound=Parameters)
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a method is asked to learn: the limits and places of one call of ``fit``."""
+    """How a method is asked to learn: the limits and places of one call of ``fit``.
+
+    ``time_budget`` is in seconds of learning, over all resumed parts; ``deadline``, where there is
+    one, is when measuring and writing have to be done as well. ``only_estimate`` leaves before the
+    first step.
+    """
 
     run: RunFolder | None = None
     time_budget: float | None = None
     device: str = "cpu"
     knowledge: Sequence[Rule] | None = None
     quiet: bool = True
+    deadline: Deadline | None = None
+    only_estimate: bool = False
 
 
 class Estimator(ABC, Generic[TaskT, ParametersT]):
@@ -66,7 +74,9 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         What was learned from, and the parameters with presets and defaults filled in.
     history_, best_epoch_, ended_
         A record per epoch; which answers; why training ended ("epochs", "patience", "time budget",
-        or "" for what is not iterated).
+        "interrupted", or "" for what is not iterated).
+    training_notes_
+        What was reduced in the last call of ``fit``, so that it ended in time.
     parameters_count_, cost_, seconds_
         Trained numbers; what learning cost; its wall seconds over all resumed parts.
 
@@ -89,11 +99,16 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     #: kinds of devices that it can learn on, and whether it can start from rules
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     takes_knowledge: ClassVar[bool] = False
+    #: the part of a deadline that is kept for measuring and writing
+    finishing: ClassVar[float] = 0.15
+    #: whether ``evaluate`` and ``knowledge`` take a ``deadline`` by which they sample
+    samples: ClassVar[bool] = False
 
     parameters: ParametersT
     task_: TaskT
     resolved_: ParametersT
     history_: list[dict[str, Any]]
+    training_notes_: list[str]
     best_epoch_: int
     ended_: str
     parameters_count_: int
@@ -213,7 +228,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         *,
         run: RunFolder | None = None,
         epochs: int | None = None,
-        time_budget: float | None = None,
+        time_budget: float | Deadline | None = None,
         device: str = "cpu",
         knowledge: Sequence[Rule] | None = None,
         quiet: bool = True,
@@ -230,8 +245,9 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         epochs
             Overrides the parameter of that name.
         time_budget
-            Wall seconds, over all resumed parts. An epoch that would not fit is not begun; one that
-            outlasts the budget ends with the step it is in.
+            Wall seconds of learning, over all resumed parts; an epoch ends in its middle where they
+            are over. Or a :class:`parsimony.run.deadline.Deadline`, by which what was learned can
+            be measured and written as well.
         device
             "cpu", or a torch device where the method can use one.
         knowledge
@@ -257,13 +273,76 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
 
         self.check_call(device=device, knowledge=knowledge, **unknown)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
+        self.training_notes_ = []
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
-        self._fit(Fitting(run, time_budget, device, knowledge, quiet))
+        budget, deadline = self._limits(time_budget, run)
+        self._fit(Fitting(run, budget, device, knowledge, quiet, deadline))
         self._require_finite()
         self.cost_.parameters = self.parameters_count_
         self.seconds_ = self.cost_.as_dict()["wall_seconds"]
         return self
+
+    def estimate(self, task: TaskT, *, epochs: int | None = None, device: str = "cpu") -> Estimate:
+        """Say what :meth:`fit` will take, by a few steps that teach nothing.
+
+        Parameters
+        ----------
+        task, epochs, device
+            As for :meth:`fit`.
+
+        Raises
+        ------
+        UsageError
+            A task that this method cannot learn.
+        """
+        from parsimony.run.cost import Cost, peak_memory
+
+        self.check_call(device=device)
+        self.prepare(task, epochs=epochs)
+        self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
+        self.training_notes_, self.cost_ = [], Cost(0, task.n_labels, {})
+        if not {"epochs", "steps"} & set(self.Parameters.model_fields):
+            why = "the method has no epochs: how long it takes shows when it runs"
+            return Estimate(self.method, peak_memory_bytes=peak_memory(), notes=(why,))
+        try:
+            self._fit(Fitting(device=device, only_estimate=True))
+        except OnlyEstimated as found:
+            return found.estimate
+        return Estimate(self.method, 0, 0.0, 0.0, peak_memory(), self.parameters_count_)
+
+    def _estimated(self, found: Probe, learner: Learner, schedule: Schedule) -> Estimate:
+        """What a probe says about a training."""
+        every = schedule.validate_every
+        looks = len(every) / schedule.epochs if isinstance(every, tuple) else 1 / every
+        epochs = -(-schedule.epochs // schedule.stride)
+        epoch = found.epoch_seconds + found.look_seconds * max(looks, schedule.stride * looks)
+        size = sum(tensor.numel() * tensor.element_size() for tensor in learner.state().values())
+        return Estimate(
+            self.method, schedule.epochs, epoch / schedule.stride, epochs * epoch,
+            found.peak_memory + 2 * size, sum(w.numel() for w in learner.weights().values()),
+            self._reach(),
+        )  # fmt: skip
+
+    def _reach(self) -> dict[str, float] | None:
+        """What a query walks on average: ``edges``, and ``entities`` ``of`` so many."""
+        return None
+
+    def _limits(
+        self, time_budget: float | Deadline | None, run: RunFolder | None
+    ) -> tuple[float | None, Deadline | None]:
+        """Seconds of learning; of a deadline a part is kept for what comes after it."""
+        if time_budget is None or isinstance(time_budget, float | int):
+            return time_budget, None
+        if not time_budget.limited:
+            return None, None
+        left = time_budget.left() * (1 - self.finishing)
+        return self._learned_seconds(run) + left, time_budget
+
+    def _learned_seconds(self, run: RunFolder | None) -> float:
+        """Seconds that earlier parts of a run have learned, as its checkpoints count them."""
+        kept = None if run is None else run.load_checkpoint()
+        return 0.0 if kept is None else float(kept[0].get("seconds", 0.0))
 
     @classmethod
     def check_call(
@@ -313,13 +392,28 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Train a learner; ``more`` goes to :class:`parsimony.training.trainer.Trainer`."""
         from parsimony.training.trainer import Trainer
 
+        def announce(found: Probe) -> None:
+            estimate = self._estimated(found, learner, schedule)
+            if fitting.only_estimate:
+                raise OnlyEstimated(estimate)
+            limit = None if fitting.deadline is None else fitting.deadline.seconds
+            for line in estimate.lines(limit) if estimate.long else ():
+                say(line)
+
+        asked = fitting.only_estimate or not fitting.quiet
         outcome = Trainer(
             schedule, self.cost_, run=fitting.run, time_budget=fitting.time_budget,
+            deadline=fitting.deadline, reserve=self._reserve, on_probe=announce if asked else None,
             quiet=fitting.quiet, **more,
         ).train(learner)  # fmt: skip
         self.history_, self.best_epoch_ = outcome.history, outcome.best_epoch
         self.ended_ = outcome.ended
+        self.training_notes_ += outcome.notes
         return outcome
+
+    def _reserve(self, found: Probe, left: float) -> float | None:
+        """Seconds to keep for measuring and writing, of those left; None: as ``finishing`` says."""
+        return None
 
     # ---- answering ---------------------------------------------------------------------------
 
@@ -348,16 +442,36 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         seen = [float(record[name]) for record in history if name in record]
         return max(seen) if seen else self.score("valid")
 
-    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
-        """How much better than another model of the same task on a split, by paired bootstrap.
+    @property
+    def compared_by(self) -> str:
+        """The measure that :meth:`resampled` gives."""
+        return self.headline
 
-        Returns
-        -------
-        dict
-            For each measure the ``difference``, positive where this model is better, and its 95 %
-            interval ``low`` … ``high``; nothing where a problem has no paired measure.
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the headline measure of a split, then of resamples of its units, (1 + draws,).
+
+        Units are what is independent: queries, drugs, users, tasks. The draws are the same for
+        every model of the task, so that the difference of two results is paired. ``units``: how
+        many are measured at most, drawn by the seed, where a method can measure fewer.
+
+        Raises
+        ------
+        EmptySplit
+            There is nothing to measure on.
+        UsageError
+            The method cannot be compared so.
         """
-        return {}
+        self._require_fitted()
+        raise UsageError(
+            f"method {self.method!r} has no measures by unit", remedy="name another --method"
+        )
+
+    def description_bytes(self) -> int:
+        """Stored bytes of what was learned: of its numbers, or of its rules as text."""
+        self._require_fitted()
+        return sum(array.nbytes for array in self._tensors().values())
 
     def explain(self, *answer: Any, **options: Any) -> Any:
         """Say why an answer gets its score: ``explain(head, relation, tail, seed=0)``.

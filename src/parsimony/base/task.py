@@ -53,10 +53,6 @@ class Task(ABC):
         notes: Sequence[str] = self.data.notes  # type: ignore[attr-defined]
         return notes
 
-    def has(self, split: str) -> bool:
-        """Whether a split has something to measure on."""
-        return True
-
     def part(self, fraction: float, *, seed: int = 0) -> Self | None:
         """A cheap stand-in: the same problem on a part of its data; None where there is none."""
         return None
@@ -65,6 +61,14 @@ class Task(ABC):
     @abstractmethod
     def n_labels(self) -> int:
         """How many labels training sees."""
+
+    def unregistered(self) -> Self:
+        """The same task without the presets of a registered dataset."""
+        return self
+
+    @abstractmethod
+    def count(self, split: str) -> int:
+        """How many independent questions "valid" or "test" asks; 0 where it is empty."""
 
     @abstractmethod
     def config(self) -> dict[str, Any]:

@@ -211,6 +211,13 @@ def _report(problem: Exception, as_json: bool) -> int:
     """Print an error as one message; return the exit code."""
     try:
         raise problem
+    except Interrupted as error:
+        told = error.told
+        return (
+            error.exit_code
+            if told
+            else _fail(error.to_dict(), str(error), error.exit_code, as_json)
+        )
     except ParsimonyError as error:
         return _fail(error.to_dict(), str(error), error.exit_code, as_json)
     except _CLICK_ERROR as error:

@@ -25,13 +25,14 @@ from parsimony.cli.options import (
     parse_columns,
     parse_settings,
 )
-from parsimony.errors import InvalidParameter
+from parsimony.errors import InvalidParameter, UsageError
 from parsimony.methods import OURS
-from parsimony.stopping import interruptible
+from parsimony.stopping import BEGAN, Interrupted, finishing, interruptible, stopped
 
 _METHODS = "; for ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
     "time budget": "the time budget (to continue: a larger one and --resume)",
+    "interrupted": "the interruption",
     "patience": "early stopping (no improvement on validation)",
 }
 
@@ -43,10 +44,17 @@ def command(
         str | None,
         typer.Option(
             "--method",
-            help=f"The method; see parsimony methods. For {_METHODS}.",
+            help="auto: the methods race, and the simplest that is not worse wins. Or a method "
+            f"of parsimony methods: for {_METHODS}.",
             autocompletion=complete_method,
         ),
     ] = None,
+    simplest: Annotated[
+        bool, typer.Option("--simplest", help="Of a race: the simplest that beats counting.")
+    ] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="Of a race: the best on validation, however large.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="RUN", help="Run folder [default: runs/DATA-METHOD-SEED]."),
@@ -78,10 +86,16 @@ def command(
     time_budget: Annotated[
         str | None,
         typer.Option(
-            "--time-budget", metavar="20m", help="Maximum wall time, over all resumptions."
+            "--time-budget",
+            metavar="20m",
+            help="Wall time of the whole command, over all resumptions [default of a race: 10m].",
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what it will take: time, memory, size, reach."),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")] = False,
     mirror: Mirror = None,
     columns: Columns = None,
@@ -89,9 +103,20 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Train a method and write a run folder."""
+    """Find the model that fits the data, or train a method, and write a run folder."""
     output = Output(as_json, quiet)
     given = "bilinear" if symbol is not None else "coldnas" if formula is not None else None
+    given = given or ("rules" if knowledge is not None else None)
+    if method == "auto" and given is not None:
+        raise UsageError("a race takes no symbol, formula or rules", remedy=f"--method {given}")
+    if method in (None, "auto") and given is None:
+        _race(
+            output, data, task, out, parse_settings(settings), _wanted(simplest, best), epochs,
+            _seconds(time_budget), device, resume, mirror, parse_columns(columns), seed, quiet,
+        )  # fmt: skip
+        return
+    if simplest or best:
+        raise UsageError("--simplest and --best are of a race", remedy="--method auto")
     from parsimony.problems import method_for
 
     header = parse_columns(columns)
@@ -101,17 +126,27 @@ def command(
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
-    budget = _seconds(time_budget)
-    from parsimony.answers import as_notes
-    from parsimony.pipeline import fit
+    from parsimony.run.deadline import Deadline
 
+    budget = Deadline(_seconds(time_budget), began=BEGAN)
+    from parsimony.answers import as_notes
+    from parsimony.pipeline import estimate, fit
+
+    if dry_run:
+        found = estimate(
+            data, method, parameters=parameters, epochs=epochs, device=device, mirror=mirror,
+            columns=header, seed=seed,
+        )  # fmt: skip
+        limit = budget.seconds if budget.limited else None
+        output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
+        return
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
     options: dict[str, Any] = {}
     if knowledge is not None:
         from parsimony.knowledge import read_rules
 
         options["knowledge"] = read_rules(knowledge)
-    with interruptible(lambda: kept(run)):
+    with interruptible(lambda: kept(run)), finishing():
         _, summary = fit(
             data,
             method,
@@ -130,6 +165,41 @@ def command(
     for note in as_notes(summary.get("notes", ())):
         output.note(note)
     output.result(summary, *_readable(summary))
+    if stopped():
+        raise Interrupted.now(
+            f"what was learned until then is in {run}; to continue: {_again(resume=True)}",
+            told=as_json,
+        )
+
+
+def _wanted(simplest: bool, best: bool) -> str:
+    """What a race is to choose."""
+    if simplest and best:
+        raise UsageError("the simplest is not the best", remedy="--simplest or --best")
+    return "simplest" if simplest else "best" if best else "auto"
+
+
+def _race(
+    output: Output, data: str, task: str | None, out: Path | None, settings: dict[str, Any],
+    wanted: str, epochs: int | None, seconds: float | None, device: str, resume: bool,
+    mirror: str | None, columns: tuple[str, str, str] | None, seed: int, quiet: bool,
+) -> None:  # fmt: skip
+    """Let the methods race; print the table, the sentence and the figures."""
+    from parsimony.answers import as_notes
+    from parsimony.cli.race_table import LiveRace, race_parts
+    from parsimony.search.race import DEFAULT_SECONDS, RaceRequest, race
+
+    run = out or default_run(data, "auto", settings.get("seed", seed), settings)
+    with interruptible(lambda: kept(run)), LiveRace(quiet=quiet) as live:
+        request = RaceRequest(
+            data, run, seconds=seconds or DEFAULT_SECONDS, wanted=wanted,  # type: ignore[arg-type]
+            task=task, settings=settings, epochs=epochs, device=device, resume=resume,
+            mirror=mirror, columns=columns, seed=seed, quiet=True, on_heat=live.show,
+        )  # fmt: skip
+        _, summary = race(request)
+    for note in as_notes(summary["notes"]):
+        output.note(note)
+    output.result(summary, *race_parts(summary))
 
 
 def _symbol(given: str, method: str) -> str:
@@ -206,17 +276,21 @@ def default_run(
 
 def kept(run: Path) -> str:
     """What an interrupted fit or search has kept, and the command that goes on."""
-    words = [word for word in sys.argv[1:] if word != "--resume"]
-    line = "the same command with --resume"
-    if words and words[0] in ("fit", "search", "tune"):
-        line = shlex.join(["parsimony", *words, "--resume"])
     if not (run / "config.toml").exists() and not (run / "trials.jsonl").exists():
-        return f"nothing was kept yet; to start again: {line.removesuffix(' --resume')}"
+        return f"nothing was kept yet; to start again: {_again(resume=False)}"
     checkpoint = any(run.glob("checkpoints/**/*.safetensors"))
     what = "the last checkpoint is kept" if checkpoint else "there was no checkpoint yet"
     if list(run.glob("**/trials.jsonl")):
         what = "the finished trials are kept"
-    return f"{what}; to continue: {line}"
+    return f"{what}; to continue: {_again(resume=True)}"
+
+
+def _again(*, resume: bool) -> str:
+    """The command that was given, to go on or to start again."""
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    if words and words[0] in ("fit", "search", "tune"):
+        return shlex.join(["parsimony", *words, *["--resume"] * resume])
+    return "the same command" + " with --resume" * resume
 
 
 def _seconds(budget: str | None) -> float | None:

@@ -172,12 +172,11 @@ def _readable(summary: dict[str, Any]) -> list[Any]:
     ]  # fmt: skip
     measures = [
         [
-            f"{split} {name}",
-            *[row.get(split, {}).get(name, "") for row in rows[::-1]],
+            f"{split} {summary['measure']}",
+            *[row.get(split, {}).get(summary["measure"], "") for row in rows[::-1]],
             f"{gap['difference']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})",
         ]
-        for split, found in summary["difference"].items()
-        for name, gap in found.items()
+        for split, gap in summary["difference"].items()
     ]
     if measures:
         parts += ["", table(["measure", "default", "tuned", "tuned is better by"], measures)]

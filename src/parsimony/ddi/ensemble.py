@@ -159,6 +159,10 @@ class PairEnsemble(PairEstimator[EnsembleParameters]):
             costs.append(member.cost_.as_dict())
         self._add_up(summaries, [self.cost_.as_dict()], costs)
 
+    def _learned_seconds(self, run: RunFolder | None) -> float:
+        ledger = None if run is None else run.read_json("ledger.json")
+        return float((ledger or {}).get("wall_seconds", 0.0))
+
     def _add_up(self, summaries: list[dict[str, Any]], *costs: list[dict[str, Any]]) -> None:
         """Add the members up: their weights, how they ended, their costs.
 

@@ -14,15 +14,19 @@ import numpy.typing as npt
 from parsimony import base
 from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, ParametersT
+from parsimony.base.finishing import RANKING, writing_seconds
 from parsimony.decoding import checked, read_json
 from parsimony.errors import CorruptRun, UsageError
 from parsimony.graph import KnowledgeGraph
+from parsimony.link.sampled_ranking import rank_within, sample_note
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
-from parsimony.metrics.bootstrap import bootstrap_interval
+from parsimony.metrics.bootstrap import resampled_means
 from parsimony.metrics.guard import require_scores
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.training.probe import Probe
 
 IntArray = npt.NDArray[np.int32]
 NOTES = "notes.json"
@@ -50,6 +54,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
     #: what follows where an entity, or a relation, has no fact to be known by
     unknown_entity: ClassVar[str] = "no walk leads to or from it"
     unknown_relation: ClassVar[str] = "nothing was learned about it"
+    samples: ClassVar[bool] = True
 
     notes_: list[str]
 
@@ -71,7 +76,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         greater = np.empty(len(queries.answer), np.int64)
         equal = np.empty(len(queries.answer), np.int64)
         for i in range(len(queries)):
-            row = self._score(queries.head[i : i + 1], queries.relation[i : i + 1])[0]
+            asked = queries.head[i : i + 1], queries.relation[i : i + 1]
+            row = self._score(*asked, queries.graph)[0]
             require_scores(row, unreached=True)
             answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
             rivals = np.ones(len(row), bool)
@@ -84,8 +90,10 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         return Ranks(greater, equal, relation % n, relation // n)
 
     @abstractmethod
-    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
-        """Scores of all test entities: (n_queries, n_entities)."""
+    def _score(
+        self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Scores of all entities of a graph, the test graph by default: (n_queries, n_entities)."""
 
     @property
     def _unreached(self) -> float:
@@ -103,7 +111,14 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
 
     # ---- measuring ---------------------------------------------------------------------------
 
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
+    def evaluate(
+        self,
+        split: str = "test",
+        *,
+        seed: int = 0,
+        quiet: bool = True,
+        deadline: Deadline | None = None,
+    ) -> Measures:
         """Rank the answers of a split, heads and tails, filtered (docs/conventions.md).
 
         Parameters
@@ -111,7 +126,10 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         split
             "valid" or "test".
         seed
-            Of the bootstrap behind the intervals.
+            Of the bootstrap behind the intervals, and of a sample.
+        deadline
+            Where ranking all queries would outlast it, a random sample is ranked, and a note says
+            so.
 
         Returns
         -------
@@ -128,9 +146,11 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         self._require_fitted()
         queries = self.task_.queries(split)
         begin = time.perf_counter()
+        whole = len(queries.answer)
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
-            ranks = self._rank(queries, progress)
+            ranks, queries = rank_within(self._rank, queries, progress, deadline, seed)
         seconds = time.perf_counter() - begin
+        sampled = sample_note(split, len(ranks), whole, seconds, seed)
         names = [self.task_.data.relations.name(i) for i in range(self.task_.n_relations)]
         return Measures(
             {
@@ -139,8 +159,9 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                 "per_relation": ranks.per_relation(names),
                 "seconds": seconds,
                 "queries_per_second": len(queries) / seconds,
-                "notes": self._notes_of(split, queries),
+                "notes": [*self._notes_of(split, queries), *sampled],
             }
+            | ({"sampled": {"ranked": len(ranks), "of": whole, "seed": seed}} if sampled else {})
         )
 
     def _notes_of(self, split: str, queries: QuerySet) -> list[str]:
@@ -159,6 +180,14 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         ):
             notes += _of_unknown(of, what, follows)
         return notes
+
+    def _reserve(self, found: Probe, left: float) -> float | None:
+        """Seconds to rank validation and test, to read out knowledge, and to write."""
+        if not found.queries:
+            return None
+        facts = [self.task_.n_facts(split) for split in ("valid", "test")]
+        queries = found.queries * sum(facts) / facts[0]
+        return min(1.2 * queries * found.query_seconds, RANKING * left) + writing_seconds(left)
 
     def _without_facts(
         self, graph: KnowledgeGraph
@@ -192,11 +221,14 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
             return self._rank(queries, progress)
 
-    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> base.Differences:
-        """How much larger the MRR is than another model's, query by query."""
-        ours, theirs = (1.0 / model.ranks(split).ranks() for model in (self, other))
-        low, high = bootstrap_interval(ours - theirs, seed)
-        return {"mrr": {"difference": float((ours - theirs).mean()), "low": low, "high": high}}
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the MRR of a split, then of resamples of its queries, (1 + draws,)."""
+        self._require_fitted()
+        queries = self.task_.queries(split).sample(units, seed)
+        with Progress(len(queries), "comparing", quiet=True) as progress:
+            return resampled_means(1.0 / self._rank(queries, progress).ranks(), seed)
 
     def scores(self, queries: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Score all entities for queries (n, 2) of entity and relation id (r + R asks for heads).
@@ -372,6 +404,12 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                         for e in best
                     ],
                 )
+
+    def knowledge_table(
+        self, top: int, *, quiet: bool = True, deadline: Deadline | None = None
+    ) -> dict[str, Any]:
+        """What knowledge.toml holds; what takes long to read out ends with a deadline."""
+        return super().knowledge_table(top, quiet=quiet)
 
     def rules_notes(self) -> list[str]:
         """Notes on the rules that :meth:`knowledge` returns."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -28,6 +28,7 @@ from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
 from parsimony.link.notes import Asked, common_facts, split_notes
 from parsimony.link.subgraph import walked_subgraph
+from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
 Split = Literal["train", "valid", "test"]
@@ -54,10 +55,49 @@ class QuerySet:
         """Return the number of distinct queries."""
         return len(self.head)
 
+    def sample(self, most: int | None, seed: int = 0) -> QuerySet:
+        """Return all queries, or ``most`` of them drawn by the seed where there are more."""
+        if most is None or len(self) <= most:
+            return self
+        drawn = rng(seed, "queries").choice(len(self), most, replace=False)
+        return self.take(np.sort(drawn))
+
     @property
     def answer_relation(self) -> IntArray:
         """The query relation of every answer, (n_answers,)."""
         return np.repeat(self.relation, np.diff(self.answer_ptr))
+
+    def take(self, rows: npt.NDArray[np.integer]) -> QuerySet:
+        """The queries of some rows, in that order, with all their answers and filters."""
+        answer_ptr, answer = _cut(self.answer_ptr, self.answer, rows)
+        known_ptr, known = _cut(self.known_ptr, self.known, rows)
+        return QuerySet(
+            self.graph, self.head[rows], self.relation[rows], answer_ptr, answer, known_ptr, known
+        )
+
+
+def runs_of(
+    ptr: npt.NDArray[np.int64], rows: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the parts ``ptr[row]:ptr[row + 1]`` of some rows stand, one after another.
+
+    Returns
+    -------
+    ptr : (n_rows + 1,)
+        Of the parts among themselves.
+    index : (ptr[-1],)
+        Their positions.
+    """
+    count = ptr[rows + 1] - ptr[rows]
+    own = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    return own, np.arange(own[-1]) + np.repeat(ptr[rows] - own[:-1], count)
+
+
+def _cut(
+    ptr: npt.NDArray[np.int64], values: IntArray, rows: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.int64], IntArray]:
+    own, index = runs_of(ptr, rows)
+    return own, values[index]
 
 
 class Batch(NamedTuple):
@@ -186,6 +226,14 @@ class LinkTask(base.Task):
             raise InvalidParameter(f"these data are not a graph: {data!r}")
         return cls(data, str(settings.get("protocol", "redgnn")))
 
+    def unregistered(self) -> Self:
+        """The same facts as a stranger's, to which no preset applies."""
+        return type(self)(replace(self.data, registered=False), self.protocol)
+
+    def count(self, split: str) -> int:
+        """Distinct queries of a split."""
+        return len(self.queries(split)) if len(self._asked(split)[2]) else 0
+
     def config(self) -> dict[str, Any]:
         """What config.toml holds of the protocol."""
         return {"protocol": self.protocol}
@@ -274,10 +322,6 @@ class LinkTask(base.Task):
         once = np.sort(first_occurrences(triples, data.n_entities, data.n_relations))
         return self.query_set(triples[once], graph, self.filters(data is self.data))
 
-    def has(self, split: str) -> bool:
-        """Whether a split has facts to ask about."""
-        return bool(len(self._asked(split)[2]))
-
     def part(self, fraction: float, *, seed: int = 0) -> Self | None:
         """The facts among a fraction of the entities; None where another graph is tested on.
 
@@ -289,6 +333,10 @@ class LinkTask(base.Task):
         if self.inductive:
             return None
         return type(self)(walked_subgraph(self.data, fraction, seed=seed), self.protocol)
+
+    def n_facts(self, split: str) -> int:
+        """How many facts "valid" or "test" asks about, twice stated ones twice."""
+        return len(self._asked(split)[2])
 
     def _asked(self, split: str) -> tuple[LinkData, KnowledgeGraph, IntArray]:
         """The data that a split asks about, the graph walked for it, and its facts."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,13 @@ from typing_extensions import TypedDict
 
 from parsimony import base
 from parsimony.answers import Answers, Measures
-from parsimony.base import Differences, Estimator, ParametersT
+from parsimony.base import Estimator, ParametersT
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
+from parsimony.metrics.bootstrap import resampled_means
 from parsimony.molecules.adapt import adapt_molecules
 from parsimony.molecules.adapted import Adapted, IntArray, LabelArray
 from parsimony.molecules.calibration import BalancedCalibration, nearest
-from parsimony.molecules.evaluation import EpisodeScores, measure_episodes, paired
+from parsimony.molecules.evaluation import EpisodeScores, measure_episodes
 from parsimony.molecules.task import MoleculeTask
 from parsimony.run.folder import RunFolder
 from parsimony.run.forms import Count
@@ -144,6 +145,18 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         ]
         return float(np.mean(found))
 
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the ROC-AUC of a split, then of resamples of its episodes and tasks."""
+        self._require_fitted()
+        shots = [k for k in self.task_.options.shots if len(self.task_.drawable(split, k))]
+        if not shots:
+            raise EmptySplit(f"no {split} task has enough molecules of either class")
+        tables = [self.scored(split, k, seed=seed).table.ravel() for k in shots]
+        found = np.mean([resampled_means(table, seed) for table in tables], axis=0)
+        return np.asarray(found, np.float64)
+
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Measure over the seeded episodes of a split, for every number of shots.
 
@@ -203,15 +216,6 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
                 "seconds": time.perf_counter() - begin,
             }
         )
-
-    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
-        """How much larger the ROC-AUC is than another model's, on the same episodes."""
-        shots = [k for k in self.task_.options.shots if len(self.task_.drawable(split, k))]
-        ours, theirs = (
-            np.stack([model.scored(split, k).table.mean(1) for k in shots], axis=1)
-            for model in (self, other)
-        )
-        return {self.headline: paired(ours, theirs, seed=seed)}
 
     @property
     def calibration(self) -> dict[int, BalancedCalibration]:

@@ -1,4 +1,4 @@
-"""Parsing of durations such as ``1h30m``."""
+"""Durations such as ``1h30m``, parsed and spelled."""
 
 from __future__ import annotations
 
@@ -27,3 +27,10 @@ def parse_duration(text: str) -> float:
     if not 0 < total < float("inf"):
         raise InvalidParameter(f"not a duration: {text!r}", remedy="write 20m, 1h30m or 90s")
     return total
+
+
+def spell_duration(seconds: float) -> str:
+    """Return "0.3 s", "12 s", "3.5 min" or "1.2 h"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 100 * 60 else f"{seconds / 3600:.3g} h"

@@ -94,6 +94,7 @@ class _Summary(TypedDict, total=False):
     seconds: _Amount
     notes: list[str]
     time_budget: _Amount | None
+    total_seconds: _Amount
 
 
 class _Structure(TypedDict, total=False):

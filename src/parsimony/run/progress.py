@@ -7,8 +7,21 @@ from threading import Lock
 from types import TracebackType
 from typing import Any
 
+from parsimony.visible import visible
+
 # One bar at a time: a nested bar would break the lines of the outer one.
 _screen = Lock()
+_shown: list[Any] = []
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Write a line that stays to stderr, above the bar where one is shown."""
+    if quiet or sys.stderr is None:
+        return
+    if _shown:
+        _shown[-1].console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
+    else:
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -50,6 +63,7 @@ class Progress:
                 console=Console(stderr=True), transient=True,
             )  # fmt: skip
             self._bar.__enter__()
+            _shown.append(self._bar)
             self._task = self._bar.add_task(self.label, total=self.total, rate="", note="")
         return self
 
@@ -72,6 +86,7 @@ class Progress:
     ) -> None:
         """Remove the bar."""
         if self._bar is not None:
+            _shown.remove(self._bar)
             try:
                 self._bar.__exit__(kind, error, trace)
             finally:

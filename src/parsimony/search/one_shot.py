@@ -8,8 +8,6 @@ training is measured in ``benchmarks/proxies.py``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +16,7 @@ from parsimony.knowledge.symbol import Symbol
 from parsimony.link.embeddings.bilinear import Bilinear
 from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.scoring import BilinearScoring
-from parsimony.link.task import LinkTask, QuerySet
+from parsimony.link.task import LinkTask
 from parsimony.run.cost import Cost
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
@@ -78,7 +76,10 @@ def one_shot_scores(
         schedule = Schedule(p.epochs, seed=p.seed, stream=("screening",))
         cost = Cost(0, task.n_labels)
         Trainer(schedule, cost, time_budget=time_budget, quiet=quiet).train(learner)
-        valid = _some(task.queries("valid"), max_queries, rng(p.seed, "screening queries"))
+        valid = task.queries("valid")
+        if len(valid) > max_queries:
+            chosen = rng(p.seed, "screening queries").permutation(len(valid))[:max_queries]
+            valid = valid.take(np.sort(chosen))
         ranker, found = model.ranker(objective), np.empty(len(symbols))
         with Progress(len(symbols), "ranking symbols", quiet=quiet) as progress:
             for n, scoring in enumerate(scorings):
@@ -87,23 +88,3 @@ def one_shot_scores(
                 found[n] = ranker.rank(valid, silent, pool).metrics()["mrr"]
                 progress.advance()
     return found
-
-
-def _some(queries: QuerySet, n: int, random: np.random.Generator) -> QuerySet:
-    """At most n queries of a set, in their order."""
-    if len(queries) <= n:
-        return queries
-    rows = np.sort(random.permutation(len(queries))[:n])
-
-    def cut(ptr: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> tuple[Any, Any]:
-        parts = [values[ptr[row] : ptr[row + 1]] for row in rows]
-        return np.concatenate([[0], np.cumsum([len(part) for part in parts])]), np.concatenate(
-            parts
-        )
-
-    answer_ptr, answer = cut(queries.answer_ptr, queries.answer)
-    known_ptr, known = cut(queries.known_ptr, queries.known)
-    return replace(
-        queries, head=queries.head[rows], relation=queries.relation[rows],
-        answer_ptr=answer_ptr, answer=answer, known_ptr=known_ptr, known=known,
-    )  # fmt: skip

@@ -86,8 +86,8 @@ class Plan:
         return max(min(rung.seconds, part * self.full * rung.entities), self.look)
 
     def reserve(self, budget: float) -> float:
-        """Seconds of the budget for ranking and comparing what the last two trainings give."""
-        return min(10 * self.look + 0.02 * budget + 1.0, budget / 4)
+        """Seconds of the budget for comparing what the last two trainings give, on two splits."""
+        return min(6 * self.look + 0.02 * budget + 1.0, budget / 4)
 
     def trials_until(self, budget: float) -> float:
         """Seconds after which the last trial ends: then come the trainings to the end."""

@@ -24,15 +24,23 @@ from torch import Tensor
 from parsimony.errors import CheckpointVersionError, TrainingDiverged
 from parsimony.metrics.guard import checked
 from parsimony.run.cost import Cost
+from parsimony.run.deadline import Deadline
+from parsimony.run.duration import spell_duration
 from parsimony.run.folder import RunFolder
-from parsimony.run.progress import Progress
+from parsimony.run.progress import Progress, say
 from parsimony.run.restoring import restoring
 from parsimony.run.seeds import rng
+from parsimony.stopping import held, stopped
+from parsimony.training.probe import Probe, probe
 
 __all__ = ["Learner", "Outcome", "Schedule", "Step", "Trainer"]
 
 #: of the checkpoints that this trainer writes
 FORMAT = 2
+#: the part of an epoch that a look at validation may take; else it asks so many queries at least
+LOOK, FEWEST = 0.2, 1000
+#: the part of an epoch that must fit for it to be begun
+BEGUN = 0.1
 #: seconds; tests put a clock of their own here
 clock = time.perf_counter
 
@@ -108,12 +116,18 @@ class Learner(ABC):
     progress
         How much of the training is over, in [0, 1]: of its epochs or of its time budget, whichever
         is more. The trainer sets it before every step.
+    n_queries
+        Of validation, where :meth:`ask` can choose some of them; else 0.
+    queries_at_once
+        How many of them tell how long one takes.
     """
 
     flops: float = 0.0
     average_each: str = "step"
     between_checkpoints: float = 0.0
     progress: float = 0.0
+    n_queries: int = 0
+    queries_at_once: int = 64
 
     @abstractmethod
     def epoch(self, number: int, drawn: np.random.Generator) -> tuple[int, Iterator[Step]]:
@@ -142,6 +156,9 @@ class Learner(ABC):
         """
         return {}
 
+    def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:  # noqa: B027
+        """Let :meth:`validate` ask these of the ``n_queries`` alone; None: all."""
+
     def parts(self) -> dict[str, float]:
         """What the record of an epoch holds beside its loss: the losses that it is made of."""
         return {}
@@ -163,6 +180,7 @@ class _State:
     best: float | None = None
     updates: int = 0
     seconds: float = 0.0
+    asked: int = 0  # validation queries of a look; 0: all
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -173,15 +191,18 @@ class Outcome:
     Attributes
     ----------
     ended
-        "epochs", "patience" or "time budget".
+        "epochs", "patience", "time budget" or "interrupted".
     seconds
         Wall seconds over all resumed parts.
+    notes
+        What was reduced.
     """
 
     history: list[dict[str, Any]]
     best_epoch: int
     ended: str
     seconds: float
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Trainer:
@@ -196,10 +217,17 @@ class Trainer:
     run
         Where checkpoints and the log go; training resumes from there.
     time_budget
-        Wall seconds over all resumed parts. An epoch that would not fit, judged by the one before
-        it, is not begun; one that outlasts the budget ends with the step it is in.
+        Wall seconds over all resumed parts, with compilation and validation. An epoch ends in its
+        middle where the budget does; one of which next to nothing fits is not begun.
     spent
-        Seconds of the budget that are gone before the first epoch.
+        Seconds of the budget that are gone before the training begins.
+    deadline, reserve
+        When everything has to be done, and how many seconds are needed for what follows the
+        training, by the figures of a probe and the seconds that are left; None: not known. Where
+        both are given they make the time budget, and validation asks a fixed sample of its queries
+        where all would take more than a fifth of an epoch or of the budget.
+    on_probe
+        Called with the figures of a probe before the first step.
     phase
         Name of this training where a method has several, one after another; with ``carried``, the
         tensors of earlier phases that its checkpoints keep.
@@ -217,6 +245,9 @@ class Trainer:
         run: RunFolder | None = None,
         time_budget: float | None = None,
         spent: float = 0.0,
+        deadline: Deadline | None = None,
+        reserve: Callable[[Probe, float], float | None] | None = None,
+        on_probe: Callable[[Probe], None] | None = None,
         phase: str = "",
         carried: Mapping[str, npt.NDArray[Any]] | None = None,
         on_look: Callable[[Mapping[str, Any]], None] | None = None,
@@ -224,6 +255,7 @@ class Trainer:
     ) -> None:
         self.schedule, self.cost, self.run = schedule, cost, run
         self.time_budget, self.spent, self.quiet = time_budget, spent, quiet
+        self.deadline, self.reserve, self.on_probe = deadline, reserve, on_probe
         self.phase, self.carried, self.on_look = phase, dict(carried or {}), on_look
 
     def train(self, learner: Learner) -> Outcome:
@@ -239,36 +271,74 @@ class Trainer:
             The run's checkpoint was written by an older version and cannot be resumed.
         """
         # Dropout draws from torch's global generator; the user's own stays as it is.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), held():
             return self._train(learner)
 
     def _train(self, learner: Learner) -> Outcome:
-        self._learner, self._state = learner, _State(seconds=self.spent)
+        self._learner, self._state, self._begin = learner, _State(), clock()
+        self._look, self._notes, self._told = 0.0, list[str](), -math.inf
         # Without a moving average the mean is the weights themselves.
         self._mean = _copies(learner.weights()) if self.schedule.ema_decay else {}
         self._best: dict[str, Tensor] = {}
         self._resume()
+        self._before = self._state.seconds + self.spent
+        self._state.seconds = self._before
         state, saved, warm = self._state, clock(), False
-        if self.schedule.validate_first and not state.history:
-            self._record({"epoch": 0, "loss": 0.0}, clock(), look=True)
         while not (ended := self._ending()):
             if not warm:
                 with Progress(1, "preparing kernels", quiet=self.quiet) as progress:
                     learner.warm_up()
                     progress.advance(1)
+                self._plan()
                 warm = True
+            if self.schedule.validate_first and not state.history:
+                self._record({"epoch": 0, "loss": 0.0}, clock(), look=True)
+                continue
             begin, flops = clock(), learner.flops
             record, cut = self._epoch(begin)
-            # Where no other epoch fits, this one is the last.
-            last = cut or self._late(2 * (clock() - begin))
-            self._record(record, begin, look=last or self.schedule.looks(state.epoch))
+            # Where no other epoch is begun, this one is the last.
+            last = cut or not self._room(clock() - begin)
+            look = last or self.schedule.looks(state.epoch)
+            self._record(record, begin, look=look and not stopped())
             self.cost.add(flops=learner.flops - flops)
             late = clock() - saved >= learner.between_checkpoints
             if self.run is not None and (late or self._ending()):
                 self._checkpoint(self.run)
                 saved = clock()
+        learner.ask(None)
         _copy_into(learner.state(), self._best or self._answering())
-        return Outcome(state.history, state.best_epoch, ended, state.seconds)
+        return Outcome(state.history, state.best_epoch, ended, state.seconds, tuple(self._notes))
+
+    def _plan(self) -> None:
+        """Share a deadline between training, its looks at validation, and what comes after."""
+        learner, state, found = self._learner, self._state, None
+        timed = self.deadline is not None and self.deadline.limited and self.reserve is not None
+        if timed or self.on_probe is not None:
+            left = math.inf if self.deadline is None else self.deadline.left()
+            found = probe(learner, self.schedule, min(1.0, 0.02 * left))
+        if found is not None and self.on_probe is not None:
+            self.on_probe(found)
+        if found is not None and timed:
+            assert self.deadline is not None and self.reserve is not None
+            reserve = self.reserve(found, self.deadline.left())
+            if reserve is not None:
+                left = max(self.deadline.left() - reserve, 0.0)
+                self.time_budget = self._spent() + left
+                if not state.history:
+                    state.asked = _asked(found, left)
+        if not state.asked:
+            self._look = 0.0 if found is None else found.look_seconds
+            return
+        n, seed = learner.n_queries, self.schedule.seed
+        learner.ask(np.sort(rng(seed, "validation sample").permutation(n)[: state.asked]))
+        why = ""
+        if found is not None:
+            self._look = state.asked * found.query_seconds
+            why = f": all take {found.look_seconds:.1f} s, an epoch {found.epoch_seconds:.1f} s"
+        self._notes.append(
+            f"validation during training asked {state.asked:,} of {n:,} queries, drawn with seed "
+            f"{seed}{why}"
+        )
 
     # ---- epochs ------------------------------------------------------------------------------
 
@@ -278,8 +348,8 @@ class Trainer:
         number = min(state.epoch + schedule.stride, schedule.epochs)
         drawn = rng(schedule.seed, *schedule.stream, number)
         n, steps = learner.epoch(number, drawn)
-        total, done, cut = 0.0, 0, False
-        learner.progress = self._progress(0.0, begin)
+        total, done, taken, cut, first = 0.0, 0, 0, False, clock()
+        learner.progress = self._progress(0.0)
         title = f"epoch {number}/{schedule.epochs}"
         with Progress(n, title, quiet=self.quiet) as progress:
             for step in steps:
@@ -288,8 +358,10 @@ class Trainer:
                     raise _diverged(f"the loss became {total} in epoch {number}, item {done}")
                 self._taken(step)
                 progress.advance(step.items, loss=total / done)
-                learner.progress = self._progress(done / n, begin)
-                if done < n and self._late(clock() - begin):
+                learner.progress = self._progress(done / n)
+                taken += 1
+                # A step more would end closer to the budget, or further behind it.
+                if done < n and (stopped() or self._late((clock() - first) / taken / 2)):
                     cut = True
                     break
         if learner.average_each == "epoch":
@@ -307,17 +379,17 @@ class Trainer:
         record["train_seconds"] = clock() - begin
         return record, cut
 
-    def _progress(self, part: float, begin: float) -> float:
-        """How much of the training is over, after a part of the epoch that began at ``begin``."""
+    def _progress(self, part: float) -> float:
+        """How much of the training is over, after a part of the epoch that is going on."""
         state, schedule = self._state, self.schedule
         progress = (state.epoch + part * schedule.stride) / schedule.epochs
         if self.time_budget is not None:
-            progress = max(progress, (state.seconds + clock() - begin) / self.time_budget)
+            progress = max(progress, self._spent() / max(self.time_budget - self._look, 1e-9))
         return min(progress, 1.0)
 
     def _record(self, record: dict[str, Any], begin: float, *, look: bool) -> None:
         """Look at validation where it is due, keep the best, and add to history and log."""
-        state = self._state
+        state, looked = self._state, clock()
         with self._averaged():
             found = checked(self._learner.validate()) if look else {}
             record |= {f"valid_{name}": value for name, value in found.items()}
@@ -329,14 +401,40 @@ class Trainer:
             state.best_epoch = record["epoch"]
         if self.phase:
             record["phase"] = self.phase
+        if found:
+            self._look = clock() - looked
         record["seconds"] = clock() - begin
-        state.seconds += record["seconds"]
+        state.seconds = self._spent()
         state.history.append(record)
         if self.run is not None:
             self.run.log(**record)
+        self._tell(record)
         if look and self.on_look is not None:
             with self._averaged():
                 self.on_look(record)
+
+    def _tell(self, record: Mapping[str, Any]) -> None:
+        """Say in a line what came of an epoch; where epochs are short, of one a second."""
+        state, schedule, now = self._state, self.schedule, clock()
+        if self.quiet or (now - self._told < 1.0 and not self._ending()):
+            return
+        self._told = now
+        parts = [f"epoch {record['epoch']}/{schedule.epochs}", f"loss {record['loss']:.4g}"]
+        parts += [
+            f"valid {name.removeprefix('valid_')} {value:.4f}"
+            for name, value in list(record.items())
+            if name.startswith("valid_")
+        ][:1]
+        if state.best is not None:
+            parts.append(f"best {state.best:.4f} (epoch {state.best_epoch})")
+            if schedule.patience is not None:
+                left = schedule.patience - schedule.waited(state.best_epoch, state.epoch)
+                parts.append(f"patience {max(left, 0)}")
+        left = math.ceil((schedule.epochs - state.epoch) / schedule.stride) * record["seconds"]
+        if self.time_budget is not None:
+            left = min(left, max(self.time_budget - self._spent(), 0.0))
+        parts.append(f"{spell_duration(record['seconds'])}, {spell_duration(left)} left at most")
+        say("  ".join(parts))
 
     def _ending(self) -> str:
         """Why training ends here; "" where it goes on.
@@ -349,12 +447,26 @@ class Trainer:
         waited = schedule.waited(state.best_epoch, state.epoch)
         if schedule.patience is not None and state.best is not None and waited >= schedule.patience:
             return "patience"
-        late = state.history and self._late(state.history[-1]["seconds"])
-        return "time budget" if late else ""
+        if state.history and stopped():
+            return "interrupted"
+        if not state.history:
+            return ""
+        last = state.history[-1]
+        seconds = last.get("train_seconds", 0.0) / last.get("part", 1.0)
+        return "" if self._room(seconds) else "time budget"
+
+    def _room(self, epoch: float) -> bool:
+        """Whether another epoch, which takes so many seconds, is begun within the budget."""
+        return not self._late(BEGUN * epoch)
 
     def _late(self, seconds: float) -> bool:
-        """Whether so many more seconds would outlast the budget."""
-        return self.time_budget is not None and self._state.seconds + seconds > self.time_budget
+        """Whether so many more seconds, and a look at validation, would outlast the budget."""
+        budget = self.time_budget
+        return budget is not None and self._spent() + self._look + seconds > budget
+
+    def _spent(self) -> float:
+        """Seconds of all resumed parts until now."""
+        return self._before + clock() - self._begin
 
     # ---- the moving average ------------------------------------------------------------------
 
@@ -423,8 +535,7 @@ class Trainer:
         """Go on from a checkpoint of this phase; ValueError where it does not fit the learner."""
         if plain["phase"] != self.phase:
             return
-        self._state = _State(**{name: plain[name] for name in _State.__dataclass_fields__})
-        self._state.seconds += self.spent
+        self._state = _State(**{k: plain[k] for k in _State.__dataclass_fields__ if k in plain})
         learner = self._learner
         _copy_into(learner.state(), part(tensors, "model."))
         moments = part(tensors, "optimizer.")
@@ -436,6 +547,15 @@ class Trainer:
         if self._best:
             _require_same_form(learner.state(), self._best)
         self.carried = {k: v.numpy() for k, v in part(tensors, "carried.").items()}
+
+
+def _asked(found: Probe, left: float) -> int:
+    """How many validation queries a look asks where a training has so many seconds; 0: all."""
+    longest = max(LOOK * min(found.epoch_seconds, left), FEWEST * found.query_seconds)
+    longest = min(longest, LOOK * left)
+    if found.look_seconds <= longest:
+        return 0
+    return max(int(longest / found.query_seconds), min(found.queries, 32))
 
 
 def require_format(plain: Mapping[str, Any], run: RunFolder | None) -> None:

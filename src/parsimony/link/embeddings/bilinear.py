@@ -11,6 +11,7 @@ from parsimony.base import Parameters, constructor, tuned, tuned_among
 from parsimony.knowledge.symbol import Symbol, check_dimension
 from parsimony.link.embeddings.estimator import EmbeddingEstimator, EmbeddingParameters
 from parsimony.link.embeddings.scoring import BilinearScoring
+from parsimony.run.deadline import Deadline
 
 
 class NamedParameters(EmbeddingParameters):
@@ -79,7 +80,9 @@ class BilinearEstimator(EmbeddingEstimator[P]):
         self._require_fitted()
         return [self.symbol_][:top]
 
-    def knowledge_table(self, top: int, *, quiet: bool = True) -> dict[str, Any]:
+    def knowledge_table(
+        self, top: int, *, quiet: bool = True, deadline: Deadline | None = None
+    ) -> dict[str, Any]:
         """Return the symbol as knowledge.toml keeps it: ``fit --symbol`` takes it back."""
         return {"symbol": self.symbol_.to_dict()}
 

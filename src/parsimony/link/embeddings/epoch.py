@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.objective import Objective
+from parsimony.link.task import QuerySet
 from parsimony.training.schedule import decayed
 from parsimony.training.trainer import Learner, Step
 
@@ -29,8 +32,8 @@ class EmbeddingLearner(Learner):
         Queries per step, and the entities that a step compares them with (0: all).
     lr, decay
         Learning rate of the first epoch, and its factor per epoch; None: half a cosine.
-    measure
-        Measures the tables on validation; None where there are no validation facts.
+    valid, measure
+        Validation queries, where there are any, and what measures the tables on some of them.
     """
 
     average_each = "epoch"
@@ -45,11 +48,14 @@ class EmbeddingLearner(Learner):
         negatives: int,
         lr: float,
         decay: float | None,
-        measure: Callable[[], dict[str, float]] | None = None,
+        valid: QuerySet | None = None,
+        measure: Callable[[QuerySet], dict[str, float]] | None = None,
     ) -> None:
         self.objective, self.queries = objective, queries
         self.batch, self.negatives = batch, negatives
         self.first_lr, self.decay, self.measure = lr, decay, measure
+        self.all_valid = self.valid = valid
+        self.n_queries, self.queries_at_once = 0 if valid is None else len(valid), 512
         self.tables = {"entity": objective.entity, "relation": objective.relation}
 
     def lr(self, number: int) -> float:
@@ -95,7 +101,12 @@ class EmbeddingLearner(Learner):
 
     def validate(self) -> dict[str, float]:
         """Mean reciprocal rank and hits@1 of the validation facts."""
-        if self.measure is None:
+        if self.measure is None or self.valid is None:
             return {}
-        found = self.measure()
+        found = self.measure(self.valid)
         return {name: found[name] for name in ("mrr", "hits@1")}
+
+    def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:
+        """Choose validation queries."""
+        if self.all_valid is not None:
+            self.valid = self.all_valid if rows is None else self.all_valid.take(rows)

@@ -17,6 +17,7 @@ from parsimony.answers import Measures
 from parsimony.base import Fitting, Parameters, tuned, tuned_among
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
+from parsimony.graph import KnowledgeGraph
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.explain import filtered_rank, nearest_facts
@@ -28,6 +29,7 @@ from parsimony.link.embeddings.tables import Table, ThreadPool, torch_threads
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
@@ -168,15 +170,15 @@ class EmbeddingEstimator(LinkEstimator[P]):
         with self.threads() as pool:
             objective = self.objective(pool, fitting.device)
 
-            def measure() -> dict[str, float]:
-                assert valid is not None
-                with Progress(len(valid.answer), "validation", quiet=fitting.quiet) as progress:
-                    return self.ranker(objective).rank(valid, progress, pool).metrics()
+            def measure(queries: QuerySet) -> dict[str, float]:
+                with Progress(len(queries.answer), "validation", quiet=fitting.quiet) as progress:
+                    return self.ranker(objective).rank(queries, progress, pool).metrics()
 
             learner = EmbeddingLearner(
                 objective, self.training_queries(), batch=p.batch, negatives=p.negatives or 0,
-                lr=p.lr, decay=p.decay, measure=None if valid is None else measure,
+                lr=p.lr, decay=p.decay, valid=valid, measure=measure,
             )  # fmt: skip
+            learner.queries_at_once = p.eval_batch
             schedule = Schedule(p.epochs, p.patience, p.validate_every, p.ema_decay, p.seed)
             self._train(learner, schedule, fitting)
         self._answer_with(learner.weights())
@@ -239,14 +241,23 @@ class EmbeddingEstimator(LinkEstimator[P]):
         with self.threads() as pool:
             return self.ranker().rank(queries, progress, pool)
 
-    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
+    def _score(
+        self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
+    ) -> npt.NDArray[np.float32]:
         out = np.empty((len(head), self.task_.data.n_entities), np.float32)
         with self.threads():
             for part, scores in self.ranker().scores(head, relation):
                 out[part] = scores.numpy().T
         return out
 
-    def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
+    def evaluate(
+        self,
+        split: str = "test",
+        *,
+        seed: int = 0,
+        quiet: bool = True,
+        deadline: Deadline | None = None,
+    ) -> Measures:
         """Rank a split; on test also tell its facts from false ones.
 
         Returns
@@ -257,7 +268,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
         """
         from parsimony.link.embeddings.triple_classification import classify_triples
 
-        result = super().evaluate(split, seed=seed, quiet=quiet)
+        result = super().evaluate(split, seed=seed, quiet=quiet, deadline=deadline)
         if split == "test" and len(self.task_.data.valid):
             found = classify_triples(self.task_.data, self.ranker(), seed=seed)
             result["triple_classification"] = found

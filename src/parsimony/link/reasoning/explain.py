@@ -31,6 +31,7 @@ from parsimony.link.reasoning.backward_cone import (
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import LinkTask
+from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 
@@ -70,6 +71,7 @@ class Trained(Protocol):
         self,
         head: npt.NDArray[np.int32],
         relation: npt.NDArray[np.int32],
+        graph: KnowledgeGraph | None = None,
         active: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.float32]: ...
 
@@ -163,7 +165,7 @@ def explain_answer(
         )  # fmt: skip
         faithfulness = Faithfulness(deleted, random, n_deleted, draws)
     # Like the paths: on the graph without the explained fact, which is no reason for itself.
-    row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active)[0]
+    row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active=active)[0]
     _, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
     others = np.ones(len(row), bool)
     others[answers] = False
@@ -234,6 +236,7 @@ def extract_rules(
     n_paths: int = 3,
     min_support: int = 2,
     quiet: bool = True,
+    deadline: Deadline | None = None,
 ) -> list[Rule]:
     """Path rules that the model's best walks follow, counted on the training graph.
 
@@ -253,6 +256,8 @@ def extract_rules(
         Rules with less support are left out.
     quiet
         Show no progress.
+    deadline
+        After which no further fact is queried.
     """
     task = reasoner.task_
     graph, n_relations = task.train_graph, task.n_relations
@@ -264,8 +269,12 @@ def extract_rules(
     seen: Counter[Rule] = Counter()
     of_relation = [np.flatnonzero(graph.triples[:, 1] == r) for r in range(n_relations)]
     chosen = np.concatenate([generator.permutation(rows)[:samples] for rows in of_relation])
+    if deadline is not None:  # of every relation a few, should it come too early
+        chosen = generator.permutation(chosen)
     with Progress(len(chosen), "extracting rules", quiet=quiet) as progress:
         for u, r, v in graph.triples[chosen].tolist():
+            if deadline is not None and deadline.passed():
+                break
             cone = backward_cone(
                 graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v,
                 _without(graph, u, r, v),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -12,17 +11,19 @@ from parsimony.base import Fitting
 from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
-from parsimony.kernels.redgnn.frontier import Scratch, expand, start
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
-from parsimony.link.reasoning.epoch import ReasonerLearner
+from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
+from parsimony.link.reasoning.epoch import ReasonerLearner, queries_of_epoch
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.reach import walked
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
@@ -31,27 +32,6 @@ from parsimony.training.trainer import Schedule
 
 IntArray = npt.NDArray[np.int32]
 ReasonerT = TypeVar("ReasonerT", bound=ReasonerParameters)
-
-
-def choose_layers(graph: KnowledgeGraph, seed: int, *, most_edges: int = 5000) -> int:
-    """The largest L ≤ 5 whose last step visits at most ``most_edges`` edges per query on average.
-
-    Long paths help on sparse graphs and only cost on dense ones, where all is reached in a few
-    steps; at least 2, so that a rule has two atoms.
-    """
-    heads = graph.triples[
-        np.sort(rng(seed, "layers").choice(len(graph), min(64, len(graph)), replace=False)), 0
-    ]
-    frontier, row_query = start(heads, np.zeros_like(heads), share=False)
-    scratch = Scratch(graph.n_entities)
-    for layer in range(1, 6):
-        step = expand(
-            graph.digraph[:3], graph.n_relations, frontier, row_query, scratch, collapse=False
-        )
-        if step.edges_visited > most_edges * len(heads):
-            return max(layer - 1, 2)
-        frontier, row_query = step.frontier, step.query
-    return 5
 
 
 class Reasoner(LinkEstimator[ReasonerT]):
@@ -70,9 +50,13 @@ class Reasoner(LinkEstimator[ReasonerT]):
     weights_: Weights
     architecture_: Architecture
 
-    @abstractmethod
-    def _top_k(self, graph: KnowledgeGraph) -> int | None:
-        """How many newly reached nodes each step keeps; None: all."""
+    def _architecture(self, n_layers: int) -> Architecture:
+        """The model's shape and options."""
+        p = self.resolved_
+        return Architecture(
+            self.task_.n_relations, p.dim, p.attention_dim, n_layers, p.activation, p.dropout,
+            relative=p.relative,
+        )  # fmt: skip
 
     def _setup(self) -> None:
         task, p = self.task_, self.resolved_
@@ -82,23 +66,29 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 "training queries",
                 remedy="fill valid.txt, or --set protocol=grail",
             )
-        layers = p.n_layers or choose_layers(task.train_graph, p.seed)
-        if p.n_layers is None:
-            self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
+        layers = p.n_layers
+        if layers is None:
+            found = depths(task.train_graph, p.seed)
+            layers = choose_depth(found).steps
+            self.notes_.append(depth_note(found, layers))
         self.resolved_ = p.model_copy(update={"n_layers": layers})
-        self.architecture_ = Architecture(
-            task.n_relations, p.dim, p.attention_dim, layers, p.activation, p.dropout,
-            self._top_k(task.train_graph), p.relative,
-        )  # fmt: skip
+        self.architecture_ = self._architecture(layers)
         kept, n_entities = self.architecture_.top_k, task.test_graph.n_entities
         if kept is not None and kept < n_entities:
             self.notes_.append(
                 f"each step of a walk goes on from {kept:,} new entities at most (top_k): others "
                 "count as not reached"
             )
+        asked = queries_of_epoch(task, p.fact_ratio)
+        if p.queries_per_epoch is not None and p.queries_per_epoch < asked:
+            self.notes_.append(
+                f"every epoch draws {p.queries_per_epoch:,} of its {asked:,} training queries "
+                "(queries_per_epoch)"
+            )
         self.shapes_ = layout(
             task.n_relations, p.dim, p.attention_dim, layers,
             sampler=self.architecture_.top_k is not None, relative=p.relative,
+            mix_depths=self.architecture_.mix_depths, mix_criteria=self.architecture_.mix_criteria,
         )  # fmt: skip
         self.parameters_count_ = sum(int(np.prod(s)) for s in self.shapes_.values())
         self.device_ = "cpu"
@@ -114,6 +104,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 unreached=self._unreached, quiet=fitting.quiet,
             )  # fmt: skip
             self._train(learner, schedule, fitting)
+
+    def _reach(self) -> dict[str, float]:
+        graph, n = self.task_.train_graph, 32
+        steps = walked(graph, self.architecture_, n, self.resolved_.seed, training=False)
+        edges = sum(step.visited for step in steps) / n
+        return {"edges": edges, "entities": steps[-1].nodes / n, "of": float(graph.n_entities)}
 
     # ---- scoring -----------------------------------------------------------------------------
 
@@ -137,9 +133,10 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self,
         head: IntArray,
         relation: IntArray,
+        graph: KnowledgeGraph | None = None,
         active: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.float32]:
-        graph = self.task_.test_graph
+        graph = graph or self.task_.test_graph
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
             for which, frontier, scores, _ in self.propagation(graph).frontiers(
@@ -189,6 +186,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples: int | None = None,
         n_paths: int = 3,
         quiet: bool = True,
+        deadline: Deadline | None = None,
     ) -> list[Rule]:
         """Path rules read out of the model, counted on the training graph.
 
@@ -199,10 +197,26 @@ class Reasoner(LinkEstimator[ReasonerT]):
         samples, n_paths
             Training facts queried per relation, by default so many that all relations together
             have about 240, and walks taken per answer: more find more rules.
+        deadline
+            After which no further fact is queried.
         """
         self._require_fitted()
         with one_torch_thread():
-            return extract_rules(self, top=top, samples=samples, n_paths=n_paths, quiet=quiet)
+            return extract_rules(
+                self, top=top, samples=samples, n_paths=n_paths, quiet=quiet, deadline=deadline
+            )
+
+    def knowledge_table(
+        self, top: int, *, quiet: bool = True, deadline: Deadline | None = None
+    ) -> dict[str, Any]:
+        """The rules read out until a deadline."""
+        found = self.knowledge(top=top, quiet=quiet, deadline=deadline)
+        if deadline is not None and deadline.passed():
+            self.training_notes_.append(
+                "knowledge.toml holds the rules of fewer sampled facts, as the time ended "
+                "(parsimony rules reads out more)"
+            )
+        return {"rules": [str(rule) for rule in found]}
 
     def rules_notes(self) -> list[str]:
         """Rules are read out of a sample, and are of bounded length."""

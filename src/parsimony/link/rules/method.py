@@ -8,7 +8,6 @@ knowledge=rules)`` takes edited ones back.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -27,13 +26,16 @@ from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
+from parsimony.link.sampled_ranking import rank_within
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.atomic import write_atomic
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_indices, require_tensors
 from parsimony.run.seeds import rng
+from parsimony.stopping import held, stopped
 
 __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
 
@@ -42,6 +44,7 @@ IntArray = npt.NDArray[np.int32]
 SMOOTHINGS = (1.0, 5.0, 20.0)
 AGGREGATIONS = ("max", "noisy-or")
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
+MINING = 0.6  # of the time to learn
 MAX_RULES = (100, None)  # per relation; None: all that were mined
 
 
@@ -89,6 +92,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     method: ClassVar[str] = "rules"
     paper: ClassVar[str] = "after AMIE, WWW 2013, and AnyBURL, IJCAI 2019"
     takes_knowledge: ClassVar[bool] = True
+    finishing: ClassVar[float] = 0.25
     Parameters = RuleReasonerParameters
     __init__ = constructor(RuleReasonerParameters)
 
@@ -100,26 +104,26 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     def _fit(self, fitting: Fitting) -> None:
         """Mine on the training facts, or take the rules given, and select on validation.
 
-        Once the budget is gone no further relation is mined and no further choice is measured.
+        After three fifths of the budget no further relation is mined. The choices are measured on
+        as many validation queries as the rest allows, all on the same.
         """
-        begin, budget, given = time.perf_counter(), fitting.time_budget, self.resolved_
-
-        def late() -> bool:
-            return budget is not None and time.perf_counter() - begin > budget
-
+        budget, given = Deadline(fitting.time_budget), self.resolved_
+        mining = budget.part(MINING)
         graph = self.task_.train_graph
         if fitting.knowledge is not None:
             rules = RuleScorer(fitting.knowledge, graph).rules
         else:
-            rules = mine_rules(
-                graph,
-                max_length=given.max_length,
-                min_support=given.min_support,
-                min_confidence=given.min_confidence,
-                per_relation=given.per_relation,
-                stop=late,
-                notes=self.notes_,
-            )
+            with held():
+                rules = mine_rules(
+                    graph,
+                    max_length=given.max_length,
+                    min_support=given.min_support,
+                    min_confidence=given.min_confidence,
+                    per_relation=given.per_relation,
+                    stop=lambda: mining.passed() or stopped(),
+                    notes=self.notes_,
+                )
+        late = mining.passed()
         every_rule = given.max_rules is not None or fitting.knowledge is not None
         choices = list(
             itertools.product(
@@ -132,14 +136,16 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             valid = self.task_.queries("valid") if len(choices) > 1 else None
         except EmptySplit:  # nothing to select on: the first choice
             valid = None
-        best = -1.0
+        best, whole = -1.0, valid
         for i, (aggregation, smoothing, max_rules) in enumerate(choices):
             values = {"aggregation": aggregation, "smoothing": smoothing, "max_rules": max_rules}
             chosen = given.model_copy(update=values), _most_sure(rules, max_rules, smoothing)
             if valid is None:
                 self.resolved_, self.rules_ = chosen
                 break
-            mrr = self._mrr(valid, *chosen, quiet=fitting.quiet)
+            turn = None if i else budget.part(1 / len(choices))  # the others ask the same queries
+            ranks, valid = self._selecting(valid, *chosen, turn, quiet=fitting.quiet)
+            mrr = ranks.metrics()["mrr"]
             entry = {"epoch": i, "valid_mrr": mrr, "rules": len(chosen[1]), **values}
             self.history_.append(entry)
             if fitting.run is not None:
@@ -147,7 +153,8 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             if mrr > best:
                 best, self.best_epoch_ = mrr, i
                 self.resolved_, self.rules_ = chosen
-            if late() and i + 1 < len(choices):
+            if (budget.passed() or stopped()) and i + 1 < len(choices):
+                late = True
                 break
         if len(self.rules_) < len(rules):
             self.notes_.append(
@@ -156,8 +163,13 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             )
         if not self.rules_:
             self.notes_.append("warning: no rule was found: every answer scores alike")
-        if late():
-            self.ended_ = "time budget"
+        if whole is not None and valid is not whole:
+            self.training_notes_.append(
+                f"how to combine the rules was chosen on {len(valid or ()):,} of {len(whole):,} "
+                f"validation queries, drawn with seed {given.seed}, as all would take too long"
+            )
+        if stopped() or late:
+            self.ended_ = "interrupted" if stopped() else "time budget"
             left = len(choices) - len(self.history_)
             if left and valid is not None:
                 self.notes_.append(
@@ -166,12 +178,17 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 )
         self.parameters_count_ = len(self.rules_)
 
-    def _mrr(
-        self, queries: QuerySet, resolved: RuleReasonerParameters, rules: list[Rule], *, quiet: bool
-    ) -> float:
+    def _selecting(
+        self, queries: QuerySet, resolved: RuleReasonerParameters, rules: list[Rule],
+        deadline: Deadline | None, *, quiet: bool,
+    ) -> tuple[Ranks, QuerySet]:  # fmt: skip
+        """Ranks by a choice, and the queries that the time allowed."""
         scorer = self._scorer(queries.graph, resolved, rules)
         with Progress(len(queries), "selecting", quiet=quiet) as progress:
-            return self._ranks_of(scorer, queries, progress).metrics()["mrr"]
+            return rank_within(
+                lambda some, bar: self._ranks_of(scorer, some, bar),
+                queries, progress, deadline, resolved.seed,
+            )  # fmt: skip
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Rule]:
         """Return the rules, most confident first, with the evidence of the training facts."""
@@ -207,8 +224,10 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         relation, n = queries.answer_relation, self.task_.n_relations
         return Ranks(greater, equal, relation % n, relation // n)
 
-    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
-        scores = self.scorer(self.task_.test_graph).score(head, relation)
+    def _score(
+        self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
+    ) -> npt.NDArray[np.float32]:
+        scores = self.scorer(graph or self.task_.test_graph).score(head, relation)
         if self._unreached:
             scores[scores == 0] = self._unreached
         return scores
@@ -326,6 +345,11 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         """Write model, data and the rules as text into an open run folder."""
         super().write(run)
         write_atomic(run.path / "rules.txt", format_rules(self.rules_))
+
+    def description_bytes(self) -> int:
+        """Bytes of the rules as text."""
+        self._require_fitted()
+        return len(format_rules(self.rules_).encode())
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Heads, padded bodies (steps, -1 behind the last) and evidence, one row per rule."""

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from parsimony import base
 from parsimony.base import Fitting
+from parsimony.base.estimate import Estimate, OnlyEstimated
 from parsimony.chem.descriptors import molecule_features
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.chem.graphs import MoleculeGraphs, molecule_graphs
@@ -108,6 +109,9 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
         except (MissingRun, CorruptRun):
             if p.encoder != "auto":
                 raise
+        if fitting.only_estimate:
+            why = "no pre-trained encoder is here: it is trained first, which takes long"
+            raise OnlyEstimated(Estimate(self.method, notes=(why,)))
         sizes, limit, quiet = {"layers": p.layers, "width": p.width}, None, fitting.quiet
         if fitting.time_budget is not None:
             # Half of the budget, for an artefact of its own: the whole one stays to be made.
