@@ -13,6 +13,7 @@ from parsimony.cli import (
     adapt,
     apply,
     audit,
+    compare,
     datasets,
     ddi,
     demo,
@@ -26,6 +27,7 @@ from parsimony.cli import (
     pretrain,
     report,
     rules,
+    runs,
     search,
     tune,
 )
@@ -58,6 +60,8 @@ for _name, _verb in {
     "pretrain": pretrain,
     "adapt": adapt,
     "report": report,
+    "compare": compare,
+    "runs": runs,
     "doctor": doctor,
 }.items():
     app.command(_name)(_verb.command)

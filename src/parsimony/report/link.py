@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from parsimony.errors import EmptySplit
 from parsimony.explain.explanation import Explanation
@@ -13,18 +14,22 @@ from parsimony.explain.page import explanation_view
 from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.popularity import popularity_ranks
+from parsimony.link.strata import strata_of
 from parsimony.link.task import LinkTask
-from parsimony.metrics import Ranks
+from parsimony.metrics import Ranks, bootstrap_interval
+from parsimony.metrics.ranking import HITS
 from parsimony.pages.templating import amount, environment
+from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.report.info import RunInfo, info_of_folder
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
 from parsimony.report.search import comparison_view, search_view
+from parsimony.report.strata import strata_charts, strata_of_run
 from parsimony.report.symbol import SYMBOLS, symbol_view
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 from parsimony.version import __version__
 
-__all__ = ["explain_correct_answers", "page", "popularity_of", "run_info"]
+__all__ = ["compared", "explain_correct_answers", "page", "popularity_of", "run_info"]
 
 _RULES = 40  # rows of the table of rules; the run folder holds all of them
 _HITS = ("hits@1", "hits@3", "hits@10")
@@ -104,6 +109,60 @@ def _searched(run: RunFolder) -> RunInfo:
     return info
 
 
+def compared(
+    estimators: Sequence[LinkEstimator[Any]], split: str, *, seed: int = 0, quiet: bool = True
+) -> Compared:
+    """Rank the answers of a split by every run, for a comparison query by query."""
+    queries = [estimator.task_.queries(split) for estimator in estimators]
+    asked = [(q.head, q.relation, q.answer_ptr, q.answer, q.known) for q in queries]
+    require_same_questions(asked, [estimator.task_.config() for estimator in estimators])
+    ranks = [estimator.ranks(split, quiet=quiet) for estimator in estimators]
+    by_query = [_by_query(each) for each in ranks]
+    data = estimators[0].task_.data
+    names = [data.relations.name(i) for i in range(data.n_relations)]
+
+    def gain(one: int, other: int) -> dict[str, Value]:
+        return {
+            name: _mean(values - by_query[other][name], seed)
+            for name, values in by_query[one].items()
+        }
+
+    strata = strata_of(queries[0])
+    return Compared(
+        unit="queries",
+        n=len(ranks[0]),
+        headline="mrr",
+        values=[{name: _mean(v, seed) for name, v in each.items()} for each in by_query],
+        gain=gain,
+        strata={
+            kind: [
+                {"stratum": name, "n": int(members.sum()),
+                 "values": [_mean(each["mrr"][members], seed) for each in by_query]}
+                for name, members in found.items()
+            ]
+            for kind, found in strata.items()
+        },
+        relations=[
+            {"relation": rows[0]["relation"], "n": rows[0]["n_queries"],
+             "values": [row["mrr"] for row in rows],
+             "tail": [row["mrr_tail"] for row in rows], "head": [row["mrr_head"] for row in rows]}
+            for rows in zip(*(each.per_relation(names) for each in ranks), strict=True)
+        ],
+        notes=estimators[0].task_.notes_of(split),
+    )  # fmt: skip
+
+
+def _by_query(ranks: Ranks) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what MRR and Hits@k are the means of, (n,) each."""
+    realistic = ranks.ranks()
+    hits = {f"hits@{k}": (realistic <= k).astype(np.float64) for k in HITS}
+    return {"mrr": 1.0 / realistic, **hits}
+
+
+def _mean(values: npt.NDArray[np.float64], seed: int) -> Value:
+    return {"value": float(values.mean()), "interval": list(bootstrap_interval(values, seed))}
+
+
 def popularity_of(task: LinkTask) -> dict[str, Any] | None:
     """Return the popularity baseline on the test queries; None where there are none."""
     try:
@@ -121,6 +180,9 @@ def explain_correct_answers(
 ) -> Iterator[Explanation]:
     """Explain test facts that the model ranks first, each of a different relation.
 
+    Those whose evidence passes the deletion test, as far as there are any among 4 · ``limit``
+    explanations; where there is none, or no path to test, the first ones as they are.
+
     Parameters
     ----------
     estimator
@@ -136,15 +198,40 @@ def explain_correct_answers(
     data, triples = task.test_data, task.test_data.test
     order = rng(seed, "examples").permutation(len(triples))[:tries]
     done: set[int] = set()
+    doubtful: dict[int, Explanation] = {}
+    left = 4 * limit
     for head, relation, tail in triples[order].tolist():
-        if len(done) == limit:
-            return
+        if len(done) == limit or not left:
+            break
         if relation in done or not _ranked_first(estimator, head, relation, tail):
             continue
-        done.add(relation)
-        yield estimator.explain(
+        left -= 1
+        explanation = estimator.explain(
             data.entities.name(head), data.relations.name(relation), data.entities.name(tail)
         )
+        if explanation.passes is False:
+            doubtful.setdefault(relation, explanation)
+            continue
+        done.add(relation)
+        yield explanation
+    if not done:
+        yield from list(doubtful.values())[:limit]
+
+
+def _showcase(explanations: Sequence[Explanation | Mapping[str, Any]]) -> str:
+    """Say how the explanations were chosen; "" where there is no deletion test."""
+    passes = {_read(each).passes for each in explanations}
+    if True in passes:
+        return (
+            "Answers that the model ranks first and whose evidence passes the deletion test: "
+            "chosen for that, so not typical."
+        )
+    if False in passes:
+        return (
+            "Of the answers tried that the model ranks first, none has evidence that passes the "
+            "deletion test: these are shown as they are."
+        )
+    return ""
 
 
 def _ranked_first(estimator: LinkEstimator[Any], head: int, relation: int, tail: int) -> bool:
@@ -179,11 +266,15 @@ def page(info: RunInfo) -> str:
             split=split,
             headline=_headline(metrics.get(split) or {}, info.get("popularity")),
             table=_metric_rows(metrics, info.get("popularity")),
+            strata=strata_charts(
+                [""], strata_of_run((metrics.get(split) or {}).get("strata") or {}), "MRR"
+            ),
             relations=(metrics.get(split) or {}).get("per_relation") or [],
             curves=learning_charts(history, info.get("best_epoch"), "valid_mrr", "Validation MRR"),
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
+            showcase=_showcase(info.get("explanations") or ()),
             search=search,
             compared=comparison_view(found["comparison"], search["best"], SYMBOLS) if found else {},
             symbol=symbol_view(symbol) if symbol else {},
@@ -257,10 +348,14 @@ def _rule(rule: Rule | Mapping[str, Any]) -> Rule:
     return rule if isinstance(rule, Rule) else parse_rule(str(rule["text"]))
 
 
+def _read(explanation: Explanation | Mapping[str, Any]) -> Explanation:
+    if isinstance(explanation, Explanation):
+        return explanation
+    return Explanation.from_dict(explanation)
+
+
 def _view(explanation: Explanation | Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(explanation, Explanation):
-        explanation = Explanation.from_dict(explanation)
-    return explanation_view(explanation)
+    return explanation_view(_read(explanation))
 
 
 def _drug(drug: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -66,9 +66,10 @@ def walked(
         rows = kept = len(step.indptr) - 1
         before, frontier, of_row = frontier, step.frontier, step.query
         if k is not None:
-            x = drawn.standard_normal((rows, 1), np.float32)
-            frontier, kept_rows, _ = sample(np.ones(1, np.float32), before, step, x, k, layer)
-            kept, of_row = len(kept_rows), step.query[kept_rows]
+            logit = drawn.standard_normal(rows, np.float32)
+            n_old = len(step.previous)
+            frontier, sampling = sample(logit, before, step.frontier, n_old, k, None)
+            kept, of_row = len(sampling.kept_rows), step.query[sampling.kept_rows]
         steps.append(
             Walked(
                 n, rows, kept, len(step.previous), len(step.source), len(frontier.node),

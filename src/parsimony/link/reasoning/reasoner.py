@@ -10,6 +10,7 @@ import numpy.typing as npt
 from parsimony.base import Fitting
 from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
+from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
@@ -166,6 +167,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         relation: str,
         tail: str,
         *,
+        side: Side = "tail",
         n_paths: int = 5,
         draws: int = 20,
         choose: Literal["contribution", "attention"] = "contribution",
@@ -175,7 +177,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self._require_fitted()
         with one_torch_thread():  # one query's products are too small to be shared out
             return explain_answer(
-                self, head, relation, tail, n_paths=n_paths, draws=draws,
+                self, head, relation, tail, side=side, n_paths=n_paths, draws=draws,
                 seed=seed, choose=choose,
             )  # fmt: skip
 
