@@ -613,7 +613,8 @@ class _Walk:
         # The median: kernels that a trial is the first to need are compiled once.
         each = median_low(seen) if seen else self._tuning.plan.expected(rung)
         until = self._tuning.plan.trials_until(budget)
-        return self._tuning.plan.before + spent + each <= share * until
+        before = self._tuning.plan.before
+        return spent + each <= share * (until - before)
 
 
 def _first_trial(

@@ -151,7 +151,9 @@ def planned(
     if n >= ENOUGH or not parts:
         return plan
     least = max(LOOKS * look, EPOCHS * full / epochs if epochs else 0.0)
-    if n * KEEP >= ENOUGH or FINAL * budget / 9 < least:
+    if FINAL * budget / 9 < least:
+        return Plan(epochs, full, look, plan.cap, [1 / 3], part)
+    if n * KEEP >= ENOUGH:
         return Plan(epochs, full, look, plan.cap, [1 / 3, 1.0])
     return Plan(epochs, full, look, plan.cap, [1 / 9, 1 / 3], part)
 
