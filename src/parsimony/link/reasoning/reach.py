@@ -59,7 +59,7 @@ def walked(
     frontier, _ = start(facts[:, 0], facts[:, 1], share=share)
     n = len(np.unique(frontier.row))
     of_row, scratch, steps = np.arange(n, dtype=np.int32), Scratch(graph.n_entities), list[Walked]()
-    for layer in range(architecture.n_layers):
+    for _ in range(architecture.n_layers):
         step = expand(
             graph.digraph[:3], graph.n_relations, frontier, of_row, scratch, collapse=True
         )
