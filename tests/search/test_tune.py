@@ -104,7 +104,8 @@ def test_a_plan_keeps_its_budget(full, epochs):
     assert "trials that fit" in plan.told(budget, 1)
     # A long training is tried in part, and on a part of the graph first.
     assert (plan.part is not None) == (full >= 200)
-    assert len(plan.rungs) == (1 if full == 1 else 2)
+    short = epochs is not None and plan.cap / 9 < 2 * full / epochs
+    assert len(plan.rungs) == (1 if full == 1 or short else 2)
     whole = planned(epochs, full, 0.5, budget=budget, slots=1, parts=False, part=None)
     assert whole.fractions == [1.0]
 
@@ -156,7 +157,7 @@ def test_a_tuning_ends_in_a_run_and_the_line_that_repeats_it(tuned):
         assert getattr(model.resolved_, name) == value
         assert f"--set {name}={json.dumps(value)}" in summary["line"]
     if len(names) == 2:
-        gap = summary["difference"]["test"]["mrr"]
+        gap = summary["difference"]["test"]
         found, default = (row["test"]["mrr"] for row in summary["comparison"])
         assert gap["difference"] == pytest.approx(found - default)
         assert gap["low"] <= gap["difference"] <= gap["high"]
@@ -247,12 +248,10 @@ def test_every_kind_of_problem_can_be_tuned(kind, tmp_path, cache):
     assert summary["selected_by"] == model.selected_by
     figures = [row["figure"] for row in summary["comparison"]]
     assert max(figures) == pytest.approx(model.selection_score(), abs=1e-6)
-    for gaps in summary["difference"].values():
-        assert gaps
-        for name, gap in gaps.items():
-            assert gap["low"] <= gap["difference"] <= gap["high"], name
-    same = model.better_by(model, "valid")
-    assert same and all(gap["difference"] == 0 for gap in same.values())
+    for split, gap in summary["difference"].items():
+        tuned, default = (row[split][summary["measure"]] for row in summary["comparison"])
+        assert gap["difference"] == pytest.approx(tuned - default)
+        assert gap["low"] <= gap["difference"] <= gap["high"]
 
 
 # ---- what is refused -------------------------------------------------------------------------

@@ -6,14 +6,13 @@ end in ``_`` and returns self; then ``score``, ``predict``, ``evaluate``, ``expl
 which problems in :mod:`parsimony.problems`.
 """
 
-from parsimony.base.estimator import Differences, Estimator, Fitting, ParametersT, TaskT
+from parsimony.base.estimator import Estimator, Fitting, ParametersT, TaskT
 from parsimony.base.parameters import Parameters, TaskOptions, constructor
+from parsimony.base.ranges import Tuned, tuned, tuned_among
 from parsimony.base.task import Data, Task
-from parsimony.base.tuned import Tuned, tuned, tuned_among
 
 __all__ = [
     "Data",
-    "Differences",
     "Estimator",
     "Fitting",
     "Parameters",

@@ -35,10 +35,7 @@ if TYPE_CHECKING:
     from parsimony.training.probe import Probe
     from parsimony.training.trainer import Learner, Outcome, Schedule
 
-__all__ = ["Differences", "Estimator", "Fitting", "ParametersT", "TaskT"]
-
-#: measure → ``difference``, ``low``, ``high``
-Differences = dict[str, dict[str, float]]
+__all__ = ["Estimator", "Fitting", "ParametersT", "TaskT"]
 
 TaskT = TypeVar("TaskT", bound=Task)
 ParametersT = TypeVar("ParametersT", bound=Parameters)
@@ -447,6 +444,11 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         seen = [float(record[name]) for record in history if name in record]
         return max(seen) if seen else self.score("valid")
 
+    @property
+    def compared_by(self) -> str:
+        """The measure that :meth:`resampled` gives."""
+        return self.headline
+
     def resampled(
         self, split: str = "valid", *, units: int | None = None, seed: int = 0
     ) -> npt.NDArray[np.float64]:
@@ -467,23 +469,6 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         raise UsageError(
             f"method {self.method!r} has no measures by unit", remedy="name another --method"
         )
-
-    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
-        """How much better than another model of the same task on a split, by paired bootstrap.
-
-        Returns
-        -------
-        dict
-            For each measure the ``difference``, positive where this model is better, and its 95 %
-            interval ``low`` … ``high``; here for the headline measure.
-        """
-        import numpy as np
-
-        gap = self.resampled(split, seed=seed) - other.resampled(split, seed=seed)
-        low, high = np.quantile(gap[1:], [0.025, 0.975])
-        return {
-            self.headline: {"difference": float(gap[0]), "low": float(low), "high": float(high)}
-        }
 
     def description_bytes(self) -> int:
         """Stored bytes of what was learned: of its numbers, or of its rules as text."""

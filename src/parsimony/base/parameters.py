@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, Union, cast, get_
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
-from parsimony.base.tuned import Tuned
+from parsimony.base.ranges import Tuned
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 from parsimony.run.renamed import present_name, renamed
 

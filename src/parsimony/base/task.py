@@ -53,10 +53,6 @@ class Task(ABC):
         notes: Sequence[str] = self.data.notes  # type: ignore[attr-defined]
         return notes
 
-    def has(self, split: str) -> bool:
-        """Whether a split has something to measure on."""
-        return True
-
     def part(self, fraction: float, *, seed: int = 0) -> Self | None:
         """A cheap stand-in: the same problem on a part of its data; None where there is none."""
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +25,7 @@ from parsimony.cli.options import (
 )
 from parsimony.cli.search_table import LiveTable
 from parsimony.cli.tables import table
-from parsimony.stopping import interruptible
+from parsimony.stopping import BEGAN, interruptible
 
 if TYPE_CHECKING:
     from parsimony.search.trial import Trial
@@ -84,7 +83,6 @@ def command(
     RUN/search/trials.jsonl; only validation data are used. RUN is then a run like any other, and
     the last line of the output repeats its training.
     """
-    begun = time.perf_counter()
     output = Output(as_json, quiet)
     parameters = parse_settings(settings)
     names = parse_columns(columns)
@@ -111,7 +109,7 @@ def command(
             request = TuneRequest(
                 data, method, out=run, budget=limits, settings=parameters, engine=where,
                 resume=resume, mirror=mirror, columns=names, seed=seed, quiet=quiet,
-                begun=begun, on_plan=output.note, on_trial=live.show, on_searched=live.stop,
+                begun=BEGAN, on_plan=output.note, on_trial=live.show, on_searched=live.stop,
             )  # fmt: skip
             _, summary = run_tune(request)
     finally:
@@ -172,12 +170,11 @@ def _readable(summary: dict[str, Any]) -> list[Any]:
     ]  # fmt: skip
     measures = [
         [
-            f"{split} {name}",
-            *[row.get(split, {}).get(name, "") for row in rows[::-1]],
+            f"{split} {summary['measure']}",
+            *[row.get(split, {}).get(summary["measure"], "") for row in rows[::-1]],
             f"{gap['difference']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})",
         ]
-        for split, found in summary["difference"].items()
-        for name, gap in found.items()
+        for split, gap in summary["difference"].items()
     ]
     if measures:
         parts += ["", table(["measure", "default", "tuned", "tuned is better by"], measures)]

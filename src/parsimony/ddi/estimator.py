@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.answers import Answers, Measures
-from parsimony.base import Differences, Estimator, Fitting, Parameters
+from parsimony.base import Estimator, Fitting, Parameters
 from parsimony.chem.fingerprints import BITS, morgan_fingerprints
 from parsimony.ddi.calibration import (
     Calibration,
@@ -207,6 +207,16 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         found = targets.metrics(self.predict_proba(targets.queries, split))
         return found[self.task_.labelling.primary]
 
+    @property
+    def selected_by(self) -> str:
+        """The primary measure of the labelling."""
+        return self.task_.labelling.primary
+
+    @property
+    def compared_by(self) -> str:
+        """The primary measure of the labelling."""
+        return self.task_.labelling.primary
+
     def resampled(
         self, split: str = "valid", *, units: int | None = None, seed: int = 0
     ) -> npt.NDArray[np.float64]:
@@ -215,18 +225,6 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         targets = self.task_.targets(split)
         table = self.predict_proba(targets.queries, split)
         return np.asarray(targets.draws(table, self.task_.emerging(split), seed), np.float64)
-
-    @property
-    def selected_by(self) -> str:
-        """The primary measure of the labelling."""
-        return self.task_.labelling.primary
-
-    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
-        """How much better than another model, over draws of the emerging drugs."""
-        targets, cluster = self.task_.targets(split), self.task_.emerging(split)
-        ours, theirs = (model.predict_proba(targets.queries, split) for model in (self, other))
-        found: Differences = targets.better_by(ours, theirs, cluster)
-        return found
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Classify the pairs of a split.

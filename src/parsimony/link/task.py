@@ -322,14 +322,6 @@ class LinkTask(base.Task):
         once = np.sort(first_occurrences(triples, data.n_entities, data.n_relations))
         return self.query_set(triples[once], graph, self.filters(data is self.data))
 
-    def n_facts(self, split: str) -> int:
-        """How many facts "valid" or "test" asks about, twice stated ones twice."""
-        return len(self._asked(split)[2])
-
-    def has(self, split: str) -> bool:
-        """Whether a split has facts to ask about."""
-        return bool(len(self._asked(split)[2]))
-
     def part(self, fraction: float, *, seed: int = 0) -> Self | None:
         """The facts among a fraction of the entities; None where another graph is tested on.
 
@@ -341,6 +333,10 @@ class LinkTask(base.Task):
         if self.inductive:
             return None
         return type(self)(walked_subgraph(self.data, fraction, seed=seed), self.protocol)
+
+    def n_facts(self, split: str) -> int:
+        """How many facts "valid" or "test" asks about, twice stated ones twice."""
+        return len(self._asked(split)[2])
 
     def _asked(self, split: str) -> tuple[LinkData, KnowledgeGraph, IntArray]:
         """The data that a split asks about, the graph walked for it, and its facts."""

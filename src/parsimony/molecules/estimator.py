@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,13 @@ from typing_extensions import TypedDict
 
 from parsimony import base
 from parsimony.answers import Answers, Measures
-from parsimony.base import Differences, Estimator, ParametersT
+from parsimony.base import Estimator, ParametersT
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
 from parsimony.metrics.bootstrap import resampled_means
 from parsimony.molecules.adapt import adapt_molecules
 from parsimony.molecules.adapted import Adapted, IntArray, LabelArray
 from parsimony.molecules.calibration import BalancedCalibration, nearest
-from parsimony.molecules.evaluation import EpisodeScores, measure_episodes, paired
+from parsimony.molecules.evaluation import EpisodeScores, measure_episodes
 from parsimony.molecules.task import MoleculeTask
 from parsimony.run.folder import RunFolder
 from parsimony.run.forms import Count
@@ -216,15 +216,6 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
                 "seconds": time.perf_counter() - begin,
             }
         )
-
-    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
-        """How much larger the ROC-AUC is than another model's, on the same episodes."""
-        shots = [k for k in self.task_.options.shots if len(self.task_.drawable(split, k))]
-        ours, theirs = (
-            np.stack([model.scored(split, k).table.mean(1) for k in shots], axis=1)
-            for model in (self, other)
-        )
-        return {self.headline: paired(ours, theirs, seed=seed)}
 
     @property
     def calibration(self) -> dict[int, BalancedCalibration]:

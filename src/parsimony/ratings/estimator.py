@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.answers import Answers, Measures
-from parsimony.base import Differences, Estimator, Parameters
+from parsimony.base import Estimator, Parameters
 from parsimony.base import Task as AnyTask
 from parsimony.errors import EmptySplit, InvalidParameter, UnknownEntity
 from parsimony.graph.names import NameIndex
@@ -156,14 +156,6 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
     def selection_score(self) -> float:
         """The skill, which every choice between models of ratings goes by."""
         return self.skill()
-
-    def better_by(self, other: Self, split: str = "test", *, seed: int = 0) -> Differences:
-        """How much better than another model, user by user: errors less, nDCG more."""
-        found = self.task_.gains(self.by_user(split), other.by_user(split))
-        return {
-            name: {"difference": gap["mean"], "low": gap["interval"][0], "high": gap["interval"][1]}
-            for name, gap in found.items()
-        }
 
     # ---- a new user --------------------------------------------------------------------------
 

@@ -192,9 +192,7 @@ class _Race:
 
     def run(self) -> tuple[AnyEstimator, dict[str, Any]]:
         require_room(self.folder, self.request.resume)
-        store = TrialStore(
-            self.folder / "search", self._subject(), resume=self.request.resume
-        )
+        store = TrialStore(self.folder / "search", self._subject(), resume=self.request.resume)
         with store:
             require_no_links(self.folder)
             self.store = store

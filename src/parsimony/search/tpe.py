@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from parsimony.base import Tuned
 from parsimony.errors import MissingExtra
 from parsimony.run.seeds import rng
@@ -16,6 +18,9 @@ from parsimony.run.seeds import rng
 __all__ = ["propose", "require_optuna"]
 
 Settings = dict[str, Any]
+
+#: while nothing is learned yet, one parameter in so many differs from the best settings so far
+CHANGED = 3
 
 
 def propose(
@@ -43,7 +48,8 @@ def propose(
     seed, drawn
         Of what is random; ``drawn`` counts proposals since the last that was told.
     startup
-        So many are drawn at random before anything is learned.
+        Until so many were told, each is the best so far with a third of its values drawn at
+        random: defaults are seldom bad altogether, and there may be time for few trials.
 
     Raises
     ------
@@ -63,7 +69,18 @@ def propose(
         known = {name: how.coded(settings[name]) for name, how in ranges.items()}
         study.add_trial(optuna.trial.create_trial(params=known, distributions=kinds, value=value))
     asked = [study.ask(kinds).params for _ in range(n)]
-    return [{name: how.decoded(trial[name]) for name, how in ranges.items()} for trial in asked]
+    found = [{name: how.decoded(trial[name]) for name, how in ranges.items()} for trial in asked]
+    if not told or len(told) >= startup:
+        return found
+    best, chance = max(told, key=lambda one: one[1])[0], rng(seed, "near", len(told), drawn)
+    return [_near(best, settings, chance) for settings in found]
+
+
+def _near(best: Settings, drawn: Settings, chance: np.random.Generator) -> Settings:
+    """The best settings so far with a third of what was drawn, at least one of it."""
+    names = list(drawn)
+    new = set(chance.permutation(len(names))[: max(1, len(names) // CHANGED)].tolist())
+    return {name: drawn[name] if i in new else best[name] for i, name in enumerate(names)}
 
 
 def require_optuna() -> Any:

@@ -36,6 +36,7 @@ from parsimony.run.folder import RunFolder
 from parsimony.run.renamed import present_name
 from parsimony.search.measuring import Measuring, guarded
 from parsimony.search.settings import Budget, Rung
+from parsimony.search.simplest import difference
 from parsimony.search.tpe import Settings, propose, require_optuna
 from parsimony.search.trial import Measured, Proposal, Trial, TrialResult
 from parsimony.search.trials import TrialStore
@@ -58,6 +59,8 @@ AnyEstimator = Estimator[Any, Any]
 
 #: proposals in a row that are known already, after which a small space is exhausted
 _KNOWN = 20
+#: what the comparison tells of a split: by how much the tuned one is better
+_GAP = ("difference", "low", "high")
 #: settings that change what a training costs, not what it learns
 _FREE = frozenset({"epochs", "seed", "threads"})
 
@@ -179,7 +182,7 @@ def run_tune(request: TuneRequest) -> tuple[AnyEstimator, dict[str, Any]]:
     estimator, summary
         The better of settings found and defaults on validation, and what tune.json holds: ``run,
         method, found, best, selected_by, settings, line, trials, tuned, plan, seconds, notes,
-        comparison, difference``. ``line`` is the command that repeats the training.
+        comparison, measure, difference``. ``line`` is the command that repeats the training.
 
     Raises
     ------
@@ -231,7 +234,7 @@ class _Tuning:
         self.model.prepare(task)
         self.task: Task = self.model.task_
         self.data: Data = self.model.task_.data
-        if not self.task.has("valid"):
+        if not self.task.count("valid"):
             raise EmptySplit(
                 f"the valid split of {self.data.name} is empty", remedy="tuning selects on it"
             )
@@ -413,7 +416,7 @@ class _Tuning:
                 left = (
                     self.budget
                     - now
-                    - (3 * ranking + 0.5 if place else self.plan.reserve(self.budget))
+                    - (2 * ranking + 0.5 if place else self.plan.reserve(self.budget))
                 )
                 limit = max(min(alone, left / behind), 1.0)
             begin = time.perf_counter()
@@ -448,14 +451,13 @@ class _Tuning:
         self, results: Mapping[str, TuneResult], best: str, trials: Sequence[Trial]
     ) -> dict[str, Any]:
         rows = [self._row(name, result) for name, result in results.items()]
-        found, difference = next(iter(results)), {}
+        found, gaps = next(iter(results)), {}
         if len(results) == 2:
             tuned, default = (result.estimator for result in results.values())
-            difference = {
-                split: tuned.better_by(default, split, seed=self.seed)
-                for split in ("valid", "test")
-                if self.task.has(split)
-            }
+            for split in ("valid", "test"):
+                if self.task.count(split):
+                    draws = (model.resampled(split) for model in (tuned, default))
+                    gaps[split] = dict(zip(_GAP, difference(*draws), strict=True))
         else:
             self.notes.append("no setting that was tried was better than the defaults")
         kept = results[best]
@@ -478,7 +480,8 @@ class _Tuning:
             },
             "notes": self.notes,
             "comparison": rows,
-            "difference": difference,
+            "measure": kept.estimator.compared_by,
+            "difference": gaps,
         }
 
     def _row(self, name: str, result: TuneResult) -> dict[str, Any]:
@@ -610,7 +613,8 @@ class _Walk:
         # The median: kernels that a trial is the first to need are compiled once.
         each = median_low(seen) if seen else self._tuning.plan.expected(rung)
         until = self._tuning.plan.trials_until(budget)
-        return self._tuning.plan.before + spent + each <= share * until
+        before = self._tuning.plan.before
+        return spent + each <= share * (until - before)
 
 
 def _first_trial(

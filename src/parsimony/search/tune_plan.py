@@ -23,8 +23,8 @@ LOWEST = 0.6
 KEEP = 3
 #: trials of a rung, above which longer ones are better than more
 ENOUGH = 20
-#: rankings of validation that the shortest trial has time for, at least
-LOOKS = 3
+#: rankings of validation and epochs that the shortest trial has time for, at least
+LOOKS, EPOCHS = 3, 2
 #: of the entities, what the cheap stage on a part of a graph sees; of labels, how many it needs
 PART, PART_LABELS = 0.25, 20_000
 #: of the time of the trials, what that stage gets
@@ -86,8 +86,8 @@ class Plan:
         return max(min(rung.seconds, part * self.full * rung.entities), self.look)
 
     def reserve(self, budget: float) -> float:
-        """Seconds of the budget for ranking and comparing what the last two trainings give."""
-        return min(10 * self.look + 0.02 * budget + 1.0, budget / 4)
+        """Seconds of the budget for comparing what the last two trainings give, on two splits."""
+        return min(6 * self.look + 0.02 * budget + 1.0, budget / 4)
 
     def trials_until(self, budget: float) -> float:
         """Seconds after which the last trial ends: then come the trainings to the end."""
@@ -150,7 +150,10 @@ def planned(
     n = slots * plan.trials_until(budget) / max(min(full, FINAL * budget), 1e-3)
     if n >= ENOUGH or not parts:
         return plan
-    if n * KEEP >= ENOUGH or FINAL * budget / 9 < LOOKS * look:
+    least = max(LOOKS * look, EPOCHS * full / epochs if epochs else 0.0)
+    if FINAL * budget / 9 < least:
+        return Plan(epochs, full, look, plan.cap, [1 / 3], part)
+    if n * KEEP >= ENOUGH:
         return Plan(epochs, full, look, plan.cap, [1 / 3, 1.0])
     return Plan(epochs, full, look, plan.cap, [1 / 9, 1 / 3], part)
 
