@@ -324,6 +324,14 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             self._reach(),
         )  # fmt: skip
 
+    def memory_parts(self) -> dict[str, float] | None:
+        """Bytes that the parameters of that name make, and "": what is fixed; None: not known."""
+        return None
+
+    def halved(self, name: str) -> int:
+        """Half of a size; 0 where it cannot be smaller."""
+        return int(getattr(self.resolved_, name)) // 2
+
     def _reach(self) -> dict[str, float] | None:
         """What a query walks on average: ``edges``, and ``entities`` ``of`` so many."""
         return None

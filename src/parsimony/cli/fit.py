@@ -84,6 +84,12 @@ def command(
             help="Wall time of the whole command, over all resumptions.",
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory", metavar="4G", help="Most memory: batches are made smaller where needed."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
     dry_run: Annotated[
         bool,
@@ -112,12 +118,14 @@ def command(
 
     budget = Deadline(_seconds(time_budget), began=BEGAN)
     from parsimony.answers import as_notes
+    from parsimony.base.memory import parse_memory
     from parsimony.pipeline import estimate, fit
 
+    most = None if memory is None else parse_memory(memory)
     if dry_run:
         found = estimate(
-            data, method, parameters=parameters, epochs=epochs, device=device, mirror=mirror,
-            columns=header, seed=seed,
+            data, method, parameters=parameters, epochs=epochs, memory=most, device=device,
+            mirror=mirror, columns=header, seed=seed,
         )  # fmt: skip
         limit = budget.seconds if budget.limited else None
         output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
@@ -136,6 +144,7 @@ def command(
             parameters=parameters,
             epochs=epochs,
             time_budget=budget,
+            memory=most,
             device=device,
             resume=resume,
             mirror=mirror,

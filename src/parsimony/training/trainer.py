@@ -430,7 +430,8 @@ class Trainer:
             if schedule.patience is not None:
                 left = schedule.patience - schedule.waited(state.best_epoch, state.epoch)
                 parts.append(f"patience {max(left, 0)}")
-        left = math.ceil((schedule.epochs - state.epoch) / schedule.stride) * record["seconds"]
+        whole = record["seconds"] / record.get("part", 1.0)
+        left = math.ceil((schedule.epochs - state.epoch) / schedule.stride) * whole
         if self.time_budget is not None:
             left = min(left, max(self.time_budget - self._spent(), 0.0))
         parts.append(f"{spell_duration(record['seconds'])}, {spell_duration(left)} left at most")
