@@ -1,8 +1,9 @@
 """The panel of graphs on which defaults are chosen: presets switched off, validation alone.
 
 ``python benchmarks/panel.py PLAN.toml --out panel.jsonl --part 0/2`` trains what the plan names and
-appends a row to the file; what the file has is not trained again. A plan is a list of ``[[train]]``:
-graphs, method, settings, seconds, epochs.
+appends a row to the file; what the file has is not trained again. A plan lists ``[[train]]``:
+graphs, method, settings, seconds, epochs. Seconds are CPU time of one thread, so that other work on
+the machine does not change what a training gets.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from parsimony.datasets.loading import locate
 from parsimony.errors import ParsimonyError
 from parsimony.link.data import LinkData
 from parsimony.link.single_file import load_file
+from parsimony.training import trainer
+
+trainer.clock = time.process_time
 
 HETIONET = {
     "hetionet-S": ("CtD", "CpD", "CrC", "DrD", "DlA", "DpS", "PCiC"),

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from parsimony.link.rules.method import RuleReasoner, apply_rules
     from parsimony.link.task import LinkTask
     from parsimony.methods import estimators, load_run, register, resolve
-    from parsimony.pipeline import fit
     from parsimony.problems import load, open_task
+    from parsimony.search.fitting import fit
 
 #: public name → the module that defines it ("" for a module of the package)
 _HOME = {
@@ -61,7 +61,7 @@ _HOME = {
     "datasets": "",
     "errors": "",
     "estimators": "methods",
-    "fit": "pipeline",
+    "fit": "search.fitting",
     "format_rules": "knowledge",
     "load": "problems",
     "load_run": "methods",

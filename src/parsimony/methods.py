@@ -27,6 +27,7 @@ E = TypeVar("E", bound="type[AnyEstimator]")
 #: kind of problem → our methods → the class that implements each; imported when first asked for
 OURS = {
     "link": {
+        "degree": "parsimony.link.degree:Degree",
         "redgnn": "parsimony.link.reasoning.redgnn:RedGNN",
         "adaprop": "parsimony.link.reasoning.adaprop:AdaProp",
         "rules": "parsimony.link.rules.method:RuleReasoner",
@@ -35,6 +36,7 @@ OURS = {
         "distmult": "parsimony.link.embeddings.bilinear:DistMult",
         "simple": "parsimony.link.embeddings.bilinear:SimplE",
         "analogy": "parsimony.link.embeddings.bilinear:Analogy",
+        "blend": "parsimony.link.blend:Blend",
         "transe": "parsimony.link.embeddings.geometric:TransE",
         "rotate": "parsimony.link.embeddings.geometric:RotatE",
     },

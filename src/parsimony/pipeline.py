@@ -16,6 +16,7 @@ from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiv
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
+from parsimony.run.cost import Cost
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.stopping import Interrupted, stopped
@@ -227,6 +228,35 @@ def _spent_before(run: RunFolder) -> float:
     summary, kept = run.read_json("summary.json") or {}, run.load_checkpoint()
     learned = 0.0 if kept is None else float(kept[0].get("cost", {}).get("wall_seconds", 0.0))
     return max(float(summary.get("total_seconds", summary.get("seconds", 0.0))), learned)
+
+
+def keep(estimator: AnyEstimator, run: RunFolder) -> None:
+    """Write a fitted estimator into an open run folder, without measuring it."""
+    estimator.write(run)
+    run.write_json("ledger.json", estimator.cost_.as_dict())
+    run.write_json("summary.json", _summary(estimator, str(run.path), {}, estimator.seconds_, ()))
+
+
+def complete(
+    folder: Path | str, *, deadline: Deadline, quiet: bool = True
+) -> tuple[AnyEstimator, dict[str, Any]]:
+    """Measure a run that :func:`keep` wrote, and write what :func:`fit` would have written.
+
+    Returns
+    -------
+    estimator, summary
+        As of :func:`fit`.
+    """
+    estimator, found = load_run(folder), RunFolder.open(folder)
+    told = found.read_json("summary.json")
+    estimator.history_ = list(found.history())
+    estimator.best_epoch_, estimator.ended_ = told["best_epoch"], told["ended"]
+    estimator.seconds_ = float(told["seconds"])
+    ledger = found.read_json("ledger.json")
+    estimator.cost_ = Cost(ledger["parameters"], ledger["labels"], ledger)
+    with RunFolder.create(folder, estimator.config(), resume=True) as run:
+        summary = _finish(estimator, run, deadline, 0.0, quiet, ())
+    return estimator, summary
 
 
 def _goes_on(

@@ -49,7 +49,11 @@ class Problem:
     reading
         Function of a :class:`~parsimony.decoding.look.Look` at a table that says how it is read.
     default
-        The method where none is named.
+        The method that a remedy names.
+    race
+        Methods that ``--method auto`` compares, those without epochs first, from small to large.
+    blend
+        The method that mixes two others; "" where there is none.
     report
         Module that gathers (``run_info``) and draws (``page``) a run.
     verbs
@@ -68,6 +72,8 @@ class Problem:
     default: str
     report: str
     verbs: str
+    race: tuple[str, ...]
+    blend: str = ""
     audit: str = ""
 
     def part(self, name: str) -> Any:
@@ -84,7 +90,8 @@ PROBLEMS = {
             "ddi", "drug pairs", "parsimony.ddi.data:DDIData", "parsimony.ddi.folder:load_ddi",
             "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi",
             "parsimony.ddi.folder:reading", "neighbours", "parsimony.report.ddi",
-            "parsimony ddi predict, ddi screen and explain", "parsimony.ddi.audit",
+            "parsimony ddi predict, ddi screen and explain",
+            ("prior", "neighbours", "walks", "mlp", "emergnn"), audit="parsimony.ddi.audit",
         ),
         Problem(
             "coldstart", "ratings", "parsimony.ratings.data:RatingData",
@@ -92,6 +99,7 @@ PROBLEMS = {
             "parsimony.ratings.table:is_ratings", "parsimony.ratings.columns:reading", "coldnas",
             "parsimony.report.ratings",
             "parsimony adapt and evaluate",
+            ("means", "popularity", "ridge-head", "evidence", "film", "coldnas"),
         ),
         Problem(
             "molecules", "molecules", "parsimony.molecules.data:MoleculeData",
@@ -99,12 +107,15 @@ PROBLEMS = {
             "parsimony.molecules.table:is_molecules", "parsimony.molecules.table:reading",
             "fingerprint-ridge", "parsimony.report.molecules",
             "parsimony adapt",
+            ("tanimoto", "fingerprint-ridge", "fingerprint-lr", "prototype", "ridge", "par",
+             "pacia"),
         ),
         Problem(
             "link", "facts", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
             "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph",
             "parsimony.graph.formats:reading", "redgnn", "parsimony.report.link",
-            "parsimony predict, explain, rules and report", "parsimony.link.audit",
+            "parsimony predict, explain, rules and report",
+            ("degree", "rules", "complex", "redgnn", "adaprop"), "blend", "parsimony.link.audit",
         ),
     )
 }  # fmt: skip

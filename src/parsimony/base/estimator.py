@@ -211,7 +211,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         values = self._preset(task) | self._given()
         if epochs is not None and "epochs" in self.Parameters.model_fields:
             values["epochs"] = epochs
-        self.task_, self.resolved_ = task, self._validate(values)
+        self.task_, self.resolved_, self.training_notes_ = task, self._validate(values), []
         self._setup()
         return self.config()
 
@@ -273,7 +273,6 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
 
         self.check_call(device=device, knowledge=knowledge, **unknown)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
-        self.training_notes_ = []
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         budget, deadline = self._limits(time_budget, run)
@@ -301,7 +300,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self.check_call(device=device)
         self.prepare(task, epochs=epochs)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
-        self.training_notes_, self.cost_ = [], Cost(0, task.n_labels, {})
+        self.cost_ = Cost(0, task.n_labels, {})
         if not {"epochs", "steps"} & set(self.Parameters.model_fields):
             why = "the method has no epochs: how long it takes shows when it runs"
             return Estimate(self.method, peak_memory_bytes=peak_memory(), notes=(why,))
@@ -432,6 +431,32 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     def score(self, split: str = "test") -> float:
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
+
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the headline measure of a split, then of resamples of its units, (1 + draws,).
+
+        Units are what is independent: queries, drugs, users, tasks. The draws are the same for
+        every model of the task, so that the difference of two results is paired. ``units``: how
+        many are measured at most, drawn by the seed, where a method can measure fewer.
+
+        Raises
+        ------
+        EmptySplit
+            There is nothing to measure on.
+        UsageError
+            The method cannot be compared so.
+        """
+        self._require_fitted()
+        raise UsageError(
+            f"method {self.method!r} has no measures by unit", remedy="name another --method"
+        )
+
+    def description_bytes(self) -> int:
+        """Stored bytes of what was learned: of its numbers, or of its rules as text."""
+        self._require_fitted()
+        return sum(array.nbytes for array in self._tensors().values())
 
     def explain(self, *answer: Any, **options: Any) -> Any:
         """Say why an answer gets its score: ``explain(head, relation, tail, seed=0)``.

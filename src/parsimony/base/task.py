@@ -58,6 +58,14 @@ class Task(ABC):
     def n_labels(self) -> int:
         """How many labels training sees."""
 
+    def unregistered(self) -> Self:
+        """The same task without the presets of a registered dataset."""
+        return self
+
+    @abstractmethod
+    def count(self, split: str) -> int:
+        """How many independent questions "valid" or "test" asks; 0 where it is empty."""
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """What config.toml holds of the protocol."""

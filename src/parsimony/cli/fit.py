@@ -25,7 +25,7 @@ from parsimony.cli.options import (
     parse_columns,
     parse_settings,
 )
-from parsimony.errors import InvalidParameter
+from parsimony.errors import InvalidParameter, UsageError
 from parsimony.methods import OURS
 from parsimony.stopping import BEGAN, Interrupted, finishing, interruptible, stopped
 
@@ -44,10 +44,17 @@ def command(
         str | None,
         typer.Option(
             "--method",
-            help=f"The method; see parsimony methods. For {_METHODS}.",
+            help="auto: the methods race, and the simplest that is not worse wins. Or a method "
+            f"of parsimony methods: for {_METHODS}.",
             autocompletion=complete_method,
         ),
     ] = None,
+    simplest: Annotated[
+        bool, typer.Option("--simplest", help="Of a race: the simplest that beats counting.")
+    ] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="Of a race: the best on validation, however large.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="RUN", help="Run folder [default: runs/DATA-METHOD-SEED]."),
@@ -81,7 +88,7 @@ def command(
         typer.Option(
             "--time-budget",
             metavar="20m",
-            help="Wall time of the whole command, over all resumptions.",
+            help="Wall time of the whole command, over all resumptions [default of a race: 10m].",
         ),
     ] = None,
     memory: Annotated[
@@ -102,9 +109,22 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Train a method and write a run folder."""
+    """Find the model that fits the data, or train a method, and write a run folder."""
     output = Output(as_json, quiet)
     given = "bilinear" if symbol is not None else "coldnas" if formula is not None else None
+    given = given or ("rules" if knowledge is not None else None)
+    if method == "auto" and given is not None:
+        raise UsageError("a race takes no symbol, formula or rules", remedy=f"--method {given}")
+    if method in (None, "auto") and given is None:
+        if dry_run or memory is not None:
+            raise UsageError("--dry-run and --memory are of one method", remedy="add --method")
+        _race(
+            output, data, task, out, parse_settings(settings), _wanted(simplest, best), epochs,
+            _seconds(time_budget), device, resume, mirror, parse_columns(columns), seed, quiet,
+        )  # fmt: skip
+        return
+    if simplest or best:
+        raise UsageError("--simplest and --best are of a race", remedy="--method auto")
     from parsimony.problems import method_for
 
     header = parse_columns(columns)
@@ -161,6 +181,36 @@ def command(
             f"what was learned until then is in {run}; to continue: {_again(resume=True)}",
             told=as_json,
         )
+
+
+def _wanted(simplest: bool, best: bool) -> str:
+    """What a race is to choose."""
+    if simplest and best:
+        raise UsageError("the simplest is not the best", remedy="--simplest or --best")
+    return "simplest" if simplest else "best" if best else "auto"
+
+
+def _race(
+    output: Output, data: str, task: str | None, out: Path | None, settings: dict[str, Any],
+    wanted: str, epochs: int | None, seconds: float | None, device: str, resume: bool,
+    mirror: str | None, columns: tuple[str, str, str] | None, seed: int, quiet: bool,
+) -> None:  # fmt: skip
+    """Let the methods race; print the table, the sentence and the figures."""
+    from parsimony.answers import as_notes
+    from parsimony.cli.race_table import LiveRace, race_parts
+    from parsimony.search.race import DEFAULT_SECONDS, RaceRequest, race
+
+    run = out or default_run(data, "auto", settings.get("seed", seed), settings)
+    with interruptible(lambda: kept(run)), LiveRace(quiet=quiet) as live:
+        request = RaceRequest(
+            data, run, seconds=seconds or DEFAULT_SECONDS, wanted=wanted,  # type: ignore[arg-type]
+            task=task, settings=settings, epochs=epochs, device=device, resume=resume,
+            mirror=mirror, columns=columns, seed=seed, quiet=True, on_heat=live.show,
+        )  # fmt: skip
+        _, summary = race(request)
+    for note in as_notes(summary["notes"]):
+        output.note(note)
+    output.result(summary, *race_parts(summary))
 
 
 def _symbol(given: str, method: str) -> str:

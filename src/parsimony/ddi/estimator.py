@@ -207,6 +207,15 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         found = targets.metrics(self.predict_proba(targets.queries, split))
         return found[self.task_.labelling.primary]
 
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the first measure of a split, then of resamples of its emerging drugs."""
+        self._require_fitted()
+        targets = self.task_.targets(split)
+        table = self.predict_proba(targets.queries, split)
+        return np.asarray(targets.draws(table, self.task_.emerging(split), seed), np.float64)
+
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Classify the pairs of a split.
 

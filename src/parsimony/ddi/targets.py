@@ -17,10 +17,12 @@ import numpy.typing as npt
 from parsimony.metrics.classification import (
     classification_metrics,
     cluster_bootstrap,
+    cluster_draws,
     paired_bootstrap,
 )
 from parsimony.metrics.multilabel import (
     contrast_bootstrap,
+    contrast_draws,
     contrast_metrics,
     contrast_paired_bootstrap,
 )
@@ -73,6 +75,10 @@ class PairTargets(ABC):
         """95 % intervals of the measures over draws of clusters (n,)."""
 
     @abstractmethod
+    def draws(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> FloatArray:
+        """The first measure, then that of draws of clusters (n,): (1 + draws,)."""
+
+    @abstractmethod
     def better_by(self, table: FloatArray, other: FloatArray, cluster: IntArray) -> dict[str, Any]:
         """Paired bootstrap of a table against another one over draws of clusters (n,)."""
 
@@ -97,6 +103,11 @@ class MulticlassPairs(PairTargets):
     def interval(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> dict[str, Any]:
         """95 % intervals over draws of clusters."""
         return cluster_bootstrap(self.types, table.argmax(1), cluster, self.n_types, seed=seed)
+
+    def draws(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> FloatArray:
+        """Macro-F1 of all pairs, then of draws of clusters."""
+        found = cluster_draws(self.types, table.argmax(1), cluster, self.n_types, seed=seed)
+        return found[:, 0]
 
     def better_by(self, table: FloatArray, other: FloatArray, cluster: IntArray) -> dict[str, Any]:
         """Paired bootstrap against another table."""
@@ -145,6 +156,10 @@ class MultilabelPairs(PairTargets):
     def interval(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> dict[str, Any]:
         """95 % intervals over draws of clusters."""
         return contrast_bootstrap(self.labels, *self._halves(table), cluster, seed=seed)
+
+    def draws(self, table: FloatArray, cluster: IntArray, seed: int = 0) -> FloatArray:
+        """PR-AUC of all pairs, then of draws of clusters."""
+        return contrast_draws(self.labels, *self._halves(table), cluster, seed=seed)[:, 0]
 
     def better_by(self, table: FloatArray, other: FloatArray, cluster: IntArray) -> dict[str, Any]:
         """Paired bootstrap against another table."""

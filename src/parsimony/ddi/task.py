@@ -369,6 +369,10 @@ class DDITask(Task):
         graph = options.graph or data.graph
         return cls(data, options, load_background(data, graph, mirror=mirror))
 
+    def count(self, split: str) -> int:
+        """Pairs of a split."""
+        return len(self.targets(split)) if self.has(split) else 0
+
     def config(self) -> dict[str, Any]:
         """Return what config.toml holds of the task: its options."""
         return {"options": self.options.model_dump(exclude_none=True, mode="json")}

@@ -21,6 +21,7 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.link.sampled_ranking import rank_within, sample_note
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
+from parsimony.metrics.bootstrap import resampled_means
 from parsimony.metrics.guard import require_scores
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
@@ -75,7 +76,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         greater = np.empty(len(queries.answer), np.int64)
         equal = np.empty(len(queries.answer), np.int64)
         for i in range(len(queries)):
-            row = self._score(queries.head[i : i + 1], queries.relation[i : i + 1])[0]
+            asked = queries.head[i : i + 1], queries.relation[i : i + 1]
+            row = self._score(*asked, queries.graph)[0]
             require_scores(row, unreached=True)
             answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
             rivals = np.ones(len(row), bool)
@@ -88,8 +90,10 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         return Ranks(greater, equal, relation % n, relation // n)
 
     @abstractmethod
-    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
-        """Scores of all test entities: (n_queries, n_entities)."""
+    def _score(
+        self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Scores of all entities of a graph, the test graph by default: (n_queries, n_entities)."""
 
     @property
     def _unreached(self) -> float:
@@ -216,6 +220,15 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         queries = self.task_.queries(split)
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
             return self._rank(queries, progress)
+
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the MRR of a split, then of resamples of its queries, (1 + draws,)."""
+        self._require_fitted()
+        queries = self.task_.queries(split).sample(units, seed)
+        with Progress(len(queries), "comparing", quiet=True) as progress:
+            return resampled_means(1.0 / self._rank(queries, progress).ranks(), seed)
 
     def scores(self, queries: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Score all entities for queries (n, 2) of entity and relation id (r + R asks for heads).

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -27,6 +27,7 @@ from parsimony.link.data import LinkData
 from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
 from parsimony.link.notes import Asked, common_facts, split_notes
+from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
 Split = Literal["train", "valid", "test"]
@@ -53,42 +54,34 @@ class QuerySet:
         """Return the number of distinct queries."""
         return len(self.head)
 
+    def sample(self, most: int | None, seed: int = 0) -> QuerySet:
+        """Return all queries, or ``most`` of them drawn by the seed where there are more."""
+        if most is None or len(self) <= most:
+            return self
+        drawn = rng(seed, "queries").choice(len(self), most, replace=False)
+        return self.part(np.sort(drawn))
+
+    def part(self, rows: npt.NDArray[np.integer[Any]]) -> QuerySet:
+        """Return some of the queries, (n,) in ascending order, with all their answers."""
+
+        def rows_of(
+            ptr: npt.NDArray[np.int64], values: IntArray
+        ) -> tuple[npt.NDArray[np.int64], IntArray]:
+            count = np.diff(ptr)
+            kept = np.zeros(len(count), bool)
+            kept[rows] = True
+            own = np.concatenate([[0], np.cumsum(count[rows])]).astype(np.int64)
+            return own, values[np.repeat(kept, count)]
+
+        return QuerySet(
+            self.graph, self.head[rows], self.relation[rows],
+            *rows_of(self.answer_ptr, self.answer), *rows_of(self.known_ptr, self.known),
+        )  # fmt: skip
+
     @property
     def answer_relation(self) -> IntArray:
         """The query relation of every answer, (n_answers,)."""
         return np.repeat(self.relation, np.diff(self.answer_ptr))
-
-    def take(self, rows: npt.NDArray[np.integer]) -> QuerySet:
-        """The queries of some rows, in that order, with all their answers and filters."""
-        answer_ptr, answer = _cut(self.answer_ptr, self.answer, rows)
-        known_ptr, known = _cut(self.known_ptr, self.known, rows)
-        return QuerySet(
-            self.graph, self.head[rows], self.relation[rows], answer_ptr, answer, known_ptr, known
-        )
-
-
-def runs_of(
-    ptr: npt.NDArray[np.int64], rows: npt.NDArray[np.integer]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where the parts ``ptr[row]:ptr[row + 1]`` of some rows stand, one after another.
-
-    Returns
-    -------
-    ptr : (n_rows + 1,)
-        Of the parts among themselves.
-    index : (ptr[-1],)
-        Their positions.
-    """
-    count = ptr[rows + 1] - ptr[rows]
-    own = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    return own, np.arange(own[-1]) + np.repeat(ptr[rows] - own[:-1], count)
-
-
-def _cut(
-    ptr: npt.NDArray[np.int64], values: IntArray, rows: npt.NDArray[np.integer]
-) -> tuple[npt.NDArray[np.int64], IntArray]:
-    own, index = runs_of(ptr, rows)
-    return own, values[index]
 
 
 class Batch(NamedTuple):
@@ -216,6 +209,14 @@ class LinkTask(base.Task):
         if not isinstance(data, LinkData):
             raise InvalidParameter(f"these data are not a graph: {data!r}")
         return cls(data, str(settings.get("protocol", "redgnn")))
+
+    def unregistered(self) -> Self:
+        """The same facts as a stranger's, to which no preset applies."""
+        return type(self)(replace(self.data, registered=False), self.protocol)
+
+    def count(self, split: str) -> int:
+        """Distinct queries of a split."""
+        return len(self.queries(split)) if len(self._asked(split)[2]) else 0
 
     def config(self) -> dict[str, Any]:
         """What config.toml holds of the protocol."""

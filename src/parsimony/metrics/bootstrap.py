@@ -82,6 +82,23 @@ def _means(
     return means
 
 
+def resampled_means(
+    values: npt.NDArray[np.floating[Any]], seed: int = 0, *, draws: int = 500
+) -> npt.NDArray[np.float64]:
+    """Return the mean of ``values`` (n,), then its means over resamples, (1 + draws,).
+
+    Which units a resample holds follows from ``seed`` and n alone: what two models get on the same
+    units is paired, and their difference is that of the two results.
+    """
+    values = np.asarray(values, np.float64)
+    n, generator = len(values), np.random.default_rng(seed)
+    means = np.empty(1 + draws)
+    means[0] = values.mean()
+    for i in range(1, 1 + draws):
+        means[i] = values[generator.integers(n, size=n)].mean()
+    return means
+
+
 def intervals(names: Sequence[str], drawn: npt.NDArray[np.floating[Any]]) -> dict[str, list[float]]:
     """Return the 95 % interval of every metric from its draws (draws, n_metrics)."""
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)

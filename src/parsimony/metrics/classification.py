@@ -94,13 +94,20 @@ def cluster_bootstrap(
     cluster : int array, shape (n,)
         The drug by which a pair is resampled.
     """
+    drawn = cluster_draws(true, predicted, cluster, n_labels, draws=draws, seed=seed)
+    return intervals(METRICS, drawn[1:])
+
+
+def cluster_draws(
+    true: IntArray, predicted: IntArray, cluster: IntArray, n_labels: int, *, draws: int = 500,
+    seed: int = 0,
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """Return the measures of all pairs, then of resamples of clusters, (1 + draws, n_metrics)."""
     counts = _draws(true, predicted, cluster, n_labels)
     generator = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        times = _times(generator, len(counts))
-        found.append(list(of_confusion((times @ counts).reshape(n_labels, n_labels)).values()))
-    return intervals(METRICS, np.array(found))
+    found = [counts.sum(0)]
+    found += [_times(generator, len(counts)) @ counts for _ in range(draws)]
+    return np.array([[*of_confusion(c.reshape(n_labels, n_labels)).values()] for c in found])
 
 
 def paired_bootstrap(
@@ -121,15 +128,8 @@ def paired_bootstrap(
         For each metric the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``, the
         fraction of draws in which it is not better.
     """
-    a = _draws(true, predicted, cluster, n_labels)
-    b = _draws(true, other, cluster, n_labels)
-    generator = np.random.default_rng(seed)
-
-    def measure(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        return np.array(list(of_confusion(counts.reshape(n_labels, n_labels)).values()))
-
-    drawn = []
-    for _ in range(draws):
-        times = _times(generator, len(a))
-        drawn.append(measure(times @ a) - measure(times @ b))
-    return differences(METRICS, measure(a.sum(0)) - measure(b.sum(0)), np.array(drawn))
+    a, b = (
+        cluster_draws(true, each, cluster, n_labels, draws=draws, seed=seed)
+        for each in (predicted, other)
+    )
+    return differences(METRICS, a[0] - b[0], a[1:] - b[1:])

@@ -169,8 +169,17 @@ def contrast_bootstrap(
     seed: int = 0,
 ) -> dict[str, list[float]]:
     """Return 95 % intervals of :func:`contrast_metrics` from resampling clusters (n,)."""
-    found = _contrasts(labels, score, corrupted, _times(cluster, draws, seed))
-    return intervals(CONTRAST, found)
+    found = contrast_draws(labels, score, corrupted, cluster, draws=draws, seed=seed)
+    return intervals(CONTRAST, found[1:])
+
+
+def contrast_draws(
+    labels: BoolArray, score: FloatArray, corrupted: FloatArray, cluster: IntArray, *,
+    draws: int = 500, seed: int = 0,
+) -> FloatArray:  # fmt: skip
+    """Return the measures of all pairs, then of resamples of clusters, (1 + draws, n_metrics)."""
+    times = np.concatenate([np.ones((1, len(labels))), _times(cluster, draws, seed)])
+    return _contrasts(labels, score, corrupted, times)
 
 
 def contrast_paired_bootstrap(
@@ -190,8 +199,10 @@ def contrast_paired_bootstrap(
         For each metric the ``difference``, its 95 % interval ``low`` … ``high``, and ``worse``, the
         fraction of draws in which it is not better.
     """
-    times = np.concatenate([np.ones((1, len(labels))), _times(cluster, draws, seed)])
-    found = _contrasts(labels, *ours, times) - _contrasts(labels, *theirs, times)
+    a, b = (
+        contrast_draws(labels, *each, cluster, draws=draws, seed=seed) for each in (ours, theirs)
+    )
+    found = a - b
     return differences(CONTRAST, found[0], found[1:])
 
 

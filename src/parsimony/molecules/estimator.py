@@ -24,6 +24,7 @@ from parsimony import base
 from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, ParametersT
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
+from parsimony.metrics.bootstrap import resampled_means
 from parsimony.molecules.adapt import adapt_molecules
 from parsimony.molecules.adapted import Adapted, IntArray, LabelArray
 from parsimony.molecules.calibration import BalancedCalibration, nearest
@@ -143,6 +144,18 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             if len(self.task_.drawable("valid", shots))
         ]
         return float(np.mean(found))
+
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the ROC-AUC of a split, then of resamples of its episodes and tasks."""
+        self._require_fitted()
+        shots = [k for k in self.task_.options.shots if len(self.task_.drawable(split, k))]
+        if not shots:
+            raise EmptySplit(f"no {split} task has enough molecules of either class")
+        tables = [self.scored(split, k, seed=seed).table.ravel() for k in shots]
+        found = np.mean([resampled_means(table, seed) for table in tables], axis=0)
+        return np.asarray(found, np.float64)
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Measure over the seeded episodes of a split, for every number of shots.

@@ -257,6 +257,11 @@ class MoleculeTask(Task):
                 notes.append(f"nothing is measured on {split} tasks{then}")
         return notes
 
+    def count(self, split: str) -> int:
+        """Tasks of a split that episodes can be drawn from, times the episodes."""
+        drawable = max(len(self.drawable(split, shots)) for shots in self.options.shots)
+        return drawable * self.options.episodes
+
     def config(self) -> dict[str, Any]:
         """Return the options, which config.toml holds."""
         return {"options": self.options.model_dump(exclude_none=True, mode="json")}

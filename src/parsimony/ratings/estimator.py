@@ -15,6 +15,7 @@ from parsimony.base import Estimator, Parameters
 from parsimony.base import Task as AnyTask
 from parsimony.errors import EmptySplit, InvalidParameter, UnknownEntity
 from parsimony.graph.names import NameIndex
+from parsimony.metrics.bootstrap import resampled_means
 from parsimony.metrics.guard import require_scores
 from parsimony.ratings.scale import number_text, wider
 from parsimony.ratings.task import ColdStartTask, UserTask
@@ -60,6 +61,19 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
         self._require_fitted()
         users = self.task_.selection_tasks()
         return self.task_.skill(self.task_.measure(users, self._predict(users)), users)
+
+    def resampled(
+        self, split: str = "valid", *, units: int | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return the nDCG@5 of a split, then of resamples of its users with gain."""
+        self._require_fitted()
+        if not self.task_.has(split):
+            raise EmptySplit(f"no {split} user has a rating to predict")
+        gain = self.by_user(split)[self.headline]
+        gain = gain[~np.isnan(gain)]
+        if not len(gain):
+            raise EmptySplit(f"no {split} user said yes to an item: nothing can be ranked")
+        return resampled_means(gain, seed)
 
     def evaluate(self, split: str = "test", *, seed: int = 0, quiet: bool = True) -> Measures:
         """Measure on new users, and on held-out ratings of the training users.

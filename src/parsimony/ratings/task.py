@@ -276,6 +276,10 @@ class ColdStartTask(Task):
 
     # ---- persistence -------------------------------------------------------------------------
 
+    def count(self, split: str) -> int:
+        """New users of a split with a rating to predict."""
+        return len(self.user_tasks(split))
+
     def config(self) -> dict[str, Any]:
         """What config.toml holds of the protocol."""
         return {"options": self.options.model_dump(exclude_none=True, mode="json")}

@@ -8,7 +8,6 @@ comparison of the finalists, which also tells their test figures.
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from parsimony.base import Estimator
-from parsimony.decoding.strict_json import json_text
-from parsimony.errors import EmptySplit, RunExists
+from parsimony.errors import EmptySplit
 from parsimony.methods import load_run
 from parsimony.pipeline import fit
 from parsimony.problems import open_task
-from parsimony.run.atomic import replaced_folder, require_no_links, write_atomic
+from parsimony.run.atomic import require_no_links
 from parsimony.run.engine import LocalEngine
-from parsimony.run.folder import RunFolder
 from parsimony.search.ladder import ladder_of
 from parsimony.search.loop import SearchResult, search
 from parsimony.search.request import SearchRequest
@@ -31,6 +28,7 @@ from parsimony.search.settings import Rung
 from parsimony.search.space import OneShot, Space
 from parsimony.search.trial import Evaluate, Trial
 from parsimony.search.trials import TrialStore
+from parsimony.search.winner import publish, require_room
 
 __all__ = ["Finalist", "StructureSearch"]
 
@@ -189,7 +187,7 @@ class StructureSearch(ABC, Generic[S, E]):
         """
         request = self.request
         algorithm = request.algorithm or self.algorithm
-        _require_room(self.folder, request.resume)
+        require_room(self.folder, request.resume)
         with TrialStore(self.folder / "search", self._subject(), resume=request.resume) as store:
             store.require_possible(self.measure)
             require_no_links(self.folder)
@@ -226,7 +224,7 @@ class StructureSearch(ABC, Generic[S, E]):
                 "comparison": self._comparison(finalists, figures, best),
                 **self.more({name: each.structure for name, each in finalists.items()}, algorithm),
             }  # fmt: skip
-            _publish(self.folder, Path(finalists[best].summary["run"]), summary)
+            publish(self.folder, Path(finalists[best].summary["run"]), summary)
         return cast(E, load_run(self.folder)), summary
 
     def _subject(self) -> dict[str, Any]:
@@ -287,23 +285,6 @@ class StructureSearch(ABC, Generic[S, E]):
         return rows
 
 
-def _require_room(folder: Path, resume: bool) -> None:
-    """Refuse a folder that belongs to something else.
-
-    Raises
-    ------
-    RunExists
-    """
-    found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    if found and not (resume and "search" in found):
-        raise RunExists(
-            "the folder holds no search" if resume else "the run folder is not empty",
-            remedy="choose another --out"
-            + (", or continue it with --resume" if "search" in found else ""),
-            where=str(folder),
-        )
-
-
 def _by_rung(named: Mapping[str, Trial]) -> list[str]:
     """Names of structures by the highest rung that each reached, then by figure."""
 
@@ -333,19 +314,3 @@ def _seconds(
         "final": sum(each.values()),
         "training": each[best],
     }
-
-
-def _publish(folder: Path, winner: Path, summary: dict[str, Any]) -> None:
-    """Put the winner's files into the run folder, the seal last, and search.json beside them."""
-    (folder / "checksums.json").unlink(missing_ok=True)
-    for path in sorted(winner.iterdir(), key=lambda path: path.name == "checksums.json"):
-        target = folder / path.name
-        if path.name in ("checkpoints", ".lock"):
-            continue
-        if path.is_dir():
-            with replaced_folder(target) as made:
-                shutil.copytree(path, made, dirs_exist_ok=True)
-        else:
-            write_atomic(target, path.read_bytes())
-    RunFolder.open(folder)  # whole?
-    write_atomic(folder / "search.json", json_text(summary, indent=1) + "\n")

@@ -18,6 +18,7 @@ from parsimony.base import Fitting, Parameters
 from parsimony.base.memory import FIXED
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
+from parsimony.graph import KnowledgeGraph
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.explain import filtered_rank, nearest_facts
@@ -244,7 +245,9 @@ class EmbeddingEstimator(LinkEstimator[P]):
         with self.threads() as pool:
             return self.ranker().rank(queries, progress, pool)
 
-    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
+    def _score(
+        self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
+    ) -> npt.NDArray[np.float32]:
         out = np.empty((len(head), self.task_.data.n_entities), np.float32)
         with self.threads():
             for part, scores in self.ranker().scores(head, relation):

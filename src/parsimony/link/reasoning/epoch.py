@@ -175,7 +175,7 @@ class ReasonerLearner(Learner):
     def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:
         """Choose validation queries."""
         if self.all_valid is not None:
-            self.valid = self.all_valid if rows is None else self.all_valid.take(rows)
+            self.valid = self.all_valid if rows is None else self.all_valid.part(rows)
 
     def warm_up(self) -> None:
         """Compile the kernels, or read them from their cache, by the query that costs least."""

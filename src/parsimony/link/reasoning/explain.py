@@ -71,6 +71,7 @@ class Trained(Protocol):
         self,
         head: npt.NDArray[np.int32],
         relation: npt.NDArray[np.int32],
+        graph: KnowledgeGraph | None = None,
         active: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.float32]: ...
 
@@ -164,7 +165,7 @@ def explain_answer(
         )  # fmt: skip
         faithfulness = Faithfulness(deleted, random, n_deleted, draws)
     # Like the paths: on the graph without the explained fact, which is no reason for itself.
-    row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active)[0]
+    row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active=active)[0]
     _, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
     others = np.ones(len(row), bool)
     others[answers] = False

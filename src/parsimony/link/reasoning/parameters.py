@@ -24,7 +24,7 @@ class ReasonerParameters(base.Parameters):
         "relu", description="identity, relu or tanh"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout rate in [0, 1)")
-    lr: float = Field(0.003, gt=0, le=1e30, description="learning rate of Adam, positive")
+    lr: float = Field(0.004, gt=0, le=1e30, description="learning rate of Adam, positive")
     decay: float | None = Field(
         None, gt=0, le=1,
         description="learning-rate decay per epoch, in (0, 1]; where left out the rate falls along "
@@ -46,14 +46,14 @@ class ReasonerParameters(base.Parameters):
         False, description="leave out edges that join the two ends of a training query"
     )
     mask_answers: bool = Field(
-        False, description="leave a query's other known answers out of the loss's partition sum"
+        True, description="leave a query's other known answers out of the loss's partition sum"
     )
     ema_decay: float = Field(
-        0.0, ge=0, lt=1,
+        0.99, ge=0, lt=1,
         description="decay per step of the moving average of the weights (β), [0, 1); 0: none",
     )  # fmt: skip
     relative: bool = Field(
-        False,
+        True,
         description="separate vectors for edges of the query relation and its inverse: for "
         "relations with few training queries",
     )

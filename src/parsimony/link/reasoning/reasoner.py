@@ -13,10 +13,10 @@ from parsimony.base.memory import FIXED
 from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
-from parsimony.kernels.redgnn.frontier import Scratch, expand, start
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
+from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
 from parsimony.link.reasoning.epoch import ReasonerLearner
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
@@ -35,27 +35,6 @@ from parsimony.training.trainer import Schedule
 
 IntArray = npt.NDArray[np.int32]
 ReasonerT = TypeVar("ReasonerT", bound=ReasonerParameters)
-
-
-def choose_layers(graph: KnowledgeGraph, seed: int, *, most_edges: int = 5000) -> int:
-    """The largest L ≤ 5 whose last step visits at most ``most_edges`` edges per query on average.
-
-    Long paths help on sparse graphs and only cost on dense ones, where all is reached in a few
-    steps; at least 2, so that a rule has two atoms.
-    """
-    heads = graph.triples[
-        np.sort(rng(seed, "layers").choice(len(graph), min(64, len(graph)), replace=False)), 0
-    ]
-    frontier, row_query = start(heads, np.zeros_like(heads), share=False)
-    scratch = Scratch(graph.n_entities)
-    for layer in range(1, 6):
-        step = expand(
-            graph.digraph[:3], graph.n_relations, frontier, row_query, scratch, collapse=False
-        )
-        if step.edges_visited > most_edges * len(heads):
-            return max(layer - 1, 2)
-        frontier, row_query = step.frontier, step.query
-    return 5
 
 
 class Reasoner(LinkEstimator[ReasonerT]):
@@ -86,9 +65,11 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 "training queries",
                 remedy="fill valid.txt, or --set protocol=grail",
             )
-        layers = p.n_layers or choose_layers(task.train_graph, p.seed)
-        if p.n_layers is None:
-            self.notes_.append(f"n_layers = {layers}, chosen by the density of the graph")
+        layers = p.n_layers
+        if layers is None:
+            found = depths(task.train_graph, p.seed)
+            layers = choose_depth(found).steps
+            self.notes_.append(depth_note(found, layers))
         self.resolved_ = p.model_copy(update={"n_layers": layers})
         self.architecture_ = Architecture(
             task.n_relations, p.dim, p.attention_dim, layers, p.activation, p.dropout,
@@ -161,9 +142,10 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self,
         head: IntArray,
         relation: IntArray,
+        graph: KnowledgeGraph | None = None,
         active: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.float32]:
-        graph = self.task_.test_graph
+        graph = graph or self.task_.test_graph
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
             for which, frontier, scores, _ in self.propagation(graph).frontiers(

@@ -217,8 +217,10 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         relation, n = queries.answer_relation, self.task_.n_relations
         return Ranks(greater, equal, relation % n, relation // n)
 
-    def _score(self, head: IntArray, relation: IntArray) -> npt.NDArray[np.float32]:
-        scores = self.scorer(self.task_.test_graph).score(head, relation)
+    def _score(
+        self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
+    ) -> npt.NDArray[np.float32]:
+        scores = self.scorer(graph or self.task_.test_graph).score(head, relation)
         if self._unreached:
             scores[scores == 0] = self._unreached
         return scores
@@ -336,6 +338,11 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         """Write model, data and the rules as text into an open run folder."""
         super().write(run)
         write_atomic(run.path / "rules.txt", format_rules(self.rules_))
+
+    def description_bytes(self) -> int:
+        """Bytes of the rules as text."""
+        self._require_fitted()
+        return len(format_rules(self.rules_).encode())
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Heads, padded bodies (steps, -1 behind the last) and evidence, one row per rule."""

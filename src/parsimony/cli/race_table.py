@@ -1,0 +1,132 @@
+"""The table of a race: on a terminal while it runs, and in the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from parsimony.cli.tables import table
+
+if TYPE_CHECKING:
+    from parsimony.search.race import Row
+
+__all__ = ["LiveRace", "race_parts"]
+
+
+class LiveRace:
+    """Says after every heat how the methods stand: a table on a terminal, else a line.
+
+    Parameters
+    ----------
+    quiet
+        Say nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.shown = not quiet and sys.stderr is not None
+        self._live: Any = None
+        self._rows: Sequence[Row] = ()
+        self._said: dict[str, int] = {}
+
+    def __enter__(self) -> LiveRace:
+        """Begin."""
+        if self.shown and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(
+                console=Console(stderr=True), transient=True, refresh_per_second=1,
+                get_renderable=self.render,
+            )  # fmt: skip
+            self._live.start()
+        return self
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Take the rows as they stand."""
+        self._rows = list(rows)
+        if self._live is not None:
+            self._live.refresh()
+        elif self.shown:
+            for row in rows:
+                if row.heats != self._said.get(row.name, 0):
+                    self._said[row.name] = row.heats
+                    print(_line(row), file=sys.stderr, flush=True)
+
+    def render(self) -> Any:
+        """Return the table."""
+        return table(
+            ["method", "parameters", "seconds", "valid", "state"],
+            [
+                [
+                    row.name, row.heat.parameters if row.heat else None, round(row.seconds, 1),
+                    _figure(row), "; ".join(filter(None, (row.state, row.why))),
+                ]
+                for row in self._rows
+            ],
+        )  # fmt: skip
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the table."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def _figure(row: Row) -> str:
+    contender = row.contender
+    if contender is None:
+        return ""
+    low, high = contender.interval
+    return f"{contender.valid:.4f} ({low:.4f} to {high:.4f})"
+
+
+def _line(row: Row) -> str:
+    parameters = f"{row.heat.parameters:,} parameters, " if row.heat else ""
+    state = f", {row.why}" if row.why else ""
+    return f"{row.name}: {parameters}{row.seconds:.1f} s, valid {_figure(row)}{state}"
+
+
+def race_parts(summary: Mapping[str, Any]) -> list[Any]:
+    """What ``fit`` prints of a race: the table, the sentence and what comes next."""
+    import shlex
+
+    rows = []
+    for row in summary["rows"]:
+        if "valid" not in row:
+            rows.append([row["method"], None, None, row["seconds"], "", "", row["why"]])
+            continue
+        low, high = row["interval"]
+        behind = row["behind_interval"]
+        rows.append([
+            row["method"], row["parameters"], row["bytes"], round(row["seconds"], 1),
+            f"{row['valid']:.4f} ({low:.4f} to {high:.4f})",
+            f"{row['behind']:.4f} ({behind[0]:+.4f} to {behind[1]:+.4f})", row["why"],
+        ])  # fmt: skip
+    measure = summary["measure"]
+    parts: list[Any] = [
+        table(
+            ["method", "parameters", "bytes", "seconds", f"valid {measure}", "behind the best",
+             "verdict"],
+            rows,
+        ),
+        "",
+        summary["sentence"],
+    ]  # fmt: skip
+    for split in ("valid", "test"):
+        if summary[split]:
+            figures = "  ".join(f"{name} {value:.4f}" for name, value in summary[split].items())
+            parts.append(f"{split}: {figures}")
+    run = shlex.quote(str(summary["run"]))
+    return [
+        *parts,
+        f"{summary['seconds']:.0f} of {summary['budget']:.0f} s",
+        f"run:   {summary['run']}",
+        f"next:  parsimony report {run}",
+    ]

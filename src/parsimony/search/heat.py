@@ -1,0 +1,107 @@
+"""One heat of a race: a method trained for a while longer, and measured on validation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.base import Estimator, Task
+from parsimony.errors import InvalidMeasure, TrainingDiverged
+from parsimony.methods import resolve
+from parsimony.pipeline import keep
+from parsimony.run.folder import RunFolder
+
+__all__ = ["Entrant", "Heat", "run_heat"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A method with the parameters that it enters a race with."""
+
+    method: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def iterated(self) -> bool:
+        """Whether it is trained in epochs, so that more time can make it better."""
+        return "epochs" in resolve(self.method).Parameters.model_fields
+
+    def estimator(self) -> Estimator[Any, Any]:
+        """The unfitted method; settings that it does not have are left out."""
+        cls = resolve(self.method)
+        fields = cls.Parameters.model_fields
+        return cls(**{name: value for name, value in self.settings.items() if name in fields})
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """What came of one.
+
+    Attributes
+    ----------
+    draws
+        (1 + draws,) the measure on validation, then on resamples (``Estimator.resampled``).
+    size
+        Stored bytes of parameters and rules.
+    seconds, ranking
+        Wall time of training in this heat, and of measuring.
+    ended
+        Why training ended, as ``Estimator.ended_``.
+    error
+        Why there is no model.
+    """
+
+    draws: FloatArray
+    parameters: int = 0
+    rules: int = 0
+    size: int = 0
+    epochs: int = 0
+    seconds: float = 0.0
+    ranking: float = 0.0
+    ended: str = ""
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+def run_heat(
+    task: Task, entrant: Entrant, folder: Path, *, seconds: float | None, units: int | None,
+    device: str = "cpu", epochs: int | None = None, quiet: bool = True,
+) -> Heat:  # fmt: skip
+    """Train a method in its run folder, from where it stands, and measure it.
+
+    Parameters
+    ----------
+    seconds
+        Of training, over all heats of this method.
+    units
+        As of :meth:`parsimony.base.Estimator.resampled`.
+    """
+    begin = time.perf_counter()
+    estimator = entrant.estimator()
+    try:
+        config = estimator.prepare(task, epochs=epochs)
+        with RunFolder.create(folder, config, resume=True) as run:
+            before = float((run.read_json("ledger.json") or {}).get("wall_seconds", 0.0))
+            where = device if device.partition(":")[0] in estimator.devices else "cpu"
+            estimator.fit(
+                task, run=run, epochs=epochs, time_budget=seconds, device=where, quiet=quiet
+            )
+            keep(estimator, run)
+            trained = time.perf_counter() - begin
+            draws = estimator.resampled("valid", units=units)
+    except (TrainingDiverged, InvalidMeasure) as error:
+        return Heat(np.zeros(1), seconds=time.perf_counter() - begin, error=error.message)
+    return Heat(
+        draws, estimator.parameters_count_, len(getattr(estimator, "rules_", ())),
+        estimator.description_bytes(), len(estimator.history_),
+        max(estimator.seconds_ - before, 0.0), time.perf_counter() - begin - trained,
+        estimator.ended_, tuple(getattr(estimator, "notes_", ())),
+    )  # fmt: skip
