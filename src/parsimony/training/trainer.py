@@ -296,13 +296,15 @@ class Trainer:
                 continue
             begin, flops = clock(), learner.flops
             record, cut = self._epoch(begin)
+            interrupted = stopped()
             # Where no other epoch is begun, this one is the last.
             last = cut or not self._room(clock() - begin)
             look = last or self.schedule.looks(state.epoch)
-            self._record(record, begin, look=look and not stopped())
+            self._record(record, begin, look=look and not interrupted)
             self.cost.add(flops=learner.flops - flops)
             late = clock() - saved >= learner.between_checkpoints
-            if self.run is not None and (late or self._ending()):
+            # An interrupted epoch is no checkpoint: resumed, it is walked again, from its begin.
+            if self.run is not None and (late or self._ending()) and not interrupted:
                 self._checkpoint(self.run)
                 saved = clock()
         learner.ask(None)
