@@ -2,10 +2,10 @@
 
     python benchmarks/budgets.py [--fits 20] [--least 20] [--most 300] [--seed 0] [--resume]
 
-Each fit is a process of its own, ``parsimony fit GRAPH --method METHOD --time-budget BUDGET``, timed
-from its start to its end, so with Python, imports and the writing of the run. ``within`` says whether
-it took at most 5 % or 3 s more than its budget, whichever is more. ``load`` is the mean number of
-processes that wanted a core meanwhile, of so many ``cores``.
+Each fit is a process of its own, ``parsimony fit GRAPH --method METHOD --time-budget BUDGET``,
+timed from its start to its end, so with Python, imports and the writing of the run. ``within`` says
+whether it took at most 5 % or 3 s more than its budget, whichever is more. ``load`` is the mean
+number of processes that wanted a core in its last minute, of so many ``cores``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from common import RESULTS, record
 
-GRAPHS = ("royal", "umls", "family", "nations", "countries_s3", "wn18rr", "fb15k-237", "nell-995")
+GRAPHS = ("royal", "umls", "family", "nations", "countries_S3", "wn18rr", "fb15k-237", "nell-995")
 METHODS = ("redgnn", "adaprop", "rules", "complex", "distmult", "transe", "rotate")
 
 
@@ -66,7 +66,9 @@ def main() -> None:
         )
         for _ in range(options.fits)
     ]
-    rows = json.loads(path.read_text())["rows"] if options.resume and path.exists() else []
+    rows = (
+        json.loads(path.read_text())["result"]["rows"] if options.resume and path.exists() else []
+    )
     for graph, method, budget in plan[len(rows) :]:
         rows.append(measure(graph, method, budget, options.seed))
         print(json.dumps(rows[-1]), flush=True)

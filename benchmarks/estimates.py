@@ -2,9 +2,9 @@
 
     python benchmarks/estimates.py [GRAPH:METHOD ...] [--epochs 2] [--longest 300]
 
-The dry run and the fit are processes of their own, the fit one of ``--epochs`` epochs without a time
-budget; its epoch is the mean of those recorded, with validation, its peak that of its ledger. Where
-the estimate says that this takes more than ``--longest`` seconds, the fit is left out.
+The dry run and the fit are processes of their own, the fit one of ``--epochs`` epochs without a
+time budget; its epoch is the mean of those recorded, with validation, its peak that of its ledger.
+Where the estimate says that this takes more than ``--longest`` seconds, the fit is left out.
 ``formula_bytes`` is what ``--memory`` goes by.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 from common import record
 
 CASES = (
-    "royal:redgnn", "umls:redgnn", "family:adaprop", "nations:complex", "countries_s3:redgnn",
+    "royal:redgnn", "umls:redgnn", "family:adaprop", "nations:complex", "countries_S3:redgnn",
     "wn18rr:complex", "umls:transe", "fb15k-237:complex", "wn18rr:adaprop", "nell-995:distmult",
 )  # fmt: skip
 FORMULA = """
