@@ -7,7 +7,8 @@ the score by its gradient; "attention" names the walks of largest attention alon
 a deletion.
 
 Correct answers (filtered rank 1) of the test split in seeded order; 20 random draws each, as many
-edges of the same layers as the evidence has. Reported: the medians over answers and their ratio.
+edges of the same layers as the evidence has; answers with too little other evidence for that are
+counted apart. Reported: the medians over answers and their ratio.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def main() -> None:
     choose = sys.argv[3] if len(sys.argv) > 3 else "contribution"
     estimator = load_run(run)
     data = estimator.task_.test_data
-    deleted, random, edges = [], [], []
+    deleted, random, edges, alone = [], [], [], 0
     for row in np.random.default_rng(0).permutation(len(data.test)):
         if len(deleted) == wanted:
             break
@@ -33,16 +34,22 @@ def main() -> None:
         found = estimator.explain(
             data.entities.name(h), data.relations.name(r), data.entities.name(t), choose=choose
         )
-        if found.rank == 1 and found.faithfulness is not None:
-            deleted.append(found.faithfulness.deleted_drop)
-            random.append(found.faithfulness.random_drop)
-            edges.append(found.faithfulness.n_deleted)
+        measured = found.faithfulness
+        if found.rank != 1 or measured is None:
+            continue
+        if measured.random_drop is None:
+            alone += 1
+            continue
+        deleted.append(measured.deleted_drop)
+        random.append(measured.random_drop)
+        edges.append(measured.n_deleted)
     drop, other = np.array(deleted), np.array(random)
     sys.argv[1] = "RUN"
     record(
         f"faithfulness-{data.name}-{estimator.method}" + "-attention" * (choose == "attention"),
         {
             "answers": len(drop),
+            "answers_not_compared": alone,
             "median_drop_evidence": float(np.median(drop)),
             "median_drop_random": float(np.median(other)),
             "ratio_of_medians": float(np.median(drop) / np.median(other)),

@@ -223,13 +223,6 @@ def _finish(
     return summary
 
 
-def _spent_before(run: RunFolder) -> float:
-    """Seconds that earlier parts of a run have taken, as far as they are known."""
-    summary, kept = run.read_json("summary.json") or {}, run.load_checkpoint()
-    learned = 0.0 if kept is None else float(kept[0].get("cost", {}).get("wall_seconds", 0.0))
-    return max(float(summary.get("total_seconds", summary.get("seconds", 0.0))), learned)
-
-
 def keep(estimator: AnyEstimator, run: RunFolder) -> None:
     """Write a fitted estimator into an open run folder, without measuring it."""
     estimator.write(run)
@@ -257,6 +250,13 @@ def complete(
     with RunFolder.create(folder, estimator.config(), resume=True) as run:
         summary = _finish(estimator, run, deadline, 0.0, quiet, ())
     return estimator, summary
+
+
+def _spent_before(run: RunFolder) -> float:
+    """Seconds that earlier parts of a run have taken, as far as they are known."""
+    summary, kept = run.read_json("summary.json") or {}, run.load_checkpoint()
+    learned = 0.0 if kept is None else float(kept[0].get("cost", {}).get("wall_seconds", 0.0))
+    return max(float(summary.get("total_seconds", summary.get("seconds", 0.0))), learned)
 
 
 def _goes_on(

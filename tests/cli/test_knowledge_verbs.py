@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import pytest
+
+from parsimony.cli.predict import explain_line
 
 LEOPOLD = "Leopold_I_of_Belgium"
 ERNEST = "Ernest_II_of_Saxe-Coburg_and_Gotha"
@@ -28,6 +33,37 @@ def test_explain(typed, trained, tmp_path):
     assert 'src="http' not in page
     assert (tmp_path / "why.dot").read_text().startswith("digraph")
     assert "Leopold I of Belgium" in typed("explain", trained, *QUERY).out
+
+
+@pytest.mark.parametrize("end", ["--head", "--tail"])
+def test_predict_says_how_to_explain_its_best_answer(typed, trained, end):
+    asked = ["predict", trained, end, LEOPOLD, "--relation", "uncle", "--top", 3]
+    best = typed(*asked, "--json").json["answers"][0]
+    (line,) = [
+        line.removeprefix("Why the first: ")
+        for line in typed(*asked).out.splitlines()
+        if line.startswith("Why the first: ")
+    ]
+    command, *words = shlex.split(line)
+    assert command == "parsimony"
+    told = typed(*words, "--json").json
+    assert told["side"] == ("tail" if end == "--head" else "head")
+    assert told["query"][told["side"]] == best["entity"]
+    # A fact of the training graph is explained without itself, and scores otherwise.
+    if told["question"] and best["entity"] not in typed(*asked, "--drop-known").out:
+        return
+    assert told["score"] == pytest.approx(best["score"], rel=1e-4)
+    assert told["probability"] == pytest.approx(best["probability"], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["it's -- odd", "-x", "$(rm)", "línea"])
+def test_a_line_to_paste_keeps_every_name(name):
+    result = {"query": {"tail": name, "relation": name}, "answers": [{"entity": name}]}
+    words = shlex.split(explain_line(Path("a b"), result))
+    assert words[:3] == ["parsimony", "explain", "a b"] and words[-2:] == ["--side", "head"]
+    assert next(word for word in words if name in word) in (name, f"--head={name}")
+    for answers in ([], [{"entity": "two\nlines"}]):
+        assert explain_line(Path("a"), {**result, "answers": answers}) == ""
 
 
 def test_explain_unknown_names(typed, trained):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
@@ -63,7 +65,7 @@ def test_text_names_paths_rules_and_faithfulness():
 @pytest.mark.parametrize(
     ("measured", "said"),
     [
-        (Faithfulness(6.0, 0.0, 2, 20), "random edges of the same evidence does not lower it"),
+        (Faithfulness(6.0, 0.0, 2, 20), "random edges does not lower it"),
         (Faithfulness(-0.5, 0.1, 4, 20), "these paths do not explain it"),
         (Faithfulness(1.0, 0.5, 1, 20), "(1 edge) lowers"),
     ],
@@ -78,14 +80,25 @@ def test_no_path_is_said():
 
 def test_json_is_the_documented_schema():
     content = json.loads(uncle().to_json())
-    assert list(content) == ["query", "score", "paths", "rules", "faithfulness", "notes"]
+    numbers = ["side", "question", "score", "probability", "rank"]
+    assert list(content) == ["query", *numbers, "paths", "rules", "faithfulness", "notes"]
     assert content["query"] == {"head": "edward", "relation": "uncle", "tail": "william"}
     assert content["paths"][1]["steps"][0] == ["victoria", "mother", "edward", "inverse"]
-    assert content["faithfulness"] == {"deleted_drop": 6.0, "random_drop": 0.5}
+    assert content["faithfulness"] == {
+        "deleted_drop": 6.0, "random_drop": 0.5, "verdict": "stands out",
+    }  # fmt: skip
     assert content["rules"][0]["support"] == 412
 
 
-@pytest.mark.parametrize("changes", [{}, {"faithfulness": None, "probability": None, "rank": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"faithfulness": None, "probability": None, "rank": None},
+        {"side": "head", "faithfulness": Faithfulness.of(6.0, 0.5, 3, 20, 2)},
+        {"paths": (), "no_path": "no walk at all joins them", "notes": ("a note",)},
+    ],
+)
 def test_full_dict_round_trips(changes):
     explanation = uncle(**changes)
     assert Explanation.from_dict(json.loads(explanation.to_json(full=True))) == explanation
@@ -217,11 +230,90 @@ def test_the_split_that_states_the_answer_is_named(known, says):
     assert says in uncle(known=known).text()
 
 
-def test_evidence_that_is_nearly_everything_is_not_compared():
-    edges = uncle().subgraph
-    text = uncle(subgraph=edges[:2], faithfulness=Faithfulness(6.0, 0.5, 2, 20)).text()
-    assert "All evidence is 2 edges" in text
-    assert "times as much" not in text
+@pytest.mark.parametrize(
+    ("n_others", "says"), [(0, "followed no other edge"), (1, "followed only 1 edge beside these")]
+)
+def test_evidence_that_is_nearly_everything_is_not_compared(n_others, says):
+    measured = Faithfulness.of(6.0, 0.5, 2, 20, n_others)
+    assert measured.random_drop is None and measured.draws == 0
+    text = uncle(faithfulness=measured).text()
+    assert says in text and "times as much" not in text
+    assert Faithfulness.of(6.0, 0.5, 2, 20, 2).random_drop == 0.5
+
+
+def verdict_in_words(text: str) -> str:
+    """What a reader takes from the sentence, whatever the number behind it."""
+    for words, verdict in (
+        ("these paths do not explain it", "no effect"),
+        ("this is no test of these paths", "not compared"),
+        ("No random deletion was drawn", "not compared"),
+        ("does not rest on these paths in particular", "as random"),
+    ):
+        if words in text:
+            return verdict
+    assert "times as much" in text or "does not lower it" in text
+    return "stands out"
+
+
+DROPS = st.floats(-10, 10) | st.sampled_from([0.0, 1.0, 0.9, 1e-12])
+
+
+@settings(max_examples=60, deadline=None)
+@given(DROPS, st.none() | DROPS, st.integers(1, 40), st.none() | st.integers(0, 60))
+def test_sentence_json_bars_and_colour_agree(deleted, random, n_deleted, n_others):
+    measured = Faithfulness(deleted, random, n_deleted, 20, n_others)
+    told = uncle(faithfulness=measured)
+    said = verdict_in_words(told.text())
+    assert json.loads(told.to_json())["faithfulness"]["verdict"] == said == measured.verdict
+    page = told.html()
+    assert f'data-verdict="{said}"' in page
+    assert ('<div class="doubt"' in page) == (said != "stands out") == (not told.passes)
+    bars = page[page.index('<div class="bars"') :]
+    widths = [float(w) for w in re.findall(r'rect width="([\d.]+)%', bars[: bars.index("</div>")])]
+    assert ("not drawn" in page) == (random is None) == (len(widths) == 1)
+    if said == "no effect":
+        assert widths[0] == 0
+    elif said == "not compared":
+        assert widths == [100]
+    elif said == "as random":
+        assert widths[1] >= 90
+    else:
+        assert widths[0] == 100 and widths[1] <= 90
+
+
+def test_a_question_for_the_head_runs_from_the_tail():
+    told = uncle(side="head", paths=tuple(
+        Path(path.weight, tuple(
+            replace(step, direction="inverse" if step.direction == "forward" else "forward")
+            for step in reversed(path.steps)
+        ))
+        for path in uncle().paths
+    ), subgraph=())  # fmt: skip
+    sentence = (
+        "Asked for the head, (?, uncle, william): score, probability, rank and deletion test are "
+        "those of Edward VII as the answer; its rivals are all entities but the other known "
+        "answers."
+    )
+    assert sentence in told.text()
+    assert json.loads(told.to_json())["question"] == sentence
+    assert f"<p>{sentence}</p>" in told.html()
+    assert "william ←mother— Victoria, Princess Royal ←brother— Edward VII" in told.text()
+    graph = layered_graph(told)
+    role = {node.role: node for node in graph.nodes}
+    assert (role["head"].name, role["answer"].name) == ("william", "edward")
+    assert role["head"].column == 0 and role["answer"].column == graph.n_columns - 1
+    assert "Asked for" not in uncle().text()
+
+
+def test_why_there_is_no_path_is_said_in_every_form():
+    why = "no walk of ≤ 2 steps joins them; the shortest has 3: train with n_layers=3"
+    told = uncle(paths=(), rules=(), subgraph=(), faithfulness=None, no_path=why, path_order="x")
+    assert f"  none: {why}\n" in told.text()
+    assert json.loads(told.to_json())["notes"] == [why]
+    page = told.html()
+    assert f"<p>None: {why}.</p>" in page
+    assert "<figure>" not in page and "data-explanation>" not in page
+    assert why in told.dot()
 
 
 def test_the_order_of_the_paths_is_told():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from parsimony.errors import InvalidParameter
-from parsimony.explain import EvidenceEdge, Explanation
+from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.explain.figures import explanation_figure, learning_curve
 from parsimony.knowledge import Symbol
 from parsimony.report import symbol_figure
@@ -39,6 +40,26 @@ def test_svg_is_well_formed_and_reproducible(name, tmp_path):
     first = explanation_figure(explanation(name), tmp_path / "one.svg").read_bytes()
     assert first == explanation_figure(explanation(name), tmp_path / "two.svg").read_bytes()
     ElementTree.fromstring(first)
+
+
+@pytest.mark.parametrize("random_drop", [0.1, 0.95, None])
+def test_evidence_that_does_not_pass_is_drawn_in_another_colour(random_drop, tmp_path):
+    measured = Faithfulness(1.0, random_drop, 1, 20)
+    told = replace(
+        explanation(),
+        paths=(Path(0.9, (Step("a", "r", "b"),)),),
+        faithfulness=measured,
+    )
+    svg = explanation_figure(told, tmp_path / "why.svg").read_text()
+    assert ("#b3261e" in svg) == ("deletion test does not confirm" in svg) == (not measured.passes)
+    # The rim of the first entity is blue in either case.
+    assert svg.count("#2a5d8f") > 1 if measured.passes else svg.count("#2a5d8f") == 1
+
+
+def test_no_path_is_written_below_the_two_ends(tmp_path):
+    told = Explanation(("a", "r", "d"), 1.0, no_path="no walk at all joins them")
+    svg = explanation_figure(told, tmp_path / "why.svg").read_text()
+    assert "No path: no walk at all joins them." in svg
 
 
 def test_one_series_is_enough(tmp_path):

@@ -23,6 +23,7 @@ VENDORED = json.loads((PAGES / "vendor" / "vendored.json").read_text())
 def page(**changes):
     x = {
         "head": "a\u202eb", "relation": "r", "tail": "c", "facts": [], "faithfulness": "",
+        "question": "", "verdict": "", "doubt": False, "no_path": "",
         "drops": [], "walks": True, "claim": "", "notes": [],
         "graph": {"caption": "", "edges": []}, "paths": [], "parts": [],
         "analogues": [], "rules": [], "edges": [],

@@ -103,6 +103,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     finishing: ClassVar[float] = 0.15
     #: whether ``evaluate`` and ``knowledge`` take a ``deadline`` by which they sample
     samples: ClassVar[bool] = False
+    #: whether :meth:`explain` takes the ``side`` that was asked for
+    asks_either_side: ClassVar[bool] = False
 
     parameters: ParametersT
     task_: TaskT

@@ -160,13 +160,16 @@ def explain_one(estimator: Any) -> Any:
 
 
 def _preference(explanation: Any) -> tuple[bool, int]:
-    relation, faith = explanation.query[1], explanation.faithfulness
-    rests = faith is not None and faith.deleted_drop > max(faith.random_drop, 0)
-    return not rests, QUESTIONS.index(relation) if relation in QUESTIONS else len(QUESTIONS)
+    relation = explanation.query[1]
+    return not explanation.passes, QUESTIONS.index(relation) if relation in QUESTIONS else len(
+        QUESTIONS
+    )
 
 
 def _in_words(explanation: Any) -> dict[str, Any]:
     """Return an explanation's best path and deletion test as parts of sentences."""
+    from parsimony.explain.text import faithfulness_sentence
+
     label = explanation.label
     head, relation, tail = explanation.query
     faith = explanation.faithfulness
@@ -183,6 +186,7 @@ def _in_words(explanation: Any) -> dict[str, Any]:
         else [],
         "deleted_drop": None if faith is None else faith.deleted_drop,
         "random_drop": None if faith is None else faith.random_drop,
+        "deletion": faithfulness_sentence(explanation),
     }
 
 
@@ -210,12 +214,7 @@ def _story(result: dict[str, Any]) -> list[str]:
             f"For “{explained['question']}” it ranks {explained['answer']} at place "
             f"{explained['rank']:g}, because {' and '.join(explained['because'])}."
         )
-        lines.append(
-            f"Deleting these facts lowers the score by {explained['deleted_drop']:.2f}; deleting "
-            f"as many random ones by {explained['random_drop']:.2f}."
-            if explained["deleted_drop"] is not None
-            else "No path was found, so none could be tested."
-        )
+        lines.append(explained["deletion"] or "No path was found, so none could be tested.")
     lines += drug_story(result["drug"])
     lines.append(f"Report with figures: {result['report']} ({result['seconds']:.0f} s in total)")
     return lines

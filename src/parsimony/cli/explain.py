@@ -10,6 +10,7 @@ import typer
 
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
+from parsimony.errors import UsageError
 
 
 def command(
@@ -22,6 +23,14 @@ def command(
             "--relation", metavar="R", help="The relation; for drugs, the most probable if omitted."
         ),
     ] = None,
+    side: Annotated[
+        str | None,
+        typer.Option(
+            "--side",
+            metavar="head|tail",
+            help="The side asked for: tail, (H, R, ?), the default, or head, (?, R, T).",
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write an HTML page.")
     ] = None,
@@ -32,14 +41,20 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Explain the score of (H, R, T), and test the explanation."""
+    """Explain the score of (H, R, T) as the answer to (H, R, ?), and test the explanation."""
     out = Output(as_json, quiet)
     check_output(html)
     check_output(dot)
     estimator = open_run(run)
+    if side is not None and not estimator.asks_either_side:
+        raise UsageError(
+            f"method {estimator.method!r} is asked about both ends together, not about one side",
+            remedy="leave out --side",
+        )
+    asked = {} if side is None else {"side": side}
     notes: list[str] = []
     head, relation, tail = estimator.as_known(head, relation, tail, notes)
-    explanation = estimator.explain(head, relation, tail, seed=seed)
+    explanation = estimator.explain(head, relation, tail, seed=seed, **asked)
     explanation = replace(explanation, notes=(*notes, *explanation.notes))
     wanted = ((html, explanation.html), (dot, explanation.dot))
     out.files({path: render() for path, render in wanted if path is not None})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ from parsimony.cli.partial import Unknown
 from parsimony.cli.table_files import check_table, table_bytes
 from parsimony.errors import UsageError
 from parsimony.stopping import interruptible
+from parsimony.visible import visible
 
 Candidates = Annotated[
     Path | None,
@@ -86,7 +89,7 @@ def command(
             *as_notes(done["notes"]),
         )
     else:
-        answer(output, estimator, head, relation, tail, top, allowed, drop_known, unknown, out)
+        answer(output, estimator, head, relation, tail, top, allowed, drop_known, unknown, out, run)
     unknown.exit()
 
 
@@ -117,8 +120,9 @@ def answer(
     drop_known: bool,
     unknown: Unknown,
     out: Path | None = None,
+    run: Path | None = None,
 ) -> None:
-    """Predict, print, and write where a file is given."""
+    """Predict, print, and write where a file is given; a run says how to explain its answer."""
     result = estimator.predict(
         head=head,
         relation=relation,
@@ -134,7 +138,26 @@ def answer(
         output.files({out: table_bytes(frame_of([result], [0]), out.suffix)})
     from parsimony.cli.tables import answers_table
 
-    output.result(result, *answers_table(result, estimator.task_.test_data.label))
+    table = answers_table(result, estimator.task_.test_data.label)
+    why = "" if run is None or not estimator.gives_reasons else explain_line(run, result)
+    output.result(result, *table, *[f"\nWhy the first: {why}"] * bool(why))
+
+
+def explain_line(run: Path, result: Mapping[str, Any]) -> str:
+    """Return the command that explains the best answer from the side that was asked for.
+
+    "" where there is no answer, or where a name cannot be pasted into a shell.
+    """
+    if not result["answers"]:
+        return ""
+    query, asked = result["query"], "tail" if "head" in result["query"] else "head"
+    fact = {**query, asked: result["answers"][0]["entity"]}
+    words = ["parsimony", "explain", str(run)]
+    for name in ("head", "relation", "tail"):
+        dashed = fact[name].startswith("-")
+        words += [f"--{name}={fact[name]}"] if dashed else [f"--{name}", fact[name]]
+    line = shlex.join([*words, *["--side", "head"] * (asked == "head")])
+    return line if line == visible(line, one_line=True) else ""
 
 
 def read_candidates(path: Path, estimator: Any, unknown: Unknown) -> list[str]:

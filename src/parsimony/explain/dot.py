@@ -20,12 +20,13 @@ def explanation_dot(explanation: ExplanationData, *, limit: int = 60) -> str:
     graph = layered_graph(explanation, limit=limit)
     head, relation, tail = map(explanation.label, explanation.query)
     title = explanation.claim or f"{relation}({head}, {tail})"
+    caption = f"No path: {explanation.no_path}." if explanation.no_path else graph.caption
     font = 'fontname="Helvetica"'
     box = 'shape=box, style="rounded,filled", fillcolor="#f4f4f2", color="#b9b9b4"'
     lines = [
         "digraph explanation {",
         "  rankdir=LR; nodesep=0.25; ranksep=1.1;",
-        f"  label={_quoted(f'{title}   {graph.caption}')}; labelloc=b;",
+        f"  label={_quoted(f'{title}   {caption}')}; labelloc=b;",
         f"  {font}; fontsize=11;",
         f"  node [{box}, {font}, fontsize=11];",
         f'  edge [color="#6b6b6b", {font}, fontsize=9, arrowsize=0.7];',

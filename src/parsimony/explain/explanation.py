@@ -1,8 +1,8 @@
 """One explanation type for all models: why an answer gets its score, and how faithful that is.
 
-An explanation holds the best paths from the query's head to the answer, the rules that those paths
-instantiate, the layered sub-digraph that the model attended to, and a test of faithfulness: how
-much the score falls when the named evidence is deleted, compared with random deletions.
+An explanation holds the best paths from the query's entity to the answer, the rules that those
+paths instantiate, the layered sub-digraph that the model attended to, and a test of faithfulness:
+how much the score falls when the named evidence is deleted, compared with random deletions.
 """
 
 from __future__ import annotations
@@ -46,11 +46,17 @@ class Explanation(ExplanationData):
             False gives what ``parsimony explain --json`` prints; True adds the sub-digraph, labels
             and the rest, so that :meth:`from_dict` returns an equal explanation.
         """
+        from parsimony.explain.text import question_sentence
+
         head, relation, tail = self.query
         measured = self.faithfulness
         result: dict[str, Any] = {
             "query": {"head": head, "relation": relation, "tail": tail},
+            "side": self.side,
+            "question": question_sentence(self),
             "score": _finite(self.score),
+            "probability": _finite(self.probability),
+            "rank": _finite(self.rank),
             "paths": [
                 {
                     "weight": _finite(path.weight),
@@ -66,23 +72,27 @@ class Explanation(ExplanationData):
             and {
                 "deleted_drop": _finite(measured.deleted_drop),
                 "random_drop": _finite(measured.random_drop),
+                "verdict": measured.verdict,
             },
-            "notes": list(self.notes),
+            "notes": [*self.notes, *[self.no_path] * bool(self.no_path and not full)],
         }
         if self.claim:
             result["claim"] = self.claim
         if full:
             if measured:
-                result["faithfulness"] |= {"n_deleted": measured.n_deleted, "draws": measured.draws}
+                result["faithfulness"] |= {
+                    "n_deleted": measured.n_deleted,
+                    "draws": measured.draws,
+                    "n_others": measured.n_others,
+                }
             result |= {
                 "subgraph": [
                     asdict(edge) | {"attention": _finite(edge.attention)} for edge in self.subgraph
                 ],
-                "probability": _finite(self.probability),
-                "rank": _finite(self.rank),
                 "labels": dict(self.labels),
                 "model": self.model,
                 "known": self.known,
+                "no_path": self.no_path,
                 "path_order": self.path_order,
                 "parts": {name: _finite(value) for name, value in self.parts.items()},
                 "likenesses": [asdict(analogue) for analogue in self.analogues],
@@ -114,9 +124,10 @@ class Explanation(ExplanationData):
             ),
             faithfulness=Faithfulness(
                 _number(measured["deleted_drop"]),
-                _number(measured["random_drop"]),
+                measured["random_drop"],
                 measured.get("n_deleted", 0),
                 measured.get("draws", 0),
+                measured.get("n_others"),
             )
             if measured
             else None,
@@ -131,6 +142,8 @@ class Explanation(ExplanationData):
             parts_note=content.get("parts_note", ""),
             notes=tuple(content.get("notes", ())),
             claim=content.get("claim", ""),
+            side=content.get("side"),
+            no_path=content.get("no_path", ""),
         )
 
     def to_json(self, *, full: bool = False, indent: int | None = None) -> str:

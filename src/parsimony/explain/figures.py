@@ -12,16 +12,18 @@ from typing import Any
 from parsimony.errors import InvalidParameter
 from parsimony.explain.explanation import Explanation
 from parsimony.explain.layout import DrawnEdge, layered_graph
+from parsimony.explain.text import NO_PATH
 from parsimony.pages.charts import series
 from parsimony.run.atomic import write_atomic
 
 __all__ = ["explanation_figure", "learning_curve"]
 
 INK, MUTED, RULE, EDGE = "#23211d", "#6d6960", "#e3dfd6", "#a39e92"
-ACCENT, ANSWER = "#2a5d8f", "#a65a12"
+ACCENT, ANSWER, DOUBT = "#2a5d8f", "#a65a12", "#b3261e"
 _FILL = {"head": "#dfeaf5", "answer": "#fbe9d3", "other": "#f4f2ec"}
 _RIM = {"head": ACCENT, "answer": ANSWER, "other": "#cbc6ba"}
 _COLUMN, _ROW = 2.7, 0.62  # inches
+_CHARACTERS, _LINE = 17, 0.13  # of a caption: characters an inch at most, height of a line
 _LABELLED = 18  # with more edges than this, only relations on named paths are labelled
 
 
@@ -46,8 +48,21 @@ def explanation_figure(
     graph = layered_graph(explanation, limit=limit)
     at = {node.id: (node.column * _COLUMN, -node.row * _ROW) for node in graph.nodes}
     reach = max(abs(y) for _, y in [*at.values(), *_slots(graph.edges)]) + 0.38
-    figure, axes = canvas((graph.n_columns - 1) * _COLUMN + 2.3, 2 * reach + 0.3)
-    axes.set(xlim=(-1.15, (graph.n_columns - 1) * _COLUMN + 1.15), ylim=(-reach - 0.3, reach))
+    # Blue is for evidence that the deletion test does not speak against.
+    measured = explanation.faithfulness
+    doubt = measured is not None and not measured.passes
+    colour, named = (DOUBT, "red") if doubt else (ACCENT, "blue")
+    caption = (
+        f"{graph.caption} Width: the model's weight; {named}: on a named path"
+        f"{', which the deletion test does not confirm' * doubt}; dashed: fact traversed backwards."
+        if graph.edges
+        else f"No path: {explanation.no_path or NO_PATH}."
+    )
+    width = (graph.n_columns - 1) * _COLUMN + 2.3
+    caption = textwrap.fill(caption, int(_CHARACTERS * width))
+    below = 0.15 + _LINE * len(caption.splitlines())
+    figure, axes = canvas(width, 2 * reach + below)
+    axes.set(xlim=(-1.15, width - 1.15), ylim=(-reach - below, reach))
     axes.axis("off")
     names = {}
     for node in graph.nodes:
@@ -78,16 +93,8 @@ def explanation_figure(
     for edge in graph.edges:
         twin = twins.get((edge.source, edge.target), 0)
         twins[edge.source, edge.target] = twin + 1
-        _draw_edge(axes, edge, at, half, graph.share(edge), twin, crowded)
-    axes.text(
-        -1.1,
-        -reach - 0.2,
-        f"{graph.caption} Width: the model's weight; blue: on a named path; "
-        "dashed: fact traversed backwards.",
-        fontsize=7,
-        color=MUTED,
-        parse_math=False,
-    )
+        _draw_edge(axes, edge, at, half, graph.share(edge), twin, crowded, colour)
+    axes.text(-1.1, -reach - 0.1, caption, fontsize=7, color=MUTED, va="top", parse_math=False)
     return save_figure(figure, path)
 
 
@@ -166,12 +173,13 @@ def _draw_edge(
     share: float,
     twin: int,
     crowded: bool,
+    named: str,
 ) -> None:
     """Draw one edge: an arrow between adjacent columns, else a bent line through its slots."""
     from matplotlib.patches import FancyArrowPatch, PathPatch
     from matplotlib.path import Path as Line
 
-    colour = ACCENT if edge.paths else EDGE
+    colour = named if edge.paths else EDGE
     width = 0.9 if edge.idle else 0.8 + 3.2 * share
     dashes = ":" if edge.idle else (0, (4, 2)) if edge.inverse else "-"
     start, goal = at[edge.source], at[edge.target]

@@ -32,7 +32,7 @@ class DrawnNode:
     label: str
     column: int
     row: float
-    role: str  # head, answer or other
+    role: str  # head (where the paths start, whichever side was asked for), answer or other
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ class LayeredGraph:
     @property
     def caption(self) -> str:
         """A sentence on how much of the evidence is drawn."""
+        if not self.n_edges:
+            return "No evidence edges."
         if self.n_edges == self.n_shown:
             return (
                 "One evidence edge." if self.n_edges == 1 else f"All {self.n_edges} evidence edges."
@@ -93,7 +95,7 @@ class LayeredGraph:
 def layered_graph(explanation: ExplanationData, *, limit: int = 30) -> LayeredGraph:
     """Prune the sub-digraph to named paths and strongest edges, and lay it out.
 
-    An edge is as strong as the best route from head to answer through it (product of attentions),
+    An edge is as strong as the best route to the answer through it (product of attentions),
     so that the edges kept are connected; edges on no route are dropped first.
 
     Parameters
@@ -103,10 +105,10 @@ def layered_graph(explanation: ExplanationData, *, limit: int = 30) -> LayeredGr
     limit : int
         Maximum number of evidence edges; the first path is always drawn completely.
     """
-    head, _, tail = explanation.query
+    first, answer = explanation.ends
     evidence = explanation.subgraph or _of_paths(explanation)
     last = max((edge.layer for edge in evidence), default=1)
-    start, goal = (0, head), (last, tail)
+    start, goal = (0, first), (last, answer)
     walked = _walked(explanation, evidence, limit)
     kept = _kept(evidence, walked, start, goal, limit)
     merged, idle = _contracted(kept, start, goal)

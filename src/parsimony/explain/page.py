@@ -7,7 +7,12 @@ from typing import Any
 from parsimony.answers import as_notes
 from parsimony.explain.layout import layered_graph
 from parsimony.explain.parts import ExplanationData
-from parsimony.explain.text import faithfulness_sentence, known_sentence
+from parsimony.explain.text import (
+    NO_PATH,
+    faithfulness_sentence,
+    known_sentence,
+    question_sentence,
+)
 from parsimony.pages.numbers import number
 from parsimony.pages.templating import environment
 from parsimony.version import __version__
@@ -34,6 +39,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
     """Collect the values that the templates show for an explanation, with readable names."""
     label = explanation.label
     head, relation, tail = explanation.query
+    measured = explanation.faithfulness
     heaviest = max((path.weight for path in explanation.paths), default=0.0)
     edges = sorted(explanation.subgraph, key=lambda edge: -edge.attention)[:_ROWS]
     return {
@@ -42,10 +48,15 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "tail": label(tail),
         "claim": explanation.claim,
         "facts": _facts(explanation),
+        "question": question_sentence(explanation),
         "faithfulness": faithfulness_sentence(explanation),
+        "verdict": measured.verdict if measured else "",
+        "doubt": measured is not None and not measured.passes,
         "drops": _drops(explanation),
         "graph": graph_data(explanation, limit=limit),
         "walks": explanation.walks,
+        "passes": explanation.passes,
+        "no_path": explanation.no_path or NO_PATH,
         "path_order": explanation.path_order,
         "parts_note": explanation.parts_note,
         "notes": as_notes(explanation.notes),
@@ -53,7 +64,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
             {
                 "weight": path.weight,
                 "share": 100 * path.weight / heaviest if heaviest > 0 else 0.0,
-                "start": label(path.steps[0].source) if path.steps else label(head),
+                "start": label(path.steps[0].source) if path.steps else label(explanation.ends[0]),
                 "steps": [
                     {
                         "relation": label(step.relation),
@@ -134,11 +145,14 @@ def _parts(explanation: ExplanationData) -> list[tuple[str, float, float]]:
     ]
 
 
-def _drops(explanation: ExplanationData) -> list[tuple[str, float, float]]:
-    """Return name, value and width of the two bars of faithfulness."""
+def _drops(explanation: ExplanationData) -> list[tuple[str, float | None, float]]:
+    """Return name, value and width of the two bars of the deletion test; None: not drawn."""
     measured = explanation.faithfulness
-    if measured is None or not measured.deleted_drop > 0:
+    if measured is None:
         return []
     drops = (("named evidence", measured.deleted_drop), ("random edges", measured.random_drop))
-    longest = max(value for _, value in drops)
-    return [(name, value, max(0.0, 100 * value / longest)) for name, value in drops]
+    longest = max(value or 0.0 for _, value in drops)
+    return [
+        (name, value, max(0.0, 100 * (value or 0.0) / longest) if longest > 0 else 0.0)
+        for name, value in drops
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 from parsimony.knowledge.rules import Rule
 
@@ -16,11 +16,18 @@ __all__ = [
     "Faithfulness",
     "Known",
     "Path",
+    "Side",
     "Step",
+    "Verdict",
 ]
 
 Direction = Literal["forward", "inverse"]
 Known = Literal["train", "valid", "test", "no"]
+Side = Literal["head", "tail"]
+Verdict = Literal["stands out", "as random", "not compared", "no effect"]
+
+#: fraction of the evidence's drop from which on random deletions count as just as strong
+AS_STRONG = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +60,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path from the query's head to the answer.
+    """A path from the query's entity to the answer.
 
     Parameters
     ----------
     weight : float
         Given by the model: a product of attentions, or the confidence of a rule.
     steps : tuple of Step
-        From head to answer.
+        From the query's entity to the answer.
     """
 
     weight: float
@@ -69,7 +76,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceEdge:
-    """An edge of the layered sub-digraph between head and answer.
+    """An edge of the layered sub-digraph between the query's entity and the answer.
 
     Parameters
     ----------
@@ -102,23 +109,60 @@ class Faithfulness:
     ----------
     deleted_drop : float
         Decrease of the score after deleting the named facts.
-    random_drop : float
-        Mean decrease after deleting as many random edges of the same sub-digraph.
+    random_drop : float, optional
+        Mean decrease after deleting as many random edges of those that the model followed; None
+        where there are too few others for that.
     n_deleted : int
-        Number of facts deleted.
+        Number of edges deleted.
     draws : int
         Number of random deletions.
+    n_others : int, optional
+        Number of edges that the model followed beside those named.
     """
 
     deleted_drop: float
-    random_drop: float
+    random_drop: float | None
     n_deleted: int = 0
     draws: int = 0
+    n_others: int | None = None
+
+    @classmethod
+    def of(
+        cls, deleted_drop: float, random_drop: float, n_deleted: int, draws: int, n_others: int
+    ) -> Self:
+        """Compare with random deletions, unless most edges of a draw would be the named ones."""
+        if n_others < n_deleted:
+            return cls(deleted_drop, None, n_deleted, 0, n_others)
+        return cls(deleted_drop, random_drop, n_deleted, draws, n_others)
 
     @property
     def ratio(self) -> float | None:
         """``deleted_drop / random_drop``; None where random deletions do not lower the score."""
-        return self.deleted_drop / self.random_drop if self.random_drop > 0 else None
+        if self.random_drop is None or not self.random_drop > 0:
+            return None
+        return self.deleted_drop / self.random_drop
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the test says; every rendering follows it.
+
+        Returns
+        -------
+        {"stands out", "as random", "not compared", "no effect"}
+            Deleting the evidence lowers the score more than random deletions do, or no more than
+            they do (random_drop ≥ 0.9 · deleted_drop), or they could not be drawn; or it does not
+            lower the score at all. The evidence passes only if it stands out.
+        """
+        if not self.deleted_drop > 0:
+            return "no effect"
+        if self.random_drop is None:
+            return "not compared"
+        return "as random" if self.random_drop >= AS_STRONG * self.deleted_drop else "stands out"
+
+    @property
+    def passes(self) -> bool:
+        """Whether the answer rests on the named evidence, as far as deletions tell."""
+        return self.verdict == "stands out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +195,12 @@ class ExplanationData:
     rules : tuple of Rule
         Rules that the paths instantiate, with support and confidence.
     subgraph : tuple of EvidenceEdge
-        All edges between head and answer that the model attended to.
+        All edges between the query's entity and the answer that the model attended to.
     faithfulness : Faithfulness, optional
+    side : {"head", "tail"}, optional
+        The side that was asked for: of (head, relation, ?) the answer is the tail, of
+        (?, relation, tail) the head. Score, probability, rank, paths and the deletion test are of
+        that question. None where a pair was asked about, not one of its sides.
     probability, rank : float, optional
         Probability and rank of the answer among all candidates.
     labels : mapping of str to str
@@ -162,6 +210,8 @@ class ExplanationData:
     known : {"train", "valid", "test", "no"}, optional
         The split that contains the answer as a fact. A fact of the graph is removed from the graph
         while it is queried: it is no evidence for itself.
+    no_path : str
+        Where there are no paths, a sentence on why.
     path_order : str
         A sentence on how the paths are ordered and what their weights are.
     parts : mapping of str to float
@@ -193,6 +243,21 @@ class ExplanationData:
     parts_note: str = ""
     notes: tuple[str, ...] = ()
     claim: str = ""
+    side: Side | None = None
+    no_path: str = ""
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The entity that the question names, where paths start, and the answer, where they end."""
+        head, _, tail = self.query
+        return (tail, head) if self.side == "head" else (head, tail)
+
+    @property
+    def passes(self) -> bool | None:
+        """Whether the evidence passes the deletion test; None for a model without paths."""
+        if not self.walks:
+            return None
+        return self.faithfulness is not None and self.faithfulness.passes
 
     @property
     def walks(self) -> bool:

@@ -12,7 +12,12 @@ __all__ = [
     "faithfulness_sentence",
     "known_sentence",
     "path_text",
+    "question_sentence",
 ]
+
+
+#: where the model does not say why there is no path
+NO_PATH = "no path in the graph connects the two within the model's depth"
 
 
 def answer_sentence(explanation: ExplanationData) -> str:
@@ -29,6 +34,27 @@ def answer_sentence(explanation: ExplanationData) -> str:
     return ", ".join(parts)
 
 
+def question_sentence(explanation: ExplanationData) -> str:
+    """Say which question the numbers belong to; "" where a pair was asked about, not one side."""
+    if explanation.side is None:
+        return ""
+    head, relation, tail = map(explanation.label, explanation.query)
+    query = f"(?, {relation}, {tail})" if explanation.side == "head" else f"({head}, {relation}, ?)"
+    figures = {
+        "score": True,
+        "probability": explanation.probability is not None,
+        "rank": explanation.rank is not None,
+        "deletion test": explanation.faithfulness is not None,
+    }
+    *most, last = [name for name, shown in figures.items() if shown]
+    named = f"{', '.join(most)} and {last} are those" if most else f"{last} is that"
+    return (
+        f"Asked for the {explanation.side}, {query}: {named} of "
+        f"{explanation.label(explanation.ends[1])} as the answer; its rivals are all entities but "
+        "the other known answers."
+    )
+
+
 def known_sentence(known: Known, walks: bool = True) -> str:
     """Say which split states the answer; path models are queried with that fact hidden."""
     if known == "no":
@@ -39,7 +65,7 @@ def known_sentence(known: Known, walks: bool = True) -> str:
 def path_text(explanation: ExplanationData, path: Path) -> str:
     """Format a path as ``A —brother→ B ←father— C``: arrows have the direction of the facts."""
     if not path.steps:
-        return explanation.label(explanation.query[0])
+        return explanation.label(explanation.ends[0])
     words = [explanation.label(path.steps[0].source)]
     for step in path.steps:
         relation = explanation.label(step.relation)
@@ -53,27 +79,48 @@ def faithfulness_sentence(explanation: ExplanationData) -> str:
     measured = explanation.faithfulness
     if measured is None:
         return ""
-    count = f" ({measured.n_deleted:,} edge{'s' * (measured.n_deleted != 1)})"
-    facts = "the named evidence" + count * (measured.n_deleted > 0)
-    as_many = "as many random edges"
-    draws = f" (mean of {measured.draws} draws)" if measured.draws else ""
-    if measured.deleted_drop <= 0:
+    facts = "the named evidence" + f" ({_edges(measured.n_deleted)})" * (measured.n_deleted > 0)
+    verdict = measured.verdict
+    if verdict == "no effect":
         return (
             f"Deleting {facts} does not lower the score (change "
             f"{number(-measured.deleted_drop)}): these paths do not explain it."
         )
     named = f"Deleting {facts} lowers the score by {number(measured.deleted_drop)}"
-    size = len({(edge.head, edge.relation, edge.tail) for edge in explanation.subgraph})
-    if size and 2 * measured.n_deleted > size:
+    if verdict == "not compared" or measured.random_drop is None:
+        return f"{named}. {_not_compared(measured.n_others)}"
+    draws = f" (mean of {measured.draws} draws)" if measured.draws else ""
+    if verdict == "as random":
+        much = "more" if measured.random_drop > measured.deleted_drop else "about as much"
         return (
-            f"{named}. All evidence is {size:,} edge{'s' * (size != 1)}: too few for a comparison "
-            "with random ones."
+            f"{named}, but deleting as many random edges lowers it {much}, by "
+            f"{number(measured.random_drop)}{draws}: the score does not rest on these paths in "
+            "particular."
         )
     if measured.ratio is None:
-        return f"{named}; deleting {as_many} of the same evidence does not lower it{draws}."
+        return f"{named}; deleting as many random edges does not lower it{draws}."
     return (
-        f"{named}, {number(measured.ratio)} times as much as deleting {as_many} of the same "
-        f"evidence, which lowers it by {number(measured.random_drop)}{draws}."
+        f"{named}, {number(measured.ratio)} times as much as deleting as many random edges, "
+        f"which lowers it by {number(measured.random_drop)}{draws}."
+    )
+
+
+def _edges(count: int) -> str:
+    return f"{count:,} edge{'s' * (count != 1)}"
+
+
+def _not_compared(n_others: int | None) -> str:
+    """Say why no random deletion was drawn."""
+    if n_others is None:
+        return "No random deletion was drawn to compare with."
+    if n_others == 0:
+        return (
+            "The model followed no other edge: no random deletion can be drawn, so this is no "
+            "test of these paths."
+        )
+    return (
+        f"The model followed only {_edges(n_others)} beside these: too few to delete as many at "
+        "random, so this is no test of these paths."
     )
 
 
@@ -87,15 +134,17 @@ def explanation_text(explanation: ExplanationData) -> str:
     """
     head, relation, tail = map(explanation.label, explanation.query)
     title = explanation.claim or f"{head} —{relation}→ {tail}"
-    lines = [title, answer_sentence(explanation)]
+    question = question_sentence(explanation)
+    lines = [title, answer_sentence(explanation), *[question] * bool(question)]
     if explanation.walks:
-        lines += ["", "Paths (weight, path; ←r— traverses the fact r backwards)"]
+        keys = " (weight, path; ←r— traverses the fact r backwards)" * bool(explanation.paths)
+        lines += ["", f"Paths{keys}"]
         if explanation.paths and explanation.path_order:
             lines.append(f"  {explanation.path_order}")
         lines += [
             f"  {number(path.weight):>8}  {path_text(explanation, path)}"
             for path in explanation.paths
-        ] or ["  none: no path in the graph connects the two within the model's depth"]
+        ] or [f"  none: {explanation.no_path or NO_PATH}"]
     if explanation.rules:
         lines += ["", "Rules (confidence, support, clause)"]
         lines += [f"  {rule}" for rule in explanation.rules]

@@ -51,6 +51,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
 
     Task: ClassVar[type[base.Task]] = LinkTask
     headline: ClassVar[str] = "mrr"
+    asks_either_side: ClassVar[bool] = True
     #: what follows where an entity, or a relation, has no fact to be known by
     unknown_entity: ClassVar[str] = "no walk leads to or from it"
     unknown_relation: ClassVar[str] = "nothing was learned about it"

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from parsimony.link.task import QuerySet
+from parsimony.link.task import QuerySet, runs_of
 from parsimony.metrics import Ranks
 from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
@@ -40,12 +39,11 @@ def rank_within(
     if deadline is None or not deadline.limited or len(queries) <= FIRST:
         return rank(queries, progress), queries
     order = rng(seed, "sample of queries").permutation(len(queries))
-    done, asked = list[Ranks](), list[npt.NDArray[np.int64]]()
+    done: list[Ranks] = []
     at, size = 0, WARM
     while size:
         begin = time.perf_counter()
-        done.append(rank(queries.part(rows := np.sort(order[at : at + size])), progress))
-        asked.append(rows)
+        done.append(rank(queries.take(order[at : at + size]), progress))
         speed = size / max(time.perf_counter() - begin, 1e-9)
         at += size
         rest = len(queries) - at
@@ -54,21 +52,13 @@ def rank_within(
             continue
         fits = int(speed * deadline.left())
         size = rest if rest <= 0.8 * fits else max(fits // 2, FIRST) if fits >= FIRST else 0
-    back = np.argsort(_answers(queries, np.concatenate(asked)))
-    ranks = Ranks.join(done)
+    rows = order[:at]
+    _, answers = runs_of(queries.answer_ptr, rows)
+    back, ranks = np.argsort(answers), Ranks.join(done)
     in_order = Ranks(
         ranks.greater[back], ranks.equal[back], ranks.relation[back], ranks.direction[back]
     )
-    return in_order, queries if at == len(queries) else queries.part(np.sort(order[:at]))
-
-
-def _answers(queries: QuerySet, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Where the answers of some queries stand, those of the first first."""
-    ptr = queries.answer_ptr
-    count = ptr[rows + 1] - ptr[rows]
-    begins = np.cumsum(count) - count
-    index: npt.NDArray[np.int64] = np.arange(count.sum()) + np.repeat(ptr[rows] - begins, count)
-    return index
+    return in_order, queries if at == len(queries) else queries.take(np.sort(rows))
 
 
 def sample_note(split: str, ranked: int, of: int, seconds: float, seed: int = 0) -> list[str]:

@@ -59,29 +59,44 @@ class QuerySet:
         if most is None or len(self) <= most:
             return self
         drawn = rng(seed, "queries").choice(len(self), most, replace=False)
-        return self.part(np.sort(drawn))
-
-    def part(self, rows: npt.NDArray[np.integer[Any]]) -> QuerySet:
-        """Return some of the queries, (n,) in ascending order, with all their answers."""
-
-        def rows_of(
-            ptr: npt.NDArray[np.int64], values: IntArray
-        ) -> tuple[npt.NDArray[np.int64], IntArray]:
-            count = np.diff(ptr)
-            kept = np.zeros(len(count), bool)
-            kept[rows] = True
-            own = np.concatenate([[0], np.cumsum(count[rows])]).astype(np.int64)
-            return own, values[np.repeat(kept, count)]
-
-        return QuerySet(
-            self.graph, self.head[rows], self.relation[rows],
-            *rows_of(self.answer_ptr, self.answer), *rows_of(self.known_ptr, self.known),
-        )  # fmt: skip
+        return self.take(np.sort(drawn))
 
     @property
     def answer_relation(self) -> IntArray:
         """The query relation of every answer, (n_answers,)."""
         return np.repeat(self.relation, np.diff(self.answer_ptr))
+
+    def take(self, rows: npt.NDArray[np.integer]) -> QuerySet:
+        """The queries of some rows, in that order, with all their answers and filters."""
+        answer_ptr, answer = _cut(self.answer_ptr, self.answer, rows)
+        known_ptr, known = _cut(self.known_ptr, self.known, rows)
+        return QuerySet(
+            self.graph, self.head[rows], self.relation[rows], answer_ptr, answer, known_ptr, known
+        )
+
+
+def runs_of(
+    ptr: npt.NDArray[np.int64], rows: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the parts ``ptr[row]:ptr[row + 1]`` of some rows stand, one after another.
+
+    Returns
+    -------
+    ptr : (n_rows + 1,)
+        Of the parts among themselves.
+    index : (ptr[-1],)
+        Their positions.
+    """
+    count = ptr[rows + 1] - ptr[rows]
+    own = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    return own, np.arange(own[-1]) + np.repeat(ptr[rows] - own[:-1], count)
+
+
+def _cut(
+    ptr: npt.NDArray[np.int64], values: IntArray, rows: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.int64], IntArray]:
+    own, index = runs_of(ptr, rows)
+    return own, values[index]
 
 
 class Batch(NamedTuple):

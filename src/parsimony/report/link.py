@@ -121,6 +121,9 @@ def explain_correct_answers(
 ) -> Iterator[Explanation]:
     """Explain test facts that the model ranks first, each of a different relation.
 
+    Those whose evidence passes the deletion test, as far as there are any among 4 · ``limit``
+    explanations; where there is none, or no path to test, the first ones as they are.
+
     Parameters
     ----------
     estimator
@@ -136,15 +139,40 @@ def explain_correct_answers(
     data, triples = task.test_data, task.test_data.test
     order = rng(seed, "examples").permutation(len(triples))[:tries]
     done: set[int] = set()
+    doubtful: dict[int, Explanation] = {}
+    left = 4 * limit
     for head, relation, tail in triples[order].tolist():
-        if len(done) == limit:
-            return
+        if len(done) == limit or not left:
+            break
         if relation in done or not _ranked_first(estimator, head, relation, tail):
             continue
-        done.add(relation)
-        yield estimator.explain(
+        left -= 1
+        explanation = estimator.explain(
             data.entities.name(head), data.relations.name(relation), data.entities.name(tail)
         )
+        if explanation.passes is False:
+            doubtful.setdefault(relation, explanation)
+            continue
+        done.add(relation)
+        yield explanation
+    if not done:
+        yield from list(doubtful.values())[:limit]
+
+
+def _showcase(explanations: Sequence[Explanation | Mapping[str, Any]]) -> str:
+    """Say how the explanations were chosen; "" where there is no deletion test."""
+    passes = {_read(each).passes for each in explanations}
+    if True in passes:
+        return (
+            "Answers that the model ranks first and whose evidence passes the deletion test: "
+            "chosen for that, so not typical."
+        )
+    if False in passes:
+        return (
+            "Of the answers tried that the model ranks first, none has evidence that passes the "
+            "deletion test: these are shown as they are."
+        )
+    return ""
 
 
 def _ranked_first(estimator: LinkEstimator[Any], head: int, relation: int, tail: int) -> bool:
@@ -184,6 +212,7 @@ def page(info: RunInfo) -> str:
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
+            showcase=_showcase(info.get("explanations") or ()),
             search=search,
             compared=comparison_view(found["comparison"], search["best"], SYMBOLS) if found else {},
             symbol=symbol_view(symbol) if symbol else {},
@@ -257,10 +286,14 @@ def _rule(rule: Rule | Mapping[str, Any]) -> Rule:
     return rule if isinstance(rule, Rule) else parse_rule(str(rule["text"]))
 
 
+def _read(explanation: Explanation | Mapping[str, Any]) -> Explanation:
+    if isinstance(explanation, Explanation):
+        return explanation
+    return Explanation.from_dict(explanation)
+
+
 def _view(explanation: Explanation | Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(explanation, Explanation):
-        explanation = Explanation.from_dict(explanation)
-    return explanation_view(explanation)
+    return explanation_view(_read(explanation))
 
 
 def _drug(drug: Mapping[str, Any] | None) -> dict[str, Any] | None:

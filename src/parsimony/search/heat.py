@@ -15,6 +15,7 @@ from parsimony.base import Estimator, Task
 from parsimony.errors import InvalidMeasure, TrainingDiverged
 from parsimony.methods import resolve
 from parsimony.pipeline import keep
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 
 __all__ = ["Entrant", "Heat", "run_heat"]
@@ -80,7 +81,7 @@ def run_heat(
     Parameters
     ----------
     seconds
-        Of training, over all heats of this method.
+        Of this heat, with compiling and ranking.
     units
         As of :meth:`parsimony.base.Estimator.resampled`.
     """
@@ -92,8 +93,9 @@ def run_heat(
             before = float((run.read_json("ledger.json") or {}).get("wall_seconds", 0.0))
             where = device if device.partition(":")[0] in estimator.devices else "cpu"
             estimator.fit(
-                task, run=run, epochs=epochs, time_budget=seconds, device=where, quiet=quiet
-            )
+                task, run=run, epochs=epochs, time_budget=Deadline(seconds, began=begin),
+                device=where, quiet=quiet,
+            )  # fmt: skip
             keep(estimator, run)
             trained = time.perf_counter() - begin
             draws = estimator.resampled("valid", units=units)

@@ -79,7 +79,7 @@ def one_shot_scores(
         valid = task.queries("valid")
         if len(valid) > max_queries:
             chosen = rng(p.seed, "screening queries").permutation(len(valid))[:max_queries]
-            valid = valid.part(np.sort(chosen))
+            valid = valid.take(np.sort(chosen))
         ranker, found = model.ranker(objective), np.empty(len(symbols))
         with Progress(len(symbols), "ranking symbols", quiet=quiet) as progress:
             for n, scoring in enumerate(scorings):

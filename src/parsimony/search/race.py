@@ -232,7 +232,7 @@ class _Race:
     def _without_epochs(self) -> None:
         """What counts instead of training, the whole of it."""
         rows = self._open(iterated=False)
-        self._heat(rows, [_COUNTING * self.deadline.left() for _ in rows])
+        self._heat(rows, _COUNTING * self.deadline.left())
         for row in rows:
             if row.state == "racing":
                 row.state = "finished"
@@ -249,7 +249,7 @@ class _Race:
                 break
             last = len(rows) == 1
             each = left * (1.0 if last else share) / len(rows)
-            self._heat(rows, [row.seconds + each for row in rows])
+            self._heat(rows, each)
             for row in self._open(iterated=True):
                 heat = row.heat
                 if heat is not None and heat.ended != "time budget":
@@ -271,21 +271,21 @@ class _Race:
             row.state = "dropped"
             row.why = f"after heat {row.heats}: {rows[0].name} was better"
 
-    def _heat(self, rows: Sequence[Row], seconds: Sequence[float]) -> None:
-        """Train each so long, over all its heats, or look up what came of it before."""
-        asked: list[tuple[Row, float]] = []
-        for row, until in zip(rows, seconds, strict=True):
-            known = self.store.find(self._key(row), self.seed, _rung(row))
+    def _heat(self, rows: Sequence[Row], seconds: float) -> None:
+        """Train each for so many seconds more, or look up what came of it before."""
+        asked: list[Row] = []
+        for row in rows:
+            known = self.store.find(self._key(row), self.seed, Rung(1, 1))
             if known is None:
-                asked.append((row, until))
+                asked.append(row)
             else:
                 self._take(row, self._remembered(row, known))
         jobs = [
             {
                 "entrant": row.entrant, "folder": self.folder / "search" / "runs" / row.name,
-                "seconds": until,
+                "seconds": seconds,
             }
-            for row, until in asked
+            for row in asked
         ]  # fmt: skip
         if not jobs:
             return
@@ -294,13 +294,13 @@ class _Race:
             epochs=self.request.epochs, quiet=self.request.quiet,
         )  # fmt: skip
         engine = self.request.engine or LocalEngine()
-        for row, _ in asked:
+        for row in asked:
             row.state = "racing"
         for number, heat in engine.run(function, jobs, lambda: self.deadline.left() > 0):
-            row = asked[number][0]
+            row = asked[number]
             self._keep(row, heat)
             self._take(row, heat)
-        for row, _ in asked:
+        for row in asked:
             if row.heat is None:
                 row.state, row.why = "left out", "the time was over"
 
@@ -462,10 +462,6 @@ class _Race:
                 "verdict": "chosen" if verdict.why == "chosen" else "dropped", "why": why,
             })  # fmt: skip
         return rows
-
-
-def _rung(row: Row) -> Rung:
-    return Rung(1, 1)
 
 
 def _valid(row: Row) -> float:

@@ -29,7 +29,14 @@ from parsimony.link.reasoning.redgnn import RedGNN
 from parsimony.link.task import LinkTask
 
 
-@pytest.fixture(scope="module", params=[(RedGNN, {}), (AdaProp, {"top_k": 40, "relative": True})])
+@pytest.fixture(
+    scope="module",
+    params=[
+        (RedGNN, {}),
+        (AdaProp, {"top_k": 40, "relative": True}),
+        (AdaProp, {"top_k": 40, "mix_depths": True}),
+    ],
+)
 def fitted(request):
     task = LinkTask(datasets.load("royal"))
     method, extra = request.param

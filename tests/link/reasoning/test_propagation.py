@@ -8,6 +8,8 @@ time, dense arrays over the entities. It shares no code with the package but ``e
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,7 @@ from parsimony.link.reasoning.presets import published_adaprop, published_redgnn
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.propagation_torch import plain_forward, plain_loss
 from parsimony.link.reasoning.torch_device import PlainPropagation
-from parsimony.link.reasoning.weights import Weights, layout
+from parsimony.link.reasoning.weights import GATES, Weights, layout
 from parsimony.link.task import Batch, training_batch
 
 ACTIVATION = {"identity": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
@@ -53,20 +55,34 @@ def dense_scores(graph, architecture, w, head, relation, active):
     """f(u, q, ·) over all entities, and the smallest margin of a top-K decision."""
     h = np.zeros((graph.n_entities, architecture.dim))
     reached, margin = [head], np.inf
+    scores = np.zeros(graph.n_entities)
     for layer in range(architecture.n_layers):
         of = {n: w[f"layer{layer}.{n}"] for n in
               ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
+        of_sampler = {n: w[f"layer{layer}.{n}"] for n in ("W_prior_q", "W_prior_r", "criteria")
+                      if architecture.mix_criteria}  # fmt: skip
         (after,), (edges,) = expand_reference(graph.triples, graph.n_relations, active, [reached])
         e_q = of["relation"][relation]
-        message = np.zeros_like(h)
+        message, into = np.zeros_like(h), defaultdict(list)
         for s, r, o, _ in edges:
             e_r = of["relation"][seen(r, relation, graph.n_relations, architecture)]
             z = of["W_s"] @ h[s] + of["W_r"] @ e_r + of["W_q"] @ e_q + of["b_q"]
             alpha = sigmoid(of["w_alpha"] @ np.maximum(z, 0) + of["b_alpha"][0])
             message[o] += alpha * (h[s] + e_r)
+            into[o].append((alpha, e_r))
         x = {o: ACTIVATION[architecture.activation](of["W_h"] @ message[o]) for o in after}
         if architecture.top_k is not None:
-            logit = {o: w[f"layer{layer}.w_sample"] @ x[o] for o in after[len(reached) :]}
+            new = after[len(reached) :]
+            judged = message if architecture.from_message else x
+            logit = {o: w[f"layer{layer}.w_sample"] @ judged[o] for o in new}
+            if architecture.mix_criteria:
+                gate = np.exp(of_sampler["criteria"][relation])
+                gate /= gate.sum()
+                prior_q = of_sampler["W_prior_q"] @ e_q
+                for o in new:
+                    mean = np.mean([alpha for alpha, _ in into[o]])
+                    priors = [prior_q @ of_sampler["W_prior_r"] @ e_r for _, e_r in into[o]]
+                    logit[o] = gate @ [logit[o], np.log(mean), np.log(np.exp(priors).sum())]
             order = sorted(logit, key=lambda o: -logit[o])
             k = architecture.top_k
             if len(order) > k:
@@ -77,8 +93,11 @@ def dense_scores(graph, architecture, w, head, relation, active):
         for o in after:
             h[o] = state[o]
         reached = after
-    scores = np.zeros(graph.n_entities)
-    scores[reached] = h[reached] @ w["readout.w"]
+        if architecture.mix_depths:
+            gate = np.exp(w["readout.depth"][relation])
+            scores += gate[layer] / gate.sum() * (h @ w["readout.w"])
+    if not architecture.mix_depths:
+        scores = h @ w["readout.w"]
     return scores, set(reached), margin
 
 
@@ -90,12 +109,16 @@ def models(draw, top_k, **how):
         case.graph.n_relations, DIM, ATTENTION_DIM, draw(st.integers(1, 3)),
         draw(st.sampled_from(["identity", "relu", "tanh"])), 0.0,
         draw(st.integers(1, 4)) if top_k else None, draw(st.booleans()),
+        *(top_k and draw(st.booleans()) for _ in range(3)),
     )  # fmt: skip
     shapes = layout(
         case.graph.n_relations, DIM, ATTENTION_DIM, architecture.n_layers, sampler=top_k,
-        relative=architecture.relative,
+        relative=architecture.relative, mix_depths=architecture.mix_depths,
+        mix_criteria=architecture.mix_criteria,
     )  # fmt: skip
     weights = Weights(shapes, dtype=np.float64).initialise(case.rng)
+    for gate in (name for name in weights if name.endswith(GATES)):  # they begin even
+        weights[gate][...] = case.rng.standard_normal(weights[gate].shape)
     counts = case.rng.integers(1, 3, len(case.heads))
     ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     answers = case.rng.integers(0, case.graph.n_entities, ptr[-1]).astype(np.int32)

@@ -22,7 +22,7 @@ from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.link.data import LinkData
 from parsimony.link.reasoning.adaprop import AdaProp
 from parsimony.link.reasoning.architecture import Architecture
-from parsimony.link.reasoning.epoch import Adam, split_facts
+from parsimony.link.reasoning.epoch import Adam, queries_of_epoch, split_facts
 from parsimony.link.reasoning.presets import redgnn_preset
 from parsimony.link.reasoning.redgnn import RedGNN
 from parsimony.link.reasoning.sharding import ShardedPropagation, share_out
@@ -69,6 +69,30 @@ def test_remove_one_hop(task):
     joined = {frozenset((h, t)) for h, _, t in queries.tolist()}
     expected = [frozenset((h, t)) not in joined for h, _, t in facts.tolist()]
     assert active.astype(bool).tolist() == expected
+
+
+@pytest.mark.parametrize("inductive", [False, True])
+def test_queries_can_be_drawn_from_an_epochs(inductive):
+    data = compositions()
+    if inductive:
+        data = replace(data, inductive=compositions(30, 1, name="other"))
+    task = LinkTask(data)
+    every, edges = drawn(task)
+    some, same = split_facts(task, 0.75, rng(0, "a"), remove_one_hop=False, most=5)
+    assert len(every) == queries_of_epoch(task, 0.75)
+    np.testing.assert_array_equal(some, every[:5])
+    np.testing.assert_array_equal(same, edges)
+
+
+@pytest.mark.parametrize("cls", [RedGNN, AdaProp])
+def test_an_epoch_of_few_queries_says_so(task, cls):
+    model = cls(**TINY, epochs=2, batch=2, queries_per_epoch=6).fit(task)
+    asked = queries_of_epoch(task, model.resolved_.fact_ratio)
+    assert (
+        f"every epoch draws 6 of its {asked} training queries (queries_per_epoch)" in model.notes_
+    )
+    whole = cls(**TINY, epochs=2, batch=2, queries_per_epoch=asked).fit(task)
+    assert not any("queries_per_epoch" in note for note in whole.notes_)
 
 
 def test_inductive_queries_are_the_validation_facts_of_the_training_graph():

@@ -13,6 +13,7 @@ from parsimony.knowledge.rule_counts import count_rules
 from parsimony.knowledge.rule_mining import mine_rules
 from parsimony.knowledge.rules import format_rules, parse_rule, parse_rules
 from parsimony.link.rules.method import RuleReasoner
+from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import LinkTask
 
 
@@ -101,6 +102,17 @@ def test_save_and_load(reasoner, tmp_path):
     assert parse_rules((tmp_path / "run/rules.txt").read_text()) == reasoner.rules_
     queries = np.array([[0, 6], [5, 17], [100, 8]])
     np.testing.assert_array_equal(loaded.scores(queries), reasoner.scores(queries))
+
+
+def test_scorers_on_other_facts_have_room_for_every_body(task):
+    """They share bodies; a second one must not walk a long body in the scratch of none."""
+    body = parse_rule("uncle(X,Y) <- brother(X,A), father(A,Y)")
+    whole = RuleScorer([body], task.train_graph)
+    relation = task.data.relations.index("uncle")
+    first, second = whole.on(whole.index), whole.on(whole.index)
+    found = first.score(0, relation), second.score(0, relation)
+    assert len(second._levels) == len(first._levels) == 3
+    np.testing.assert_array_equal(*found)
 
 
 def test_explain(reasoner):

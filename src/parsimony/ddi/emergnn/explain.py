@@ -219,7 +219,8 @@ def _deletions(
         stored, [(h * graph.n_relations + r) * graph.n_entities + t for h, r, t in facts]
     )
     random = [drop(generator.choice(used, len(named), replace=False)) for _ in range(draws)]
-    return Faithfulness(drop(named), float(np.mean(random)), len(named), draws)
+    others = len(used) - len(named)
+    return Faithfulness.of(drop(named), float(np.mean(random)), len(named), draws, others)
 
 
 class NameFormatter:

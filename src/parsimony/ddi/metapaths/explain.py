@@ -265,7 +265,8 @@ def _deletions(
     used = np.arange(1, len(pair.facts))  # 0 is the idle step
     random = [drop(generator.choice(used, len(codes), replace=False)) for _ in range(draws)]
     deleted = drop(np.searchsorted(pair.facts, codes))
-    return Faithfulness(deleted, float(np.mean(random)), len(codes), draws)
+    others = len(used) - len(codes)
+    return Faithfulness.of(deleted, float(np.mean(random)), len(codes), draws, others)
 
 
 def _index(codes: npt.NDArray[np.int64], among: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

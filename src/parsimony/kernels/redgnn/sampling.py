@@ -121,6 +121,22 @@ def scatter_kept(kept_rows, members, x, d_kept, d_x, share):  # type: ignore[no-
 
 
 @kernel
+def factor_gradients(kept_rows, members, x, d_kept, share):  # type: ignore[no-untyped-def]
+    """Compute the factors' cotangents where only the kept rows have an x.
+
+    IN  kept_rows (n_kept,) members (n_rows,); x (n_kept, dim) ĥ; d_kept (n_kept, dim)
+    OUT share (n_rows,) ⟨d_kept, x⟩ per member, 0 of rows without members untouched
+    """
+    for j in range(kept_rows.shape[0]):
+        i = kept_rows[j]
+        if members[i]:
+            dot = share[i] * 0
+            for k in range(x.shape[1]):
+                dot += d_kept[j, k] * x[j, k]
+            share[i] = dot / members[i]
+
+
+@kernel
 def add_outer(d_logit, w, d_x):  # type: ignore[no-untyped-def]
     """d_x[i] += d_logit[i] · w; rows with zero d_logit are skipped."""
     for i in range(d_x.shape[0]):

@@ -109,4 +109,4 @@ class EmbeddingLearner(Learner):
     def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:
         """Choose validation queries."""
         if self.all_valid is not None:
-            self.valid = self.all_valid if rows is None else self.all_valid.part(rows)
+            self.valid = self.all_valid if rows is None else self.all_valid.take(rows)

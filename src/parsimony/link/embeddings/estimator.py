@@ -18,16 +18,18 @@ from parsimony.base import Fitting, Parameters
 from parsimony.base.memory import FIXED
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
+from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.epoch import EmbeddingLearner
-from parsimony.link.embeddings.explain import filtered_rank, nearest_facts
+from parsimony.link.embeddings.explain import nearest_facts
 from parsimony.link.embeddings.objective import Objective, Penalties
 from parsimony.link.embeddings.presets import embedding_preset
 from parsimony.link.embeddings.ranking import PIECE, Ranker
 from parsimony.link.embeddings.scoring import Scoring
 from parsimony.link.embeddings.tables import Table, ThreadPool, torch_threads
 from parsimony.link.estimator import LinkEstimator
+from parsimony.link.question import Question
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.cost import resident_memory
@@ -293,12 +295,21 @@ class EmbeddingEstimator(LinkEstimator[P]):
         """What the parts of the scoring function add to a score, by name."""
 
     def explain(
-        self, head: str, relation: str, tail: str, *, n_facts: int = 5, seed: int = 0
+        self,
+        head: str,
+        relation: str,
+        tail: str,
+        *,
+        side: Side = "tail",
+        n_facts: int = 5,
+        seed: int = 0,
     ) -> Explanation:
         """Say why (head, relation, tail) gets its score: its parts, and the nearest known facts.
 
         Parameters
         ----------
+        side
+            "tail" explains the answer to (head, relation, ?), "head" that to (?, relation, tail).
         n_facts
             Known facts that are named at most.
         seed
@@ -309,15 +320,15 @@ class EmbeddingEstimator(LinkEstimator[P]):
         UnknownEntity, UnknownRelation
             With the nearest known name.
         InvalidParameter
-            ``n_facts`` below 1.
+            ``n_facts`` below 1, or another ``side``.
         """
         self._require_fitted()
         if n_facts < 1:
             raise InvalidParameter(f"n_facts must be at least 1. Got {n_facts}")
         task, data = self.task_, self.task_.data
         h, r, t = self.encode_fact(head, relation, tail)
-        row = self._score(np.array([h], np.int32), np.array([r], np.int32))[0]
-        _, known = task.filters(True)(np.array([h], np.int32), np.array([r], np.int32))
+        question = Question.of((h, r, t), side, task.n_relations)
+        row = self._score(*question.query)[0]
 
         def label(entity: int) -> str:
             return data.label(data.entities.name(entity))
@@ -326,13 +337,15 @@ class EmbeddingEstimator(LinkEstimator[P]):
         cut = [f"the {n_facts:,} most similar of {len(facts):,} known facts are given"]
         return Explanation(
             query=(head, relation, tail),
-            score=float(row[t]),
-            probability=float(self.probability(row)[t]),
-            rank=filtered_rank(row, t, known),
+            score=float(row[question.answer]),
+            probability=float(self.probability(row)[question.answer]),
+            rank=question.rank(row, task),
             labels={e: data.label(e) for e in sorted({head, tail}) if data.label(e) != e},
             model=self.method,
             known=task.split_of(h, r, t) or "no",
-            parts=self.parts(h, r, t),
+            side=side,
+            # With reciprocal relations a question for heads is scored by a vector of its own.
+            parts=self.parts(*(question if self.resolved_.reciprocal else (h, r, t))),
             parts_note=self.PARTS_NOTE,
             analogues=tuple(
                 Analogue(f"{label(a)} —{relation}→ {label(b)}", similarity)

@@ -1,4 +1,4 @@
-"""What a vector model's answer resembles: its filtered rank, and the nearest known facts.
+"""What a vector model's answer resembles: the nearest known facts.
 
 A vector model has no path from head to answer. What it can be asked is which training facts its
 answer is like: those with the same answer and a similar head, and those with the same head and a
@@ -13,15 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.integer[Any]]
-
-
-def filtered_rank(scores: npt.NDArray[np.floating], answer: int, known: IntArray) -> float:
-    """Mean rank of an answer among all entities but the known answers, ties counted half."""
-    rivals = np.ones(len(scores), bool)
-    rivals[known] = False
-    rivals[answer] = False
-    rival, own = scores[rivals], scores[answer]
-    return float(1 + (rival > own).sum() + (rival == own).sum() / 2)
 
 
 def nearest_facts(

@@ -8,12 +8,13 @@ straight-through factors share one gradient, the mean over the kept ones.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from parsimony.base import constructor
-from parsimony.graph import KnowledgeGraph
+from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.presets import adaprop_preset
 from parsimony.link.reasoning.reasoner import Reasoner
@@ -37,6 +38,22 @@ class AdaPropParameters(ReasonerParameters):
         description="fraction of training facts used as graph edges each epoch; the rest are "
         "training queries; (0, 1)",
     )
+    mix_criteria: bool = Field(
+        False,
+        description="prune new nodes by three criteria, mixed by a gate that the query relation "
+        "sets: the learned one, their mean attention, and the relations of their edges",
+    )
+    prune_by: Literal["state", "message"] = Field(
+        "state",
+        description="what the learned criterion reads: the new nodes' states (published), or "
+        "messages of one dimension, so that pruned nodes need no state: faster where many are "
+        "pruned, and the same model with activation identity",
+    )
+    mix_depths: bool = Field(
+        False,
+        description="read out every step's states, mixed by a gate that the query relation sets, "
+        "instead of the last step's",
+    )
 
 
 class AdaProp(Reasoner[AdaPropParameters]):
@@ -52,5 +69,9 @@ class AdaProp(Reasoner[AdaPropParameters]):
         """Published parameters of a registered dataset, ours where they differ, or nothing."""
         return adaprop_preset(name)
 
-    def _top_k(self, graph: KnowledgeGraph) -> int | None:
-        return self.resolved_.top_k
+    def _architecture(self, n_layers: int) -> Architecture:
+        p = self.resolved_
+        return replace(
+            super()._architecture(n_layers), top_k=p.top_k, mix_depths=p.mix_depths,
+            from_message=p.prune_by == "message", mix_criteria=p.mix_criteria,
+        )  # fmt: skip

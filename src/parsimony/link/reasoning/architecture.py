@@ -17,6 +17,9 @@ class Architecture:
     dropout: float = 0.0
     top_k: int | None = None  # AdaProp's K; None keeps every node (RED-GNN)
     relative: bool = False  # see kernels/redgnn/relative.py
+    mix_depths: bool = False  # see depths.py
+    from_message: bool = False  # AdaProp's logits come from messages: see criteria.py
+    mix_criteria: bool = False  # and two other criteria: see criteria.py
 
 
 @dataclass

@@ -167,6 +167,8 @@ def _run(
     hidden = torch.zeros(variants, len(nodes), architecture.dim, dtype=dtype)
     reached = torch.zeros(variants, len(nodes), dtype=torch.bool)
     reached[:, np.searchsorted(nodes, cone.head)] = True
+    at = int(np.searchsorted(nodes, cone.tail))
+    total = torch.zeros(variants, dtype=dtype)
     for number, edges in enumerate(cone.layers):
         w = {
             name.split(".")[1]: value
@@ -195,8 +197,10 @@ def _run(
         state = gru_cell(x.flatten(0, 1), hidden.flatten(0, 1), weights).view_as(hidden)
         hidden = torch.where(now[..., None], state, torch.zeros_like(state))
         reached = now
-    at = int(np.searchsorted(nodes, cone.tail))
-    scores = hidden[:, at] @ weights["readout.w"]
+        scores = hidden[:, at] @ weights["readout.w"]  # 0 where it is not reached
+        if architecture.mix_depths:
+            scores = torch.softmax(weights["readout.depth"][q], 0)[number] * scores
+            scores = total = total + scores
     return torch.where(reached[:, at], scores, torch.zeros_like(scores))
 
 

@@ -19,18 +19,24 @@ from parsimony.run.progress import Progress
 from parsimony.training.schedule import decayed
 from parsimony.training.trainer import Learner, Step
 
-__all__ = ["Adam", "ReasonerLearner", "split_facts"]
+__all__ = ["Adam", "ReasonerLearner", "queries_of_epoch", "split_facts"]
 
 IntArray = npt.NDArray[np.int32]
 
 
 def split_facts(
-    task: LinkTask, fact_ratio: float, generator: np.random.Generator, *, remove_one_hop: bool
+    task: LinkTask,
+    fact_ratio: float,
+    generator: np.random.Generator,
+    *,
+    remove_one_hop: bool,
+    most: int | None = None,
 ) -> tuple[IntArray, npt.NDArray[np.uint8]]:
     """Training queries (n, 3) of an epoch, shuffled, and the bitmap of facts that are edges.
 
     Transductive: ``fact_ratio`` of the facts are edges, the others queries. With
-    ``remove_one_hop`` no fact that joins the two ends of a query is an edge either.
+    ``remove_one_hop`` no fact that joins the two ends of a query is an edge either. ``most``
+    keeps that many queries: what is no edge stays so, whether it is asked or not.
     """
     facts = task.train_graph.triples
     active = np.ones(max(len(facts), 1), np.uint8)
@@ -49,7 +55,15 @@ def split_facts(
 
         active[np.isin(pair(facts), pair(queries))] = 0
     queries = both_directions(queries, task.n_relations)
-    return queries[generator.permutation(len(queries))], active
+    return queries[generator.permutation(len(queries))[:most]], active
+
+
+def queries_of_epoch(task: LinkTask, fact_ratio: float) -> int:
+    """How many training queries :func:`split_facts` finds, both directions counted."""
+    if task.training_queries is not None:
+        return 2 * len(task.training_queries)
+    n = len(task.train_graph.triples)
+    return 2 * (n - max(min(int(n * fact_ratio), n - 1), 0))
 
 
 class Adam:
@@ -127,8 +141,9 @@ class ReasonerLearner(Learner):
         """Draw the epoch's graph and queries; a step for every batch."""
         p = self.parameters
         queries, active = split_facts(
-            self.task, p.fact_ratio, drawn, remove_one_hop=p.remove_one_hop
-        )
+            self.task, p.fact_ratio, drawn, remove_one_hop=p.remove_one_hop,
+            most=p.queries_per_epoch,
+        )  # fmt: skip
         return len(queries), self._steps(number, queries, active, int(drawn.integers(1 << 40)))
 
     def _steps(
@@ -175,7 +190,7 @@ class ReasonerLearner(Learner):
     def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:
         """Choose validation queries."""
         if self.all_valid is not None:
-            self.valid = self.all_valid if rows is None else self.all_valid.part(rows)
+            self.valid = self.all_valid if rows is None else self.all_valid.take(rows)
 
     def warm_up(self) -> None:
         """Compile the kernels, or read them from their cache, by the query that costs least."""

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter, suggest
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
-from parsimony.explain.parts import Direction
+from parsimony.explain.parts import Direction, Side
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.vocabulary import Vocabulary
 from parsimony.knowledge import Rule, count_rules
 from parsimony.link.data import LinkData
+from parsimony.link.question import Question
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.backward_cone import (
     Cone,
@@ -30,6 +31,7 @@ from parsimony.link.reasoning.backward_cone import (
 )
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.weights import Weights
+from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
 from parsimony.link.task import LinkTask
 from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
@@ -112,6 +114,7 @@ def explain_answer(
     relation: str,
     tail: str,
     *,
+    side: Side = "tail",
     n_paths: int = 5,
     draws: int = 20,
     seed: int = 0,
@@ -121,6 +124,8 @@ def explain_answer(
 
     Parameters
     ----------
+    side
+        "tail" explains the answer to (head, relation, ?), "head" that to (?, relation, tail).
     n_paths
         How many paths to name.
     draws
@@ -136,14 +141,16 @@ def explain_answer(
     UnknownEntity, UnknownRelation
         With the nearest known name.
     InvalidParameter
-        A count below 1, or an unknown ``choose``.
+        A count below 1, an unknown ``choose``, or another ``side``.
     """
     check_choices(n_paths, draws, choose)
     task, data = reasoner.task_, reasoner.task_.test_data
     graph, n_relations = task.test_graph, task.n_relations
-    u, r, v = reasoner.encode_fact(head, relation, tail)
+    fact = reasoner.encode_fact(head, relation, tail)
+    question = Question.of(fact, side, n_relations)
+    u, r, v = question
     weights = as_tensors(reasoner.weights_)
-    active = _without(graph, u, r, v)
+    active = _without(graph, *fact)
     cone = backward_cone(
         graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
     )
@@ -163,14 +170,10 @@ def explain_answer(
             cone, reasoner.architecture_, weights, n_relations, facts,
             draws=draws, generator=rng(seed, "deletion", u, r, v),
         )  # fmt: skip
-        faithfulness = Faithfulness(deleted, random, n_deleted, draws)
+        followed = sum(int((layer.relation != 2 * n_relations).sum()) for layer in cone.layers)
+        faithfulness = Faithfulness.of(deleted, random, n_deleted, draws, followed - n_deleted)
     # Like the paths: on the graph without the explained fact, which is no reason for itself.
-    row = reasoner._score(np.array([u], np.int32), np.array([r], np.int32), active=active)[0]
-    _, answers = task.filters(not task.inductive)(np.array([u]), np.array([r]))
-    others = np.ones(len(row), bool)
-    others[answers] = False
-    others[v] = False
-    rank = 1 + (row[others] > row[v]).sum() + (row[others] == row[v]).sum() / 2
+    row = reasoner._score(*question.query, active=active)[0]
     rules = {rule_of(walk, r, data.relations, n_relations): None for _, walk in walks}
     counted = count_rules([rule for rule in rules if rule is not None], graph)
     labels = {
@@ -186,17 +189,42 @@ def explain_answer(
         query=(head, relation, tail),
         score=float(row[v]),
         probability=float(reasoner.probability(row)[v]),
-        rank=float(rank),
+        rank=question.rank(row, task),
         paths=tuple(Path(w, tuple(_step(s, data, n_relations) for s in walk)) for w, walk in walks),
         rules=tuple(counted),
         subgraph=tuple(_evidence(cone, data, n_relations)),
         faithfulness=faithfulness,
         labels={k: label for k, label in labels.items() if label != k},
         model=reasoner.method,
-        known=task.split_of(u, r, v) or "no",
+        known=task.split_of(*fact) or "no",
+        side=side,
+        no_path="" if walks else _no_path(reasoner, graph, question, fact),
         path_order=PATH_ORDER[choose],
         notes=tuple(notes),
     )
+
+
+def _no_path(
+    reasoner: Trained, graph: KnowledgeGraph, question: Question, fact: tuple[int, int, int]
+) -> str:
+    """Why no walk of the model leads to an answer."""
+    depth, kept = reasoner.architecture_.n_layers, reasoner.architecture_.top_k
+    length = shortest_walk(graph, question.entity, question.answer, fact)
+    if length is None:
+        return NO_WALK
+    if length == 0:
+        return "the answer is the entity that is asked about: the model follows no fact to it"
+    if length <= depth:
+        return (
+            f"a walk of {length} step{'s' * (length > 1)} joins them, but it was pruned away: each "
+            f"step goes on from {kept:,} new entities at most (train with a larger top_k)"
+        )
+    found = f"no walk of {steps(depth)} joins them; the shortest has {length}"
+    try:
+        ReasonerParameters.of({"n_layers": length}, "")
+    except InvalidParameter:
+        return f"{found}, more than n_layers may be"
+    return f"{found}: train with n_layers={length}"
 
 
 def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> npt.NDArray[np.uint8]:

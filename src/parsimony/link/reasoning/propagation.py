@@ -9,9 +9,10 @@ autograd, is :mod:`parsimony.link.reasoning.propagation_torch`.
     a = W_s h + W_q e_q + b_q,  p = W_r e      (2), per row and per relation
     m = Σ α (h_s + e_r)                        (2, 3)  kernels/redgnn/attention.py
     ĥ = act(W_h m), dropout                    (4)     kernels/redgnn/linear.py
-                                               → AdaProp: logits w_s · ĥ, top-K new nodes
+                                               → AdaProp: logits w_s · ĥ, top-K new nodes; from
+                                                 messages (criteria.py) they come before m
     h' = GRU(ĥ, h of the step before or 0)     (4, 5)  kernels/redgnn/gru.py
-    f = w · h^L                                (6)
+    f = w · h^L                                (6)     or of all depths: depths.py
     loss                                       (9, 10) kernels/redgnn/partition_sum.py
 """
 
@@ -28,12 +29,23 @@ from parsimony.graph import Adjacency
 from parsimony.kernels.dense import constant
 from parsimony.kernels.molecules.gathers import add_rows
 from parsimony.kernels.redgnn.attention import attention_kernels, projection_gradients
+from parsimony.kernels.redgnn.candidates import select_rows
 from parsimony.kernels.redgnn.frontier import Frontier, Scratch, Step, expand, restrict, start
 from parsimony.kernels.redgnn.gru import gru_backward, gru_forward
 from parsimony.kernels.redgnn.linear import ACTIVATIONS, dropout, linear, linear_backward
 from parsimony.kernels.redgnn.partition_sum import log_loss
 from parsimony.kernels.redgnn.relative import relative_relations
+from parsimony.kernels.redgnn.sampling import add_outer, factor_gradients, scatter_kept
 from parsimony.link.reasoning.architecture import Architecture, Counts
+from parsimony.link.reasoning.criteria import Criteria, judge, judge_backward, logits
+from parsimony.link.reasoning.depths import (
+    Depth,
+    add_depth,
+    add_depth_backward,
+    softmax,
+    softmax_backward,
+    to_previous,
+)
 from parsimony.link.reasoning.node_sampler import Sampling, sample, sample_backward
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.reasoning.workspace import BLOCK, Workspace, blocks, matmul, matvec
@@ -56,11 +68,12 @@ class _Layer:
     m: FloatArray
     x: FloatArray  # act(W_h m) before dropout, all rows
     x_kept: FloatArray  # input of the GRU
-    kept_rows: IntArray | None
+    kept_rows: IntArray | None  # of m and x; None: all
     gate: FloatArray
     y_n: FloatArray
     out: FloatArray
     sampling: Sampling | None
+    criteria: Criteria | None
     seed: int | None  # of dropout
 
 
@@ -100,6 +113,9 @@ class Propagation:
         self.scratch = Scratch(n_entities)
         self.kernels = attention_kernels(architecture.dim, architecture.attention_dim)
         self.dim = constant(architecture.dim)
+        self.sampler = ["w_sample"] if architecture.top_k is not None else []
+        if architecture.mix_criteria:
+            self.sampler += ["W_prior_q", "W_prior_r", "criteria"]
         self.counts = Counts()
         self.space = Workspace(dtype)
         self._layers: list[_Layer] = []
@@ -156,6 +172,11 @@ class Propagation:
         self._q_relation = q_relation
         self._layers = []
         hidden = self.space.array("h0", len(q_relation), d, zero=True)
+        w = weights["readout.w"]
+        self._depths: list[Depth] = []
+        if arch.mix_depths:
+            self._gates = softmax(weights["readout.depth"][q_relation])
+            total = np.zeros(len(q_relation), self.dtype)
         for layer in range(arch.n_layers):
             begin = time.perf_counter()
             step = expand(
@@ -167,9 +188,16 @@ class Propagation:
             frontier, row_query, hidden = self._layer(
                 weights, layer, frontier, step, row_query, hidden, q_relation, seed
             )
+            if arch.mix_depths:
+                total, depth = add_depth(
+                    self._gates, layer, hidden, w, row_query, step.previous, total
+                )
+                self._depths.append(depth)
+        if arch.mix_depths:
+            return frontier, total
         begin = time.perf_counter()
         scores = self.space.array("score", len(hidden), 1)
-        matmul(hidden, weights["readout.w"].reshape(d, 1), scores)
+        matmul(hidden, w.reshape(d, 1), scores)
         self._lap("dense", begin)
         return frontier, scores[:, 0]
 
@@ -187,8 +215,9 @@ class Propagation:
         arch = self.architecture
         d, a_dim = arch.dim, arch.attention_dim
         w = {name: weights[f"layer{layer}.{name}"] for name in
-             ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
-        n_rows, n_old, n_sources = len(step.indptr) - 1, len(step.previous), len(hidden)
+             ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h", *self.sampler)
+             }  # fmt: skip
+        n_old, n_sources, reached = len(step.previous), len(hidden), step.frontier
 
         begin = time.perf_counter()
         of_query = self.space.array("pq", len(q_relation), a_dim)
@@ -207,6 +236,23 @@ class Propagation:
             relative_relations(
                 step.relation, step.source, row_query, q_relation, arch.n_relations, relation
             )
+        begin = self._lap("edges", begin)
+        frontier, sampling, criteria, kept_rows = reached, None, None, None
+        if arch.from_message or arch.mix_criteria:
+            criteria = judge(
+                w, step, relation, row_query, q_relation, a, p, hidden, self.space, layer,
+                from_message=arch.from_message, mix=arch.mix_criteria,
+            )  # fmt: skip
+        if arch.top_k is not None and arch.from_message:
+            assert criteria is not None
+            frontier, sampling = sample(logits(criteria), before, reached, n_old, arch.top_k, seed)
+            rows = sampling.kept_rows
+            indptr, source, relation = select_rows(step.indptr, step.source, relation, rows)
+            step = step._replace(
+                indptr=indptr, source=source, relation=relation, query=step.query[rows]
+            )
+            begin = self._lap("sampling", begin)
+        n_rows = len(step.query)
         alpha = self.space.array(f"alpha{layer}", len(step.source))
         m = self.space.array(f"m{layer}", n_rows, d)
         x = self.space.array(f"x{layer}", n_rows, d)
@@ -219,12 +265,14 @@ class Propagation:
             begin = self._lap("edges", begin)
             linear(m[block], w_h, ACTIVATIONS[arch.activation], x[block])
             begin = self._lap("dense", begin)
-        x_kept, kept_rows, sampling = x, None, None
-        frontier, next_query = step.frontier, step.query
-        if arch.top_k is not None:
-            frontier, kept_rows, sampling = sample(
-                weights[f"layer{layer}.w_sample"], before, step, x, arch.top_k, seed
-            )
+        x_kept, next_query = x, step.query
+        if arch.top_k is not None and not arch.from_message:
+            logit = matvec(x, w["w_sample"])
+            if criteria is not None:
+                criteria.value[:, 0] = logit
+                logit = logits(criteria)
+            frontier, sampling = sample(logit, before, reached, n_old, arch.top_k, seed)
+            kept_rows = sampling.kept_rows
             next_query = step.query[kept_rows]
             x_kept = self.space.array(f"xk{layer}", len(kept_rows), d)
             np.take(x, kept_rows, axis=0, out=x_kept, mode="clip")
@@ -247,17 +295,20 @@ class Propagation:
 
         saved = _Layer(
             step, relation, hidden, alpha, a, p, m, x, x_kept, kept_rows, gate, y_n, out,
-            sampling, seed,
+            sampling, criteria, seed,
         )  # fmt: skip
         self._layers.append(saved)
         counts = self.counts
         counts.rows += n_rows
-        counts.nodes += len(step.frontier.node)
+        counts.nodes += len(reached.node)
         counts.edges += len(step.source)
         counts.edges_visited += step.edges_visited
         dense = n_sources * d * a_dim + n_rows * d * d + n_kept * 3 * d * d + n_old * 3 * d * d
         passes = 1 if seed is None else 3
-        counts.flops += passes * 2 * (dense + len(step.source) * (2 * d + a_dim))
+        of_edges = len(step.source) * (2 * d + a_dim)
+        if criteria is not None:
+            of_edges += len(criteria.alpha) * (a_dim + 2)
+        counts.flops += passes * 2 * (dense + of_edges)
         return frontier, next_query, out
 
     # ---- backward ----------------------------------------------------------------------------
@@ -282,14 +333,28 @@ class Propagation:
             batch.answer_ptr, batch.answer, batch.known_ptr, batch.known,
             scratch.stamp, scratch.position, scratch.tick, d_score,
         )  # fmt: skip
-        last = self._layers[-1].out
-        gradient["readout.w"][...] += matvec(last.T, d_score)
+        w, last = weights["readout.w"], self._layers[-1].out
         d_hidden = self.space.array("dh_a", *last.shape)
-        np.multiply(d_score[:, None], weights["readout.w"][None, :], out=d_hidden)
+        if self.architecture.mix_depths:
+            d_hidden.fill(0)
+            d_gates = np.zeros_like(self._gates)
+        else:
+            gradient["readout.w"][...] += matvec(last.T, d_score)
+            np.multiply(d_score[:, None], w[None, :], out=d_hidden)
         self._lap("loss", begin)
         for layer in reversed(range(len(self._layers))):
+            if self.architecture.mix_depths:
+                saved = self._layers[layer]
+                d_hidden += add_depth_backward(
+                    self._depths[layer], layer, saved.out, d_score, d_gates,
+                    gradient["readout.w"],
+                )[:, None] * w  # fmt: skip
+                d_score = to_previous(saved.step.previous, d_score, len(saved.hidden))
             name = "dh_b" if (len(self._layers) - layer) % 2 else "dh_a"
             d_hidden = self._layer_backward(weights, gradient, layer, d_hidden, name)
+        if self.architecture.mix_depths:
+            d_logit = softmax_backward(self._gates, d_gates)
+            np.add.at(gradient["readout.depth"], self._q_relation, d_logit)
         return float(loss)
 
     def _layer_backward(
@@ -298,9 +363,10 @@ class Propagation:
         arch, saved = self.architecture, self._layers[layer]
         d, step = arch.dim, saved.step
         w = {n: weights[f"layer{layer}.{n}"] for n in
-             ("relation", "W_s", "W_r", "W_q", "w_alpha", "W_h")}  # fmt: skip
+             ("relation", "W_s", "W_r", "W_q", "w_alpha", "W_h", *self.sampler)}  # fmt: skip
         g = {n: gradient[f"layer{layer}.{n}"] for n in
-             ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h")}  # fmt: skip
+             ("relation", "W_s", "W_r", "W_q", "b_q", "w_alpha", "b_alpha", "W_h", *self.sampler)
+             }  # fmt: skip
 
         begin = time.perf_counter()
         n_sources = len(saved.hidden)
@@ -315,18 +381,12 @@ class Propagation:
         if arch.dropout > 0:
             dropout(d_kept, arch.dropout, saved.seed, d_kept)
         d_x = d_kept
-        if saved.kept_rows is not None:
-            begin = self._lap("dense", begin)
-            assert saved.sampling is not None
-            d_x = self.space.array("d_x", *saved.x.shape)
-            of_sampler = f"layer{layer}.w_sample"
-            sample_backward(
-                weights[of_sampler], saved.sampling, saved.kept_rows, step, saved.x, d_kept,
-                d_x, self.space.array("share", len(saved.x)), gradient[of_sampler],
-            )  # fmt: skip
-            begin = self._lap("sampling", begin)
         d_a = self.space.array("d_a", n_sources, arch.attention_dim, zero=True)
         d_p = self.space.array("d_p", *saved.p.shape, zero=True)
+        if saved.sampling is not None:
+            begin = self._lap("dense", begin)
+            d_x = self._sampling_backward(w, g, saved, d_kept, d_a, d_p, d_hidden)
+            begin = self._lap("sampling", begin)
         d_m = self.space.array("d_m", BLOCK, d)
         for block in blocks(len(d_x)):
             d_block = d_m[: block.stop - block.start]
@@ -357,6 +417,36 @@ class Propagation:
         np.add.at(g["relation"], q_relation, d_q @ w["W_q"])
         self._lap("dense", begin)
         return d_hidden
+
+    def _sampling_backward(
+        self,
+        w: dict[str, FloatArray],
+        g: dict[str, FloatArray],
+        saved: _Layer,
+        d_kept: FloatArray,
+        d_a: FloatArray,
+        d_p: FloatArray,
+        d_hidden: FloatArray,
+    ) -> FloatArray:
+        """Gradient of x, with that of the sampler's factors where it reads states."""
+        sampling = saved.sampling
+        assert sampling is not None
+        share = self.space.array("share", len(sampling.logit), zero=True)
+        d_x = d_kept
+        if saved.kept_rows is None:
+            factor_gradients(sampling.kept_rows, sampling.members, saved.x, d_kept, share)
+        else:
+            d_x = self.space.array("d_x", *saved.x.shape)
+            scatter_kept(saved.kept_rows, sampling.members, saved.x, d_kept, d_x, share)
+        d_learned = sample_backward(sampling, share)
+        if saved.criteria is not None:
+            d_learned = judge_backward(
+                w, g, saved.criteria, self._q_relation, saved.hidden, d_learned, d_a, d_p, d_hidden
+            )
+        if saved.kept_rows is not None:
+            g["w_sample"][...] += matvec(saved.x.T, d_learned)
+            add_outer(d_learned, w["w_sample"], d_x)
+        return d_x
 
     def _row_query(self, layer: int) -> IntArray:
         saved = self._layers[layer]

@@ -78,6 +78,7 @@ def plain_forward(
     row_query = np.arange(len(q_relation), dtype=np.int32)
     q = index(q_relation)
     hidden = torch.zeros(len(q_relation), arch.dim, dtype=weights["readout.w"].dtype, device=device)
+    total = hidden[:, 0]
     for layer in range(arch.n_layers):
         w = {
             name.split(".")[1]: value
@@ -102,26 +103,41 @@ def plain_forward(
         m = torch.zeros(len(step.indptr) - 1, arch.dim, dtype=hidden.dtype, device=device)
         m = m.index_add(0, target, message)
         x = ACTIVATIONS[arch.activation](F.linear(m, w["W_h"]))
-        frontier, row_query, kept_rows = step.frontier, step.query, None
+        frontier, kept_rows, next_query = step.frontier, None, step.query
         if arch.top_k is not None:
             seed = None if train_seed is None else train_seed * 64 + layer
-            x, frontier, kept_rows = _sample(w["w_sample"], before, step, x, arch.top_k, seed)
-            row_query = step.query[kept_rows]
+            logit = (m if arch.from_message else x) @ w["w_sample"]
+            if arch.mix_criteria:
+                of_query = index(row_query)[source]
+                prior_q = F.linear(embedding[q], w["W_prior_q"])[of_query]
+                prior = (prior_q * F.linear(embedding, w["W_prior_r"])[relation]).sum(1)
+                per_edge = torch.stack([alpha, torch.ones_like(alpha), prior.exp()], 1)
+                attention, n, mass = m.new_zeros(len(m), 3).index_add(0, target, per_edge).T
+                values = torch.stack([logit, (attention / n).log(), mass.log()], 1)
+                gate = torch.softmax(w["criteria"], 1)[q][index(step.query)]
+                logit = (gate * values).sum(1)
+            x, frontier, kept_rows = _sample(logit, before, step, x, arch.top_k, seed)
+            next_query = step.query[kept_rows]
+        row_query = next_query
         x = F.dropout(x, arch.dropout, training=train)
         state = torch.zeros_like(x)
         state[: len(step.previous)] = hidden[index(step.previous)]
         hidden = gru_cell(x, state, weights)
+        if arch.mix_depths:
+            gate = torch.softmax(weights["readout.depth"], 1)[q, layer][index(row_query)]
+            before_depth = torch.zeros(len(x), dtype=x.dtype, device=device)
+            before_depth[: len(step.previous)] = total[index(step.previous)]
+            total = before_depth + gate * (hidden @ weights["readout.w"])
         if trace is not None:
             trace.append(LayerTrace(step, alpha.detach().cpu().numpy(), frontier, kept_rows))
-    return frontier, hidden @ weights["readout.w"]
+    return frontier, total if arch.mix_depths else hidden @ weights["readout.w"]
 
 
 def _sample(
-    w_sample: Tensor, before: Frontier, step: Step, x: Tensor, k: int, seed: int | None
+    logit: Tensor, before: Frontier, step: Step, x: Tensor, k: int, seed: int | None
 ) -> tuple[Tensor, Frontier, IntArray]:
     """AdaProp's sampling with the straight-through factor, one node per row in training."""
     after = step.frontier
-    logit = x @ w_sample
     values = logit.detach().cpu().numpy()
     noise = np.empty(0, values.dtype)
     if seed is not None:

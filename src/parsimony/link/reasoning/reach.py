@@ -64,16 +64,17 @@ def walked(
     frontier, _ = start(facts[:, 0], facts[:, 1], share=share)
     n = len(np.unique(frontier.row))
     of_row, scratch, steps = np.arange(n, dtype=np.int32), Scratch(graph.n_entities), list[Walked]()
-    for layer in range(architecture.n_layers):
+    for _ in range(architecture.n_layers):
         step = expand(
             graph.digraph[:3], graph.n_relations, frontier, of_row, scratch, collapse=True
         )
         rows = kept = len(step.indptr) - 1
         before, frontier, of_row = frontier, step.frontier, step.query
         if k is not None:
-            x = drawn.standard_normal((rows, 1), np.float32)
-            frontier, kept_rows, _ = sample(np.ones(1, np.float32), before, step, x, k, layer)
-            kept, of_row = len(kept_rows), step.query[kept_rows]
+            logit = drawn.standard_normal(rows, np.float32)
+            n_old = len(step.previous)
+            frontier, sampling = sample(logit, before, step.frontier, n_old, k, None)
+            kept, of_row = len(sampling.kept_rows), step.query[sampling.kept_rows]
         steps.append(
             Walked(
                 n, rows, kept, len(step.previous), len(step.source), len(frontier.node),

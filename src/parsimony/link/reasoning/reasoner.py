@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -12,12 +11,13 @@ from parsimony.base import Fitting
 from parsimony.base.memory import FIXED
 from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
+from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
-from parsimony.link.reasoning.epoch import ReasonerLearner
+from parsimony.link.reasoning.epoch import ReasonerLearner, queries_of_epoch
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.reach import batch_bytes, walked
@@ -53,9 +53,13 @@ class Reasoner(LinkEstimator[ReasonerT]):
     weights_: Weights
     architecture_: Architecture
 
-    @abstractmethod
-    def _top_k(self, graph: KnowledgeGraph) -> int | None:
-        """How many newly reached nodes each step keeps; None: all."""
+    def _architecture(self, n_layers: int) -> Architecture:
+        """The model's shape and options."""
+        p = self.resolved_
+        return Architecture(
+            self.task_.n_relations, p.dim, p.attention_dim, n_layers, p.activation, p.dropout,
+            relative=p.relative,
+        )  # fmt: skip
 
     def _setup(self) -> None:
         task, p = self.task_, self.resolved_
@@ -71,19 +75,23 @@ class Reasoner(LinkEstimator[ReasonerT]):
             layers = choose_depth(found).steps
             self.notes_.append(depth_note(found, layers))
         self.resolved_ = p.model_copy(update={"n_layers": layers})
-        self.architecture_ = Architecture(
-            task.n_relations, p.dim, p.attention_dim, layers, p.activation, p.dropout,
-            self._top_k(task.train_graph), p.relative,
-        )  # fmt: skip
+        self.architecture_ = self._architecture(layers)
         kept, n_entities = self.architecture_.top_k, task.test_graph.n_entities
         if kept is not None and kept < n_entities:
             self.notes_.append(
                 f"each step of a walk goes on from {kept:,} new entities at most (top_k): others "
                 "count as not reached"
             )
+        asked = queries_of_epoch(task, p.fact_ratio)
+        if p.queries_per_epoch is not None and p.queries_per_epoch < asked:
+            self.notes_.append(
+                f"every epoch draws {p.queries_per_epoch:,} of its {asked:,} training queries "
+                "(queries_per_epoch)"
+            )
         self.shapes_ = layout(
             task.n_relations, p.dim, p.attention_dim, layers,
             sampler=self.architecture_.top_k is not None, relative=p.relative,
+            mix_depths=self.architecture_.mix_depths, mix_criteria=self.architecture_.mix_criteria,
         )  # fmt: skip
         self.parameters_count_ = sum(int(np.prod(s)) for s in self.shapes_.values())
         self.device_ = "cpu"
@@ -175,6 +183,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         relation: str,
         tail: str,
         *,
+        side: Side = "tail",
         n_paths: int = 5,
         draws: int = 20,
         choose: Literal["contribution", "attention"] = "contribution",
@@ -184,7 +193,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self._require_fitted()
         with one_torch_thread():  # one query's products are too small to be shared out
             return explain_answer(
-                self, head, relation, tail, n_paths=n_paths, draws=draws,
+                self, head, relation, tail, side=side, n_paths=n_paths, draws=draws,
                 seed=seed, choose=choose,
             )  # fmt: skip
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from parsimony.base import constructor
-from parsimony.graph import KnowledgeGraph
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.presets import redgnn_preset
 from parsimony.link.reasoning.reasoner import Reasoner
@@ -31,6 +30,3 @@ class RedGNN(Reasoner[ReasonerParameters]):
     def preset(cls, name: str) -> dict[str, Any]:
         """Published parameters of a registered dataset, ours where they differ, or nothing."""
         return redgnn_preset(name)
-
-    def _top_k(self, graph: KnowledgeGraph) -> int | None:
-        return None

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating[Any]]
+GATES = ("readout.depth", "criteria")  # logits of softmax gates, a row for every query relation
 
 
 def layout(
@@ -23,11 +24,14 @@ def layout(
     *,
     sampler: bool,
     relative: bool = False,
+    mix_depths: bool = False,
+    mix_criteria: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """Name → shape of every parameter (docs/methods/redgnn.md, eq. 7).
 
     L [(2R+1) d + 3 d a + 2 a + 1 + d²] + 6 d² + 6 d + d weights, and L d more with AdaProp's
-    sampler, and 2 L d more where edges of the query relation have vectors of their own.
+    sampler, 2 L d more where edges of the query relation have vectors of their own, 2 R L more
+    where depths are mixed, and L (2 d a + 6 R) more where criteria are.
     """
     d, a = dim, attention_dim
     shapes: dict[str, tuple[int, ...]] = {}
@@ -44,6 +48,8 @@ def layout(
         }
         if sampler:
             of_layer["w_sample"] = (d,)
+        if mix_criteria:
+            of_layer |= {"W_prior_q": (a, d), "W_prior_r": (a, d), "criteria": (2 * n_relations, 3)}
         shapes |= {f"layer{layer}.{name}": shape for name, shape in of_layer.items()}
     shapes |= {
         "gru.W_ih": (3 * d, d),
@@ -52,6 +58,8 @@ def layout(
         "gru.b_hh": (3 * d,),
         "readout.w": (d,),
     }
+    if mix_depths:
+        shapes["readout.depth"] = (2 * n_relations, n_layers)
     return shapes
 
 
@@ -97,10 +105,16 @@ class Weights(Mapping[str, FloatArray]):
         return len(self._view)
 
     def initialise(self, rng: np.random.Generator) -> Weights:
-        """Draw initial values: N(0, 1) relation tables, uniform ±1/√fan_in elsewhere."""
+        """Draw initial values: N(0, 1) relation tables, uniform ±1/√fan_in elsewhere.
+
+        Gates begin even: their logits are zero.
+        """
         for name, view in self._view.items():
             if name.endswith(".relation"):
                 view[...] = rng.standard_normal(view.shape)
+                continue
+            if name.endswith(GATES):
+                view.fill(0)
                 continue
             layer = name.split(".")[0]
             if name.endswith("b_q") or name.startswith("gru."):

@@ -19,14 +19,17 @@ from parsimony import base
 from parsimony.base import Fitting, constructor
 from parsimony.errors import EmptySplit
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
+from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
-from parsimony.knowledge.rule_mining import mine_rules
+from parsimony.knowledge.rule_mining import LONGEST, mine_rules
 from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.link.estimator import LinkEstimator
+from parsimony.link.question import Question
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
 from parsimony.link.sampled_ranking import rank_within
+from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.atomic import write_atomic
@@ -233,15 +236,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         relation: str,
         tail: str,
         *,
+        side: Side = "tail",
         n_paths: int = 5,
         draws: int = 20,
         seed: int = 0,
     ) -> Explanation:
-        """Say which rules lead from head to tail, by which facts, and what deleting them does.
+        """Say which rules lead to the answer, by which facts, and what deleting them does.
 
         The explained fact is taken out of the graph first, if it is there. Faithfulness compares
         deleting the named facts with deleting as many, drawn with ``seed``, that any rule walked
         for this query.
+
+        Parameters
+        ----------
+        side
+            "tail" explains the answer to (head, relation, ?), "head" that to (?, relation, tail).
 
         Returns
         -------
@@ -250,65 +259,88 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         Raises
         ------
         UnknownEntity, UnknownRelation
+        InvalidParameter
+            Another ``side``.
         """
         self._require_fitted()
         data = self.task_.test_data
-        h, r, t = self.encode_fact(head, relation, tail)
+        fact = self.encode_fact(head, relation, tail)
+        question = Question.of(fact, side, self.task_.n_relations)
         whole = self.scorer(self.task_.test_graph)
-        scorer = whole.on(without_facts(whole.index, [(h, r, t)]))
-        row = scorer.score(h, r)[0]
-        groundings = scorer.groundings(h, r, t, n_rules=n_paths)
+        scorer = whole.on(without_facts(whole.index, [fact]))
+        row = scorer.score(*question.query)[0]
+        groundings = scorer.groundings(*fact, n_rules=n_paths)
         evidence = {edge[:3] for g in groundings for walk in g.walks for edge in walk}
-        ptr, answers = self.task_.filters(not self.task_.inductive)(
-            np.array([h], np.int32), np.array([r], np.int32)
-        )
-        known = answers[ptr[0] : ptr[1]]
-        rivals = np.ones(len(row), bool)
-        rivals[known] = False
-        rivals[t] = False
-        rank = 1 + (row[rivals] > row[t]).sum() + (row[rivals] == row[t]).sum() / 2
         faithfulness = None
         if evidence and draws:
-            pool = sorted(scorer.walked_facts(h, r))
-            random = rng(seed, "faithfulness", h, r, t)
+            pool = sorted(scorer.walked_facts(question.entity, question.relation))
+            random = rng(seed, "faithfulness", *question)
             drops = [
-                self._drop(scorer, h, r, t, [pool[i] for i in chosen])
+                self._drop(scorer, question, [pool[i] for i in chosen])
                 for chosen in (
                     random.choice(len(pool), min(len(evidence), len(pool)), replace=False)
                     for _ in range(draws)
                 )
             ]
-            deleted = self._drop(scorer, h, r, t, sorted(evidence))
-            faithfulness = Faithfulness(deleted, float(np.mean(drops)), len(evidence), draws)
-        paths, subgraph = self._drawn(groundings)
+            deleted = self._drop(scorer, question, sorted(evidence))
+            faithfulness = Faithfulness.of(
+                deleted, float(np.mean(drops)), len(evidence), draws, len(pool) - len(evidence)
+            )
+        paths, subgraph = self._drawn(groundings, backwards=side == "head")
         mentioned = {head, tail} | {name for e in subgraph for name in (e.head, e.tail)}
         return Explanation(
             query=(head, relation, tail),
-            score=float(row[t]),
+            score=float(row[question.answer]),
             paths=paths,
             rules=tuple(g.rule for g in groundings),
             subgraph=subgraph,
             faithfulness=faithfulness,
-            probability=float(self.probability(row)[t]),
-            rank=float(rank),
+            probability=float(self.probability(row)[question.answer]),
+            rank=question.rank(row, self.task_),
             labels={name: data.label(name) for name in sorted(mentioned)},
             model=self.method,
-            known=self.task_.split_of(h, r, t) or "no",
+            known=self.task_.split_of(*fact) or "no",
+            side=side,
+            no_path="" if paths else self._no_path(question, fact),
             path_order="By weight, the confidence of the rule.",
-            notes=(*self.notes_, *self._doubts([h, t], r)),
+            notes=(*self.notes_, *self._doubts([fact[0], fact[2]], fact[1])),
         )
 
+    def _no_path(self, question: Question, fact: tuple[int, int, int]) -> str:
+        """Why no rule leads to an answer."""
+        relation = self.task_.test_data.relations.name(fact[1])
+        length = shortest_walk(self.task_.test_graph, question.entity, question.answer, fact)
+        if length is None:
+            return NO_WALK
+        bodies = [len(rule.body) for rule in self.rules_ if rule.head.relation == relation]
+        if not bodies:
+            return f"no rule concludes {relation}"
+        depth = self.resolved_.max_length or max(bodies)
+        if length <= depth:
+            return f"no rule for {relation} follows a walk that joins them"
+        found = (
+            f"no walk of {steps(depth)}, the longest body of a rule for {relation}, joins them; "
+            f"the shortest has {length}"
+        )
+        if length > LONGEST:
+            return f"{found}, more than the body of a rule may have"
+        return f"{found}: mine rules with max_length={length}"
+
     def _drop(
-        self, scorer: RuleScorer, h: int, r: int, t: int, facts: Sequence[tuple[int, int, int]]
+        self, scorer: RuleScorer, question: Question, facts: Sequence[tuple[int, int, int]]
     ) -> float:
         """Return how much the score falls when facts are deleted."""
         less = scorer.on(without_facts(scorer.index, facts))
-        return float(scorer.score(h, r)[0, t] - less.score(h, r)[0, t])
+        whole, left = (s.score(*question.query)[0, question.answer] for s in (scorer, less))
+        return float(whole - left)
 
     def _drawn(
-        self, groundings: Sequence[Grounding]
+        self, groundings: Sequence[Grounding], *, backwards: bool
     ) -> tuple[tuple[Path, ...], tuple[EvidenceEdge, ...]]:
-        """Return the walks of groundings as paths by names, and their edges by layer."""
+        """Return the walks of groundings as paths by names, and their edges by layer.
+
+        Walks lead from head to tail; ``backwards`` turns them round, as a query for heads walks.
+        """
         entities, relations = self.task_.test_data.entities, self.task_.test_data.relations
         paths: list[Path] = []
         attention: dict[tuple[int, Step], float] = {}
@@ -319,9 +351,9 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                         entities.name(head),
                         relations.name(relation),
                         entities.name(tail),
-                        "inverse" if inverse else "forward",
+                        "inverse" if inverse != backwards else "forward",
                     )
-                    for head, relation, tail, inverse in walk
+                    for head, relation, tail, inverse in (reversed(walk) if backwards else walk)
                 )
                 paths.append(Path(grounding.confidence, steps))
                 for layer, step in enumerate(steps, start=1):

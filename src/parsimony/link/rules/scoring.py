@@ -70,6 +70,7 @@ class _Body(NamedTuple):
 
     trie: PathTrie
     weight: npt.NDArray[np.float64]  # per trie node, 0 where no rule ends
+    deepest: int  # of the trie's nodes
 
 
 @kernel
@@ -204,10 +205,7 @@ class RuleScorer:
                 if self.aggregation == "noisy-or":
                     confidence = -np.log1p(-np.minimum(confidence, SURE))
                 weight[node_of] = confidence
-                body = _Body(trie, weight)
-                deepest = int(trie.depth.max())
-                if len(self._levels) <= deepest:
-                    self._levels = np.empty((deepest + 1, self.graph.n_entities), np.int32)
+                body = _Body(trie, weight, int(trie.depth.max()))
             self._bodies[relation] = body
         return self._bodies[relation]
 
@@ -219,6 +217,9 @@ class RuleScorer:
         body = self._body(relation)
         if body is None:
             return self._nodes[:0], self._scores[:0]
+        # Here, not where the body is made: scorers on other facts share bodies, not scratch.
+        if len(self._levels) <= body.deepest:
+            self._levels = np.empty((body.deepest + 1, self.graph.n_entities), np.int32)
         n = _score(
             *self.index[:3], *body.trie, body.weight, entity, self.aggregation == "noisy-or",
             self._levels, self._stamp, self._mark, self._best, self._second,

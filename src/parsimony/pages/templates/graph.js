@@ -22,8 +22,9 @@
     return { text: lines.map((line) => line.trim()).join("\n"), w: Math.max(...lines.map((line) => wide(line.trim()))) + 18, h: lines.length * FONT * 1.3 + 11 };
   }
 
-  function palette() {
+  function palette(root) {
     const edge = css("--edge"), accent = css("--accent"), ink = css("--ink");
+    const named = css(root.classList.contains("doubt") ? "--doubt" : "--accent");
     return [
       { selector: "node", style: {
         label: "data(text)", shape: "round-rectangle", width: "data(w)", height: "data(h)",
@@ -37,7 +38,7 @@
         "line-color": edge, "target-arrow-color": edge, "source-arrow-color": edge,
         "target-arrow-shape": "triangle", "font-size": 10.5, "font-family": family, color: css("--muted"),
         "text-background-color": css("--card"), "text-background-opacity": 0.9, "text-background-padding": 1.5 } },
-      { selector: "edge[?named]", style: { "line-color": accent, "target-arrow-color": accent, "source-arrow-color": accent, color: accent, "z-index": 5 } },
+      { selector: "edge[?named]", style: { "line-color": named, "target-arrow-color": named, "source-arrow-color": named, color: named, "z-index": 5 } },
       { selector: "edge[?shown]", style: { label: "data(label)" } },
       { selector: "edge[?inverse]", style: { "line-style": "dashed", "line-dash-pattern": [7, 4], "target-arrow-shape": "none", "source-arrow-shape": "triangle" } },
       { selector: "edge[?idle]", style: { "line-style": "dotted", "target-arrow-shape": "none", width: 1.6 } },
@@ -85,9 +86,9 @@
         data: { ...e, ...bend(e), id: `e${i}`, named: e.paths.length > 0, shown: !e.idle && (!crowded || e.paths.length > 0), width: 0.9 + 3.7 * e.share } })),
     ];
     const cy = cytoscape({
-      container: holder, elements, layout: { name: "preset" }, style: palette(), autoungrabify: false,
+      container: holder, elements, layout: { name: "preset" }, style: palette(root), autoungrabify: false,
       userZoomingEnabled: false, boxSelectionEnabled: false, minZoom: 0.3, maxZoom: 3 });
-    const repaint = () => cy.style(palette());
+    const repaint = () => cy.style(palette(root));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
     addEventListener("beforeprint", repaint); addEventListener("afterprint", repaint);
 
