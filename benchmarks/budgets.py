@@ -42,6 +42,7 @@ def measure(graph: str, method: str, budget: int, seed: int) -> dict[str, Any]:
         "graph": graph, "method": method, "budget": budget, "seconds": round(seconds, 1),
         "within": seconds <= limit, "ended": found.get("ended"), "epochs": found.get("epochs"),
         "valid_mrr": found.get("valid", {}).get("mrr"),
+        "total_seconds": found.get("total_seconds"),
         "sampled": sum(note.startswith("ranked ") for note in found.get("notes", ())),
         "error": found.get("error", {}).get("message"),
         "load": os.getloadavg()[0], "cores": os.cpu_count(),

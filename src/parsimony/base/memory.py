@@ -55,9 +55,7 @@ def fit_into(estimator: Estimator[Any, Any], task: Any, memory: int, **prepared:
             raise InvalidParameter(
                 f"{estimator.method} takes about {total(parts) / 1e9:.2g} GB on these data, more "
                 f"than the {memory / 1e9:.2g} GB allowed",
-                remedy="allow more by --memory, or make the model smaller by --set dim=…"
-                if "dim" in estimator.Parameters.model_fields
-                else "allow more by --memory, or choose another --method",
+                remedy="allow more by --memory, or choose a smaller model, such as --set dim=8",
             )
         changed[name] = size
         estimator.set_params(**{name: size})

@@ -117,7 +117,9 @@ def command(
         raise UsageError("a race takes no symbol, formula or rules", remedy=f"--method {given}")
     if method in (None, "auto") and given is None:
         if dry_run or memory is not None:
-            raise UsageError("--dry-run and --memory are of one method", remedy="add --method")
+            raise UsageError(
+                "--dry-run and --memory are of one method", remedy="for example --method redgnn"
+            )
         _race(
             output, data, task, out, parse_settings(settings), _wanted(simplest, best), epochs,
             _seconds(time_budget), device, resume, mirror, parse_columns(columns), seed, quiet,
