@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from parsimony.base import Data, Estimator
 from parsimony.base.estimate import Estimate
 from parsimony.base.finishing import writing_seconds
+from parsimony.base.memory import fit_into
 from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
@@ -34,6 +36,7 @@ def fit(
     parameters: dict[str, Any] | None = None,
     epochs: int | None = None,
     time_budget: float | Deadline | None = None,
+    memory: int | None = None,
     device: str = "cpu",
     resume: bool = False,
     mirror: str | None = None,
@@ -59,6 +62,9 @@ def fit(
         compiling, learning, measuring, writing. Where measuring does not fit, a random sample is
         measured, and a note says so. A :class:`parsimony.run.deadline.Deadline` may have begun
         earlier.
+    memory
+        Bytes that the process may take: batches are made smaller where a method's formula says that
+        they would take more.
     resume
         Continue from the folder's last checkpoint. A finished run is returned unchanged, unless it
         was ended by its limits and these allow more.
@@ -88,6 +94,9 @@ def fit(
         what = f"method {estimator.method!r} has no epochs"
         notes = [f"warning: {what}: the limit of {epochs} is not used"]
     config = estimator.prepare(task, epochs=epochs)
+    if memory is not None:
+        notes += fit_into(estimator, task, memory, epochs=epochs)
+        config = estimator.config()
     if rules is not None:
         config["knowledge"] = hashlib.sha256(format_rules(rules).encode()).hexdigest()
     if out is None:
@@ -122,6 +131,7 @@ def estimate(
     *,
     parameters: dict[str, Any] | None = None,
     epochs: int | None = None,
+    memory: int | None = None,
     device: str = "cpu",
     mirror: str | None = None,
     columns: tuple[str, str, str] | None = None,
@@ -134,7 +144,12 @@ def estimate(
     estimator, task = _opened(
         data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device
     )
-    return estimator.estimate(task, epochs=epochs, device=device)
+    notes: list[str] = []
+    if memory is not None:
+        estimator.prepare(task, epochs=epochs)
+        notes = fit_into(estimator, task, memory, epochs=epochs)
+    found = estimator.estimate(task, epochs=epochs, device=device)
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def _opened(

@@ -129,3 +129,49 @@ def test_default_run_names(tmp_path):
     file = tmp_path / "facts.tsv"
     file.write_text("")
     assert str(default_run(str(file), "rules", 3)) == "runs/facts-rules-3"
+
+
+SMALL = ["--method", "redgnn", "--set", "dim=8", "--set", "n_layers=2"]
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(typed, tmp_path):
+    found = typed("fit", "royal", *SMALL, "--epochs", "7", "--dry-run", "--json").json
+    assert list(found) == [
+        "method", "epochs", "epoch_seconds", "total_seconds", "peak_memory_bytes", "parameters",
+        "reach", "notes", "time_budget",
+    ]  # fmt: skip
+    assert found["epochs"] == 7
+    assert found["total_seconds"] == pytest.approx(7 * found["epoch_seconds"])
+    assert found["peak_memory_bytes"] > 1e8
+    assert found["parameters"] > 100
+    assert 1 < found["reach"]["entities"] <= found["reach"]["of"] == 237
+    assert list(tmp_path.iterdir()) == []
+    done = typed("fit", "royal", *SMALL, "--dry-run", "--time-budget", "5s")
+    assert "ended by the time budget of 5 s" in done.out
+    assert "edges and reaches" in done.out
+
+
+def test_a_dry_run_of_what_has_no_epochs_is_honest(typed):
+    found = typed("fit", "royal", *QUICK, "--dry-run", "--json").json
+    assert found["epoch_seconds"] is None
+    assert "no epochs" in found["notes"][0]
+    assert "time unknown" in typed("fit", "royal", *QUICK, "--dry-run").out
+
+
+def test_memory_makes_batches_smaller_or_refuses(typed):
+    words = ["fit", "royal", *SMALL, "--dry-run", "--json", "--set", "batch=20000"]
+    free = typed(*words, "--memory", "1T").json
+    assert free["notes"] == []
+    error = typed(*words, "--memory", "100M", code=2).error
+    assert error["type"] == "InvalidParameter"
+    assert "more than the 0.1 GB allowed" in error["message"]
+    tight = typed(*words, "--memory", f"{free['peak_memory_bytes'] / 1e9:.3f}G").json
+    assert tight["notes"][0].startswith("to stay within ")
+    assert "batch=" in tight["notes"][0]
+    for wrong in ("four", "0G", "-1", "3X"):
+        error = typed(*words, "--memory", wrong, code=2).error
+        assert error["remedy"] == "write 4G or 500M"
+
+
+def test_a_race_is_no_dry_run(typed):
+    assert "--method" in typed("fit", "royal", "--dry-run", "--json", code=2).error["remedy"]

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from parsimony.errors import InvalidParameter
 from parsimony.run import parse_duration
+from parsimony.run.duration import spell_duration
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,10 @@ def test_parts_add_up(hours, minutes, seconds):
 def test_refused(text):
     with pytest.raises(InvalidParameter, match="write 20m, 1h30m or 90s"):
         parse_duration(text)
+
+
+def test_spelled():
+    found = [spell_duration(s) for s in (0.04, 1.26, 12.4, 99, 100, 754, 5999, 8000)]
+    assert found == [
+        "0.04 s", "1.3 s", "12 s", "99 s", "1.67 min", "12.6 min", "100 min", "2.22 h",
+    ]  # fmt: skip

@@ -7,11 +7,12 @@ import sys
 import pytest
 
 from parsimony.run import Progress
-from parsimony.run.progress import _rate
+from parsimony.run.progress import _rate, say
 
 CODE = """
 import sys, time
 from parsimony.run import Progress
+from parsimony.run.progress import say
 quiet = "quiet" in sys.argv
 with Progress(30, "epoch 1/5", quiet=quiet) as progress:
     for _ in range(30):
@@ -19,6 +20,7 @@ with Progress(30, "epoch 1/5", quiet=quiet) as progress:
         with Progress(2, "inner step", quiet=quiet) as inner:
             inner.advance(2)
         progress.advance(1, loss=0.125)
+    say("what stays", quiet=quiet)
 """
 
 
@@ -46,15 +48,16 @@ def test_a_terminal_sees_label_count_rate_and_remaining_time():
     for part in ("epoch 1/5", "/30", "/s", "0:00:", "loss 0.125"):
         assert part in text
     assert "inner step" not in text, "two bars tear each other's lines"
+    assert "what stays\r\n" in text, "above the bar"
 
 
 def test_quiet_is_silent_even_on_a_terminal():
     assert on_a_terminal("quiet") == ""
 
 
-def test_a_pipe_sees_nothing():
+def test_a_pipe_sees_no_bar_but_the_lines_that_stay():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, check=True)
-    assert (done.stdout, done.stderr) == (b"", b"")
+    assert (done.stdout, done.stderr) == (b"", b"what stays\n")
 
 
 @pytest.mark.parametrize("stream", [None, io.StringIO()])
@@ -62,7 +65,10 @@ def test_without_a_terminal(monkeypatch, stream):
     monkeypatch.setattr(sys, "stderr", stream)
     with Progress(0, "nothing") as progress:
         progress.advance(3, loss=1.0)
+    say("nothing", quiet=True)
     assert stream is None or stream.getvalue() == ""
+    say("\x1b[31mred")
+    assert stream is None or "\x1b" not in stream.getvalue()
 
 
 def test_rates():

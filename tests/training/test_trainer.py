@@ -11,6 +11,7 @@ import itertools
 import math
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch import nn
 
 from parsimony.errors import CheckpointVersionError, InvalidMeasure, TrainingDiverged
 from parsimony.run.cost import Cost
+from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.training import trainer
 from parsimony.training.network import NetworkLearner
@@ -545,3 +547,119 @@ def test_numbers_depend_on_the_seed_alone(make):
     trained(learner, Schedule(2, stream=("another",)))
     with pytest.raises(AssertionError):
         assert_same_state(after(0, 1), learner.state())
+
+
+# ---- deadlines, probes and interruptions -----------------------------------------------------
+
+
+class Asked(Quadratic):
+    """Has validation queries that can be asked alone, each of which takes a second."""
+
+    n_queries = 2000
+
+    def __init__(self, tell):
+        super().__init__()
+        self.tell, self.rows = tell, None
+
+    def ask(self, rows):
+        self.rows = rows
+
+    def validate(self):
+        self.tell(self.n_queries if self.rows is None else len(self.rows))
+        return super().validate()
+
+
+def test_a_probe_changes_no_number(make):
+    plain, probed, found = make(), make(), []
+    schedule = Schedule(3, ema_decay=0.9)
+    expected = trained(plain, schedule)
+    outcome = trained(probed, schedule, on_probe=found.append)
+    assert len(found) == 1
+    assert found[0].epoch_seconds > 0
+    assert found[0].peak_memory > 0
+    assert probed.steps > plain.steps
+    assert without_times(outcome.history) == without_times(expected.history)
+    assert_same_state(probed.state(), plain.state())
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    """A clock that stands still until it is told."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(trainer, "clock", lambda: now[0])
+    return now
+
+
+@pytest.mark.parametrize(("seconds", "reserve"), [(200, 20), (3000, 300), (90000, 1)])
+def test_a_deadline_makes_the_budget_and_the_sample_of_validation(seconds, reserve, passing):
+    def tell(queries):
+        passing[0] += queries
+
+    learner = Asked(tell)
+    stepped = learner.stepped
+
+    def slow(step):
+        passing[0] += 10
+        return stepped(step)
+
+    learner.stepped = slow
+    made = Trainer(
+        Schedule(10**6), Cost(0, 0), deadline=Deadline(seconds), reserve=lambda found, left: reserve
+    )
+    outcome = made.train(learner)
+    assert passing[0] <= seconds - reserve + 15
+    assert outcome.ended == "time budget"
+    assert any("valid_quality" in record for record in outcome.history)
+    assert outcome.notes[0].startswith("validation during training asked ")
+    looks = [r["seconds"] - r["train_seconds"] for r in outcome.history if "valid_quality" in r]
+    assert len(set(looks)) == 1  # the same queries at every look
+    assert looks[0] <= max(0.2 * (seconds - reserve), 32)
+    assert learner.progress == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_resumed_training_asks_the_same_queries(passing, tmp_path):
+    def tell(queries):
+        passing[0] += queries
+
+    def part(epochs, resume):
+        learner, end = Asked(tell), Deadline(5000)
+        with folder(tmp_path / "run", resume=resume) as run:
+            made = Trainer(
+                Schedule(epochs), Cost(0, 0), run=run, deadline=end, reserve=lambda found, left: 0.0
+            )
+            return made.train(learner)
+
+    first, second = part(1, False), part(2, True)
+    seconds = [round(record["seconds"]) for record in second.history]
+    assert seconds[0] == seconds[1]
+    assert first.notes[0].split(" queries")[0] == second.notes[0].split(" queries")[0]
+
+
+def test_an_interruption_ends_with_its_step_and_goes_on_when_resumed(make, tmp_path, monkeypatch):
+    learner = make()
+    monkeypatch.setattr(trainer, "stopped", lambda: learner.steps >= STEPS + 1)
+    with folder(tmp_path / "run") as run:
+        outcome = trained(learner, Schedule(4), run=run)
+    assert (outcome.ended, learner.steps, len(outcome.history)) == ("interrupted", STEPS + 1, 2)
+    assert outcome.history[-1]["part"] == pytest.approx(1 / STEPS)
+    assert outcome.best_epoch == 1
+    monkeypatch.setattr(trainer, "stopped", lambda: False)
+    whole, again = make(), make()
+    expected = trained(whole, Schedule(4))
+    with folder(tmp_path / "run", resume=True) as run:
+        found = trained(again, Schedule(4), run=run)
+    assert without_times(found.history) == without_times(expected.history)
+    assert_same_state(again.state(), whole.state())
+
+
+def test_every_epoch_leaves_a_line(make, capsys, monkeypatch):
+    now = itertools.count()
+    monkeypatch.setattr(trainer, "clock", lambda: float(next(now)))
+    trained(make(), Schedule(3, patience=2), quiet=False)
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line.split()[1] for line in lines] == ["1/3", "2/3", "3/3"]
+    for word in ("loss", "valid quality", "best", "patience", "left at most"):
+        assert word in lines[0]
+    trained(make(), Schedule(3), quiet=True)
+    assert capsys.readouterr().err == ""

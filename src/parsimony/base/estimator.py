@@ -213,7 +213,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         values = self._preset(task) | self._given()
         if epochs is not None and "epochs" in self.Parameters.model_fields:
             values["epochs"] = epochs
-        self.task_, self.resolved_ = task, self._validate(values)
+        self.task_, self.resolved_, self.training_notes_ = task, self._validate(values), []
         self._setup()
         return self.config()
 
@@ -275,7 +275,6 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
 
         self.check_call(device=device, knowledge=knowledge, **unknown)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
-        self.training_notes_ = []
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         budget, deadline = self._limits(time_budget, run)
@@ -303,7 +302,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self.check_call(device=device)
         self.prepare(task, epochs=epochs)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
-        self.training_notes_, self.cost_ = [], Cost(0, task.n_labels, {})
+        self.cost_ = Cost(0, task.n_labels, {})
         if not {"epochs", "steps"} & set(self.Parameters.model_fields):
             why = "the method has no epochs: how long it takes shows when it runs"
             return Estimate(self.method, peak_memory_bytes=peak_memory(), notes=(why,))
@@ -325,6 +324,14 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             found.peak_memory + 2 * size, sum(w.numel() for w in learner.weights().values()),
             self._reach(),
         )  # fmt: skip
+
+    def memory_parts(self) -> dict[str, float] | None:
+        """Bytes that the parameters of that name make, and "": what is fixed; None: not known."""
+        return None
+
+    def halved(self, name: str) -> int:
+        """Half of a size; 0 where it cannot be smaller."""
+        return int(getattr(self.resolved_, name)) // 2
 
     def _reach(self) -> dict[str, float] | None:
         """What a query walks on average: ``edges``, and ``entities`` ``of`` so many."""

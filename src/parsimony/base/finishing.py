@@ -9,5 +9,5 @@ RANKING = 0.25
 
 
 def writing_seconds(left: float) -> float:
-    """Seconds kept to read out knowledge and to write a run, of those that are left."""
-    return min(0.3 + 0.05 * left, 30.0)
+    """Seconds kept to read out knowledge, to write a run and to leave, of those that are left."""
+    return min(0.8 + 0.05 * left, 30.0)

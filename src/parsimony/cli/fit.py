@@ -91,6 +91,12 @@ def command(
             help="Wall time of the whole command, over all resumptions [default of a race: 10m].",
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory", metavar="4G", help="Most memory: batches are made smaller where needed."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
     dry_run: Annotated[
         bool,
@@ -115,6 +121,10 @@ def command(
 
         given = method_of_settings(data, parameters, header, None, task)
     if method in (None, "auto") and given is None:
+        if dry_run or memory is not None:
+            raise UsageError(
+                "--dry-run and --memory are of one method", remedy="for example --method redgnn"
+            )
         _race(
             output, data, task, out, parameters, _wanted(simplest, best), epochs,
             _seconds(time_budget), device, resume, mirror, header, seed, quiet,
@@ -133,12 +143,14 @@ def command(
 
     budget = Deadline(_seconds(time_budget), began=BEGAN)
     from parsimony.answers import as_notes
+    from parsimony.base.memory import parse_memory
     from parsimony.pipeline import estimate, fit
 
+    most = None if memory is None else parse_memory(memory)
     if dry_run:
         found = estimate(
-            data, method, parameters=parameters, epochs=epochs, device=device, mirror=mirror,
-            columns=header, seed=seed,
+            data, method, parameters=parameters, epochs=epochs, memory=most, device=device,
+            mirror=mirror, columns=header, seed=seed,
         )  # fmt: skip
         limit = budget.seconds if budget.limited else None
         output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
@@ -157,6 +169,7 @@ def command(
             parameters=parameters,
             epochs=epochs,
             time_budget=budget,
+            memory=most,
             device=device,
             resume=resume,
             mirror=mirror,

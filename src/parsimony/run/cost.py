@@ -26,18 +26,28 @@ def processor() -> str:
     return f"{model}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
+def resident_memory() -> int:
+    """Return the resident memory of this process in bytes; the peak where only that is known."""
+    return _status("VmRSS:") or peak_memory()
+
+
 def peak_memory() -> int:
     """Return the peak resident memory of this process in bytes; 0 where it is not available."""
     # First VmHWM: ru_maxrss keeps the parent's size across fork and exec.
-    for line in _lines("/proc/self/status"):
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
+    if known := _status("VmHWM:"):
+        return known
     try:
         import resource
     except ImportError:  # Windows
         return 0
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _status(name: str) -> int:
+    """A number of bytes that Linux tells of this process; 0 elsewhere."""
+    found = [line for line in _lines("/proc/self/status") if line.startswith(name)]
+    return int(found[0].split()[1]) * 1024 if found else 0
 
 
 def _lines(path: str) -> list[str]:

@@ -21,7 +21,8 @@ def say(text: str, *, quiet: bool = False) -> None:
     if _shown:
         _shown[-1].console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
     else:
-        print(visible(text), file=sys.stderr, flush=True)
+        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.flush()
 
 
 class Progress:

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
+    from parsimony.training.learner import Learner, Schedule, Step
     from parsimony.training.network import NetworkLearner
-    from parsimony.training.trainer import Learner, Outcome, Schedule, Step, Trainer
+    from parsimony.training.trainer import Outcome, Trainer
 
 __all__ = ["Learner", "NetworkLearner", "Outcome", "Schedule", "Step", "Trainer"]
 
 __getattr__ = lazy(
     __name__,
     {
-        "Learner": "trainer",
+        "Learner": "learner",
         "NetworkLearner": "network",
         "Outcome": "trainer",
-        "Schedule": "trainer",
-        "Step": "trainer",
+        "Schedule": "learner",
+        "Step": "learner",
         "Trainer": "trainer",
     },
 )

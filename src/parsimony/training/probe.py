@@ -18,7 +18,7 @@ from parsimony.run.cost import peak_memory
 from parsimony.run.seeds import rng
 
 if TYPE_CHECKING:
-    from parsimony.training.trainer import Learner, Schedule
+    from parsimony.training.learner import Learner, Schedule
 
 __all__ = ["Probe", "probe"]
 

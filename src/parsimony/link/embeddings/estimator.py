@@ -15,6 +15,7 @@ from pydantic import Field
 
 from parsimony.answers import Measures
 from parsimony.base import Fitting, Parameters, tuned, tuned_among
+from parsimony.base.memory import FIXED
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
 from parsimony.explain.parts import Side
@@ -24,13 +25,14 @@ from parsimony.link.embeddings.epoch import EmbeddingLearner
 from parsimony.link.embeddings.explain import nearest_facts
 from parsimony.link.embeddings.objective import Objective, Penalties
 from parsimony.link.embeddings.presets import embedding_preset
-from parsimony.link.embeddings.ranking import Ranker
+from parsimony.link.embeddings.ranking import PIECE, Ranker
 from parsimony.link.embeddings.scoring import Scoring
 from parsimony.link.embeddings.tables import Table, ThreadPool, torch_threads
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.cost import resident_memory
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -188,6 +190,24 @@ class EmbeddingEstimator(LinkEstimator[P]):
     def _answer_with(self, tables: Mapping[str, torch.Tensor]) -> None:
         self.entity_, self.relation_ = (tables[name].cpu().numpy() for name in self.shapes_)
         self.parameters_count_ = self.entity_.size + self.relation_.size
+
+    def memory_parts(self) -> dict[str, float]:
+        """Tables and their copies; scores of a batch; vectors of the candidates; ranked scores."""
+        p, n = self.resolved_, self.task_.data.n_entities
+        width = self.shapes_["entity"][1]
+        tables = 4.0 * sum(rows * columns for rows, columns in self.shapes_.values())
+        # Live ones, accumulators, the best; their copies in a checkpoint as it is written.
+        copies = 2 * (3 + (p.ema_decay > 0))
+        candidates = min(n, (p.negatives or n) + 2 * p.batch)
+        parts = {
+            "": resident_memory() + FIXED + tables * copies,
+            "batch": 4.0 * p.batch * (candidates + 6 * width),
+            "eval_batch": 4.0 * p.eval_batch * (PIECE + 6 * width),
+        }
+        if p.negatives == 0:
+            parts[""] += 4.0 * n * width  # the gradient
+            return parts
+        return parts | {"negatives": 8.0 * candidates * width}
 
     def objective(self, pool: ThreadPool, device: str = "cpu") -> Objective:
         """The loss over fresh tables; on another device than the CPU in plain torch."""

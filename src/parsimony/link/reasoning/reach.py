@@ -12,7 +12,12 @@ from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.node_sampler import sample
 from parsimony.run.seeds import rng
 
-__all__ = ["Walked", "walked"]
+__all__ = ["Walked", "batch_bytes", "walked"]
+
+#: queries that are walked to know what a batch takes
+SAMPLE = 32
+#: buffers are made larger than they have to be (workspace.py), which costs little until it is used
+GROWTH = 1.05
 
 
 class Walked(NamedTuple):
@@ -78,3 +83,24 @@ def walked(
         )  # fmt: skip
         n = kept
     return steps
+
+
+def batch_bytes(
+    graph: KnowledgeGraph, architecture: Architecture, queries: int, seed: int, *, training: bool
+) -> float:
+    """Bytes of the buffers of a batch: of numbers of 4 bytes, for the rows and edges of its walks.
+
+    Every layer keeps its rows' messages and states, of training also what goes backward:
+    :mod:`parsimony.link.reasoning.propagation` names them.
+    """
+    some = min(queries, SAMPLE)
+    d, a = architecture.dim, architecture.attention_dim
+    numbers, most = 0.0, 0.0
+    for step in walked(graph, architecture, some, seed, training=training):
+        apart = architecture.top_k is not None or (training and architecture.dropout > 0)
+        numbers += 2 * d * step.rows + (4 + apart) * d * step.kept + d * step.old
+        numbers += a * step.sources + (3 + architecture.relative) * step.edges
+        backward = (2 * d + a) * step.sources + d * step.kept
+        backward += d * step.rows if architecture.top_k is not None else 0
+        most = max(most, backward + 4 * step.nodes)
+    return 4 * GROWTH * (numbers + (most if training else 0)) * queries / some

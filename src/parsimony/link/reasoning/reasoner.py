@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Fitting
+from parsimony.base.memory import FIXED
 from parsimony.errors import EmptySplit
 from parsimony.explain import Explanation
 from parsimony.explain.parts import Side
@@ -19,11 +20,12 @@ from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
 from parsimony.link.reasoning.epoch import ReasonerLearner, queries_of_epoch
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
-from parsimony.link.reasoning.reach import walked
+from parsimony.link.reasoning.reach import batch_bytes, walked
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.cost import resident_memory
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -105,6 +107,20 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 unreached=self._unreached, quiet=fitting.quiet,
             )  # fmt: skip
             self._train(learner, schedule, fitting)
+
+    def memory_parts(self) -> dict[str, float]:
+        """What a batch of training queries, or of ranked ones, takes on all threads."""
+        p, task = self.resolved_, self.task_
+        graph, each = task.train_graph, -(-p.batch // p.threads)
+        shards = -(-p.batch // each)
+        training = batch_bytes(graph, self.architecture_, each, p.seed, training=True)
+        ranking = batch_bytes(graph, self.architecture_, p.eval_batch, p.seed, training=False)
+        model = 4.0 * self.parameters_count_ * (6 + p.threads)
+        return {
+            "": resident_memory() + FIXED + model,
+            "batch": training * shards,
+            "eval_batch": ranking * p.threads,
+        }
 
     def _reach(self) -> dict[str, float]:
         graph, n = self.task_.train_graph, 32
