@@ -220,6 +220,7 @@ def mine_paths(
     min_confidence: float = 0.05,
     per_relation: int = 2000,
     stop: Callable[[], bool] = bool,
+    timed: bool = False,
     budget: float | None = None,
 ) -> Mined:
     """Mine rules as arrays; see :func:`mine_rules`. ``max_length`` knows no budget."""
@@ -236,13 +237,12 @@ def mine_paths(
         short = [facts.paths(r, min(int(lengths[r]), 2))[0] for r in range(n)]
         bodies(np.unique(np.concatenate(short)))  # before any long one
         bodies.left = min(bodies.left, LONG)
-    parts: list[tuple[Longs, ...]] = []
-    cut = 0
-    for r in range(n):
-        if parts and stop():
-            break
-        codes, counts = facts.paths(r, int(lengths[r]))
-        pairs = bodies(codes, 1 / (n - r) if (lengths == LONGEST).any() else 1.0)
+    parts: dict[int, tuple[Longs, ...]] = {}
+    cut: set[int] = set()
+
+    def mine(r: int, longest: int, left: int) -> None:
+        codes, counts = facts.paths(r, longest)
+        pairs = bodies(codes, 1 / left if (lengths == LONGEST).any() else 1.0)
         counted = pairs != UNCOUNTED
         codes, counts, pairs = codes[counted], counts[counted], pairs[counted]
         support = counts[:, 0]
@@ -253,14 +253,35 @@ def mine_paths(
         # Ties go to the shorter path, whose code ends in zeros, then to the smaller code.
         ranked = np.lexsort((codes, -support, -support / (body + 5)))
         ranked = ranked[keep[ranked]]
-        cut += len(ranked) > per_relation
+        if len(ranked) > per_relation:
+            cut.add(r)
         ranked = ranked[:per_relation]
-        parts.append((np.full(len(ranked), r), codes[ranked], support[ranked], body[ranked]))
-    heads, codes, support, body = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts[r] = np.full(len(ranked), r), codes[ranked], support[ranked], body[ranked]
+
+    shallow = 0
+    for r in range(n if timed else 0):  # something of every relation, before all of some
+        if parts and stop():
+            break
+        mine(r, min(int(lengths[r]), 2), n - r)
+    for r in range(n):
+        if timed and r in parts and lengths[r] <= 2:
+            continue
+        if parts and stop():
+            shallow += sum(lengths[other] > 2 for other in range(r, n) if other in parts)
+            break
+        mine(r, int(lengths[r]), n - r)
+    heads, codes, support, body = (
+        np.concatenate(column) for column in zip(*(parts[r] for r in sorted(parts)), strict=True)
+    )
     notes = _notes(lengths, max_length, bodies.n_uncounted, facts.dropped, n - len(parts))
+    if shallow:
+        notes.append(
+            f"warning: the time ended before rules of more than 2 atoms were mined for {shallow:,} "
+            f"of {n:,} relations"
+        )
     if cut:
         notes.append(
-            f"of {cut:,} relations only the {per_relation:,} best rules are kept (per_relation)"
+            f"of {len(cut):,} relations only the {per_relation:,} best rules are kept (per_relation)"
         )
     return Mined(heads.tolist(), _decode(codes, base), support, body, notes)
 
@@ -359,6 +380,7 @@ def mine_rules(
     per_relation: int = 2000,
     top: int | None = None,
     stop: Callable[[], bool] = bool,
+    timed: bool = False,
     notes: list[str] | None = None,
 ) -> list[Rule]:
     """Find all path rules with enough support and confidence.
@@ -380,6 +402,9 @@ def mine_rules(
         Maximum number of rules in total.
     stop : callable
         Asked before every relation but the first: whether to leave the others out.
+    timed : bool
+        Whether ``stop`` is expected to stop: then rules of up to two atoms are mined of every
+        relation before longer ones.
     notes : list of str, optional
         Receives what was left out; without it a length or body left out is a warning.
 
@@ -412,6 +437,7 @@ def mine_rules(
         min_confidence=min_confidence,
         per_relation=per_relation,
         stop=stop,
+        timed=timed,
     )
     if notes is not None:
         notes += mined.notes

@@ -124,6 +124,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     min_confidence=given.min_confidence,
                     per_relation=given.per_relation,
                     stop=lambda: mining.passed() or stopped(),
+                    timed=mining.limited,
                     notes=self.notes_,
                 )
         late = mining.passed()
