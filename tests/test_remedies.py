@@ -303,6 +303,7 @@ ELSEWHERE = {
     ("graph/rdf.py", "pip install"): "a package to install",
     ("molecules/fingerprint_methods.py", "pip install"): "a package to install",
     ("run/engine_ray.py", "pip install"): "a package to install",
+    ("search/tpe.py", "pip install"): "a package to install",
     ("run/engine_ray.py", "ray start --head"): "a cluster",
     ("run/engine_ray.py", "try again, or --engine local"): "a cluster",
     ("link/reasoning/torch_device.py", "--device cpu"): "a CUDA device that fails",

@@ -27,7 +27,7 @@ def test_every_parameter_of_every_method_is_described(name):
     options = problem(cls.kind).part("task").Options
     for declared in (cls.Parameters, options):
         for row in declared.described():
-            assert list(row) == ["name", "type", "default", "range", "help"]
+            assert list(row) == ["name", "type", "default", "range", "help", "tuned"]
             assert row["help"], row
             field = declared.model_fields[row["name"]]
             assert bool(row["range"]) == any(

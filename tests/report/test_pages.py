@@ -72,6 +72,11 @@ def info(name: str = "royal") -> dict:
                 "per_relation": [
                     {"relation": name, "n_queries": 94, **values, "mrr_tail": 0.9, "mrr_head": 0.8}
                 ],
+                "strata": {
+                    "distance": [
+                        {"stratum": name, "n_queries": 94, **values, "interval": [0.8, 0.95]}
+                    ]
+                },
             }
         },
         "popularity": {"split": "test", "metrics": {**values, "mrr": 0.123}},
@@ -159,7 +164,7 @@ def test_run_page_holds_what_it_was_told():
         "ab12",
     ):
         assert words in page
-    assert page.count("<svg viewBox") == 2
+    assert page.count("<svg viewBox") == 3  # learning curves, strata
     assert page.count("data-explanation") >= 2
     assert 'class="sortable"' in page
 

@@ -29,13 +29,14 @@ def test_what_is_written_is_read(tmp_path):
         assert store.find("k1", 0, Rung(8, 5)) == rows[1]
         assert store.find("k1", 0, Rung(8, 6)) is None
         assert store.find("k1", 0, Rung(8, 5, 0.5)) is None  # a part is another measurement
+        assert store.find("k1", 0, Rung(8, 5, 1.0, 9.0)) is None  # and so is a limit
 
 
-def test_rows_of_before_there_were_subgraphs_are_of_all_entities(tmp_path):
+def test_rows_of_before_there_were_subgraphs_and_limits_have_neither(tmp_path):
     with TrialStore(tmp_path, SUBJECT) as store:
         store.append(ROW)
     path = tmp_path / TRIALS
-    path.write_text(path.read_text().replace(', "entities": 1.0', ""))
+    path.write_text(path.read_text().replace(', "entities": 1.0, "limit": null', ""))
     with TrialStore(tmp_path, SUBJECT, resume=True) as store:
         assert list(store) == [ROW]
 

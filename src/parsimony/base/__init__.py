@@ -8,6 +8,7 @@ which problems in :mod:`parsimony.problems`.
 
 from parsimony.base.estimator import Estimator, Fitting, ParametersT, TaskT
 from parsimony.base.parameters import Parameters, TaskOptions, constructor
+from parsimony.base.ranges import Tuned, tuned, tuned_among
 from parsimony.base.task import Data, Task
 
 __all__ = [
@@ -19,5 +20,8 @@ __all__ = [
     "Task",
     "TaskOptions",
     "TaskT",
+    "Tuned",
     "constructor",
+    "tuned",
+    "tuned_among",
 ]

@@ -434,6 +434,28 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """Return the headline measure of a split, a fraction in [0, 1] where larger is better."""
         return float(self.evaluate(split)["metrics"][self.headline])
 
+    @property
+    def selected_by(self) -> str:
+        """The measure of validation by which epochs and trained models are chosen."""
+        return self.headline
+
+    def selection_score(self) -> float:
+        """That measure of this model, more is better: as the best epoch had it, or measured now.
+
+        Raises
+        ------
+        EmptySplit
+            Nothing to validate on.
+        """
+        name, history = f"valid_{self.selected_by}", getattr(self, "history_", ())
+        seen = [float(record[name]) for record in history if name in record]
+        return max(seen) if seen else self.score("valid")
+
+    @property
+    def compared_by(self) -> str:
+        """The measure that :meth:`resampled` gives."""
+        return self.headline
+
     def resampled(
         self, split: str = "valid", *, units: int | None = None, seed: int = 0
     ) -> npt.NDArray[np.float64]:

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, Union, cast, get_
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from parsimony.base.ranges import Tuned
 from parsimony.errors import InvalidParameter, UnknownParameter, suggest
 from parsimony.run.renamed import present_name, renamed
 
@@ -29,7 +30,11 @@ class Parameters(BaseModel):
 
     @classmethod
     def described(cls) -> list[dict[str, Any]]:
-        """Return name, type, default, range and help of every parameter, as it is declared."""
+        """Return name, type, default, range and help of every parameter, as it is declared.
+
+        ``tuned`` is what :meth:`tunable` says of it, "" where it is not tuned.
+        """
+        tried = cls.tunable()
         return [
             {
                 "name": name,
@@ -37,9 +42,22 @@ class Parameters(BaseModel):
                 "default": field.get_default(call_default_factory=True, validated_data={}),
                 "range": _range_text(field),
                 "help": field.description or "",
+                "tuned": str(tried.get(name, "")),
             }
             for name, field in cls.model_fields.items()
         ]
+
+    @classmethod
+    def tunable(cls) -> dict[str, Tuned]:
+        """Return what ``parsimony tune`` tries, for the parameters that are marked."""
+        marks = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        found: dict[str, Tuned] = {}
+        for name, mark in marks.items():
+            if isinstance(mark, dict) and isinstance(how := mark.get("tuned"), dict):
+                ends: dict[str, Any] = {**how}
+                ends["choices"] = tuple(ends.get("choices", ()))
+                found[name] = Tuned(**ends)
+        return found
 
     @classmethod
     def of(cls, values: Mapping[str, Any], owner: str, noun: str = "parameter") -> Self:

@@ -53,6 +53,10 @@ class Task(ABC):
         notes: Sequence[str] = self.data.notes  # type: ignore[attr-defined]
         return notes
 
+    def part(self, fraction: float, *, seed: int = 0) -> Self | None:
+        """A cheap stand-in: the same problem on a part of its data; None where there is none."""
+        return None
+
     @property
     @abstractmethod
     def n_labels(self) -> int:

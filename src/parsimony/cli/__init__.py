@@ -13,6 +13,7 @@ from parsimony.cli import (
     adapt,
     apply,
     audit,
+    compare,
     datasets,
     ddi,
     demo,
@@ -26,7 +27,9 @@ from parsimony.cli import (
     pretrain,
     report,
     rules,
+    runs,
     search,
+    tune,
 )
 from parsimony.cli.command_group import CommandGroup
 from parsimony.stopping import run
@@ -53,9 +56,12 @@ for _name, _verb in {
     "rules": rules,
     "apply": apply,
     "search": search,
+    "tune": tune,
     "pretrain": pretrain,
     "adapt": adapt,
     "report": report,
+    "compare": compare,
+    "runs": runs,
     "doctor": doctor,
 }.items():
     app.command(_name)(_verb.command)

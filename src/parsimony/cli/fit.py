@@ -115,23 +115,26 @@ def command(
     given = given or ("rules" if knowledge is not None else None)
     if method == "auto" and given is not None:
         raise UsageError("a race takes no symbol, formula or rules", remedy=f"--method {given}")
+    header, parameters = parse_columns(columns), parse_settings(settings)
+    if method is None and given is None and parameters and not (simplest or best):
+        from parsimony.search.fitting import method_of_settings
+
+        given = method_of_settings(data, parameters, header, None, task)
     if method in (None, "auto") and given is None:
         if dry_run or memory is not None:
             raise UsageError(
                 "--dry-run and --memory are of one method", remedy="for example --method redgnn"
             )
         _race(
-            output, data, task, out, parse_settings(settings), _wanted(simplest, best), epochs,
-            _seconds(time_budget), device, resume, mirror, parse_columns(columns), seed, quiet,
+            output, data, task, out, parameters, _wanted(simplest, best), epochs,
+            _seconds(time_budget), device, resume, mirror, header, seed, quiet,
         )  # fmt: skip
         return
     if simplest or best:
         raise UsageError("--simplest and --best are of a race", remedy="--method auto")
     from parsimony.problems import method_for
 
-    header = parse_columns(columns)
     method = method_for(data, method or given, task, header)
-    parameters = parse_settings(settings)
     if symbol is not None:
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
@@ -301,7 +304,7 @@ def kept(run: Path) -> str:
 def _again(*, resume: bool) -> str:
     """The command that was given, to go on or to start again."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
-    if words and words[0] in ("fit", "search"):
+    if words and words[0] in ("fit", "search", "tune"):
         return shlex.join(["parsimony", *words, *["--resume"] * resume])
     return "the same command" + " with --resume" * resume
 

@@ -68,7 +68,12 @@ def _settings(title: str, described: list[dict[str, Any]]) -> Any:
         [row["name"], row["type"], row["range"], _as_typed(row["default"]), row["help"]]
         for row in described
     ]
-    return table([title, "type", "range", "default", "meaning"], rows)
+    columns = [title, "type", "range", "default", "meaning"]
+    if any(row["tuned"] for row in described):
+        columns.insert(4, "tune tries")
+        for cells, row in zip(rows, described, strict=True):
+            cells.insert(4, row["tuned"])
+    return table(columns, rows)
 
 
 def _as_typed(value: Any) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "open_run",
     "parse_columns",
     "parse_settings",
+    "require_there",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -155,6 +156,25 @@ def check_output(path: Path | None) -> None:
         )
 
 
+def require_there(path: Path) -> None:
+    """Refuse the path of a run where nothing is.
+
+    Raises
+    ------
+    MissingRun
+        There is no such folder; a similar one is suggested.
+    """
+    if not path.exists():
+        parent = path.parent
+        siblings = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+        hint = suggest(path.name, siblings)
+        raise MissingRun(
+            "no such run folder",
+            remedy=hint or "create one with: parsimony fit DATA --out RUN",
+            where=str(path),
+        )
+
+
 def open_run(path: Path, kind: str | None = None) -> Any:
     """Read a fitted estimator from a run folder.
 
@@ -175,15 +195,7 @@ def open_run(path: Path, kind: str | None = None) -> Any:
     from parsimony.methods import load_run
     from parsimony.problems import problem
 
-    if not path.exists():
-        parent = path.parent
-        siblings = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
-        hint = suggest(path.name, siblings)
-        raise MissingRun(
-            "no such run folder",
-            remedy=hint or "create one with: parsimony fit DATA --out RUN",
-            where=str(path),
-        )
+    require_there(path)
     estimator = load_run(path)
     if kind not in (None, estimator.kind):
         raise UsageError(

@@ -63,12 +63,10 @@ class LiveTable:
     def render(self) -> Any:
         """Return the table: the longest trainings first, each rung by validation figure."""
         trials = self._trials
-        ranked = sorted(trials, key=lambda t: (-t.entities, -t.dim, -t.epochs, -t.valid))
-        columns = ["name", "structure", f"valid {self.figure}", "d", "epochs", "by"]
-        rows: list[list[Any]] = [
-            [self._name(t.structure), t.structure, t.valid, t.dim, t.epochs, t.origin]
-            for t in ranked[:_ROWS]
-        ]
+        ranked = sorted(
+            trials, key=lambda t: (-t.entities, -t.dim, -t.epochs, -(t.limit or 0), -t.valid)
+        )
+        columns, rows = self.rows(ranked[:_ROWS])
         if any(t.entities < 1 for t in trials):
             columns.append("entities")
             rows = [[*row, f"{t.entities:.0%}"] for row, t in zip(rows, ranked, strict=False)]
@@ -78,6 +76,14 @@ class LiveTable:
         latest = f"; latest {trials[-1].valid:.4f}" if trials else ""
         title = f"{len(trials)}{of} trials, {spent:.0f}{most} s{latest}"
         return table(columns, rows, title=title)
+
+    def rows(self, ranked: list[Trial]) -> tuple[list[str], list[list[Any]]]:
+        """Return the columns, and a row of each trial."""
+        columns = ["name", "structure", f"valid {self.figure}", "d", "epochs", "by"]
+        return columns, [
+            [self._name(t.structure), t.structure, t.valid, t.dim, t.epochs, t.origin]
+            for t in ranked
+        ]
 
     def _name(self, structure: str) -> str:
         """Return the name of a published structure."""

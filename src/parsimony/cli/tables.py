@@ -49,8 +49,8 @@ def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[An
 
 
 def _measured(result: dict[str, Any], max_relations: int) -> list[Any]:
-    """Return the tables: tie policies, interval, relations."""
-    if "strata" in result:
+    """Return the tables: tie policies, interval, strata, relations."""
+    if "setting" in result:
         return _classification(result)
     if "shots" in result:
         return _episodes(result)
@@ -68,6 +68,7 @@ def _measured(result: dict[str, Any], max_relations: int) -> list[Any]:
     seconds = result.get("seconds")
     took = "" if seconds is None else f"; {seconds:.1f} s"
     parts.append(f"95% interval of the MRR (bootstrap): {low:.4f} to {high:.4f}{took}")
+    parts += _strata_table(result.get("strata") or {})
     relations = result.get("per_relation") or []
     if relations:
         keys = list(relations[0])
@@ -76,6 +77,20 @@ def _measured(result: dict[str, Any], max_relations: int) -> list[Any]:
         if len(relations) > len(shown):
             parts.append(f"… and {len(relations) - len(shown):,} more relations (all with --json)")
     return parts
+
+
+def _strata_table(strata: dict[str, list[dict[str, Any]]]) -> list[Any]:
+    """Return the strata of a link run as one table, below an empty line."""
+    from parsimony.link.strata import KINDS
+
+    rows = [
+        [KINDS.get(kind, kind) if i == 0 else "", row["stratum"], row["n_queries"],
+         *(row[name] for name in _METRICS), "{:.4f} to {:.4f}".format(*row["interval"])]
+        for kind, found in strata.items()
+        for i, row in enumerate(found)
+    ]  # fmt: skip
+    columns = ["stratum", "", "queries", *_METRICS, "95% interval of the MRR"]
+    return ["", table(columns, rows)] if rows else []
 
 
 def _classification(result: dict[str, Any]) -> list[Any]:

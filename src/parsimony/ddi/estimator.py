@@ -207,6 +207,16 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         found = targets.metrics(self.predict_proba(targets.queries, split))
         return found[self.task_.labelling.primary]
 
+    @property
+    def selected_by(self) -> str:
+        """The primary measure of the labelling."""
+        return self.task_.labelling.primary
+
+    @property
+    def compared_by(self) -> str:
+        """The primary measure of the labelling."""
+        return self.task_.labelling.primary
+
     def resampled(
         self, split: str = "valid", *, units: int | None = None, seed: int = 0
     ) -> npt.NDArray[np.float64]:

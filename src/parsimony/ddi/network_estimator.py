@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from parsimony.base import Fitting, Parameters
+from parsimony.base import Fitting, Parameters, tuned, tuned_among
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors
 from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
@@ -27,10 +27,19 @@ Losses = Iterator[tuple[Tensor, int]]
 class NetworkParameters(Parameters):
     """Parameters of the training."""
 
-    lr: float = Field(1e-3, gt=0, le=10, description="learning rate of Adam, (0, 10]")
+    lr: float = Field(
+        1e-3, gt=0, le=10, description="learning rate of Adam, (0, 10]",
+        json_schema_extra=tuned(3e-4, 0.01, log=True),
+    )  # fmt: skip
     decay: float = Field(0.93, gt=0, le=1, description="learning-rate decay per epoch, (0, 1]")
-    weight_decay: float = Field(0.0, ge=0, le=10, description="L2 penalty of Adam, 0 … 10")
-    batch: int = Field(256, ge=1, le=10**6, description="pairs per step, 1 … 1,000,000")
+    weight_decay: float = Field(
+        0.0, ge=0, le=10, description="L2 penalty of Adam, 0 … 10",
+        json_schema_extra=tuned(1e-8, 1e-3, log=True, zero=True),
+    )  # fmt: skip
+    batch: int = Field(
+        256, ge=1, le=10**6, description="pairs per step, 1 … 1,000,000",
+        json_schema_extra=tuned_among(32, 64, 128, 256),
+    )  # fmt: skip
     epochs: int = Field(30, ge=1, le=10**6, description="most epochs, 1 … 1,000,000")
     patience: int = Field(8, ge=1, description="epochs without improvement before stopping, ≥ 1")
     validate_every: int = Field(1, ge=1, description="epochs between two validations, ≥ 1")

@@ -19,6 +19,7 @@ from parsimony.decoding import checked, read_json
 from parsimony.errors import CorruptRun, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.sampled_ranking import rank_within, sample_note
+from parsimony.link.strata import measure_strata, strata_of
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
 from parsimony.metrics.bootstrap import resampled_means
@@ -135,9 +136,10 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         Returns
         -------
         dict
-            ``split, policy, metrics, optimistic, pessimistic, interval, n_queries, per_relation``
-            and ``seconds, queries_per_second, notes``. ``metrics`` holds ``mrr`` and ``hits@k``,
-            fractions in [0, 1].
+            ``split, policy, metrics, optimistic, pessimistic, interval, n_queries, per_relation,
+            strata`` and ``seconds, queries_per_second, notes``. ``metrics`` holds ``mrr`` and
+            ``hits@k``, fractions in [0, 1]; ``strata`` is of
+            :func:`parsimony.link.strata.measure_strata`.
 
         Raises
         ------
@@ -158,6 +160,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                 "split": split,
                 **ranks.summary(seed),
                 "per_relation": ranks.per_relation(names),
+                "strata": measure_strata(ranks, strata_of(queries), seed),
                 "seconds": seconds,
                 "queries_per_second": len(queries) / seconds,
                 "notes": [*self._notes_of(split, queries), *sampled],

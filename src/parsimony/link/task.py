@@ -27,6 +27,7 @@ from parsimony.link.data import LinkData
 from parsimony.link.leaks import all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
 from parsimony.link.notes import Asked, common_facts, split_notes
+from parsimony.link.subgraph import walked_subgraph
 from parsimony.run.seeds import rng
 
 IntArray = npt.NDArray[np.int32]
@@ -320,6 +321,18 @@ class LinkTask(base.Task):
             )
         once = np.sort(first_occurrences(triples, data.n_entities, data.n_relations))
         return self.query_set(triples[once], graph, self.filters(data is self.data))
+
+    def part(self, fraction: float, *, seed: int = 0) -> Self | None:
+        """The facts among a fraction of the entities; None where another graph is tested on.
+
+        Raises
+        ------
+        EmptySplit
+            No training or validation fact lies within.
+        """
+        if self.inductive:
+            return None
+        return type(self)(walked_subgraph(self.data, fraction, seed=seed), self.protocol)
 
     def n_facts(self, split: str) -> int:
         """How many facts "valid" or "test" asks about, twice stated ones twice."""

@@ -122,6 +122,16 @@ class Ranks:
             "n_queries": len(self),
         }
 
+    def where(self, members: npt.NDArray[np.bool_]) -> Ranks:
+        """Return the ranks of some of the answers, by a mask (n,)."""
+        return Ranks(*(getattr(self, name)[members] for name in _COLUMNS))
+
+    def brief(self, seed: int = 0) -> dict[str, Any]:
+        """Return ``n_queries, mrr, hits@…`` and the bootstrap ``interval`` of the MRR."""
+        ranks = self.ranks()
+        interval = list(bootstrap_interval(1.0 / ranks, seed, resamples=500))
+        return {"n_queries": len(self), **ranking_metrics(ranks), "interval": interval}
+
     def per_relation(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Return one row per relation that occurs, the most frequent first.
 

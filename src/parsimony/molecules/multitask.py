@@ -64,8 +64,14 @@ class MultiTaskParameters(NetworkParameters):
         None, ge=0, description="weight s of the training tasks' mean, ≥ 0; chosen where left out"
     )
     logits: float = Field(1.0, ge=0, description="weight a of the logits in the kernel, ≥ 0")
-    units: float = Field(1.0, ge=0, description="weight b of the hidden units, ≥ 0")
-    fingerprints: float = Field(3.0, ge=0, description="weight c of the fingerprints, ≥ 0")
+    units: float = Field(
+        1.0, ge=0, description="weight b of the hidden units, ≥ 0",
+        json_schema_extra=base.tuned(0.1, 10.0, log=True),
+    )  # fmt: skip
+    fingerprints: float = Field(
+        3.0, ge=0, description="weight c of the fingerprints, ≥ 0",
+        json_schema_extra=base.tuned(0.1, 10.0, log=True),
+    )  # fmt: skip
     descriptors: float = Field(1.0, ge=0, description="weight d of the descriptors, ≥ 0")
     noise: float | None = Field(
         None, ge=1e-6, description="variance σ² of a label, ≥ 1e-6; chosen where left out"

@@ -35,14 +35,29 @@ _COUNTED = torch.log1p(torch.arange(256.0)).clamp(max=3.0)
 class NetworkParameters(base.Parameters):
     """Parameters of the networks and of their training."""
 
-    hidden: int = Field(256, ge=1, le=65_536, description="hidden units, 1 … 65,536")
+    hidden: int = Field(
+        256, ge=1, le=65_536, description="hidden units, 1 … 65,536",
+        json_schema_extra=base.tuned_among(64, 128, 256, 512),
+    )  # fmt: skip
     networks: int = Field(
         1, ge=1, le=100, description="networks whose logits are averaged, 1 … 100"
     )
-    lr: float = Field(2e-3, gt=0, description="learning rate of AdamW, > 0")
-    weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay, ≥ 0")
-    dropout: float = Field(0.5, ge=0, lt=1, description="dropout of hidden units, [0, 1)")
-    input_dropout: float = Field(0.2, ge=0, lt=1, description="dropout of inputs, [0, 1)")
+    lr: float = Field(
+        2e-3, gt=0, description="learning rate of AdamW, > 0",
+        json_schema_extra=base.tuned(3e-4, 0.01, log=True),
+    )  # fmt: skip
+    weight_decay: float = Field(
+        1e-2, ge=0, description="decoupled weight decay, ≥ 0",
+        json_schema_extra=base.tuned(1e-4, 0.1, log=True, zero=True),
+    )  # fmt: skip
+    dropout: float = Field(
+        0.5, ge=0, lt=1, description="dropout of hidden units, [0, 1)",
+        json_schema_extra=base.tuned(0.0, 0.7),
+    )  # fmt: skip
+    input_dropout: float = Field(
+        0.2, ge=0, lt=1, description="dropout of inputs, [0, 1)",
+        json_schema_extra=base.tuned(0.0, 0.5),
+    )  # fmt: skip
     batch: int = Field(256, ge=1, description="molecules per step, ≥ 1")
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
 

@@ -205,7 +205,10 @@ class EvidenceRegression(_Linear):
 class RidgeHeadParameters(ClosedFormParameters):
     """And the number of dimensions."""
 
-    dim: int = Field(32, ge=1, description="singular vectors that describe an item, ≥ 1")
+    dim: int = Field(
+        32, ge=1, description="singular vectors that describe an item, ≥ 1",
+        json_schema_extra=base.tuned(2, 128, log=True),
+    )  # fmt: skip
 
 
 class RidgeHead(_ClosedForm[RidgeHeadParameters]):

@@ -148,6 +148,15 @@ class RatingEstimator(Estimator[ColdStartTask, ParametersT]):
             )
         return float(metrics[self.headline])
 
+    @property
+    def selected_by(self) -> str:
+        """The skill."""
+        return "skill"
+
+    def selection_score(self) -> float:
+        """The skill, which every choice between models of ratings goes by."""
+        return self.skill()
+
     # ---- a new user --------------------------------------------------------------------------
 
     def adapt(self, support: Mapping[str, float], queries: Sequence[str]) -> Answers:

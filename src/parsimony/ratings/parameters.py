@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from parsimony.base import Parameters
+from parsimony.base import Parameters, tuned, tuned_among
 from parsimony.errors import FormatError
 from parsimony.knowledge.formula import Formula
 
@@ -19,22 +19,40 @@ FOUND = "min(h, b) + d; min(h, b) * c + d; min(h, b) * c + d; min(max(h, a), b) 
 class FiLMParameters(Parameters):
     """Parameters of network and training."""
 
-    dim: int = Field(16, ge=1, le=1024, description="width of an embedding, 1 … 1024")
+    dim: int = Field(
+        16, ge=1, le=1024, description="width of an embedding, 1 … 1024",
+        json_schema_extra=tuned_among(8, 16, 32),
+    )  # fmt: skip
     hidden: tuple[int, int, int] = Field(
         (64, 32, 16), description="widths of the three hidden layers, each ≥ 1"
     )
-    context: int = Field(32, ge=1, description="width of a user's context, ≥ 1")
+    context: int = Field(
+        32, ge=1, description="width of a user's context, ≥ 1",
+        json_schema_extra=tuned_among(16, 32, 64),
+    )  # fmt: skip
     pooling: Literal["mean", "attention"] = Field(
-        "attention", description="how the support becomes a context: mean or attention"
-    )
+        "attention", description="how the support becomes a context: mean or attention",
+        json_schema_extra=tuned_among("mean", "attention"),
+    )  # fmt: skip
     evidence: bool = Field(True, description="whether others' ratings of an item are an input")
-    dropout: float = Field(0.2, ge=0, lt=1, description="dropout, [0, 1)")
-    item_dropout: float = Field(
-        0.95, ge=0, le=1, description="fraction of item embeddings dropped in training, [0, 1]"
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="dropout, [0, 1)", json_schema_extra=tuned(0.0, 0.5)
     )
-    lr: float = Field(3e-3, gt=0, description="learning rate of AdamW, > 0")
-    weight_decay: float = Field(0.01, ge=0, description="of AdamW, ≥ 0")
-    batch: int = Field(32, ge=1, description="users per step, ≥ 1")
+    item_dropout: float = Field(
+        0.95, ge=0, le=1, description="fraction of item embeddings dropped in training, [0, 1]",
+        json_schema_extra=tuned(0.5, 1.0),
+    )  # fmt: skip
+    lr: float = Field(
+        3e-3, gt=0, description="learning rate of AdamW, > 0",
+        json_schema_extra=tuned(5e-4, 0.02, log=True),
+    )  # fmt: skip
+    weight_decay: float = Field(
+        0.01, ge=0, description="of AdamW, ≥ 0",
+        json_schema_extra=tuned(1e-4, 0.3, log=True, zero=True),
+    )  # fmt: skip
+    batch: int = Field(
+        32, ge=1, description="users per step, ≥ 1", json_schema_extra=tuned_among(16, 32, 64)
+    )
     min_support: int = Field(15, ge=0, description="smallest size of a redrawn support, ≥ 0")
     max_support: int = Field(25, ge=1, description="largest size of a redrawn support, ≥ 1")
     epochs: int = Field(100, ge=1, description="maximum number of epochs, ≥ 1")

@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a run."""
+"""One self-contained HTML page for a run, or for several side by side."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
+    from parsimony.report.compare import compare_runs, comparison_page
     from parsimony.report.info import DataInfo, Epoch, RunInfo
     from parsimony.report.run import run_info, run_page, run_report
     from parsimony.report.symbol_drawing import symbol_figure
@@ -15,6 +16,8 @@ __all__ = [
     "DataInfo",
     "Epoch",
     "RunInfo",
+    "compare_runs",
+    "comparison_page",
     "run_info",
     "run_page",
     "run_report",
@@ -27,6 +30,8 @@ __getattr__ = lazy(
         "DataInfo": "info",
         "Epoch": "info",
         "RunInfo": "info",
+        "compare_runs": "compare",
+        "comparison_page": "compare",
         "run_info": "run",
         "run_page": "run",
         "run_report": "run",

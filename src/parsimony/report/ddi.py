@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ from parsimony.explain.explanation import Explanation
 from parsimony.explain.page import explanation_view
 from parsimony.pages.charts import unit_chart
 from parsimony.pages.templating import amount, environment
+from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.report.info import RunInfo, info_of_folder
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 from parsimony.version import __version__
 
-__all__ = ["page", "run_info"]
+__all__ = ["compared", "page", "run_info"]
 
 _DATA = {
     "name": ("name", str),
@@ -141,6 +142,51 @@ def _explain_labels(
             done.add(kind)
             a, b = map(data.drug_names.address, targets.pairs[rows[i]].tolist())
             yield estimator.explain(a, data.types.name(kind), b, seed=seed)
+
+
+def compared(
+    estimators: Sequence[PairEstimator[Any]], split: str, *, seed: int = 0, quiet: bool = True
+) -> Compared:
+    """Classify the pairs of a split by every run; the bootstrap draws emerging drugs."""
+    targets = [estimator.task_.targets(split) for estimator in estimators]
+    require_same_questions(
+        # pairs with their types, or with their labels and negatives
+        [[part for part in vars(t).values() if isinstance(part, np.ndarray)] for t in targets],
+        [estimator.task_.config() for estimator in estimators],
+    )
+    asked, task = targets[0], estimators[0].task_
+    cluster, headline = task.emerging(split), task.labelling.primary
+    tables = [estimator.predict_proba(asked.queries, split) for estimator in estimators]
+    intervals = [asked.interval(table, cluster, seed) for table in tables]
+
+    def gain(one: int, other: int) -> dict[str, Value]:
+        found = asked.better_by(tables[one], tables[other], cluster)
+        return {
+            name: {"value": gap["difference"], "interval": [gap["low"], gap["high"]]}
+            for name, gap in found.items()
+        }
+
+    def value(table: Any, members: Any) -> Value | None:
+        found = asked.metrics(table, members).get(headline)
+        return None if found is None else {"value": found, "interval": None}
+
+    return Compared(
+        unit="pairs",
+        n=len(asked),
+        headline=headline,
+        values=[
+            {name: {"value": v, "interval": interval.get(name)}
+             for name, v in asked.metrics(table).items() if name in interval}
+            for table, interval in zip(tables, intervals, strict=True)
+        ],
+        gain=gain,
+        strata={"subgroup": [
+            {"stratum": name, "n": int(members.sum()),
+             "values": [value(table, members) for table in tables]}
+            for name, members in estimators[0].subgroups(split).items()
+        ]},
+        notes=[*task.notes, *estimators[0].leak_notes(split)],
+    )  # fmt: skip
 
 
 def page(info: RunInfo) -> str:

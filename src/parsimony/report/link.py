@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from parsimony.errors import EmptySplit
 from parsimony.explain.explanation import Explanation
@@ -13,18 +14,22 @@ from parsimony.explain.page import explanation_view
 from parsimony.knowledge.rules import Rule, parse_rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.popularity import popularity_ranks
+from parsimony.link.strata import measure_strata, strata_of
 from parsimony.link.task import LinkTask
-from parsimony.metrics import Ranks
+from parsimony.metrics import Ranks, bootstrap_interval
+from parsimony.metrics.ranking import HITS
 from parsimony.pages.templating import amount, environment
+from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.report.info import RunInfo, info_of_folder
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
 from parsimony.report.search import comparison_view, search_view
+from parsimony.report.strata import strata_charts, strata_of_run
 from parsimony.report.symbol import SYMBOLS, symbol_view
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import rng
 from parsimony.version import __version__
 
-__all__ = ["explain_correct_answers", "page", "popularity_of", "run_info"]
+__all__ = ["compared", "explain_correct_answers", "page", "popularity_of", "run_info"]
 
 _RULES = 40  # rows of the table of rules; the run folder holds all of them
 _HITS = ("hits@1", "hits@3", "hits@10")
@@ -80,7 +85,7 @@ def run_info(
         explanations = list(explain_correct_answers(estimator, n_explanations, seed))
     if popularity is None:
         popularity = popularity_of(estimator.task_)
-    data = estimator.task_.data
+    task, data = estimator.task_, estimator.task_.data
     info = info_of_folder(run, estimator, {
         "n_entities": data.n_entities,
         "n_relations": data.n_relations,
@@ -88,6 +93,12 @@ def run_info(
         "valid": len(data.valid),
         "test": len(data.test),
     })  # fmt: skip
+    metrics = dict(info["metrics"])
+    split = _shown(metrics)
+    if split and "strata" not in metrics[split]:  # of a run that an older version wrote
+        ranks, strata = estimator.ranks(split, quiet=quiet), strata_of(task.queries(split))
+        metrics[split] = {**metrics[split], "strata": measure_strata(ranks, strata, seed)}
+        info["metrics"] = metrics
     more: RunInfo = {"popularity": popularity, "rules": rules, "explanations": explanations}
     return {**info, **more, **_searched(run)}
 
@@ -102,6 +113,60 @@ def _searched(run: RunFolder) -> RunInfo:
 
         info["search"], info["trials"] = found, read_trials(run.path / "search")
     return info
+
+
+def compared(
+    estimators: Sequence[LinkEstimator[Any]], split: str, *, seed: int = 0, quiet: bool = True
+) -> Compared:
+    """Rank the answers of a split by every run, for a comparison query by query."""
+    queries = [estimator.task_.queries(split) for estimator in estimators]
+    asked = [(q.head, q.relation, q.answer_ptr, q.answer, q.known) for q in queries]
+    require_same_questions(asked, [estimator.task_.config() for estimator in estimators])
+    ranks = [estimator.ranks(split, quiet=quiet) for estimator in estimators]
+    by_query = [_by_query(each) for each in ranks]
+    data = estimators[0].task_.data
+    names = [data.relations.name(i) for i in range(data.n_relations)]
+
+    def gain(one: int, other: int) -> dict[str, Value]:
+        return {
+            name: _mean(values - by_query[other][name], seed)
+            for name, values in by_query[one].items()
+        }
+
+    strata = strata_of(queries[0])
+    return Compared(
+        unit="queries",
+        n=len(ranks[0]),
+        headline="mrr",
+        values=[{name: _mean(v, seed) for name, v in each.items()} for each in by_query],
+        gain=gain,
+        strata={
+            kind: [
+                {"stratum": name, "n": int(members.sum()),
+                 "values": [_mean(each["mrr"][members], seed) for each in by_query]}
+                for name, members in found.items()
+            ]
+            for kind, found in strata.items()
+        },
+        relations=[
+            {"relation": rows[0]["relation"], "n": rows[0]["n_queries"],
+             "values": [row["mrr"] for row in rows],
+             "tail": [row["mrr_tail"] for row in rows], "head": [row["mrr_head"] for row in rows]}
+            for rows in zip(*(each.per_relation(names) for each in ranks), strict=True)
+        ],
+        notes=estimators[0].task_.notes_of(split),
+    )  # fmt: skip
+
+
+def _by_query(ranks: Ranks) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what MRR and Hits@k are the means of, (n,) each."""
+    realistic = ranks.ranks()
+    hits = {f"hits@{k}": (realistic <= k).astype(np.float64) for k in HITS}
+    return {"mrr": 1.0 / realistic, **hits}
+
+
+def _mean(values: npt.NDArray[np.float64], seed: int) -> Value:
+    return {"value": float(values.mean()), "interval": list(bootstrap_interval(values, seed))}
 
 
 def popularity_of(task: LinkTask) -> dict[str, Any] | None:
@@ -192,7 +257,7 @@ def page(info: RunInfo) -> str:
     config, history = info.get("config") or {}, info.get("history") or []
     name = data.get("name") or config.get("data", {}).get("name", "")
     method = info.get("method") or str(config.get("method", ""))
-    split = "test" if "test" in metrics else next(iter(metrics), "")
+    split = _shown(metrics)
     rules = [_rule(rule) for rule in info.get("rules") or ()]
     found = info.get("search")
     search = search_view(found, info.get("trials") or (), SYMBOLS) if found else {}
@@ -207,6 +272,9 @@ def page(info: RunInfo) -> str:
             split=split,
             headline=_headline(metrics.get(split) or {}, info.get("popularity")),
             table=_metric_rows(metrics, info.get("popularity")),
+            strata=strata_charts(
+                [""], strata_of_run((metrics.get(split) or {}).get("strata") or {}), "MRR"
+            ),
             relations=(metrics.get(split) or {}).get("per_relation") or [],
             curves=learning_charts(history, info.get("best_epoch"), "valid_mrr", "Validation MRR"),
             rules=rules[:_RULES],
@@ -224,6 +292,11 @@ def page(info: RunInfo) -> str:
             version=info.get("version") or __version__,
         )
     )
+
+
+def _shown(metrics: Mapping[str, Any]) -> str:
+    """Return the split that a page is about; "" for none."""
+    return "test" if "test" in metrics else next(iter(metrics), "")
 
 
 def _title(info: RunInfo, method: str, name: str) -> str:

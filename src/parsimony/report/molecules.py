@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 from parsimony.chem.smiles import molecule_of
 from parsimony.errors import UsageError
+from parsimony.metrics import bootstrap_interval
 from parsimony.pages.templating import environment
+from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.version import __version__
 
 if TYPE_CHECKING:
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
     from parsimony.molecules.estimator import FewShotEstimator
     from parsimony.run.folder import RunFolder
 
-__all__ = ["molecule_svg", "molecules_page", "run_info"]
+__all__ = ["compared", "molecule_svg", "molecules_page", "run_info"]
 
 DRAWN = 100  # most predictions on a page, the most probable ones
 
@@ -33,6 +37,43 @@ def run_info(run: RunFolder, estimator: FewShotEstimator[Any, Any], **known: Any
         "a run of molecules is shown together with a task of yours",
         remedy="parsimony adapt RUN --support FILE --predict FILE --html FILE",
         where=str(run.path),
+    )
+
+
+def compared(
+    estimators: Sequence[FewShotEstimator[Any, Any]], split: str, *, seed: int = 0,
+    quiet: bool = True,
+) -> Compared:  # fmt: skip
+    """Score the episodes of a split by every run, for a comparison episode by episode."""
+    tasks = [estimator.task_ for estimator in estimators]
+    # Where none can be drawn, scoring says so.
+    drawable = [k for k in tasks[0].options.shots if len(tasks[0].drawable(split, k))]
+    shots = drawable or tasks[0].options.shots
+    require_same_questions(
+        [(np.array([task.options.episodes, *task.options.shots]), task.unseen, task.visible_labels)
+         for task in tasks],
+        [task.config() for task in tasks],
+    )  # fmt: skip
+    by_episode = []
+    for estimator in estimators:
+        found = {
+            f"roc_auc@{k}": estimator.scored(split, k, seed=seed, quiet=quiet).table.mean(1)
+            for k in shots
+        }
+        by_episode.append({"roc_auc": np.mean([*found.values()], axis=0), **found})
+
+    def mean(values: Any) -> Value:
+        return {"value": float(values.mean()), "interval": list(bootstrap_interval(values, seed))}
+
+    return Compared(
+        unit="episodes",
+        n=tasks[0].options.episodes,
+        headline="roc_auc",
+        values=[{name: mean(values) for name, values in each.items()} for each in by_episode],
+        gain=lambda one, other: {
+            name: mean(values - by_episode[other][name]) for name, values in by_episode[one].items()
+        },
+        notes=tasks[0].notes,
     )
 
 

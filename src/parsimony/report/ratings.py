@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from parsimony.errors import EmptySplit
 from parsimony.methods import resolve
 from parsimony.pages.templating import amount, environment
 from parsimony.ratings.estimator import RatingEstimator
+from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.report.formula import FORMULAS, formula_view, ranking_view
 from parsimony.report.info import RunInfo, info_of_folder
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
@@ -16,7 +18,7 @@ from parsimony.run.folder import RunFolder
 from parsimony.search.trials import read_trials
 from parsimony.version import __version__
 
-__all__ = ["closed_forms", "page", "run_info"]
+__all__ = ["closed_forms", "compared", "page", "run_info"]
 
 #: Methods without a network, fitted in seconds.
 _CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
@@ -52,6 +54,46 @@ def run_info(
     if found is not None:
         info["search"], info["trials"] = found, read_trials(run.path / "search")
     return info
+
+
+def compared(
+    estimators: Sequence[RatingEstimator[Any]], split: str, *, seed: int = 0, quiet: bool = True
+) -> Compared:
+    """Measure the new users of a split by every run, for a comparison user by user."""
+    tasks = [estimator.task_ for estimator in estimators]
+    if not tasks[0].has(split):
+        raise EmptySplit(
+            f"no {split} user has a rating to predict", remedy="give more users or ratings"
+        )
+    users = [task.user_tasks(split) for task in tasks]
+    require_same_questions(
+        [[part for user in each for part in (user.ratings, user.query)] for each in users],
+        [task.config() for task in tasks],
+    )
+    measured = [estimator.by_user(split) for estimator in estimators]
+    summaries = [task.summary(found) for task, found in zip(tasks, measured, strict=True)]
+
+    def gain(one: int, other: int) -> dict[str, Value]:
+        found = tasks[0].gains(measured[one], measured[other])
+        return {
+            name: {"value": gap["mean"], "interval": list(gap["interval"])}
+            for name, gap in found.items()
+        }
+
+    headline = RatingEstimator.headline
+    return Compared(
+        unit="users",
+        n=len(users[0]),
+        # Where nobody likes anything, nothing can be ranked.
+        headline=headline if headline in summaries[0]["metrics"] else "mse",
+        values=[
+            {name: {"value": value, "interval": list(found["interval"][name])}
+             for name, value in found["metrics"].items()}
+            for found in summaries
+        ],
+        gain=gain,
+        notes=tasks[0].notes,
+    )  # fmt: skip
 
 
 def closed_forms(estimator: RatingEstimator[Any]) -> list[dict[str, Any]]:

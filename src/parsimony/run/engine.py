@@ -34,6 +34,11 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def slots(self) -> int:
+        """How many jobs run at a time."""
+        ...
+
     def close(self) -> None:
         """Release the engine's resources."""
         ...
@@ -41,6 +46,8 @@ class Engine(Protocol):
 
 class LocalEngine:
     """Runs jobs one after the other in this process."""
+
+    slots = 1
 
     def run(
         self, function: Callable[..., Any], jobs: Sequence[Job], go_on: Callable[[], bool]

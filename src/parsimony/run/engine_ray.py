@@ -71,7 +71,7 @@ class RayEngine:
         waiting = list(enumerate(jobs))
         running: dict[Any, int] = {}
         while waiting or running:
-            while waiting and len(running) < self._slots():
+            while waiting and len(running) < self.slots:
                 if not go_on():
                     waiting.clear()
                     break
@@ -85,7 +85,9 @@ class RayEngine:
                 number = running.pop(reference)
                 yield number, ray.get(reference)
 
-    def _slots(self) -> int:
+    @property
+    def slots(self) -> int:
+        """How many processors the cluster has now."""
         resources: dict[str, float] = self._ray.cluster_resources()
         return max(1, int(resources.get("CPU", 1)))
 

@@ -49,6 +49,16 @@ class _Relation(TypedDict):
     n_queries: Count
 
 
+class _Stratum(TypedDict):
+    """The measures of a stratum of link prediction."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    stratum: str
+    n_queries: Count
+    mrr: float
+    interval: _Interval
+
+
 class _Split(TypedDict, total=False):
     """What evaluation of a split found."""
 
@@ -64,7 +74,7 @@ class _Split(TypedDict, total=False):
     users: Count
     episodes: Count
     per_relation: list[_Relation]
-    strata: dict[str, _Measures]
+    strata: dict[str, _Measures] | dict[str, list[_Stratum]]
 
 
 class _Cost(TypedDict, total=False):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parsimony.search.symbol_space import BilinearSpace
     from parsimony.search.trial import Measured, Trial, TrialResult
     from parsimony.search.trials import TrialStore
+    from parsimony.search.tune import TuneRequest, run_tune
 
 __all__ = [
     "BilinearSpace",
@@ -28,7 +29,9 @@ __all__ = [
     "Trial",
     "TrialResult",
     "TrialStore",
+    "TuneRequest",
     "run_search",
+    "run_tune",
     "search",
 ]
 
@@ -46,7 +49,9 @@ __getattr__ = lazy(
         "Trial": "trial",
         "TrialResult": "trial",
         "TrialStore": "trials",
+        "TuneRequest": "tune",
         "run_search": "run",
+        "run_tune": "tune",
         "search": "loop",
     },
 )

@@ -9,12 +9,31 @@ from typing import Any
 from parsimony import pipeline
 from parsimony.base import Data, Estimator
 from parsimony.errors import UsageError
-from parsimony.search.race import DEFAULT_SECONDS, RaceRequest, race
+from parsimony.problems import kind_of, problem
+from parsimony.search.race import DEFAULT_SECONDS, RaceRequest, race, settles
 from parsimony.search.simplest import Wanted
 
 __all__ = ["AUTO", "fit"]
 
 AUTO = "auto"
+
+
+def method_of_settings(
+    data: Any,
+    settings: Mapping[str, Any],
+    columns: tuple[str, str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    task: str | None = None,
+) -> str | None:
+    """The method that is meant where none is named; None: let them race.
+
+    Rules to start from are for method rules; settings that a race would choose are those of the
+    problem's default method.
+    """
+    if (options or {}).get("knowledge") is not None:
+        return "rules"
+    kind = task or kind_of(data, None, columns) or "link"
+    return problem(kind).default if settles(settings, kind) else None
 
 
 def fit(
@@ -42,7 +61,8 @@ def fit(
         A registered name, a dataset folder, a file, or loaded data.
     method
         A registered method: see :func:`parsimony.pipeline.fit`, which takes all further arguments.
-        Where left out, or "auto": a race (:func:`parsimony.search.race.race`).
+        Where left out, or "auto": a race (:func:`parsimony.search.race.race`); but settings that a
+        race would choose are those of the problem's default method.
     out
         Run folder; if omitted, nothing is kept.
     parameters
@@ -63,6 +83,8 @@ def fit(
     >>> model, summary = parsimony.fit("umls", time_budget=120)  # doctest: +SKIP
     >>> print(summary["sentence"])  # doctest: +SKIP
     """
+    if method is None and (options or parameters):
+        method = method_of_settings(data, parameters or {}, columns, options)
     if method not in (None, AUTO):
         return pipeline.fit(
             data, method, out=out, parameters=dict(parameters or {}), epochs=epochs,

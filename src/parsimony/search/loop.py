@@ -117,10 +117,10 @@ def search(
     walk = _Walk(propose(space, settings, seed, **extra), measuring, ladder[0])
     while walk.round(settings.fraction if len(ladder) > 1 else 1.0):
         pass
-    walk.known |= _climb(measuring, walk.known, ladder, settings)
+    walk.known |= _climb(space, measuring, walk.known, ladder, settings)
     # What the ladder left is spent on further rounds, and on what they bring up.
     while len(ladder) > 1 and walk.round(1.0):
-        _climb(measuring, walk.known, ladder, settings)
+        _climb(space, measuring, walk.known, ladder, settings)
     known, rounds = walk.known, walk.rounds
     best = _best(measuring.trials, ladder)
     return SearchResult(
@@ -177,6 +177,7 @@ class _Walk(Generic[S]):
 
 
 def _climb(
+    space: Space[S],
     measuring: Measuring[S],
     known: Mapping[str, S],
     ladder: Sequence[Rung],
@@ -187,8 +188,8 @@ def _climb(
     What is left of the budget is divided evenly among the rungs; a rung that ends early passes on
     those it has measured.
     """
-    named = dict(zip(measuring.space.keys(list(measuring.space.named().values())),
-                     measuring.space.named().values(), strict=True))  # fmt: skip
+    structures = list(space.named().values())
+    named = dict(zip(space.keys(structures), structures, strict=True))
     for level in range(1, len(ladder)):
         below = _ranked(measuring.trials, ladder[level - 1])
         last = level == len(ladder) - 1

@@ -11,11 +11,11 @@ from parsimony.errors import InvalidMeasure, TrainingDiverged
 from parsimony.metrics.guard import checked
 from parsimony.run.engine import Engine
 from parsimony.search.settings import Budget, Rung
-from parsimony.search.space import Space
+from parsimony.search.space import Printing
 from parsimony.search.trial import Evaluate, Measured, Proposal, Trial, TrialResult
 from parsimony.search.trials import TrialStore
 
-__all__ = ["Measuring"]
+__all__ = ["Measuring", "guarded"]
 
 S = TypeVar("S")
 
@@ -36,7 +36,7 @@ class Measuring(Generic[S]):
 
     def __init__(
         self,
-        space: Space[S],
+        space: Printing[S],
         evaluate: Evaluate[S],
         store: TrialStore,
         engine: Engine,
@@ -52,6 +52,11 @@ class Measuring(Generic[S]):
         self._epochs, self._at = 0, 0.0
         # Wall time goes on where the last part of this search ended.
         self._begin = time.perf_counter() - max((trial.at for trial in store), default=0.0)
+
+    @property
+    def spent(self) -> tuple[int, float]:
+        """How many trials have started, and the wall seconds when the last one ended."""
+        return len(self._started), self._at
 
     def left(self, fraction: float = 1.0) -> bool:
         """Whether another trial may start, of a fraction of the budget.
@@ -101,9 +106,11 @@ class Measuring(Generic[S]):
         how: dict[str, float] = {"seed": seed, "epochs": rung.epochs, "dim": rung.dim}
         if rung.entities < 1:
             how["entities"] = rung.entities
+        if rung.seconds is not None:
+            how["seconds"] = rung.seconds
         jobs = [{"structure": proposals[i].structure, **how} for i in asked]
         if jobs:
-            results = self.engine.run(partial(_guarded, self.evaluate), jobs, begin)
+            results = self.engine.run(partial(guarded, self.evaluate), jobs, begin)
             for n, result in results:
                 trial = self._trial(proposals[asked[n]], rung, seed, stage, *result)
                 self.store.append(trial)
@@ -150,6 +157,7 @@ class Measuring(Generic[S]):
             at=time.perf_counter() - self._begin,
             error=error,
             entities=rung.entities,
+            limit=rung.seconds,
         )
 
     def _end(self, trial: Trial) -> None:
@@ -162,7 +170,7 @@ class Measuring(Generic[S]):
             self.on_trial(trial)
 
 
-def _guarded(evaluate: Evaluate[Any], structure: Any, **how: Any) -> tuple[Measured, str | None]:
+def guarded(evaluate: Evaluate[Any], structure: Any, **how: Any) -> tuple[Measured, str | None]:
     """Evaluate; a training that diverges is a bad structure, not the end of the search.
 
     So is one whose figure is no finite number.

@@ -36,7 +36,7 @@ from parsimony.search.trial import Trial
 from parsimony.search.trials import TrialStore
 from parsimony.search.winner import publish, require_room
 
-__all__ = ["DEFAULT_SECONDS", "RaceRequest", "Row", "race"]
+__all__ = ["DEFAULT_SECONDS", "RaceRequest", "Row", "race", "settles"]
 
 AnyEstimator = Estimator[Any, Any]
 
@@ -46,6 +46,8 @@ DEFAULT_SECONDS = 600.0
 _COUNTING, _FIRST = 0.2, 0.4
 #: units compared at most, per second of budget and thousand labels: enough where ranking is fast
 _UNITS, _FEWEST = 1e5, 500
+#: settings of a race that every entrant gets where it has them
+_SHARED = ("seed", "threads")
 #: settings that every entrant gets where it has them: time, not their number, ends epochs
 _PATIENT = {"epochs": 200, "patience": 60}
 
@@ -147,6 +149,12 @@ def race(request: RaceRequest) -> tuple[AnyEstimator, dict[str, Any]]:
     return _Race(request).run()
 
 
+def settles(settings: Mapping[str, Any], kind: str) -> list[str]:
+    """The settings that a race chooses itself: those of a method."""
+    options = problem(kind).part("task").Options
+    return [name for name in settings if name not in _SHARED and not options.has(name)]
+
+
 class _Race:
     def __init__(self, request: RaceRequest) -> None:
         self.request, self.folder = request, Path(request.out)
@@ -154,19 +162,16 @@ class _Race:
         columns = request.columns
         kind = request.task or kind_of(request.data, None, columns) or "link"
         of = problem(kind)
-        options = of.part("task").Options
         settings = dict(request.settings)
-        self.seed = int(settings.pop("seed", request.seed))
-        own = {name: settings.pop(name) for name in [*settings] if options.has(name)}
-        shared = {"seed": self.seed} | {
-            name: settings.pop(name) for name in ("threads",) if name in settings
-        }
-        if settings:
+        if chosen := settles(settings, kind):
             raise InvalidParameter(
-                f"a race chooses the parameters: {', '.join(settings)} cannot be set",
+                f"a race chooses the parameters: {', '.join(chosen)} cannot be set",
                 remedy=f"name the method as well, such as --method {of.default}",
             )
-        self.shared, self.own = shared, own
+        self.seed = int(settings.get("seed", request.seed))
+        self.shared = {k: v for k, v in settings.items() if k in _SHARED} | {"seed": self.seed}
+        own = {name: value for name, value in settings.items() if name not in _SHARED}
+        self.own = own
         task = open_task(
             kind, request.data, own, mirror=request.mirror, columns=columns, seed=self.seed
         )
@@ -187,9 +192,7 @@ class _Race:
 
     def run(self) -> tuple[AnyEstimator, dict[str, Any]]:
         require_room(self.folder, self.request.resume)
-        store = TrialStore(
-            self.folder / "search", self._subject(), resume=self.request.resume
-        )
+        store = TrialStore(self.folder / "search", self._subject(), resume=self.request.resume)
         with store:
             require_no_links(self.folder)
             self.store = store

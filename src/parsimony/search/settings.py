@@ -57,6 +57,8 @@ class Rung:
     dim, epochs : int
     entities : float
         Fraction of the entities, in (0, 1]: the trial sees the facts among so many of them.
+    seconds : float, optional
+        Wall seconds at most, after which the trial's learning rate has fallen to its end as well.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Rung:
     dim: int
     epochs: int
     entities: float = 1.0
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what trains nothing."""
@@ -79,6 +82,10 @@ class Rung:
             raise InvalidParameter(
                 f"a rung with {self.entities:g} of the entities",
                 remedy="give a fraction above 0 and at most 1, such as 0.3",
+            )
+        if self.seconds is not None and not self.seconds > 0:
+            raise InvalidParameter(
+                f"a rung of {self.seconds:g} seconds", remedy="give it more than 0"
             )
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["OneShot", "Space"]
+__all__ = ["OneShot", "Printing", "Space"]
 
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
@@ -19,6 +19,14 @@ class OneShot(Protocol[S_contra]):
 
     def __call__(self, structures: Sequence[S_contra]) -> npt.NDArray[np.float64]:
         """Return one guess per structure, (n,); the same structures get the same guesses."""
+        ...
+
+
+class Printing(Protocol[S_contra]):
+    """Prints structures: all that measuring them needs of a space."""
+
+    def text(self, structure: S_contra) -> str:
+        """Print a structure in one line."""
         ...
 
 

@@ -56,7 +56,8 @@ class Evaluate(Protocol[S_contra]):
     """The trainer: the same arguments give the same result.
 
     It is called with ``entities`` as well, the fraction of them that the trial may see, on rungs
-    where that is below 1; a trainer that has no part of its data to train on need not take it.
+    where that is below 1, and with ``seconds`` on rungs that limit these; a trainer whose rungs
+    have no such limits need not take them.
     """
 
     def __call__(self, structure: S_contra, *, seed: int, epochs: int, dim: int) -> Measured:
@@ -95,7 +96,8 @@ class Trial:
     structure, canonical : str
         As text: as it was trained, and the form that all equivalent ones share.
     seed, epochs, dim : int
-        As asked for; with ``canonical`` and ``entities`` they are the trial's identity.
+        As asked for; with ``canonical``, ``entities`` and ``limit`` they are the trial's identity.
+        Where the structure itself says the dimension, ``dim`` is 1.
     valid : float
         The validation figure; 0 for a training that diverged.
     seconds : float
@@ -114,6 +116,8 @@ class Trial:
         Why there is no figure.
     entities : float
         Fraction of the entities that the trial saw.
+    limit : float, optional
+        Wall seconds that it could take at most; None: as many as its epochs needed.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -133,11 +137,12 @@ class Trial:
     at: float
     error: str | None = None
     entities: Annotated[float, Gt(0), Le(1)] = 1.0
+    limit: Annotated[float, Gt(0)] | None = None
 
     @property
     def rung(self) -> Rung:
         """How much it was trained."""
-        return Rung(self.dim, self.epochs, self.entities)
+        return Rung(self.dim, self.epochs, self.entities, self.limit)
 
     @property
     def identity(self) -> tuple[str, int, Rung]:

@@ -28,6 +28,7 @@ from parsimony.link.reasoning.redgnn import RedGNN
 from parsimony.link.reasoning.sharding import ShardedPropagation, share_out
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import LinkTask, both_directions
+from parsimony.methods import load_run
 from parsimony.pipeline import fit
 from parsimony.run.seeds import rng
 from parsimony.training.optimizer import optimizer_state
@@ -212,6 +213,28 @@ def test_the_best_epoch_on_validation_is_kept(task):
 def test_something_is_learnt(task):
     curve = [r["loss"] for r in RedGNN(**TINY, epochs=12, batch=2).fit(task).history_]
     assert np.mean(curve[-5:]) < 0.9 * np.mean(curve[:5])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"mix_depths": True}, {"mix_criteria": True}, {"prune_by": "message"},
+     {"mix_depths": True, "mix_criteria": True, "prune_by": "message"}],
+)  # fmt: skip
+def test_adaprops_options_learn_and_are_kept(options, tmp_path):
+    parameters = TINY | {"top_k": 3, "batch": 2, "dropout": 0.2} | options
+    model, _ = fit(compositions(), "adaprop", parameters=parameters, epochs=8, out=tmp_path / "run")
+    curve = [record["loss"] for record in model.history_]
+    assert np.mean(curve[-3:]) < 0.9 * np.mean(curve[:3])
+    again = load_run(tmp_path / "run")
+    queries = np.array([[0, 0], [3, 4]])
+    np.testing.assert_array_equal(again.scores(queries), model.scores(queries))
+    assert set(again.weights_) == set(model.weights_)
+    head, relation, tail = compositions().test[0].tolist()
+    names = compositions()
+    page = again.explain(
+        names.entities.name(head), names.relations.name(relation), names.entities.name(tail)
+    )
+    assert np.isfinite(page.score)
 
 
 def test_patience_ends_it(task):

@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from parsimony.base import constructor
+from parsimony.base import constructor, tuned, tuned_among
 from parsimony.chem.fingerprints import BITS
 from parsimony.ddi.analogues import analogue_sentence, nearest_analogues
 from parsimony.ddi.estimator import FloatArray, IntArray, chosen
@@ -41,14 +41,17 @@ class MLPParameters(NetworkParameters):
     """Parameters of the fingerprint network."""
 
     hidden: int | None = Field(
-        None, ge=1, le=4096, description="hidden units, 1 … 4096; 256, in S0 512"
-    )
+        None, ge=1, le=4096, description="hidden units, 1 … 4096; 256, in S0 512",
+        json_schema_extra=tuned_among(128, 256, 512),
+    )  # fmt: skip
     input_dropout: float | None = Field(
-        None, ge=0, lt=1, description="dropout of the bits, [0, 1); 0.3, in S0 0.1"
-    )
+        None, ge=0, lt=1, description="dropout of the bits, [0, 1); 0.3, in S0 0.1",
+        json_schema_extra=tuned(0.0, 0.6),
+    )  # fmt: skip
     dropout: float | None = Field(
-        None, ge=0, lt=1, description="dropout of the hidden layer, [0, 1); 0.5, in S0 0.3"
-    )
+        None, ge=0, lt=1, description="dropout of the hidden layer, [0, 1); 0.5, in S0 0.3",
+        json_schema_extra=tuned(0.0, 0.7),
+    )  # fmt: skip
     drug_vectors: bool | None = Field(
         None, description="a free vector for each known drug; on in S0, where all are known"
     )

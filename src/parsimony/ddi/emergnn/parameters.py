@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from parsimony.base import tuned, tuned_among
 from parsimony.ddi.network_estimator import NetworkParameters
 from parsimony.kernels.emergnn.graph import Normalisation
 
@@ -42,7 +43,10 @@ class EmerGNNParameters(NetworkParameters):
     form: Literal["extended", "published"] = Field(
         "extended", description="extended or published: which defaults the others take"
     )
-    dim: int = Field(64, ge=2, le=256, description="dimension of states, 2 … 256")
+    dim: int = Field(
+        64, ge=2, le=256, description="dimension of states, 2 … 256",
+        json_schema_extra=tuned_among(16, 32, 64),
+    )  # fmt: skip
     bias: bool | None = Field(None, description="biases in the flow")
     log_states: bool | None = Field(None, description="read log(1 + h) instead of h")
     normalise: Normalisation = Field("none", description="none, relation or total")
@@ -56,15 +60,21 @@ class EmerGNNParameters(NetworkParameters):
         "(0, 64], at most 8; [] for none",
     )
     neighbour_edges: int | None = Field(
-        None, ge=0, le=100, description="edges to the most similar drugs, 0 … 100"
-    )
+        None, ge=0, le=100, description="edges to the most similar drugs, 0 … 100",
+        json_schema_extra=tuned_among(0, 5, 10, 20),
+    )  # fmt: skip
     fingerprint_dropout: float | None = Field(
-        None, ge=0, lt=1, description="dropout of fingerprint bits, [0, 1)"
-    )
-    dropout: float | None = Field(None, ge=0, lt=1, description="dropout of states read, [0, 1)")
+        None, ge=0, lt=1, description="dropout of fingerprint bits, [0, 1)",
+        json_schema_extra=tuned(0.0, 0.6),
+    )  # fmt: skip
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="dropout of states read, [0, 1)",
+        json_schema_extra=tuned(0.0, 0.6),
+    )  # fmt: skip
     hidden_dropout: float | None = Field(
-        None, ge=0, lt=1, description="dropout of the fingerprint read-out's units, [0, 1)"
-    )
+        None, ge=0, lt=1, description="dropout of the fingerprint read-out's units, [0, 1)",
+        json_schema_extra=tuned(0.0, 0.7),
+    )  # fmt: skip
     drug_vectors: bool | None = Field(
         None, description="free vectors of known drugs in the fingerprint read-out; on in S0"
     )
@@ -81,10 +91,16 @@ class EmerGNNParameters(NetworkParameters):
         30000, ge=1, description="most training pairs per epoch with hidden emergence, ≥ 1"
     )
     threads: int = Field(2, ge=1, le=64, description="threads, 1 … 64")
-    lr: float | None = Field(None, gt=0, le=10, description="learning rate of Adam, (0, 10]")  # type: ignore[assignment]
+    lr: float | None = Field(  # type: ignore[assignment]
+        None, gt=0, le=10, description="learning rate of Adam, (0, 10]",
+        json_schema_extra=tuned(3e-4, 0.01, log=True),
+    )  # fmt: skip
     decay: float | None = Field(None, gt=0, le=1, description="its decay per epoch, (0, 1]")  # type: ignore[assignment]
     weight_decay: float | None = Field(None, ge=0, le=10, description="L2 penalty, 0 … 10")  # type: ignore[assignment]
-    batch: int | None = Field(None, ge=1, le=10**6, description="pairs per step, ≥ 1")  # type: ignore[assignment]
+    batch: int | None = Field(  # type: ignore[assignment]
+        None, ge=1, le=10**6, description="pairs per step, ≥ 1",
+        json_schema_extra=tuned_among(32, 64, 128, 256),
+    )  # fmt: skip
     epochs: int | None = Field(None, ge=1, le=10**6, description="most epochs, ≥ 1")  # type: ignore[assignment]
     validate_every: int | None = Field(None, ge=1, description="epochs between validations, ≥ 1")  # type: ignore[assignment]
     patience: int | None = Field(None, ge=1, description="epochs without improvement, ≥ 1")  # type: ignore[assignment]

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy import sparse
 
-from parsimony.base import Fitting, Parameters, constructor
+from parsimony.base import Fitting, Parameters, constructor, tuned, tuned_among
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors, chosen
 from parsimony.ddi.grounds import ALIKE
 from parsimony.ddi.metapaths.sparse_logistic import Features, SparseLogistic, Weights
@@ -54,22 +54,27 @@ class WalksParameters(Parameters):
         None, gt=0, le=1, description="L1 penalty as a fraction of the one that leaves no weight, "
         "(0, 1]; selected where left out",
     )  # fmt: skip
-    max_metapaths: int = Field(3000, ge=1, description="most metapaths with a weight per type, ≥ 1")
+    max_metapaths: int = Field(
+        3000, ge=1, description="most metapaths with a weight per type, ≥ 1",
+        json_schema_extra=tuned_among(500, 1000, 3000),
+    )  # fmt: skip
     shared_weights: bool = Field(
         True, description="metapaths with one interaction also count for that interaction's type"
     )
     min_pairs: int = Field(10, ge=1, description="training pairs that a metapath joins, ≥ 1")
     neighbour_edges: int = Field(
-        20, ge=0, le=100, description="edges to the most similar drugs, 0 … 100"
-    )
+        20, ge=0, le=100, description="edges to the most similar drugs, 0 … 100",
+        json_schema_extra=tuned_among(0, 5, 10, 20, 40),
+    )  # fmt: skip
     min_similarity: float = Field(
         ALIKE, ge=0, le=1, description="least similarity of such an edge: below it two drugs are "
         "not alike, 0 … 1; 0 on drugbank-ddi",
     )  # fmt: skip
     max_pairs: int = Field(30000, ge=1, description="training pairs that are drawn, ≥ 1")
     balance: float = Field(
-        0.3, ge=0, le=1, description="a pair costs (pairs of its type)^−balance, 0 … 1"
-    )
+        0.3, ge=0, le=1, description="a pair costs (pairs of its type)^−balance, 0 … 1",
+        json_schema_extra=tuned(0.0, 1.0),
+    )  # fmt: skip
     iterations: int = Field(100, ge=1, le=10**5, description="most iterations per penalty, ≥ 1")
     seed: int = Field(
         0, ge=0, lt=2**63, description="seed of the pairs drawn and of what they hide, ≥ 0"

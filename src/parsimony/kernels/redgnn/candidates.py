@@ -84,18 +84,18 @@ def candidate_criteria_backward(  # type: ignore[no-untyped-def]
         total = zero
         for e in range(indptr[i], indptr[i + 1]):
             total += alpha[e]
-        of_mean = d_a / total if prior.size else zero
         for e in range(indptr[i], indptr[i + 1]):
             s = source[e]
             r = relation[e]
-            d_alpha = of_mean
+            d_logit = zero
             if y_r.size:
-                d_alpha += d_m * (y_s[s] + y_r[r])
+                d_logit += d_m * (y_s[s] + y_r[r]) * alpha[e]
                 d_y_s[s] += d_m * alpha[e]
                 d_y_r[r] += d_m * alpha[e]
             if prior.size:
+                d_logit += d_a * (alpha[e] / total)  # a small α may be denormal, the share is not
                 d_prior[q, r] += d_c * exp(prior[q, r] - value[i, 2])
-            d_logit = d_alpha * alpha[e] * (one - alpha[e])
+            d_logit *= one - alpha[e]
             d_b[0] += d_logit
             for k in range(len(width)):
                 c = d_logit if a[s, k] + p[r, k] > zero else zero

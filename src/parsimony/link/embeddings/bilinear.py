@@ -7,27 +7,63 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from pydantic import Field, field_validator
 
-from parsimony.base import Parameters, constructor
+from parsimony.base import Parameters, constructor, tuned, tuned_among
 from parsimony.knowledge.symbol import Symbol, check_dimension
 from parsimony.link.embeddings.estimator import EmbeddingEstimator, EmbeddingParameters
 from parsimony.link.embeddings.scoring import BilinearScoring
 from parsimony.run.deadline import Deadline
 
+#: DURA's weight is this over the training facts per entity, at most the second
+DURA, MOST_DURA = 0.4, 0.2
+
 
 class NamedParameters(EmbeddingParameters):
-    """Parameters of a bilinear model with a fixed symbol."""
+    """Parameters of a bilinear model with a fixed symbol.
+
+    The defaults were chosen on a panel of graphs (benchmarks/panel.py).
+    """
 
     dim: int = Field(
-        128, ge=4, le=4096, description="numbers per entity (d), a multiple of 4, 4 … 4096"
-    )
+        256, ge=4, le=4096, description="numbers per entity (d), a multiple of 4, 4 … 4096",
+        json_schema_extra=tuned_among(32, 64, 128, 256),
+    )  # fmt: skip
     relation_weight: float = Field(
         0.0, ge=0, le=1e6, description="weight of predicting the relation of every fact, 0 … 1e6"
     )
-    dura: float = Field(
-        0.0,
+    lr: float = Field(
+        0.2, gt=0, le=1e30, description="learning rate of Adagrad, positive",
+        json_schema_extra=tuned(0.01, 1.0, log=True),
+    )  # fmt: skip
+    n3: float = Field(
+        0.0, ge=0, le=1e6, description="weight of the cubed 3-norm per mention, 0 … 1e6",
+        json_schema_extra=tuned(1e-4, 0.1, log=True, zero=True),
+    )  # fmt: skip
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="dropout on query vectors, in [0, 1)",
+        json_schema_extra=tuned(0.0, 0.5),
+    )  # fmt: skip
+    input_dropout: float = Field(
+        0.2, ge=0, lt=1, description="dropout on the vectors that make a query, in [0, 1)",
+        json_schema_extra=tuned(0.0, 0.5),
+    )  # fmt: skip
+    reciprocal: bool = Field(
+        True, description="a separate relation vector for each direction of a query",
+        json_schema_extra=tuned_among(False, True),
+    )  # fmt: skip
+    ema_decay: float = Field(
+        0.8, ge=0, lt=1,
+        description="decay of the moving average of the vectors over epochs, which answers; "
+        "0: the vectors themselves",
+        json_schema_extra=tuned_among(0.0, 0.8, 0.9),
+    )  # fmt: skip
+    epochs: int = Field(50, ge=1, description="maximum number of epochs, ≥ 1")
+    dura: float | None = Field(
+        None,
         ge=0,
         le=1e6,
-        description="weight of the squared lengths of a query and its answer, 0 … 1e6",
+        description="weight of the squared lengths of a query and its answer, 0 … 1e6; where left "
+        "out, the sparser the graph the more: 0.4 over the facts per entity, at most 0.2",
+        json_schema_extra=tuned(1e-3, 1.0, log=True, zero=True),
     )
     joined: bool = Field(
         False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"
@@ -69,6 +105,17 @@ class BilinearEstimator(EmbeddingEstimator[P]):
     def symbol_(self) -> Symbol:
         """The block structure."""
         return Symbol.parse(self.named)
+
+    def _setup(self) -> None:
+        if self.resolved_.dura is None:
+            graph = self.task_.train_graph
+            facts = len(graph) / max(int((graph.degrees > 0).sum()), 1)
+            dura = float(f"{min(MOST_DURA, DURA / facts):.2g}")
+            self.resolved_ = self.resolved_.model_copy(update={"dura": dura})
+            self.notes_.append(
+                f"dura = {dura:g}, chosen by the facts per entity of the graph, {facts:.1f}"
+            )
+        super()._setup()
 
     def _scoring(self) -> BilinearScoring:
         return BilinearScoring(self.symbol_.blocks)

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 
 from parsimony.answers import Measures
-from parsimony.base import Fitting, Parameters
+from parsimony.base import Fitting, Parameters, tuned, tuned_among
 from parsimony.base.memory import FIXED
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.explain import Analogue, Explanation
@@ -51,33 +51,48 @@ SHARED_NEGATIVES = 4096
 class EmbeddingParameters(Parameters):
     """Parameters of every embedding method, whatever its scoring function."""
 
-    dim: int = Field(128, ge=1, le=4096, description="numbers per entity (d), 1 … 4096")
-    lr: float = Field(0.1, gt=0, le=1e30, description="learning rate of Adagrad, positive")
+    dim: int = Field(
+        128, ge=1, le=4096, description="numbers per entity (d), 1 … 4096",
+        json_schema_extra=tuned_among(32, 64, 128, 256),
+    )  # fmt: skip
+    lr: float = Field(
+        0.1, gt=0, le=1e30, description="learning rate of Adagrad, positive",
+        json_schema_extra=tuned(0.01, 1.0, log=True),
+    )  # fmt: skip
     decay: float | None = Field(
         None, gt=0, le=1,
         description="learning-rate decay per epoch, in (0, 1]; where left out the rate falls along "
         "half a cosine until epochs or time budget end",
     )  # fmt: skip
-    batch: int = Field(256, ge=1, description="distinct queries per step, ≥ 1")
+    batch: int = Field(
+        256, ge=1, description="distinct queries per step, ≥ 1",
+        json_schema_extra=tuned_among(64, 128, 256, 512),
+    )  # fmt: skip
     negatives: int | None = Field(
         None, ge=0,
         description="entities that a batch is compared with; 0: all; default: all where an epoch "
         "takes minutes, else 4096",
     )  # fmt: skip
     n3: float = Field(
-        1e-3, ge=0, le=1e6, description="weight of the cubed 3-norm per mention, 0 … 1e6"
-    )
+        1e-3, ge=0, le=1e6, description="weight of the cubed 3-norm per mention, 0 … 1e6",
+        json_schema_extra=tuned(1e-5, 0.1, log=True, zero=True),
+    )  # fmt: skip
     l2: float = Field(
         0.0, ge=0, le=1e6, description="weight of the squared 2-norm per mention, 0 … 1e6"
     )
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout on query vectors, in [0, 1)")
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description="dropout on query vectors, in [0, 1)",
+        json_schema_extra=tuned(0.0, 0.5),
+    )  # fmt: skip
     input_dropout: float = Field(
-        0.0, ge=0, lt=1, description="dropout on the vectors that make a query, in [0, 1)"
-    )
+        0.0, ge=0, lt=1, description="dropout on the vectors that make a query, in [0, 1)",
+        json_schema_extra=tuned(0.0, 0.5),
+    )  # fmt: skip
     unit_ball: bool = Field(False, description="keep entity vectors in the unit ball")
     reciprocal: bool = Field(
-        False, description="a separate relation vector for each direction of a query"
-    )
+        False, description="a separate relation vector for each direction of a query",
+        json_schema_extra=tuned_among(False, True),
+    )  # fmt: skip
     init: float = Field(
         0.1, gt=0, le=1e30, description="standard deviation of the initial vectors, positive"
     )
@@ -89,6 +104,7 @@ class EmbeddingParameters(Parameters):
         0.0, ge=0, lt=1,
         description="decay of the moving average of the vectors over epochs, which answers; "
         "0: the vectors themselves",
+        json_schema_extra=tuned_among(0.0, 0.8, 0.9),
     )  # fmt: skip
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     threads: int = Field(

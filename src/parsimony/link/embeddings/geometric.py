@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from parsimony.base import Parameters, constructor
+from parsimony.base import Parameters, constructor, tuned_among
 from parsimony.link.embeddings.distance import RotatEScoring, TransEScoring
 from parsimony.link.embeddings.estimator import EmbeddingEstimator, EmbeddingParameters, P
 from parsimony.link.embeddings.scoring import Scoring
@@ -21,6 +21,7 @@ class RotatEParameters(EmbeddingParameters):
     dim: int = Field(
         128, ge=2, le=4096, multiple_of=2,
         description="real numbers per entity (d), even: d / 2 complex ones",
+        json_schema_extra=tuned_among(32, 64, 128, 256),
     )  # fmt: skip
 
 

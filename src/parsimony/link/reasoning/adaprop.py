@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from parsimony.base import constructor
+from parsimony.base import constructor, tuned, tuned_among
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.presets import adaprop_preset
@@ -30,6 +30,7 @@ class AdaPropParameters(ReasonerParameters):
         ge=1,
         le=2**31 - 1,
         description="newly reached nodes kept per query and step (K), ≥ 1",
+        json_schema_extra=tuned_among(50, 100, 200, 500),
     )
     fact_ratio: float = Field(
         0.9,
@@ -37,6 +38,7 @@ class AdaPropParameters(ReasonerParameters):
         lt=1,
         description="fraction of training facts used as graph edges each epoch; the rest are "
         "training queries; (0, 1)",
+        json_schema_extra=tuned(0.6, 0.95),
     )
     mix_criteria: bool = Field(
         False,

@@ -17,7 +17,7 @@ class Architecture:
     dropout: float = 0.0
     top_k: int | None = None  # AdaProp's K; None keeps every node (RED-GNN)
     relative: bool = False  # see kernels/redgnn/relative.py
-    mix_depths: bool = False  # see depths.py
+    mix_depths: bool = False  # see readout.py
     from_message: bool = False  # AdaProp's logits come from messages: see criteria.py
     mix_criteria: bool = False  # and two other criteria: see criteria.py
 

@@ -19,7 +19,7 @@ from parsimony.kernels.dense import constant
 from parsimony.kernels.molecules.gathers import add_rows
 from parsimony.kernels.redgnn.candidates import candidate_criteria, candidate_criteria_backward
 from parsimony.kernels.redgnn.frontier import Step
-from parsimony.link.reasoning.depths import softmax, softmax_backward
+from parsimony.link.reasoning.readout import softmax, softmax_backward
 from parsimony.link.reasoning.workspace import Workspace, matvec
 
 FloatArray = npt.NDArray[np.floating[Any]]

@@ -12,7 +12,7 @@ autograd, is :mod:`parsimony.link.reasoning.propagation_torch`.
                                                → AdaProp: logits w_s · ĥ, top-K new nodes; from
                                                  messages (criteria.py) they come before m
     h' = GRU(ĥ, h of the step before or 0)     (4, 5)  kernels/redgnn/gru.py
-    f = w · h^L                                (6)     or of all depths: depths.py
+    f = w · h^L                                (6)     or of all depths: readout.py
     loss                                       (9, 10) kernels/redgnn/partition_sum.py
 """
 
@@ -38,7 +38,8 @@ from parsimony.kernels.redgnn.relative import relative_relations
 from parsimony.kernels.redgnn.sampling import add_outer, factor_gradients, scatter_kept
 from parsimony.link.reasoning.architecture import Architecture, Counts
 from parsimony.link.reasoning.criteria import Criteria, judge, judge_backward, logits
-from parsimony.link.reasoning.depths import (
+from parsimony.link.reasoning.node_sampler import Sampling, sample, sample_backward
+from parsimony.link.reasoning.readout import (
     Depth,
     add_depth,
     add_depth_backward,
@@ -46,7 +47,6 @@ from parsimony.link.reasoning.depths import (
     softmax_backward,
     to_previous,
 )
-from parsimony.link.reasoning.node_sampler import Sampling, sample, sample_backward
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.reasoning.workspace import BLOCK, Workspace, blocks, matmul, matvec
 from parsimony.link.task import Batch

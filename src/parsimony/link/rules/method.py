@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from parsimony import base
-from parsimony.base import Fitting, constructor
+from parsimony.base import Fitting, constructor, tuned, tuned_among
 from parsimony.errors import EmptySplit
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.explain.parts import Side
@@ -55,10 +55,17 @@ class RuleReasonerParameters(base.Parameters):
     """Parameters of rule mining and of answering by rules."""
 
     max_length: int | None = Field(
-        None, ge=1, le=3, description="most body atoms, 1 … 3; chosen by the graph where left out"
-    )
-    min_support: int = Field(3, ge=1, description="facts that a rule must explain at least, ≥ 1")
-    min_confidence: float = Field(0.02, ge=0, le=1, description="least confidence, in [0, 1]")
+        None, ge=1, le=3, description="most body atoms, 1 … 3; chosen by the graph where left out",
+        json_schema_extra=tuned_among(None, 2, 3),
+    )  # fmt: skip
+    min_support: int = Field(
+        3, ge=1, description="facts that a rule must explain at least, ≥ 1",
+        json_schema_extra=tuned(1, 30, log=True),
+    )  # fmt: skip
+    min_confidence: float = Field(
+        0.02, ge=0, le=1, description="least confidence, in [0, 1]",
+        json_schema_extra=tuned(1e-3, 0.3, log=True, zero=True),
+    )  # fmt: skip
     per_relation: int = Field(2000, ge=1, description="most rules kept per relation, ≥ 1")
     aggregation: Literal["max", "noisy-or"] | None = Field(
         None, description="max or noisy-or; selected on validation where left out"

@@ -92,7 +92,10 @@ class RidgeNetwork(MetaNetwork):
 class RidgeParameters(MetaParameters):
     """Parameters of the ridge head."""
 
-    lr: float = Field(5e-3, gt=0, description="initial learning rate of AdamW, > 0; it decays to 0")
+    lr: float = Field(
+        5e-3, gt=0, description="initial learning rate of AdamW, > 0; it decays to 0",
+        json_schema_extra=base.tuned(2e-4, 0.05, log=True),
+    )  # fmt: skip
     validate_every: int = Field(50, ge=1, description="steps between validations, ≥ 1")
 
 
@@ -156,7 +159,10 @@ class PrototypeNetwork(MetaNetwork):
 class PrototypeParameters(MetaParameters):
     """Parameters of the prototype network."""
 
-    dim: int = Field(64, ge=1, le=4096, description="width of the projection, 1 … 4,096")
+    dim: int = Field(
+        64, ge=1, le=4096, description="width of the projection, 1 … 4,096",
+        json_schema_extra=base.tuned_among(32, 64, 128, 256),
+    )  # fmt: skip
 
 
 class Prototype(MetaTrained[PrototypeParameters]):

@@ -53,8 +53,9 @@ class EncodedParameters(base.Parameters):
     profile: bool = Field(True, description="use a molecule's labels in the training tasks")
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     penalty: float = Field(
-        300.0, gt=0, description="ridge penalty of predicting training tasks from structure, > 0"
-    )
+        300.0, gt=0, description="ridge penalty of predicting training tasks from structure, > 0",
+        json_schema_extra=base.tuned(10.0, 3000.0, log=True),
+    )  # fmt: skip
 
 
 EncodedT = TypeVar("EncodedT", bound=EncodedParameters)

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from parsimony.base import Fitting
+from parsimony.base import Fitting, tuned
 from parsimony.errors import InvalidParameter
 from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 from parsimony.molecules.episodes import training_episode
@@ -43,13 +43,21 @@ class MetaParameters(EncodedParameters):
     queries: int = Field(
         32, ge=2, le=10_000, description="queries per task and step, 2 … 10,000; published 16"
     )
-    lr: float = Field(1e-3, gt=0, description="initial learning rate of AdamW, > 0; it decays to 0")
-    weight_decay: float = Field(1e-3, ge=0, description="weight decay of AdamW, ≥ 0")
+    lr: float = Field(
+        1e-3, gt=0, description="initial learning rate of AdamW, > 0; it decays to 0",
+        json_schema_extra=tuned(2e-4, 0.02, log=True),
+    )  # fmt: skip
+    weight_decay: float = Field(
+        1e-3, ge=0, description="weight decay of AdamW, ≥ 0",
+        json_schema_extra=tuned(1e-5, 0.1, log=True, zero=True),
+    )  # fmt: skip
     validate_every: int = Field(100, ge=1, description="steps between validations, ≥ 1")
     patience: int = Field(
         6, ge=1, description="validations without improvement before stopping, ≥ 1"
     )
-    hidden_dropout: float = Field(0.2, ge=0, lt=1, description="dropout of inputs, [0, 1)")
+    hidden_dropout: float = Field(
+        0.2, ge=0, lt=1, description="dropout of inputs, [0, 1)", json_schema_extra=tuned(0.0, 0.5)
+    )
 
 
 class Episodes(NamedTuple):

@@ -57,13 +57,17 @@ class PACIAParameters(MetaParameters):
         3, ge=1, description="validations without improvement before stopping, ≥ 1"
     )
     dim: int = Field(
-        32, ge=1, le=4096, description="width of the relation graph, 1 … 4,096; published 128"
-    )
+        32, ge=1, le=4096, description="width of the relation graph, 1 … 4,096; published 128",
+        json_schema_extra=base.tuned_among(32, 64, 128),
+    )  # fmt: skip
     edge_dim: int = Field(
         64, ge=1, le=4096, description="width of its edges' network, 1 … 4,096; published 256"
     )
     relation_layers: int = Field(2, ge=1, le=64, description="greatest depth, 1 … 64; published 5")
-    dropout: float = Field(0.2, ge=0, lt=1, description="dropout of its nodes, [0, 1)")
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="dropout of its nodes, [0, 1)",
+        json_schema_extra=base.tuned(0.0, 0.5),
+    )  # fmt: skip
     modulated: int = Field(
         1, ge=0, description="last layers of the encoder that are modulated; published all"
     )

@@ -46,15 +46,22 @@ class PARParameters(MetaParameters):
         3, ge=1, description="validations without improvement before stopping, ≥ 1"
     )
     dim: int = Field(
-        64, ge=1, le=4096, description="width of the relation graph, 1 … 4,096; published 128"
-    )
+        64, ge=1, le=4096, description="width of the relation graph, 1 … 4,096; published 128",
+        json_schema_extra=base.tuned_among(32, 64, 128),
+    )  # fmt: skip
     edge_dim: int = Field(
         128, ge=1, le=4096, description="width of its edges' network, 1 … 4,096; published 256"
     )
     relation_layers: int = Field(2, ge=1, le=64, description="layers of the relation graph, 1 … 64")
-    dropout: float = Field(0.2, ge=0, lt=1, description="dropout of its nodes, [0, 1)")
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="dropout of its nodes, [0, 1)",
+        json_schema_extra=base.tuned(0.0, 0.5),
+    )  # fmt: skip
     alignment: float = Field(1.0, ge=0, description="weight of aligning edges with labels, ≥ 0")
-    inner_lr: float = Field(0.1, ge=0, description="rate of the inner step, ≥ 0; 0 for none")
+    inner_lr: float = Field(
+        0.1, ge=0, description="rate of the inner step, ≥ 0; 0 for none",
+        json_schema_extra=base.tuned(0.01, 1.0, log=True, zero=True),
+    )  # fmt: skip
     second_order: bool = Field(True, description="differentiate through the inner step")
 
 
