@@ -208,7 +208,8 @@ def _race(
     run = out or default_run(data, "auto", settings.get("seed", seed), settings)
     with interruptible(lambda: kept(run)), LiveRace(quiet=quiet) as live:
         request = RaceRequest(
-            data, run, seconds=seconds or DEFAULT_SECONDS, wanted=wanted,  # type: ignore[arg-type]
+            data, run, seconds=seconds or DEFAULT_SECONDS, began=BEGAN,
+            wanted=wanted,  # type: ignore[arg-type]
             task=task, settings=settings, epochs=epochs, device=device, resume=resume,
             mirror=mirror, columns=columns, seed=seed, quiet=True, on_heat=live.show,
         )  # fmt: skip

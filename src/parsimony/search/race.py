@@ -61,8 +61,9 @@ class RaceRequest:
     data, task
         As :func:`parsimony.pipeline.fit` takes them; ``task`` names the kind of problem where the
         data do not.
-    seconds
-        Of the whole race, over all its resumed parts, the final ranking included.
+    seconds, began
+        Of the whole race, over all its resumed parts, the final ranking included, counted from
+        that moment of :func:`time.perf_counter`; from now on where left out.
     wanted
         "auto": the simplest model that is not worse than the best; "simplest", "best": see
         :func:`parsimony.search.simplest.choose`.
@@ -79,6 +80,7 @@ class RaceRequest:
     data: Any
     out: Path | str
     seconds: float = DEFAULT_SECONDS
+    began: float | None = None
     wanted: Wanted = "auto"
     task: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -158,7 +160,7 @@ def settles(settings: Mapping[str, Any], kind: str) -> list[str]:
 class _Race:
     def __init__(self, request: RaceRequest) -> None:
         self.request, self.folder = request, Path(request.out)
-        self.deadline = Deadline(request.seconds)
+        self.deadline = Deadline(request.seconds, began=request.began)
         columns = request.columns
         kind = request.task or kind_of(request.data, None, columns) or "link"
         of = problem(kind)
