@@ -18,7 +18,8 @@ from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
 from parsimony.run.cost import Cost
 from parsimony.run.deadline import Deadline
-from parsimony.run.folder import RunFolder
+from parsimony.run.folder import CONFIG, RunFolder, read_config
+from parsimony.run.renamed import renamed
 from parsimony.stopping import Interrupted, stopped
 
 AnyEstimator = Estimator[Any, Any]
@@ -82,6 +83,8 @@ def fit(
     """
     deadline = time_budget if isinstance(time_budget, Deadline) else Deadline(time_budget)
     rules = None if knowledge is None else list(knowledge)
+    if resume and out is not None:
+        parameters = _as_begun(Path(out), method) | dict(parameters or {})
     estimator, task = _opened(
         data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device,
         knowledge=rules,
@@ -173,6 +176,19 @@ def _opened(
     cls.check_call(device=device, knowledge=knowledge)
     first = int(values.get("seed", seed or 0))
     return estimator, open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
+
+
+def _as_begun(out: Path, method: str | None) -> dict[str, Any]:
+    """The parameters that an unfinished run was begun with, as its version resolved them.
+
+    A default that has changed since then does not change the run.
+    """
+    if method is None or not (out / CONFIG).is_file():
+        return {}
+    config, fields = read_config(out), resolve(method).Parameters.model_fields
+    if config.get("method") != method:
+        return {}
+    return {k: v for k, v in renamed(config.get("parameters", {}), fields).items() if k in fields}
 
 
 def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:

@@ -281,7 +281,8 @@ def mine_paths(
         )
     if cut:
         notes.append(
-            f"of {len(cut):,} relations only the {per_relation:,} best rules are kept (per_relation)"
+            f"of {len(cut):,} relations only the {per_relation:,} best rules are kept "
+            "(per_relation)"
         )
     return Mined(heads.tolist(), _decode(codes, base), support, body, notes)
 

@@ -26,6 +26,7 @@ from parsimony.link.task import LinkTask, QuerySet
 from parsimony.methods import resolve
 from parsimony.metrics import Ranks
 from parsimony.metrics.bootstrap import resampled_means
+from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.renamed import renamed
@@ -111,6 +112,7 @@ class Blend(LinkEstimator[BlendParameters]):
         self.prepare(task)
         self.members_ = list(members)
         self.parameters_count_ = sum(member.parameters_count_ for member in members) + 1
+        self.cost_, self.seconds_ = Cost(self.parameters_count_, task.n_labels), 0.0
         self._choose_weight()
         return self
 

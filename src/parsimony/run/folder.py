@@ -113,7 +113,7 @@ class RunFolder:
             _require_room(path, resume)  # again: another process may have written to it since
             require_no_links(path)
             if (path / CONFIG).exists():
-                before = _read_config(path)
+                before = read_config(path)
                 _require_version(before, path)
                 _require_same(before, run.config, path)
             (path / SEAL).unlink(missing_ok=True)
@@ -147,7 +147,7 @@ class RunFolder:
         sealed = (path / SEAL).exists()
         if sealed:
             verify(path, CONFIG)  # first, so that a flipped byte is not taken for another version
-        config = _read_config(path)
+        config = read_config(path)
         _require_version(config, path)
         if not sealed:
             raise MissingRun(
@@ -431,5 +431,12 @@ def _without_none(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Return what the config.toml of a folder holds.
+
+    Raises
+    ------
+    CorruptRun
+        It is damaged.
+    """
     return read_toml(path / CONFIG, error=CorruptRun, remedy=_REMEDY)

@@ -301,7 +301,11 @@ class _Race:
         engine = self.request.engine or LocalEngine()
         for row in asked:
             row.state = "racing"
-        for number, heat in engine.run(function, jobs, lambda: self.deadline.left() > 0):
+
+        def go_on() -> bool:  # the first answer comes however late it is
+            return self.deadline.left() > 0 or all(row.heat is None for row in self.rows)
+
+        for number, heat in engine.run(function, jobs, go_on):
             row = asked[number]
             self._keep(row, heat)
             self._take(row, heat)

@@ -45,11 +45,11 @@ class AdaPropParameters(ReasonerParameters):
         description="prune new nodes by three criteria, mixed by a gate that the query relation "
         "sets: the learned one, their mean attention, and the relations of their edges",
     )
-    prune_by: Literal["state", "message"] = Field(
-        "state",
-        description="what the learned criterion reads: the new nodes' states (published), or "
-        "messages of one dimension, so that pruned nodes need no state: faster where many are "
-        "pruned, and the same model with activation identity",
+    prune_by: Literal["message"] | None = Field(
+        None,
+        description="what the learned criterion reads: message, of one dimension, so that pruned "
+        "nodes need no state: faster where many are pruned, and the same model with activation "
+        "identity; the new nodes' states where left out (published)",
     )
     mix_depths: bool = Field(
         False,
