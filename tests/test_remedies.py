@@ -300,7 +300,7 @@ NAMES = re.compile(
 ELSEWHERE = {
     ("base/estimator.py", "name another --method"): "a method of another package",
     ("search/race.py", "a race selects on it; name a --method instead"): "data made in Python",
-    ("search/race.py", "give more time, or name a method: --method rules"): "nothing can be learned",
+    ("search/race.py", "give more time, or name a method: --method rules"): "nothing is learned",
     ("answers.py", "pip install"): "a package to install",
     ("chem/cache.py", "pip install"): "a package to install",
     ("graph/rdf.py", "pip install"): "a package to install",

@@ -263,7 +263,7 @@ def complete(
     estimator.seconds_ = float(told["seconds"])
     ledger = found.read_json("ledger.json")
     estimator.cost_ = Cost(ledger["parameters"], ledger["labels"], ledger)
-    with RunFolder.create(folder, estimator.config(), resume=True) as run:
+    with RunFolder.create(folder, found.config, resume=True) as run:
         summary = _finish(estimator, run, deadline, 0.0, quiet, ())
     return estimator, summary
 
