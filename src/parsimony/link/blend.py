@@ -264,8 +264,9 @@ class Blend(LinkEstimator[BlendParameters]):
     def knowledge(self, top: int = 100, *, quiet: bool = True) -> list[Rule]:
         """The rules of the member that has some, the heavier first."""
         for member in self._able():
-            if rules := member.knowledge(top=top, quiet=quiet):
-                return list(rules)
+            found = member.knowledge(top=top, quiet=quiet)
+            if rules := [each for each in found if isinstance(each, Rule)]:
+                return rules
         return []
 
     def description_bytes(self) -> int:

@@ -54,7 +54,8 @@ class RunInfo(TypedDict, total=False):
     sentences printed under the title; ``drug`` is a second part on a screened drug: ``title,
     lines, partners, explanation``; ``symbol`` is that of a bilinear run as text, ``formula`` that
     of a cold-start run; ``baselines`` are further rows of a comparison, with the differences to the
-    run; ``search`` is what search.json holds and ``trials`` the rows of the search's ledger.
+    run; ``search`` is what search.json holds and ``trials`` the rows of the search's ledger;
+    ``race`` what race.json holds.
     """
 
     folder: str
@@ -75,6 +76,7 @@ class RunInfo(TypedDict, total=False):
     baselines: Sequence[Mapping[str, Any]]
     search: Mapping[str, Any]
     trials: Sequence[Trial]
+    race: Mapping[str, Any] | None
     notes: Sequence[str]
     version: str
 
@@ -101,4 +103,5 @@ def info_of_folder(run: RunFolder, estimator: Any, counts: DataInfo) -> RunInfo:
         "ledger": run.read_json("ledger.json") or {},
         "history": list(run.history()),
         "best_epoch": summary.get("best_epoch"),
+        "race": run.read_json("race.json"),
     }  # fmt: skip

@@ -21,6 +21,7 @@ from parsimony.metrics.ranking import HITS
 from parsimony.pages.templating import amount, environment
 from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.report.info import RunInfo, info_of_folder
+from parsimony.report.race import race_view
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
 from parsimony.report.search import comparison_view, search_view
 from parsimony.report.strata import strata_charts, strata_of_run
@@ -289,6 +290,7 @@ def page(info: RunInfo) -> str:
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),
+            race=race_view(info.get("race")),
             version=info.get("version") or __version__,
         )
     )

@@ -12,6 +12,7 @@ from parsimony.ratings.estimator import RatingEstimator
 from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.report.formula import FORMULAS, formula_view, ranking_view
 from parsimony.report.info import RunInfo, info_of_folder
+from parsimony.report.race import race_view
 from parsimony.report.rows import COST, flat_rows, learning_charts, named_rows
 from parsimony.report.search import comparison_view, search_view
 from parsimony.run.folder import RunFolder
@@ -158,6 +159,7 @@ def page(info: RunInfo) -> str:
             config=list(flat_rows(config)),
             data=named_rows({k: v for k, v in data.items() if k != "notes"}, _DATA),
             data_notes=list(data.get("notes") or ()),
+            race=race_view(info.get("race")),
             version=info.get("version") or __version__,
         )
     )  # fmt: skip
