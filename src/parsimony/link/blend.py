@@ -229,9 +229,12 @@ class Blend(LinkEstimator[BlendParameters]):
     # ---- reasons -----------------------------------------------------------------------------
 
     def _able(self) -> list[LinkEstimator[Any]]:
-        """The members that give reasons, the heavier first."""
+        """The members that give reasons: those by walks, then the heavier first."""
         weights = (self.weight_, 1 - self.weight_)
-        order = sorted(zip(weights, self.members_, strict=True), key=lambda pair: -pair[0])
+        order = sorted(
+            zip(weights, self.members_, strict=True),
+            key=lambda pair: (pair[1].by_vectors, -pair[0]),
+        )
         return [member for _, member in order if member.gives_reasons]
 
     @property
@@ -240,7 +243,7 @@ class Blend(LinkEstimator[BlendParameters]):
         return any(member.gives_reasons for member in self.members_)
 
     def explain(self, head: str, relation: str, tail: str, **choices: Any) -> Explanation:
-        """Why the heavier member that gives reasons answers so; a note says which that is.
+        """Why a member answers so, one by walks if there is one; a note says which.
 
         Raises
         ------

@@ -57,6 +57,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
     unknown_entity: ClassVar[str] = "no walk leads to or from it"
     unknown_relation: ClassVar[str] = "nothing was learned about it"
     samples: ClassVar[bool] = True
+    #: whether its reasons are parts of vectors, not walks
+    by_vectors: ClassVar[bool] = False
 
     notes_: list[str]
 

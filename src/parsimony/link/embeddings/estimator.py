@@ -125,6 +125,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
     """
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    by_vectors: ClassVar[bool] = True
     unknown_entity: ClassVar[str] = "its vector was never trained as an answer"
     unknown_relation: ClassVar[str] = "its vector was never trained"
 

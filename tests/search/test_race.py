@@ -1,0 +1,172 @@
+"""The race of methods: who wins, what is told, what a kill leaves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import parsimony
+from parsimony import errors
+from parsimony.search.fitting import method_of_settings
+from parsimony.search.race import RaceRequest, race
+from parsimony.search.simplest import Contender, choose, difference
+
+FEW = {"threads": 1}
+
+
+# ---- the choice --------------------------------------------------------------------------------
+
+
+@st.composite
+def contenders(draw):
+    n, units = draw(st.integers(1, 5)), draw(st.integers(2, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**20)))
+    drawn = rng.integers(units, size=(30, units))
+    found = []
+    for i in range(n):
+        values = rng.random(units).round(1)
+        means = np.array([values.mean(), *(values[rows].mean() for rows in drawn)])
+        found.append(Contender(f"m{i}", means, int(rng.integers(1, 4)), float(rng.integers(3))))
+    return found
+
+
+@given(contenders())
+def test_the_simplest_that_is_not_worse(field):
+    chosen, verdicts = choose(field)
+    best = max(field, key=lambda c: (c.valid, -c.size))
+    able = [c for c in field if difference(best.draws, c.draws)[1] <= 0]
+    assert chosen in able
+    assert all((chosen.size, chosen.seconds) <= (c.size, c.seconds) for c in able)
+    assert verdicts[chosen.name].why == "chosen"
+    assert not verdicts[best.name].worse
+    for c in field:
+        assert verdicts[c.name].gap == pytest.approx(best.valid - c.valid)
+
+
+@given(contenders())
+def test_the_other_ends(field):
+    best, _ = choose(field, "best")
+    assert best.valid == max(c.valid for c in field)
+    simplest, _ = choose(field, "simplest")
+    least = min(field, key=lambda c: (c.size, c.seconds))
+    better = [c for c in field if difference(c.draws, least.draws)[1] > 0]
+    assert simplest in (better or [least])
+    assert all(simplest.size <= c.size for c in better)
+
+
+def test_draws_of_a_clear_difference():
+    low = Contender("a", np.array([0.1, 0.1, 0.11, 0.09]), 1, 1.0)
+    high = Contender("b", np.array([0.9, 0.9, 0.91, 0.89]), 9, 1.0)
+    assert choose([low, high])[0] is high
+    assert choose([low, replace(high, draws=low.draws)])[0] is low
+
+
+# ---- the race ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def won(tmp_path_factory):
+    out = tmp_path_factory.mktemp("race") / "run"
+    told = []
+    request = RaceRequest(
+        "royal", out, seconds=120, settings=FEW, epochs=2, methods=("degree", "rules", "complex"),
+        on_heat=lambda rows: told.append([(row.name, row.state) for row in rows]),
+    )  # fmt: skip
+    model, summary = race(request)
+    return out, request, model, summary, told
+
+
+def test_a_run_like_any_other(won):
+    out, _, model, summary, told = won
+    assert model.method == summary["method"]
+    assert parsimony.load_run(out).evaluate("test")["metrics"] == summary["test"]
+    assert json.loads((out / "race.json").read_text())["sentence"] == summary["sentence"]
+    assert {name for name, _ in told[-1]} == {"degree", "rules", "complex"}
+    chosen = [row for row in summary["rows"] if row["verdict"] == "chosen"]
+    assert [row["method"] for row in chosen] == [summary["method"]]
+    for row in summary["rows"]:
+        assert row["interval"][0] <= row["valid"] <= row["interval"][1]
+        assert row["bytes"] >= 0
+    assert summary["second"] in {row["method"] for row in summary["rows"]} - {summary["method"]}
+
+
+def test_what_a_kill_leaves_is_not_run_again(won, tmp_path, monkeypatch):
+    import shutil
+
+    from parsimony.search import race as module
+
+    out, request, _, summary, _ = won
+    shutil.copytree(out, tmp_path / "run")
+    for path in (tmp_path / "run").iterdir():  # a kill before the end
+        if path.name != "search":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    monkeypatch.setattr(module, "run_heat", None)
+    _, again = race(replace(request, out=tmp_path / "run", resume=True))
+    assert again["rows"] == summary["rows"]
+    assert again["test"] == summary["test"]
+
+
+def test_presets_are_not_used(won):
+    _, _, model, _, _ = won
+    assert not model.task_.data.registered
+
+
+def test_settings_of_a_method_are_refused(tmp_path):
+    with pytest.raises(errors.InvalidParameter, match="chooses the parameters: dim"):
+        race(RaceRequest("royal", tmp_path / "run", settings={"dim": 3}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "method"),
+    [({}, {}, None), ({"seed": 1, "threads": 1}, {}, None), ({"protocol": "grail"}, {}, "redgnn"),
+     ({"dim": 8}, {}, "redgnn"), ({}, {"knowledge": ["r"]}, "rules")],
+)  # fmt: skip
+def test_which_method_settings_mean(settings, options, method):
+    assert method_of_settings("royal", settings, None, options) == method
+
+
+# ---- its two small methods ---------------------------------------------------------------------
+
+
+def test_a_blend_is_saved_and_explains(won, tmp_path):
+    out, *_ = won
+    runs = out / "search" / "runs"
+    members = [parsimony.load_run(runs / name) for name in ("rules", "complex")]
+    from parsimony.link.blend import Blend, standardised
+
+    blend, draws = Blend.compared(members)
+    assert len(draws) == 501
+    queries = blend.task_.queries("valid")
+    ranks = blend.ranks_by_weight(queries, [blend.weight_])[0]
+    np.testing.assert_allclose(ranks, blend.ranks("valid").ranks())
+    one, two = (standardised(m._score(queries.head[:5], queries.relation[:5])) for m in members)
+    np.testing.assert_allclose(
+        blend._score(queries.head[:5], queries.relation[:5]),
+        blend.weight_ * one + (1 - blend.weight_) * two, rtol=1e-5, atol=1e-5,
+    )  # fmt: skip
+    blend.save(tmp_path / "blend")
+    again = parsimony.load_run(tmp_path / "blend")
+    assert again.weight_ == blend.weight_
+    np.testing.assert_array_equal(again.ranks("test").ranks(), blend.ranks("test").ranks())
+    data = blend.task_.data
+    h, r, t = data.test[0].tolist()
+    found = again.explain(data.entities.name(h), data.relations.name(r), data.entities.name(t))
+    assert any("a member of the blend" in note for note in found.notes)
+
+
+def test_degree_counts(won):
+    out, *_ = won
+    model = parsimony.load_run(out / "search" / "runs" / "degree")
+    queries, facts = model.task_.queries("valid"), model.task_.train_graph.triples
+    n = model.task_.n_relations
+    rows = model._score(queries.head[:20], queries.relation[:20])
+    for row, relation in zip(rows, queries.relation[:20].tolist(), strict=True):
+        answered = facts[facts[:, 1] == relation % n][:, 2 if relation < n else 0]
+        count = np.bincount(answered, minlength=len(row)).astype(float)
+        np.testing.assert_array_equal(np.where(np.isfinite(row), row, 0), count)
+    assert model.description_bytes() == 0
