@@ -501,7 +501,9 @@ def _sentence(
     elif not parameters:
         what = f"{chosen.name} alone explains it: no parameters"
     else:
-        what = f"{chosen.name}, {parameters:,} parameters"
+        members = [member.method for member in getattr(estimator, "members_", ())]
+        of = f" of {' and '.join(members)}" if members else ""
+        what = f"{chosen.name}{of}, {parameters:,} parameters"
     simpler = [c for c in contenders if c.size < chosen.size]
     if simpler:
         near = max(simpler, key=lambda c: c.valid)
