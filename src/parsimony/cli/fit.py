@@ -98,6 +98,12 @@ def command(
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="local|ray", help="Of a race: where methods train.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="Address of a Ray cluster.")
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only say what it will take: time, memory, size, reach."),
@@ -125,13 +131,23 @@ def command(
             raise UsageError(
                 "--dry-run and --memory are of one method", remedy="for example --method redgnn"
             )
-        _race(
-            output, data, task, out, parameters, _wanted(simplest, best), epochs,
-            _seconds(time_budget), device, resume, mirror, header, seed, quiet,
-        )  # fmt: skip
+        from parsimony.cli.race import let_race
+
+        run = out or default_run(data, "auto", parameters.get("seed", seed), parameters)
+        request: dict[str, Any] = {
+            "data": data, "out": run, "began": BEGAN, "wanted": _wanted(simplest, best),
+            "task": task, "settings": parameters, "epochs": epochs, "device": device,
+            "resume": resume, "mirror": mirror, "columns": header, "seed": seed,
+        }  # fmt: skip
+        if time_budget is not None:
+            request["seconds"] = _seconds(time_budget)
+        with interruptible(lambda: kept(run)):
+            let_race(output, request, engine=engine, address=address)
         return
-    if simplest or best:
-        raise UsageError("--simplest and --best are of a race", remedy="--method auto")
+    if simplest or best or engine != "local" or address is not None:
+        raise UsageError(
+            "--simplest, --best, --engine and --address are of a race", remedy="--method auto"
+        )
     from parsimony.problems import method_for
 
     method = method_for(data, method or given, task, header)
@@ -193,30 +209,6 @@ def _wanted(simplest: bool, best: bool) -> str:
     if simplest and best:
         raise UsageError("the simplest is not the best", remedy="--simplest or --best")
     return "simplest" if simplest else "best" if best else "auto"
-
-
-def _race(
-    output: Output, data: str, task: str | None, out: Path | None, settings: dict[str, Any],
-    wanted: str, epochs: int | None, seconds: float | None, device: str, resume: bool,
-    mirror: str | None, columns: tuple[str, str, str] | None, seed: int, quiet: bool,
-) -> None:  # fmt: skip
-    """Let the methods race; print the table, the sentence and the figures."""
-    from parsimony.answers import as_notes
-    from parsimony.cli.race_table import LiveRace, race_parts
-    from parsimony.search.race import DEFAULT_SECONDS, RaceRequest, race
-
-    run = out or default_run(data, "auto", settings.get("seed", seed), settings)
-    with interruptible(lambda: kept(run)), LiveRace(quiet=quiet) as live:
-        request = RaceRequest(
-            data, run, seconds=seconds or DEFAULT_SECONDS, began=BEGAN,
-            wanted=wanted,  # type: ignore[arg-type]
-            task=task, settings=settings, epochs=epochs, device=device, resume=resume,
-            mirror=mirror, columns=columns, seed=seed, quiet=True, on_heat=live.show,
-        )  # fmt: skip
-        _, summary = race(request)
-    for note in as_notes(summary["notes"]):
-        output.note(note)
-    output.result(summary, *race_parts(summary))
 
 
 def _symbol(given: str, method: str) -> str:
@@ -293,11 +285,12 @@ def default_run(
 
 def kept(run: Path) -> str:
     """What an interrupted fit or search has kept, and the command that goes on."""
-    if not (run / "config.toml").exists() and not (run / "trials.jsonl").exists():
+    trials = list(run.glob("**/trials.jsonl"))
+    if not (run / "config.toml").exists() and not trials:
         return f"nothing was kept yet; to start again: {_again(resume=False)}"
     checkpoint = any(run.glob("checkpoints/**/*.safetensors"))
     what = "the last checkpoint is kept" if checkpoint else "there was no checkpoint yet"
-    if list(run.glob("**/trials.jsonl")):
+    if trials:
         what = "the finished trials are kept"
     return f"{what}; to continue: {_again(resume=True)}"
 

@@ -1,4 +1,4 @@
-"""The table of a race: on a terminal while it runs, and in the end."""
+"""``parsimony fit`` without a method: the race, its table while it runs, and its result."""
 
 from __future__ import annotations
 
@@ -7,12 +7,45 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from parsimony.cli.command_group import Output
 from parsimony.cli.tables import table
 
 if TYPE_CHECKING:
     from parsimony.search.race import Row
 
-__all__ = ["LiveRace", "race_parts"]
+__all__ = ["LiveRace", "let_race", "race_parts"]
+
+
+def let_race(
+    output: Output, request: Mapping[str, Any], *, engine: str, address: str | None
+) -> None:
+    """Let the methods race; print the table, the sentence and the figures.
+
+    Parameters
+    ----------
+    request
+        Of :class:`parsimony.search.race.RaceRequest`.
+    engine, address
+        As of ``parsimony search``.
+    """
+    from parsimony.answers import as_notes
+    from parsimony.run.engine import resolve_engine
+    from parsimony.search.race import RaceRequest, race
+
+    settings = dict(request["settings"])
+    if engine == "ray":
+        settings.setdefault("threads", 1)  # one CPU core per heat
+    where = resolve_engine(engine, address=address)
+    try:
+        with LiveRace(quiet=output.quiet) as live:
+            _, summary = race(
+                RaceRequest(**{**request, "settings": settings}, engine=where, on_heat=live.show)
+            )
+    finally:
+        where.close()
+    for note in as_notes(summary["notes"]):
+        output.note(note)
+    output.result(summary, *race_parts(summary))
 
 
 class LiveRace:
