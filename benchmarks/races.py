@@ -1,9 +1,9 @@
 """Races on graphs of the panel: ``python benchmarks/races.py umls:15m nations:5m …``.
 
-Each is ``parsimony fit DATA --time-budget BUDGET`` in a process of its own, without preset or ``--set``;
-the row tells the test MRR of the winner, its description length, the second best and the seconds of the
-whole process against the budget. Rows are kept in results/races.json; a graph that is run again
-replaces its row.
+Each is ``parsimony fit DATA --time-budget BUDGET`` in a process of its own, without preset or
+``--set``; the row tells the test MRR of the winner, its description length, the second best and the
+seconds of the whole process against the budget. Rows are kept in results/races.json; a graph that
+is run again replaces its row.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def run(name: str, budget: str) -> dict[str, Any]:
         if name in HETIONET:
             data = f"{folder}/{name}.tsv"
             Path(data).write_text("".join("\t".join(row) + "\n" for row in _rows(name)))
-        words = ["fit", data, "--time-budget", budget, "--out", f"{folder}/run", "--json", "--quiet"]
+        run = f"{folder}/run"
+        words = ["fit", data, "--time-budget", budget, "--out", run, "--json", "--quiet"]
         begin = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", "parsimony", *words], capture_output=True, text=True, check=True

@@ -188,7 +188,8 @@ def _as_begun(out: Path, method: str | None) -> dict[str, Any]:
     config, fields = read_config(out), resolve(method).Parameters.model_fields
     if config.get("method") != method:
         return {}
-    return {k: v for k, v in renamed(config.get("parameters", {}), fields).items() if k in fields}
+    begun = renamed(config.get("parameters", {}), fields)
+    return {name: value for name, value in begun.items() if name in fields and name != "seed"}
 
 
 def write_run(estimator: AnyEstimator, out: Path | str, *, quiet: bool = True) -> dict[str, Any]:

@@ -165,7 +165,8 @@ def test_fit_takes_edited_rules_back(typed, tmp_path):
     assert [rule["text"].split("  ")[-1] for rule in rules] == [
         "uncle(X,Y) <- brother(X,A), father(A,Y)"
     ]
-    wrong = ["fit", "royal", "--knowledge", "r.txt", "--out", "other", "--json"]
+    assert typed("fit", "royal", "--knowledge", "r.txt", "--json").json["method"] == "rules"
+    wrong = [*words[:2], "--method", "redgnn", *words[4:6], "--out", "other", "--json"]
     assert typed(*wrong, code=2).error["type"] == "InvalidParameter"
     assert not (tmp_path / "other").exists()
 

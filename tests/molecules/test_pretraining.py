@@ -64,7 +64,7 @@ def test_a_time_budget_ends_it_with_a_usable_encoder(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "clock", lambda: float(next(ticks)))  # a second each
     longer = {**SMALL, "epochs": 100}
     summary = pretrain(tmp_path / "encoder", longer, smiles=SMILES, time_budget=60)
-    assert summary["seconds"] < 62 and 0 < summary["epochs"] < 10
+    assert summary["seconds"] < 70 and 0 < summary["epochs"] < 10  # a few calls of the clock more
     assert load_encoder(tmp_path / "encoder")[1].epochs == 100
 
 

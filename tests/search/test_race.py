@@ -156,7 +156,7 @@ def test_a_blend_is_saved_and_explains(won, tmp_path):
     data = blend.task_.data
     h, r, t = data.test[0].tolist()
     found = again.explain(data.entities.name(h), data.relations.name(r), data.entities.name(t))
-    assert any("a member of the blend" in note for note in found.notes)
+    assert any("those of the blend of rules" in note for note in found.notes)
 
 
 def test_degree_counts(won):

@@ -22,6 +22,7 @@ from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
+from parsimony.link.question import Question
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.methods import resolve
 from parsimony.metrics import Ranks
@@ -201,7 +202,8 @@ class Blend(LinkEstimator[BlendParameters]):
     def _standardised(
         self, head: IntArray, relation: IntArray, graph: KnowledgeGraph
     ) -> list[npt.NDArray[np.float32]]:
-        return [standardised(member._score(head, relation, graph)) for member in self.members_]
+        of = () if graph is self.task_.test_graph else (graph,)
+        return [standardised(member._score(head, relation, *of)) for member in self.members_]
 
     def _score(
         self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
@@ -257,12 +259,20 @@ class Blend(LinkEstimator[BlendParameters]):
         if not able:
             raise UsageError("no member of this blend gives reasons", remedy="blend in rules")
         found: Explanation = able[0].explain(head, relation, tail, **choices)
+        fact = self.encode_fact(head, relation, tail)
+        question = Question.of(fact, choices.get("side", "tail"), self.task_.n_relations)
+        row = self._score(*question.query)[0]
+        first, second = self.members_
         note = (
-            f"score, rank and reasons are those of {able[0].method}, a member of the blend of "
-            f"{self.members_[0].method} ({self.weight_:g}) and {self.members_[1].method} "
-            f"({1 - self.weight_:g})"
+            f"score, probability and rank are those of the blend of {first.method} "
+            f"({self.weight_:g}) and {second.method} ({1 - self.weight_:g}); the reasons are those "
+            f"of {able[0].method}"
         )
-        return replace(found, notes=(note, *found.notes))
+        return replace(
+            found, score=float(row[question.answer]), rank=question.rank(row, self.task_),
+            probability=float(self.probability(row)[question.answer]), model=self.method,
+            notes=(note, *found.notes),
+        )  # fmt: skip
 
     def knowledge(self, top: int = 100, *, quiet: bool = True) -> list[Rule]:
         """The rules of the member that has some, the heavier first."""

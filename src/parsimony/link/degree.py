@@ -14,9 +14,12 @@ from pydantic import Field
 
 from parsimony import base
 from parsimony.base import Fitting, constructor
+from parsimony.explain import Explanation
+from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.popularity import popularity_counts, popularity_ranks
+from parsimony.link.question import Question
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.folder import RunFolder
@@ -66,6 +69,44 @@ class Degree(LinkEstimator[DegreeParameters]):
         for row, asked, low, high in zip(out, relation.tolist(), begin, end, strict=True):
             row[key[low:high] - asked * graph.n_entities] = count[low:high]
         return out
+
+    def explain(
+        self, head: str, relation: str, tail: str, *, side: Side = "tail", seed: int = 0
+    ) -> Explanation:
+        """Say how often the answer answers the relation; nothing else counts.
+
+        Parameters
+        ----------
+        side
+            The side that was asked for.
+        seed
+            Nothing is drawn.
+
+        Raises
+        ------
+        UnknownEntity, UnknownRelation
+            With the nearest known name.
+        """
+        self._require_fitted()
+        task, data = self.task_, self.task_.test_data
+        h, r, t = self.encode_fact(head, relation, tail)
+        question = Question.of((h, r, t), side, task.n_relations)
+        row = self._score(*question.query)[0]
+        count = float(max(row[question.answer], 0.0))
+        answer = data.label(head if side == "head" else tail)
+        return Explanation(
+            query=(head, relation, tail),
+            score=float(row[question.answer]),
+            probability=float(self.probability(row)[question.answer]),
+            rank=question.rank(row, task),
+            labels={name: data.label(name) for name in sorted({head, tail})},
+            model=self.method,
+            side=side,
+            known=task.split_of(h, r, t) or "no",
+            parts={f"facts of {relation} with {answer} as {side}": count},
+            parts_note="How often the answer answers the relation, whoever asks.",
+            notes=tuple(self._doubts([h, t], r)),
+        )
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """The share of the relation's facts that each entity answers."""

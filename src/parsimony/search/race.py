@@ -174,6 +174,8 @@ class _Race:
         self.shared = {k: v for k, v in settings.items() if k in _SHARED} | {"seed": self.seed}
         own = {name: value for name, value in settings.items() if name not in _SHARED}
         self.own = own
+        able = [m for m in of.race if request.device.partition(":")[0] in resolve(m).devices]
+        resolve((able or of.race)[-1]).check_call(device=request.device)
         task = open_task(
             kind, request.data, own, mirror=request.mirror, columns=columns, seed=self.seed
         )

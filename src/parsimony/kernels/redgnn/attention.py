@@ -123,7 +123,8 @@ def projection_gradients(
 
     so that edges access neither w nor d_w.
     """
-    d_w: FloatArray = (a * c_a).sum(0) + (p * c_p).sum(0)
+    with np.errstate(all="ignore"):  # of weights that diverged, which the trainer refuses
+        d_w: FloatArray = (a * c_a).sum(0) + (p * c_p).sum(0)
     c_a *= w
     c_p *= w
     return d_w
