@@ -15,13 +15,24 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
+from annotated_types import Ge
+from typing_extensions import TypedDict
 
 from parsimony.base import Estimator, Task
-from parsimony.errors import EmptySplit, InvalidParameter, ParsimonyError, TrainingDiverged
+from parsimony.decoding import checked, load_array, read_json
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import (
+    CorruptRun,
+    EmptySplit,
+    InvalidParameter,
+    ParsimonyError,
+    TrainingDiverged,
+)
 from parsimony.methods import load_run, resolve
 from parsimony.pipeline import complete, keep
 from parsimony.problems import kind_of, open_task, problem
@@ -50,6 +61,24 @@ _UNITS, _FEWEST = 1e5, 500
 _SHARED = ("seed", "threads")
 #: settings that every entrant gets where it has them: time, not their number, ends epochs
 _PATIENT = {"epochs": 200, "patience": 60}
+
+
+class _Units(TypedDict):
+    """How many units are compared."""
+
+    units: Annotated[int, Ge(1)]
+
+
+class _Told(TypedDict):
+    """What is kept of a heat beside its trial and its draws."""
+
+    parameters: int
+    rules: int
+    size: int
+    epochs: int
+    ranking: float
+    ended: str
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -202,7 +231,7 @@ class _Race:
             self.store = store
             # Wall time goes on where the last part of this race ended.
             self.deadline = self.deadline.after(max((trial.at for trial in store), default=0.0))
-            (self.folder / "search" / "draws").mkdir(exist_ok=True)
+            self._same_units()
             self._enter()
             self._without_epochs()
             self._halve()
@@ -213,9 +242,18 @@ class _Race:
         data = self.task.data  # type: ignore[attr-defined]
         return {
             "space": "race", "data": data.content_hash, "name": data.name,
-            "options": self.task.config(), "seed": self.seed, "units": self.units,
-            "methods": list(self.methods),
+            "options": self.task.config(), "seed": self.seed, "methods": list(self.methods),
         }  # fmt: skip
+
+    def _same_units(self) -> None:
+        """All heats are compared on the same units, also where a budget changes on the way."""
+        kept = self.folder / "search" / "draws" / "units.json"
+        kept.parent.mkdir(exist_ok=True)
+        if kept.exists():
+            found = read_json(kept, error=CorruptRun)
+            self.units = checked(_Units, {"units": found}, str(kept), error=CorruptRun)["units"]
+        else:
+            write_atomic(kept, json_text(self.units))
 
     def _enter(self) -> None:
         """Leave out methods that cannot learn this task."""
@@ -239,7 +277,7 @@ class _Race:
     def _without_epochs(self) -> None:
         """What counts instead of training, the whole of it."""
         rows = self._open(iterated=False)
-        self._heat(rows, _COUNTING * self.deadline.left())
+        self._heat(rows, min(_COUNTING, 0.5 / max(len(rows), 1)) * self.deadline.left())
         for row in rows:
             if row.state == "racing":
                 row.state = "finished"
@@ -323,10 +361,6 @@ class _Race:
 
     def _keep(self, row: Row, heat: Heat) -> None:
         """Store what came of a heat."""
-        from io import BytesIO
-
-        from parsimony.decoding.strict_json import json_text
-
         array = BytesIO()
         np.save(array, heat.draws)
         path = self._draws(row)
@@ -348,11 +382,10 @@ class _Race:
 
     def _remembered(self, row: Row, trial: Trial) -> Heat:
         """A heat that an earlier part of the race has run."""
-        from parsimony.decoding import load_array, read_json
-        from parsimony.errors import CorruptRun
-
         path = self._draws(row)
-        told = read_json(path.with_suffix(".json"), error=CorruptRun)
+        kept = path.with_suffix(".json")
+        told = read_json(kept, error=CorruptRun)
+        told = dict(checked(_Told, told, str(kept), error=CorruptRun))
         told["notes"] = tuple(told["notes"])
         draws = np.asarray(load_array(path, error=CorruptRun), np.float64)
         return Heat(draws, seconds=trial.seconds, error=trial.error, **told)
@@ -369,7 +402,7 @@ class _Race:
     def _reserve(self) -> float:
         """Seconds that the end will take: two heats' ranking, and the winner's valid and test."""
         rankings = [row.heat.ranking for row in self.rows if row.heat is not None]
-        return 1.0 + 4.0 * max(rankings, default=0.0)
+        return 2.0 + 4.0 * max(rankings, default=0.0)
 
     # ---- the end -----------------------------------------------------------------------------
 
