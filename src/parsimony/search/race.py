@@ -55,6 +55,8 @@ AnyEstimator = Estimator[Any, Any]
 DEFAULT_SECONDS = 600.0
 #: of the budget: what methods without epochs may take, and what the first heats of the others get
 _COUNTING, _FIRST = 0.2, 0.4
+#: of the budget, what the end may take at most
+_ENDING = 0.25
 #: units compared at most, per second of budget and thousand labels: enough where ranking is fast
 _UNITS, _FEWEST = 1e5, 500
 #: settings of a race that every entrant gets where it has them
@@ -213,6 +215,7 @@ class _Race:
         self.rows = [Row(self._entrant(method)) for method in self.methods]
         labels = max(self.task.n_labels, 1)
         self.units = max(_FEWEST, int(request.seconds * _UNITS / labels))
+        self.asks = self.task.count("valid"), self.task.count("test")
         self.notes: list[str] = []
         self.at = 0.0
 
@@ -257,7 +260,7 @@ class _Race:
 
     def _enter(self) -> None:
         """Leave out methods that cannot learn this task."""
-        if not _has_validation(self.task):
+        if not self.asks[0]:
             raise EmptySplit(
                 "the valid split is empty", remedy="a race selects on it; name a --method instead"
             )
@@ -400,9 +403,12 @@ class _Race:
             self.request.on_heat(self.rows)
 
     def _reserve(self) -> float:
-        """Seconds that the end will take: two heats' ranking, and the winner's valid and test."""
-        rankings = [row.heat.ranking for row in self.rows if row.heat is not None]
-        return 2.0 + 4.0 * max(rankings, default=0.0)
+        """Seconds that the end will take: blending, and ranking all of valid and test."""
+        slowest = max((r.heat.ranking for r in self.rows if r.heat is not None), default=0.0)
+        valid, test = self.asks
+        whole = (valid + test) / max(min(self.units, valid), 1)
+        members = 2 if problem(self.task.kind).blend else 1
+        return 2.0 + min((3 + whole) * members * slowest, _ENDING * self.request.seconds)
 
     # ---- the end -----------------------------------------------------------------------------
 
@@ -446,7 +452,7 @@ class _Race:
 
     def _compared(self) -> list[str]:
         """Say on what the methods were compared."""
-        n = self.task.count("valid")
+        n = self.asks[0]
         if n <= self.units:
             return []
         return [
@@ -510,10 +516,6 @@ class _Race:
 
 def _valid(row: Row) -> float:
     return -1.0 if row.heat is None or row.heat.error else float(row.heat.draws[0])
-
-
-def _has_validation(task: Task) -> bool:
-    return task.count("valid") > 0
 
 
 def _family(method: str) -> str:
