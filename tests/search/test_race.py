@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import parsimony
 from parsimony import errors
-from parsimony.search.fitting import method_of_settings
+from parsimony.search.fitting import meant_method
 from parsimony.search.race import RaceRequest, race
 from parsimony.search.simplest import Contender, choose, difference
 
@@ -122,12 +122,62 @@ def test_settings_of_a_method_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "options", "method"),
-    [({}, {}, None), ({"seed": 1, "threads": 1}, {}, None), ({"protocol": "grail"}, {}, "redgnn"),
-     ({"dim": 8}, {}, "redgnn"), ({}, {"knowledge": ["r"]}, "rules")],
+    ("settings", "knowledge", "method"),
+    [({}, None, None), ({"seed": 1, "threads": 1}, None, None),
+     ({"protocol": "grail"}, None, "redgnn"), ({"dim": 8}, None, "redgnn"), ({}, ["r"], "rules")],
 )  # fmt: skip
-def test_which_method_settings_mean(settings, options, method):
-    assert method_of_settings("royal", settings, None, options) == method
+def test_which_method_is_meant(settings, knowledge, method):
+    assert meant_method("royal", settings, knowledge=knowledge) == method
+
+
+def test_a_run_goes_on_with_its_own_method(won, tmp_path):
+    """Also one that was begun when a method was the default; a race goes on as a race."""
+    out, *_ = won
+    run = tmp_path / "run"
+    parsimony.fit("royal", "rules", out=run, parameters={"max_length": 1})
+    assert meant_method("royal", {}, begun=run) == "rules"
+    model, _ = parsimony.fit("royal", out=run, resume=True)
+    assert model.method == "rules"
+    assert meant_method("royal", {}, begun=out) is None
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_blend_is_paired_with_its_members(won, monkeypatch, seed):
+    """With all the weight on one member it gets that member's draws, whatever its seed."""
+    from parsimony.link import blend as module
+
+    out, *_ = won
+    members = [parsimony.load_run(out / "search" / "runs" / name) for name in ("complex", "rules")]
+    monkeypatch.setattr(module, "WEIGHTS", (1.0,))
+    for units in (None, 50):
+        _, draws = module.Blend.compared(members, units=units, seed=seed)
+        np.testing.assert_allclose(draws, members[0].resampled(units=units))
+
+
+def test_what_one_method_cannot_do_ends_no_race(tmp_path, monkeypatch):
+    from parsimony.link.rules.method import RuleReasoner
+
+    def missing(*_):
+        raise errors.MissingExtra("reading rules needs a package", remedy="install it")
+
+    monkeypatch.setattr(RuleReasoner, "_fit", missing)
+    request = RaceRequest(
+        "royal", tmp_path / "run", seconds=60, settings=FEW, methods=("degree", "rules")
+    )
+    model, summary = race(request)
+    assert model.method == "degree"
+    told = {row["method"]: row for row in summary["rows"]}
+    assert told["rules"]["verdict"] == "failed"
+    assert told["rules"]["why"] == "reading rules needs a package"
+
+
+def test_the_sentence_says_what_the_time_cut(tmp_path):
+    request = RaceRequest(
+        "royal", tmp_path / "run", seconds=1e-3, settings=FEW, methods=("degree", "redgnn")
+    )
+    _, summary = race(request)
+    assert summary["method"] == "degree"
+    assert "the time ended before redgnn had learned" in summary["sentence"]
 
 
 # ---- its two small methods ---------------------------------------------------------------------

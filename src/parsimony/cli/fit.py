@@ -122,10 +122,11 @@ def command(
     if method == "auto" and given is not None:
         raise UsageError("a race takes no symbol, formula or rules", remedy=f"--method {given}")
     header, parameters = parse_columns(columns), parse_settings(settings)
-    if method is None and given is None and parameters and not (simplest or best):
-        from parsimony.search.fitting import method_of_settings
+    if method is None and given is None and not (simplest or best):
+        from parsimony.search.fitting import meant_method
 
-        given = method_of_settings(data, parameters, header, None, task)
+        begun = out if resume else None
+        given = meant_method(data, parameters, columns=header, task=task, begun=begun)
     if method in (None, "auto") and given is None:
         if dry_run or memory is not None:
             raise UsageError(

@@ -11,7 +11,7 @@ from parsimony.cli.command_group import Output
 from parsimony.cli.tables import table
 
 if TYPE_CHECKING:
-    from parsimony.search.race import Row
+    from parsimony.search.heat import Row
 
 __all__ = ["LiveRace", "let_race", "race_parts"]
 

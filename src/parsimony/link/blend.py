@@ -105,8 +105,22 @@ class Blend(LinkEstimator[BlendParameters]):
         return parameters
 
     @classmethod
-    def of(cls, members: Sequence[LinkEstimator[Any]], *, seed: int = 0) -> Self:
-        """Blend fitted methods of one task; their weight is chosen on validation."""
+    def compared(
+        cls, members: Sequence[LinkEstimator[Any]], *, units: int | None = None, seed: int = 0
+    ) -> tuple[Self, npt.NDArray[np.float64]]:
+        """Blend fitted methods, and measure the blend as ``resampled(units=units)`` would.
+
+        That is on its queries and draws, so that the result is paired with those of the members.
+        The queries of one half are ranked with the weight that the other half chooses, so that the
+        choice does not flatter the blend, which takes the weight that all of them choose.
+
+        Parameters
+        ----------
+        members
+            Two fitted methods of one task.
+        seed
+            Of the blend.
+        """
         task: LinkTask = members[0].task_
         self: Self = cls(members=[_described(member) for member in members], seed=seed)
         self.history_, self.best_epoch_, self.ended_ = [], 0, ""
@@ -114,27 +128,15 @@ class Blend(LinkEstimator[BlendParameters]):
         self.members_ = list(members)
         self.parameters_count_ = sum(member.parameters_count_ for member in members) + 1
         self.cost_, self.seconds_ = Cost(self.parameters_count_, task.n_labels), 0.0
-        self._choose_weight()
-        return self
-
-    @classmethod
-    def compared(
-        cls, members: Sequence[LinkEstimator[Any]], *, units: int | None = None, seed: int = 0
-    ) -> tuple[Self, npt.NDArray[np.float64]]:
-        """Blend fitted methods, and measure the blend as ``resampled`` measures its members.
-
-        The queries of one half are ranked with the weight that the other half chooses, so that the
-        choice of the weight does not flatter the blend.
-        """
-        self = cls.of(members, seed=seed)
-        queries = self.task_.queries("valid").sample(units, seed)
-        table = 1.0 / self.ranks_by_weight(queries)
+        queries = task.queries("valid").sample(units)
+        table = 1.0 / self.ranks_by_weight(queries, WEIGHTS)
         half = np.repeat(np.arange(len(queries)) % 2, np.diff(queries.answer_ptr)) == 1
         found = np.empty(table.shape[1])
         for own in (half, ~half):
-            chosen = int(table[:, ~own].mean(1).argmax()) if (~own).any() else len(table) // 2
-            found[own] = table[chosen, own]
-        return self, resampled_means(found, seed)
+            other = table[:, ~own] if (~own).any() else table
+            found[own] = table[int(other.mean(1).argmax()), own]
+        self._take_weight(WEIGHTS[int(table.mean(1).argmax())])
+        return self, resampled_means(found)
 
     def _setup(self) -> None:
         members = [_member(given, self.resolved_) for given in self.resolved_.members]
@@ -167,22 +169,24 @@ class Blend(LinkEstimator[BlendParameters]):
         late = any(member.ended_ == "time budget" for member in self.members_)
         self.ended_ = "time budget" if late else ""
         self.parameters_count_ = sum(m.parameters_count_ for m in self.members_) + 1
-        self._choose_weight()
+        given = self.resolved_.weight
+        self._take_weight(self._choose_weight() if given is None else given)
 
-    def _choose_weight(self) -> None:
-        if self.resolved_.weight is None:
-            try:
-                queries = self.task_.queries("valid").sample(MOST_QUERIES, self.resolved_.seed)
-            except EmptySplit:  # nothing to choose by
-                self.weight_ = 0.5
-            else:
-                table = 1.0 / self.ranks_by_weight(queries)
-                self.weight_ = WEIGHTS[int(table.mean(1).argmax())]
-            self.resolved_ = self.resolved_.model_copy(update={"weight": self.weight_})
-        self.weight_ = float(self.resolved_.weight or 0.0)
+    def _choose_weight(self) -> float:
+        """The weight that is best on validation; an even one where there is none."""
+        try:
+            queries = self.task_.queries("valid").sample(MOST_QUERIES, self.resolved_.seed)
+        except EmptySplit:
+            return 0.5
+        table = 1.0 / self.ranks_by_weight(queries, WEIGHTS)
+        return WEIGHTS[int(table.mean(1).argmax())]
+
+    def _take_weight(self, weight: float) -> None:
+        self.weight_ = weight
+        self.resolved_ = self.resolved_.model_copy(update={"weight": weight})
 
     def ranks_by_weight(
-        self, queries: QuerySet, weights: Sequence[float] = WEIGHTS
+        self, queries: QuerySet, weights: Sequence[float]
     ) -> npt.NDArray[np.float64]:
         """Filtered ranks (n_weights, n_answers) of all answers with each weight."""
         found = np.empty((len(weights), len(queries.answer)))

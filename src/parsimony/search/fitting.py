@@ -10,28 +10,41 @@ from parsimony import pipeline
 from parsimony.base import Data, Estimator
 from parsimony.errors import UsageError
 from parsimony.problems import kind_of, problem
+from parsimony.run.folder import CONFIG, read_config
 from parsimony.search.race import DEFAULT_SECONDS, RaceRequest, race, settles
 from parsimony.search.simplest import Wanted
 
-__all__ = ["AUTO", "fit"]
+__all__ = ["AUTO", "fit", "meant_method"]
 
 AUTO = "auto"
 
 
-def method_of_settings(
+def meant_method(
     data: Any,
     settings: Mapping[str, Any],
+    *,
     columns: tuple[str, str, str] | None = None,
-    options: Mapping[str, Any] | None = None,
     task: str | None = None,
+    begun: Path | str | None = None,
+    knowledge: Any = None,
 ) -> str | None:
     """The method that is meant where none is named; None: let them race.
 
     Rules to start from are for method rules; settings that a race would choose are those of the
     problem's default method.
+
+    Parameters
+    ----------
+    begun
+        A run folder to resume: it goes on with its own method, unless a race began it.
     """
-    if (options or {}).get("knowledge") is not None:
+    folder = None if begun is None else Path(begun)
+    if folder is not None and (folder / CONFIG).is_file() and not (folder / "search").exists():
+        return str(read_config(folder).get("method"))
+    if knowledge is not None:
         return "rules"
+    if not settings:
+        return None
     kind = task or kind_of(data, None, columns) or "link"
     return problem(kind).default if settles(settings, kind) else None
 
@@ -83,8 +96,11 @@ def fit(
     >>> model, summary = parsimony.fit("umls", time_budget=120)  # doctest: +SKIP
     >>> print(summary["sentence"])  # doctest: +SKIP
     """
-    if method is None and (options or parameters):
-        method = method_of_settings(data, parameters or {}, columns, options)
+    if method is None:
+        method = meant_method(
+            data, parameters or {}, columns=columns, begun=out if resume else None,
+            knowledge=options.get("knowledge"),
+        )  # fmt: skip
     if method not in (None, AUTO):
         return pipeline.fit(
             data, method, out=out, parameters=dict(parameters or {}), epochs=epochs,

@@ -12,13 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Estimator, Task
-from parsimony.errors import InvalidMeasure, TrainingDiverged
+from parsimony.errors import DataError, InvalidMeasure, TrainingDiverged, UsageError
 from parsimony.methods import resolve
 from parsimony.pipeline import keep
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
+from parsimony.search.simplest import Contender
 
-__all__ = ["Entrant", "Heat", "run_heat"]
+__all__ = ["TIME", "Entrant", "Heat", "Row", "run_heat"]
+
+#: why a method got no heat more
+TIME = "the time was over"
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -72,6 +76,45 @@ class Heat:
     error: str | None = None
 
 
+@dataclass
+class Row:
+    """How a method stands.
+
+    Attributes
+    ----------
+    heats
+        That it was trained in.
+    state
+        "waiting", "racing", "dropped", "finished" or "failed", and why.
+    """
+
+    entrant: Entrant
+    heat: Heat | None = None
+    heats: int = 0
+    seconds: float = 0.0
+    state: str = "waiting"
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the method."""
+        return self.entrant.method
+
+    @property
+    def cut(self) -> bool:
+        """Whether the time ended what could have gone on."""
+        if self.heat is None:
+            return self.state == "left out" and self.why == TIME
+        return self.state == "finished" and self.heat.ended == "time budget"
+
+    @property
+    def contender(self) -> Contender | None:
+        """As what it can be chosen."""
+        if self.heat is None or self.heat.error is not None:
+            return None
+        return Contender(self.name, self.heat.draws, self.heat.size, self.seconds)
+
+
 def run_heat(
     task: Task, entrant: Entrant, folder: Path, *, seconds: float | None, units: int | None,
     device: str = "cpu", epochs: int | None = None, quiet: bool = True,
@@ -99,7 +142,8 @@ def run_heat(
             keep(estimator, run)
             trained = time.perf_counter() - begin
             draws = estimator.resampled("valid", units=units)
-    except (TrainingDiverged, InvalidMeasure) as error:
+    # What this method cannot do here, such as without an extra, another one can.
+    except (TrainingDiverged, InvalidMeasure, UsageError, DataError) as error:
         return Heat(np.zeros(1), seconds=time.perf_counter() - begin, error=error.message)
     return Heat(
         draws, estimator.parameters_count_, len(getattr(estimator, "rules_", ())),

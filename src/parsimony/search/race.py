@@ -15,19 +15,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, cast
-
-import numpy as np
-from annotated_types import Ge
-from typing_extensions import TypedDict
+from typing import Any, cast
 
 from parsimony.base import Estimator, Task
-from parsimony.decoding import checked, load_array, read_json
-from parsimony.decoding.strict_json import json_text
 from parsimony.errors import (
-    CorruptRun,
     EmptySplit,
     InvalidParameter,
     ParsimonyError,
@@ -36,18 +28,16 @@ from parsimony.errors import (
 from parsimony.methods import load_run, resolve
 from parsimony.pipeline import complete, keep
 from parsimony.problems import kind_of, open_task, problem
-from parsimony.run.atomic import require_no_links, write_atomic
 from parsimony.run.deadline import Deadline
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.folder import RunFolder
-from parsimony.search.heat import Entrant, Heat, run_heat
-from parsimony.search.settings import Rung
-from parsimony.search.simplest import Contender, Verdict, Wanted, choose, difference
-from parsimony.search.trial import Trial
-from parsimony.search.trials import TrialStore
+from parsimony.search.heat import TIME, Entrant, Heat, Row, run_heat
+from parsimony.search.heat_store import HeatStore
+from parsimony.search.race_words import rows_of, sentence
+from parsimony.search.simplest import Contender, Wanted, choose, difference
 from parsimony.search.winner import publish, require_room
 
-__all__ = ["DEFAULT_SECONDS", "RaceRequest", "Row", "race", "settles"]
+__all__ = ["DEFAULT_SECONDS", "RaceRequest", "race", "settles"]
 
 AnyEstimator = Estimator[Any, Any]
 
@@ -63,24 +53,6 @@ _UNITS, _FEWEST = 1e5, 500
 _SHARED = ("seed", "threads")
 #: settings that every entrant gets where it has them: time, not their number, ends epochs
 _PATIENT = {"epochs": 200, "patience": 60}
-
-
-class _Units(TypedDict):
-    """How many units are compared."""
-
-    units: Annotated[int, Ge(1)]
-
-
-class _Told(TypedDict):
-    """What is kept of a heat beside its trial and its draws."""
-
-    parameters: int
-    rules: int
-    size: int
-    epochs: int
-    ranking: float
-    ended: str
-    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -125,38 +97,6 @@ class RaceRequest:
     seed: int = 0
     quiet: bool = True
     on_heat: Callable[[Sequence[Row]], None] | None = None
-
-
-@dataclass
-class Row:
-    """How a method stands.
-
-    Attributes
-    ----------
-    heats
-        That it was trained in.
-    state
-        "waiting", "racing", "dropped", "finished" or "failed", and why.
-    """
-
-    entrant: Entrant
-    heat: Heat | None = None
-    heats: int = 0
-    seconds: float = 0.0
-    state: str = "waiting"
-    why: str = ""
-
-    @property
-    def name(self) -> str:
-        """Of the method."""
-        return self.entrant.method
-
-    @property
-    def contender(self) -> Contender | None:
-        """As what it can be chosen."""
-        if self.heat is None or self.heat.error is not None:
-            return None
-        return Contender(self.name, self.heat.draws, self.heat.size, self.seconds)
 
 
 def race(request: RaceRequest) -> tuple[AnyEstimator, dict[str, Any]]:
@@ -217,7 +157,6 @@ class _Race:
         self.units = max(_FEWEST, int(request.seconds * _UNITS / labels))
         self.asks = self.task.count("valid"), self.task.count("test")
         self.notes: list[str] = []
-        self.at = 0.0
 
     def _entrant(self, method: str) -> Entrant:
         options = set(resolve(method).Parameters.model_fields)
@@ -228,13 +167,11 @@ class _Race:
 
     def run(self) -> tuple[AnyEstimator, dict[str, Any]]:
         require_room(self.folder, self.request.resume)
-        store = TrialStore(self.folder / "search", self._subject(), resume=self.request.resume)
-        with store:
-            require_no_links(self.folder)
-            self.store = store
+        resume = self.request.resume
+        with HeatStore(self.folder, self._subject(), resume=resume, seed=self.seed) as self.store:
             # Wall time goes on where the last part of this race ended.
-            self.deadline = self.deadline.after(max((trial.at for trial in store), default=0.0))
-            self._same_units()
+            self.deadline = self.deadline.after(self.store.spent)
+            self.units = self.store.units(self.units)
             self._enter()
             self._without_epochs()
             self._halve()
@@ -247,16 +184,6 @@ class _Race:
             "space": "race", "data": data.content_hash, "name": data.name,
             "options": self.task.config(), "seed": self.seed, "methods": list(self.methods),
         }  # fmt: skip
-
-    def _same_units(self) -> None:
-        """All heats are compared on the same units, also where a budget changes on the way."""
-        kept = self.folder / "search" / "draws" / "units.json"
-        kept.parent.mkdir(exist_ok=True)
-        if kept.exists():
-            found = read_json(kept, error=CorruptRun)
-            self.units = checked(_Units, {"units": found}, str(kept), error=CorruptRun)["units"]
-        else:
-            write_atomic(kept, json_text(self.units))
 
     def _enter(self) -> None:
         """Leave out methods that cannot learn this task."""
@@ -293,7 +220,7 @@ class _Race:
             if left <= 0:
                 for row in rows:
                     row.state = "finished" if row.heats else "left out"
-                    row.why = row.why or "the time was over"
+                    row.why = row.why or TIME
                 break
             last = len(rows) == 1
             each = left * (1.0 if last else share) / len(rows)
@@ -323,11 +250,11 @@ class _Race:
         """Train each for so many seconds more, or look up what came of it before."""
         asked: list[Row] = []
         for row in rows:
-            known = self.store.find(self._key(row), self.seed, Rung(1, 1))
+            known = self.store.find(row.name, row.heats + 1)
             if known is None:
                 asked.append(row)
             else:
-                self._take(row, self._remembered(row, known))
+                self._take(row, known)
         jobs = [
             {
                 "entrant": row.entrant, "folder": self.folder / "search" / "runs" / row.name,
@@ -350,48 +277,11 @@ class _Race:
 
         for number, heat in engine.run(function, jobs, go_on):
             row = asked[number]
-            self._keep(row, heat)
+            self.store.keep(row.name, row.heats + 1, heat, self.deadline.spent())
             self._take(row, heat)
         for row in asked:
             if row.heat is None:
-                row.state, row.why = "left out", "the time was over"
-
-    def _key(self, row: Row) -> str:
-        return f"{row.name}, heat {row.heats + 1}"
-
-    def _draws(self, row: Row) -> Path:
-        return self.folder / "search" / "draws" / f"{row.name}-{row.heats + 1}.npy"
-
-    def _keep(self, row: Row, heat: Heat) -> None:
-        """Store what came of a heat."""
-        array = BytesIO()
-        np.save(array, heat.draws)
-        path = self._draws(row)
-        write_atomic(path, array.getvalue())
-        told = {
-            name: getattr(heat, name) for name in
-            ("parameters", "rules", "size", "epochs", "ranking", "ended", "notes")
-        }  # fmt: skip
-        write_atomic(path.with_suffix(".json"), json_text(told))
-        self.at = self.deadline.spent()
-        self.store.append(
-            Trial(
-                structure=row.name, canonical=self._key(row), seed=self.seed, epochs=1, dim=1,
-                valid=float(heat.draws[0]), seconds=heat.seconds, parameters=heat.parameters,
-                ran=heat.epochs, stage=f"heat {row.heats + 1}", origin="start", predicted=None,
-                at=self.at, error=heat.error,
-            )
-        )  # fmt: skip
-
-    def _remembered(self, row: Row, trial: Trial) -> Heat:
-        """A heat that an earlier part of the race has run."""
-        path = self._draws(row)
-        kept = path.with_suffix(".json")
-        told = read_json(kept, error=CorruptRun)
-        told = dict(checked(_Told, told, str(kept), error=CorruptRun))
-        told["notes"] = tuple(told["notes"])
-        draws = np.asarray(load_array(path, error=CorruptRun), np.float64)
-        return Heat(draws, seconds=trial.seconds, error=trial.error, **told)
+                row.state, row.why = "left out", TIME
 
     def _take(self, row: Row, heat: Heat) -> None:
         row.heat, row.heats = heat, row.heats + 1
@@ -424,7 +314,6 @@ class _Race:
         folder = self.folder / "search" / "runs" / chosen.name
         estimator, measured = complete(folder, deadline=self.deadline, quiet=self.request.quiet)
         metrics = RunFolder.open(folder).read_json("metrics.json")
-        rows = self._told([*contenders, *blended], verdicts)
         second = _second([*contenders, *blended], chosen)
         summary = {
             "run": str(self.folder),
@@ -433,18 +322,16 @@ class _Race:
             "bytes": chosen.size,
             "rules": len(getattr(estimator, "rules_", ())),
             "wanted": self.request.wanted,
-            "sentence": _sentence(chosen, estimator, contenders, self.request.wanted),
+            "sentence": sentence(chosen, estimator, self.rows, self.request.wanted),
             "second": None if second is None else second.name,
             "measure": estimator.headline,
-            "rows": rows,
+            "rows": rows_of(self.rows, verdicts),
             "compared": self._compared(),
             "budget": self.request.seconds,
             "valid": measured["valid"],
             "test": metrics.get("test", {}).get("metrics", {}),
             "ended": "time budget" if self.deadline.left() <= self._reserve() else "",
-            "notes": [
-                *measured["notes"], *self._compared(), *self.notes,
-            ],
+            "notes": [*measured["notes"], *self._compared(), *self.notes],
             "seconds": self.deadline.spent(),
         }  # fmt: skip
         publish(self.folder, folder, summary, told="race.json")
@@ -457,7 +344,7 @@ class _Race:
             return []
         return [
             f"the methods are compared on {self.units:,} of {n:,} validation queries, drawn with "
-            f"seed 0"
+            "seed 0"
         ]
 
     def _blended(self, contenders: Sequence[Contender]) -> list[Contender]:
@@ -491,28 +378,6 @@ class _Race:
         self.rows.append(Row(Entrant(mixer), heat, 1, seconds, "finished", members))
         return [Contender(mixer, draws, size, seconds)]
 
-    def _told(
-        self, contenders: Sequence[Contender], verdicts: Mapping[str, Verdict]
-    ) -> list[dict[str, Any]]:
-        by_name = {c.name: c for c in contenders}
-        rows = []
-        for row in self.rows:
-            told: dict[str, Any] = {"method": row.name, "seconds": row.seconds, "heats": row.heats}
-            contender, heat = by_name.get(row.name), row.heat
-            if contender is None or heat is None:
-                rows.append(told | {"verdict": row.state, "why": row.why})
-                continue
-            verdict = verdicts[row.name]
-            why = "; ".join(filter(None, (verdict.why, row.why)))
-            rows.append(told | {
-                "parameters": heat.parameters, "rules": heat.rules, "bytes": contender.size,
-                "epochs": heat.epochs, "valid": contender.valid,
-                "interval": list(contender.interval),
-                "behind": verdict.gap, "behind_interval": [verdict.low, verdict.high],
-                "verdict": "chosen" if verdict.why == "chosen" else "dropped", "why": why,
-            })  # fmt: skip
-        return rows
-
 
 def _valid(row: Row) -> float:
     return -1.0 if row.heat is None or row.heat.error else float(row.heat.draws[0])
@@ -526,30 +391,3 @@ def _family(method: str) -> str:
 def _second(contenders: Sequence[Contender], chosen: Contender) -> Contender | None:
     others = [c for c in contenders if c is not chosen]
     return max(others, key=lambda c: c.valid, default=None)
-
-
-def _sentence(
-    chosen: Contender, estimator: AnyEstimator, contenders: Sequence[Contender], wanted: Wanted
-) -> str:
-    """What won, and by how much over the next simpler."""
-    rules, parameters = len(getattr(estimator, "rules_", ())), estimator.parameters_count_
-    if rules:
-        what = f"rules alone explain it: {rules:,} rules, no weights"
-    elif not parameters:
-        what = f"{chosen.name} alone explains it: no parameters"
-    else:
-        members = [member.method for member in getattr(estimator, "members_", ())]
-        of = f" of {' and '.join(members)}" if members else ""
-        what = f"{chosen.name}{of}, {parameters:,} parameters"
-    simpler = [c for c in contenders if c.size < chosen.size]
-    if simpler:
-        near = max(simpler, key=lambda c: c.valid)
-        gap, low, high = difference(chosen.draws, near.draws)
-        where = "above" if gap >= 0 else "below"
-        what += f", {abs(gap):.3f} {where} {near.name} ({low:+.3f} to {high:+.3f})"
-    larger = [c for c in contenders if c.size > chosen.size and c.valid > chosen.valid]
-    if larger and wanted == "auto":
-        best = max(larger, key=lambda c: c.valid)
-        gap, _, _ = difference(best.draws, chosen.draws)
-        what += f"; {best.name} is larger and not better with 95 % ({gap:+.3f})"
-    return what
