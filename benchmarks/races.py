@@ -24,7 +24,10 @@ from parsimony.run.cost import processor
 from parsimony.run.duration import parse_duration
 
 OUT = Path(__file__).parent / "results" / "races.json"
-TOLD = ("method", "valid", "interval", "parameters", "bytes", "seconds", "heats", "verdict", "why")
+TOLD = (
+    "method", "valid", "interval", "parameters", "description_bytes", "seconds", "heats", "verdict",
+    "why",
+)  # fmt: skip
 
 
 def run(name: str, budget: str) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def run(name: str, budget: str) -> dict[str, Any]:
         **({"treats_mrr": treats[0]} if treats else {}),
         "method": summary["method"],
         "sentence": summary["sentence"],
-        "bytes": summary["bytes"],
+        "description_bytes": summary["description_bytes"],
         "second": summary["second"],
         "seconds": round(seconds, 1),
         "budget": parse_duration(budget),

@@ -323,6 +323,7 @@ def _summary(
         "run": run,
         "method": estimator.method,
         "parameters": estimator.parameters_count_,
+        "description_bytes": estimator.description_bytes(),
         "epochs": len(estimator.history_),
         "best_epoch": estimator.best_epoch_,
         "ended": estimator.ended_,

@@ -24,8 +24,8 @@ def test_fit_prints_what_it_did(typed, trained):
 def test_schema_of_fit(typed):
     done = typed("fit", "royal", *QUICK, "--json")
     assert list(done.json) == [
-        "run", "method", "parameters", "epochs", "best_epoch", "ended", "valid", "seconds",
-        "notes", "time_budget", "total_seconds",
+        "run", "method", "parameters", "description_bytes", "epochs", "best_epoch", "ended",
+        "valid", "seconds", "notes", "time_budget", "total_seconds",
     ]  # fmt: skip
     assert done.json["run"] == "runs/royal-rules-0"
     assert done.json["valid"]["mrr"] > 0.5

@@ -91,7 +91,7 @@ def test_a_run_like_any_other(won):
     assert [row["method"] for row in chosen] == [summary["method"]]
     for row in summary["rows"]:
         assert row["interval"][0] <= row["valid"] <= row["interval"][1]
-        assert row["bytes"] >= 0
+        assert row["description_bytes"] >= 0
     assert summary["second"] in {row["method"] for row in summary["rows"]} - {summary["method"]}
 
 
@@ -177,7 +177,7 @@ def test_the_sentence_says_what_the_time_cut(tmp_path):
     )
     _, summary = race(request)
     assert summary["method"] == "degree"
-    assert "the time ended before redgnn had learned" in summary["sentence"]
+    assert "the time ended the training of redgnn" in summary["sentence"]
 
 
 # ---- its two small methods ---------------------------------------------------------------------

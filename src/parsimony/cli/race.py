@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from parsimony.cli.command_group import Output
+from parsimony.cli.live import Live
 from parsimony.cli.tables import table
+from parsimony.visible import visible
 
 if TYPE_CHECKING:
     from parsimony.search.heat import Row
@@ -48,7 +49,7 @@ def let_race(
     output.result(summary, *race_parts(summary))
 
 
-class LiveRace:
+class LiveRace(Live):
     """Says after every heat how the methods stand: a table on a terminal, else a line.
 
     Parameters
@@ -58,34 +59,19 @@ class LiveRace:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.shown = not quiet and sys.stderr is not None
-        self._live: Any = None
+        super().__init__(quiet=quiet)
+        self._lines = not quiet and not self.shown and sys.stderr is not None
         self._rows: Sequence[Row] = ()
         self._said: dict[str, int] = {}
-
-    def __enter__(self) -> LiveRace:
-        """Begin."""
-        if self.shown and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
-
-            self._live = Live(
-                console=Console(stderr=True), transient=True, refresh_per_second=1,
-                get_renderable=self.render,
-            )  # fmt: skip
-            self._live.start()
-        return self
 
     def show(self, rows: Sequence[Row]) -> None:
         """Take the rows as they stand."""
         self._rows = list(rows)
-        if self._live is not None:
-            self._live.refresh()
-        elif self.shown:
-            for row in rows:
-                if row.heats != self._said.get(row.name, 0):
-                    self._said[row.name] = row.heats
-                    print(_line(row), file=sys.stderr, flush=True)
+        self.refresh()
+        for row in rows if self._lines else ():
+            if row.heats != self._said.get(row.name, 0):
+                self._said[row.name] = row.heats
+                print(visible(_line(row)), file=sys.stderr, flush=True)
 
     def render(self) -> Any:
         """Return the table."""
@@ -93,23 +79,12 @@ class LiveRace:
             ["method", "parameters", "seconds", "valid", "state"],
             [
                 [
-                    row.name, row.heat.parameters if row.heat else None, round(row.seconds, 1),
+                    row.name, row.heat.parameters if row.heat else None, f"{row.seconds:.1f}",
                     _figure(row), "; ".join(filter(None, (row.state, row.why))),
                 ]
                 for row in self._rows
             ],
         )  # fmt: skip
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove the table."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
 
 def _figure(row: Row) -> str:
@@ -130,23 +105,26 @@ def race_parts(summary: Mapping[str, Any]) -> list[Any]:
     """What ``fit`` prints of a race: the table, the sentence and what comes next."""
     import shlex
 
+    from parsimony.run.description import size_text
+
     rows = []
     for row in summary["rows"]:
         if "valid" not in row:
-            rows.append([row["method"], None, None, row["seconds"], "", "", row["why"]])
+            rows.append([row["method"], None, "", f"{row['seconds']:.1f}", "", "", row["why"]])
             continue
         low, high = row["interval"]
         behind = row["behind_interval"]
         rows.append([
-            row["method"], row["parameters"], row["bytes"], round(row["seconds"], 1),
+            row["method"], row["parameters"], size_text(row["description_bytes"]),
+            f"{row['seconds']:.1f}",
             f"{row['valid']:.4f} ({low:.4f} to {high:.4f})",
             f"{row['behind']:.4f} ({behind[0]:+.4f} to {behind[1]:+.4f})", row["why"],
         ])  # fmt: skip
     measure = summary["measure"]
     parts: list[Any] = [
         table(
-            ["method", "parameters", "bytes", "seconds", f"valid {measure}", "behind the best",
-             "verdict"],
+            ["method", "parameters", "description", "seconds", f"valid {measure}",
+             "behind the best", "verdict"],
             rows,
         ),
         "",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from parsimony.cli.live import Live
 from parsimony.cli.tables import table
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ __all__ = ["LiveTable"]
 _ROWS = 8
 
 
-class LiveTable:
+class LiveTable(Live):
     """Shows the best trials while a search runs, if stderr is a terminal.
 
     Parameters
@@ -32,33 +31,17 @@ class LiveTable:
     """
 
     def __init__(self, budget: Budget, *, space: str = "bilinear", quiet: bool = False) -> None:
+        super().__init__(quiet=quiet)
         self.budget, self.space = budget, space
         self.figure = "MRR" if space == "bilinear" else "skill"
-        self.shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._trials: list[Trial] = []
-        self._live: Any = None
         self._since = time.monotonic()
-
-    def __enter__(self) -> LiveTable:
-        """Begin."""
-        if self.shown:
-            from rich.console import Console
-            from rich.live import Live
-
-            self._live = Live(
-                console=Console(stderr=True), transient=True, refresh_per_second=1,
-                get_renderable=self.render,
-            )  # fmt: skip
-            self._since = time.monotonic()
-            self._live.start()
-        return self
 
     def show(self, trial: Trial) -> None:
         """Add a trial and redraw the table."""
         self._trials = [*self._trials, trial]  # another thread draws the table
         self._since = time.monotonic()
-        if self._live is not None:
-            self._live.refresh()
+        self.refresh()
 
     def render(self) -> Any:
         """Return the table: the longest trainings first, each rung by validation figure."""
@@ -94,18 +77,3 @@ class LiveTable:
         from parsimony.knowledge.formula import Formula
 
         return Formula.parse(structure).name or ""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove the table."""
-        self.stop()
-
-    def stop(self) -> None:
-        """Remove the table to make room for the progress bars of the final trainings."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None

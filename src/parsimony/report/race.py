@@ -31,12 +31,12 @@ def race_view(found: Mapping[str, Any] | None) -> dict[str, Any]:
         if measured:
             low, high = row["interval"]
             mark = Mark(letter(len(points)), row["valid"], low, high)
-            points.append((int(row["bytes"]), mark))
+            points.append((int(row["description_bytes"]), mark))
         rows.append(
             {
                 **row,
                 "letter": mark.letter if mark else "",
-                "size": size_text(row["bytes"]) if measured else "",
+                "size": size_text(row["description_bytes"]) if measured else "",
                 "chosen": row["verdict"] == "chosen",
             }
         )

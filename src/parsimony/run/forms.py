@@ -97,6 +97,7 @@ class _Summary(TypedDict, total=False):
     run: str | None
     method: str
     parameters: Count
+    description_bytes: Count
     epochs: Count
     best_epoch: Count
     ended: str

@@ -89,7 +89,7 @@ def _read(run: RunFolder) -> dict[str, Any]:
         "metric": metric,
         **{split: measured.get(split, {}).get(metric) for split in ("valid", "test")},
         "parameters": ledger.get("parameters", summary.get("parameters")),
-        "description_bytes": description_bytes(run),
+        "description_bytes": summary.get("description_bytes") or description_bytes(run),
         "seconds": ledger.get("wall_seconds", summary.get("seconds")),
         "date": written.isoformat(sep=" ", timespec="seconds"),
         "state": "finished",

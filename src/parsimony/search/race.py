@@ -105,7 +105,8 @@ def race(request: RaceRequest) -> tuple[AnyEstimator, dict[str, Any]]:
     Returns
     -------
     estimator, summary
-        The winner, and what race.json holds: ``run, method, parameters, bytes, rules, sentence,
+        The winner, and what race.json holds: ``run, method, parameters, description_bytes, rules,
+        sentence,
         second, rows, budget, seconds, valid, notes, ended``.
 
     Raises
@@ -271,6 +272,7 @@ class _Race:
         engine = self.request.engine or LocalEngine()
         for row in asked:
             row.state = "racing"
+        self._say()
 
         def go_on() -> bool:  # the first answer comes however late it is
             return self.deadline.left() > 0 or all(row.heat is None for row in self.rows)
@@ -289,6 +291,9 @@ class _Race:
         row.state = "racing"
         if heat.error is not None:
             row.state, row.why = "failed", heat.error
+        self._say()
+
+    def _say(self) -> None:
         if self.request.on_heat is not None:
             self.request.on_heat(self.rows)
 
@@ -319,7 +324,7 @@ class _Race:
             "run": str(self.folder),
             "method": chosen.name,
             "parameters": estimator.parameters_count_,
-            "bytes": chosen.size,
+            "description_bytes": chosen.size,
             "rules": len(getattr(estimator, "rules_", ())),
             "wanted": self.request.wanted,
             "sentence": sentence(chosen, estimator, self.rows, self.request.wanted),

@@ -23,7 +23,7 @@ def rows_of(rows: Sequence[Row], verdicts: Mapping[str, Verdict]) -> list[dict[s
             continue
         verdict = verdicts[row.name]
         found.append(told | {
-            "parameters": heat.parameters, "rules": heat.rules, "bytes": contender.size,
+            "parameters": heat.parameters, "rules": heat.rules, "description_bytes": contender.size,
             "epochs": heat.epochs, "valid": contender.valid, "interval": list(contender.interval),
             "behind": verdict.gap, "behind_interval": [verdict.low, verdict.high],
             "verdict": "chosen" if verdict.why == "chosen" else "dropped",
@@ -57,5 +57,5 @@ def sentence(
         gap, _, _ = difference(best.draws, chosen.draws)
         what += f"; {best.name} is larger and not better with 95 % ({gap:+.3f})"
     if cut := [row.name for row in rows if row.cut]:
-        what += f"; the time ended before {', '.join(cut)} had learned all they could"
+        what += f"; the time ended the training of {', '.join(cut)}"
     return what
