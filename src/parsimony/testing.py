@@ -385,7 +385,7 @@ def writes_a_run_folder_that_tells_all(case: Case) -> None:
     model, summary = case.run("run")
     wanted = {
         "run", "method", "parameters", "epochs", "best_epoch", "ended", "valid", "seconds",
-        "notes", "time_budget", "total_seconds",
+        "notes", "time_budget", "total_seconds", "description_bytes",
     }  # fmt: skip
     _require(set(summary) == wanted, f"the summary holds {', '.join(sorted(wanted))}")
     run = RunFolder.open(case.folder / "run")

@@ -126,7 +126,7 @@ class SettingsTable(LiveTable):
 
     def rows(self, ranked: list[Trial]) -> tuple[list[str], list[list[Any]]]:
         """Return the columns, and a row of each trial."""
-        from parsimony.search.tune import settings_of
+        from parsimony.search.method_trial import settings_of
 
         default = settings_of(self._trials[0]) if self._trials else {}
         rows: list[list[Any]] = []

@@ -17,14 +17,13 @@ import math
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from statistics import median_low
 from typing import Any
 
 from parsimony.base import Data, Estimator, Task, Tuned
-from parsimony.decoding import checked, parse_json, read_json
+from parsimony.decoding import checked, read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun, EmptySplit, InvalidMeasure, TrainingDiverged, UsageError
 from parsimony.methods import load_run, resolve
@@ -35,10 +34,11 @@ from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.folder import RunFolder
 from parsimony.run.renamed import present_name
 from parsimony.search.measuring import Measuring, guarded
+from parsimony.search.method_trial import MethodTrial, SettingsText, settings_of
 from parsimony.search.settings import Budget, Rung
 from parsimony.search.simplest import difference
-from parsimony.search.tpe import Settings, propose, require_optuna
-from parsimony.search.trial import Measured, Proposal, Trial, TrialResult
+from parsimony.search.tpe import Settings, require_optuna
+from parsimony.search.trial import Measured, Trial
 from parsimony.search.trials import TrialStore
 from parsimony.search.tune_plan import (
     FINAL,
@@ -51,14 +51,13 @@ from parsimony.search.tune_plan import (
     Plan,
     planned,
 )
+from parsimony.search.tune_walk import TuneWalk, ranked_on
 from parsimony.search.winner import publish, require_room
 
-__all__ = ["MethodTrial", "TuneRequest", "TuneResult", "run_tune"]
+__all__ = ["TuneRequest", "TuneResult", "run_tune"]
 
 AnyEstimator = Estimator[Any, Any]
 
-#: proposals in a row that are known already, after which a small space is exhausted
-_KNOWN = 20
 #: what the comparison tells of a split: by how much the tuned one is better
 _GAP = ("difference", "low", "high")
 #: settings that change what a training costs, not what it learns
@@ -112,56 +111,6 @@ class TuneRequest:
     on_plan: Callable[[str], None] | None = None
     on_trial: Callable[[Trial], None] | None = None
     on_searched: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True)
-class MethodTrial:
-    """Trains a method with some settings for a while; the best look at validation is its figure.
-
-    Parameters
-    ----------
-    task
-        With validation.
-    method
-        Its name.
-    given
-        Parameters that every trial has.
-    """
-
-    task: Task
-    method: str
-    given: dict[str, Any]
-
-    def __call__(
-        self, structure: Settings, *, seed: int, epochs: int, dim: int, entities: float = 1.0,
-        seconds: float | None = None,
-    ) -> Measured:  # fmt: skip
-        """See :class:`parsimony.search.trial.Evaluate`."""
-        begin = time.perf_counter()
-        model = self.trained(structure, seed, epochs, seconds, entities)
-        figure = model.selection_score()
-        return TrialResult(
-            figure, time.perf_counter() - begin, model.parameters_count_, len(model.history_)
-        )
-
-    def trained(
-        self, settings: Settings, seed: int, epochs: int, seconds: float | None, part: float = 1.0
-    ) -> AnyEstimator:
-        """Train; the task's own part where only a part is to be seen."""
-        cls = resolve(self.method)
-        task = self.task if part == 1 else self.task.part(part, seed=seed)
-        own = {"seed": seed} if "seed" in cls.Parameters.model_fields else {}
-        limit = epochs if "epochs" in cls.Parameters.model_fields else None
-        return cls(**{**self.given, **own, **settings}).fit(task, epochs=limit, time_budget=seconds)
-
-
-class SettingsText:
-    """Settings as text: JSON, by name."""
-
-    @staticmethod
-    def text(structure: Settings) -> str:
-        """Print settings in one line; equal ones print alike."""
-        return json_text({name: structure[name] for name in sorted(structure)})
 
 
 @dataclass(frozen=True)
@@ -371,12 +320,15 @@ class _Tuning:
 
     def _search(self, measuring: Measuring[Settings], store: TrialStore) -> None:
         """The defaults, what a part of the graph suggests, what the sampler proposes, the best."""
-        walk = _Walk(self, measuring, store)
+        walk = TuneWalk(
+            self.ranges, self.plan, self.request.budget, slots=self.engine.slots, seed=self.seed,
+            measuring=measuring, store=store,
+        )  # fmt: skip
         first = [self.default]
         if self.plan.part is not None:
             rung = self.plan.part_rung
             walk.explore(rung, first, "part", PART_SHARE)
-            first += [walk.settings[t.canonical] for t in _ranked(measuring.trials, rung)[:KEEP]]
+            first += [walk.settings[t.canonical] for t in ranked_on(measuring.trials, rung)[:KEEP]]
             self.notes.append(
                 f"the first trials saw {rung.entities:.0%} of the entities; their best settings "
                 "entered the whole graph"
@@ -391,7 +343,7 @@ class _Tuning:
     def _best(self, trials: Sequence[Trial]) -> Settings:
         """The settings that were best, by the longest trials there were."""
         for rung in reversed(self.plan.rungs):
-            if ranked := _ranked(trials, rung):
+            if ranked := ranked_on(trials, rung):
                 return settings_of(ranked[0])
         raise TrainingDiverged(
             "no trial could be trained", remedy="lower the learning rate (--set lr=)"
@@ -513,110 +465,6 @@ class _Tuning:
         return shlex.join(words)
 
 
-class _Walk:
-    """The way of a tuning through its trials; those of the store are told, and not run again."""
-
-    def __init__(self, tuning: _Tuning, measuring: Measuring[Settings], store: TrialStore) -> None:
-        self._tuning, self._measuring = tuning, measuring
-        self._stored = list(store)
-        self.settings: dict[str, Settings] = {}
-        self._durations: dict[Rung, list[float]] = {}
-
-    def explore(
-        self, rung: Rung, first: Sequence[Settings], stage: str, share: float,
-        most: int | None = None,
-    ) -> bool:  # fmt: skip
-        """Measure on a rung until a share of the budget is spent; whether there was anything new.
-
-        ``first`` go first, then what the store holds, then proposals; at most ``most`` new ones.
-        """
-        measuring, slots = self._measuring, self._tuning.engine.slots
-        waiting = self._waiting(rung, first, stage)
-        new = known = 0
-        while known < _KNOWN and (most is None or new < most) and self._room(rung, share):
-            batch = [pair for _, pair in zip(range(slots), waiting, strict=False)]
-            if not batch:
-                asked = propose(
-                    self._tuning.ranges, self._told(rung), slots, seed=self._tuning.seed,
-                    drawn=known, startup=self._startup(rung),
-                )  # fmt: skip
-                alone = {SettingsText.text(settings): settings for settings in asked}
-                batch = [(settings, "sampler") for settings in alone.values()]
-            before = len(measuring.trials)
-            trials = self._measure(batch, rung, stage)
-            if any(trial is None for trial in trials):
-                break
-            got = len(measuring.trials) - before
-            new, known = new + got, 0 if got else known + len(batch)
-        return new > 0
-
-    def climb(
-        self, below: Rung, rung: Rung, stage: str, *, share: float, most: int | None = None
-    ) -> None:
-        """Train the best of a rung longer, as many as fit and at least one."""
-        ranked = _ranked(self._measuring.trials, below)
-        for trial in ranked[: most or max(2, len(ranked) // KEEP)]:
-            if not self._room(rung, share):
-                break
-            self._measure([(self.settings[trial.canonical], "climb")], rung, stage)
-
-    def _waiting(
-        self, rung: Rung, first: Sequence[Settings], stage: str
-    ) -> Iterator[tuple[Settings, str]]:
-        """What goes before the first proposal."""
-        for place, settings in enumerate(first):
-            yield settings, "part" if place else "default"
-        ran = {trial.canonical for trial in self._measuring.trials if trial.rung == rung}
-        for trial in self._stored:
-            if (trial.stage, trial.rung) == (stage, rung) and trial.canonical not in ran:
-                yield settings_of(trial), trial.origin
-
-    def _measure(
-        self, batch: Sequence[tuple[Settings, str]], rung: Rung, stage: str
-    ) -> list[Trial | None]:
-        proposals = []
-        for settings, origin in batch:
-            key = SettingsText.text(settings)
-            self.settings[key] = settings
-            proposals.append(Proposal(settings, key, origin))
-        trials = self._measuring.measure(proposals, rung, stage=stage)
-        self._durations.setdefault(rung, []).extend(t.seconds for t in trials if t is not None)
-        return trials
-
-    def _told(self, rung: Rung) -> list[tuple[Settings, float]]:
-        """What the sampler learns from: a training that diverged is as bad as the worst."""
-        trials = [trial for trial in self._measuring.trials if trial.rung == rung]
-        worst = min((trial.valid for trial in trials if trial.error is None), default=0.0)
-        return [(self.settings[t.canonical], t.valid if t.error is None else worst) for t in trials]
-
-    def _startup(self, rung: Rung) -> int:
-        """How many are drawn at random before anything is learned: a third, 4 to 10."""
-        tuning = self._tuning
-        if tuning.budget is None:
-            fit_in = (tuning.request.budget.trials or 30) * LOWEST
-        else:
-            each = max(tuning.plan.expected(rung), 1e-3)
-            fit_in = tuning.engine.slots * LOWEST * tuning.plan.trials_until(tuning.budget) / each
-        return int(min(max(fit_in // 3, 4), 10))
-
-    def _room(self, rung: Rung, share: float) -> bool:
-        """Whether another trial of a rung ends within a share of the budget."""
-        started, spent = self._measuring.spent
-        limits, budget = self._tuning.request.budget, self._tuning.budget
-        if not started:
-            return True
-        if limits.trials is not None and started >= math.ceil(share * limits.trials):
-            return False
-        if budget is None:
-            return True
-        seen = self._durations.get(rung, [])[-5:]
-        # The median: kernels that a trial is the first to need are compiled once.
-        each = median_low(seen) if seen else self._tuning.plan.expected(rung)
-        until = self._tuning.plan.trials_until(budget)
-        before = self._tuning.plan.before
-        return spent + each <= share * (until - before)
-
-
 def _first_trial(
     settings: Settings, seed: int, rung: Rung, found: Measured, error: str | None
 ) -> Trial:
@@ -626,25 +474,6 @@ def _first_trial(
         text, text, seed, rung.epochs, rung.dim, found.valid_mrr, found.seconds, found.parameters,
         found.epochs, "search", "default", None, 0.0, error, limit=rung.seconds,
     )  # fmt: skip
-
-
-def settings_of(trial: Trial) -> Settings:
-    """Read the settings of a trial.
-
-    Raises
-    ------
-    CorruptRun
-        They are no table.
-    """
-    how: dict[str, Any] = {"error": CorruptRun, "remedy": "remove the line of this trial"}
-    read = parse_json(trial.structure.encode(), "search/trials.jsonl", **how)
-    return checked(Settings, read, "search/trials.jsonl", **how)
-
-
-def _ranked(trials: Sequence[Trial], rung: Rung) -> list[Trial]:
-    """The trials of a rung that could be trained, best first; ties by their settings."""
-    sound = [trial for trial in trials if trial.rung == rung and trial.error is None]
-    return sorted(sound, key=lambda trial: (-trial.valid, trial.canonical))
 
 
 def _digest(settings: Settings) -> str:
