@@ -289,3 +289,16 @@ def pairs_of_block(indptr, relation, neighbour, path, first, last, sizes, out): 
                 out[total + j] = levels[len(path) % 2, j]
         total += size
     return total
+
+
+@kernel
+def unknown_of_known(indptr, relation, neighbour, r, first, second):  # type: ignore[no-untyped-def]
+    """Count the pairs (x, y) that are no facts of r although x has some fact of r."""
+    found = 0
+    for i in range(len(first)):
+        last = indptr[first[i] + 1]
+        at = first_at_least(relation, neighbour, indptr[first[i]], last, r, 0)
+        if at < last and relation[at] == r:
+            at = first_at_least(relation, neighbour, at, last, r, second[i])
+            found += at == last or relation[at] != r or neighbour[at] != second[i]
+    return found
