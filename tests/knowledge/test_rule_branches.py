@@ -137,11 +137,6 @@ def test_by_hand(people):
     counted = count_rules(map(parse_rule, clauses), people)
     found = [(rule.support, rule.body_count) for rule in counted]
     assert found == [(1, 2), (1, 2), (2, 3), (1, 1)]
-        "0.50  1/2",
-        "0.50  1/2",
-        "0.67  2/3",
-        "1.00  1/1",
-    ]
     assert pca_confidences(counted, people) == [1, 1, 1, 1]
 
 

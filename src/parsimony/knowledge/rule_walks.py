@@ -40,6 +40,13 @@ class WalkIndex(NamedTuple):
         """Number of rows."""
         return len(self.indptr) - 1
 
+    def neighbours(self, u: int, step: int) -> Ints:
+        """Return the entities that a step leads to from u."""
+        low, high = self.indptr[u], self.indptr[u + 1]
+        first = first_at_least(self.relation, self.neighbour, low, high, step, 0)
+        last = first_at_least(self.relation, self.neighbour, low, high, step + 1, 0)
+        return self.neighbour[first:last]
+
     def inverse(self, step: int) -> int:
         """Return the step that traverses the same facts in the opposite direction."""
         return step - self.n_relations if step >= self.n_relations else step + self.n_relations
