@@ -55,6 +55,7 @@ IntArray = npt.NDArray[np.int32]
 SMOOTHINGS = (1.0, 5.0, 20.0)
 AGGREGATIONS = ("max", "noisy-or")
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
+GAIN = 1e-3  # that rules about an entity, which are many, have to bring in validation MRR
 NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
 MAX_RULES = (100, None)  # per relation; None: all that were mined
@@ -76,8 +77,8 @@ class RuleReasonerParameters(base.Parameters):
         json_schema_extra=tuned(1e-3, 0.3, log=True, zero=True),
     )  # fmt: skip
     per_relation: int = Field(2000, ge=1, description="most rules kept per relation, ≥ 1")
-    constants: bool = Field(
-        True, description="also rules about an entity, where validation prefers them"
+    constants: bool | None = Field(
+        None, description="use rules about an entity; selected on validation where left out"
     )
     aggregation: Literal["max", "noisy-or"] | None = Field(
         None, description="max or noisy-or; selected on validation where left out"
@@ -135,52 +136,65 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     min_support=given.min_support,
                     min_confidence=given.min_confidence,
                     per_relation=given.per_relation,
-                    constants=given.constants and not self.task_.inductive,
+                    constants=given.constants is not False and not self.task_.inductive,
                     stop=lambda: mining.passed() or stopped(),
                     timed=mining.limited,
                     notes=self.notes_,
                 )
         late = mining.passed()
         every_rule = given.max_rules is not None or fitting.knowledge is not None
-        named = any(rule.names_entity for rule in rules) and fitting.knowledge is None
+        # Rules about an entity are tried last, with as many rules as proved best without.
+        named = given.constants is None and any(rule.names_entity for rule in rules)
+        named = named and fitting.knowledge is None
         choices = list(
             itertools.product(
                 AGGREGATIONS if given.aggregation is None else (given.aggregation,),
                 SMOOTHINGS if given.smoothing is None else (given.smoothing,),
                 (given.max_rules,) if every_rule else MAX_RULES,
-                (False, True) if named else (given.constants,),
             )
         )
+        without = n_choices = len(choices)
+        if named:
+            n_choices += len({choice[:2] for choice in choices})
         try:
-            valid = self.task_.queries("valid") if len(choices) > 1 else None
+            valid = self.task_.queries("valid") if n_choices > 1 else None
         except EmptySplit:  # nothing to select on: the first choice
             valid = None
         best, whole = -1.0, valid
-        for i, (aggregation, smoothing, max_rules, constants) in enumerate(choices):
+        for i in range(n_choices):
+            about = i >= without
+            if i == len(choices):
+                most = self.resolved_.max_rules
+                choices += [(*pair, most) for pair in dict.fromkeys(c[:2] for c in choices)]
+            aggregation, smoothing, max_rules = choices[i]
             values = {"aggregation": aggregation, "smoothing": smoothing, "max_rules": max_rules}
             if named:
-                values["constants"] = constants
-            some = [rule for rule in rules if constants or not named or not rule.names_entity]
+                values["constants"] = about
+            some = [rule for rule in rules if about or not named or not rule.names_entity]
             chosen = given.model_copy(update=values), _most_sure(some, max_rules, smoothing)
             if valid is None:
                 self.resolved_, self.rules_ = chosen
                 break
-            turn = None if i else budget.part(1 / len(choices))  # the others ask the same queries
+            turn = None if i else budget.part(1 / n_choices)  # the others ask the same queries
             ranks, valid = self._selecting(valid, *chosen, turn, quiet=fitting.quiet)
             mrr = ranks.metrics()["mrr"]
             entry = {"epoch": i, "valid_mrr": mrr, "rules": len(chosen[1]), **values}
             self.history_.append(entry)
             if fitting.run is not None:
                 fitting.run.log(**{k: value for k, value in entry.items() if value is not None})
-            if mrr > best:
+            if mrr > best + GAIN * (about and not self.resolved_.constants):
                 best, self.best_epoch_ = mrr, i
                 self.resolved_, self.rules_ = chosen
-            if (budget.passed() or stopped()) and i + 1 < len(choices):
+            if (budget.passed() or stopped()) and i + 1 < n_choices:
                 late = True
                 break
         if named and not self.resolved_.constants:
             rules = [rule for rule in rules if not rule.names_entity]
-            self.notes_.append("rules about an entity are not used: validation is better without")
+            if len(self.history_) > without:
+                self.notes_.append(
+                    f"rules about an entity are not used: they brought less than {GAIN} in "
+                    "validation MRR"
+                )
         if len(self.rules_) < len(rules):
             self.notes_.append(
                 f"the {self.resolved_.max_rules:,} most confident rules of each relation are used, "
@@ -195,10 +209,10 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             )
         if stopped() or late:
             self.ended_ = "interrupted" if stopped() else "time budget"
-            left = len(choices) - len(self.history_)
+            left = n_choices - len(self.history_)
             if left and valid is not None:
                 self.notes_.append(
-                    f"warning: the time ended before {left} of {len(choices)} ways to combine the "
+                    f"warning: the time ended before {left} of {n_choices} ways to combine the "
                     "rules were measured"
                 )
         self.parameters_count_ = len(self.rules_)
@@ -478,12 +492,12 @@ def _as_branch(head: int, path: tuple[int, ...]) -> Branch:
 
 
 def _most_sure(rules: Sequence[Rule], most: int | None, smoothing: float) -> list[Rule]:
-    """The most confident rules of each head relation, at most so many, in their order."""
+    """The most confident rules of each head relation and kind, at most so many, in their order."""
     if most is None:
         return list(rules)
-    of_head: dict[str, list[tuple[float, int]]] = {}
+    of_head: dict[tuple[str, bool], list[tuple[float, int]]] = {}
     for i, rule in enumerate(rules):
         sure = rule.support / (rule.body_count + smoothing) if rule.is_counted else rule.confidence
-        of_head.setdefault(rule.head.relation, []).append((-sure, i))
+        of_head.setdefault((rule.head.relation, rule.names_entity), []).append((-sure, i))
     kept = sorted(i for ranked in of_head.values() for _, i in sorted(ranked)[:most])
     return [rules[i] for i in kept]
