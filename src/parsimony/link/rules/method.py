@@ -135,7 +135,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         mining = budget.part(MINING)
         graph = self.task_.train_graph
         if fitting.knowledge is not None:
-            rules = RuleScorer(fitting.knowledge, graph).rules
+            rules = RuleScorer(fitting.knowledge.rules, graph).rules
         else:
             with held():
                 rules = mine_rules(
