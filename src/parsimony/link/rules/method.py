@@ -189,7 +189,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         thresholds = sorted({c.threshold for c in choices if c.threshold})
         scorer = RuleScorer(rules, self.task_.train_graph, thresholds=thresholds)
         try:
-            valid = self.task_.queries("valid") if n_choices > 1 else None
+            valid = self.task_.queries("valid") if len(choices) > 1 else None
         except EmptySplit:  # nothing to select on: the first choice
             valid = None
         chosen: npt.NDArray[np.integer] = np.zeros(2 * n, np.int64)
