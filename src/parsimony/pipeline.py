@@ -13,7 +13,7 @@ from parsimony.base.estimate import Estimate
 from parsimony.base.finishing import writing_seconds
 from parsimony.base.memory import fit_into
 from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
-from parsimony.knowledge.book import KnowledgeBook
+from parsimony.knowledge.book import SCHEMA, KnowledgeBook
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
@@ -262,7 +262,7 @@ def _finish(
     estimator.write(run)
     until = {"deadline": end.part(0.7)} if end.limited and estimator.samples else {}
     table = estimator.knowledge_table(KNOWN_RULES, quiet=quiet, **until)
-    run.write_toml("knowledge.toml", table)
+    run.write_toml("knowledge.toml", _as_book(table, estimator))
     run.write_json("metrics.json", metrics)
     run.write_json("ledger.json", estimator.cost_.as_dict())
     valid = metrics.get("valid", {}).get("metrics", {})
@@ -345,6 +345,13 @@ def _measured(
     except Exception as error:
         reason = str(error) if isinstance(error, ParsimonyError) else repr(error)
         return {}, [f"warning: the {split} split could not be measured: {reason}"]
+
+
+def _as_book(table: dict[str, Any], estimator: AnyEstimator) -> dict[str, Any]:
+    """The table of a knowledge book: what was learned, from which data and by which method."""
+    data = estimator.task_.data
+    origin = {"origin": "mined", "data": data.content_hash, "by": estimator.method}
+    return {"schema": SCHEMA, "provenance": origin} | table
 
 
 def _summary(

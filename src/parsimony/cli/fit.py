@@ -180,9 +180,11 @@ def command(
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
     options: dict[str, Any] = {}
     if knowledge is not None:
-        from parsimony.knowledge.book import read_book
+        from parsimony.knowledge.sources import TYPES, read_knowledge, read_types
 
-        options["knowledge"] = read_book(knowledge)
+        beside = Path(data) / TYPES
+        types = read_types(beside) if beside.is_file() else None
+        options["knowledge"] = read_knowledge(knowledge, types=types)
     with interruptible(lambda: kept(run)), finishing():
         _, summary = fit(
             data,

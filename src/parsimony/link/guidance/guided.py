@@ -26,6 +26,7 @@ from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule
 from parsimony.knowledge.book import KnowledgeBook, read_book, write_book
+from parsimony.knowledge.book_check import contradictions, of_vocabulary
 from parsimony.link.blend import Member, described, member_of
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.guidance.completion import Completion, complete
@@ -133,7 +134,10 @@ class Guided(LinkEstimator[GuidedParameters]):
             raise UsageError(
                 "method guided needs a book", remedy="give it: parsimony fit … --knowledge BOOK"
             )
+        of_vocabulary(fitting.knowledge, self.task_.train_graph)
         self._take(fitting.knowledge)
+        broken = contradictions(fitting.knowledge, self.task_.train_graph)
+        self.notes_ += [row["sentence"] for row in broken]
         member, limits = self.member_, dict[str, Any](device=fitting.device, quiet=fitting.quiet)
         if fitting.time_budget is not None:
             limits["time_budget"] = 0.9 * fitting.time_budget
