@@ -304,9 +304,8 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
         score = np.maximum(row, 0.0).astype(np.float64)
-        if self.combinations_[0].aggregation == BEST_TWO:
-            return score
-        probability: npt.NDArray[np.float64] = -np.expm1(-score)
+        old = self.combinations_[0].aggregation == BEST_TWO
+        probability: npt.NDArray[np.float64] = score if old else -np.expm1(-score)
         return probability
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
@@ -537,7 +536,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             self.combinations_ = dict.fromkeys(range(2 * n), one)
             values = {"aggregation": aggregation, "smoothing": one.smoothing}
             self.resolved_ = self._validate(self.resolved_.model_dump() | values)
-            self._thresholds: list[float] = []
+            self._thresholds = []
         self.rules_ = []
         entities = entity_names(self.task_.train_graph)
         for head, body, (constant, end), *evidence in zip(
