@@ -57,7 +57,6 @@ IntArray = npt.NDArray[np.int32]
 SMOOTHINGS = (1.0, 5.0, 20.0)
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
 NO_ENDS = -2  # instead of the entities of a rule that names none
-GAIN = 1e-3  # that rules about an entity, which are many, have to bring in validation MRR
 MINING = 0.6  # of the time to learn
 WAYS = (*AGGREGATIONS, BEST_TWO)
 THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
@@ -136,7 +135,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         mining = budget.part(MINING)
         graph = self.task_.train_graph
         if fitting.knowledge is not None:
-            rules = RuleScorer(fitting.knowledge, graph).rules
+            rules = RuleScorer(fitting.knowledge.rules, graph).rules
         else:
             with held():
                 rules = mine_rules(
