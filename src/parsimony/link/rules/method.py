@@ -56,6 +56,7 @@ IntArray = npt.NDArray[np.int32]
 
 SMOOTHINGS = (1.0, 5.0, 20.0)
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
+GAIN = 1e-3  # that rules about an entity, which are many, have to bring in validation MRR
 NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
 WAYS = (*AGGREGATIONS, BEST_TWO)
