@@ -8,6 +8,9 @@ right. The three ways to combine differ in what they take as independent:
                holds the rules of a relation that predict much the same pairs
     max        none: the best rule counts; ties are broken by the next best, and so on, and each
                step costs at most a thousandth of the score
+
+Runs of version 0.1 keep their maximum, ``best two``: 0.999 · best + 0.001 · second best
+confidence, which is no logarithm.
 """
 
 from __future__ import annotations
@@ -22,17 +25,20 @@ from parsimony.kernels.numerics import kernel
 
 __all__ = [
     "AGGREGATIONS",
+    "BEST_TWO",
     "Aggregation",
     "Combination",
     "Firings",
     "Plan",
     "combine",
+    "combine_best_two",
     "combine_reference",
     "plan_of",
 ]
 
 Aggregation = Literal["max", "noisy-or", "clusters"]
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+BEST_TWO: Literal["best two"] = "best two"
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -49,7 +55,7 @@ class Combination(NamedTuple):
     ``constants`` whether rules about an entity are used.
     """
 
-    aggregation: Aggregation = "noisy-or"
+    aggregation: Aggregation | Literal["best two"] = "noisy-or"
     smoothing: float = 0.0
     threshold: float = 0.0
     max_rules: int | None = None
@@ -108,7 +114,7 @@ def plan_of(
         assert cluster is not None
         label = np.asarray(cluster, np.int32)
     by = np.lexsort((-weight, label))
-    if combination.aggregation == "max":
+    if combination.aggregation in ("max", BEST_TWO):
         by = np.argsort(-weight, kind="stable")
     return Plan(by[used[by]].astype(np.int32), weight, label, combination.aggregation == "max")
 
@@ -226,6 +232,26 @@ def combine(  # type: ignore[no-untyped-def]
     return n
 
 
+def combine_best_two(
+    firings: Firings, plan: Plan, n_entities: int
+) -> tuple[Ints, npt.NDArray[np.float32]]:
+    """Combine what fired as runs of version 0.1 do; return nodes and scores."""
+    best, second = np.zeros((2, n_entities))
+    place = {rule: s for s, rule in enumerate(firings.rule.tolist())}
+    for i in plan.order.tolist():
+        if i in place:
+            s = place[i]
+            found = firings.entity[firings.ptr[s] : firings.ptr[s + 1]]
+            again = found[(best[found] > 0) & (second[found] == 0)]
+            confidence = -np.expm1(-plan.weight[i])
+            second[again] = confidence
+            new = found[best[found] == 0]
+            best[new] = confidence
+    nodes = np.flatnonzero(best)
+    scores = (1 - TIE) * best[nodes] + TIE * second[nodes]
+    return nodes.astype(np.int32), scores.astype(np.float32)
+
+
 def combine_reference(firings: Firings, plan: Plan) -> dict[int, float]:
     """Combine what fired into the score of each entity, by definition."""
     reached: dict[int, list[int]] = {}
@@ -245,7 +271,7 @@ def combine_reference(firings: Firings, plan: Plan) -> dict[int, float]:
     lists = {v: sorted((float(plan.weight[i]) for i in rules), reverse=True)
              for v, rules in reached.items()}  # fmt: skip
     tops = sorted({each[0] for each in lists.values()}, reverse=True)
-    for top, following in zip(tops, [*tops[1:], 0.0], strict=True):
+    for top, following in zip(tops, [*tops, 0.0][1:], strict=True):
         tied = sorted({tuple(each) for each in lists.values() if each[0] == top}, reverse=True)
         spread = min(TIE * top, (top - following) / 2) / len(tied)
         for v, each in lists.items():

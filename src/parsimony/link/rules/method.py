@@ -35,7 +35,7 @@ from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.rules.clustering import PAIRS
-from parsimony.link.rules.combining import AGGREGATIONS, Aggregation, Combination, Plan
+from parsimony.link.rules.combining import AGGREGATIONS, BEST_TWO, Aggregation, Combination, Plan
 from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
 from parsimony.link.rules.selecting import chosen_by_group, reciprocal_ranks, spread_sample
@@ -59,6 +59,7 @@ EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float6
 GAIN = 1e-3  # that rules about an entity, which are many, have to bring in validation MRR
 NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
+WAYS = (*AGGREGATIONS, BEST_TWO)
 THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
 SAMPLE = 200  # validation queries of each relation and side that the choices are measured on
 MAX_RULES = (100, None)  # per relation; None: all that were mined
@@ -302,7 +303,9 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
-        probability: npt.NDArray[np.float64] = -np.expm1(-np.maximum(row, 0.0).astype(np.float64))
+        score = np.maximum(row, 0.0).astype(np.float64)
+        old = self.combinations_[0].aggregation == BEST_TWO
+        probability: npt.NDArray[np.float64] = score if old else -np.expm1(-score)
         return probability
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
@@ -496,7 +499,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 for name, dtype in EVIDENCE.items()
             },
             "combination": np.array([
-                (AGGREGATIONS.index(c.aggregation), c.smoothing, c.threshold, c.max_rules or 0,
+                (WAYS.index(c.aggregation), c.smoothing, c.threshold, c.max_rules or 0,
                  c.constants)
                 for _, c in sorted(self.combinations_.items())
             ]),
@@ -526,11 +529,12 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             require_tensors(tensors, {"aggregation": (1,)}, "i")
             require_tensors(tensors, {"smoothing": (1,)})
             require_indices(tensors["aggregation"], 2, "aggregation")
+            aggregation = AGGREGATIONS[int(tensors["aggregation"][0])]
             one = Combination(
-                AGGREGATIONS[int(tensors["aggregation"][0])], float(tensors["smoothing"][0])
+                BEST_TWO if aggregation == "max" else aggregation, float(tensors["smoothing"][0])
             )
             self.combinations_ = dict.fromkeys(range(2 * n), one)
-            values = {"aggregation": one.aggregation, "smoothing": one.smoothing}
+            values = {"aggregation": aggregation, "smoothing": one.smoothing}
             self.resolved_ = self._validate(self.resolved_.model_dump() | values)
             self._thresholds = []
         self.rules_ = []
@@ -558,11 +562,11 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         require_tensors(tensors, {"cluster": (rules, len(thresholds))}, "i")
         require_indices(tensors["cluster"], max(rules, 2**31 - 1), "cluster")
         way = tensors["combination"]
-        require_indices(way[:, 0].astype(np.int64), len(AGGREGATIONS), "combination")
+        require_indices(way[:, 0].astype(np.int64), len(WAYS), "combination")
         if way.min(initial=0) < 0 or not set(way[way[:, 0] == 2, 2].tolist()) <= set(thresholds):
             raise ValueError("a way to combine rules that there is not")
         self.combinations_ = {
-            r: Combination(AGGREGATIONS[int(a)], s, t, int(most) or None, bool(about))
+            r: Combination(WAYS[int(a)], s, t, int(most) or None, bool(about))
             for r, (a, s, t, most, about) in enumerate(way.tolist())
         }
         self._thresholds = thresholds

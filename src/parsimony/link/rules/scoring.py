@@ -38,11 +38,13 @@ from parsimony.knowledge.rules import Rule
 from parsimony.link.rules.clustering import clusters_of, overlaps
 from parsimony.link.rules.combining import (
     AGGREGATIONS,
+    BEST_TWO,
     Aggregation,
     Combination,
     Firings,
     Plan,
     combine,
+    combine_best_two,
     plan_of,
 )
 from parsimony.link.rules.constants import BranchRules
@@ -328,6 +330,9 @@ class RuleScorer:
 
         The arrays are overwritten by the next call.
         """
+        if self.combination(relation).aggregation == BEST_TWO:
+            firings = self.fired(entity, relation)
+            return combine_best_two(firings, self._plan(relation), self.graph.n_entities)
         n = combine(
             *self.fired(entity, relation), *self._plan(relation),
             self._total, self._last, self._nodes, self._scores,

@@ -1,0 +1,93 @@
+"""Combined scores equal their definition; redundant rules count once; the choice shrinks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parsimony.link.rules.clustering import clusters_of, overlaps
+from parsimony.link.rules.combining import (
+    AGGREGATIONS,
+    Combination,
+    Firings,
+    combine,
+    combine_reference,
+    plan_of,
+)
+from parsimony.link.rules.selecting import chosen_by_group
+
+N = 6  # entities
+
+
+def firings(sets):
+    rules = [i for i, some in enumerate(sets) if some]
+    parts = [np.array(sorted(sets[i]), np.int32) for i in rules]
+    ptr = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+    return Firings(np.array(rules, np.int32), ptr, np.concatenate([np.zeros(0, np.int32), *parts]))
+
+
+def combined(fired, plan):
+    total, last = np.zeros(N), np.zeros(N, np.int32)
+    nodes, scores = np.empty(N, np.int32), np.empty(N, np.float32)
+    n = combine(*fired, *plan, total, last, nodes, scores)
+    assert not total.any() and not last.any()
+    return dict(zip(nodes[:n].tolist(), scores[:n].tolist(), strict=True))
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from(AGGREGATIONS), st.sampled_from([None, 1, 2]), st.booleans())
+def test_scores_equal_the_definition(data, aggregation, most, constants):
+    sets = data.draw(st.lists(st.sets(st.integers(0, N - 1)), min_size=1, max_size=6))
+    k = len(sets)
+    pick = [data.draw(st.sampled_from([0.0, 0.2, 0.5, 1.0])) for _ in sets]
+    label = np.array([data.draw(st.integers(0, 2)) for _ in sets], np.int32)
+    named = np.array([data.draw(st.booleans()) for _ in sets])
+    way = Combination(aggregation, 0.0, 0.5, most, constants)
+    plan = plan_of(way, pick, label, named)
+    assert len(plan.order) <= k
+    expected = combine_reference(firings(sets), plan)
+    assert combined(firings(sets), plan) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_rule_said_twice_counts_once():
+    sets, sure = [{0, 1}, {0, 1}, {2}], [0.5, 0.6, 0.7]
+    overlap, whole = overlaps(lambda _: firings(sets), [0], 3)
+    assert whole and overlap.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
+    one, same, other = clusters_of(overlap, [0.5])[:, 0].tolist()
+    assert one == same != other
+    plan = plan_of(
+        Combination("clusters"), sure, clusters_of(overlap, [0.5])[:, 0], np.zeros(3, bool)
+    )
+    scores = combined(firings(sets), plan)
+    assert 1 - np.exp(-scores[0]) == pytest.approx(0.6)
+    assert scores[2] > scores[0]
+    plan = plan_of(Combination("noisy-or"), sure, None, np.zeros(3, bool))
+    assert 1 - np.exp(-combined(firings(sets), plan)[0]) == pytest.approx(0.8)
+
+
+def test_overlaps_are_those_of_the_pairs():
+    asked = [[{0, 1}, {1}], [{2}, {2, 3}], [set(), {4}]]
+    overlap, whole = overlaps(lambda x: firings(asked[x]), range(3), 2)
+    assert whole and overlap[0, 1] == pytest.approx(2 / 5)
+    assert not overlaps(lambda x: firings(asked[x]), range(3), 2, most=2)[1]
+
+
+def test_ties_are_broken_by_all_that_follows():
+    sets = [{0, 1, 2}, {0, 1}, {0}, {3}]
+    plan = plan_of(Combination("max"), [0.9, 0.5, 0.1, 0.8999], None, np.zeros(4, bool))
+    scores = combined(firings(sets), plan)
+    assert scores[0] > scores[1] > scores[2] > scores[3]
+    assert 1 - np.exp(-scores[2]) == pytest.approx(0.9, abs=1e-3)
+
+
+def test_the_choice_of_few_answers_is_that_of_all():
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1, 2], [400, 400, 2])
+    better = np.array([1, 0, 1])[group]  # which of two choices
+    reciprocal = 0.3 * rng.random((802, 2))
+    reciprocal[np.arange(802), better] += 0.5
+    reciprocal[group == 0] *= 0.5  # choice 0 is better on the whole
+    choice = chosen_by_group(reciprocal, group, 4, np.arange(802) % 2)
+    assert choice.tolist() == [1, 0, 0, 0]
