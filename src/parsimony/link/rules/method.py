@@ -73,7 +73,7 @@ class RuleReasonerParameters(base.Parameters):
         json_schema_extra=tuned(1, 30, log=True),
     )  # fmt: skip
     min_confidence: float = Field(
-        0.02, ge=0, le=1, description="least confidence, in [0, 1]",
+        0.001, ge=0, le=1, description="least confidence, in [0, 1]",
         json_schema_extra=tuned(1e-3, 0.3, log=True, zero=True),
     )  # fmt: skip
     per_relation: int = Field(2000, ge=1, description="most rules kept per relation, ≥ 1")
