@@ -594,7 +594,7 @@ class Guided(LinkEstimator[GuidedParameters]):
         data, task = self.task_.test_data, cast(CompletedTask, self._walked_task)
         steps = [step for path in found.paths for step in path.steps]
         steps += [edge.step for edge in found.subgraph]
-        notes = []
+        notes = list[str]()
         for name in dict.fromkeys((step.head, step.relation, step.tail) for step in steps):
             if len(notes) == MOST_ORIGINS:
                 break
