@@ -53,7 +53,8 @@ def command(
 ) -> None:
     """Predict with rules alone.
 
-    Evaluates them on a split, against the rules of DATA where it is a run of rules; with --relation and --head or --tail, answers a query with them.
+    Evaluates them on a split, against the rules of DATA where it is a run of rules; with
+    --relation and --head or --tail, answers a query with them.
     """
     out = Output(as_json, quiet)
     asked = head is not None or tail is not None or relation is not None
@@ -64,7 +65,8 @@ def command(
     from parsimony.knowledge.book import read_book
 
     given = read_book(rules).rules
-    opened, before = _open(data, task, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
+    protocol = str(parameters.get("protocol", "redgnn"))
+    opened, before = _open(data, task, mirror, names, seed, protocol)
     from parsimony.link.rules.method import RuleReasoner
 
     reasoner = RuleReasoner(**parameters).fit(opened, knowledge=given, quiet=quiet)

@@ -241,7 +241,7 @@ class Guided(LinkEstimator[GuidedParameters]):
         self._masks: dict[str, Mask] = {}
         self._completed: dict[str, KnowledgeGraph] = {}
         self._restriction = Restriction(self._rules, names)
-        self._sem, self._forbidden = Counter[str](), 0
+        self._sem, self._forbidden, self._edges = Counter[str](), 0, 0
 
     def _inferences(self) -> list[Any]:
         return inferences_of(self.book_, self._relation_names(), self.resolved_.sure)
@@ -405,8 +405,25 @@ class Guided(LinkEstimator[GuidedParameters]):
             part = self._restriction.graph(whole, asked)
             out[rows] = self.member_._score(head[rows], relation[rows], part)
             if part is not whole:  # one graph of hundreds is held at a time
-                cast(Any, self.member_)._propagations.pop(part.content_hash).close()
+                walked = cast(Any, self.member_)._propagations.pop(part.content_hash)
+                self._edges += sum(shard.counts.edges_visited for shard in walked.shards)
+                walked.close()
         return out
+
+    def compare_walks(self, queries: QuerySet) -> dict[str, float]:
+        """Edges walked for some queries and their MRR, on all relations and as restricted."""
+        found = dict[str, float]()
+        with Progress(2 * len(queries), "walking", quiet=True) as progress:
+            for name, model in (("whole", self.member_), ("restricted", self)):
+                walked = cast(Any, self.member_).propagation(self._whole(queries.graph))
+                begin = sum(shard.counts.edges_visited for shard in walked.shards)
+                self._edges = 0
+                asked = replace(queries, graph=self._whole(queries.graph))
+                ranks = model._rank(asked if name == "whole" else queries, progress)
+                end = sum(shard.counts.edges_visited for shard in walked.shards)
+                found[f"edges {name}"] = float(end - begin + self._edges)
+                found[f"mrr {name}"] = ranks.metrics()["mrr"]
+        return found
 
     def _mask(self, graph: KnowledgeGraph) -> Mask:
         key = graph.content_hash
@@ -581,7 +598,7 @@ class Guided(LinkEstimator[GuidedParameters]):
         data, task = self.task_.test_data, cast(CompletedTask, self._walked_task)
         steps = [step for path in found.paths for step in path.steps]
         steps += [edge.step for edge in found.subgraph]
-        notes = []
+        notes = list[str]()
         for name in dict.fromkeys((step.head, step.relation, step.tail) for step in steps):
             if len(notes) == MOST_ORIGINS:
                 break

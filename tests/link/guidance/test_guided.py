@@ -1,0 +1,127 @@
+"""A book around a method: what follows, what is possible, what weighs in, what is walked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import parsimony
+from parsimony.graph import KnowledgeGraph
+from parsimony.graph.vocabulary import Vocabulary
+from parsimony.knowledge.axioms import parse_axiom
+from parsimony.knowledge.book import Entry, KnowledgeBook
+from parsimony.knowledge.rules import parse_rule
+from parsimony.link.data import LinkData
+from parsimony.link.guidance.completion import Inference, complete, complete_reference
+from parsimony.link.guidance.guided import Guided
+from parsimony.link.guidance.mask import Mask
+from parsimony.link.guidance.prior import shrunk_choice
+from parsimony.link.task import LinkTask
+
+
+def book(*lines, types=None):
+    items = [parse_rule(t) if "<-" in t else parse_axiom(t) for t in lines]
+    return KnowledgeBook(tuple(Entry(item) for item in items), types or {})
+
+
+def triples(seed, n=12, r=3, facts=30):
+    drawn = np.random.default_rng(seed)
+    rows = np.stack([drawn.integers(k, size=facts) for k in (n, r, n)], 1)
+    return np.unique(rows, axis=0).astype(np.int32)
+
+
+@pytest.fixture(scope="module")
+def task():
+    rows = triples(3, facts=60)
+    rows = rows[np.random.default_rng(0).permutation(len(rows))].tolist()
+    train, valid, test = (np.array(part, np.int32) for part in (rows[12:], rows[:6], rows[6:12]))
+    entities = Vocabulary([f"m{i}" for i in range(12)], "entity")
+    relations = Vocabulary([f"r{i}" for i in range(3)], "relation")
+    return LinkTask(LinkData("small", entities, relations, train, valid, test))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_completion_agrees_with_plain_loops(seed):
+    rows = triples(seed)
+    inferences = [
+        Inference(0, (3,), "symmetric(r0)"),
+        Inference(1, (0,), "subrelation(r0, r1)"),
+        Inference(2, (2, 2), "transitive(r2)"),
+        Inference(1, (2, 4), "rule"),
+    ]
+    done = complete(KnowledgeGraph(rows, 12, 3), inferences)
+    stated = {*map(tuple, rows.tolist())}
+    assert {*map(tuple, done.graph.triples.tolist())} == complete_reference(stated, 3, inferences)
+    np.testing.assert_array_equal(done.graph.triples[: len(rows)], rows)
+    active = (np.random.default_rng(seed).random(len(done.graph)) < 0.5).astype(np.uint8)
+    held = done.graph.triples[done.entailed(active) == 1]
+    left = {*map(tuple, rows[active[: len(rows)] == 1].tolist())}
+    assert {*map(tuple, held.tolist())} <= {*map(tuple, done.graph.triples.tolist())}
+    assert complete_reference(left, 3, inferences) <= {*map(tuple, held.tolist())}
+
+
+def test_only_training_facts_are_premises(task):
+    guided = Guided(member={"method": "degree"}, knowledge_as="facts")
+    guided.fit(task, knowledge=book("symmetric(r0)"))
+    done = guided._walked_task.completion
+    train = {*map(tuple, task.data.train.tolist())}
+    for h, r, t in done.graph.triples[done.n_stated :].tolist():
+        assert r == 0 and (t, r, h) in train
+        assert done.origin(h, r, t)[0] == "symmetric(r0)"
+
+
+def test_mask_of_types_and_values():
+    graph = KnowledgeGraph(np.array([[0, 0, 1], [2, 1, 3]], np.int32), 5, 2)
+    axioms = [("range", ("r0", "T")), ("functional", ("r1",))]
+    names = [f"m{i}" for i in range(5)]
+    mask = Mask(axioms, {"m1": ["T"], "m4": ["U"]}, graph, names, ["r0", "r1"])
+    asked = np.array([0, 2, 3], np.int32), np.array([0, 1, 3], np.int32)
+    expected = [[1, 1, 1, 1, 0], [0, 0, 0, 1, 0], [1, 1, 1, 1, 1]]
+    np.testing.assert_array_equal(mask.possible(*asked), np.array(expected, bool))
+
+
+def test_weights_of_few_answers_are_drawn_to_those_of_all():
+    table = np.array([[0.5] * 21, [0.9] * 20 + [0.4]])
+    group = np.array([0] * 20 + [1], np.int32)
+    assert shrunk_choice(table, group, 2, None).tolist() == [1, 1]
+    assert shrunk_choice(table, group, 2, 10.0).tolist() == [1, 1]
+    assert shrunk_choice(table, group, 2, 0.01).tolist() == [1, 0]
+
+
+RULES = ("0.90  18/20  r0(X,Y) <- r1(X,A), r2(A,Y)", "0.50  5/10  r1(X,Y) <- r0(Y,X)")
+
+
+@pytest.mark.parametrize("method", ["redgnn", "complex"])
+def test_saved_with_its_book_and_read_back(task, tmp_path, method):
+    known = book(*RULES, "symmetric(r0)", "range(r1, T)", types={"m1": ("T",), "m2": ("U",)})
+    guided = Guided(member={"method": method, "epochs": 1, "threads": 1})
+    guided.fit(task, knowledge=known)
+    assert guided.uses_ == ("facts", "prior", "mask")
+    guided.save(tmp_path / "run")
+    again = parsimony.load_run(tmp_path / "run")
+    np.testing.assert_array_equal(again.ranks().ranks(), guided.ranks().ranks())
+    assert 0 < guided.evaluate()["metrics"]["sem@10"] <= 1
+    assert again.predict("m0", "r0")["answers"] == guided.predict("m0", "r0")["answers"]
+
+
+def test_forgetting_an_entry_changes_the_answers_that_rest_on_it(task):
+    guided = Guided(member={"method": "complex", "epochs": 1, "threads": 1}, knowledge_as="prior")
+    guided.fit(task, knowledge=book(*RULES))
+    guided.prior_.weight[:] = 1.0
+    fewer = Guided.around(guided, book(RULES[0]))
+    every = np.stack(np.meshgrid(np.arange(12), np.arange(6)), -1).reshape(-1, 2)
+    before, after = guided.scores(every), fewer.scores(every)
+    rested = guided.prior_.scorer(task.train_graph).score(*every.T) > 0
+    rested &= (every[:, 1] % 3 == 1)[:, None]
+    assert rested.any()
+    np.testing.assert_array_equal(before != after, rested)
+
+
+def test_restricted_walks_are_those_of_the_smaller_graph(task):
+    guided = Guided(member={"method": "redgnn", "epochs": 1, "threads": 1})
+    guided.set_params(knowledge_as="restriction").fit(task, knowledge=book(*RULES))
+    facts = task.train_graph.triples
+    part = KnowledgeGraph(facts[np.isin(facts[:, 1], [1, 2])], 12, 3)
+    asked = np.arange(12, dtype=np.int32), np.zeros(12, np.int32)
+    np.testing.assert_array_equal(guided._score(*asked), guided.member_._score(*asked, part))
+    assert guided.compare_walks(task.queries("test"))["edges restricted"] > 0
