@@ -14,7 +14,7 @@ from parsimony.knowledge.rule_formats import (
     rules_to_text,
     to_amie,
 )
-from parsimony.knowledge.rules import Rule, parse_rule
+from parsimony.knowledge.rules import Atom, Constant, Rule, parse_rule
 
 RULE = parse_rule("0.93  412/443  uncle(X,Y) <- brother(X,A), father(A,Y)")
 
@@ -22,11 +22,18 @@ plain = st.from_regex(r"[a-z_/][\w./:-]{0,8}", fullmatch=True)
 awkward = plain | st.sampled_from(["count", "a b", "1", "", "(", "ü", "a_b", "a.b"]) | st.text()
 
 
+entities = st.from_regex(r"[a-z_/][\w./:-]{0,8}|[A-Z][a-z]+", fullmatch=True)
+
+
 @st.composite
-def rules(draw, names):
+def rules(draw, names, entities):
     steps = draw(st.lists(st.tuples(names, st.booleans()), min_size=1, max_size=4))
     body_count = draw(st.integers(0, 1000))
     rule = Rule.from_path(draw(names), steps)
+    known = {end: Constant(draw(entities)) for end in draw(st.sets(st.sampled_from("XYA")))}
+    atoms = [Atom(a.relation, *(known.get(t, t) for t in a.terms)) for a in (rule.head, *rule.body)]
+    if {"X", "Y"} - known.keys():
+        rule = Rule(atoms[0], tuple(atoms[1:]))
     rule = rule.with_counts(draw(st.integers(0, body_count)), body_count)
     confidence = draw(st.just(rule.confidence) | st.floats(0, 1))
     return Rule(rule.head, rule.body, rule.support, rule.body_count, confidence).canonical()
@@ -36,8 +43,10 @@ def rules(draw, names):
 @settings(deadline=None)
 @given(data=st.data())
 def test_round_trip(format, data):
-    names = awkward if format in ("parsimony", "datalog") else plain
-    several = data.draw(st.lists(rules(names), max_size=4))
+    free = format in ("parsimony", "datalog")
+    several = data.draw(
+        st.lists(rules(*((awkward, st.text()) if free else (plain, entities))), max_size=4)
+    )
     assert rules_from_text(rules_to_text(several, format), format) == several
 
 
@@ -78,10 +87,28 @@ def test_what_the_other_tools_write():
 
 def test_rules_with_entities_of_anyburl():
     text = "9\t3\t0.33\tuncle(X,E12) <= brother(X,A)\n" + rules_to_text([RULE], "anyburl")
-    with pytest.raises(FormatError, match="names the entity 'E12'") as caught:
-        from_anyburl(text, where="rules.txt")
-    assert caught.value.where == "rules.txt:1"
+    about, rule = from_anyburl(text)
+    assert about.clause == 'uncle(X,"E12") <- brother(X,A)' and about.names_entity
+    assert rule == RULE
+    assert rules_to_text([about, rule], "anyburl") == text
     assert from_anyburl(text, skip_constants=True) == [RULE]
+
+
+def test_entities_as_text():
+    rule = parse_rule('0.50  1/2  speaks(X,"New York\'s") <- born(X,A), in(A,France)')
+    plain = parse_rule("0.50  1/2  speaks(X,French) <- born(X,A)")
+    assert to_amie([plain], pca=[0.75]).splitlines()[1] == (
+        "?x  born  ?a   => ?x  speaks  French\tNaN\t0.5\t0.75\t1\t2\tNaN\t?x"
+    )
+    assert rules_to_text([rule], "datalog").splitlines()[-1] == (
+        'speaks(X,"New York\'s") :- born(X,A), in(A,"France"), X != "New York\'s", X != A, '
+        'X != "France", "New York\'s" != A, A != "France".  // 0.50  1/2'
+    )
+    for tool in ("anyburl", "amie"):
+        with pytest.raises(InvalidParameter, match="the entity's name \"New York's\""):
+            rules_to_text([rule], tool)
+    with pytest.raises(InvalidParameter, match="the entity's name 'X'"):
+        rules_to_text([parse_rule('r(X,"X") <- s(X,A)')], "anyburl")
 
 
 @pytest.mark.parametrize(
@@ -91,9 +118,11 @@ def test_rules_with_entities_of_anyburl():
         ("anyburl", "443\t412\t0.9\tuncle(X,Y) <= brother(X Y)"),
         ("anyburl", "3\t4\t0.9\tuncle(X,Y) <= brother(X,Y)"),
         ("amie", "?a  uncle  ?b => \t0\t0\t0\t1\t1\t1\t?a"),
-        ("amie", "?a  uncle  Anna  => ?a  aunt  ?b\t0\t0\t0\t1\t1\t1\t?a"),
+        ("amie", "?a  uncle  Anna  => Bert  aunt  Anna\t0\t0\t0\t1\t1\t1\t?a"),
         ("datalog", "uncle(X,Y)."),
-        ("datalog", 'uncle(X,"Anna") :- brother(X,Y).'),
+        ("datalog", 'uncle(X,"Anna) :- brother(X,Y).'),
+        ("datalog", "uncle(X,anna) :- brother(X,Y)."),
+        ("datalog", "uncle(X,Y) :- brother(X,Y), !father(X,Y)."),
     ],
 )
 def test_wrong_lines(format, line):
@@ -106,5 +135,5 @@ def test_refusals():
     with pytest.raises(InvalidParameter, match="did you mean 'anyburl'"):
         rules_to_text([RULE], "anyburi")
     for format in ("anyburl", "amie"):
-        with pytest.raises(InvalidParameter, match="cannot represent the relation name 'a b'"):
+        with pytest.raises(InvalidParameter, match="cannot represent the relation's name 'a b'"):
             rules_to_text([Rule.from_path("a b", [("c", False)])], format)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from parsimony.errors import FormatError, InvalidParameter, MissingFile, UnknownRelation
 from parsimony.knowledge.rules import (
     Atom,
+    Constant,
     Rule,
     format_rules,
     parse_rule,
@@ -22,8 +23,12 @@ names = st.one_of(
     st.sampled_from(["uncle", "_hypernym", "/film/genre", "0.93", "412/443", "X", "<-", "#", ""]),
     st.text(max_size=12),
 )
-variables = st.from_regex(r"[A-Z][A-Za-z0-9_]{0,3}", fullmatch=True)
-atoms = st.builds(Atom, names, variables, variables)
+variables = st.from_regex(r"[A-Z][0-9]{0,2}", fullmatch=True)
+constants = st.builds(Constant, names | variables | st.sampled_from(["Xx", "X_1", "Anna", "a,b"]))
+atoms = st.builds(Atom, names, variables | constants, variables | constants)
+heads = st.builds(Atom, names, variables, variables | constants) | st.builds(
+    Atom, names, constants, variables
+)
 
 
 @st.composite
@@ -38,7 +43,7 @@ def evidence(draw):
 @st.composite
 def rules(draw):
     return Rule(
-        draw(atoms), tuple(draw(st.lists(atoms, min_size=1, max_size=4))), *draw(evidence())
+        draw(heads), tuple(draw(st.lists(atoms, min_size=1, max_size=4))), *draw(evidence())
     )
 
 
@@ -68,6 +73,37 @@ def test_round_trip_of_a_text(several):
     assert parse_rules("# a comment\n\n" + format_rules(several)) == several
 
 
+def test_entities_and_variables():
+    rule = parse_rule('speaks(X,French) <- born_in(X,"X"), in(A1,X_1), in("A1",B)')
+    assert rule.head == Atom("speaks", "X", "French") == Atom("speaks", "X", Constant("French"))
+    assert [atom.object for atom in rule.body] == [Constant("X"), Constant("X_1"), "B"]
+    assert [atom.subject for atom in rule.body] == ["X", "A1", Constant("A1")]
+    assert str(rule) == 'speaks(X,French) <- born_in(X,"X"), in(A1,X_1), in("A1",B)'
+    assert rule.canonical().clause == 'speaks(X,French) <- born_in(X,"X"), in(A,X_1), in("A1",B)'
+    assert parse_rule("speaks(anna,P) <- born_in(P,Q)").canonical().clause == (
+        "speaks(anna,Y) <- born_in(Y,A)"
+    )
+    assert str(Constant("New York")) == '"New York"'
+
+
+@settings(deadline=None)
+@given(rules())
+def test_canonical_is_stable_and_keeps_entities(rule):
+    renamed = rule.canonical()
+    assert renamed.canonical() == renamed
+    for atom, before in zip((renamed.head, *renamed.body), (rule.head, *rule.body), strict=True):
+        assert [t for t in atom.terms if isinstance(t, Constant)] == [
+            t for t in before.terms if isinstance(t, Constant)
+        ]
+
+
+def test_branches():
+    rule = parse_rule("speaks(X,French) <- in(A,France), born_in(X,A)")
+    assert rule.names_entity
+    assert rule.branch == ((("born_in", False), ("in", False)), Constant("France"))
+    assert parse_rule("at(c,Y) <- seat(A,Y)").branch == ((("seat", True),), "A")
+
+
 def test_lines_written_by_hand():
     bare = parse_rule("uncle(X,Y)<-brother( X , A ),father(A,Y) # by blood")
     assert (bare.support, bare.body_count, bare.confidence) == (0, 0, 0.0)
@@ -93,6 +129,9 @@ def test_steps_are_found_in_any_order(steps, random):
     "clause",
     [
         "r(X,Y) <- p(X,A)",
+        "r(X,Y) <- p(X,anna)",
+        "r(X,Y) <- p(X,anna), q(anna,Y)",
+        "r(X,anna) <- p(X,anna)",
         "r(X,Y) <- p(X,A), q(B,Y)",
         "r(X,Y) <- p(X,Y), q(X,Y)",
         "r(X,Y) <- p(X,A), q(X,A), s(A,Y)",
@@ -119,7 +158,8 @@ def test_canonical_and_trivial():
         ("uncle(X,Y)", "expected '<-' at column 11, found the end"),
         ("uncle(X,Y) <- ", "expected a relation's name"),
         ("uncle(X,Y) <- brother(X,A) father(A,Y)", "expected ',' or the end of the line"),
-        ("uncle(X,Y) <- brother(X,anna)", "'anna' is not a variable"),
+        ("uncle(Uncle,Child) <- brother(Uncle,A), father(A,Child)", "has no variable"),
+        ("uncle(X,<-) <- brother(X,A)", "expected a variable or an entity at column 9"),
         ("uncle(X) <- brother(X,Y)", "expected ',' at column 8"),
         ("uncle(X,Y) <- brother(X,Y", r"expected '\)'"),
         ("uncle of(X,Y) <- brother(X,Y)", r"expected '\(' at column 7, found 'of'"),

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from parsimony.lazy import lazy
 
 if TYPE_CHECKING:
-    from parsimony.knowledge.rule_counts import body_pairs, count_rules
+    from parsimony.knowledge.rule_counts import body_pairs, count_rules, pca_confidences
     from parsimony.knowledge.rule_formats import rules_from_text, rules_to_text
     from parsimony.knowledge.rule_mining import mine_rules
     from parsimony.knowledge.rules import (
         Atom,
+        Constant,
         Rule,
         format_rules,
         parse_rule,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Atom",
+    "Constant",
     "Rule",
     "Symbol",
     "body_pairs",
@@ -31,6 +33,7 @@ __all__ = [
     "mine_rules",
     "parse_rule",
     "parse_rules",
+    "pca_confidences",
     "read_rules",
     "read_symbol",
     "rules_from_text",
@@ -41,6 +44,7 @@ __getattr__ = lazy(
     __name__,
     {
         "Atom": "rules",
+        "Constant": "rules",
         "Rule": "rules",
         "Symbol": "symbol",
         "body_pairs": "rule_counts",
@@ -49,6 +53,7 @@ __getattr__ = lazy(
         "mine_rules": "rule_mining",
         "parse_rule": "rules",
         "parse_rules": "rules",
+        "pca_confidences": "rule_counts",
         "read_rules": "rules",
         "read_symbol": "symbol_file",
         "rules_from_text": "rule_formats",

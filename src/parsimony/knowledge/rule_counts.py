@@ -9,6 +9,12 @@ is a fact of r, only groundings of the body that do not use the fact (x, r, y) c
     confidence = support / body count
 
 which estimates how often the rule is right about an unseen fact. ``r(X,Y) <- r(X,Y)`` has 0/0.
+Under the partial completeness assumption only pairs speak against the rule whose X has some other
+fact of r (AMIE's PCA confidence, read from the subject):
+
+    PCA confidence = support / (support + other pairs of the body whose X has a fact of r)
+
+Rules with a constant in the head are counted by :mod:`parsimony.knowledge.rule_branches`.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter, UnknownRelation
 from parsimony.graph.knowledge_graph import KnowledgeGraph
+from parsimony.knowledge.rule_branches import count_branches, encode_branch, entity_names
 from parsimony.knowledge.rule_walks import (
     WalkIndex,
     build_trie,
@@ -27,13 +34,22 @@ from parsimony.knowledge.rule_walks import (
     count_levels,
     count_other_walks,
     pairs_of_block,
+    unknown_of_known,
 )
 from parsimony.knowledge.rules import Rule
 
-__all__ = ["body_pairs", "count_paths", "count_rules", "encode_rule", "relation_names"]
+__all__ = [
+    "body_pairs",
+    "count_paths",
+    "count_rules",
+    "encode_rule",
+    "pca_confidences",
+    "relation_names",
+]
 
 MAX_LENGTH = 8
 _BLOCK = 1 << 20  # pairs that body_pairs yields at a time, at least those of one X
+Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 
 
@@ -108,22 +124,63 @@ def count_rules(rules: Iterable[Rule], graph: KnowledgeGraph) -> list[Rule]:
     Parameters
     ----------
     rules : iterable of Rule
-        Path rules of up to eight body atoms.
+        Of up to eight body atoms: a path between the head's variables, or, where the head names an
+        entity, a chain from its only variable.
     graph : KnowledgeGraph
 
     Raises
     ------
-    UnknownRelation, InvalidParameter
-        A relation is not in the graph, or a body is not a path.
+    UnknownRelation, UnknownEntity, InvalidParameter
+        A relation or an entity is not in the graph, or a body is no such path.
     """
     rules = list(rules)
+    counts = _count(rules, graph)
+    return [rule.with_counts(*row[:2]) for rule, row in zip(rules, counts.tolist(), strict=True)]
+
+
+def pca_confidences(rules: Iterable[Rule], graph: KnowledgeGraph) -> list[float]:
+    """Return the confidences under the partial completeness assumption, 0 where support is 0.
+
+    Raises
+    ------
+    UnknownRelation, UnknownEntity, InvalidParameter
+        As :func:`count_rules`.
+    """
+    rules = list(rules)
+    counts = _count(rules, graph, pca=True)
+    return [row[0] / row[2] if row[2] else 0.0 for row in counts.tolist()]
+
+
+def _count(rules: Sequence[Rule], graph: KnowledgeGraph, *, pca: bool = False) -> Longs:
+    """Support, body count and, where asked for, PCA body of rules, (n, 3)."""
+    counts = np.zeros((len(rules), 3), np.int64)
     if not rules:
-        return []
+        return counts
     ids = {name: i for i, name in enumerate(relation_names(graph))}
-    heads, paths = zip(*(encode_rule(rule, ids) for rule in rules), strict=True)
-    support, body = count_paths(build_walk_index(graph), heads, paths)
-    counts = zip(support.tolist(), body.tolist(), strict=True)
-    return [rule.with_counts(*pair) for rule, pair in zip(rules, counts, strict=True)]
+    index = build_walk_index(graph)
+    branched = np.array([rule.names_entity for rule in rules])
+    if branched.any():
+        names = {name: i for i, name in enumerate(entity_names(graph))}
+        counts[branched] = count_branches(
+            index, [encode_branch(rule, ids, names) for rule in rules if rule.names_entity]
+        )
+    encoded = [encode_rule(rule, ids) for rule in rules if not rule.names_entity]
+    if encoded:
+        heads, paths = zip(*encoded, strict=True)
+        support, body = count_paths(index, heads, paths)
+        counts[~branched, 0], counts[~branched, 1] = support, body
+        if pca:
+            counts[~branched, 2] = support + _known_pairs(index, heads, paths)
+    return counts
+
+
+def _known_pairs(index: WalkIndex, heads: Sequence[int], paths: Sequence[tuple[int, ...]]) -> Longs:
+    """Pairs of each body that are no facts of the head, and whose X has a fact of it."""
+    known = np.zeros(len(heads), np.int64)
+    for k, (head, path) in enumerate(zip(heads, paths, strict=True)):
+        for x, y in _pairs(index, np.array(path, np.int32)):
+            known[k] += unknown_of_known(*index[:3], head, x, y)
+    return known
 
 
 def body_pairs(rule: Rule, graph: KnowledgeGraph) -> Iterator[npt.NDArray[np.int32]]:
@@ -138,8 +195,13 @@ def body_pairs(rule: Rule, graph: KnowledgeGraph) -> Iterator[npt.NDArray[np.int
     """
     ids = {name: i for i, name in enumerate(relation_names(graph))}
     path = np.array(encode_rule(rule, ids)[1], dtype=np.int32)
-    index = build_walk_index(graph)
-    first, n = 0, graph.n_entities
+    for x, y in _pairs(build_walk_index(graph), path):
+        yield np.stack([x, y], axis=1)
+
+
+def _pairs(index: WalkIndex, path: npt.NDArray[np.int32]) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the X and Y that a path connects, in blocks; the arrays are good until the next."""
+    first, n = 0, index.n_entities
     width = max(1, min(n, _BLOCK // max(n, 1)))
     out = np.empty(max(_BLOCK, n), dtype=np.int32)
     while first < n:
@@ -150,7 +212,6 @@ def body_pairs(rule: Rule, graph: KnowledgeGraph) -> Iterator[npt.NDArray[np.int
             width = max(1, width // 2)
             continue
         if total:
-            x = np.repeat(np.arange(first, last, dtype=np.int32), sizes)
-            yield np.stack([x, out[:total]], axis=1)
+            yield np.repeat(np.arange(first, last, dtype=np.int32), sizes), out[:total]
         first = last
         width = width * 2 if total < len(out) // 4 else width

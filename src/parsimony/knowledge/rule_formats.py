@@ -3,21 +3,24 @@
 Every format is a pair of functions, a writer and a reader, in :data:`FORMATS`. The readers rename
 the variables (head X and Y, then A, B, …), so rules round-trip up to renaming of variables. Names
 that a format cannot represent are refused by the writer, not changed silently; only Datalog has
-room for a translation table, in the comments after its declarations.
+room for a translation table, in the comments after its declarations. Datalog also says what is
+understood elsewhere: that the variables and entities of a rule about an entity are distinct.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, count
 
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.knowledge.rules import (
     Atom,
+    Constant,
     Rule,
+    Term,
     format_rules,
     match_evidence,
     parse_rules,
@@ -47,7 +50,15 @@ AMIE_COLUMNS = (
 )
 _ANYBURL_ATOM = re.compile(r"\s*([^\s(),]+)\(([^\s(),]+),([^\s(),]+)\)\s*(?:,|$)")
 _DATALOG_DECLARATION = re.compile(r'\.decl\s+(\w+)\s*\([^)]*\)\s*(?://\s*("(?:[^"\\]|\\.)*"))?\s*$')
-_DATALOG_ATOM = re.compile(r"\s*([A-Za-z_]\w*)\s*\(\s*([A-Z]\w*)\s*,\s*([A-Z]\w*)\s*\)\s*(?:,|$)")
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_DATALOG_TERM = rf"([A-Z]\w*|{_STRING})"
+_DATALOG_ATOM = re.compile(
+    rf"\s*([A-Za-z_]\w*)\s*\(\s*{_DATALOG_TERM}\s*,\s*{_DATALOG_TERM}\s*\)\s*(?:,|$)"
+)
+_DATALOG_RULE = re.compile(
+    rf'((?:[^"/:]|{_STRING})*):-((?:[^"/!]|{_STRING})*?)'
+    rf"(?:,\s*{_DATALOG_TERM}\s*!=\s*{_DATALOG_TERM}\s*)*\.\s*(?://(.*))?"
+)
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Soufflé's keywords, which cannot name a relation.
 _RESERVED = (
@@ -79,13 +90,21 @@ def _atoms(text: str, pattern: re.Pattern[str], example: str) -> list[tuple[str,
     return found
 
 
-def _representable(name: str, pattern: str, tool: str) -> str:
+def _representable(name: str, pattern: str, tool: str, whose: str = "relation's") -> str:
     if not re.fullmatch(pattern, name):
         raise InvalidParameter(
-            f"{tool} rules cannot represent the relation name {name[:60]!r}",
-            remedy="rename the relation, or write the rules in Parsimony's own format",
+            f"{tool} rules cannot represent the {whose} name {name[:60]!r}",
+            remedy="rename it, or write the rules in Parsimony's own format",
         )
     return name
+
+
+class _Variables(dict[str, str]):
+    """Letters for the variables of one rule, whatever another tool calls them."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = f"V{len(self)}"
+        return self[name]
 
 
 def to_anyburl(rules: Iterable[Rule]) -> str:
@@ -94,12 +113,18 @@ def to_anyburl(rules: Iterable[Rule]) -> str:
     Raises
     ------
     InvalidParameter
-        A relation's name contains white space, a comma or a parenthesis.
+        A relation's or an entity's name contains white space, a comma or a parenthesis; an entity
+        is called by a single capital, or there are more variables than capitals.
     """
+
+    def term(t: Term) -> str:
+        if isinstance(t, Constant):
+            return _representable(t.name, r"(?![A-Z]$)[^\s(),]+", "AnyBURL", "entity's")
+        return _representable(t, "[A-Z]", "AnyBURL", "variable's")
 
     def atom(a: Atom) -> str:
         name = _representable(a.relation, r"[^\s(),]+", "AnyBURL")
-        return f"{name}({a.subject},{a.object})"
+        return f"{name}({term(a.subject)},{term(a.object)})"
 
     lines = []
     for rule in map(Rule.canonical, rules):
@@ -119,7 +144,7 @@ def from_anyburl(
     where : str, optional
         The file's name, for errors.
     skip_constants : bool
-        Skip rules with an entity (AnyBURL writes many) instead of raising.
+        Skip rules with an entity (AnyBURL writes many).
 
     Raises
     ------
@@ -142,12 +167,10 @@ def from_anyburl(
             ]
             if constants and skip_constants:
                 continue
-            if constants:
-                raise InvalidParameter(
-                    f"the rule names the entity {constants[0][:60]!r}",
-                    remedy="leave such rules out (skip_constants=True)",
-                )
-            first, *rest = (Atom(*part) for part in atoms)
+            first, *rest = (
+                Atom(name, *(Constant(t) if t in constants else t for t in pair))
+                for name, *pair in atoms
+            )
             counts = int(support), int(body_count), float(confidence)
             rules.append(Rule(first, tuple(rest), *counts).canonical())
         except InvalidParameter as error:
@@ -159,31 +182,45 @@ def from_anyburl(
     return rules
 
 
-def to_amie(rules: Iterable[Rule], head_sizes: Mapping[str, int] | None = None) -> str:
-    """Write AMIE's table; columns that Parsimony does not compute (PCA confidence) are ``NaN``.
+def to_amie(
+    rules: Iterable[Rule],
+    head_sizes: Mapping[str, int] | None = None,
+    pca: Sequence[float] | None = None,
+) -> str:
+    """Write AMIE's table; columns that are not known are ``NaN``.
 
     Parameters
     ----------
     rules : iterable of Rule
     head_sizes : mapping, optional
         Number of distinct facts per relation, for the head coverage; otherwise ``NaN``.
+    pca : sequence of float, optional
+        Confidences under the partial completeness assumption, one per rule: see
+        :func:`parsimony.knowledge.rule_counts.pca_confidences`.
 
     Raises
     ------
     InvalidParameter
-        A relation's name contains white space or is ``=>``.
+        A relation's or an entity's name contains white space or is ``=>``; an entity's begins with
+        a question mark.
     """
+
+    def term(t: Term) -> str:
+        if isinstance(t, Constant):
+            return _representable(t.name, r"(?!=>$)[^\s?]\S*", "AMIE", "entity's")
+        return f"?{t.lower()}"
 
     def atom(a: Atom) -> str:
         name = _representable(a.relation, r"(?!=>$)\S+", "AMIE")
-        return f"?{a.subject.lower()}  {name}  ?{a.object.lower()}"
+        return f"{term(a.subject)}  {name}  {term(a.object)}"
 
     lines = ["\t".join(AMIE_COLUMNS) + "\n"]
-    for rule in map(Rule.canonical, rules):
+    for i, rule in enumerate(map(Rule.canonical, rules)):
         clause = "  ".join(map(atom, rule.body)) + f"   => {atom(rule.head)}"
+        known = "NaN" if pca is None else repr(float(pca[i]))
         size = (head_sizes or {}).get(rule.head.relation, 0)
         coverage = repr(rule.support / size) if size else "NaN"
-        evidence = (coverage, rule.confidence, "NaN", rule.support, rule.body_count, "NaN", "?x")
+        evidence = (coverage, rule.confidence, known, rule.support, rule.body_count, "NaN", "?x")
         lines.append("\t".join([clause, *map(str, evidence)]) + "\n")
     return "".join(lines)
 
@@ -206,14 +243,11 @@ def from_amie(text: str, *, where: str | None = None) -> list[Rule]:
             words = body.split() + head.split()
             if len(words) % 3 or len(head.split()) != 3:
                 raise ValueError
+            letters = _Variables()
             atoms = []
             for subject, relation, object_ in zip(*[iter(words)] * 3, strict=True):
-                if subject[0] != "?" or object_[0] != "?":
-                    raise InvalidParameter(
-                        f"the rule names an entity in {subject[:60]} {relation} {object_[:60]}",
-                        remedy="run AMIE without constants",
-                    )
-                atoms.append(Atom(relation, subject[1:].upper(), object_[1:].upper()))
+                terms = (letters[t] if t[0] == "?" else Constant(t) for t in (subject, object_))
+                atoms.append(Atom(relation, *terms))
             counts = int(support), int(body_count), float(confidence)
             rules.append(Rule(atoms[-1], tuple(atoms[:-1]), *counts).canonical())
         except InvalidParameter as error:
@@ -225,11 +259,34 @@ def from_amie(text: str, *, where: str | None = None) -> list[Rule]:
     return rules
 
 
+def distinct(rule: Rule) -> Iterator[tuple[Term, Term]]:
+    """Yield the pairs of terms that a rule about an entity takes to be different entities."""
+    atoms = (rule.head, *rule.body)
+    terms = list(dict.fromkeys(term for atom in atoms for term in atom.terms))
+    for one, other in combinations(terms if rule.names_entity else [], 2):
+        if isinstance(one, str) or isinstance(other, str):
+            yield one, other
+
+
+def _text(quoted: str) -> str:
+    """Return what a JSON string says.
+
+    Raises
+    ------
+    ValueError
+        It is none, or holds half a surrogate pair, which is no character.
+    """
+    text = str(json.loads(quoted, strict=False))
+    text.encode()
+    return text
+
+
 def to_datalog(rules: Iterable[Rule]) -> str:
     """Write a Soufflé program: declarations, inputs, outputs, then the rules.
 
     A name that is not an identifier is replaced by one, and the comment after its declaration has
-    the original name. The comment after each rule has its support and confidence.
+    the original name. The comment after each rule has its support and confidence. Rules about an
+    entity say which terms differ.
     """
     rules = [rule.canonical() for rule in rules]
     heads = dict.fromkeys(rule.head.relation for rule in rules)
@@ -244,8 +301,11 @@ def to_datalog(rules: Iterable[Rule]) -> str:
             identifier[name] = next(word for word in free if word not in taken)
             taken.add(identifier[name])
 
+    def term(t: Term) -> str:
+        return json_text(t.name, ensure_ascii=False) if isinstance(t, Constant) else t
+
     def atom(a: Atom) -> str:
-        return f"{identifier[a.relation]}({a.subject},{a.object})"
+        return f"{identifier[a.relation]}({term(a.subject)},{term(a.object)})"
 
     lines = []
     for name in relations:
@@ -254,7 +314,8 @@ def to_datalog(rules: Iterable[Rule]) -> str:
         lines.append(f".input {identifier[name]}")
     lines += [f".output {identifier[name]}" for name in heads]
     for rule in rules:
-        clause = f"{atom(rule.head)} :- {', '.join(map(atom, rule.body))}."
+        body = [*map(atom, rule.body), *(f"{term(a)} != {term(b)}" for a, b in distinct(rule))]
+        clause = f"{atom(rule.head)} :- {', '.join(body)}."
         lines.append(f"{clause}  // {rule.evidence}".removesuffix("  // "))
     return "".join(f"{line}\n" for line in lines)
 
@@ -273,17 +334,22 @@ def from_datalog(text: str, *, where: str | None = None) -> list[Rule]:
         try:
             if line.startswith("."):
                 if match := _DATALOG_DECLARATION.match(line):
-                    names[match[1]] = json.loads(match[2]) if match[2] else match[1]
-                    names[match[1]].encode()  # half a surrogate pair is no character
+                    names[match[1]] = _text(match[2]) if match[2] else match[1]
                 continue
-            clause, _, comment = line.partition("//")
-            head, body = clause.strip().removesuffix(".").split(":-")
+            if not (match := _DATALOG_RULE.fullmatch(line)):
+                raise ValueError
+            letters = _Variables()
+
+            def term(text: str, letters: _Variables = letters) -> Term:
+                return Constant(_text(text)) if text[0] == '"' else letters[text]
+
             atoms = [
-                Atom(names.get(name, name), subject, object_)
-                for side in (head.strip(), body.strip())
+                Atom(names.get(name, name), term(subject), term(object_))
+                for side in (match[1].strip(), match[2].strip())
                 for name, subject, object_ in _atoms(side, _DATALOG_ATOM, example)
             ]
-            support, body_count, confidence, _ = match_evidence(f"{comment.strip()} _")
+            comment = (match[match.re.groups] or "").strip()
+            support, body_count, confidence, _ = match_evidence(f"{comment} _")
             rule = Rule(atoms[0], tuple(atoms[1:]), support, body_count, confidence)
             rules.append(rule.canonical())
         except InvalidParameter as error:

@@ -24,6 +24,8 @@ from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 from parsimony.knowledge.rule_bodies import UNCOUNTED, Bodies, path_digits
+from parsimony.knowledge.rule_branch_mining import MinedBranches, mine_branches
+from parsimony.knowledge.rule_branches import Branch, entity_names, from_branch
 from parsimony.knowledge.rule_counts import relation_names
 from parsimony.knowledge.rule_walks import WalkIndex, build_walk_index, is_own
 from parsimony.knowledge.rules import Rule
@@ -380,11 +382,12 @@ def mine_rules(
     min_confidence: float = 0.05,
     per_relation: int = 2000,
     top: int | None = None,
+    constants: bool = False,
     stop: Callable[[], bool] = bool,
     timed: bool = False,
     notes: list[str] | None = None,
 ) -> list[Rule]:
-    """Find all path rules with enough support and confidence.
+    """Find all path rules with enough support and confidence, and rules about an entity.
 
     Parameters
     ----------
@@ -398,9 +401,12 @@ def mine_rules(
     min_confidence : float
         Minimum support / body count.
     per_relation : int
-        Maximum number of rules per head relation, ranked by support / (body count + 5).
+        Maximum number of path rules per head relation, ranked by support / (body count + 5).
     top : int, optional
         Maximum number of rules in total.
+    constants : bool
+        Whether to mine ``h(X,c) <- b(X,d)`` and ``h(X,c) <- b(X,A)``, too, once the path rules are
+        mined; at most ``per_relation`` of each head relation, besides the path rules.
     stop : callable
         Asked before every relation but the first: whether to leave the others out.
     timed : bool
@@ -431,8 +437,9 @@ def mine_rules(
             raise InvalidParameter(
                 f"{name} is {value}", remedy=f"choose a value from {low} to {high}"
             )
+    index = build_walk_index(graph)
     mined = mine_paths(
-        build_walk_index(graph),
+        index,
         max_length=max_length,
         min_support=min_support,
         min_confidence=min_confidence,
@@ -440,10 +447,17 @@ def mine_rules(
         stop=stop,
         timed=timed,
     )
+    branches = None
+    if constants:
+        branches = mine_branches(
+            index, min_support=min_support, min_confidence=min_confidence,
+            per_relation=per_relation, stop=stop,
+        )  # fmt: skip
+    said = mined.notes + (branches.notes if branches else [])
     if notes is not None:
-        notes += mined.notes
+        notes += said
     else:
-        for note in mined.notes:
+        for note in said:
             if note.startswith("warning: "):
                 warnings.warn(note.removeprefix("warning: "), UserWarning, 2)
     # Ties are broken by the paths themselves, so that the order depends only on the facts.
@@ -463,4 +477,16 @@ def mine_rules(
         steps = [(names[step % n], step >= n) for step in mined.paths[i]]
         rule = Rule.from_path(names[mined.heads[i]], steps)
         rules.append(rule.with_counts(int(mined.support[i]), int(mined.body_count[i])))
-    return rules
+    if branches:
+        rules += _rules_of(branches, graph)
+        rules.sort(key=lambda rule: (-rule.confidence, -rule.support))
+    return rules[:top]
+
+
+def _rules_of(mined: MinedBranches, graph: KnowledgeGraph) -> list[Rule]:
+    relations, entities = relation_names(graph), entity_names(graph)
+    columns = (array.tolist() for array in mined[:-1])
+    return [
+        from_branch(Branch(step, constant, (body,), end), relations, entities).with_counts(*counts)
+        for step, constant, body, end, *counts in zip(*columns, strict=True)
+    ]

@@ -40,6 +40,13 @@ class WalkIndex(NamedTuple):
         """Number of rows."""
         return len(self.indptr) - 1
 
+    def neighbours(self, u: int, step: int) -> Ints:
+        """Return the entities that a step leads to from u."""
+        low, high = self.indptr[u], self.indptr[u + 1]
+        first = first_at_least(self.relation, self.neighbour, low, high, step, 0)
+        last = first_at_least(self.relation, self.neighbour, low, high, step + 1, 0)
+        return self.neighbour[first:last]
+
     def inverse(self, step: int) -> int:
         """Return the step that traverses the same facts in the opposite direction."""
         return step - self.n_relations if step >= self.n_relations else step + self.n_relations
@@ -289,3 +296,16 @@ def pairs_of_block(indptr, relation, neighbour, path, first, last, sizes, out): 
                 out[total + j] = levels[len(path) % 2, j]
         total += size
     return total
+
+
+@kernel
+def unknown_of_known(indptr, relation, neighbour, r, first, second):  # type: ignore[no-untyped-def]
+    """Count the pairs (x, y) that are no facts of r although x has some fact of r."""
+    found = 0
+    for i in range(len(first)):
+        last = indptr[first[i] + 1]
+        at = first_at_least(relation, neighbour, indptr[first[i]], last, r, 0)
+        if at < last and relation[at] == r:
+            at = first_at_least(relation, neighbour, at, last, r, second[i])
+            found += at == last or relation[at] != r or neighbour[at] != second[i]
+    return found

@@ -6,8 +6,13 @@ One rule per line, preceded by its evidence::
 
 means "of the 443 pairs (X, Y) that the body connects, 412 are facts of the head". The evidence may
 be missing (as in a rule written by hand) or be the confidence alone; ``#`` starts a comment.
-Relation names outside ``[\w./:-]`` are JSON strings. Arguments are variables, which start with a
-capital letter.
+Relation names outside ``[\w./:-]`` are JSON strings. An argument of one capital letter, which
+digits may follow (X, Y, A, B1), is a variable; any other is a constant, the name of an entity::
+
+    0.88  44/50  speaks(X,French) <- born_in(X,France)
+
+A constant that would read as a variable, or that has characters outside ``[\w./:-]``, is a JSON
+string, too.
 
 If the confidence equals support / body count, it is printed with two decimals and read back as the
 ratio; any other confidence, such as an edited one, is kept as written.
@@ -18,7 +23,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from itertools import count
@@ -27,12 +32,21 @@ from parsimony.decoding.files import read_text
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter, UnknownRelation
 
-__all__ = ["Atom", "Rule", "format_rules", "parse_rule", "parse_rules", "read_rules"]
+__all__ = [
+    "Atom",
+    "Constant",
+    "Rule",
+    "Term",
+    "format_rules",
+    "parse_rule",
+    "parse_rules",
+    "read_rules",
+]
 
 EXAMPLE = "0.93  412/443  uncle(X,Y) <- brother(X,A), father(A,Y)"
 
 _PLAIN = re.compile(r"[\w./:-]+")
-_VARIABLE = re.compile(r"[A-Z]\w*")
+_VARIABLE = re.compile(r"[A-Z][0-9]*")
 # A number followed by an opening parenthesis is a relation's name, not evidence.
 _EVIDENCE = re.compile(
     r"\s*(?:(?P<confidence>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s+(?![(\s]))?"
@@ -43,6 +57,22 @@ _SHOWN = 60  # characters of a wrong line that a message repeats
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """An entity as an argument of an atom, by its name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        """Return the name, quoted if it would not read as a constant."""
+        if _PLAIN.fullmatch(self.name) and not _VARIABLE.fullmatch(self.name):
+            return self.name
+        return json_text(self.name, ensure_ascii=False)
+
+
+Term = str | Constant  # a variable's letter, or an entity
+
+
+@dataclass(frozen=True, slots=True)
 class Atom:
     """``relation(subject, object)``, where subject is the head and object the tail.
 
@@ -50,38 +80,38 @@ class Atom:
     ----------
     relation : str
         Any name.
-    subject, object : str
-        Variables: a capital letter, followed by letters, digits or underscores.
-
-    Raises
-    ------
-    InvalidParameter
-        An argument is not a variable.
+    subject, object : str or Constant
+        A variable: a capital letter, which digits may follow. Any other string is made a
+        :class:`Constant`, and one that looks like a variable has to be given as such.
     """
 
     relation: str
-    subject: str
-    object: str
+    subject: Term
+    object: Term
 
     def __post_init__(self) -> None:
-        """Refuse constants: rules have only variables as arguments."""
-        for term in (self.subject, self.object):
-            if not _VARIABLE.fullmatch(term):
-                raise InvalidParameter(
-                    f"argument {term[:_SHOWN]!r} is not a variable",
-                    remedy="write variables with a capital letter first, such as X, Y, A, B",
-                )
+        """Tell constants from variables."""
+        for side in ("subject", "object"):
+            term = getattr(self, side)
+            if isinstance(term, str) and not _VARIABLE.fullmatch(term):
+                object.__setattr__(self, side, Constant(term))
 
     def __str__(self) -> str:
-        """Return ``relation(X,Y)``, with the name quoted if necessary."""
+        """Return ``relation(X,Y)``, with names quoted if necessary."""
         name = self.relation
         if not _PLAIN.fullmatch(name):
             name = json_text(name, ensure_ascii=False)
         return f"{name}({self.subject},{self.object})"
 
-    def renamed(self, names: dict[str, str]) -> Atom:
+    @property
+    def terms(self) -> tuple[Term, Term]:
+        """Subject and object."""
+        return self.subject, self.object
+
+    def renamed(self, names: Mapping[str, str]) -> Atom:
         """Return the atom with its variables replaced."""
-        return Atom(self.relation, names[self.subject], names[self.object])
+        subject, object_ = (names[t] if isinstance(t, str) else t for t in self.terms)
+        return Atom(self.relation, subject, object_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +124,18 @@ class Rule:
     body : tuple of Atom
         At least one.
     support : int
-        Number of distinct pairs for which body and head hold.
+        Number of distinct pairs for which body and head hold; of entities, where the head names
+        one.
     body_count : int
-        Number of distinct pairs for which the body holds; 0 if not counted.
+        Number of those for which the body holds; 0 if not counted.
     confidence : float
         In [0, 1]; ``support / body_count`` unless it was set.
 
     Raises
     ------
     InvalidParameter
-        The body is empty, the support exceeds the body count, or the confidence is outside [0, 1].
+        The body is empty, the head has no variable, the support exceeds the body count, or the
+        confidence is outside [0, 1].
     """
 
     head: Atom
@@ -118,6 +150,12 @@ class Rule:
             raise InvalidParameter(
                 f"the rule for {str(self.head)[:_SHOWN]} has no body",
                 remedy="write at least one atom after '<-'",
+            )
+        if not any(isinstance(term, str) for term in self.head.terms):
+            raise InvalidParameter(
+                f"the head {str(self.head)[:_SHOWN]} has no variable, only entities",
+                remedy="write a variable as one capital letter, which digits may follow, such as "
+                "X, Y, A, B1",
             )
         if not 0 <= self.support <= self.body_count < 2**63:
             raise InvalidParameter(
@@ -159,25 +197,58 @@ class Rule:
         InvalidParameter
             The body is not a path between the head's two variables.
         """
-        left = list(self.body)
-        here, goal = self.head.subject, self.head.object
-        walked: list[tuple[str, bool]] = []
-        while left and here != goal:
-            touching = [atom for atom in left if here in (atom.subject, atom.object)]
-            if len(touching) != 1 or touching[0].subject == touching[0].object:
-                break
-            left.remove(touching[0])
-            inverse = touching[0].object == here
-            here = touching[0].subject if inverse else touching[0].object
-            walked.append((touching[0].relation, inverse))
-        if left or here != goal or not walked:
+        walked, goal = self._walk(self.head.subject)
+        if goal != self.head.object or self.names_entity:
             raise InvalidParameter(
                 f"the body of {self.clause[: 2 * _SHOWN]} is not a path from "
                 f"{self.head.subject} to {self.head.object}",
                 remedy="connect the head's two variables by a chain, as in "
                 "uncle(X,Y) <- brother(X,A), father(A,Y)",
             )
-        return tuple(walked)
+        return walked
+
+    @property
+    def branch(self) -> tuple[tuple[tuple[str, bool], ...], Term]:
+        """The body as a path from the head's only variable: its steps, and what it ends in.
+
+        The end is a constant, or a variable that occurs nowhere else: any entity.
+
+        Raises
+        ------
+        InvalidParameter
+            The head does not have one variable and one constant, or the body is no such path.
+        """
+        start = next(term for term in self.head.terms if isinstance(term, str))
+        walked, end = self._walk(start)
+        if not self.names_entity or end is None:
+            raise InvalidParameter(
+                f"the body of {self.clause[: 2 * _SHOWN]} is not a path from {start}",
+                remedy=f"begin a chain at {start} that ends in an entity or in any variable, as in "
+                "speaks(X,French) <- born_in(X,A), in(A,France)",
+            )
+        return walked, end
+
+    @property
+    def names_entity(self) -> bool:
+        """Whether the head has a constant, so that the rule is about one entity's facts."""
+        return not (isinstance(self.head.subject, str) and isinstance(self.head.object, str))
+
+    def _walk(self, here: Term) -> tuple[tuple[tuple[str, bool], ...], Term | None]:
+        """Walk the body from a variable to its end; None if it is no single chain."""
+        left, seen = list(self.body), {here}
+        walked: list[tuple[str, bool]] = []
+        while left:
+            touching = [atom for atom in left if here in atom.terms]
+            if len(touching) != 1 or isinstance(here, Constant):
+                return (), None
+            left.remove(touching[0])
+            inverse = touching[0].object == here
+            here = touching[0].subject if inverse else touching[0].object
+            if here in seen:
+                return (), None
+            seen.add(here)
+            walked.append((touching[0].relation, inverse))
+        return tuple(walked), here
 
     @property
     def is_trivial(self) -> bool:
@@ -191,9 +262,14 @@ class Rule:
 
     def canonical(self) -> Rule:
         """Rename the variables: head X and Y, then A, B, … in order of appearance."""
-        names = {self.head.subject: "X"}
-        names.setdefault(self.head.object, "Y")
-        inner = dict.fromkeys(term for atom in self.body for term in (atom.subject, atom.object))
+        names = {
+            term: name
+            for name, term in zip("YX", reversed(self.head.terms), strict=True)
+            if isinstance(term, str)
+        }
+        inner = dict.fromkeys(
+            term for atom in self.body for term in atom.terms if isinstance(term, str)
+        )
         free = [term for term in inner if term not in names]
         names.update(zip(free, _fresh(len(free)), strict=True))
         body = tuple(atom.renamed(names) for atom in self.body)
@@ -278,10 +354,11 @@ class _Reader:
     """Recursive descent over the tokens of one clause."""
 
     def __init__(self, text: str, start: int) -> None:
-        self.tokens = _tokens(text, start)
+        self.tokens, self.last = _tokens(text, start), ""
 
     def take(self, *wanted: str, what: str) -> str:
         token, value, position = next(self.tokens)
+        self.last = token
         if (value if token == "sign" else token) not in wanted:
             found = repr(value[:_SHOWN]) if value else "the end of the line"
             raise InvalidParameter(
@@ -299,12 +376,16 @@ class _Reader:
                 f"{value[:_SHOWN]} is not a JSON string", remedy="escape it as JSON does"
             ) from None
 
+    def term(self) -> Term:
+        value = self.take("name", "quoted", what="a variable or an entity")
+        return Constant(value) if self.last == "quoted" else value
+
     def atom(self) -> Atom:
         relation = self.take("name", "quoted", what="a relation's name")
         self.take("(", what="'('")
-        subject = self.take("name", what="a variable")
+        subject = self.term()
         self.take(",", what="','")
-        object_ = self.take("name", what="a variable")
+        object_ = self.term()
         self.take(")", what="')'")
         return Atom(relation, subject, object_)
 

@@ -1,4 +1,4 @@
-"""Method "rules": mine path rules from the training facts, answer by them, say which ones.
+"""Method "rules": mine rules from the training facts, answer by them, say which ones.
 
 Learning is counting; validation selects how confidences are smoothed and combined and how many
 rules of a relation are used. The model is its rules: ``knowledge()`` returns them, ``fit(task,
@@ -21,12 +21,20 @@ from parsimony.errors import EmptySplit
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
+from parsimony.knowledge.rule_branches import (
+    Branch,
+    Branches,
+    encode_branch,
+    entity_names,
+    from_branch,
+)
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.knowledge.rule_mining import LONGEST, mine_rules
 from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
+from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
 from parsimony.link.sampled_ranking import rank_within
 from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
@@ -47,6 +55,7 @@ IntArray = npt.NDArray[np.int32]
 SMOOTHINGS = (1.0, 5.0, 20.0)
 AGGREGATIONS = ("max", "noisy-or")
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
+NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
 MAX_RULES = (100, None)  # per relation; None: all that were mined
 
@@ -67,6 +76,9 @@ class RuleReasonerParameters(base.Parameters):
         json_schema_extra=tuned(1e-3, 0.3, log=True, zero=True),
     )  # fmt: skip
     per_relation: int = Field(2000, ge=1, description="most rules kept per relation, ≥ 1")
+    constants: bool = Field(
+        True, description="also rules about an entity, where validation prefers them"
+    )
     aggregation: Literal["max", "noisy-or"] | None = Field(
         None, description="max or noisy-or; selected on validation where left out"
     )
@@ -84,7 +96,7 @@ class RuleReasonerParameters(base.Parameters):
 
 
 class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
-    """Path rules with exact evidence, combined by noisy-or or maximum.
+    """Path rules and rules about an entity with exact evidence, combined by noisy-or or maximum.
 
     Attributes
     ----------
@@ -123,17 +135,20 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     min_support=given.min_support,
                     min_confidence=given.min_confidence,
                     per_relation=given.per_relation,
+                    constants=given.constants and not self.task_.inductive,
                     stop=lambda: mining.passed() or stopped(),
                     timed=mining.limited,
                     notes=self.notes_,
                 )
         late = mining.passed()
         every_rule = given.max_rules is not None or fitting.knowledge is not None
+        named = any(rule.names_entity for rule in rules) and fitting.knowledge is None
         choices = list(
             itertools.product(
                 AGGREGATIONS if given.aggregation is None else (given.aggregation,),
                 SMOOTHINGS if given.smoothing is None else (given.smoothing,),
                 (given.max_rules,) if every_rule else MAX_RULES,
+                (False, True) if named else (given.constants,),
             )
         )
         try:
@@ -141,9 +156,12 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         except EmptySplit:  # nothing to select on: the first choice
             valid = None
         best, whole = -1.0, valid
-        for i, (aggregation, smoothing, max_rules) in enumerate(choices):
+        for i, (aggregation, smoothing, max_rules, constants) in enumerate(choices):
             values = {"aggregation": aggregation, "smoothing": smoothing, "max_rules": max_rules}
-            chosen = given.model_copy(update=values), _most_sure(rules, max_rules, smoothing)
+            if named:
+                values["constants"] = constants
+            some = [rule for rule in rules if constants or not named or not rule.names_entity]
+            chosen = given.model_copy(update=values), _most_sure(some, max_rules, smoothing)
             if valid is None:
                 self.resolved_, self.rules_ = chosen
                 break
@@ -160,6 +178,9 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             if (budget.passed() or stopped()) and i + 1 < len(choices):
                 late = True
                 break
+        if named and not self.resolved_.constants:
+            rules = [rule for rule in rules if not rule.names_entity]
+            self.notes_.append("rules about an entity are not used: validation is better without")
         if len(self.rules_) < len(rules):
             self.notes_.append(
                 f"the {self.resolved_.max_rules:,} most confident rules of each relation are used, "
@@ -212,7 +233,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         self, graph: KnowledgeGraph, resolved: RuleReasonerParameters, rules: list[Rule]
     ) -> RuleScorer:
         combined = resolved.model_dump(include={"aggregation", "smoothing"}, exclude_none=True)
-        return RuleScorer(rules, graph, **combined)
+        return RuleScorer(known_here(rules, graph), graph, **combined)
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
@@ -353,15 +374,16 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         paths: list[Path] = []
         attention: dict[tuple[int, Step], float] = {}
         for grounding in groundings:
+            turned = backwards and not grounding.rule.names_entity
             for walk in grounding.walks:
                 steps = tuple(
                     Step(
                         entities.name(head),
                         relations.name(relation),
                         entities.name(tail),
-                        "inverse" if inverse != backwards else "forward",
+                        "inverse" if inverse != turned else "forward",
                     )
-                    for head, relation, tail, inverse in (reversed(walk) if backwards else walk)
+                    for head, relation, tail, inverse in (reversed(walk) if turned else walk)
                 )
                 paths.append(Path(grounding.confidence, steps))
                 for layer, step in enumerate(steps, start=1):
@@ -385,15 +407,25 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         return len(format_rules(self.rules_).encode())
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Heads, padded bodies (steps, -1 behind the last) and evidence, one row per rule."""
+        """Heads, padded bodies (steps, -1 behind the last) and evidence, one row per rule.
+
+        Of a rule about an entity the head is a step, and ``ends`` has the entities of head and
+        body, -1 where the body ends anywhere; that of a path rule are NO_ENDS.
+        """
         graph = self.task_.train_graph
         ids = {name: i for i, name in enumerate(relation_names(graph))}
-        encoded = [encode_rule(rule, ids) for rule in self.rules_]
-        longest = max((len(path) for _, path in encoded), default=1)
-        padded = [(*path, *[-1] * (longest - len(path))) for _, path in encoded]
+        entities = {name: i for i, name in enumerate(entity_names(graph))}
+        encoded = [
+            encode_branch(rule, ids, entities)
+            if rule.names_entity
+            else _as_branch(*encode_rule(rule, ids))
+            for rule in self.rules_
+        ]
+        arrays = Branches.of(encoded)
         return {
-            "head": np.array([head for head, _ in encoded], np.int32),
-            "body": np.array(padded, np.int32).reshape(-1, longest),
+            "head": arrays.step,
+            "body": arrays.path,
+            "ends": np.stack([arrays.constant, arrays.end], axis=1),
             **{
                 name: np.array([getattr(rule, name) for rule in self.rules_], dtype)
                 for name, dtype in EVIDENCE.items()
@@ -411,7 +443,11 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         require_tensors(tensors, {"smoothing": (1,)})
         for name, dtype in EVIDENCE.items():
             require_tensors(tensors, {name: (rules,)}, np.dtype(dtype).kind)
-        require_indices(tensors["head"], len(names), "head")
+        ends = tensors.get("ends", np.full((rules, 2), NO_ENDS, np.int32))  # before 0.2
+        require_tensors({"ends": ends}, {"ends": (rules, 2)}, "i")
+        require_indices(ends, self.task_.train_graph.n_entities, "ends", least=NO_ENDS)
+        require_indices(tensors["head"], 2 * n, "head")
+        require_indices(tensors["head"][ends[:, 0] == NO_ENDS], n, "head")
         require_indices(tensors["body"], 2 * n, "body", least=-1)
         require_indices(tensors["aggregation"], len(AGGREGATIONS), "aggregation")
         if any(tensors[name].min(initial=0) < 0 for name in EVIDENCE):
@@ -422,13 +458,23 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         }
         self.resolved_ = self._validate(self.resolved_.model_dump() | selected)
         self.rules_ = []
-        for head, body, *evidence in zip(
-            *(tensors[name].tolist() for name in ("head", "body", *EVIDENCE)), strict=True
+        entities = entity_names(self.task_.train_graph)
+        for head, body, (constant, end), *evidence in zip(
+            *(a.tolist() for a in (tensors["head"], tensors["body"], ends)),
+            *(tensors[name].tolist() for name in EVIDENCE),
+            strict=True,
         ):
-            steps = [(names[step % n], step >= n) for step in body if step >= 0]
-            rule = Rule.from_path(names[head], steps)
+            path = tuple(step for step in body if step >= 0)
+            if constant == NO_ENDS:
+                rule = Rule.from_path(names[head], [(names[step % n], step >= n) for step in path])
+            else:
+                rule = from_branch(Branch(head, constant, path, end), names, entities)
             self.rules_.append(Rule(rule.head, rule.body, *evidence))
         self.parameters_count_ = len(self.rules_)
+
+
+def _as_branch(head: int, path: tuple[int, ...]) -> Branch:
+    return Branch(head, NO_ENDS, path, NO_ENDS)
 
 
 def _most_sure(rules: Sequence[Rule], most: int | None, smoothing: float) -> list[Rule]:

@@ -27,6 +27,7 @@ from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 from parsimony.kernels.ranking import filtered_counts
+from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
 from parsimony.knowledge.rule_counts import count_rules, encode_rule, relation_names
 from parsimony.knowledge.rule_walks import (
     PathTrie,
@@ -34,11 +35,11 @@ from parsimony.knowledge.rule_walks import (
     build_trie,
     build_walk_index,
     expand,
-    first_at_least,
     has_other_walk,
     is_own,
 )
 from parsimony.knowledge.rules import Rule
+from parsimony.link.rules.constants import BranchRules
 from parsimony.link.task import QuerySet
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
@@ -57,7 +58,8 @@ class Grounding(NamedTuple):
     """A rule that supports an answer, and walks of its body that do.
 
     ``walks`` holds edges (head, relation, tail, inverse): a fact in its stored order, and whether
-    it is walked from tail to head. They lead from the query's entity to the answer.
+    it is walked from tail to head. They lead from the head of the explained fact to its tail; those
+    of a rule about an entity begin at the other entity of the fact, and end where the body does.
     """
 
     rule: Rule
@@ -73,14 +75,36 @@ class _Body(NamedTuple):
     deepest: int  # of the trie's nodes
 
 
+_NO_BODY = _Body(build_trie([])[0], np.zeros(0), 0)
+
+
+@kernel
+def _lead(v, w, additive, best, second, nodes, n):  # type: ignore[no-untyped-def]
+    """Take in that a rule of weight w leads to v; return the number of nodes so far."""
+    if w <= 0:
+        return n
+    if best[v] == 0:
+        nodes[n] = v
+        n += 1
+    if additive:
+        best[v] += w
+    elif w > best[v]:
+        second[v] = best[v]
+        best[v] = w
+    elif w > second[v]:
+        second[v] = w
+    return n
+
+
 @kernel
 def _score(  # type: ignore[no-untyped-def]
-    indptr, relation, neighbour, step, depth, end, weight, x, additive,
+    indptr, relation, neighbour, step, depth, end, weight, x, found, found_weight, additive,
     levels, stamp, mark, best, second, nodes, scores,
 ):  # fmt: skip
     """Scores of everything that the rules reach from x.
 
-    IN  the WalkIndex; a trie with weight (n_nodes,); additive: sum the weights, else the best two
+    IN  the WalkIndex; a trie with weight (n_nodes,); found, found_weight: what other rules lead to
+        additive: sum the weights, else the best two
         levels (depth + 1, n_entities), stamp, mark (1,), best, second (n_entities,): scratch
     OUT nodes, scores (returned size,)
     """
@@ -88,6 +112,8 @@ def _score(  # type: ignore[no-untyped-def]
     sizes[0] = 1
     levels[0, 0] = x
     n = 0
+    for j in range(len(found)):
+        n = _lead(found[j], found_weight[j], additive, best, second, nodes, n)
     i = 0
     while i < len(step):
         d = depth[i]
@@ -102,17 +128,7 @@ def _score(  # type: ignore[no-untyped-def]
         w = weight[i]
         if w > 0:
             for j in range(sizes[d]):
-                v = levels[d, j]
-                if best[v] == 0:
-                    nodes[n] = v
-                    n += 1
-                if additive:
-                    best[v] += w
-                elif w > best[v]:
-                    second[v] = best[v]
-                    best[v] = w
-                elif w > second[v]:
-                    second[v] = w
+                n = _lead(levels[d, j], w, additive, best, second, nodes, n)
         i += 1
     for j in range(n):
         v = nodes[j]
@@ -128,8 +144,8 @@ class RuleScorer:
     Parameters
     ----------
     rules : iterable of Rule
-        Path rules; those without any evidence are counted on ``graph`` first. Of rules that are
-        equal but for their evidence the most confident counts.
+        Path rules and rules about an entity; those without any evidence are counted on ``graph``
+        first. Of rules that are equal but for their evidence the most confident counts.
     graph : KnowledgeGraph
         The facts to walk.
     aggregation : {"noisy-or", "max"}
@@ -138,8 +154,9 @@ class RuleScorer:
 
     Raises
     ------
-    UnknownRelation, InvalidParameter
-        A relation that the graph does not have; a body that is no path; a parameter out of range.
+    UnknownRelation, UnknownEntity, InvalidParameter
+        A relation or an entity that the graph does not have; a body that is no path; a parameter
+        out of range.
     """
 
     def __init__(
@@ -162,12 +179,23 @@ class RuleScorer:
         self.rules = _with_evidence(list(rules), graph)
         ids = {name: i for i, name in enumerate(relation_names(graph))}
         self._of_relation: dict[int, dict[tuple[int, ...], Rule]] = {}
+        about: dict[Branch, Rule] = {}
+        names: dict[str, int] = {}
+        if any(rule.names_entity for rule in self.rules):
+            names = {name: i for i, name in enumerate(entity_names(graph))}
         for rule in self.rules:
+            if rule.names_entity:
+                branch = encode_branch(rule, ids, names)
+                if self.confidence(rule) > self.confidence(about.setdefault(branch, rule)):
+                    about[branch] = rule
+                continue
             head, path = encode_rule(rule, ids)
             of_head = self._of_relation.setdefault(head, {})
             rival = of_head.get(path)
             if rival is None or self.confidence(rule) > self.confidence(rival):
                 of_head[path] = rule
+        self._about, self._about_rules = BranchRules(list(about), self.index), list(about.values())
+        self._about_weight = self._weights(map(self.confidence, self._about_rules))
         self._bodies: dict[int, _Body | None] = {}
         n = graph.n_entities
         self._stamp, self._mark = np.zeros(n, np.int64), np.zeros(1, np.int64)
@@ -181,10 +209,15 @@ class RuleScorer:
             return rule.support / (rule.body_count + self.smoothing)
         return rule.confidence
 
+    def _weights(self, confidences: Iterable[float]) -> npt.NDArray[np.float64]:
+        """Return what confidences add to a score."""
+        weight = np.array(list(confidences), np.float64)
+        return -np.log1p(-np.minimum(weight, SURE)) if self.aggregation == "noisy-or" else weight
+
     def on(self, index: WalkIndex) -> RuleScorer:
         """Return the same rules on other facts about the same entities."""
         other = copy.copy(self)
-        other.index = index
+        other.index, other._about = index, self._about.on(index)
         return other
 
     def _body(self, relation: int) -> _Body | None:
@@ -201,10 +234,7 @@ class RuleScorer:
                     paths = [tuple(map(self.index.inverse, reversed(path))) for path in paths]
                 trie, node_of = build_trie(paths)
                 weight = np.zeros(len(trie.step))
-                confidence = np.array([weight for _, weight in weighted])
-                if self.aggregation == "noisy-or":
-                    confidence = -np.log1p(-np.minimum(confidence, SURE))
-                weight[node_of] = confidence
+                weight[node_of] = self._weights(confidence for _, confidence in weighted)
                 body = _Body(trie, weight, int(trie.depth.max()))
             self._bodies[relation] = body
         return self._bodies[relation]
@@ -214,14 +244,14 @@ class RuleScorer:
 
         The arrays are overwritten by the next call.
         """
-        body = self._body(relation)
-        if body is None:
-            return self._nodes[:0], self._scores[:0]
+        body = self._body(relation) or _NO_BODY
+        found, by = self._about.fired(entity, relation)
         # Here, not where the body is made: scorers on other facts share bodies, not scratch.
         if len(self._levels) <= body.deepest:
             self._levels = np.empty((body.deepest + 1, self.graph.n_entities), np.int32)
         n = _score(
-            *self.index[:3], *body.trie, body.weight, entity, self.aggregation == "noisy-or",
+            *self.index[:3], *body.trie, body.weight, entity,
+            found, self._about_weight[by], self.aggregation == "noisy-or",
             self._levels, self._stamp, self._mark, self._best, self._second,
             self._nodes, self._scores,
         )  # fmt: skip
@@ -274,18 +304,26 @@ class RuleScorer:
         n_rules, n_walks : int
             Most rules, and most walks of each.
         """
-        rules = self._of_relation.get(relation, {})
+        # A path rule is one with a path; of the others, i is known to lead from head to tail.
+        rules: list[tuple[Rule, tuple[int, ...], int]] = [
+            (rule, path, -1) for path, rule in self._of_relation.get(relation, {}).items()
+        ]
+        entities, by = self._about.fired(head, relation)
+        rules += [(self._about_rules[i], (), i) for i in by[entities == tail].tolist()]
         found: list[Grounding] = []
-        for path, rule in sorted(
-            rules.items(), key=lambda item: (-self.confidence(item[1]), len(item[0]), item[0])
+        for rule, path, i in sorted(
+            rules, key=lambda item: (-self.confidence(item[0]), len(item[0].body), item[1:])
         ):
             confidence = self.confidence(rule)
             if len(found) == n_rules or confidence == 0:
                 break
-            steps = np.array(path, dtype=np.int32)
-            if has_other_walk(*self.index, steps, head, relation, tail):
+            if i >= 0:
+                walks = self._about.walks(i, relation, head, tail, n_walks)
+            elif has_other_walk(*self.index, np.array(path, np.int32), head, relation, tail):
                 walks = self._walks(path, head, relation, tail, n_walks)
-                found.append(Grounding(rule, confidence, tuple(walks)))
+            else:
+                continue
+            found.append(Grounding(rule, confidence, tuple(walks)))
         return found
 
     def walked_facts(self, head: int, relation: int) -> set[tuple[int, int, int]]:
@@ -298,9 +336,12 @@ class RuleScorer:
             del levels[depth:]
             levels.append(set())
             for u in levels[depth - 1]:
-                for v in map(int, self._neighbours(u, step)):
+                for v in self.index.neighbours(u, step).tolist():
                     levels[depth].add(v)
                     facts.add((v, int(step) - n, u) if step >= n else (u, int(step), v))
+        for v, i in zip(*(a.tolist() for a in self._about.fired(head, relation)), strict=True):
+            for walk in self._about.walks(i, relation, head, v):
+                facts |= {edge[:3] for edge in walk}
         return facts
 
     def _walks(
@@ -312,7 +353,7 @@ class RuleScorer:
         reach = [{y}]
         for step in reversed(path[1:]):
             back = self.index.inverse(step)
-            reach.append({int(v) for u in reach[-1] for v in self._neighbours(u, back)})
+            reach.append({v for u in reach[-1] for v in self.index.neighbours(u, back).tolist()})
         reach.reverse()
         found: list[tuple[tuple[int, int, int, bool], ...]] = []
 
@@ -320,7 +361,7 @@ class RuleScorer:
             if d == len(path):
                 found.append(edges)
                 return
-            for v in map(int, self._neighbours(u, path[d])):
+            for v in self.index.neighbours(u, path[d]).tolist():
                 if len(found) >= n_walks:
                     return
                 if v in reach[d] and not is_own(u, path[d], v, x, r, y, n):
@@ -330,13 +371,6 @@ class RuleScorer:
 
         walk(x, 0, ())
         return found
-
-    def _neighbours(self, u: int, step: int) -> Ints:
-        indptr, relation, neighbour, _ = self.index
-        low, high = indptr[u], indptr[u + 1]
-        first = first_at_least(relation, neighbour, low, high, step, 0)
-        last = first_at_least(relation, neighbour, low, high, step + 1, 0)
-        return neighbour[first:last]
 
 
 def _with_evidence(rules: list[Rule], graph: KnowledgeGraph) -> list[Rule]:
