@@ -1,4 +1,4 @@
-"""A model becomes a weighted rule book: candidates, weights, fidelity, size (docs/methods/rules.md)."""
+"""A model becomes a weighted rule book of chosen size (docs/methods/rules.md)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
+from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule, mine_rules
+from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.knowledge.rule_walks import build_walk_index
 from parsimony.link.distillation.fidelity import Fidelity, HeldOut
@@ -19,6 +21,7 @@ from parsimony.link.distillation.firings import Bodies, firings
 from parsimony.link.distillation.questions import Question, asked_questions, training_parts
 from parsimony.link.distillation.weights import Evidence
 from parsimony.link.estimator import LinkEstimator
+from parsimony.link.rules.constants import BranchRules
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.run.progress import Progress
 
@@ -166,20 +169,37 @@ def distil(
 def _candidates(
     model: LinkEstimator[Any], more: Iterable[Rule], *, quiet: bool
 ) -> tuple[list[Rule], list[str]]:
-    """The path rules to weigh, of rules that walk alike one, and notes."""
+    """The rules to weigh, of rules that walk alike one, and notes."""
     graph, notes = model.task_.train_graph, list[str]()
     mined = mine_rules(
-        graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION, notes=notes
-    )
+        graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION,
+        constants=not model.task_.inductive, notes=notes,
+    )  # fmt: skip
     own = [each for each in model.knowledge(top=OF_MODEL, quiet=quiet) if isinstance(each, Rule)]
-    ids = {name: i for i, name in enumerate(relation_names(graph))}
-    found: dict[tuple[int, tuple[int, ...]], Rule] = {}
+    encoder = _Encoder(graph)
+    found: dict[_Encoded, Rule] = {}
     for rule in (*more, *own, *mined):
         try:
-            found.setdefault(encode_rule(rule, ids), rule)
+            found.setdefault(encoder(rule), rule)
         except InvalidParameter:  # its body is no path between its variables
             continue
-    return [rule for (head, path), rule in found.items() if path != (head,)], notes
+    return [rule for rule in found.values() if not rule.is_trivial], notes
+
+
+_Encoded = Branch | tuple[int, tuple[int, ...]]
+
+
+class _Encoder:
+    """Rules by ids: head and path, or what is about an entity."""
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        self.relations = {name: i for i, name in enumerate(relation_names(graph))}
+        self.entities = {name: i for i, name in enumerate(entity_names(graph))}
+
+    def __call__(self, rule: Rule) -> _Encoded:
+        if rule.names_entity:
+            return encode_branch(rule, self.relations, self.entities)
+        return encode_rule(rule, self.relations)
 
 
 def _sizes(whole: int, wanted: int | None) -> list[int]:
@@ -208,14 +228,20 @@ class _Weighed:
         self, model: LinkEstimator[Any], rules: Sequence[Rule], *, seed: int, quiet: bool
     ) -> None:
         task = model.task_
-        ids = {name: i for i, name in enumerate(relation_names(task.train_graph))}
+        encoder = _Encoder(task.train_graph)
         self.rules: dict[int, list[Rule]] = {}
         paths: dict[int, list[tuple[int, ...]]] = {}
-        for rule in rules:
-            head, path = encode_rule(rule, ids)
+        about: dict[int, list[Branch]] = {}
+        for rule in sorted(rules, key=lambda rule: rule.names_entity):  # path rules first
+            head = encoder.relations[rule.head.relation]
             self.rules.setdefault(head, []).append(rule)
-            paths.setdefault(head, []).append(path)
-        gathered: dict[int, _Gathered] = {r: _Gathered(len(paths[r])) for r in paths}
+            if rule.names_entity:
+                about.setdefault(head, []).append(
+                    encode_branch(rule, encoder.relations, encoder.entities)
+                )
+            else:
+                paths.setdefault(head, []).append(encode_rule(rule, encoder.relations)[1])
+        gathered = {r: _Gathered(len(of)) for r, of in self.rules.items()}
         parts = training_parts(task, seed)
         with Progress(sum(map(len, parts)), "asking the model", quiet=quiet) as progress:
             for part in parts:
@@ -226,10 +252,12 @@ class _Weighed:
                     asked.setdefault(question.relation, []).append(question)
                 for relation, questions in asked.items():
                     head, back = relation % task.n_relations, relation >= task.n_relations
-                    if head in paths:
-                        bodies = Bodies.of(paths[head], index, backwards=back)
+                    if head in gathered:
+                        known = BranchRules(about.get(head, []), index)
+                        bodies = Bodies.of(paths.get(head, []), known, index, backwards=back)
                         of = [q.candidates for q in questions]
-                        found = firings(index, bodies, [q.entity for q in questions], of)
+                        entities = [q.entity for q in questions]
+                        found = firings(index, bodies, relation, entities, of)
                         gathered[head].add(questions, *found)
         self.questions = sum(len(each.sizes) for each in gathered.values())
         self.evidence = {r: each.evidence() for r, each in gathered.items() if len(each.sizes)}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from parsimony.kernels.numerics import kernel
 from parsimony.knowledge.rule_walks import PathTrie, WalkIndex, build_trie, expand
+from parsimony.link.rules.constants import BranchRules
 
 __all__ = ["Bodies", "firings"]
 
@@ -19,20 +20,27 @@ Path = tuple[int, ...]
 
 
 class Bodies(NamedTuple):
-    """Paths of one query relation as a trie, and which of them ends at each node, or -1."""
+    """Rules for one query relation: path rules as a trie, then rules about an entity.
+
+    ``rule`` holds which of the path rules ends at each node, or -1.
+    """
 
     trie: PathTrie
     rule: Ints
+    n_paths: int
+    about: BranchRules
 
     @classmethod
-    def of(cls, paths: Sequence[Path], index: WalkIndex, *, backwards: bool) -> Bodies:
+    def of(
+        cls, paths: Sequence[Path], about: BranchRules, index: WalkIndex, *, backwards: bool
+    ) -> Bodies:
         """Merge distinct paths; ``backwards`` walks them from Y, as a query for heads does."""
         if backwards:
             paths = [tuple(map(index.inverse, reversed(path))) for path in paths]
         trie, node_of = build_trie(paths)
         rule = np.full(len(trie.step), -1, np.int32)
         rule[node_of] = np.arange(len(paths))
-        return cls(trie, rule)
+        return cls(trie, rule, len(paths), about)
 
 
 @kernel
@@ -73,12 +81,15 @@ def _collect(  # type: ignore[no-untyped-def]
 
 
 def firings(
-    index: WalkIndex, bodies: Bodies, entities: Sequence[int], candidates: Sequence[Ints]
-) -> tuple[Longs, Ints]:
+    index: WalkIndex, bodies: Bodies, relation: int, entities: Sequence[int],
+    candidates: Sequence[Ints],
+) -> tuple[Longs, Ints]:  # fmt: skip
     """Return (row, rule) of every rule that leads to a candidate of a query.
 
     Parameters
     ----------
+    relation
+        Of all queries; r + R asks for heads.
     entities, candidates
         Of each query: the entity asked about, and the candidates, whose rows follow one another.
     """
@@ -89,7 +100,7 @@ def firings(
     found: list[tuple[Longs, Ints]] = [(np.empty(0, np.int64), np.empty(0, np.int32))]
     first = 0
     for x, of in zip(entities, candidates, strict=True):
-        column[of] = np.arange(len(of))
+        column[of] = np.arange(len(of), dtype=np.int32)
         while True:
             size = _collect(
                 *index[:3], *bodies.trie, bodies.rule, x, column, levels, stamp, mark, rows, rules
@@ -98,6 +109,10 @@ def firings(
                 break
             rows, rules = np.empty(2 * size, np.int32), np.empty(2 * size, np.int32)
         found.append((rows[:size].astype(np.int64) + first, rules[:size].copy()))
+        reached, by = bodies.about.fired(x, relation)
+        at = column[reached]
+        known = at >= 0
+        found.append((at[known].astype(np.int64) + first, (by[known] + bodies.n_paths)))
         column[of] = -1
         first += len(of)
     return np.concatenate([r for r, _ in found]), np.concatenate([k for _, k in found])

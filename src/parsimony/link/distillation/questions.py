@@ -62,7 +62,8 @@ def _without(task: LinkTask, facts: npt.NDArray[np.int32]) -> KnowledgeGraph:
 
     def key(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         h, r, t = rows.T
-        return (h * data.n_relations + r) * data.n_entities + t
+        keys: npt.NDArray[np.int64] = (h * data.n_relations + r) * data.n_entities + t
+        return keys
 
     kept = ~np.isin(key(whole), key(facts.astype(np.int64)))
     return KnowledgeGraph(
