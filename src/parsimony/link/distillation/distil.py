@@ -1,0 +1,324 @@
+"""From a fitted model to a weighted rule book of chosen size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from parsimony.errors import EmptySplit, InvalidParameter, UsageError
+from parsimony.graph import KnowledgeGraph
+from parsimony.knowledge import Rule, mine_rules
+from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
+from parsimony.knowledge.rule_counts import encode_rule, relation_names
+from parsimony.knowledge.rule_walks import build_walk_index
+from parsimony.link.distillation.fidelity import Fidelity, HeldOut
+from parsimony.link.distillation.firings import Bodies, firings
+from parsimony.link.distillation.questions import Question, asked_questions, training_parts
+from parsimony.link.distillation.weights import Evidence
+from parsimony.link.estimator import LinkEstimator
+from parsimony.link.rules.constants import BranchRules
+from parsimony.link.rules.scoring import RuleScorer
+from parsimony.run.progress import Progress
+
+__all__ = ["Distilled", "distil"]
+
+Floats = npt.NDArray[np.float64]
+PER_RELATION = 400  # mined candidates of a relation
+OF_MODEL = 10_000  # rules read out of the model
+STEPS, REFIT = 150, 40  # of the solver
+SHRINK = 1.6  # from one size to the next
+SIZES = 14
+KNEE = 0.99  # of the best agreement: the fewest rules that reach it
+LEAST = 1e-3  # of a weight
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A book and how faithful it is.
+
+    Attributes
+    ----------
+    rules
+        Confidences are 1 - exp(-weight); support and body count are those of the training facts.
+        To be combined by noisy-or.
+    fidelity
+        Of the book, on validation.
+    curve
+        Of books of other sizes, ascending.
+    model_mrr
+        Filtered, of the model on the same questions.
+    candidates, questions
+        How many rules were weighed, on how many training questions.
+    held_out
+        Validation facts and sides that fidelity was measured on.
+    notes
+        What was sampled or chosen.
+    """
+
+    rules: tuple[Rule, ...]
+    fidelity: Fidelity
+    curve: tuple[Fidelity, ...]
+    model_mrr: float
+    candidates: int
+    questions: int
+    held_out: int
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but the rules, JSON-able."""
+        return {
+            "fidelity": asdict(self.fidelity),
+            "curve": [asdict(point) for point in self.curve],
+            "model_mrr": self.model_mrr,
+            "candidates": self.candidates,
+            "questions": self.questions,
+            "held_out": self.held_out,
+        }
+
+
+def distil(
+    model: LinkEstimator[Any],
+    *,
+    rules: int | None = None,
+    candidates: Iterable[Rule] = (),
+    held_out: int = 1000,
+    seed: int = 0,
+    quiet: bool = True,
+) -> Distilled:
+    """Fit the weights of rules to the scores of a model.
+
+    Candidates are the path rules mined from the training facts and those read out of the model.
+    The rules of a relation are weighed on training facts, which are taken out of the graph that
+    model and rules walk (:mod:`parsimony.link.distillation.weights`). From the whole book down,
+    the rules whose absence costs least are dropped and the others weighed again; each size is
+    measured on validation.
+
+    Parameters
+    ----------
+    model
+        Any fitted link estimator.
+    rules
+        Most rules of the book, ≥ 1. By default the fewest whose top-1 agreement is at least
+        99 % of the best on the curve.
+    candidates
+        More rules to weigh.
+    held_out
+        Most validation queries that fidelity is measured on.
+    seed
+        Of what is drawn.
+    quiet
+        Show no progress.
+
+    Raises
+    ------
+    InvalidParameter
+        ``rules`` or ``held_out`` below 1.
+    EmptySplit
+        No validation facts.
+    UsageError
+        Rules explain nothing of what the model answers.
+    """
+    for name, value in (("rules", 1 if rules is None else rules), ("held_out", held_out)):
+        if value < 1:
+            raise InvalidParameter(f"{name} is {value}", remedy="use 1 or more")
+    task = model.task_
+    if not task.count("valid"):
+        raise EmptySplit(
+            f"{task.data.name} has no validation facts to measure the book on",
+            remedy="split some facts off into valid.txt and fit again",
+        )
+    book, notes = _candidates(model, candidates, quiet=quiet)
+    weighed = _Weighed(model, book, seed=seed, quiet=quiet)
+    if not weighed.evidence:
+        raise UsageError(
+            f"no rule leads to what method {model.method} answers: there is nothing to distil",
+            remedy="fit a method that walks the graph, or data whose relations depend on another",
+        )
+    held = HeldOut(model, task.queries("valid"), most=held_out, seed=seed, quiet=quiet)
+    if held.whole > len(held.queries):
+        notes.append(
+            f"fidelity is measured on {len(held.queries):,} of {held.whole:,} validation queries, "
+            f"drawn with seed {seed}"
+        )
+    books: dict[int, tuple[Rule, ...]] = {}
+    points: list[Fidelity] = []
+    weights = weighed.fit()
+    sizes = _sizes(sum(int((w > LEAST).sum()) for w in weights.values()), rules)
+    with Progress(len(sizes), "distilling", quiet=quiet) as progress:
+        for i, size in enumerate(sizes):
+            if i:
+                weights = weighed.shrink(weights, size)
+            made = weighed.book(weights)
+            if made and len(made) not in books:
+                books[len(made)] = made
+                points.append(held.measure(made))
+            progress.advance(1)
+    points.sort(key=lambda point: point.rules)
+    chosen = _knee(points) if rules is None else _within(points, rules)
+    return Distilled(
+        books[chosen.rules], chosen, tuple(points), held.ranks.metrics()["mrr"], len(book),
+        weighed.questions, len(held.ranks), tuple(notes),
+    )  # fmt: skip
+
+
+def _candidates(
+    model: LinkEstimator[Any], more: Iterable[Rule], *, quiet: bool
+) -> tuple[list[Rule], list[str]]:
+    """The rules to weigh, of rules that walk alike one, and notes."""
+    graph, notes = model.task_.train_graph, list[str]()
+    mined = mine_rules(
+        graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION,
+        constants=not model.task_.inductive, notes=notes,
+    )  # fmt: skip
+    own = [each for each in model.knowledge(top=OF_MODEL, quiet=quiet) if isinstance(each, Rule)]
+    encoder = _Encoder(graph)
+    found: dict[_Encoded, Rule] = {}
+    for rule in (*more, *own, *mined):
+        try:
+            found.setdefault(encoder(rule), rule)
+        except InvalidParameter:  # its body is no path between its variables
+            continue
+    return [rule for rule in found.values() if not rule.is_trivial], notes
+
+
+_Encoded = Branch | tuple[int, tuple[int, ...]]
+
+
+class _Encoder:
+    """Rules by ids: head and path, or what is about an entity."""
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        self.relations = {name: i for i, name in enumerate(relation_names(graph))}
+        self.entities = {name: i for i, name in enumerate(entity_names(graph))}
+
+    def __call__(self, rule: Rule) -> _Encoded:
+        if rule.names_entity:
+            return encode_branch(rule, self.relations, self.entities)
+        return encode_rule(rule, self.relations)
+
+
+def _sizes(whole: int, wanted: int | None) -> list[int]:
+    """Sizes of books from the whole one down."""
+    sizes = {max(1, round(whole / SHRINK**k)) for k in range(SIZES)}
+    if wanted is not None:
+        sizes.add(min(wanted, whole))
+    return sorted(sizes, reverse=True)
+
+
+def _knee(points: Sequence[Fidelity]) -> Fidelity:
+    """The smallest book that agrees nearly as often as any."""
+    enough = KNEE * max(point.top1 for point in points)
+    return next(point for point in points if point.top1 >= enough)
+
+
+def _within(points: Sequence[Fidelity], most: int) -> Fidelity:
+    """The largest book of at most so many rules."""
+    return max((p for p in points if p.rules <= most), key=lambda p: p.rules, default=points[0])
+
+
+class _Weighed:
+    """Candidate rules by relation, with what they do on the training questions."""
+
+    def __init__(
+        self, model: LinkEstimator[Any], rules: Sequence[Rule], *, seed: int, quiet: bool
+    ) -> None:
+        task = model.task_
+        encoder = _Encoder(task.train_graph)
+        self.rules: dict[int, list[Rule]] = {}
+        paths: dict[int, list[tuple[int, ...]]] = {}
+        about: dict[int, list[Branch]] = {}
+        for rule in sorted(rules, key=lambda rule: rule.names_entity):  # path rules first
+            head = encoder.relations[rule.head.relation]
+            self.rules.setdefault(head, []).append(rule)
+            if rule.names_entity:
+                about.setdefault(head, []).append(
+                    encode_branch(rule, encoder.relations, encoder.entities)
+                )
+            else:
+                paths.setdefault(head, []).append(encode_rule(rule, encoder.relations)[1])
+        gathered = {r: _Gathered(len(of)) for r, of in self.rules.items()}
+        parts = training_parts(task, seed)
+        with Progress(sum(map(len, parts)), "asking the model", quiet=quiet) as progress:
+            for part in parts:
+                index = build_walk_index(part.graph)
+                scorer = RuleScorer(rules, part.graph, aggregation="noisy-or", index=index)
+                asked: dict[int, list[Question]] = {}
+                for question in asked_questions(model, part, scorer, progress, seed):
+                    asked.setdefault(question.relation, []).append(question)
+                for relation, questions in asked.items():
+                    head, back = relation % task.n_relations, relation >= task.n_relations
+                    if head in gathered:
+                        known = BranchRules(about.get(head, []), index)
+                        bodies = Bodies.of(paths.get(head, []), known, index, backwards=back)
+                        of = [q.candidates for q in questions]
+                        entities = [q.entity for q in questions]
+                        found = firings(index, bodies, relation, entities, of)
+                        gathered[head].add(questions, *found)
+        self.questions = sum(len(each.sizes) for each in gathered.values())
+        self.evidence = {r: each.evidence() for r, each in gathered.items() if len(each.sizes)}
+
+    def fit(self) -> dict[int, Floats]:
+        """Weights of all rules of every relation."""
+        return {
+            r: of.fit(np.full(of.fires.shape[1], 0.1), np.arange(of.fires.shape[1]), STEPS)
+            for r, of in self.evidence.items()
+        }
+
+    def shrink(self, weights: dict[int, Floats], size: int) -> dict[int, Floats]:
+        """Keep the rules whose absence costs most, and weigh them again."""
+        costs = {r: of.losses(weights[r]) for r, of in self.evidence.items()}
+        ranked = sorted(
+            ((-costs[r][k], r, int(k)) for r in costs for k in np.flatnonzero(weights[r] > LEAST)),
+        )[:size]
+        kept: dict[int, list[int]] = {r: [] for r in costs}
+        for _, r, k in ranked:
+            kept[r].append(k)
+        return {
+            r: of.fit(weights[r], np.array(sorted(kept[r]), np.intp), REFIT)
+            for r, of in self.evidence.items()
+        }
+
+    def book(self, weights: dict[int, Floats]) -> tuple[Rule, ...]:
+        """The rules that weigh something, most confident first."""
+        found = [
+            replace(self.rules[r][k], confidence=round(-np.expm1(-float(w[k])), 6))
+            for r, w in weights.items()
+            for k in np.flatnonzero(w > LEAST)
+        ]
+        return tuple(sorted(found, key=lambda rule: (-rule.confidence, -rule.support, str(rule))))
+
+
+class _Gathered:
+    """The questions about one relation, as they come."""
+
+    def __init__(self, n_rules: int) -> None:
+        self.n_rules = n_rules
+        self.sizes: list[int] = []
+        self.targets: list[Floats] = []
+        self.rows: list[npt.NDArray[np.int64]] = []
+        self.columns: list[npt.NDArray[np.int32]] = []
+        self.n_rows = 0
+
+    def add(
+        self, questions: Sequence[Question], rows: npt.NDArray[np.int64],
+        columns: npt.NDArray[np.int32],
+    ) -> None:  # fmt: skip
+        """Take questions, and which rule leads to which of their candidates."""
+        self.rows.append(rows + self.n_rows)
+        self.columns.append(columns)
+        self.targets += [question.target for question in questions]
+        self.sizes += [len(question.candidates) for question in questions]
+        self.n_rows += sum(len(question.candidates) for question in questions)
+
+    def evidence(self) -> Evidence:
+        """Return them as arrays."""
+        rows, columns = np.concatenate(self.rows), np.concatenate(self.columns)
+        shape = self.n_rows, self.n_rules
+        fires = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
+        ptr = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
+        return Evidence(fires, np.concatenate(self.targets), ptr)
