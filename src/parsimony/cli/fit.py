@@ -62,7 +62,11 @@ def command(
     settings: Settings = None,
     knowledge: Annotated[
         Path | None,
-        typer.Option("--knowledge", metavar="FILE", help="Rules to start from (method rules)."),
+        typer.Option(
+            "--knowledge",
+            metavar="FILE",
+            help="Rules to start from (method rules), or mechanisms (method walks).",
+        ),
     ] = None,
     symbol: Annotated[
         str | None,
@@ -156,6 +160,18 @@ def command(
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
+    options: dict[str, Any] = {}
+    if knowledge is not None:
+        from parsimony.methods import resolve
+
+        if "mechanisms" in resolve(method).Parameters.model_fields:
+            from parsimony.ddi.mechanisms import stated_lines
+
+            parameters["mechanisms"] = [*parameters.get("mechanisms", ()), *stated_lines(knowledge)]
+        else:
+            from parsimony.knowledge import read_rules
+
+            options["knowledge"] = read_rules(knowledge)
     from parsimony.run.deadline import Deadline
 
     budget = Deadline(_seconds(time_budget), began=BEGAN)
@@ -173,11 +189,6 @@ def command(
         output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
         return
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
-    options: dict[str, Any] = {}
-    if knowledge is not None:
-        from parsimony.knowledge import read_rules
-
-        options["knowledge"] = read_rules(knowledge)
     with interruptible(lambda: kept(run)), finishing():
         _, summary = fit(
             data,
