@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.ddi.small_pairs import families
 
 import parsimony
 from parsimony.ddi.background import load_background
 from parsimony.ddi.substructures import HAS
-from tests.ddi.small_pairs import families
 
 pytest.importorskip("rdkit")
 

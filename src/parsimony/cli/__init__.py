@@ -22,6 +22,7 @@ from parsimony.cli import (
     explain,
     export,
     fit,
+    knowledge,
     methods,
     predict,
     pretrain,
@@ -65,6 +66,7 @@ for _name, _verb in {
     "doctor": doctor,
 }.items():
     app.command(_name)(_verb.command)
+app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(ddi.app, name="ddi")
 
 

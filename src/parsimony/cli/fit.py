@@ -64,8 +64,9 @@ def command(
         Path | None,
         typer.Option(
             "--knowledge",
-            metavar="FILE",
-            help="Rules to start from (method rules), or mechanisms (method walks).",
+            metavar="BOOK",
+            help="A book or a file of rules: method rules answers by it; for other methods of link "
+            "prediction it is facts, prior and mask (--set knowledge_as=…); for walks, mechanisms.",
         ),
     ] = None,
     symbol: Annotated[
@@ -164,14 +165,15 @@ def command(
     if knowledge is not None:
         from parsimony.methods import resolve
 
-        if "mechanisms" in resolve(method).Parameters.model_fields:
+        stated = "mechanisms" in resolve(method).Parameters.model_fields
+        if stated and knowledge.suffix != ".toml":  # so that errors name the line
             from parsimony.ddi.mechanisms import stated_lines
 
             parameters["mechanisms"] = [*parameters.get("mechanisms", ()), *stated_lines(knowledge)]
         else:
-            from parsimony.knowledge import read_rules
+            from parsimony.knowledge.book import read_book
 
-            options["knowledge"] = read_rules(knowledge)
+            options["knowledge"] = read_book(knowledge)
     from parsimony.run.deadline import Deadline
 
     budget = Deadline(_seconds(time_budget), began=BEGAN)

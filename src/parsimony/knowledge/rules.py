@@ -45,7 +45,7 @@ __all__ = [
 
 EXAMPLE = "0.93  412/443  uncle(X,Y) <- brother(X,A), father(A,Y)"
 
-_PLAIN = re.compile(r"[\w./:-]+")
+PLAIN = re.compile(r"[\w./:-]+")
 _VARIABLE = re.compile(r"[A-Z][0-9]*")
 # A number followed by an opening parenthesis is a relation's name, not evidence.
 _EVIDENCE = re.compile(
@@ -64,7 +64,7 @@ class Constant:
 
     def __str__(self) -> str:
         """Return the name, quoted if it would not read as a constant."""
-        if _PLAIN.fullmatch(self.name) and not _VARIABLE.fullmatch(self.name):
+        if PLAIN.fullmatch(self.name) and not _VARIABLE.fullmatch(self.name):
             return self.name
         return json_text(self.name, ensure_ascii=False)
 
@@ -99,7 +99,7 @@ class Atom:
     def __str__(self) -> str:
         """Return ``relation(X,Y)``, with names quoted if necessary."""
         name = self.relation
-        if not _PLAIN.fullmatch(name):
+        if not PLAIN.fullmatch(name):
             name = json_text(name, ensure_ascii=False)
         return f"{name}({self.subject},{self.object})"
 
@@ -288,15 +288,7 @@ class Rule:
     @property
     def evidence(self) -> str:
         """The text in front of the clause: ``0.93  412/443``, a confidence alone, or nothing."""
-        if not self.is_counted:
-            return repr(float(self.confidence)) if self.confidence else ""
-        ratio = self.support / self.body_count
-        shown = f"{ratio:.2f}"
-        if self.confidence != ratio:
-            edited = repr(float(self.confidence))
-            # The ratio's own two decimals would be read back as the ratio.
-            shown = edited + "0" if edited == shown else edited
-        return f"{shown}  {self.support}/{self.body_count}"
+        return shown_evidence(self.support, self.body_count, self.confidence)
 
     def __str__(self) -> str:
         """Return the line that :func:`parse_rule` parses back into an equal rule."""
@@ -311,6 +303,19 @@ def _fresh(n: int) -> list[str]:
     letters = "ABCDEFGHIJKLMNOPQRSTUVW"
     names = (letter + (str(lap) if lap else "") for lap in count() for letter in letters)
     return [next(names) for _ in range(n)]
+
+
+def shown_evidence(support: int, body_count: int, confidence: float) -> str:
+    """Return the text in front of a clause: ``0.93  412/443``, a confidence alone, or nothing."""
+    if not body_count:
+        return repr(float(confidence)) if confidence else ""
+    ratio = support / body_count
+    shown = f"{ratio:.2f}"
+    if confidence != ratio:
+        edited = repr(float(confidence))
+        # The ratio's own two decimals would be read back as the ratio.
+        shown = edited + "0" if edited == shown else edited
+    return f"{shown}  {support}/{body_count}"
 
 
 def match_evidence(text: str) -> tuple[int, int, float, int]:
@@ -350,8 +355,8 @@ def _tokens(text: str, start: int) -> Iterator[tuple[str, str, int]]:
     yield "end", "", len(text)
 
 
-class _Reader:
-    """Recursive descent over the tokens of one clause."""
+class Reader:
+    """Recursive descent over the tokens of one clause, from a position of its line."""
 
     def __init__(self, text: str, start: int) -> None:
         self.tokens, self.last = _tokens(text, start), ""
@@ -415,7 +420,7 @@ def parse_rule(line: str, *, where: str | None = None) -> Rule:
     """
     try:
         support, body_count, confidence, end = match_evidence(line)
-        head, body = _Reader(line, end).rule()
+        head, body = Reader(line, end).rule()
         return Rule(head, body, support, body_count, confidence)
     except InvalidParameter as error:
         raise FormatError(error.message, remedy=error.remedy, where=where) from None

@@ -208,7 +208,7 @@ class Walks(PairEstimator[WalksParameters]):
         p, task, quiet = self.resolved_, self.task_, fitting.quiet
         n_types = task.data.n_types
         if fitting.knowledge is not None:
-            stated = (*p.mechanisms, *map(str, fitting.knowledge))
+            stated = (*p.mechanisms, *map(str, fitting.knowledge.rules))
             self.resolved_ = p = p.model_copy(update={"mechanisms": stated})
         self._build()
         drawn = rng(p.seed, "walks")
