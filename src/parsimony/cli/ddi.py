@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from parsimony.cli.command_group import CommandGroup, Output
-from parsimony.cli.options import Json, Quiet, Run, Seed, Top, open_run
+from parsimony.cli.options import (
+    Json,
+    Mirror,
+    Quiet,
+    Run,
+    Seed,
+    Settings,
+    Top,
+    open_run,
+    parse_settings,
+)
 from parsimony.cli.table_files import check_table, rows_bytes
 from parsimony.cli.tables import table
 from parsimony.ddi.caution import CAUTION
@@ -308,4 +318,38 @@ def ensemble(
         f"{len(runs)} members, {summary['parameters']:,} parameters",
         f"valid: {valid or 'no validation pairs'}",
         f"run:   {summary['run']}",
+    )
+
+
+@app.command("mechanisms")
+def mechanisms(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Drug pairs, as for fit, or a RUN.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Mechanisms, a rule a line.")],
+    settings: Settings = None,
+    mirror: Mirror = None,
+    as_json: Json = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Measure stated mechanisms on the training pairs."""
+    from parsimony.ddi.mechanisms import measure_mechanisms, parse_mechanisms, stated_lines
+    from parsimony.ddi.task import DDITask
+
+    output = Output(as_json, quiet)
+    lines = stated_lines(file)
+    if (Path(data) / "config.toml").is_file():
+        task = open_run(Path(data), "ddi").task_
+    else:
+        task = DDITask.open(data, parse_settings(settings), mirror=mirror)
+    found = measure_mechanisms(parse_mechanisms(lines, task), task)
+    rows = [
+        [f"{m.rule.support:,}/{m.rule.body_count:,}", m.rule.confidence, m.lift, f"{m.reverse:,}",
+         m.rule.clause]
+        for m in found
+    ]  # fmt: skip
+    output.result(
+        {"mechanisms": [m.as_dict() for m in found]},
+        table(["support", "confidence", "lift", "reverse", "mechanism"], rows),
+        "Counted over both directions of the training pairs; reverse: the other direction is the "
+        "known one. A pair that is not known to interact counts neither for nor against.",
     )

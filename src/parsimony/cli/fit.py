@@ -66,7 +66,7 @@ def command(
             "--knowledge",
             metavar="BOOK",
             help="A book or a file of rules: method rules answers by it; for other methods of link "
-            "prediction it is facts, prior and mask (--set knowledge_as=…).",
+            "prediction it is facts, prior and mask (--set knowledge_as=…); for walks, mechanisms.",
         ),
     ] = None,
     symbol: Annotated[
@@ -161,6 +161,21 @@ def command(
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
+    options: dict[str, Any] = {}
+    if knowledge is not None:
+        from parsimony.methods import resolve
+
+        stated = "mechanisms" in resolve(method).Parameters.model_fields
+        if stated and knowledge.suffix != ".toml":  # so that errors name the line
+            from parsimony.ddi.mechanisms import stated_lines
+
+            parameters["mechanisms"] = [*parameters.get("mechanisms", ()), *stated_lines(knowledge)]
+        else:
+            from parsimony.knowledge.sources import TYPES, read_knowledge, read_types
+
+            beside = Path(data) / TYPES
+            types = read_types(beside) if beside.is_file() else None
+            options["knowledge"] = read_knowledge(knowledge, types=types)
     from parsimony.run.deadline import Deadline
 
     budget = Deadline(_seconds(time_budget), began=BEGAN)
@@ -178,13 +193,6 @@ def command(
         output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
         return
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
-    options: dict[str, Any] = {}
-    if knowledge is not None:
-        from parsimony.knowledge.sources import TYPES, read_knowledge, read_types
-
-        beside = Path(data) / TYPES
-        types = read_types(beside) if beside.is_file() else None
-        options["knowledge"] = read_knowledge(knowledge, types=types)
     with interruptible(lambda: kept(run)), finishing():
         _, summary = fit(
             data,

@@ -11,6 +11,8 @@ joined by "+":
 ``layer``
     Targets, enzymes, transporters and carriers with what the drug does to them ("inhibitor of
     enzyme"), ATC codes, categories and further side effects.
+``substructures``
+    What every drug's formula has: functional groups and rings with a name.
 a folder
     ``train.txt`` of head, relation, tail, drugs by their ids or external ids.
 """
@@ -28,6 +30,7 @@ import polars as pl
 
 from parsimony.datasets.loading import locate
 from parsimony.ddi.data import DDIData
+from parsimony.ddi.substructures import HAS, substructures
 from parsimony.decoding import checked, mapped_array, read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.decoding.tables import read_table
@@ -148,6 +151,7 @@ def load_background(
         "hetionet": lambda: _hetionet(locate("hetionet", mirror=mirror)[0]),
         "crc": lambda: _resembling(locate("hetionet", mirror=mirror)[0]),
         "layer": lambda: _layer(locate("drugbank-layer", mirror=mirror)[0]),
+        "substructures": lambda: _substructures(data),
     }
     facts, labels = [], []
     for name in _source_names(graph, sources):
@@ -260,6 +264,16 @@ def _hetionet(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _resembling(folder: Path) -> tuple[pl.DataFrame, None]:
     columns = {"source": "head", "metaedge": "relation", "target": "tail"}
     return _table(folder / "edges_compound_resembles.tsv", columns), None
+
+
+def _substructures(data: DDIData) -> tuple[pl.DataFrame, pl.DataFrame]:
+    found = substructures(data.smiles, data.names)
+    nodes = [f"Substructure::{name}" for _, name, _ in found]
+    drugs = [data.drugs.name(drug) for drug, _, _ in found]
+    schema = dict.fromkeys(("head", "relation", "tail"), pl.String)
+    facts = pl.DataFrame({"head": drugs, "relation": [HAS] * len(drugs), "tail": nodes}, schema)
+    named = pl.DataFrame({"id": nodes, "name": [words for _, _, words in found]})
+    return facts, named.unique(maintain_order=True)
 
 
 def _layer(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -51,7 +51,9 @@ class DDIOptions(TaskOptions):
         None, description="random, cluster, sumgnn or time, of a set with several"
     )
     graph: str | None = Field(
-        None, description="background: hetionet, crc, layer joined by +, none, or a folder"
+        None,
+        description="background: hetionet, crc, layer, substructures joined by +, none, "
+        "or a folder",
     )
     test_graph: Literal["train+valid", "train"] = Field(
         "train+valid", description="interactions known while test pairs are evaluated"

@@ -3,7 +3,9 @@
 The logit above the average type is a sum over metapaths, so every part is exact:
 
     (W_st − mean_k W_sk) log(1 + n_s)            of a metapath with a weight per type
-    w_s (log(1 + n_st) − mean_k log(1 + n_sk))   of one whose weight is shared
+    w_s (log(1 + n_st) − mean_k log(1 + n_sk))   of one whose weight is shared, or that is stated
+
+A stated mechanism comes before any walk that was merely found, whatever it adds.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ from parsimony.explain import Explanation, Faithfulness, Path
 from parsimony.explain.text import path_text
 from parsimony.kernels.emergnn.graph import ActiveGraph
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN
+from parsimony.knowledge.rules import Rule
 from parsimony.run.seeds import rng
 
+STATED = "First what was stated, whatever it adds; then what was found. "
 PATH_ORDER = (
     "One walk for each of the kinds that add most to the type's logit above the average type; the "
     "weight is that of all walks of the kind. In an interaction, A is the first drug and B the "
@@ -142,29 +146,61 @@ def explain_walks(
     lines = _kinds_of_walks(walks, task, model, t)
     offset = _offset(model, t)
     formatter = NameFormatter(task, graph.n_relations)
-    parts = {"the type itself": offset}
+    stated = _stated(task, graph, model, u, t, v)
+    parts = {f"stated: {one.words}": one.adds for one in stated}
+    parts["the type itself"] = offset
     for line in lines[:NAMED_PARTS]:
         parts[line.words] = line.adds
     if lines[NAMED_PARTS:]:
         rest = lines[NAMED_PARTS:]
         parts[f"{len(rest):,} other kinds of walks"] = sum(line.adds for line in rest)
     best = _best_walks(walks, sorted(lines, key=lambda line: -line.adds), t)
-    named = best[:n_paths]
+    first = [(one.adds, one.steps) for one in stated]
+    named = best[: max(n_paths - len(first), 0)]
     logit = walks.logit()
     return Explanation(
         query=(formatter.entity(u), formatter.relation(t), formatter.entity(v)),
         claim=task.data.sentence(u, t, v),
-        score=logit + offset,
+        score=logit + offset + sum(one.adds for one in stated),
         probability=pair.probability,
-        paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in named),
-        subgraph=tuple(formatter.evidence(best[:DRAWN])),
+        paths=tuple(Path(w, tuple(map(formatter.step, steps))) for w, steps in (*first, *named)),
+        rules=tuple(one.rule for one in stated),
+        subgraph=tuple(formatter.evidence([*first, *best][:DRAWN])),
         faithfulness=_deletions(walks, logit, named, draws, rng(seed, "deletion", u, t, v)),
         labels=formatter.labels,
         model=name,
         known=known_split(task.data, u, t, v),
-        path_order=PATH_ORDER,
+        path_order=STATED * bool(stated) + PATH_ORDER,
         parts=parts,
     )
+
+
+class StatedReason(NamedTuple):
+    """A stated mechanism that holds of a pair, and what it adds to the type's logit."""
+
+    adds: float
+    words: str
+    rule: Rule
+    steps: list[Walked]
+
+
+def _stated(
+    task: DDITask, graph: ActiveGraph, model: MetapathModel, u: int, t: int, v: int
+) -> list[StatedReason]:
+    """The mechanisms of the type that hold of the pair, first those that add most."""
+    n_types, big, found = task.data.n_types, graph.n_relations, []
+    for mechanism, weight in zip(model.mechanisms, model.stated.tolist(), strict=True):
+        counts = mechanism.counts(np.array([[u, v]], np.int32))[0]
+        if counts[t]:
+            logs = np.log1p(counts)
+            steps = [
+                (x, n_types + hop.relation + big * hop.inverse, y)
+                for x, hop, y in mechanism.path(t, u, v)
+            ]
+            rule = mechanism.rule
+            words = f"{rule} ({counts[t]:,.0f} walk{'s' * bool(counts[t] != 1)})"
+            found.append(StatedReason(float(weight * (logs[t] - logs.mean())), words, rule, steps))
+    return sorted(found, key=lambda one: (-one.adds, -one.rule.confidence))
 
 
 class KindOfWalks(NamedTuple):
@@ -203,6 +239,9 @@ def reason_line(
     task: DDITask, graph: ActiveGraph, model: MetapathModel, u: int, t: int, v: int
 ) -> str:
     """Why an interaction gets its probability: what adds most, with one walk of the kind."""
+    if stated := _stated(task, graph, model, u, t, v):
+        first = stated[0]
+        return f"stated: {first.words}, such as {_walk_text(task, graph, first.adds, first.steps)}"
     walks = WalksOfPair(model, graph, u, t, v)
     lines = sorted(_kinds_of_walks(walks, task, model, t), key=lambda line: -line.adds)
     best = _best_walks(walks, lines, t)
@@ -213,10 +252,14 @@ def reason_line(
             f"rests on how common the type is ({offset:+.2f}): the {n:,} walk{'s' * (n != 1)} from "
             f"{task.data.label(u)} to {task.data.label(v)} add {logit:+.2f}"
         )
+    return f"{lines[0].words}, such as {_walk_text(task, graph, *best[0])}"
+
+
+def _walk_text(task: DDITask, graph: ActiveGraph, adds: float, steps: list[Walked]) -> str:
     formatter = NameFormatter(task, graph.n_relations)
-    path = Path(best[0][0], formatter.sentences(best[0][1]))
-    shown = Explanation(query=("", "", ""), score=best[0][0], labels=formatter.labels)
-    return f"{lines[0].words}, such as {path_text(shown, path)}"
+    path = Path(adds, formatter.sentences(steps))
+    shown = Explanation(query=("", "", ""), score=adds, labels=formatter.labels)
+    return path_text(shown, path)
 
 
 def _offset(model: MetapathModel, t: int) -> float:

@@ -8,6 +8,9 @@ A metapath with just one interaction also has a weight that all types *share*: i
 interaction is of type t count for type t. "#Drug1 –type t→ ? –alike– #Drug2" is what similar drugs
 do.
 
+What a person states (:mod:`parsimony.ddi.mechanisms`) counts for the types of its head, with one
+weight that is not negative and not penalised: no stated mechanism is dropped for want of support.
+
 In training each pair hides the interactions of the drug that is treated as new, as
 :mod:`parsimony.ddi.emergnn.method` does. The penalty is selected on validation.
 """
@@ -25,6 +28,7 @@ from scipy import sparse
 from parsimony.base import Fitting, Parameters, constructor, tuned, tuned_among
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors, chosen
 from parsimony.ddi.grounds import ALIKE
+from parsimony.ddi.mechanisms import Mechanism, measured, parse_mechanisms
 from parsimony.ddi.metapaths.sparse_logistic import Features, SparseLogistic, Weights
 from parsimony.ddi.metapaths.text import MetapathModel, MetapathWeight, read_out
 from parsimony.ddi.similarity_edges import similarity_edges
@@ -75,6 +79,9 @@ class WalksParameters(Parameters):
         0.3, ge=0, le=1, description="a pair costs (pairs of its type)^−balance, 0 … 1",
         json_schema_extra=tuned(0.0, 1.0),
     )  # fmt: skip
+    mechanisms: tuple[str, ...] = Field(
+        (), description="stated mechanisms, a rule each; from a file by --knowledge"
+    )
     iterations: int = Field(100, ge=1, le=10**5, description="most iterations per penalty, ≥ 1")
     seed: int = Field(
         0, ge=0, lt=2**63, description="seed of the pairs drawn and of what they hide, ≥ 0"
@@ -90,9 +97,12 @@ class Walks(PairEstimator[WalksParameters]):
     __init__ = constructor(WalksParameters)
     structural = True
     graphical = True
+    takes_knowledge = True
     metapaths_: npt.NDArray[np.int64]
     shared_: npt.NDArray[np.int64]
     weights_: Weights
+    mechanisms_: list[Mechanism]
+    stated_: FloatArray
 
     def _preset(self, task: DDITask) -> dict[str, Any]:
         """On DrugBank validation prefers edges between drugs that are not alike.
@@ -124,6 +134,7 @@ class Walks(PairEstimator[WalksParameters]):
         ]  # fmt: skip
         self._kinds: WalkKinds = walk_kinds(task.data.n_types, self._built.n_relations, undirected)
         self._graphs: dict[bytes, ActiveGraph] = {}
+        self.mechanisms_ = measured(parse_mechanisms(p.mechanisms, task), task)
 
     def _graph(self, facts: IntArray) -> ActiveGraph:
         """Return the graph that shows these interactions; the last two are kept."""
@@ -149,7 +160,12 @@ class Walks(PairEstimator[WalksParameters]):
                 own.append(counts.log1p())
                 shared.append(_a_row_a_type(by_type.log1p(), self.task_.data.n_types))
                 progress.advance(len(pairs[part]))
-        return Features(sparse.vstack(own, format="csr"), sparse.vstack(shared, format="csr"))
+        walked = sparse.vstack(shared, format="csr")
+        by_type = [sparse.csr_array(np.log1p(m.counts(pairs)).reshape(-1, 1), dtype=walked.dtype)
+                   for m in self.mechanisms_]  # fmt: skip
+        return Features(
+            sparse.vstack(own, format="csr"), sparse.hstack([walked, *by_type], format="csr")
+        )
 
     def _one_interaction(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Whether just one step of a metapath is an interaction, of either direction."""
@@ -175,10 +191,12 @@ class Walks(PairEstimator[WalksParameters]):
         joined = np.bincount(features.own.indices, minlength=len(self.metapaths_))
         kept = np.flatnonzero(joined >= p.min_pairs)
         kept = np.sort(kept[np.argsort(-joined[kept], kind="stable")[: p.max_metapaths]])
-        counted = np.bincount(features.shared.indices, minlength=len(self.shared_))
+        n = len(self.shared_)
+        counted = np.bincount(features.shared.indices, minlength=n)[:n]
         shared = np.flatnonzero(counted >= p.min_pairs)
         self.metapaths_, self.shared_ = self.metapaths_[kept], self.shared_[shared]
-        return Features(features.own[:, kept], features.shared[:, shared])
+        stated = np.arange(n, features.shared.shape[1])
+        return Features(features.own[:, kept], features.shared[:, np.concatenate([shared, stated])])
 
     # ---- fitting -----------------------------------------------------------------------------
 
@@ -189,6 +207,9 @@ class Walks(PairEstimator[WalksParameters]):
         """
         p, task, quiet = self.resolved_, self.task_, fitting.quiet
         n_types = task.data.n_types
+        if fitting.knowledge is not None:
+            stated = (*p.mechanisms, *map(str, fitting.knowledge.rules))
+            self.resolved_ = p = p.model_copy(update={"mechanisms": stated})
         self._build()
         drawn = rng(p.seed, "walks")
         train = task.pairs("train")
@@ -204,11 +225,14 @@ class Walks(PairEstimator[WalksParameters]):
         ]
         features = self._keep(self._features(graph, pairs, hidden, quiet))
         cost = np.bincount(rows[:, 1], minlength=n_types)[rows[:, 1]] ** -float(p.balance)
-        best = self._follow(SparseLogistic(features, rows[:, 1], n_types, cost), fitting)
-        kept, shared = best.own.any(1), best.shared != 0
+        n_stated = len(self.mechanisms_)
+        problem = SparseLogistic(features, rows[:, 1], n_types, cost, n_stated)
+        best = self._follow(problem, fitting)
+        walked, self.stated_ = np.split(best.shared, [len(self.shared_)])
+        kept, shared = best.own.any(1), walked != 0
         self.metapaths_, self.shared_ = self.metapaths_[kept], self.shared_[shared]
-        self.weights_ = Weights(best.intercept, best.own[kept], best.shared[shared])
-        self.parameters_count_ = self.weights_.nonzero
+        self.weights_ = Weights(best.intercept, best.own[kept], walked[shared])
+        self.parameters_count_ = best.nonzero
 
     def _follow(self, problem: SparseLogistic, fitting: Fitting) -> Weights:
         """Solve for falling penalties and return the best weights."""
@@ -245,7 +269,7 @@ class Walks(PairEstimator[WalksParameters]):
                 if self._late(fitting) and i < len(path):
                     self.ended_ = "time budget"
                     break
-        self.resolved_ = p.model_copy(update={"penalty": winner})
+        self.resolved_ = self.resolved_.model_copy(update={"penalty": winner})
         return best
 
     # ---- answering ---------------------------------------------------------------------------
@@ -260,7 +284,8 @@ class Walks(PairEstimator[WalksParameters]):
     def _answers(self, pairs: IntArray, facts: IntArray, hides: int) -> FloatArray:
         hidden = np.full(len(pairs), hides, np.uint8)
         features = self._features(self._graph(facts), np.ascontiguousarray(pairs), hidden)
-        logits = features.logits(self.weights_).astype(np.float64)
+        every = np.concatenate([self.weights_.shared, self.stated_])
+        logits = features.logits(self.weights_._replace(shared=every)).astype(np.float64)
         found: FloatArray = np.exp(logits - logits.max(1, keepdims=True))
         found /= found.sum(1, keepdims=True)
         return found
@@ -269,7 +294,10 @@ class Walks(PairEstimator[WalksParameters]):
 
     @property
     def _model(self) -> MetapathModel:
-        return MetapathModel(self._kinds, self.metapaths_, self.shared_, self.weights_)
+        return MetapathModel(
+            self._kinds, self.metapaths_, self.shared_, self.weights_, self.mechanisms_,
+            self.stated_,
+        )  # fmt: skip
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[MetapathWeight]:
         """The model as lines, of every type its strongest metapaths.
@@ -340,7 +368,13 @@ class Walks(PairEstimator[WalksParameters]):
             "penalty": np.array([chosen(self.resolved_.penalty)]),
             "min_similarity": np.array([self.resolved_.min_similarity]),
             **{name: np.ascontiguousarray(part) for name, part in self.weights_._asdict().items()},
+            **({"stated": self.stated_, "mechanisms": self._text} if self.mechanisms_ else {}),
         }
+
+    @property
+    def _text(self) -> npt.NDArray[np.uint8]:
+        """The mechanisms as UTF-8, a line each: ``fit`` may be given more than parameters are."""
+        return np.frombuffer("\n".join(self.resolved_.mechanisms).encode(), np.uint8)
 
     def _rebuild(self, tensors: Tensors) -> None:
         n_types = self.task_.data.n_types
@@ -351,16 +385,22 @@ class Walks(PairEstimator[WalksParameters]):
         }  # fmt: skip
         if "min_similarity" in tensors:  # runs of 0.1 had edges of any
             required["min_similarity"] = (1,)
+        text = bytes(tensors.get("mechanisms", np.zeros(0, np.uint8))).decode()
+        mechanisms = tuple(text.splitlines())
+        if mechanisms:
+            required["stated"] = (len(mechanisms),)
         require_tensors(tensors, required)
         least = tensors.get("min_similarity", np.zeros(1))
-        update = {"penalty": float(tensors["penalty"][0]), "min_similarity": float(least[0])}
+        update: dict[str, Any] = {"mechanisms": mechanisms} if mechanisms else {}
+        update |= {"penalty": float(tensors["penalty"][0]), "min_similarity": float(least[0])}
         self.resolved_ = self._validate(self.resolved_.model_dump() | update)
         self._build()
         for name in ("signatures", "voting"):
             require_indices(tensors[name], self._kinds.n**3, name)
         self.metapaths_, self.shared_ = tensors["signatures"], tensors["voting"]
         self.weights_ = Weights(tensors["intercept"], tensors["own"], tensors["shared"])
-        self.parameters_count_ = self.weights_.nonzero
+        self.stated_ = tensors.get("stated", np.zeros(0, self.weights_.own.dtype))
+        self.parameters_count_ = self.weights_.nonzero + int(np.count_nonzero(self.stated_))
 
 
 def _a_row_a_type(by_type: Any, n_types: int) -> Any:

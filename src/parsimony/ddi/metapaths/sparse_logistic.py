@@ -4,8 +4,9 @@
     minimise  Σ_i c_i (log Σ_k exp logit_k(i) − logit_{y_i}(i)) / Σ_i c_i + λ (‖W‖₁ + ‖w‖₁)
 
 A weight w_s is shared by all classes: its feature is a number per class (McFadden's conditional
-logit). Columns of x are centred and scaled to unit variance, those of z to unit mean square per
-row, without ever being made dense; the weights returned are those of the raw columns.
+logit). The last of these may be *stated*: they are not penalised, and not negative. Columns of x
+are centred and scaled to unit variance, those of z to unit mean square per row, without ever being
+made dense; the weights returned are those of the raw columns.
 
 FISTA with line search and restarts: Beck & Teboulle, SIAM J. Imaging Sci. 2 (2009);
 O'Donoghue & Candès, Found. Comput. Math. 15 (2015).
@@ -71,10 +72,17 @@ class SparseLogistic:
         K.
     cost
         (n,) weights c_i of the examples.
+    stated
+        How many of the last shared features are stated.
     """
 
     def __init__(
-        self, features: Features, labels: npt.NDArray[Any], n_classes: int, cost: FloatArray
+        self,
+        features: Features,
+        labels: npt.NDArray[Any],
+        n_classes: int,
+        cost: FloatArray,
+        stated: int = 0,
     ) -> None:
         x, z = features.own, features.shared
         self._x, self._z, self._k = x, z, n_classes
@@ -91,6 +99,7 @@ class SparseLogistic:
         self._mean, self._scale = (a.astype(self._dtype) for a in (self._mean, self._scale))
         self._cut = (n_classes, n_classes + x.shape[1] * n_classes)
         self._theta = np.zeros(self._cut[1] + z.shape[1], self._dtype)
+        self._stated = len(self._theta) - stated  # where they begin
         mass = np.bincount(labels, self._cost, n_classes) + 1e-3 / (n * n_classes)
         self._theta[:n_classes] = np.log(mass / mass.sum())
         self._step = 1.0
@@ -101,7 +110,7 @@ class SparseLogistic:
         start = self._theta.copy()
         start[self._cut[0] :] = 0
         _, gradient = self._gradient(self._logits(start))
-        return float(np.abs(gradient[self._cut[0] :]).max(initial=0.0))
+        return float(np.abs(gradient[self._cut[0] : self._stated]).max(initial=0.0))
 
     def solve(self, penalty: float, *, tolerance: float = 0.05, iterations: int = 100) -> Weights:
         """Go on from the last solution to that of a penalty.
@@ -178,10 +187,11 @@ class SparseLogistic:
         ).astype(self._dtype)
 
     def _shrunk(self, theta: FloatArray, by: float) -> FloatArray:
-        """Soft-threshold all but the intercept."""
+        """Soft-threshold all but the intercept and what is stated, which is made positive."""
         out = theta.astype(self._dtype)
-        tail = out[self._cut[0] :]
+        tail = out[self._cut[0] : self._stated]
         tail[:] = np.sign(tail) * np.maximum(np.abs(tail) - self._dtype.type(by), 0)
+        out[self._stated :] = np.maximum(out[self._stated :], 0)
         return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.ddi.emergnn.explain import METAEDGES, relation_names
+from parsimony.ddi.mechanisms import Mechanism
 from parsimony.ddi.metapaths.sparse_logistic import Weights
 from parsimony.ddi.task import DDITask
 from parsimony.kernels.emergnn.metapaths import WalkKinds
@@ -28,12 +30,16 @@ class MetapathModel(NamedTuple):
         Codes of those with a weight per type, and of those with one that all types share.
     weights
         Of both.
+    mechanisms, stated
+        What a person stated, and the weights (n_mechanisms,) of that.
     """
 
     kinds: WalkKinds
     metapaths: npt.NDArray[np.int64]
     shared: npt.NDArray[np.int64]
     weights: Weights
+    mechanisms: Sequence[Mechanism]
+    stated: npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,11 @@ def read_out(
     """
     data, weights = task.data, model.weights
     names = MetapathNames(model.kinds, task, n_relations)
-    groups: dict[int, list[MetapathWeight]] = defaultdict(list)  # −1: shared
+    groups: dict[int, list[MetapathWeight]] = defaultdict(list)  # −2: stated, −1: shared
+    for mechanism, weight in zip(model.mechanisms, model.stated.tolist(), strict=True):
+        rule = mechanism.rule
+        kinds = ", ".join(map(data.types.name, mechanism.types))
+        groups[-2].append(MetapathWeight(weight, f"stated {rule}", kinds, ""))
     for s in np.argsort(-np.abs(weights.shared), kind="stable").tolist():
         text = names.text(int(model.shared[s]), "some type")
         groups[-1].append(MetapathWeight(float(weights.shared[s]), text, "", ""))
@@ -114,11 +124,11 @@ def read_out(
             says = data.pattern(t, "#Drug1", "#Drug2") if data.templates[t] else ""
             groups[t].append(MetapathWeight(float(column[f]), text, data.types.name(t), says))
     ranked = sorted(
-        (rank, -abs(line.weight), group)
+        (rank if group > -2 else 0, -abs(line.weight), group, rank)
         for group, lines in groups.items()
         for rank, line in enumerate(lines)
     )[:top]
-    kept = sorted((group, rank) for rank, _, group in ranked)
+    kept = sorted((group, rank) for _, _, group, rank in ranked)
     return [groups[group][rank] for group, rank in kept]
 
 
