@@ -37,6 +37,7 @@ OURS = {
         "simple": "parsimony.link.embeddings.bilinear:SimplE",
         "analogy": "parsimony.link.embeddings.bilinear:Analogy",
         "blend": "parsimony.link.blend:Blend",
+        "guided": "parsimony.link.guidance.guided:Guided",
         "transe": "parsimony.link.embeddings.geometric:TransE",
         "rotate": "parsimony.link.embeddings.geometric:RotatE",
     },

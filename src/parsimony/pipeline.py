@@ -13,6 +13,7 @@ from parsimony.base.estimate import Estimate
 from parsimony.base.finishing import writing_seconds
 from parsimony.base.memory import fit_into
 from parsimony.errors import EmptySplit, MissingRun, ParsimonyError, TrainingDiverged
+from parsimony.knowledge.book import KnowledgeBook
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
@@ -42,7 +43,7 @@ def fit(
     resume: bool = False,
     mirror: str | None = None,
     columns: tuple[str, str, str] | None = None,
-    knowledge: Iterable[Rule] | None = None,
+    knowledge: KnowledgeBook | Iterable[Rule] | None = None,
     seed: int | None = None,
     quiet: bool = True,
 ) -> tuple[AnyEstimator, dict[str, Any]]:
@@ -70,7 +71,8 @@ def fit(
         Continue from the folder's last checkpoint. A finished run is returned unchanged, unless it
         was ended by its limits and these allow more.
     knowledge
-        Initial rules, for methods that accept them.
+        A book, or rules alone: to start from (method rules), or around any other method of link
+        prediction, as ``knowledge_as`` says (:mod:`parsimony.link.guidance.guided`).
     seed
         Seed of the method, and of the split of a single file.
 
@@ -82,15 +84,20 @@ def fit(
         whole over all resumptions.
     """
     deadline = time_budget if isinstance(time_budget, Deadline) else Deadline(time_budget)
-    rules = None if knowledge is None else list(knowledge)
+    book = knowledge if knowledge is None or isinstance(knowledge, KnowledgeBook) else None
+    if knowledge is not None and not isinstance(knowledge, KnowledgeBook):
+        book = KnowledgeBook.of_rules(knowledge)
+    if book is not None:
+        method = method or method_for(data, columns=columns)
+        method, parameters, epochs = _around(method, parameters or {}, epochs)
     if resume and out is not None:
         parameters = _as_begun(Path(out), method) | dict(parameters or {})
     estimator, task = _opened(
         data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device,
-        knowledge=rules,
+        knowledge=book,
     )  # fmt: skip
     limits: dict[str, Any] = {
-        "epochs": epochs, "device": device, "knowledge": rules, "quiet": quiet,
+        "epochs": epochs, "device": device, "knowledge": book, "quiet": quiet,
     }  # fmt: skip
     notes = []
     if epochs is not None and "epochs" not in estimator.Parameters.model_fields:
@@ -100,8 +107,8 @@ def fit(
     if memory is not None:
         notes += fit_into(estimator, task, memory, epochs=epochs)
         config = estimator.config()
-    if rules is not None:
-        config["knowledge"] = hashlib.sha256(format_rules(rules).encode()).hexdigest()
+    if book is not None:
+        config["knowledge"] = _hash(book)
     if out is None:
         estimator.fit(task, time_budget=deadline, **limits)
         seconds = deadline.spent()
@@ -164,7 +171,7 @@ def _opened(
     mirror: str | None,
     columns: tuple[str, str, str] | None,
     device: str,
-    knowledge: list[Rule] | None = None,
+    knowledge: KnowledgeBook | None = None,
 ) -> tuple[AnyEstimator, Any]:
     """Make the estimator and its task."""
     method = method or method_for(data, columns=columns)
@@ -176,6 +183,32 @@ def _opened(
     cls.check_call(device=device, knowledge=knowledge)
     first = int(values.get("seed", seed or 0))
     return estimator, open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
+
+
+def _around(
+    method: str, parameters: dict[str, Any], epochs: int | None
+) -> tuple[str, dict[str, Any], int | None]:
+    """The method that puts a book around another which takes none itself, and its parameters."""
+    cls = resolve(method)
+    wrapper = problem(cls.kind).guided
+    if cls.takes_knowledge or not wrapper:
+        return method, parameters, epochs
+    options = problem(cls.kind).part("task").Options
+    of_book = {*resolve(wrapper).Parameters.model_fields} | {
+        name for name in parameters if options.has(name)
+    }
+    member = {name: value for name, value in parameters.items() if name not in of_book}
+    if epochs is not None and "epochs" in cls.Parameters.model_fields:
+        member["epochs"], epochs = epochs, None
+    given = {name: value for name, value in parameters.items() if name in of_book}
+    return wrapper, {"member": {"method": method, **member}, **given}, epochs
+
+
+def _hash(book: KnowledgeBook) -> str:
+    text = format_rules(book.rules)
+    if book.axioms or book.types:
+        text += "\n".join([*map(str, book.axioms), *map(repr, sorted(book.types.items()))])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _as_begun(out: Path, method: str | None) -> dict[str, Any]:

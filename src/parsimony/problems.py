@@ -54,6 +54,8 @@ class Problem:
         Methods that ``--method auto`` compares, those without epochs first, from small to large.
     blend
         The method that mixes two others; "" where there is none.
+    guided
+        The method that puts a knowledge book around another; "" where there is none.
     report
         Module that gathers (``run_info``) and draws (``page``) a run.
     verbs
@@ -74,6 +76,7 @@ class Problem:
     verbs: str
     race: tuple[str, ...]
     blend: str = ""
+    guided: str = ""
     audit: str = ""
 
     def part(self, name: str) -> Any:
@@ -115,7 +118,8 @@ PROBLEMS = {
             "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph",
             "parsimony.graph.formats:reading", "redgnn", "parsimony.report.link",
             "parsimony predict, explain, rules and report",
-            ("degree", "rules", "complex", "redgnn", "adaprop"), "blend", "parsimony.link.audit",
+            ("degree", "rules", "complex", "redgnn", "adaprop"), "blend", "guided",
+            "parsimony.link.audit",
         ),
     )
 }  # fmt: skip

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from parsimony.answers import Measures
+    from parsimony.knowledge.book import KnowledgeBook
     from parsimony.knowledge.rules import Rule
     from parsimony.run.cost import Cost
     from parsimony.run.deadline import Deadline
@@ -53,7 +54,7 @@ class Fitting:
     run: RunFolder | None = None
     time_budget: float | None = None
     device: str = "cpu"
-    knowledge: Sequence[Rule] | None = None
+    knowledge: KnowledgeBook | None = None
     quiet: bool = True
     deadline: Deadline | None = None
     only_estimate: bool = False
@@ -232,7 +233,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         epochs: int | None = None,
         time_budget: float | Deadline | None = None,
         device: str = "cpu",
-        knowledge: Sequence[Rule] | None = None,
+        knowledge: Sequence[Rule] | KnowledgeBook | None = None,
         quiet: bool = True,
         **unknown: Any,
     ) -> Self:
@@ -253,7 +254,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         device
             "cpu", or a torch device where the method can use one.
         knowledge
-            Rules to start from, where the method takes them.
+            A book, or rules alone, where the method takes them.
         quiet
             Show no progress.
 
@@ -278,7 +279,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         budget, deadline = self._limits(time_budget, run)
-        self._fit(Fitting(run, budget, device, knowledge, quiet, deadline))
+        self._fit(Fitting(run, budget, device, _as_book(knowledge), quiet, deadline))
         self._require_finite()
         self.cost_.parameters = self.parameters_count_
         self.seconds_ = self.cost_.as_dict()["wall_seconds"]
@@ -355,8 +356,9 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
 
     @classmethod
     def check_call(
-        cls, *, device: str = "cpu", knowledge: Sequence[Rule] | None = None, **unknown: Any
-    ) -> None:
+        cls, *, device: str = "cpu", knowledge: Sequence[Rule] | KnowledgeBook | None = None,
+        **unknown: Any,
+    ) -> None:  # fmt: skip
         """Refuse what :meth:`fit` would refuse of its keywords, before anything is written.
 
         Raises
@@ -595,6 +597,14 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         with restoring(run.path / MODEL):
             self._restore(run, run.load_model())
         return self
+
+
+def _as_book(knowledge: Sequence[Rule] | KnowledgeBook | None) -> KnowledgeBook | None:
+    from parsimony.knowledge.book import KnowledgeBook
+
+    if knowledge is None or isinstance(knowledge, KnowledgeBook):
+        return knowledge
+    return KnowledgeBook.of_rules(knowledge)
 
 
 def _check_device(device: str, cls: type[Estimator[Any, Any]]) -> None:

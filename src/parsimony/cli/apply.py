@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Predict with rules alone.
 
-    Evaluates them on a split; with --relation and --head or --tail, answers a query with them.
+    Evaluates them on a split, against the rules of DATA where it is a run of rules; with --relation and --head or --tail, answers a query with them.
     """
     out = Output(as_json, quiet)
     asked = head is not None or tail is not None or relation is not None
@@ -61,10 +61,10 @@ def command(
         check_query(head, relation, tail)
     parameters = {"seed": seed} | parse_settings(settings)
     names = parse_columns(columns)
-    from parsimony.knowledge import read_rules
+    from parsimony.knowledge.book import read_book
 
-    given = read_rules(rules)
-    opened = _open(data, task, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
+    given = read_book(rules).rules
+    opened, before = _open(data, task, mirror, names, seed, str(parameters.get("protocol", "redgnn")))
     from parsimony.link.rules.method import RuleReasoner
 
     reasoner = RuleReasoner(**parameters).fit(opened, knowledge=given, quiet=quiet)
@@ -77,12 +77,18 @@ def command(
         unknown.exit()
         return
     result = reasoner.evaluate(split, quiet=quiet)
-    from parsimony.cli.tables import metrics_table
+    from parsimony.cli.tables import changes_table, metrics_table
 
+    changed = None
+    if before is not None and before.takes_knowledge:
+        from parsimony.link.guidance.changes import changes
+
+        changed = result["changed"] = changes(before, reasoner, split)
     out.result(
         {**result, "rules": len(given)},
         f"{len(given):,} rule{'s' * (len(given) != 1)}",
         *metrics_table(result),
+        *changes_table(changed),
     )
 
 
@@ -93,13 +99,14 @@ def _open(
     columns: tuple[str, str, str] | None,
     seed: int,
     protocol: str,
-) -> Any:
-    """Return the task of a dataset, or the one that a run was trained on."""
+) -> tuple[Any, Any]:
+    """Return the task of a dataset and None, or that which a run was trained on and the run."""
     from parsimony.link.loading import load
     from parsimony.link.task import LinkTask
     from parsimony.problems import require_kind
 
     if (Path(data) / "config.toml").is_file():
-        return open_run(Path(data), "link").task_
+        run = open_run(Path(data), "link")
+        return run.task_, run
     require_kind("link", data, "apply", task)
-    return LinkTask(load(data, mirror=mirror, columns=columns, seed=seed), protocol)
+    return LinkTask(load(data, mirror=mirror, columns=columns, seed=seed), protocol), None

@@ -156,6 +156,8 @@ def run_batch(
     unknown: Unknown | None = None,
     quiet: bool = True,
     shard: int = SHARD,
+    book: Path | None = None,
+    settings: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Answer a file of queries into a table, one row per answer.
 
@@ -179,6 +181,8 @@ def run_batch(
     begin = time.perf_counter()
     rows, asked = read_queries(queries, estimator, unknown)
     identity = _identity(run, queries, top, candidates, drop_known, shard)
+    if book is not None:
+        identity["book"] = [hashlib.sha256(book.read_bytes()).hexdigest(), *(settings or ())]
     with only_writer(out):
         if out.exists() and not _parts(out).exists():
             raise RunExists(

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from parsimony.cli.command_group import Output
-from parsimony.cli.options import Json, Quiet, Run, Seed, check_output, open_run
+from parsimony.cli.options import (
+    Json,
+    Knowledge,
+    Quiet,
+    Run,
+    Seed,
+    check_output,
+    open_run,
+    with_book,
+)
 from parsimony.errors import UsageError
 
 
@@ -37,6 +46,7 @@ def command(
     dot: Annotated[
         Path | None, typer.Option("--dot", metavar="FILE", help="Also write Graphviz DOT.")
     ] = None,
+    knowledge: Knowledge = None,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
@@ -45,7 +55,7 @@ def command(
     out = Output(as_json, quiet)
     check_output(html)
     check_output(dot)
-    estimator = open_run(run)
+    estimator = with_book(open_run(run), knowledge)
     if side is not None and not estimator.asks_either_side:
         raise UsageError(
             f"method {estimator.method!r} is asked about both ends together, not about one side",

@@ -62,7 +62,12 @@ def command(
     settings: Settings = None,
     knowledge: Annotated[
         Path | None,
-        typer.Option("--knowledge", metavar="FILE", help="Rules to start from (method rules)."),
+        typer.Option(
+            "--knowledge",
+            metavar="BOOK",
+            help="A book or a file of rules: method rules answers by it; for other methods of link "
+            "prediction it is facts, prior and mask (--set knowledge_as=…).",
+        ),
     ] = None,
     symbol: Annotated[
         str | None,
@@ -175,9 +180,9 @@ def command(
     run = out or default_run(data, method, parameters.get("seed", seed), parameters)
     options: dict[str, Any] = {}
     if knowledge is not None:
-        from parsimony.knowledge import read_rules
+        from parsimony.knowledge.book import read_book
 
-        options["knowledge"] = read_rules(knowledge)
+        options["knowledge"] = read_book(knowledge)
     with interruptible(lambda: kept(run)), finishing():
         _, summary = fit(
             data,

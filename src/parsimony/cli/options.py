@@ -17,6 +17,7 @@ __all__ = [
     "Data",
     "Head",
     "Json",
+    "Knowledge",
     "Mirror",
     "Quiet",
     "Relation",
@@ -32,6 +33,7 @@ __all__ = [
     "parse_columns",
     "parse_settings",
     "require_there",
+    "with_book",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -74,6 +76,14 @@ Settings = Annotated[
         metavar="KEY=VALUE",
         help="A parameter of the method (see parsimony methods NAME); repeatable.",
         autocompletion=complete_setting,
+    ),
+]
+Knowledge = Annotated[
+    Path | None,
+    typer.Option(
+        "--knowledge",
+        metavar="BOOK",
+        help="A book or a file of rules that bears on the answers, in place of the run's own.",
     ),
 ]
 Split = Annotated[str, typer.Option("--split", metavar="valid|test", help="Which split.")]
@@ -173,6 +183,43 @@ def require_there(path: Path) -> None:
             remedy=hint or "create one with: parsimony fit DATA --out RUN",
             where=str(path),
         )
+
+
+def with_book(
+    estimator: Any, path: Path | None, settings: list[str] | None = None
+) -> Any:
+    """Put the book of a file around a fitted model; rules are replaced by those of the book.
+
+    Raises
+    ------
+    UsageError
+        A model of another problem, or settings without a book.
+    """
+    from parsimony.problems import problem
+
+    given = parse_settings(settings)
+    if path is None:
+        if given:
+            raise UsageError("--set is of the book here", remedy="add --knowledge BOOK")
+        return estimator
+    if unknown := sorted({*given} - {"knowledge_as", "sure"}):
+        raise InvalidParameter(
+            f"a fitted model takes no {unknown[0]}", remedy="for example --set knowledge_as=prior"
+        )
+    name = problem(estimator.kind).guided
+    if not name:
+        raise UsageError(
+            f"no book bears on a run for task {estimator.kind}", remedy="leave --knowledge out"
+        )
+    from parsimony.knowledge.book import read_book
+    from parsimony.methods import resolve
+
+    book = read_book(path)
+    if type(estimator).takes_knowledge and estimator.method != name:
+        settled = estimator.resolved_.model_dump()
+        return type(estimator)(**settled).fit(estimator.task_, knowledge=book)
+    around: Any = resolve(name)
+    return around.around(estimator, book, **given)
 
 
 def open_run(path: Path, kind: str | None = None) -> Any:

@@ -10,7 +10,20 @@ from typing import Annotated, Any
 import typer
 
 from parsimony.cli.command_group import Output
-from parsimony.cli.options import Head, Json, Quiet, Relation, Run, Seed, Tail, Top, open_run
+from parsimony.cli.options import (
+    Head,
+    Json,
+    Knowledge,
+    Quiet,
+    Relation,
+    Run,
+    Seed,
+    Settings,
+    Tail,
+    Top,
+    open_run,
+    with_book,
+)
 from parsimony.cli.partial import Unknown
 from parsimony.cli.table_files import check_table, table_bytes
 from parsimony.errors import UsageError
@@ -46,6 +59,8 @@ def command(
         Path | None,
         typer.Option("--out", metavar="FILE", help="File for all answers: .parquet, .csv or .tsv."),
     ] = None,
+    knowledge: Knowledge = None,
+    settings: Settings = None,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
@@ -70,7 +85,7 @@ def command(
         )
     else:
         check_query(head, relation, tail)
-    estimator = open_run(run, "link")
+    estimator = with_book(open_run(run, "link"), knowledge, settings)
     unknown = Unknown()
     allowed = None if candidates is None else read_candidates(candidates, estimator, unknown)
     if queries is not None and out is not None:
@@ -81,6 +96,7 @@ def command(
             done = run_batch(
                 estimator, run, queries, out,
                 top=top, candidates=allowed, drop_known=drop_known, unknown=unknown, quiet=quiet,
+                book=knowledge, settings=settings,
             )  # fmt: skip
         output.result(
             done,
@@ -89,7 +105,8 @@ def command(
             *as_notes(done["notes"]),
         )
     else:
-        answer(output, estimator, head, relation, tail, top, allowed, drop_known, unknown, out, run)
+        why = run if knowledge is None else None
+        answer(output, estimator, head, relation, tail, top, allowed, drop_known, unknown, out, why)
     unknown.exit()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from parsimony.visible import visible
 
-__all__ = ["answers_table", "metrics_table", "query_text", "table"]
+__all__ = ["answers_table", "changes_table", "metrics_table", "query_text", "table"]
 
 _SAID = {"macro_f1": "macro-F1", "pr_auc": "PR-AUC"}
 _MOST_TASKS = 30
@@ -48,6 +48,18 @@ def metrics_table(result: dict[str, Any], *, max_relations: int = 30) -> list[An
     return [*_measured(result, max_relations), *([""] if notes else []), *notes]
 
 
+def changes_table(changed: Sequence[Mapping[str, Any]] | None) -> list[Any]:
+    """Return the relations whose entries of a book differ, before and after; none for none."""
+    if changed is None:
+        return []
+    if not changed:
+        return ["", "no relation's entries differ from those of the run"]
+    columns = ["entries differ of", "queries", "MRR before", "MRR after", "ranks changed"]
+    rows = [[row[k] for k in ("relation", "n_queries", "before", "after", "moved")]
+            for row in changed]  # fmt: skip
+    return ["", table(columns, rows)]
+
+
 def _measured(result: dict[str, Any], max_relations: int) -> list[Any]:
     """Return the tables: tie policies, interval, strata, relations."""
     if "setting" in result:
@@ -64,6 +76,8 @@ def _measured(result: dict[str, Any], max_relations: int) -> list[Any]:
             [[name, *[float(values[m]) for m in _METRICS]] for name, values in policies.items()],
         )
     ]
+    if "sem@10" in result["metrics"]:
+        parts.append(f"Sem@10, possible ones among the best ten: {result['metrics']['sem@10']:.4f}")
     low, high = result["interval"]["mrr"]
     seconds = result.get("seconds")
     took = "" if seconds is None else f"; {seconds:.1f} s"

@@ -24,6 +24,7 @@ from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.task import LinkTask, QuerySet
+from parsimony.link.weighing import counted, cross_fitted, halves
 from parsimony.methods import resolve
 from parsimony.metrics import Ranks
 from parsimony.metrics.bootstrap import resampled_means
@@ -32,7 +33,7 @@ from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.renamed import renamed
 
-__all__ = ["Blend", "standardised"]
+__all__ = ["Blend", "described", "member_of", "standardised"]
 
 IntArray = npt.NDArray[np.int32]
 Member = dict[str, Any]
@@ -101,7 +102,7 @@ class Blend(LinkEstimator[BlendParameters]):
     def _validate(cls, values: Mapping[str, Any]) -> BlendParameters:
         parameters = super()._validate(values)
         for given in parameters.members:
-            _member(given, parameters)
+            member_of(given, parameters)
         return parameters
 
     @classmethod
@@ -122,7 +123,7 @@ class Blend(LinkEstimator[BlendParameters]):
             Of the blend.
         """
         task: LinkTask = members[0].task_
-        self: Self = cls(members=[_described(member) for member in members], seed=seed)
+        self: Self = cls(members=[described(member) for member in members], seed=seed)
         self.history_, self.best_epoch_, self.ended_ = [], 0, ""
         self.prepare(task)
         self.members_ = list(members)
@@ -130,20 +131,22 @@ class Blend(LinkEstimator[BlendParameters]):
         self.cost_, self.seconds_ = Cost(self.parameters_count_, task.n_labels), 0.0
         queries = task.queries("valid").sample(units)
         table = 1.0 / self.ranks_by_weight(queries, WEIGHTS)
-        half = np.repeat(np.arange(len(queries)) % 2, np.diff(queries.answer_ptr)) == 1
-        found = np.empty(table.shape[1])
-        for own in (half, ~half):
-            other = table[:, ~own] if (~own).any() else table
-            found[own] = table[int(other.mean(1).argmax()), own]
+
+        def choose(
+            table: npt.NDArray[np.float64], seen: npt.NDArray[np.bool_]
+        ) -> npt.NDArray[np.integer[Any]]:
+            return np.full(table.shape[1], int(table[:, seen].mean(1).argmax()))
+
+        found = cross_fitted(table, halves(queries), choose)
         self._take_weight(WEIGHTS[int(table.mean(1).argmax())])
         return self, resampled_means(found)
 
     def _setup(self) -> None:
-        members = [_member(given, self.resolved_) for given in self.resolved_.members]
+        members = [member_of(given, self.resolved_) for given in self.resolved_.members]
         for member in members:
             member.prepare(self.task_)
         self.resolved_ = self.resolved_.model_copy(
-            update={"members": tuple(_described(member) for member in members)}
+            update={"members": tuple(described(member) for member in members)}
         )
         self.members_ = members
 
@@ -196,7 +199,7 @@ class Blend(LinkEstimator[BlendParameters]):
             first, second = self._standardised(*asked, queries.graph)
             for k, weight in enumerate(weights):
                 scores = weight * first + (1 - weight) * second
-                greater, equal = _counted(scores, queries, at)
+                greater, equal = counted(scores, queries, at)
                 answers = slice(queries.answer_ptr[at], queries.answer_ptr[rows.stop])
                 found[k, answers] = 1 + greater + equal / 2
         return found
@@ -225,7 +228,7 @@ class Blend(LinkEstimator[BlendParameters]):
         for at in range(0, len(queries), _BLOCK):
             rows = slice(at, min(at + _BLOCK, len(queries)))
             scores = self._score(queries.head[rows], queries.relation[rows], queries.graph)
-            found = _counted(scores, queries, at)
+            found = counted(scores, queries, at)
             greater.append(found[0])
             equal.append(found[1])
             progress.advance(rows.stop - at)
@@ -309,26 +312,11 @@ class Blend(LinkEstimator[BlendParameters]):
         self.parameters_count_ = sum(m.parameters_count_ for m in self.members_) + 1
 
 
-def _counted(
-    scores: npt.NDArray[np.float32], queries: QuerySet, at: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Candidates above and level with the answers of the queries from ``at`` on."""
-    greater, equal = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for i, row in enumerate(scores, start=at):
-        rivals = np.ones(len(row), bool)
-        rivals[queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]]] = False
-        own = row[queries.answer[queries.answer_ptr[i] : queries.answer_ptr[i + 1]]][:, None]
-        others = row[rivals]
-        greater.append((others > own).sum(1))
-        equal.append((others == own).sum(1))
-    return np.concatenate(greater), np.concatenate(equal)
-
-
-def _member(given: Member, of: BlendParameters) -> LinkEstimator[Any]:
+def member_of(given: Member, of: base.Parameters) -> LinkEstimator[Any]:
     """Make one member from its method and parameters."""
     settings = dict(given)
     cls = resolve(str(settings.pop("method", "")))
-    if not issubclass(cls, LinkEstimator) or issubclass(cls, Blend):
+    if not issubclass(cls, LinkEstimator) or issubclass(cls, Blend) or cls.method == "guided":
         raise UsageError(f"{cls.method!r} cannot be a member", remedy="members rank entities")
     fields = cls.Parameters.model_fields
     for name in ("seed", "protocol"):
@@ -338,8 +326,8 @@ def _member(given: Member, of: BlendParameters) -> LinkEstimator[Any]:
     return member
 
 
-def _described(member: LinkEstimator[Any]) -> Member:
-    """Method and parameters, from which :func:`_member` makes it again."""
+def described(member: LinkEstimator[Any]) -> Member:
+    """Method and parameters, from which :func:`member_of` makes it again."""
     return {
         "method": member.method, **member.resolved_.model_dump(exclude_none=True, mode="json")
     }  # fmt: skip

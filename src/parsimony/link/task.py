@@ -297,6 +297,10 @@ class LinkTask(base.Task):
         facts = self.data.train if fixed is None else np.concatenate([self.data.train, fixed])
         return Filter(facts, self.data.n_entities, self.n_relations)
 
+    def entailed(self, active: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """The edges of the training graph that hold where only these facts of it are known."""
+        return active
+
     @property
     def n_labels(self) -> int:
         """How many labelled facts training sees."""

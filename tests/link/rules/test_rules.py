@@ -58,7 +58,7 @@ def uncles_of(task, name):
 def test_selected_on_validation_only(reasoner):
     scores = [entry["valid_mrr"] for entry in reasoner.history_]
     assert reasoner.best_epoch_ == scores.index(max(scores))
-    assert reasoner.resolved_.aggregation in ("max", "noisy-or")
+    assert reasoner.resolved_.aggregation in ("max", "noisy-or", "clusters")
     valid = reasoner.evaluate("valid")["metrics"]["mrr"]
     assert valid == pytest.approx(max(scores))
     assert reasoner.parameters_count_ == len(reasoner.rules_) == reasoner.cost_.parameters
@@ -159,7 +159,6 @@ def test_wrong_use(task):
 def test_the_budget_ends_mining_and_selection(task):
     hasty = RuleReasoner().fit(task, time_budget=0.0)
     assert hasty.ended_ == "time budget"
-    assert len(hasty.history_) == 1
     assert len({rule.head.relation for rule in hasty.rules_}) == 1
 
 

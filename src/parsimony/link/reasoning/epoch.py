@@ -34,7 +34,8 @@ def split_facts(
 ) -> tuple[IntArray, npt.NDArray[np.uint8]]:
     """Training queries (n, 3) of an epoch, shuffled, and the bitmap of facts that are edges.
 
-    Transductive: ``fact_ratio`` of the facts are edges, the others queries. With
+    Transductive: ``fact_ratio`` of the facts are edges, the others queries; what the edges entail
+    by a book is an edge as well. With
     ``remove_one_hop`` no fact that joins the two ends of a query is an edge either. ``most``
     keeps that many queries: what is no edge stays so, whether it is asked or not.
     """
@@ -42,10 +43,12 @@ def split_facts(
     active = np.ones(max(len(facts), 1), np.uint8)
     queries = task.training_queries
     if queries is None:
-        order = generator.permutation(len(facts))
-        held_out = order[min(int(len(facts) * fact_ratio), len(facts) - 1) :]
+        stated = len(task.data.train)
+        order = generator.permutation(stated)
+        held_out = order[min(int(stated * fact_ratio), stated - 1) :]
         active[held_out] = 0
         queries = facts[held_out]
+        active = task.entailed(active)
     if remove_one_hop:
         n = task.train_graph.n_entities
 
@@ -62,7 +65,7 @@ def queries_of_epoch(task: LinkTask, fact_ratio: float) -> int:
     """How many training queries :func:`split_facts` finds, both directions counted."""
     if task.training_queries is not None:
         return 2 * len(task.training_queries)
-    n = len(task.train_graph.triples)
+    n = len(task.data.train)
     return 2 * (n - max(min(int(n * fact_ratio), n - 1), 0))
 
 

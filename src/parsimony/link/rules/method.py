@@ -7,7 +7,7 @@ knowledge=rules)`` takes edited ones back.
 
 from __future__ import annotations
 
-import itertools
+import collections
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -34,9 +34,11 @@ from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
+from parsimony.link.rules.clustering import PAIRS
+from parsimony.link.rules.combining import AGGREGATIONS, Aggregation, Combination, Plan
 from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
-from parsimony.link.sampled_ranking import rank_within
+from parsimony.link.rules.selecting import chosen_by_group, reciprocal_ranks, spread_sample
 from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
@@ -53,11 +55,12 @@ __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
 IntArray = npt.NDArray[np.int32]
 
 SMOOTHINGS = (1.0, 5.0, 20.0)
-AGGREGATIONS = ("max", "noisy-or")
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
 GAIN = 1e-3  # that rules about an entity, which are many, have to bring in validation MRR
 NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
+THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
+SAMPLE = 200  # validation queries of each relation and side that the choices are measured on
 MAX_RULES = (100, None)  # per relation; None: all that were mined
 
 
@@ -80,9 +83,13 @@ class RuleReasonerParameters(base.Parameters):
     constants: bool | None = Field(
         None, description="use rules about an entity; selected on validation where left out"
     )
-    aggregation: Literal["max", "noisy-or"] | None = Field(
-        None, description="max or noisy-or; selected on validation where left out"
+    aggregation: Literal["max", "noisy-or", "clusters"] | None = Field(
+        None, description="how rules are combined; selected per relation where left out"
     )
+    threshold: float | None = Field(
+        None, gt=0, le=1, description="overlap of the pairs of rules of one cluster, in (0, 1]; "
+        "selected where left out",
+    )  # fmt: skip
     smoothing: float | None = Field(
         None, ge=0, description="wrong pairs added to each rule; selected on validation if left out"
     )
@@ -113,6 +120,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     __init__ = constructor(RuleReasonerParameters)
 
     rules_: list[Rule]
+    combinations_: dict[int, Combination]  # of each query relation
 
     def _setup(self) -> None:
         self._scorers: dict[str, RuleScorer] = {}
@@ -127,7 +135,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         mining = budget.part(MINING)
         graph = self.task_.train_graph
         if fitting.knowledge is not None:
-            rules = RuleScorer(fitting.knowledge, graph).rules
+            rules = RuleScorer(fitting.knowledge.rules, graph).rules
         else:
             with held():
                 rules = mine_rules(
@@ -141,93 +149,135 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     timed=mining.limited,
                     notes=self.notes_,
                 )
-        late = mining.passed()
-        every_rule = given.max_rules is not None or fitting.knowledge is not None
-        # Rules about an entity are tried last, with as many rules as proved best without.
-        named = given.constants is None and any(rule.names_entity for rule in rules)
-        named = named and fitting.knowledge is None
-        choices = list(
-            itertools.product(
-                AGGREGATIONS if given.aggregation is None else (given.aggregation,),
-                SMOOTHINGS if given.smoothing is None else (given.smoothing,),
-                (given.max_rules,) if every_rule else MAX_RULES,
-            )
-        )
-        without = n_choices = len(choices)
-        if named:
-            n_choices += len({choice[:2] for choice in choices})
-        try:
-            valid = self.task_.queries("valid") if n_choices > 1 else None
-        except EmptySplit:  # nothing to select on: the first choice
-            valid = None
-        best, whole = -1.0, valid
-        for i in range(n_choices):
-            about = i >= without
-            if i == len(choices):
-                most = self.resolved_.max_rules
-                choices += [(*pair, most) for pair in dict.fromkeys(c[:2] for c in choices)]
-            aggregation, smoothing, max_rules = choices[i]
-            values = {"aggregation": aggregation, "smoothing": smoothing, "max_rules": max_rules}
-            if named:
-                values["constants"] = about
-            some = [rule for rule in rules if about or not named or not rule.names_entity]
-            chosen = given.model_copy(update=values), _most_sure(some, max_rules, smoothing)
-            if valid is None:
-                self.resolved_, self.rules_ = chosen
-                break
-            turn = None if i else budget.part(1 / n_choices)  # the others ask the same queries
-            ranks, valid = self._selecting(valid, *chosen, turn, quiet=fitting.quiet)
-            mrr = ranks.metrics()["mrr"]
-            entry = {"epoch": i, "valid_mrr": mrr, "rules": len(chosen[1]), **values}
-            self.history_.append(entry)
-            if fitting.run is not None:
-                fitting.run.log(**{k: value for k, value in entry.items() if value is not None})
-            if mrr > best + GAIN * (about and not self.resolved_.constants):
-                best, self.best_epoch_ = mrr, i
-                self.resolved_, self.rules_ = chosen
-            if (budget.passed() or stopped()) and i + 1 < n_choices:
-                late = True
-                break
-        if named and not self.resolved_.constants:
-            rules = [rule for rule in rules if not rule.names_entity]
-            if len(self.history_) > without:
-                self.notes_.append(
-                    f"rules about an entity are not used: they brought less than {GAIN} in "
-                    "validation MRR"
-                )
-        if len(self.rules_) < len(rules):
-            self.notes_.append(
-                f"the {self.resolved_.max_rules:,} most confident rules of each relation are used, "
-                f"{len(self.rules_):,} of {len(rules):,} (max_rules)"
-            )
+        self._select(rules, budget, fitting, whole_book=fitting.knowledge is not None)
         if not self.rules_:
             self.notes_.append("warning: no rule was found: every answer scores alike")
-        if whole is not None and valid is not whole:
-            self.training_notes_.append(
-                f"how to combine the rules was chosen on {len(valid or ()):,} of {len(whole):,} "
-                f"validation queries, drawn with seed {given.seed}, as all would take too long"
-            )
-        if stopped() or late:
+        if stopped() or mining.passed() or budget.passed():
             self.ended_ = "interrupted" if stopped() else "time budget"
-            left = n_choices - len(self.history_)
-            if left and valid is not None:
-                self.notes_.append(
-                    f"warning: the time ended before {left} of {n_choices} ways to combine the "
-                    "rules were measured"
-                )
         self.parameters_count_ = len(self.rules_)
 
-    def _selecting(
-        self, queries: QuerySet, resolved: RuleReasonerParameters, rules: list[Rule],
-        deadline: Deadline | None, *, quiet: bool,
-    ) -> tuple[Ranks, QuerySet]:  # fmt: skip
-        """Ranks by a choice, and the queries that the time allowed."""
-        scorer = self._scorer(queries.graph, resolved, rules)
-        with Progress(len(queries), "selecting", quiet=quiet) as progress:
-            return rank_within(
-                lambda some, bar: self._ranks_of(scorer, some, bar),
-                queries, progress, deadline, resolved.seed,
-            )  # fmt: skip
+    def _choices(self, rules: Sequence[Rule], *, whole_book: bool) -> list[Combination]:
+        """List the ways to combine that the parameters leave open, the first where none is tried.
+
+        Those with rules about an entity come last: they must be better, not only as good.
+        """
+        given = self.resolved_
+        thresholds = THRESHOLDS if given.threshold is None else (given.threshold,)
+        ways: list[tuple[Aggregation, float]] = [
+            (aggregation, threshold)
+            for aggregation in AGGREGATIONS
+            if given.aggregation in (None, aggregation)
+            for threshold in (thresholds if aggregation == "clusters" else (0.0,))
+        ]
+        every = whole_book or given.max_rules is not None
+        named = any(rule.names_entity for rule in rules)
+        constants = (False, True) if given.constants is None and not whole_book else (True,)
+        return [
+            Combination(aggregation, smoothing, threshold, max_rules, about)
+            for about in (constants if named else (True,))
+            for aggregation, threshold in ways
+            for smoothing in (SMOOTHINGS if given.smoothing is None else (given.smoothing,))
+            for max_rules in ((given.max_rules,) if every else MAX_RULES)
+        ]
+
+    def _select(
+        self, rules: list[Rule], deadline: Deadline, fitting: Fitting, *, whole_book: bool
+    ) -> None:
+        """Choose on validation how the rules of each relation and side are combined."""
+        n, given = self.task_.n_relations, self.resolved_
+        choices = self._choices(rules, whole_book=whole_book)
+        thresholds = sorted({c.threshold for c in choices if c.threshold})
+        scorer = RuleScorer(rules, self.task_.train_graph, thresholds=thresholds)
+        try:
+            valid = self.task_.queries("valid") if len(choices) > 1 else None
+        except EmptySplit:  # nothing to select on: the first choice
+            valid = None
+        chosen: npt.NDArray[np.integer] = np.zeros(2 * n, np.int64)
+        overall = 0
+        plans: dict[int, list[Plan]] = {}
+        if valid is not None:
+            asked = spread_sample(valid, SAMPLE, given.seed)
+            on = scorer  # the plans' numbers of rules hold elsewhere too: path rules come first
+            if valid.graph.content_hash != scorer.graph.content_hash:
+                on = RuleScorer([r for r in scorer.rules if not r.names_entity], valid.graph)
+
+            def of_relation(relation: int) -> list[Plan]:
+                if relation not in plans:
+                    plans[relation] = _plans(scorer, relation, choices)
+                return plans[relation]
+
+            with Progress(len(asked), "selecting", quiet=fitting.quiet) as progress:
+                reciprocal, done = reciprocal_ranks(
+                    on, asked, of_relation, progress, deadline, unreached=self._unreached
+                )
+            sizes = np.diff(asked.answer_ptr[: done + 1])
+            group = np.repeat(asked.relation[:done], sizes)
+            half = np.repeat(np.arange(done) % 2, sizes)
+            worth = reciprocal - GAIN * np.array([choice.constants for choice in choices])
+            chosen = chosen_by_group(worth, group, 2 * n, half)
+            overall = int(worth.mean(axis=0).argmax())
+            measured = [*reciprocal.mean(axis=0).tolist()]
+            measured.append(float(reciprocal[np.arange(len(group)), chosen[group]].mean()))
+            for i, mrr in enumerate(measured):
+                way = choices[i]._asdict() if i < len(choices) else {"aggregation": "per relation"}
+                entry = {"epoch": i, "valid_mrr": mrr, **way}
+                self.history_.append(entry)
+                if fitting.run is not None:
+                    fitting.run.log(**{k: v for k, v in entry.items() if v is not None})
+            self.best_epoch_ = int(np.argmax(measured))
+            self._say_how(chosen, overall, choices, group, measured)
+            if done < len(valid):
+                self.training_notes_.append(
+                    f"how to combine rules was chosen on {done:,} of {len(valid):,} validation "
+                    f"queries, at most {SAMPLE} of a relation and side (seed {given.seed})"
+                )
+        best = choices[overall]
+        values = {"aggregation": best.aggregation, "smoothing": best.smoothing,
+                  "max_rules": best.max_rules}  # fmt: skip
+        if best.threshold:
+            values["threshold"] = best.threshold
+        if any(rule.names_entity for rule in rules) and given.constants is None:
+            values["constants"] = any(choices[i].constants for i in chosen)
+        self.resolved_ = given.model_copy(update=values)
+        self.combinations_ = {r: choices[int(chosen[r])] for r in range(2 * n)}
+        kept: set[Rule] = set()
+        for r, combination in self.combinations_.items():
+            own, plan = scorer.rules_of(r), plans.get(r, [])
+            order = (plan[int(chosen[r])] if plan else scorer.plan(r, combination)).order
+            kept.update(own[i] for i in order.tolist())
+        self.rules_ = [rule for rule in dict.fromkeys(scorer.rules) if rule in kept]
+        self._thresholds = thresholds
+        self._labels: dict[Rule, npt.NDArray[np.int32]] = {}
+        if any(c.aggregation == "clusters" for c in self.combinations_.values()):
+            for r in range(n):
+                labels = scorer.labels(r)
+                self._labels |= dict(zip(scorer.rules_of(r), labels, strict=True))
+        if scorer.clustered_on_some:
+            self.training_notes_.append(
+                f"of {len(scorer.clustered_on_some):,} of {n:,} relations the overlap of rules was "
+                f"measured on about {PAIRS:,} of the pairs that they predict, drawn with seed 0"
+            )
+        if len(self.rules_) < len(rules):
+            self.notes_.append(
+                f"{len(self.rules_):,} of {len(rules):,} rules are used, those that the best way "
+                "to combine them needs, by relation"
+            )
+
+    def _say_how(
+        self, chosen: npt.NDArray[np.integer], overall: int, choices: Sequence[Combination],
+        group: npt.NDArray[np.integer], measured: Sequence[float],
+    ) -> None:  # fmt: skip
+        """Note how rules are combined, and what choosing by relation brought."""
+        sides = np.unique(group)
+        ways = collections.Counter(_way(choices[int(chosen[r])]) for r in sides)
+        told = ", ".join(f"{way} ({count})" for way, count in ways.most_common())
+        if np.all(chosen[sides] == overall):
+            self.training_notes_.append(f"rules are combined by {_way(choices[overall])}")
+            return
+        self.training_notes_.append(
+            f"rules are combined by relation and side: {told}; validation MRR "
+            f"{measured[-1]:.3f}, by {_way(choices[overall])} for all {measured[overall]:.3f}"
+        )
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Rule]:
         """Return the rules, most confident first, with the evidence of the training facts."""
@@ -240,20 +290,20 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         """Return the rules ready to answer on a graph (made once)."""
         key = graph.content_hash
         if key not in self._scorers:
-            self._scorers[key] = self._scorer(graph, self.resolved_, self.rules_)
+            self._scorers[key] = self._scorer(graph)
         return self._scorers[key]
 
-    def _scorer(
-        self, graph: KnowledgeGraph, resolved: RuleReasonerParameters, rules: list[Rule]
-    ) -> RuleScorer:
-        combined = resolved.model_dump(include={"aggregation", "smoothing"}, exclude_none=True)
-        return RuleScorer(known_here(rules, graph), graph, **combined)
+    def _scorer(self, graph: KnowledgeGraph) -> RuleScorer:
+        rules = known_here(self.rules_, graph)
+        return RuleScorer(
+            rules, graph, combinations=self.combinations_,
+            labels=self._labels or None, thresholds=self._thresholds,
+        )  # fmt: skip
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
-        score = np.maximum(row, 0.0).astype(np.float64)
-        noisy_or: npt.NDArray[np.float64] = -np.expm1(-score)
-        return noisy_or if self.resolved_.aggregation == "noisy-or" else score
+        probability: npt.NDArray[np.float64] = -np.expm1(-np.maximum(row, 0.0).astype(np.float64))
+        return probability
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
         return self._ranks_of(self.scorer(queries.graph), queries, progress)
@@ -312,7 +362,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         whole = self.scorer(self.task_.test_graph)
         scorer = whole.on(without_facts(whole.index, [fact]))
         row = scorer.score(*question.query)[0]
-        groundings = scorer.groundings(*fact, n_rules=n_paths)
+        groundings = scorer.groundings(*fact, n_rules=n_paths, backwards=side == "head")
         evidence = {edge[:3] for g in groundings for walk in g.walks for edge in walk}
         faithfulness = None
         if evidence and draws:
@@ -436,6 +486,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             for rule in self.rules_
         ]
         arrays = Branches.of(encoded)
+        none = np.zeros(len(self._thresholds), np.int32)
         return {
             "head": arrays.step,
             "body": arrays.path,
@@ -444,17 +495,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 name: np.array([getattr(rule, name) for rule in self.rules_], dtype)
                 for name, dtype in EVIDENCE.items()
             },
-            "smoothing": np.array([self.resolved_.smoothing]),
-            "aggregation": np.array([AGGREGATIONS.index(self.resolved_.aggregation)], np.int32),
-        }
+            "combination": np.array([
+                (AGGREGATIONS.index(c.aggregation), c.smoothing, c.threshold, c.max_rules or 0,
+                 c.constants)
+                for _, c in sorted(self.combinations_.items())
+            ]),
+            "thresholds": np.array(self._thresholds),
+            "cluster": np.array(
+                [self._labels.get(rule, none) for rule in self.rules_], np.int32
+            ).reshape(len(self.rules_), len(none)),
+        }  # fmt: skip
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         names, n = relation_names(self.task_.train_graph), self.task_.n_relations
         rules = len(tensors["head"])
-        require_tensors(
-            tensors, {"head": (rules,), "body": (rules, None), "aggregation": (1,)}, "i"
-        )
-        require_tensors(tensors, {"smoothing": (1,)})
+        require_tensors(tensors, {"head": (rules,), "body": (rules, None)}, "i")
         for name, dtype in EVIDENCE.items():
             require_tensors(tensors, {name: (rules,)}, np.dtype(dtype).kind)
         ends = tensors.get("ends", np.full((rules, 2), NO_ENDS, np.int32))  # before 0.2
@@ -463,14 +518,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         require_indices(tensors["head"], 2 * n, "head")
         require_indices(tensors["head"][ends[:, 0] == NO_ENDS], n, "head")
         require_indices(tensors["body"], 2 * n, "body", least=-1)
-        require_indices(tensors["aggregation"], len(AGGREGATIONS), "aggregation")
         if any(tensors[name].min(initial=0) < 0 for name in EVIDENCE):
             raise ValueError("a negative count or confidence of a rule")
-        selected = {
-            "smoothing": float(tensors["smoothing"][0]),
-            "aggregation": AGGREGATIONS[int(tensors["aggregation"][0])],
-        }
-        self.resolved_ = self._validate(self.resolved_.model_dump() | selected)
+        if "combination" in tensors:
+            self._restore_combinations(tensors)
+        else:  # before 0.2: one way for all relations
+            require_tensors(tensors, {"aggregation": (1,)}, "i")
+            require_tensors(tensors, {"smoothing": (1,)})
+            require_indices(tensors["aggregation"], 2, "aggregation")
+            one = Combination(
+                AGGREGATIONS[int(tensors["aggregation"][0])], float(tensors["smoothing"][0])
+            )
+            self.combinations_ = dict.fromkeys(range(2 * n), one)
+            values = {"aggregation": one.aggregation, "smoothing": one.smoothing}
+            self.resolved_ = self._validate(self.resolved_.model_dump() | values)
+            self._thresholds = []
         self.rules_ = []
         entities = entity_names(self.task_.train_graph)
         for head, body, (constant, end), *evidence in zip(
@@ -485,19 +547,47 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 rule = from_branch(Branch(head, constant, path, end), names, entities)
             self.rules_.append(Rule(rule.head, rule.body, *evidence))
         self.parameters_count_ = len(self.rules_)
+        self._labels = {}
+        if self._thresholds:
+            self._labels = dict(zip(self.rules_, tensors["cluster"], strict=True))
+
+    def _restore_combinations(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
+        n, rules = self.task_.n_relations, len(tensors["head"])
+        require_tensors(tensors, {"combination": (2 * n, 5), "thresholds": (None,)})
+        thresholds = tensors["thresholds"].tolist()
+        require_tensors(tensors, {"cluster": (rules, len(thresholds))}, "i")
+        require_indices(tensors["cluster"], max(rules, 2**31 - 1), "cluster")
+        way = tensors["combination"]
+        require_indices(way[:, 0].astype(np.int64), len(AGGREGATIONS), "combination")
+        if way.min(initial=0) < 0 or not set(way[way[:, 0] == 2, 2].tolist()) <= set(thresholds):
+            raise ValueError("a way to combine rules that there is not")
+        self.combinations_ = {
+            r: Combination(AGGREGATIONS[int(a)], s, t, int(most) or None, bool(about))
+            for r, (a, s, t, most, about) in enumerate(way.tolist())
+        }
+        self._thresholds = thresholds
 
 
 def _as_branch(head: int, path: tuple[int, ...]) -> Branch:
     return Branch(head, NO_ENDS, path, NO_ENDS)
 
 
-def _most_sure(rules: Sequence[Rule], most: int | None, smoothing: float) -> list[Rule]:
-    """The most confident rules of each head relation and kind, at most so many, in their order."""
-    if most is None:
-        return list(rules)
-    of_head: dict[tuple[str, bool], list[tuple[float, int]]] = {}
-    for i, rule in enumerate(rules):
-        sure = rule.support / (rule.body_count + smoothing) if rule.is_counted else rule.confidence
-        of_head.setdefault((rule.head.relation, rule.names_entity), []).append((-sure, i))
-    kept = sorted(i for ranked in of_head.values() for _, i in sorted(ranked)[:most])
-    return [rules[i] for i in kept]
+def _plans(scorer: RuleScorer, relation: int, choices: Sequence[Combination]) -> list[Plan]:
+    """Return the plans of a query relation; those that come to the same are the same object."""
+    rules = scorer.rules_of(relation)
+    about = sum(rule.names_entity for rule in rules)
+    most, made = max(about, len(rules) - about), {}
+    found = []
+    for choice in choices:
+        limit = choice.max_rules if (choice.max_rules or most) < most else None
+        same = choice._replace(max_rules=limit, constants=choice.constants or not about)
+        if same not in made:
+            made[same] = scorer.plan(relation, same)
+        found.append(made[same])
+    return found
+
+
+def _way(combination: Combination) -> str:
+    if combination.aggregation == "clusters":
+        return f"clusters from overlap {combination.threshold:g}"
+    return combination.aggregation

@@ -2,12 +2,8 @@
 
 For a query (x, r, ?) every rule ``r(X,Y) <- body`` walks its body from X = x; whatever it reaches
 is an answer with the rule's confidence. A query for heads, relation ``r + R``, walks the bodies
-from Y. The confidences of the rules that reach the same answer are combined:
-
-    noisy-or   score = -Σ log(1 - confidence), so that 1 - exp(-score) is the probability that at
-               least one rule is right, taken as independent (eq. 5)
-    max        score = 0.999 · best + 0.001 · second best confidence: ties are broken by the next
-               (eq. 6)
+from Y. :mod:`parsimony.link.rules.combining` combines the confidences of the rules that reach the
+same answer (eq. 5 and 6).
 
 Smoothing adds s pairs for which the rule was wrong: support / (body count + s), so that 2/2 does
 not beat 90/100 (eq. 4). It touches only confidences that are the ratio of their counts, not edited
@@ -17,8 +13,8 @@ ones.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,19 +35,28 @@ from parsimony.knowledge.rule_walks import (
     is_own,
 )
 from parsimony.knowledge.rules import Rule
+from parsimony.link.rules.clustering import clusters_of, overlaps
+from parsimony.link.rules.combining import (
+    AGGREGATIONS,
+    Aggregation,
+    Combination,
+    Firings,
+    Plan,
+    combine,
+    plan_of,
+)
 from parsimony.link.rules.constants import BranchRules
 from parsimony.link.task import QuerySet
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
 
 __all__ = ["Aggregation", "Grounding", "RuleScorer", "apply_rules"]
 
-Aggregation = Literal["noisy-or", "max"]
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
-SURE = 1 - 1e-6  # a confidence of 1 counts as this in a noisy-or, else all else would be ties
-SECOND = 1e-3
+THRESHOLD = 0.5  # overlap of the pairs of rules that say the same thing, unless it is chosen
 
 
 class Grounding(NamedTuple):
@@ -68,74 +73,73 @@ class Grounding(NamedTuple):
 
 
 class _Body(NamedTuple):
-    """All rules for one query relation."""
+    """The path rules for one query relation."""
 
     trie: PathTrie
-    weight: npt.NDArray[np.float64]  # per trie node, 0 where no rule ends
+    rule: Ints  # per trie node: which rule of the relation ends there, or -1
     deepest: int  # of the trie's nodes
 
 
-_NO_BODY = _Body(build_trie([])[0], np.zeros(0), 0)
+class _Relation(NamedTuple):
+    """The rules that conclude a relation: path rules, then those about an entity."""
+
+    rules: list[Rule]
+    paths: list[tuple[int, ...]]
+    about: list[int]  # positions among the rules about an entity
 
 
 @kernel
-def _lead(v, w, additive, best, second, nodes, n):  # type: ignore[no-untyped-def]
-    """Take in that a rule of weight w leads to v; return the number of nodes so far."""
-    if w <= 0:
-        return n
-    if best[v] == 0:
-        nodes[n] = v
-        n += 1
-    if additive:
-        best[v] += w
-    elif w > best[v]:
-        second[v] = best[v]
-        best[v] = w
-    elif w > second[v]:
-        second[v] = w
-    return n
-
-
-@kernel
-def _score(  # type: ignore[no-untyped-def]
-    indptr, relation, neighbour, step, depth, end, weight, x, found, found_weight, additive,
-    levels, stamp, mark, best, second, nodes, scores,
+def _fire(  # type: ignore[no-untyped-def]
+    indptr, relation, neighbour, step, depth, end, ends, x, found, found_by,
+    levels, stamp, mark,
 ):  # fmt: skip
-    """Scores of everything that the rules reach from x.
+    """Find everything that the rules reach from x, rule by rule.
 
-    IN  the WalkIndex; a trie with weight (n_nodes,); found, found_weight: what other rules lead to
-        additive: sum the weights, else the best two
-        levels (depth + 1, n_entities), stamp, mark (1,), best, second (n_entities,): scratch
-    OUT nodes, scores (returned size,)
+    IN  the WalkIndex; a trie with ends (n_nodes,): the rule at each node, or -1
+        found, found_by: what other rules lead to, grouped by rule
+        levels (depth + 1, n_entities), stamp, mark (1,): scratch
+    OUT returned: the Firings
     """
+    rule, ptr = (
+        np.empty(len(step) + len(found), np.int32),
+        np.zeros(len(step) + len(found) + 1, np.int64),
+    )
+    out = np.empty(max(1024, len(found)), np.int32)
+    n, k = 0, 0
+    for j in range(len(found)):
+        if j == 0 or found_by[j] != found_by[j - 1]:
+            rule[k] = found_by[j]
+            k += 1
+        out[n] = found[j]
+        n += 1
+        ptr[k] = n
     sizes = np.zeros(levels.shape[0], np.int64)
     sizes[0] = 1
     levels[0, 0] = x
-    n = 0
-    for j in range(len(found)):
-        n = _lead(found[j], found_weight[j], additive, best, second, nodes, n)
     i = 0
     while i < len(step):
         d = depth[i]
         mark[0] += 1
-        sizes[d] = expand(
+        size = expand(
             indptr, relation, neighbour,
             levels[d - 1], sizes[d - 1], step[i], stamp, mark[0], levels[d],
         )  # fmt: skip
-        if sizes[d] == 0:
+        sizes[d] = size
+        if size == 0:
             i = end[i]
             continue
-        w = weight[i]
-        if w > 0:
-            for j in range(sizes[d]):
-                n = _lead(levels[d, j], w, additive, best, second, nodes, n)
+        if ends[i] >= 0:
+            if n + size > len(out):
+                wider = np.empty(max(n + size, 2 * len(out)), np.int32)
+                wider[:n] = out[:n]
+                out = wider
+            out[n : n + size] = levels[d, :size]
+            n += size
+            rule[k] = ends[i]
+            k += 1
+            ptr[k] = n
         i += 1
-    for j in range(n):
-        v = nodes[j]
-        scores[j] = best[v] if additive else (1 - SECOND) * best[v] + SECOND * second[v]
-        best[v] = 0
-        second[v] = 0
-    return n
+    return rule[:k], ptr[: k + 1], out[:n]
 
 
 class RuleScorer:
@@ -148,9 +152,16 @@ class RuleScorer:
         first. Of rules that are equal but for their evidence the most confident counts.
     graph : KnowledgeGraph
         The facts to walk.
-    aggregation : {"noisy-or", "max"}
+    aggregation : {"max", "noisy-or", "clusters"}
     smoothing : float
         Wrong pairs added to every counted rule, ≥ 0.
+    threshold : float
+        Overlap, in (0, 1], from which rules are one cluster.
+    combinations : mapping of int to Combination, optional
+        For some query relations, instead of the three above.
+    labels : mapping of Rule to (n_thresholds,), optional
+        The cluster of each rule at ``thresholds``; measured on ``graph`` where left out.
+    thresholds : sequence of float
 
     Raises
     ------
@@ -166,19 +177,27 @@ class RuleScorer:
         *,
         aggregation: Aggregation = "noisy-or",
         smoothing: float = 0.0,
+        threshold: float = THRESHOLD,
+        combinations: Mapping[int, Combination] | None = None,
+        labels: Mapping[Rule, npt.NDArray[np.int32]] | None = None,
+        thresholds: Sequence[float] = (),
         index: WalkIndex | None = None,
     ) -> None:
-        if aggregation not in ("noisy-or", "max"):
+        if aggregation not in AGGREGATIONS:
             raise InvalidParameter(
-                f"unknown aggregation {aggregation!r}", remedy="use 'noisy-or' or 'max'"
+                f"unknown aggregation {aggregation!r}", remedy=f"use {', '.join(AGGREGATIONS)}"
             )
         if not smoothing >= 0:
             raise InvalidParameter(f"smoothing is {smoothing}", remedy="use 0 or more")
-        self.graph, self.aggregation, self.smoothing = graph, aggregation, smoothing
+        self.graph = graph
+        self._default = Combination(aggregation, smoothing, threshold)
+        self._combinations = dict(combinations or {})
+        self._given, self.thresholds = labels, tuple(thresholds) or (threshold,)
+        self.clustered_on_some: set[int] = set()  # relations of which not all pairs were seen
         self.index = build_walk_index(graph) if index is None else index
         self.rules = _with_evidence(list(rules), graph)
         ids = {name: i for i, name in enumerate(relation_names(graph))}
-        self._of_relation: dict[int, dict[tuple[int, ...], Rule]] = {}
+        paths: dict[int, dict[tuple[int, ...], Rule]] = {}
         about: dict[Branch, Rule] = {}
         names: dict[str, int] = {}
         if any(rule.names_entity for rule in self.rules):
@@ -190,72 +209,135 @@ class RuleScorer:
                     about[branch] = rule
                 continue
             head, path = encode_rule(rule, ids)
-            of_head = self._of_relation.setdefault(head, {})
+            of_head = paths.setdefault(head, {})
             rival = of_head.get(path)
             if rival is None or self.confidence(rule) > self.confidence(rival):
                 of_head[path] = rule
+        n_relations = self.index.n_relations
         self._about, self._about_rules = BranchRules(list(about), self.index), list(about.values())
-        self._about_weight = self._weights(map(self.confidence, self._about_rules))
-        self._bodies: dict[int, _Body | None] = {}
+        self._relations = {
+            head: _Relation(list(some.values()), list(some), []) for head, some in paths.items()
+        }
+        self._about_place = np.zeros(len(about), np.int32)  # among the rules of its relation
+        for i, (branch, rule) in enumerate(about.items()):
+            own = self._relations.setdefault(branch.step % n_relations, _Relation([], [], []))
+            self._about_place[i] = len(own.rules)
+            own.rules.append(rule)
+            own.about.append(i)
+        self._bodies: dict[int, _Body] = {}
+        self._plans: dict[int, Plan] = {}
+        self._labels: dict[int, npt.NDArray[np.int32]] = {}
         n = graph.n_entities
         self._stamp, self._mark = np.zeros(n, np.int64), np.zeros(1, np.int64)
-        self._best, self._second = np.zeros(n), np.zeros(n)
+        self._total, self._last = np.zeros(n), np.zeros(n, np.int32)
         self._nodes, self._scores = np.empty(n, np.int32), np.empty(n, np.float32)
         self._levels = np.empty((1, n), np.int32)
 
-    def confidence(self, rule: Rule) -> float:
-        """Return the confidence that a rule is used with."""
+    def rules_of(self, relation: int) -> list[Rule]:
+        """Return the rules of a query relation, in the order that plans and labels follow."""
+        own = self._relations.get(relation % self.index.n_relations)
+        return own.rules if own else []
+
+    def combination(self, relation: int) -> Combination:
+        """Return how the rules of a query relation are combined."""
+        return self._combinations.get(relation, self._default)
+
+    def confidence(self, rule: Rule, smoothing: float | None = None) -> float:
+        """Return the confidence that a rule is used with, smoothed as by default if left out."""
         if rule.is_counted and rule.confidence == rule.support / rule.body_count:
-            return rule.support / (rule.body_count + self.smoothing)
+            more = self._default.smoothing if smoothing is None else smoothing
+            return rule.support / (rule.body_count + more)
         return rule.confidence
 
-    def _weights(self, confidences: Iterable[float]) -> npt.NDArray[np.float64]:
-        """Return what confidences add to a score."""
-        weight = np.array(list(confidences), np.float64)
-        return -np.log1p(-np.minimum(weight, SURE)) if self.aggregation == "noisy-or" else weight
+    def labels(self, relation: int) -> npt.NDArray[np.int32]:
+        """Return the clusters of the rules of a relation, (n_rules, n_thresholds).
+
+        Rules about an entity among path rules are compared with all others. The pairs are those of
+        all entities, or of a part of them, drawn by a fixed seed, where they are too many.
+        """
+        head = relation % self.index.n_relations
+        if head not in self._labels:
+            rules = self.rules_of(head)
+            if self._given is not None:
+                found = np.array([self._given[rule] for rule in rules], np.int32)
+                found = found.reshape(-1, len(self.thresholds))
+            else:
+                order = rng(0, "overlap of rules").permutation(self.graph.n_entities)
+                overlap, whole = overlaps(lambda x: self.fired(x, head), order.tolist(), len(rules))
+                if not whole:
+                    self.clustered_on_some.add(head)
+                found = clusters_of(overlap, self.thresholds)
+            self._labels[head] = found
+        return self._labels[head]
+
+    def plan(self, relation: int, combination: Combination) -> Plan:
+        """Return how the rules of a query relation are combined by a combination."""
+        rules = self.rules_of(relation)
+        label = None
+        if combination.aggregation == "clusters":
+            label = self.labels(relation)[:, self.thresholds.index(combination.threshold)]
+        return plan_of(
+            combination,
+            [self.confidence(rule, combination.smoothing) for rule in rules],
+            label,
+            np.array([rule.names_entity for rule in rules], bool),
+        )
 
     def on(self, index: WalkIndex) -> RuleScorer:
         """Return the same rules on other facts about the same entities."""
+        self._prepare_labels()
         other = copy.copy(self)
         other.index, other._about = index, self._about.on(index)
         return other
 
-    def _body(self, relation: int) -> _Body | None:
+    def _prepare_labels(self) -> None:
+        """Measure all clusters that are needed, while the facts are those of the graph."""
+        n = self.index.n_relations
+        for head in self._relations:
+            if any(self.combination(r).aggregation == "clusters" for r in (head, head + n)):
+                self.labels(head)
+
+    def _body(self, relation: int) -> _Body:
         """Return the trie of a query relation, bodies walked from Y for ``r + R``."""
         if relation not in self._bodies:
             n = self.index.n_relations
-            rules = self._of_relation.get(relation % n, {})
-            weighted = [(path, self.confidence(rule)) for path, rule in rules.items()]
-            weighted = [(path, weight) for path, weight in weighted if weight > 0]
-            body = None
-            if weighted:
-                paths = [path for path, _ in weighted]
-                if relation >= n:
-                    paths = [tuple(map(self.index.inverse, reversed(path))) for path in paths]
-                trie, node_of = build_trie(paths)
-                weight = np.zeros(len(trie.step))
-                weight[node_of] = self._weights(confidence for _, confidence in weighted)
-                body = _Body(trie, weight, int(trie.depth.max()))
-            self._bodies[relation] = body
+            own = self._relations.get(relation % n)
+            paths = own.paths if own else []
+            if relation >= n:
+                paths = [tuple(map(self.index.inverse, reversed(path))) for path in paths]
+            trie, node_of = build_trie(paths)
+            ends = np.full(len(trie.step), -1, np.int32)
+            ends[node_of] = np.arange(len(paths))
+            self._bodies[relation] = _Body(trie, ends, int(trie.depth.max(initial=0)))
         return self._bodies[relation]
+
+    def fired(self, entity: int, relation: int) -> Firings:
+        """Find what each rule leads to in one query; rules are numbered as by ``rules_of``."""
+        body = self._body(relation)
+        found, by = self._about.fired(entity, relation)
+        # Here, not where the body is made: scorers on other facts share bodies, not scratch.
+        if len(self._levels) <= body.deepest:
+            self._levels = np.empty((body.deepest + 1, self.graph.n_entities), np.int32)
+        return Firings(*_fire(
+            *self.index[:3], *body.trie, body.rule, entity, found, self._about_place[by],
+            self._levels, self._stamp, self._mark,
+        ))  # fmt: skip
 
     def reached(self, entity: int, relation: int) -> tuple[Ints, Floats]:
         """Answer one query: the entities that some rule reaches, and their scores above 0.
 
         The arrays are overwritten by the next call.
         """
-        body = self._body(relation) or _NO_BODY
-        found, by = self._about.fired(entity, relation)
-        # Here, not where the body is made: scorers on other facts share bodies, not scratch.
-        if len(self._levels) <= body.deepest:
-            self._levels = np.empty((body.deepest + 1, self.graph.n_entities), np.int32)
-        n = _score(
-            *self.index[:3], *body.trie, body.weight, entity,
-            found, self._about_weight[by], self.aggregation == "noisy-or",
-            self._levels, self._stamp, self._mark, self._best, self._second,
-            self._nodes, self._scores,
+        n = combine(
+            *self.fired(entity, relation), *self._plan(relation),
+            self._total, self._last, self._nodes, self._scores,
         )  # fmt: skip
         return self._nodes[:n], self._scores[:n]
+
+    def _plan(self, relation: int) -> Plan:
+        if relation not in self._plans:
+            self._plans[relation] = self.plan(relation, self.combination(relation))
+        return self._plans[relation]
 
     def score(self, entity: npt.ArrayLike, relation: npt.ArrayLike) -> Floats:
         """Score all entities, (n_queries, n_entities); 0 where no rule leads."""
@@ -291,11 +373,13 @@ class RuleScorer:
         return greater, equal
 
     def groundings(
-        self, head: int, relation: int, tail: int, *, n_rules: int = 5, n_walks: int = 1
-    ) -> list[Grounding]:
+        self, head: int, relation: int, tail: int, *,
+        n_rules: int = 5, n_walks: int = 1, backwards: bool = False,
+    ) -> list[Grounding]:  # fmt: skip
         """Say why: the most confident rules that lead from head to tail, with their walks.
 
-        Walks that use the fact (head, relation, tail) itself are left out.
+        Walks that use the fact (head, relation, tail) itself are left out, and so are rules that
+        do not count: those not used, and those in a cluster of which a better one leads there.
 
         Parameters
         ----------
@@ -303,27 +387,36 @@ class RuleScorer:
             ``relation`` below n_relations.
         n_rules, n_walks : int
             Most rules, and most walks of each.
+        backwards : bool
+            Whether the head is the answer, so that the rules are combined as for heads.
         """
-        # A path rule is one with a path; of the others, i is known to lead from head to tail.
-        rules: list[tuple[Rule, tuple[int, ...], int]] = [
-            (rule, path, -1) for path, rule in self._of_relation.get(relation, {}).items()
-        ]
+        asked = relation + self.index.n_relations * backwards
+        plan, rules = self._plan(asked), self.rules_of(relation)
+        paths = self._relations[relation].paths if rules else []
+        smoothing = self.combination(asked).smoothing
+        confidence = [self.confidence(rule, smoothing) for rule in rules]
         entities, by = self._about.fired(head, relation)
-        rules += [(self._about_rules[i], (), i) for i in by[entities == tail].tolist()]
+        about = {int(self._about_place[i]): i for i in by[entities == tail].tolist()}
+        shown: set[int] = set()
         found: list[Grounding] = []
-        for rule, path, i in sorted(
-            rules, key=lambda item: (-self.confidence(item[0]), len(item[0].body), item[1:])
+        for i in sorted(
+            plan.order.tolist(),
+            key=lambda i: (-confidence[i], len(rules[i].body), i >= len(paths), paths[i : i + 1]),
         ):
-            confidence = self.confidence(rule)
-            if len(found) == n_rules or confidence == 0:
+            if len(found) == n_rules:
                 break
-            if i >= 0:
-                walks = self._about.walks(i, relation, head, tail, n_walks)
-            elif has_other_walk(*self.index, np.array(path, np.int32), head, relation, tail):
-                walks = self._walks(path, head, relation, tail, n_walks)
+            if int(plan.cluster[i]) in shown:
+                continue
+            if i in about:
+                walks = self._about.walks(about[i], relation, head, tail, n_walks)
+            elif i < len(paths) and has_other_walk(
+                *self.index, np.array(paths[i], np.int32), head, relation, tail
+            ):
+                walks = self._walks(paths[i], head, relation, tail, n_walks)
             else:
                 continue
-            found.append(Grounding(rule, confidence, tuple(walks)))
+            shown.add(int(plan.cluster[i]))
+            found.append(Grounding(rules[i], confidence[i], tuple(walks)))
         return found
 
     def walked_facts(self, head: int, relation: int) -> set[tuple[int, int, int]]:
@@ -332,7 +425,7 @@ class RuleScorer:
         n = self.index.n_relations
         facts: set[tuple[int, int, int]] = set()
         levels: list[set[int]] = [{head}]
-        for step, depth in zip(body.trie.step, body.trie.depth, strict=True) if body else ():
+        for step, depth in zip(body.trie.step, body.trie.depth, strict=True):
             del levels[depth:]
             levels.append(set())
             for u in levels[depth - 1]:
@@ -397,7 +490,7 @@ def apply_rules(
     graph : KnowledgeGraph
     queries : integer array, shape (n, 2)
         Entity and relation; relation r + n_relations asks for heads.
-    aggregation : {"noisy-or", "max"}
+    aggregation : {"max", "noisy-or", "clusters"}
     smoothing : float
     block : int
         Queries per block.
@@ -405,7 +498,7 @@ def apply_rules(
     Yields
     ------
     float32 array, shape (≤ block, n_entities)
-        0 where no rule leads.
+        -log(1 - probability); 0 where no rule leads.
     """
     pairs = np.asarray(queries, dtype=np.int32).reshape(-1, 2)
     scorer = RuleScorer(rules, graph, aggregation=aggregation, smoothing=smoothing)
