@@ -131,11 +131,12 @@ def merge(
     out = Output(as_json, quiet)
     check_output(file)
     from parsimony.knowledge.book import write_book
-    from parsimony.knowledge.book_check import merge_books, require_acyclic
+    from parsimony.knowledge.book_check import conflicts, merge_books, require_acyclic
 
     notes: list[str] = []
     joined = merge_books([_read(book, None, None, notes) for book in books], notes)
     require_acyclic(joined)
+    notes += conflicts(joined)
     write_book(joined, file)
     for note in notes:
         out.note(note)
@@ -182,6 +183,7 @@ def check(
     from parsimony.knowledge.book_check import (
         aligned,
         check_book,
+        conflicts,
         contradictions,
         of_vocabulary,
         require_acyclic,
@@ -198,6 +200,7 @@ def check(
     else:
         require_acyclic(known)
     checked = check_book(known, graph)
+    notes += conflicts(known)
     broken = contradictions(known, graph)
     counts = Counter(row.verdict for row in checked)
     if file is not None:
@@ -247,7 +250,7 @@ def import_(
     out = Output(as_json, quiet)
     check_output(file)
     from parsimony.knowledge.book import write_book
-    from parsimony.knowledge.book_check import contradictions, require_acyclic
+    from parsimony.knowledge.book_check import conflicts, contradictions, require_acyclic
 
     notes: list[str] = []
     graph = None
@@ -255,6 +258,7 @@ def import_(
         graph, _, notes = _graph(data, "train", mirror, columns, seed)
     known = _read(ontology, graph, None, notes)
     require_acyclic(known)
+    notes += conflicts(known)
     if graph is not None:
         notes += [row["sentence"] for row in contradictions(known, graph)]
     if file is not None:

@@ -18,6 +18,7 @@ __all__ = [
     "Checked",
     "aligned",
     "check_book",
+    "conflicts",
     "contradictions",
     "diff_books",
     "merge_books",
@@ -112,6 +113,30 @@ def contradictions(
                 }
             )  # fmt: skip
     return sorted(found, key=lambda row: -row["broken"])
+
+
+def conflicts(book: KnowledgeBook) -> list[str]:
+    """Say which axioms of a book leave a relation no fact, as sentences.
+
+    Symmetric with a disjoint domain and range; two domains, or two ranges, that are disjoint.
+    """
+    axioms = book.axioms
+    apart = {frozenset(axiom.terms) for axiom in axioms if axiom.kind == "disjoint"}
+    symmetric = {axiom.terms[0] for axiom in axioms if axiom.kind == "symmetric"}
+    typing = [axiom for axiom in axioms if axiom.kind in ("domain", "range")]
+    found = []
+    for i, one in enumerate(typing):
+        for other in typing[i + 1 :]:
+            relation = one.terms[0]
+            meet = one.kind == other.kind or relation in symmetric
+            types = frozenset((one.terms[1], other.terms[1]))
+            if relation == other.terms[0] and meet and types in apart:
+                why = "" if one.kind == other.kind else f", symmetric({relation})"
+                found.append(
+                    f"{one.clause}, {other.clause}{why} and disjoint({', '.join(sorted(types))}) "
+                    f"together allow no fact of {relation}"
+                )
+    return found
 
 
 def require_acyclic(book: KnowledgeBook) -> None:

@@ -13,7 +13,7 @@ from parsimony.link.rules.combining import Firings
 
 __all__ = ["PAIRS", "clusters_of", "overlaps"]
 
-PAIRS = 20_000  # that the rules of a relation predict, after which no further query is asked
+PAIRS = 5_000  # that the rules of a relation predict, after which no further query is asked
 
 
 def overlaps(

@@ -61,7 +61,7 @@ NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
 WAYS = (*AGGREGATIONS, BEST_TWO)
 THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
-SAMPLE = 200  # validation queries of each relation and side that the choices are measured on
+SAMPLE = 100  # validation queries of each relation and side that the choices are measured on
 MAX_RULES = (100, None)  # per relation; None: all that were mined
 
 

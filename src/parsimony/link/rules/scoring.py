@@ -228,6 +228,7 @@ class RuleScorer:
             own.about.append(i)
         self._bodies: dict[int, _Body] = {}
         self._plans: dict[int, Plan] = {}
+        self._sure: dict[tuple[int, float], list[float]] = {}
         self._labels: dict[int, npt.NDArray[np.int32]] = {}
         n = graph.n_entities
         self._stamp, self._mark = np.zeros(n, np.int64), np.zeros(1, np.int64)
@@ -280,10 +281,16 @@ class RuleScorer:
             label = self.labels(relation)[:, self.thresholds.index(combination.threshold)]
         return plan_of(
             combination,
-            [self.confidence(rule, combination.smoothing) for rule in rules],
+            self._confidences(relation, combination.smoothing),
             label,
             np.array([rule.names_entity for rule in rules], bool),
         )
+
+    def _confidences(self, relation: int, smoothing: float) -> list[float]:
+        key = relation % self.index.n_relations, smoothing
+        if key not in self._sure:
+            self._sure[key] = [self.confidence(r, smoothing) for r in self.rules_of(relation)]
+        return self._sure[key]
 
     def on(self, index: WalkIndex) -> RuleScorer:
         """Return the same rules on other facts about the same entities."""
