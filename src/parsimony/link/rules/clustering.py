@@ -37,20 +37,20 @@ def overlaps(
     whole : bool
         Whether all entities were asked.
     """
-    both = np.zeros((n_rules, n_rules), np.float32)
+    rules, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     seen, whole = 0, True
     for x in entities:
         if seen >= most:
             whole = False
             break
         rule, ptr, entity = fire(x)
-        if not len(rule):
-            continue
         nodes, column = np.unique(entity, return_inverse=True)
-        predicts = np.zeros((len(rule), len(nodes)), np.float32)
-        predicts[np.repeat(np.arange(len(rule)), np.diff(ptr)), column] = 1
-        both[np.ix_(rule, rule)] += predicts @ predicts.T
+        rules.append(np.repeat(rule, np.diff(ptr)).astype(np.int64))
+        columns.append(column + seen)
         seen += len(nodes)
+    predicts = np.zeros((n_rules, seen), np.float32)
+    predicts[np.concatenate(rules), np.concatenate(columns)] = 1
+    both = predicts @ predicts.T
     own = both.diagonal().astype(np.float64)
     either = own[:, None] + own[None, :] - both
     return np.divide(both, either, out=np.zeros(both.shape), where=either > 0), whole

@@ -228,6 +228,7 @@ class RuleScorer:
             own.about.append(i)
         self._bodies: dict[int, _Body] = {}
         self._plans: dict[int, Plan] = {}
+        self._named: dict[int, npt.NDArray[np.bool_]] = {}
         self._sure: dict[tuple[int, float], list[float]] = {}
         self._labels: dict[int, npt.NDArray[np.int32]] = {}
         n = graph.n_entities
@@ -275,7 +276,6 @@ class RuleScorer:
 
     def plan(self, relation: int, combination: Combination) -> Plan:
         """Return how the rules of a query relation are combined by a combination."""
-        rules = self.rules_of(relation)
         label = None
         if combination.aggregation == "clusters":
             label = self.labels(relation)[:, self.thresholds.index(combination.threshold)]
@@ -283,8 +283,14 @@ class RuleScorer:
             combination,
             self._confidences(relation, combination.smoothing),
             label,
-            np.array([rule.names_entity for rule in rules], bool),
+            self._about_entities(relation),
         )
+
+    def _about_entities(self, relation: int) -> npt.NDArray[np.bool_]:
+        head = relation % self.index.n_relations
+        if head not in self._named:
+            self._named[head] = np.array([r.names_entity for r in self.rules_of(head)], bool)
+        return self._named[head]
 
     def _confidences(self, relation: int, smoothing: float) -> list[float]:
         key = relation % self.index.n_relations, smoothing
