@@ -304,6 +304,8 @@ ELSEWHERE = {
     ("answers.py", "pip install"): "a package to install",
     ("chem/cache.py", "pip install"): "a package to install",
     ("graph/rdf.py", "pip install"): "a package to install",
+    ("ddi/mechanisms.py", "choose one by --set graph="): "drug pairs without a background graph",
+    ("knowledge/ontology.py", "pip install"): "a package to install",
     ("molecules/fingerprint_methods.py", "pip install"): "a package to install",
     ("run/engine_ray.py", "pip install"): "a package to install",
     ("search/tpe.py", "pip install"): "a package to install",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from parsimony.link.distillation.distil import Distilled, distil
+from parsimony.link.distillation.student import Distilled, distil
 
 __all__ = ["Distilled", "distil"]
