@@ -1,4 +1,7 @@
-"""Fidelity of distilled books over their size: python benchmarks/distil.py RUN … → results/distil.json."""  # noqa: E501
+"""Fidelity of distilled books over their size, into results/distil.json.
+
+``python benchmarks/distil.py RUN …``; measured on validation.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ RESULTS = Path(__file__).parent / "results" / "distil.json"
 def main(runs: list[str]) -> None:
     """Distil each run with the defaults and record the curve."""
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    found["command"] = "python benchmarks/distil.py RUN …"
     for run in runs:
         model, begin = load_run(run), time.perf_counter()
         made = distil(model, quiet=False)
