@@ -27,6 +27,7 @@ MORE = {
     "ensemble": {
         "members": ({"method": "mlp", "hidden": 16, "epochs": 2}, {"method": "neighbours"})
     },
+    "guided": {"member": {"method": "distmult", "dim": 16, "epochs": 30, "threads": 1}},
     "coldnas": {"hidden": (8, 8, 8)},
     "film": {"hidden": (8, 8, 8)},
 }

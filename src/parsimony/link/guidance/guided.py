@@ -25,7 +25,7 @@ from parsimony.errors import EmptySplit, UsageError
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule
-from parsimony.knowledge.book import KnowledgeBook, read_book, write_book
+from parsimony.knowledge.book import KnowledgeBook, book_from_table, write_book
 from parsimony.knowledge.book_check import contradictions, of_vocabulary
 from parsimony.link.blend import Member, described, member_of
 from parsimony.link.estimator import LinkEstimator
@@ -130,13 +130,12 @@ class Guided(LinkEstimator[GuidedParameters]):
 
     def _fit(self, fitting: Fitting) -> None:
         """Train the member on the facts and what follows from them, then learn the weights."""
+        book = KnowledgeBook() if fitting.knowledge is None else fitting.knowledge
         if fitting.knowledge is None:
-            raise UsageError(
-                "method guided needs a book", remedy="give it: parsimony fit … --knowledge BOOK"
-            )
-        of_vocabulary(fitting.knowledge, self.task_.train_graph)
-        self._take(fitting.knowledge)
-        broken = contradictions(fitting.knowledge, self.task_.train_graph)
+            self.notes_.append("no book was given (--knowledge): the method answers alone")
+        of_vocabulary(book, self.task_.train_graph)
+        self._take(book)
+        broken = contradictions(book, self.task_.train_graph)
         self.notes_ += [row["sentence"] for row in broken]
         member, limits = self.member_, dict[str, Any](device=fitting.device, quiet=fitting.quiet)
         if fitting.time_budget is not None:
@@ -655,7 +654,7 @@ class Guided(LinkEstimator[GuidedParameters]):
         uses = [use for use, used in zip(USES, tensors["uses"].tolist(), strict=True) if used]
         if uses:
             self.resolved_ = self.resolved_.model_copy(update={"knowledge_as": tuple(uses)})
-        self._take(read_book(run.path / BOOK))
+        self._take(book_from_table(run.read_toml(BOOK) or {}, str(run.path / BOOK)))
         self.uses_ = tuple(uses)
         start = "member."
         own = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
