@@ -78,7 +78,7 @@ def test_old_files_and_plain_text_are_books(tmp_path):
         ('axioms = ["domain(b)"]', "1 terms instead of 2", "book.toml: axioms[1]"),
         ('rules = [{ text = "a(X,Y) <- b(X,Y)", origin = "felt" }]', "origin 'felt'", "rules[1]"),
         ('types = { Anna = "person" }', "no list of names", "[types]"),
-        ("", "nothing is known", "book.toml"),
+        ("", "no rules and no axioms", "book.toml"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path, text, says, where):

@@ -200,7 +200,7 @@ def read_book(path: str | os.PathLike[str]) -> KnowledgeBook:
         book = book_from_table(parse_toml(text, where, remedy="correct that line"), where)
     if not (book.entries or book.symbol or book.formula or book.types):
         raise FormatError(
-            "nothing is known there",
+            "no rules and no axioms",
             remedy='write rules = ["uncle(X,Y) <- brother(X,A), father(A,Y)"] or axioms',
             where=where,
         )

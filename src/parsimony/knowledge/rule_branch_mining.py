@@ -194,6 +194,7 @@ def mine_branches(
         Edges to go through; the heads with the fewest come first.
     """
     budget = BUDGET if budget is None else budget
+    min_support = min(min_support, np.iinfo(np.int32).max)
     n_steps = 2 * index.n_relations
     degree = np.diff(index.indptr)
     node = np.repeat(np.arange(index.n_entities, dtype=np.int32), degree)
@@ -236,10 +237,10 @@ def mine_branches(
         done += len(some)
     head, body, support, body_count = np.concatenate(parts).T
     turned = (groups.step + index.n_relations) % n_steps  # from the members to the entity
-    anywhere = body < 0
+    anywhere, of = body < 0, np.maximum(body, 0)
     rules = MinedBranches(
         turned[head], groups.node[head],
-        np.where(anywhere, -1 - body, turned[body]), np.where(anywhere, ANY, groups.node[body]),
+        np.where(anywhere, -1 - body, turned[of]), np.where(anywhere, ANY, groups.node[of]),
         support, body_count, notes,
     )  # fmt: skip
     # The best of each relation; ties go to the greater support, then to the smaller numbers.
