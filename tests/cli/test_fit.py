@@ -165,7 +165,12 @@ def test_memory_makes_batches_smaller_or_refuses(typed):
     error = typed(*words, "--memory", "100M", code=2).error
     assert error["type"] == "InvalidParameter"
     assert "more than the 0.1 GB allowed" in error["message"]
-    tight = typed(*words, "--memory", f"{free['peak_memory_bytes'] / 1e9 * 1.02:.3f}G").json
+    # The process, whose memory counts, grows from call to call.
+    for more in (1.02, 1.05, 1.08, 1.12):
+        limit = f"{free['peak_memory_bytes'] / 1e9 * more:.3f}G"
+        tight = typed(*words, "--memory", limit, code=None).json
+        if "error" not in tight:
+            break
     assert tight["notes"][0].startswith("to stay within ")
     assert "batch=" in tight["notes"][0]
     for wrong in ("four", "0G", "-1", "3X"):
