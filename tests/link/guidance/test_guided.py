@@ -94,7 +94,8 @@ RULES = ("0.90  18/20  r0(X,Y) <- r1(X,A), r2(A,Y)", "0.50  5/10  r1(X,Y) <- r0(
 @pytest.mark.parametrize("method", ["redgnn", "complex"])
 def test_saved_with_its_book_and_read_back(task, tmp_path, method):
     known = book(*RULES, "symmetric(r0)", "range(r1, T)", types={"m1": ("T",), "m2": ("U",)})
-    guided = Guided(member={"method": method, "epochs": 1, "threads": 1})
+    uses = ("facts", "prior", "mask")
+    guided = Guided(member={"method": method, "epochs": 1, "threads": 1}, knowledge_as=uses)
     guided.fit(task, knowledge=known)
     assert guided.uses_ == ("facts", "prior", "mask")
     guided.save(tmp_path / "run")
@@ -102,6 +103,20 @@ def test_saved_with_its_book_and_read_back(task, tmp_path, method):
     np.testing.assert_array_equal(again.ranks().ranks(), guided.ranks().ranks())
     assert 0 < guided.evaluate()["metrics"]["sem@10"] <= 1
     assert again.predict("m0", "r0")["answers"] == guided.predict("m0", "r0")["answers"]
+
+
+def test_a_mask_that_forbids_right_answers_is_left_out_unless_asked_for(task):
+    valid = task.data.valid[task.data.valid[:, 1] == task.data.valid[0, 1]]
+    relation, member = f"r{valid[0, 1]}", {"method": "complex", "epochs": 1, "threads": 1}
+    right = {f"m{i}": ("T",) for i in range(12)}
+    wrong = {f"m{i}": ("U" if i in valid[:, 2] else "T",) for i in range(12)}
+    for types, kept in ((right, True), (wrong, False)):
+        known = book(f"range({relation}, T)", types=types)
+        guided = Guided(member=member).fit(task, knowledge=known)
+        assert ("mask" in guided.uses_) == kept
+        assert any("the mask is left out" in note for note in guided.notes_) != kept
+    forced = Guided(member=member, knowledge_as="mask")
+    assert forced.fit(task, knowledge=book(f"range({relation}, T)", types=wrong)).uses_ == ("mask",)
 
 
 def test_forgetting_an_entry_changes_the_answers_that_rest_on_it(task):
