@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.link.test_link_methods import clan
 
 from parsimony.link.rules.clustering import clusters_of, overlaps
 from parsimony.link.rules.combining import (
@@ -16,7 +17,9 @@ from parsimony.link.rules.combining import (
     combine_reference,
     plan_of,
 )
+from parsimony.link.rules.method import RuleReasoner
 from parsimony.link.rules.selecting import chosen_by_group
+from parsimony.link.task import LinkTask
 
 N = 6  # entities
 
@@ -91,3 +94,12 @@ def test_the_choice_of_few_answers_is_that_of_all():
     reciprocal[group == 0] *= 0.5  # choice 0 is better on the whole
     choice = chosen_by_group(reciprocal, group, 4, np.arange(802) % 2)
     assert choice.tolist() == [1, 0, 0, 0]
+
+
+def test_clusters_are_left_out_where_the_time_is_too_short():
+    task = LinkTask(clan())
+    hurried = RuleReasoner(max_length=2).fit(task, time_budget=1e-9)
+    assert any("no clusters were tried" in note for note in hurried.training_notes_)
+    assert {c.aggregation for c in hurried.combinations_.values()} <= {"max", "noisy-or"}
+    asked_for = RuleReasoner(max_length=2, aggregation="clusters").fit(task, time_budget=1e-9)
+    assert {c.aggregation for c in asked_for.combinations_.values()} == {"clusters"}

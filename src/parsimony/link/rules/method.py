@@ -61,6 +61,7 @@ NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
 WAYS = (*AGGREGATIONS, BEST_TWO)
 THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
+CLUSTERING = 0.5  # of the time left for the clusters of rules
 SAMPLE = 100  # validation queries of each relation and side that the choices are measured on
 MAX_RULES = (100, None)  # per relation; None: all that were mined
 
@@ -189,6 +190,12 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         choices = self._choices(rules, whole_book=whole_book)
         thresholds = sorted({c.threshold for c in choices if c.threshold})
         scorer = RuleScorer(rules, self.task_.train_graph, thresholds=thresholds)
+        if thresholds and given.aggregation is None and _too_slow(scorer, n, deadline):
+            choices = [c for c in choices if not c.threshold]
+            thresholds = []
+            self.training_notes_.append(
+                "the time is too short to tell which rules say the same: no clusters were tried"
+            )
         try:
             valid = self.task_.queries("valid") if len(choices) > 1 else None
         except EmptySplit:  # nothing to select on: the first choice
@@ -574,6 +581,24 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
 
 def _as_branch(head: int, path: tuple[int, ...]) -> Branch:
     return Branch(head, NO_ENDS, path, NO_ENDS)
+
+
+def _too_slow(scorer: RuleScorer, n_relations: int, deadline: Deadline) -> bool:
+    """Whether the clusters of all relations would take over half of the time that is left.
+
+    Those of the relation with the most rules are measured; the work grows with the square of their
+    number.
+    """
+    sizes = np.array([len(scorer.rules_of(r)) for r in range(n_relations)], float)
+    left = deadline.left()
+    if not np.isfinite(left) or not sizes.any():
+        return False
+    few, many = int(np.where(sizes > 0, sizes, np.inf).argmin()), int(sizes.argmax())
+    scorer.labels(few)  # compiles, which is not to be counted
+    before = deadline.spent()
+    scorer.labels(many)
+    taken = max(deadline.spent() - before, 0.0)
+    return bool(taken * (sizes**2).sum() > CLUSTERING * left * sizes[many] ** 2)
 
 
 def _plans(scorer: RuleScorer, relation: int, choices: Sequence[Combination]) -> list[Plan]:
