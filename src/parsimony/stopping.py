@@ -43,8 +43,9 @@ class Interrupted(ParsimonyError):
     @classmethod
     def now(cls, remedy: str = NOTHING_LOST, *, told: bool = False) -> Interrupted:
         """The error of the signal that has come, Ctrl-C if none was heard."""
-        error = cls("terminated" if _heard == signal.SIGTERM else "interrupted", remedy=remedy)
-        error.exit_code = 128 + (_heard or signal.SIGINT)  # type: ignore[misc]
+        number = _heard or _coming or signal.SIGINT
+        error = cls("terminated" if number == signal.SIGTERM else "interrupted", remedy=remedy)
+        error.exit_code = 128 + number  # type: ignore[misc]
         error.told = told
         return error
 
@@ -57,6 +58,7 @@ class _Stopped(KeyboardInterrupt):
 BEGAN = time.perf_counter()
 
 _heard = 0  # the signal's number
+_coming = 0  # that of one which will be sent once more
 _may_hold = _holds = False
 _told = False
 
@@ -74,20 +76,49 @@ def listen() -> None:
 
 def _deafen() -> None:
     """Ignore what comes while Python ends: it has put its own handlers back, and loses our code."""
-    if _heard:
+    if stopped():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
 
 
 def _hear(number: int, frame: Any) -> None:
-    global _heard
+    global _heard, _coming
     if _heard or _told:
         if not _told:
             _tell(Interrupted.now("stopped at once: repeat the command"))
         os._exit(128 + number)
+    _coming = 0
+    if _importing(frame):  # C++ that a module starts with may end the process at an exception
+        _soon(number)
+        return
     _heard = number
     if not _holds:
         raise _Stopped
+
+
+def _soon(number: int) -> None:
+    """Send the signal once more, to the main thread, which it wakes where it waits."""
+    global _coming
+    _coming = number
+    threading.Timer(0.05, _send_again).start()
+
+
+def _send_again() -> None:
+    """Send what is still to come: the command may have done its work meanwhile."""
+    if _coming and not _told:
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(threading.main_thread().ident or 0, _coming)
+        else:
+            signal.raise_signal(_coming)
+
+
+def _importing(frame: Any) -> bool:
+    """Whether a module is being loaded where the signal was heard."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
@@ -120,7 +151,7 @@ def _raise_again(problem: Any) -> None:
     global _heard
     if _heard and issubclass(problem.exc_type, KeyboardInterrupt):
         number, _heard = _heard, 0
-        threading.Timer(0.05, signal.raise_signal, [number]).start()
+        _soon(number)
     else:
         sys.__unraisablehook__(problem)
 
@@ -134,7 +165,7 @@ def _tell(error: ParsimonyError) -> None:
 
 def stopped() -> bool:
     """Whether a signal has come."""
-    return bool(_heard)
+    return bool(_heard or _coming)
 
 
 def reported() -> None:
@@ -170,7 +201,7 @@ def run(main: Callable[[], None]) -> None:
         main()
     except BaseException as error:
         # An import that was cut off can fail in other ways than by the interrupt itself.
-        if isinstance(error, SystemExit) or not (_heard or isinstance(error, KeyboardInterrupt)):
+        if isinstance(error, SystemExit) or not (stopped() or isinstance(error, KeyboardInterrupt)):
             raise
         interrupted = Interrupted.now()
         _tell(interrupted)

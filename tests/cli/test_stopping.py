@@ -16,6 +16,7 @@ import pytest
 
 from parsimony.run.atomic import is_temporary
 
+SOURCE = Path(__file__).parents[2] / "src"
 RUNS = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
 ENTITY = (RUNS / "rules" / "data" / "entities.txt").read_text().splitlines()[0]
 VERBS = {
@@ -52,6 +53,21 @@ def stopped_after(seconds, words, folder, number=signal.SIGINT):
         process.send_signal(number)
     out, err = process.communicate(timeout=120)
     return None if process.returncode == 0 else (process.returncode, out, err)
+
+
+def test_a_module_is_loaded_to_its_end(tmp_path):
+    """Else C++ that runs while torch is loaded may end the process, without a line of ours."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('loaded', flush=True)\n"
+    )
+    code = (
+        "import time\nfrom parsimony import stopping\nstopping.listen()\nimport slow\n"
+        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('heard')\n"
+    )
+    found = os.environ | {"PYTHONPATH": str(SOURCE)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=found, text=True,
+                          capture_output=True, timeout=50)  # fmt: skip
+    assert done.stdout.split() == ["loaded", "heard"], done.stderr
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from parsimony.kernels.redgnn.frontier import Scratch
 def batches(draw):
     """Few distinct scores, zero among them, so that ties abound; empty frontiers too."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n_entities, n_rows = draw(st.integers(1, 10)), draw(st.integers(1, 6))
+    n_entities, n_rows = draw(st.integers(1, 24)), draw(st.integers(1, 6))
     queries = []
     for _ in range(draw(st.integers(0, 4))):
         some = rng.permutation(n_entities)

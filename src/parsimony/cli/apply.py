@@ -62,9 +62,9 @@ def command(
         check_query(head, relation, tail)
     parameters = {"seed": seed} | parse_settings(settings)
     names = parse_columns(columns)
-    from parsimony.knowledge.book import read_book
+    from parsimony.knowledge.sources import read_knowledge
 
-    given = read_book(rules).rules
+    given = read_knowledge(rules).rules
     protocol = str(parameters.get("protocol", "redgnn"))
     opened, before = _open(data, task, mirror, names, seed, protocol)
     from parsimony.link.rules.method import RuleReasoner

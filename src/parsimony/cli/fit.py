@@ -171,11 +171,7 @@ def command(
 
             parameters["mechanisms"] = [*parameters.get("mechanisms", ()), *stated_lines(knowledge)]
         else:
-            from parsimony.knowledge.sources import TYPES, read_knowledge, read_types
-
-            beside = Path(data) / TYPES
-            types = read_types(beside) if beside.is_file() else None
-            options["knowledge"] = read_knowledge(knowledge, types=types)
+            options["knowledge"] = _book(knowledge, data, mirror, header, seed, output)
     from parsimony.run.deadline import Deadline
 
     budget = Deadline(_seconds(time_budget), began=BEGAN)
@@ -218,6 +214,25 @@ def command(
             f"what was learned until then is in {run}; to continue: {_again(resume=True)}",
             told=as_json,
         )
+
+
+def _book(
+    source: Path, data: str, mirror: str | None, columns: Any, seed: int, output: Output
+) -> Any:
+    """Read what is known, with the types beside the data; an ontology by the graph's own names."""
+    from parsimony.knowledge.ontology import ONTOLOGY_SUFFIXES
+    from parsimony.knowledge.sources import TYPES, read_knowledge, read_types
+
+    beside, graph, notes = Path(data) / TYPES, None, list[str]()
+    if source.suffix.lower() in ONTOLOGY_SUFFIXES:
+        from parsimony.link.loading import load
+
+        graph = load(data, mirror=mirror, columns=columns, seed=seed).graph
+    types = read_types(beside) if beside.is_file() else None
+    found = read_knowledge(source, graph, types=types, notes=notes)
+    for note in notes:
+        output.note(note)
+    return found
 
 
 def _wanted(simplest: bool, best: bool) -> str:

@@ -211,15 +211,18 @@ def with_book(
         raise UsageError(
             f"no book bears on a run for task {estimator.kind}", remedy="leave --knowledge out"
         )
-    from parsimony.knowledge.book import read_book
+    from parsimony.knowledge.sources import read_knowledge
     from parsimony.methods import resolve
 
-    book = read_book(path)
+    notes: list[str] = []
+    book = read_knowledge(path, estimator.task_.train_graph, notes=notes)
     if type(estimator).takes_knowledge and estimator.method != name:
         settled = estimator.resolved_.model_dump()
         return type(estimator)(**settled).fit(estimator.task_, knowledge=book)
     around: Any = resolve(name)
-    return around.around(estimator, book, **given)
+    found = around.around(estimator, book, **given)
+    found.notes_ += notes
+    return found
 
 
 def open_run(path: Path, kind: str | None = None) -> Any:

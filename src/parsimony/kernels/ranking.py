@@ -16,6 +16,7 @@ from parsimony.kernels.numerics import kernel
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
+MANY = 8  # answers of a query from which their rivals are sorted
 
 
 @kernel
@@ -31,42 +32,56 @@ def filtered_counts(  # type: ignore[no-untyped-def]
         stamp, position, tick: scratch over the entities
     OUT greater, equal (n_answers,)
     """
+    rivals = np.empty(max(0, (ptr[1:] - ptr[:-1]).max()) if len(ptr) > 1 else 0, np.float64)
     for b in range(ptr.shape[0] - 1):
-        tick[0] += 1
-        now = tick[0]
-        n_reached = ptr[b + 1] - ptr[b]
+        # An entity is stamped where it is reached, or known but not reached; a negative position
+        # marks the reached that are known.
+        tick[0] += 2
+        reached, filtered = tick[0], tick[0] - 1
+        unseen = n_entities - (ptr[b + 1] - ptr[b])
         for i in range(ptr[b], ptr[b + 1]):
-            stamp[node[i]] = now
+            stamp[node[i]] = reached
             position[node[i]] = i
+        for k in range(known_ptr[b], known_ptr[b + 1]):
+            o = known[k]
+            if stamp[o] == reached:
+                position[o] = -1 - position[o]
+            else:
+                stamp[o] = filtered
+                unseen -= 1
+        n = 0
+        for i in range(ptr[b], ptr[b + 1]):
+            if position[node[i]] >= 0:
+                rivals[n] = score[row[i]]
+                n += 1
+        # All answers of a query have the same rivals: many are looked up in their order.
+        many = answer_ptr[b + 1] - answer_ptr[b] > MANY
+        if many:
+            rivals[:n] = np.sort(rivals[:n])
         for j in range(answer_ptr[b], answer_ptr[b + 1]):
             v = answer[j]
-            s = unreached
-            if stamp[v] == now:
-                s = np.float64(score[row[position[v]]])
+            s = np.float64(unreached)
+            itself = stamp[v] != filtered  # whether it stands among the rivals
+            if stamp[v] == reached:
+                i = position[v]
+                itself = i >= 0
+                s = np.float64(score[row[i if itself else -1 - i]])
             above = 0
-            same = 0
+            same = -1 if itself else 0
             if unreached > s:
-                above = n_entities - n_reached
+                above += unseen
             elif unreached == s:
-                same = n_entities - n_reached
-            for i in range(ptr[b], ptr[b + 1]):
-                x = np.float64(score[row[i]])
-                if x > s:
-                    above += 1
-                elif x == s:
-                    same += 1
-            same -= 1  # the answer itself
-            for k in range(known_ptr[b], known_ptr[b + 1]):
-                o = known[k]
-                if o == v:
-                    continue
-                x = unreached
-                if stamp[o] == now:
-                    x = np.float64(score[row[position[o]]])
-                if x > s:
-                    above -= 1
-                elif x == s:
-                    same -= 1
+                same += unseen
+            if many:
+                right = np.searchsorted(rivals[:n], s, side="right")
+                above += n - right
+                same += right - np.searchsorted(rivals[:n], s, side="left")
+            else:
+                for i in range(n):
+                    if rivals[i] > s:
+                        above += 1
+                    elif rivals[i] == s:
+                        same += 1
             greater[j] = above
             equal[j] = same
 

@@ -12,7 +12,7 @@ from parsimony.knowledge.book import KnowledgeBook
 from parsimony.link.guidance.completion import Inference
 from parsimony.link.guidance.mask import MASKING
 
-__all__ = ["changed_relations", "inferences_of", "masking_axioms", "path_rules", "prior_rules"]
+__all__ = ["changed_relations", "inferences_of", "masking_axioms", "prior_rules"]
 
 #: kind of axiom → the rules that it states, as (head, body) over the positions of its terms
 _AS_PATHS: dict[str, tuple[tuple[int, tuple[tuple[int, bool], ...]], ...]] = {
@@ -28,17 +28,6 @@ def is_sure(item: Rule | Axiom, least: float) -> bool:
     if not item.is_counted and not item.confidence:
         return True
     return item.confidence >= least
-
-
-def path_rules(book: KnowledgeBook, relations: Iterable[str]) -> tuple[list[Rule], int]:
-    """The rules of a book whose relations are all among these, and how many others there are."""
-    known, rules = {*relations}, book.rules
-    found = [
-        rule
-        for rule in rules
-        if {rule.head.relation, *(atom.relation for atom in rule.body)} <= known
-    ]
-    return found, len(rules) - len(found)
 
 
 def prior_rules(book: KnowledgeBook, rules: Sequence[Rule], relations: Iterable[str]) -> list[Rule]:

@@ -33,7 +33,6 @@ from parsimony.link.guidance.completion import Completion, complete
 from parsimony.link.guidance.entries import (
     inferences_of,
     masking_axioms,
-    path_rules,
     prior_rules,
 )
 from parsimony.link.guidance.graph_task import CompletedTask
@@ -134,7 +133,6 @@ class Guided(LinkEstimator[GuidedParameters]):
         book = KnowledgeBook() if fitting.knowledge is None else fitting.knowledge
         if fitting.knowledge is None:
             self.notes_.append("no book was given (--knowledge): the method answers alone")
-        of_vocabulary(book, self.task_.train_graph)
         self._take(book)
         broken = contradictions(book, self.task_.train_graph)
         self.notes_ += [row["sentence"] for row in broken]
@@ -216,10 +214,11 @@ class Guided(LinkEstimator[GuidedParameters]):
 
     def _take(self, book: KnowledgeBook) -> None:
         """Read a book for the task's relations, and settle how it is used."""
+        of_vocabulary(book, self.task_.train_graph)
         self.book_ = book
         names = self._relation_names()
         wanted = self.resolved_.knowledge_as
-        self._rules, unknown = path_rules(book, names)
+        self._rules = book.rules
         self._prior_rules = prior_rules(book, self._rules, names)
         supported: dict[str, bool] = {
             "facts": bool(self._inferences()),
@@ -234,8 +233,6 @@ class Guided(LinkEstimator[GuidedParameters]):
                 f"method {self.member_.method} walks no edges: nothing can be restricted",
                 remedy="--set knowledge_as=prior, or --method redgnn",
             )
-        if unknown:
-            self.notes_.append(f"{unknown:,} rules of the book are of relations not in these facts")
         self._walked_task: LinkTask = self.task_
         if "facts" in self.uses_:
             inferences = self._inferences()
