@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from benchmarks.small_data import write_royal_part
 from scipy import sparse
 
 from parsimony import datasets
@@ -25,18 +26,20 @@ from parsimony.methods import load_run
 
 
 @pytest.fixture(scope="module")
-def teacher():
-    return RuleReasoner(aggregation="max").fit(LinkTask(datasets.load("royal")))
+def teacher(tmp_path_factory):
+    part = write_royal_part(tmp_path_factory.mktemp("royal") / "part")
+    return RuleReasoner(aggregation="max").fit(LinkTask(datasets.load(part)))
 
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_firings_are_what_each_rule_alone_reaches(teacher, backwards):
     graph = teacher.task_.train_graph
-    rules = [r for r in mine_rules(graph) if r.head.relation == "uncle"][:40]
-    ids = {name: i for i, name in enumerate(relation_names(graph))}
+    name = max((mined := mine_rules(graph)), key=lambda r: r.support).head.relation
+    rules = [r for r in mined if r.head.relation == name][:40]
+    ids = {r: i for i, r in enumerate(relation_names(graph))}
     paths = [encode_rule(rule, ids)[1] for rule in rules]
     index = build_walk_index(graph)
-    relation = ids["uncle"] + backwards * graph.n_relations
+    relation = ids[name] + backwards * graph.n_relations
     random = np.random.default_rng(0)
     entities = random.integers(graph.n_entities, size=20).tolist()
     candidates = [np.sort(random.permutation(graph.n_entities)[:30]).astype(np.int32)] * 20
@@ -110,9 +113,7 @@ def test_a_book_applied_ranks_as_it_was_measured(teacher):
     assert teacher.evaluate("valid")["metrics"]["mrr"] == pytest.approx(made.model_mrr, abs=1e-9)
 
 
-def test_the_size_is_kept_and_nothing_is_chosen_below_one(teacher):
-    made = distil(teacher, rules=12)
-    assert 1 <= len(made.rules) <= 12
+def test_nothing_is_chosen_below_one(teacher):
     with pytest.raises(InvalidParameter, match="rules is 0"):
         distil(teacher, rules=0)
 
@@ -140,7 +141,7 @@ def test_the_verb_writes_book_and_page(tmp_path, teacher):
     book = tmp_path / "run" / "distilled.txt"
     assert found["book"] == str(book)
     assert [str(rule) for rule in read_rules(book)] == found["rules"]
-    assert len(found["rules"]) <= 30
+    assert 1 <= len(found["rules"]) <= 30
     assert found["sentence"] in (tmp_path / "a.html").read_text()
     load_run(tmp_path / "run")  # as whole as before
     applied = CliRunner().invoke(
