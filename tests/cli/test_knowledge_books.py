@@ -54,3 +54,29 @@ def test_axioms_that_allow_no_fact_are_said():
     (said,) = conflicts(KnowledgeBook(tuple(entries)))
     assert "no fact of wife" in said
     assert not conflicts(KnowledgeBook(tuple(entries[1:])))
+
+
+def test_a_book_of_another_vocabulary_is_refused_by_every_verb(typed, tmp_path):
+    (tmp_path / "other.txt").write_text("uncel(X,Y) <- brother(X,A), father(A,Y)\n")
+    small = ["--method", "complex", "--set", "dim=8", "--set", "threads=1", "--epochs", "1"]
+    error = typed("fit", "royal", *small, "--knowledge", "other.txt", "--out", "one", "--json",
+                  code=2).error  # fmt: skip
+    assert (error["type"], error["where"]) == ("UnknownRelation", "other.txt:1")
+    assert "did you mean 'uncle'?" in error["remedy"]
+    typed("fit", "royal", *small, "--out", "run", "--quiet")
+    asked = ["--head", "George_III_of_the_United_Kingdom", "--relation", "uncle"]
+    for verb in (["evaluate", "run"], ["predict", "run", *asked]):
+        error = typed(*verb, "--knowledge", "other.txt", "--json", code=2).error
+        assert (error["type"], error["where"]) == ("UnknownRelation", "other.txt:1")
+
+
+def test_an_ontology_is_fitted_by_the_names_of_the_graph(typed, tmp_path):
+    pytest.importorskip("pyoxigraph")
+    (tmp_path / "o.ttl").write_text(
+        "@prefix owl: <http://www.w3.org/2002/07/owl#> .\n@prefix : <http://e.org/#> .\n"
+        ":Cousin a owl:SymmetricProperty . :heaviness a owl:FunctionalProperty .\n"
+    )
+    done = typed("fit", "royal", "--method", "complex", "--set", "dim=8", "--set", "threads=1",
+                 "--epochs", "1", "--knowledge", "o.ttl", "--out", "run", "--json")  # fmt: skip
+    assert "no relation of the graph is called heaviness: 1 left out" in done.err
+    assert any(note.startswith("facts: ") for note in done.json["notes"])
