@@ -73,9 +73,9 @@ def filtered_counts(  # type: ignore[no-untyped-def]
             elif unreached == s:
                 same += unseen
             if many:
-                right = np.searchsorted(rivals[:n], s, side="right")
+                right = int(np.searchsorted(rivals[:n], s, side="right"))
                 above += n - right
-                same += right - np.searchsorted(rivals[:n], s, side="left")
+                same += right - int(np.searchsorted(rivals[:n], s, side="left"))
             else:
                 for i in range(n):
                     if rivals[i] > s:
