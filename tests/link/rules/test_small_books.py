@@ -44,8 +44,8 @@ def small(task):
 def random_pairs(seed, n_rules=3, n_pairs=8):
     random = np.random.default_rng(seed)
     difference = random.choice([-1, 0, 0, 1, 1], size=(n_pairs, n_rules)).astype(float)
-    count, complexity = random.integers(1, 4, n_pairs), random.integers(2, 5, n_rules)
-    return Pairs(sparse.csr_array(difference), count.astype(float), complexity.astype(float))
+    often, complexity = random.integers(1, 4, n_pairs), random.integers(2, 5, n_rules)
+    return Pairs(sparse.csr_array(difference), often.astype(float), complexity.astype(float))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -84,7 +84,7 @@ def test_pairs_are_those_of_every_question():
     fires = np.array([[1, 0], [0, 0], [0, 1], [1, 1], [0, 1]], float)
     evidence = Evidence(sparse.csr_array(fires), np.array([1, 0, 0, 1, 0.0]), np.array([0, 3, 5]))
     pairs = pairs_of(evidence, np.ones(2), answers=6)
-    found = dict(zip(map(tuple, pairs.difference.toarray().tolist()), pairs.count, strict=True))
+    found = dict(zip(map(tuple, pairs.difference.toarray().tolist()), pairs.often, strict=True))
     assert found == {(1, 0): pytest.approx(4.5), (1, -1): pytest.approx(1.5)}
     assert pairs.loss(np.array([0.5, 0])) == pytest.approx(3)
 

@@ -275,7 +275,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             self._thresholds, self._labels = [], {}
         else:
             own = ((scorer.rules_of(r), w) for r, w in book.weights.items())
-            kept = {rules[k] for rules, w in own for k in np.flatnonzero(w)}
+            kept = {rules[k] for rules, w in own for k in np.flatnonzero(w).tolist()}
             self.rules_ = [rule for rule in self.rules_ if rule in kept]
             self.combinations_ = {r: unlimited(c) for r, c in self.combinations_.items()}
         self.resolved_ = self.resolved_.model_copy(update=changed)
