@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,14 +72,22 @@ def _without(task: LinkTask, facts: npt.NDArray[np.int32]) -> KnowledgeGraph:
 
 
 def asked_questions(
-    model: LinkEstimator[Any], queries: QuerySet, scorer: RuleScorer, progress: Progress, seed: int
+    model: LinkEstimator[Any],
+    queries: QuerySet,
+    scorer: RuleScorer,
+    progress: Progress,
+    seed: int,
+    passed: Callable[[], bool] = bool,
 ) -> Iterator[Question]:
     """Ask the model; known answers other than those left out are no candidates.
 
-    A query where the model does not tell one candidate from another is left out.
+    A query where the model does not tell one candidate from another is left out. No further block
+    is asked once ``passed`` says so.
     """
     random = rng(seed, "candidates")
     for at in range(0, len(queries), _BLOCK):
+        if at and passed():
+            return
         part = queries.take(np.arange(at, min(at + _BLOCK, len(queries))))
         scores = model._score(part.head, part.relation, queries.graph)
         for i, row in enumerate(scores):

@@ -166,11 +166,13 @@ class Guided(LinkEstimator[GuidedParameters]):
         *,
         knowledge_as: str | Iterable[str] | None = None,
         sure: float | None = None,
+        deadline: Deadline | None = None,
     ) -> Self:
         """Put a book around a fitted method, or another book around a guided one.
 
         A guided run keeps the weights that it has learned, so that an edited book changes exactly
-        the answers that rest on the entries edited; of others they are learned on validation.
+        the answers that rest on the entries edited; of others they are learned on validation, on
+        as many queries as the deadline allows.
 
         Raises
         ------
@@ -202,13 +204,14 @@ class Guided(LinkEstimator[GuidedParameters]):
                 f"warning: {member.method} has its facts in its vectors: those that the book "
                 "infers are not used before it is fitted with it"
             )
+        until = deadline or Deadline()
         if old is None:
-            self._try_mask(Deadline(None))
+            self._try_mask(until.part(0.3))
         if "prior" in self.uses_:
             if old is not None and old.prior_ is not None:
                 self._keep_weights(old.prior_)
             else:
-                self._learn_prior(Deadline(None))
+                self._learn_prior(until)
         self._tell()
         return cast(Self, self)
 
