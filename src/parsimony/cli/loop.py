@@ -83,10 +83,10 @@ def command(
 
     seconds = parse_duration(budget)
     from parsimony.answers import as_notes
-    from parsimony.loop import LoopRequest, loop
-    from parsimony.loop.request import LoopPlan, plan_of
     from parsimony.problems import require_kind
     from parsimony.report.loop import loop_page
+    from parsimony.search.rounds import LoopRequest, loop
+    from parsimony.search.rounds.request import LoopPlan, plan_of
 
     require_kind("link", data, "loop", None)
     book = None

@@ -5,7 +5,9 @@ not see; of H held-out facts it should find
 
     E = s · H / T
 
-if they were held out at random, the bodies walking training facts alone. Fewer hits than that mean
+if they were held out at random, the bodies walking training facts alone; but no more than the pairs
+that it newly predicts (a symmetric relation whose two directions are held out together leaves its
+rule nothing to find, which does not speak against it). Fewer hits than that mean
 that the rule was found by chance: *broken* where there are less than E / 2 and so few that a
 Poisson count with mean E would be as small with a probability below :data:`CHANCE`; *weaker* where
 they are as improbable, but more; *untested* where there are less than E / 2, but too few were
@@ -103,9 +105,9 @@ def _counted(
     ids = {name: i for i, name in enumerate(relation_names(graph))}
     # What was counted on these facts need not be counted again; who knows that of stated ones?
     unknown = [k for k, rule in enumerate(rules) if not rule.is_counted]
-    support = [rule.support for rule in rules]
+    counts = [(rule.support, rule.body_count) for rule in rules]
     for k, counted in zip(unknown, count_rules([rules[k] for k in unknown], graph), strict=True):
-        support[k] = counted.support
+        counts[k] = counted.support, counted.body_count
     n = graph.n_relations
     train = np.bincount(np.unique(graph.triples, axis=0)[:, 1], minlength=n)
     held = np.bincount(np.unique(facts, axis=0)[:, 1], minlength=n)
@@ -115,9 +117,10 @@ def _counted(
         for rule in rules
     ]
     found = []
-    for (i, rule), s, now in zip(stated, support, count_rules(asked, beside), strict=True):
+    for (i, rule), (s, body), now in zip(stated, counts, count_rules(asked, beside), strict=True):
         of = ids[rule.head.relation]
-        found.append((i, now.support, s * float(held[of]) / max(int(train[of]), 1)))
+        share = s * float(held[of]) / max(int(train[of]), 1)
+        found.append((i, now.support, min(share, float(body - s))))
     return found
 
 

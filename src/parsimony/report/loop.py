@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from parsimony.loop.words import round_words
 from parsimony.pages.search_charts import interval_chart
 from parsimony.pages.templating import environment
+from parsimony.search.rounds.words import round_words
 from parsimony.version import __version__
 
 __all__ = ["loop_page"]

@@ -90,8 +90,11 @@ def _with_evidence(check: HeldOutCheck) -> Entry:
 
 
 def told(checks: Iterable[HeldOutCheck]) -> list[dict[str, Any]]:
-    """Entries as rows, those with the most hits first."""
-    ranked = sorted(checks, key=lambda c: (-c.hits, -c.expected, c.entry.item.clause))
+    """Entries as rows: rules by their hits, then axioms."""
+    ranked = sorted(
+        checks,
+        key=lambda c: (isinstance(c.entry.item, Axiom), -c.hits, -c.expected, c.entry.item.clause),
+    )
     return [
         {
             "text": str(check.entry.item), "origin": check.entry.provenance.origin,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parsimony.loop.request import LoopRequest
-from parsimony.loop.rounds import loop
+from parsimony.search.rounds.engine import loop
+from parsimony.search.rounds.request import LoopRequest
 
 __all__ = ["LoopRequest", "loop"]

@@ -78,6 +78,11 @@ class StepStore:
         trial = self._steps.find(step, self._seed, _RUNG)
         return None if trial is None else trial.seconds
 
+    def wants(self, step: str, *files: str) -> bool:
+        """Whether a step is still to be done: it was not, or a file that it wrote is gone."""
+        gone = any(not (self.folder / name).exists() for name in files)
+        return gone or self.seconds(step) is None
+
     def done(self, step: str, valid: float = 0.0) -> float:
         """Write that a step is done, once its files are; returns the seconds since the last one."""
         now = time.perf_counter()

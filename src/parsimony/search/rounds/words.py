@@ -57,10 +57,11 @@ def round_words(row: Mapping[str, Any], method: str) -> str:
     """Say what one round did."""
     start = f"{row['rules']:,} rules and {row['axioms']:,} axioms"
     if row["trained"]:
-        did = f"{method} was trained for {row['epochs']:,} epochs with {start}"
+        epochs = f"{row['epochs']:,} epoch{'s' * (row['epochs'] != 1)}"
+        did = f"{method} was trained for {epochs} with {start}"
     else:
         did = (
-            f"the same facts follow from {start} as before, so that {method} was not trained "
+            f"The same facts follow from {start} as before, so that {method} was not trained "
             "again; what its rules are worth was learned anew"
         )
     uses = ", ".join(row["uses"]) or "nothing"
@@ -72,6 +73,6 @@ def round_words(row: Mapping[str, Any], method: str) -> str:
             f"{book['top1']:.1%}"
         )
     return (
-        f"{did[0].upper()}{did[1:]} (used as {uses}); {out}. {row['n_new']:,} entries were new, "
+        f"{did} (used as {uses}); {out}. {row['n_new']:,} entries were new, "
         f"{row['n_dropped']:,} were dropped, {row['kept']:,} are kept."
     )

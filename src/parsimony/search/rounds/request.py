@@ -22,7 +22,7 @@ __all__ = ["DEFAULT_SECONDS", "LoopPlan", "LoopRequest", "plan_of"]
 DEFAULT_SECONDS = 1800.0
 #: of the budget: mining, then training at most; of what is left in a round: learning what the rules
 #: are worth, then distilling; and what the end may take at most
-MINING, TRAINING, WEIGHING, DISTILLING, ENDING = 0.1, 0.45, 0.35, 0.6, 0.2
+MINING, TRAINING, WEIGHING, DISTILLING, ENDING = 0.1, 0.4, 0.35, 0.7, 0.15
 #: epochs that must fit for a reasoner to be the default
 LEAST_EPOCHS = 5
 _REASONER, _EMBEDDING = "redgnn", "complex"
@@ -83,7 +83,7 @@ class LoopRequest:
         if not issubclass(cls, LinkEstimator) or cls.takes_knowledge or method == "blend":
             raise InvalidParameter(
                 f"method {method!r} is no model that rules can be distilled from",
-                remedy=f"for example --method {_REASONER}, or {_EMBEDDING}",
+                remedy="for example --method redgnn",
             )
         both = {"protocol", "seed"} & set(cls.Parameters.model_fields)
         own = {*GuidedParameters.model_fields} - both
@@ -133,7 +133,7 @@ class LoopPlan:
 def plan_of(request: LoopRequest, task: LinkTask) -> LoopPlan:
     """Choose the method, and estimate its training by a few steps that teach nothing."""
     if request.rounds < 1:
-        raise InvalidParameter(f"{request.rounds} rounds", remedy="use --rounds 1 or more")
+        raise InvalidParameter(f"{request.rounds} rounds", remedy="rounds=1 or more")
     if request.method is not None:
         return _planned(request, task, request.method, "")
     found = _planned(request, task, _REASONER, "")

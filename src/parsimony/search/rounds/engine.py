@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,9 +30,16 @@ from parsimony.link.distillation.student import mined_candidates
 from parsimony.link.guidance.entries import inferences_of
 from parsimony.link.guidance.guided import Guided
 from parsimony.link.task import LinkTask
-from parsimony.loop import measuring
-from parsimony.loop.learned import Kept, distilled_book, mined_book, told
-from parsimony.loop.request import (
+from parsimony.methods import load_run
+from parsimony.pipeline import complete, keep
+from parsimony.run.atomic import write_atomic
+from parsimony.run.deadline import Deadline
+from parsimony.run.duration import spell_duration
+from parsimony.run.folder import RunFolder
+from parsimony.run.progress import say
+from parsimony.search.rounds import measuring
+from parsimony.search.rounds.learned import Kept, distilled_book, mined_book, told
+from parsimony.search.rounds.request import (
     DISTILLING,
     ENDING,
     MINING,
@@ -42,15 +49,8 @@ from parsimony.loop.request import (
     LoopRequest,
     plan_of,
 )
-from parsimony.loop.store import StepStore
-from parsimony.loop.words import ended_words, sentence
-from parsimony.methods import load_run
-from parsimony.pipeline import complete, keep
-from parsimony.run.atomic import write_atomic
-from parsimony.run.deadline import Deadline
-from parsimony.run.duration import spell_duration
-from parsimony.run.folder import RunFolder
-from parsimony.run.progress import say
+from parsimony.search.rounds.store import StepStore
+from parsimony.search.rounds.words import ended_words, sentence
 from parsimony.search.simplest import Contender, choose, difference
 from parsimony.search.winner import publish, require_room
 
@@ -164,8 +164,13 @@ class _Loop:
         }  # fmt: skip
 
     def _left(self) -> float:
-        """Seconds until the end has to begin."""
-        return max(self.deadline.left() - ENDING * min(self.request.seconds, 600.0), 0.0)
+        """Seconds until the end has to begin: what ranking has taken says how long that is."""
+        end, took = ENDING * self.request.seconds, self.store.seconds("round 1: measure")
+        if took is not None:  # of the model with and without the book, and of the rules
+            asked = self.task.n_facts("valid") + self.task.n_facts("test")
+            each = took / 2 / self.store.read("round-1-measure")["answers"]
+            end = min(end, 2.0 + 1.3 * each * 2 * asked)
+        return max(self.deadline.left() - end, 0.0)
 
     def _part(self, share: float) -> Deadline:
         return Deadline(share * self._left())
@@ -180,7 +185,7 @@ class _Loop:
 
     def _mined(self) -> tuple[list[Rule], KnowledgeBook]:
         """The candidates of all rounds, and the book of the first one."""
-        if self.store.seconds("mine") is None:
+        if self.store.wants("mine", "mined.toml", "round-0.toml", "mined.json"):
             self._say("mining rules and axioms")
             notes = list[str]()
             until = Deadline(min(MINING * self.request.seconds, self._left()))
@@ -200,20 +205,20 @@ class _Loop:
         name = f"round-{number}"
         steps = [f"round {number}: {what}" for what in ("fit", "measure", "distil", "check")]
         fit, measure, distilling, check = steps
-        if self.store.seconds(fit) is None:
+        if self.store.wants(fit, f"{name}-fit.json"):
             self.store.write(f"{name}-fit", self._fit(number, before, book))
             self.store.done(fit)
         model = self._opened(number)
-        if self.store.seconds(measure) is None:
+        if self.store.wants(measure, f"{name}-measure.json"):
             self._say(f"round {number}: measuring")
             found = self._measure(model, book)
             self.store.write(f"{name}-measure", found)
             self.store.done(measure, found["mrr"])
-        if self.store.seconds(distilling) is None:
+        if self.store.wants(distilling, f"{name}-distil.json", f"{name}-distilled.toml"):
             self._say(f"round {number}: distilling the model to rules")
             self.store.write(f"{name}-distil", self._distil(number, model, book, pool))
             self.store.done(distilling)
-        if self.store.seconds(check) is None:
+        if self.store.wants(check, f"{name}-check.json", f"{name}.toml"):
             self._say(f"round {number}: checking every entry on held-out facts")
             self.store.write(f"{name}-check", self._check(number, book))
             self.store.done(check)
@@ -273,9 +278,9 @@ class _Loop:
 
     def _opened(self, number: int) -> Guided:
         """A round's model, which knows of the deciding half alone."""
-        model = Guided.load(self.folder / "search" / "runs" / f"round-{number}")
+        model: Any = load_run(self.folder / "search" / "runs" / f"round-{number}")
         model.task_ = self.decides
-        return model
+        return cast(Guided, model)
 
     def _measure(self, model: Guided, book: KnowledgeBook) -> dict[str, Any]:
         """MRR with the book, of the model alone, and of the rules alone, on the measuring half."""
@@ -303,8 +308,8 @@ class _Loop:
     ) -> dict[str, Any]:
         """Turn the model into rules; where none lead to its answers there are none."""
         name, data = f"round-{number}-distilled", self.task.data.content_hash
-        more = number < self.request.rounds
-        until = self._part(DISTILLING / 2 if more else DISTILLING)
+        share = DISTILLING if number == self.request.rounds else 0.6 * DISTILLING
+        until = self._part(share)
         try:
             found = distil(
                 model, candidates=[*book.rules, *pool], mine=False, deadline=until,
