@@ -12,6 +12,9 @@ from parsimony.cli.completion import complete_data, complete_setting, complete_t
 from parsimony.errors import InvalidParameter, MissingRun, NotAFile, UsageError, suggest
 from parsimony.methods import OURS
 
+#: seconds that what a book is worth to a model without one is learned in, before it answers
+_WEIGHING = 60.0
+
 __all__ = [
     "Columns",
     "Data",
@@ -219,8 +222,10 @@ def with_book(
     if type(estimator).takes_knowledge and estimator.method != name:
         settled = estimator.resolved_.model_dump()
         return type(estimator)(**settled).fit(estimator.task_, knowledge=book)
+    from parsimony.run.deadline import Deadline
+
     around: Any = resolve(name)
-    found = around.around(estimator, book, **given)
+    found = around.around(estimator, book, deadline=Deadline(_WEIGHING), **given)
     found.notes_ += notes
     return found
 

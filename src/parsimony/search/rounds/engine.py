@@ -291,7 +291,7 @@ class _Loop:
             self.store.write("measured", {"queries": n})
         asked = measuring.sampled(self.asked, self.store.read("measured")["queries"], seed=seed)
         draws = measuring.of_model(model, asked, seed=seed, quiet=quiet)
-        whole = replace(asked, graph=model._whole(asked.graph))
+        whole = replace(asked, graph=model._applied.whole(asked.graph))
         alone = measuring.of_model(model.member_, whole, seed=seed, quiet=quiet)
         rules: tuple[float | None, int] = None, 0
         if book.rules:
