@@ -59,6 +59,8 @@ _TABLES = {
     "simple": ("entity",), "analogy": ("entity",), "transe": ("entity",), "rotate": ("entity",),
     "mlp": ("vectors",), "emergnn": ("fingerprints.vectors",), "ridge-head": ("vectors",),
     "coldnas": ("items.own.weight",), "film": ("items.own.weight",),
+    "fm": ("asked.weight", "rated.weight", "asked_bias.weight", "rated_bias.weight"),
+    "rating-mlp": ("asked.weight", "rated.weight", "asked_bias.weight", "rated_bias.weight"),
 }  # fmt: skip
 
 

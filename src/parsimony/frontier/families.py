@@ -128,6 +128,8 @@ _POWERS = tuple(2**i for i in range(2, 12))  # 4 … 2048
 
 _REASONER = ("lr", "dropout", "weight_decay", "batch", "fact_ratio", "activation")
 _EMBEDDING = ("lr", "dura", "n3", "relation_weight", "input_dropout", "batch")
+_TASKS = ("lr", "weight_decay", "dropout", "input_dropout")
+_FACTORS = ("lr", "weight_decay", "dropout", "batch")
 _DISTANCE = ("lr", "n3", "dropout", "reciprocal", "batch")
 
 
@@ -284,10 +286,24 @@ def _molecules() -> list[Family]:
             "MLP", "scaled",
             _grown(
                 "multitask", "hidden", (1, 4, 16, 64, 256, 1024, 4096),
-                tuned=("lr", "weight_decay", "dropout", "input_dropout"), each=2e3,
+                tuned=_TASKS, each=2e3,
             ),
             "counts of fragments and descriptors through a hidden layer that grows, trained on all "
             "training tasks at once",
+        ),
+        Family(
+            "GIN", "scaled",
+            tuple(
+                Size(
+                    f"{layers}×{width}", "multitask", {"graph_layers": layers, "hidden": width},
+                    4.0 * layers * width**2 + 130 * width, _TASKS,
+                )
+                for layers, width in (
+                    (1, 6), (2, 16), (3, 32), (3, 64), (4, 128), (5, 300), (5, 700)
+                )
+            ),
+            "a graph isomorphism network, 1 k to 10 M numbers, trained on all training tasks at "
+            "once, with the same closed-form head for a new task",
         ),
     ]  # fmt: skip
 
@@ -322,6 +338,20 @@ def _ratings() -> list[Family]:
                 for d, h in nets
             ),
             "a network whose layers a user's ratings modulate by a searched formula",
+        ),
+        Family(
+            "factorisation machine", "scaled",
+            _grown("fm", "dim", tuple(2**i for i in range(10)), tuned=_FACTORS, each=1e3),
+            "vectors of the item and of the rated ones, all pairs of features",
+        ),
+        Family(
+            "MLP", "scaled",
+            tuple(
+                Size(f"d={d}, h={4 * d}", "rating-mlp", {"dim": d, "units": 4 * d}, 1e3 * d,
+                     _FACTORS)
+                for d in (1, 2, 4, 8, 16, 32, 64, 128, 256)
+            ),
+            "the same vectors through two hidden layers that grow with them",
         ),
     ]  # fmt: skip
 

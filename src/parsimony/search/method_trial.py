@@ -12,7 +12,7 @@ from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.methods import resolve
 from parsimony.search.tpe import Settings
-from parsimony.search.trial import Measured, Trial, TrialResult
+from parsimony.search.trial import Trial, TrialResult
 
 __all__ = ["MethodTrial", "SettingsText", "settings_of"]
 
