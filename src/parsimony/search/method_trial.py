@@ -40,14 +40,16 @@ class MethodTrial:
     def __call__(
         self, structure: Settings, *, seed: int, epochs: int, dim: int, entities: float = 1.0,
         seconds: float | None = None,
-    ) -> Measured:  # fmt: skip
+    ) -> TrialResult:  # fmt: skip
         """See :class:`parsimony.search.trial.Evaluate`."""
         begin = time.perf_counter()
         model = self.trained(structure, seed, epochs, seconds, entities)
+        cost = model.cost_.as_dict()
         figure = model.selection_score()
         return TrialResult(
-            figure, time.perf_counter() - begin, model.parameters_count_, len(model.history_)
-        )
+            figure, time.perf_counter() - begin, model.parameters_count_, len(model.history_),
+            cost["flops"], cost["cpu_seconds"],
+        )  # fmt: skip
 
     def trained(
         self, settings: Settings, seed: int, epochs: int, seconds: float | None, part: float = 1.0
