@@ -85,7 +85,8 @@ def planted(plan: Plan, seed: int, draws: int = 1000) -> dict[str, object]:
     curve = curve_of("planted", "scaled", groups[:-1], resampled)
     model = resampled.means([groups[-1].rows])[:, 0]
     found = equivalent_scale(curve, model, groups[-1].amount)
-    assert curve.laws is not None and found is not None
+    assert curve.laws is not None
+    assert found is not None
     further = 4 * largest
     band = curve.band(np.array([further]))[:, 0]
     needed = plan.equivalent * largest

@@ -23,13 +23,17 @@ class Measure:
     key, unit, words
         Its name in files, what its numbers count, and what it holds.
     of
-        The amount of a run; None or 0 where it is not known.
+        The amount of a run; None where it is not known.
     """
 
     key: str
     unit: str
     words: str
     of: Callable[[Row], float | None]
+
+    def amount(self, row: Row) -> float:
+        """What a run has, at least 1: what holds nothing at all has no place on a logarithm."""
+        return max(float(self.of(row) or 0.0), 1.0)
 
 
 AXES: dict[Axis, tuple[Measure, ...]] = {
@@ -92,4 +96,4 @@ def require_axis(name: str) -> Axis:
 def measures_of(axis: Axis, rows: Sequence[Row]) -> list[Measure]:
     """Return the ways of counting that all runs know, the one of the headline first."""
     done = [row for row in rows if row.status == "done"]
-    return [m for m in AXES[axis] if all((m.of(row) or 0) > 0 for row in done)]
+    return [m for m in AXES[axis] if all(m.of(row) is not None for row in done)]

@@ -18,8 +18,9 @@ Floats = npt.NDArray[np.float64]
 
 #: sizes that a law needs, and sizes that are held out where enough are left
 FEWEST, _HELD = 4, 2
-#: sizes that a broken law needs
-_BROKEN = 6
+#: sizes that a broken law needs, and its error of prediction against that of the power law from
+#: which on it is preferred: it has two exponents and a bend to choose
+_BROKEN, _CLEARLY = 6, 0.75
 #: rise of the error on validation that is called over-fitting: in standard errors of the seeds,
 #: or, with one seed, as a part of the error
 _SIGMAS, _RISE = 2.0, 0.02
@@ -30,7 +31,7 @@ _BAND = (0.025, 0.5, 0.975)
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one size: places of rows that differ by their seed alone."""
+    """The runs of one size: their errors on validation, and the places of their rows."""
 
     label: str
     amount: float
@@ -171,11 +172,14 @@ def _fit(curve: Curve, groups: Sequence[Group], draws: Draws, seed: int) -> None
     samples = curve.samples[:, :n] + random.normal(0.0, extra, (draws.draws, n))
     curve.laws = fit_laws(x, samples, weights=weights, **how)
     laws, fitted = curve.laws, y - whole(x)[0]
+    # Percentiles are too narrow at a boundary: where E may be 0, what the law says without E counts
+    # as well.
+    other = fit_laws(x, samples, weights=weights, **how, floor=False) if _at_zero(laws) else laws
     curve.summary = {
         "law": kind,
         "E": _with_interval(whole.floor[0], laws.floor),
-        "A": _with_interval(_plain(whole)[0], _plain(laws)),
-        "alpha": _with_interval(whole.alpha[0], laws.alpha),
+        "A": _with_interval(_plain(whole)[0], _plain(laws), _plain(other)),
+        "alpha": _with_interval(whole.alpha[0], laws.alpha, other.alpha),
         "rms": float(np.sqrt(np.mean(fitted**2))),
         "scatter": float(extra),
         "out_of_sample": errors,
@@ -204,9 +208,14 @@ def _plain(laws: Laws) -> Floats:
         return np.asarray(laws.scale * laws.center**laws.alpha)
 
 
-def _with_interval(value: float, drawn: Floats) -> dict[str, Any]:
-    low, high = np.quantile(drawn, (_BAND[0], _BAND[2]))
-    return {"value": float(value), "interval": [float(low), float(high)]}
+def _at_zero(laws: Laws) -> bool:
+    return bool(np.quantile(laws.floor, _BAND[0]) <= 0.0)
+
+
+def _with_interval(value: float, *drawn: Floats) -> dict[str, Any]:
+    """A value with the smallest interval that holds those of all draws."""
+    low, high = np.quantile(np.stack(drawn), (_BAND[0], _BAND[2]), axis=1)
+    return {"value": float(value), "interval": [float(low.min()), float(high.max())]}
 
 
 def _better_law(x: Floats, y: Floats, weights: Floats, noise: float) -> tuple[Kind, dict[str, Any]]:
@@ -226,13 +235,14 @@ def _better_law(x: Floats, y: Floats, weights: Floats, noise: float) -> tuple[Ki
         ]
         if off:
             found[kind] = float(np.sqrt(np.mean(np.concatenate(off) ** 2)))
-    best: Kind = "broken" if found.get("broken", np.inf) < found.get("power", np.inf) else "power"
-    return (best if found else "power"), found
+    bent = found.get("broken", np.inf) < _CLEARLY * found.get("power", 0.0)
+    return ("broken" if bent else "power"), found
 
 
 def _predicted(x: Floats, y: Floats, weights: Floats, k: int, kind: Kind, noise: float) -> Floats:
     law = fit_laws(x[:k], y[:k], weights=weights[:k], kind=kind, noise=noise)
-    return law(x[k:])[0]
+    found: Floats = law(x[k:])[0]
+    return found
 
 
 def _lack_of_fit(

@@ -21,7 +21,7 @@ Kind = Literal["power", "broken"]
 
 _ALPHA = np.geomspace(0.01, 3.0, 90)
 _COARSE = np.geomspace(0.02, 3.0, 16)  # of each exponent of a broken law
-_REFINED = 41
+_REFINED = 21
 _HUBER = 1.345
 _PASSES = 4
 _TINY = 1e-12
@@ -87,7 +87,7 @@ def _falls(x: Floats, alpha: Floats, later: Floats, bend: Floats) -> Floats:
 
 def fit_laws(
     amounts: Floats, errors: Floats, *, weights: Floats | None = None, kind: Kind = "power",
-    noise: float = 0.0,
+    noise: float = 0.0, floor: bool = True,
 ) -> Laws:  # fmt: skip
     """Fit a law to each draw.
 
@@ -102,6 +102,8 @@ def fit_laws(
     noise
         Standard deviation of the errors that is known of; residuals are called odd in units of it,
         or of their own median where that is larger.
+    floor
+        Whether E may be above 0.
     """
     x, y = np.asarray(amounts, np.float64), np.atleast_2d(np.asarray(errors, np.float64))
     base = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
@@ -109,19 +111,18 @@ def fit_laws(
     x = x / center
     candidates = _power_grid() if kind == "power" else _broken_grid(x)
     w = np.broadcast_to(base, y.shape)
-    best = candidates
-    for _ in range(_PASSES):
-        best, floor, scale = _projected(x, y, w, candidates)
-        if kind == "power":
-            best, floor, scale = _refined(x, y, w, best)
+    for left in reversed(range(_PASSES)):
+        best, lowest, scale = _projected(x, y, w, candidates, floor)
+        if kind == "power" and not left:
+            best, lowest, scale = _refined(x, y, w, best, floor)
         alpha, later, bend = best
-        fitted = floor[:, None] + scale[:, None] * _falls(
+        fitted = lowest[:, None] + scale[:, None] * _falls(
             x[None, :], alpha[:, None], later[:, None], bend[:, None]
         )
         off = np.abs(y - fitted)
         unit = np.maximum(np.median(off, axis=1) / 0.6745, noise)[:, None] * _HUBER
         w = base * np.where(off <= unit + _TINY, 1.0, unit / np.maximum(off, _TINY))
-    return Laws(kind, center, floor, scale, *best)
+    return Laws(kind, center, lowest, scale, *best)
 
 
 Grid = tuple[Floats, Floats, Floats]
@@ -139,20 +140,24 @@ def _broken_grid(x: Floats) -> Grid:
     return early.ravel(), late.ravel(), bend.ravel()
 
 
-def _projected(x: Floats, y: Floats, w: Floats, grid: Grid) -> tuple[Grid, Floats, Floats]:
+def _projected(
+    x: Floats, y: Floats, w: Floats, grid: Grid, floor: bool
+) -> tuple[Grid, Floats, Floats]:
     """The best point of the grid for each draw, with its E and A."""
     f = _falls(x[None, :], grid[0][:, None], grid[1][:, None], grid[2][:, None])
     sums = (
         w.sum(1)[:, None], w @ f.T, w @ (f * f).T, (w * y).sum(1)[:, None], (w * y) @ f.T,
         (w * y * y).sum(1)[:, None],
     )  # fmt: skip
-    floor, scale, loss = _solved(*sums)
+    lowest, scale, loss = _solved(*sums, floor)
     k = loss.argmin(1)
     rows = np.arange(len(y))
-    return (grid[0][k], grid[1][k], grid[2][k]), floor[rows, k], scale[rows, k]
+    return (grid[0][k], grid[1][k], grid[2][k]), lowest[rows, k], scale[rows, k]
 
 
-def _refined(x: Floats, y: Floats, w: Floats, best: Grid) -> tuple[Grid, Floats, Floats]:
+def _refined(
+    x: Floats, y: Floats, w: Floats, best: Grid, floor: bool
+) -> tuple[Grid, Floats, Floats]:
     """A finer grid of α around the best of each draw."""
     step = _ALPHA[1] / _ALPHA[0]
     alpha = best[0][:, None] * step ** np.linspace(-1, 1, _REFINED)
@@ -161,23 +166,23 @@ def _refined(x: Floats, y: Floats, w: Floats, best: Grid) -> tuple[Grid, Floats,
         w.sum(1)[:, None], np.einsum("bs,bks->bk", w, f), np.einsum("bs,bks->bk", w, f * f),
         (w * y).sum(1)[:, None], np.einsum("bs,bks->bk", w * y, f), (w * y * y).sum(1)[:, None],
     )  # fmt: skip
-    floor, scale, loss = _solved(*sums)
+    lowest, scale, loss = _solved(*sums, floor)
     k, rows = loss.argmin(1), np.arange(len(y))
     found = alpha[rows, k]
-    return (found, found, best[2]), floor[rows, k], scale[rows, k]
+    return (found, found, best[2]), lowest[rows, k], scale[rows, k]
 
 
 def _solved(
-    s: Floats, sx: Floats, sxx: Floats, sy: Floats, sxy: Floats, syy: Floats
+    s: Floats, sx: Floats, sxx: Floats, sy: Floats, sxy: Floats, syy: Floats, free: bool
 ) -> tuple[Floats, Floats, Floats]:
     """E and A of the least squares from their sums, within E ≥ 0 and A ≥ 0, and the loss."""
     under = np.maximum(s * sxx - sx * sx, _TINY)
     scale = (s * sxy - sx * sy) / under
     floor = (sy - scale * sx) / s
-    low = floor < 0
+    low = floor < 0 if free else np.ones_like(floor, bool)
     scale = np.where(low, sxy / sxx, scale)
     floor = np.where(low, 0.0, floor)
-    flat = scale < 0
+    flat = scale < 0  # errors are positive, so that it is not where E is held at 0
     scale = np.where(flat, 0.0, scale)
     floor = np.where(flat, sy / s, floor)
     loss = (
