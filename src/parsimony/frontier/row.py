@@ -8,20 +8,10 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le
 from pydantic import ConfigDict
 
-__all__ = ["AXES", "Axis", "Row", "Side", "Status", "Stratum", "Subject", "Tuned"]
+__all__ = ["Row", "Side", "Status", "Stratum", "Subject", "Tuned"]
 
 Side = Literal["knowledge", "scaled"]
 Status = Literal["done", "failed", "out of time"]
-Axis = Literal["parameters", "labels", "compute", "bits"]
-
-#: what each axis measures, as the figures say it
-AXES: dict[Axis, str] = {
-    "parameters": "trained numbers, entity tables included",
-    "labels": "training labels",
-    "compute": "processor seconds, tuning and search included",
-    "bits": "bits of the stored weights at float16 and the compressed knowledge",
-}
-
 _Share = Annotated[float, Gt(0), Le(1)]
 _Amount = Annotated[float, Ge(0)]
 
@@ -157,12 +147,3 @@ class Row:
     trials: int = 0
     seconds: _Amount = 0.0
     notes: list[str] = field(default_factory=list)
-
-    def amount(self, axis: Axis) -> float:
-        """What the run took of an axis; 0 where that is not known."""
-        return {
-            "parameters": float(self.parameters),
-            "labels": float(self.labels),
-            "compute": self.processor_seconds,
-            "bits": self.bits_float16,
-        }[axis]
