@@ -109,7 +109,7 @@ def run_size(
         write_atomic(folder / VALUES, stream.getvalue())
     if found.status == "done":
         write_atomic(kept, json_text(asdict(found), indent=1) + "\n")
-    shutil.rmtree(folder / RUN / "checkpoints", ignore_errors=True)
+        shutil.rmtree(folder / RUN / "checkpoints", ignore_errors=True)
     return found
 
 
