@@ -194,7 +194,7 @@ def _readable(found: dict[str, Any]) -> list[Any]:
         "",
         f"{counts['done']} of {counts['planned']} runs done in {found['seconds']:.0f} s",
         f"page:   {found['page']}",
-        f"figure: {found['figure']}",
+        *([f"figure: {found['figure']}"] if found["figure"] else []),
         f"again:  {found['command']}",
     ]
 
