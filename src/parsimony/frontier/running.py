@@ -141,6 +141,7 @@ def tune_size(
         whole = _opened(subject)
         learned = learned_part(whole, size.method, share, seed, thinned=subject.thinned)
         model = _estimator(size.method, size.settings, seed)
+        _warm_up(model, learned)
         model.prepare(learned)
         ranges = _ranges(size, model)
         if not ranges or trials < 1:
