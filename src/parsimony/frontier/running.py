@@ -197,6 +197,8 @@ def _run(
     flops = counted_flops(estimator, cost["flops"])
     cut = estimator.ended_ == "time budget"
     notes = [*getattr(estimator, "notes_", ()), *estimator.training_notes_, *found.notes]
+    if getattr(estimator.resolved_, "encoder", "random") != "random":
+        notes.append("training the encoder, without labels, is in the cost of the run that made it")
     return replace(
         row,
         metric=metric_of(whole),

@@ -14,7 +14,7 @@ from parsimony.search.method_trial import MethodTrial
 __all__ = ["warm"]
 
 #: methods whose kernels are compiled for a shape, and the settings that make it
-_SHAPED, _SHAPE = ("redgnn", "adaprop"), ("dim", "attention_dim")
+_SHAPED, _SHAPE = ("redgnn", "adaprop", "emergnn"), ("dim", "attention_dim")
 #: of learning, once the kernels are there
 _SECONDS = 1.0
 
