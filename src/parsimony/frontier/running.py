@@ -7,7 +7,6 @@ finished row is read, not run again; what a kill left is gone on with.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import math
@@ -141,7 +140,6 @@ def tune_size(
         whole = _opened(subject)
         learned = learned_part(whole, size.method, share, seed, thinned=subject.thinned)
         model = _estimator(size.method, size.settings, seed)
-        _warm_up(model, learned)
         model.prepare(learned)
         ranges = _ranges(size, model)
         if not ranges or trials < 1:
@@ -184,7 +182,6 @@ def _run(
     whole = _opened(subject)
     learned = learned_part(whole, row.method, row.labels_share, row.seed, thinned=subject.thinned)
     estimator = _estimator(row.method, row.settings, row.seed)
-    _warm_up(estimator, learned)
     config = estimator.prepare(learned)
     with RunFolder.create(folder / RUN, config, resume=True) as run:
         limit = deadline if deadline.limited else None
@@ -200,6 +197,8 @@ def _run(
     flops = counted_flops(estimator, cost["flops"])
     cut = estimator.ended_ == "time budget"
     notes = [*getattr(estimator, "notes_", ()), *estimator.training_notes_, *found.notes]
+    if getattr(estimator.resolved_, "encoder", "random") != "random":
+        notes.append("training the encoder, without labels, is in the cost of the run that made it")
     return replace(
         row,
         metric=metric_of(whole),
@@ -220,23 +219,6 @@ def _run(
         why="the time ended the training" if cut else "",
         notes=notes,
     ), found.values
-
-
-_WARM: set[str] = set()
-
-
-def _warm_up(estimator: AnyEstimator, task: Task) -> None:
-    """Compile the kernels that a method needs before its processor time is counted."""
-    p = estimator.parameters
-    shape = (estimator.method, *(getattr(p, name, None) for name in ("dim", "attention_dim")))
-    if (key := repr(shape)) in _WARM:
-        return
-    _WARM.add(key)
-    if estimator.method == "rules":
-        with contextlib.suppress(EmptySplit):
-            type(estimator)(per_relation=1).fit(task.part(0.3) or task)
-    elif estimator.kind in ("link", "ddi") and "epochs" in type(p).model_fields:
-        estimator.clone().estimate(task)
 
 
 def _words(error: Exception) -> str:

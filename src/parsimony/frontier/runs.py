@@ -22,6 +22,7 @@ from parsimony.frontier.families import Family, Size
 from parsimony.frontier.protocol import PROTOCOL, Protocol
 from parsimony.frontier.row import Row, Subject, Tuned
 from parsimony.frontier.running import run_size, tune_size
+from parsimony.frontier.warming import warm
 from parsimony.run.atomic import write_atomic
 from parsimony.run.engine import Engine
 from parsimony.search.settings import Rung
@@ -197,6 +198,7 @@ def run_job(
         How many runs are still to share what is left.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    warm(job.size, subject.kind)
     seconds = None
     if until is not None:
         now = until - time.time()

@@ -8,9 +8,10 @@ vectors.
     fm           ŷ = σ(w + b_v + Σ_i s_i c_i + ⟨e_v, u⟩ + ½ (‖u‖² − Σ_i s_i² ‖a_i‖²))
     rating-mlp   ŷ = σ(b_v + MLP([e_v ; u])), two hidden layers, the second half as wide
 
-The first is S. Rendle, Factorization Machines, ICDM 2010, equation 5, with two fields of features,
-the item that is asked and those of the support (as Rendle's "other movies rated"); the second is
-X. He et al., Neural Collaborative Filtering, WWW 2017, with the user's vector made of the support.
+(docs/methods/rating_baselines.md, eqs. 7, 8.) The first is S. Rendle, Factorization Machines, ICDM
+2010, equation 5, with two fields of features, the item that is asked and those of the support (as
+Rendle's "other movies rated"); the second is X. He et al., Neural Collaborative Filtering, WWW
+2017, with the user's vector made of the support.
 """
 
 from __future__ import annotations
