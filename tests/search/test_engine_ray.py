@@ -149,7 +149,7 @@ except Exception as error:
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def started():
     """A cluster that a process of its own started, as a command does; yield (process, address)."""
     pytest.importorskip("ray")
