@@ -39,6 +39,19 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory) -> Path:
+    """A cache in which each archive is unpacked once, for tests that only read them."""
+    return tmp_path_factory.mktemp("archives")
+
+
+@pytest.fixture
+def archives(cache, shared_cache, monkeypatch) -> Path:
+    """As ``cache``, but shared."""
+    monkeypatch.setenv("PARSIMONY_CACHE", str(shared_cache))
+    return shared_cache
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder of benchmark archives, or skip."""
     root = Path(__file__).parents[1]

@@ -277,7 +277,7 @@ def test_errors_say_what_is_wrong():
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_real_pairs(real_data, monkeypatch):
+def test_real_pairs(real_data, archives, monkeypatch):
     """DrugBank's S1 targets on Hetionet; a small dimension, as the twin keeps every message."""
     from parsimony.ddi.emergence import simulate_emergence
     from parsimony.problems import open_task
