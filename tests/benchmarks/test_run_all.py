@@ -15,10 +15,11 @@ from parsimony import estimators
 from parsimony.datasets import names
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-RUNS = """
+COMMAND = "parsimony fit royal --method rules --set max_length=1"
+RUNS = f"""
 [[run]]
 name = "royal"
-command = "parsimony fit royal --method rules --set max_length=1"
+command = "{COMMAND}"
 seeds = [0, 1]
 target = 0.5
 published = 0.99999
@@ -48,7 +49,7 @@ def test_trained_recorded_and_not_again(path, tmp_path):
         ).stdout  # fmt: skip
 
     said = run("royal-1")
-    assert said.startswith("royal-1: parsimony fit royal --method rules --set max_length=1 --seed 1\n")
+    assert said.startswith(f"royal-1: {COMMAND} --seed 1\n")
     result = json.loads((tmp_path / "results" / "royal-1.json").read_text())
     metrics = json.loads((tmp_path / "runs" / "royal-1" / "metrics.json").read_text())
     assert result["test"]["metrics"] == metrics["test"]["metrics"]
@@ -59,7 +60,7 @@ def test_trained_recorded_and_not_again(path, tmp_path):
     assert "| royal-0 | not run |" in table
     assert f"| royal-1 | {result['test']['metrics']['mrr']:.4f} [" in table
     assert "mean [range]" not in table
-    other = result | {"command": "parsimony fit royal --method rules --set max_length=1 --seed 0"}
+    other = result | {"command": f"{COMMAND} --seed 0"}
     (tmp_path / "results" / "royal-0.json").write_text(json.dumps(other))
     said = run()
     assert "royal-" not in said, "trained twice"

@@ -22,7 +22,7 @@ from parsimony.run import RunFolder
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 
 METHODS = ["emergnn", "ensemble", "mlp", "neighbours", "prior", "walks"]
-SMALL = {"hidden": 32, "epochs": 6, "batch": 16, "lr": 0.01, "seed": 0}
+SMALL = {"hidden": 32, "epochs": 6, "batch": 16, "lr": 0.01, "seed": 0, "dim": 8}
 
 
 #: two different networks, small
