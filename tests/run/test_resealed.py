@@ -7,6 +7,7 @@ anew, so that only the form of the files, the hash of the data and the fit of th
 from __future__ import annotations
 
 import copy
+import inspect
 import io
 import json
 import math
@@ -164,7 +165,9 @@ def ask(folder: Path) -> dict[str, Any]:
         found["adapt"] = model.adapt(smiles[:2], [0, 1], smiles[2:4])
     else:
         found["adapt"] = model.adapt({data.items[0]: 3.0}, list(data.items[1:3]))
-    found["knowledge"] = [str(each) for each in model.knowledge(top=5)]
+    # Rules read out of a network are sampled: a fact of each relation is enough.
+    few = {"samples": 1} if "samples" in inspect.signature(model.knowledge).parameters else {}
+    found["knowledge"] = [str(each) for each in model.knowledge(top=5, **few)]
     if model.kind != "molecules":
         run_page(run_info(folder, estimator=model))
     return found
