@@ -22,7 +22,7 @@ from parsimony.run import RunFolder
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 
 METHODS = ["emergnn", "ensemble", "mlp", "neighbours", "prior", "walks"]
-SMALL = {"hidden": 32, "epochs": 6, "batch": 16, "lr": 0.01, "seed": 0, "dim": 8}
+SMALL = {"hidden": 32, "epochs": 6, "batch": 16, "lr": 0.01, "seed": 0}
 
 
 #: two different networks, small
@@ -33,7 +33,8 @@ def make(method, **more):
     cls = methods.resolve(method)
     if method == "ensemble":
         return cls(members=MEMBERS)
-    return cls(**{k: v for k, v in (SMALL | more).items() if k in cls.Parameters.model_fields})
+    values = SMALL | {"dim": 8} | more
+    return cls(**{k: v for k, v in values.items() if k in cls.Parameters.model_fields})
 
 
 @pytest.fixture(params=METHODS)
