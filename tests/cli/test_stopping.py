@@ -134,7 +134,7 @@ def test_ctrl_c_is_answered_by_one_line(verb, tmp_path):
 
 @pytest.mark.slow
 def test_sigterm_too_and_the_error_is_json_from_the_start(tmp_path):
-    for at in (0.0, 0.7):
+    for at in (0.0, 0.2):
         found = stopped_after(at, [*VERBS["audit"], "--json"], tmp_path, signal.SIGTERM)
         if found is None:  # at its end
             continue
