@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -37,16 +34,16 @@ def path(monkeypatch):
 
 
 @pytest.mark.slow
-def test_trained_recorded_and_not_again(path, tmp_path):
+def test_trained_recorded_and_not_again(path, tmp_path, monkeypatch, capfd):
+    import run_all
+
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
     (tmp_path / "runs.toml").write_text(RUNS)
-    code = "import run_all, pathlib, sys; run_all.main(sys.argv[1:], pathlib.Path.cwd())"
 
     def run(*words):
-        return subprocess.run(
-            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True,
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        ).stdout  # fmt: skip
+        run_all.main(list(words), tmp_path)
+        return capfd.readouterr().out
 
     said = run("royal-1")
     assert said.startswith(f"royal-1: {COMMAND} --seed 1\n")
