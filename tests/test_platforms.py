@@ -51,7 +51,7 @@ for module in pkgutil.walk_packages(parsimony.__path__, "parsimony."):
         importlib.import_module(module.name)
 
 folder = Path(sys.argv[1])
-for method, more in (("rules", "max_length=1"), ("redgnn", "dim=4 n_layers=2")):
+for method, more in (("rules", "max_length=2 constants=false"), ("redgnn", "dim=4 n_layers=2")):
     out = folder / method
     fit = ["fit", "royal", "--method", method, "--epochs", "1"]
     for each in more.split():

@@ -12,7 +12,7 @@ from parsimony import estimators
 from parsimony.datasets import names
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-COMMAND = "parsimony fit royal --method rules --set max_length=1"
+COMMAND = "parsimony fit royal --method rules --set max_length=2 --set constants=false"
 RUNS = f"""
 [[run]]
 name = "royal"

@@ -10,7 +10,7 @@ from parsimony.cli.fit import default_run
 from parsimony.cli.options import parse_settings
 from parsimony.errors import InvalidParameter
 
-QUICK = ["--method", "rules", "--set", "max_length=1"]
+QUICK = ["--method", "rules", "--set", "max_length=2", "--set", "constants=false"]
 
 
 def test_fit_prints_what_it_did(typed, trained):
@@ -63,7 +63,7 @@ def test_a_file_of_facts_with_named_columns(typed, tmp_path):
         f"n{i},{'next' if k == 1 else 'skip'},n{(i + k) % 40},x" for i in range(40) for k in (1, 2)
     ]
     (tmp_path / "own facts.csv").write_text("\n".join(rows) + "\n")
-    done = typed("fit", "own facts.csv", "--columns", "s,p,o", "--method", "rules", "--json").json
+    done = typed("fit", "own facts.csv", "--columns", "s,p,o", *QUICK, "--json").json
     assert done["run"] == "runs/own facts-rules-0"
     result = typed("evaluate", "runs/own facts-rules-0", "--split", "valid", "--json").json
     assert result["split"] == "valid"
