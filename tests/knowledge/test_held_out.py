@@ -61,7 +61,7 @@ def test_hits_and_expectation_are_those_of_plain_loops():
      (1, 0.3, "holds"), (60, 100.0, "weaker"), (40, 100.0, "broken")],
 )  # fmt: skip
 def test_what_hits_mean(hits, expected, verdict):
-    assert judge(hits, expected) == verdict
+    assert judge([hits], [expected]) == [verdict]
 
 
 def test_a_rule_that_can_find_nothing_is_not_broken_by_it():

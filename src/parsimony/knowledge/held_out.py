@@ -47,14 +47,20 @@ class HeldOutCheck(NamedTuple):
     verdict: Verdict
 
 
-def judge(hits: int, expected: float) -> Verdict:
-    """Say what so many hits mean where a mean of ``expected`` was claimed."""
-    from scipy.stats import poisson
+def judge(hits: npt.ArrayLike, expected: npt.ArrayLike) -> list[Verdict]:
+    """Say what so many hits mean where means of ``expected`` were claimed, both (n,)."""
+    from scipy.special import pdtr  # the Poisson distribution
 
-    improbable = float(poisson.cdf(hits, expected)) < CHANCE
-    if hits and hits >= expected / 2:
-        return "weaker" if improbable else "holds"
-    return "broken" if improbable else "untested"
+    hits, expected = np.asarray(hits), np.asarray(expected, np.float64)
+    improbable = pdtr(hits, expected) < CHANCE
+    some = (hits > 0) & (hits >= expected / 2)
+    found: list[Verdict] = []
+    for enough, rare in zip(some.tolist(), improbable.tolist(), strict=True):
+        if enough:
+            found.append("weaker" if rare else "holds")
+        else:
+            found.append("broken" if rare else "untested")
+    return found
 
 
 def check_held_out(
@@ -85,7 +91,7 @@ def check_held_out(
     for i, found, claimed in _counted(stated, graph, facts):
         hits[i] += found
         expected[i] += claimed
-    verdicts = [judge(int(h), float(e)) for h, e in zip(hits, expected, strict=True)]
+    verdicts = judge(hits, expected)
     rest = replace(book, entries=tuple(book.entries[i] for i in others))
     for i, row in zip(others, check_book(rest, _joined(graph, facts)), strict=True):
         hits[i] = row.measured.support

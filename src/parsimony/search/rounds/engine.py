@@ -310,6 +310,9 @@ class _Loop:
         name, data = f"round-{number}-distilled", self.task.data.content_hash
         share = DISTILLING if number == self.request.rounds else 0.6 * DISTILLING
         until = self._part(share)
+        if self._left() <= 0:
+            self.store.keep_book(name, KnowledgeBook())
+            return {"distilled": None, "distil_notes": ["the time was over: nothing was distilled"]}
         try:
             found = distil(
                 model, candidates=[*book.rules, *pool], mine=False, deadline=until,

@@ -65,7 +65,7 @@ def round_words(row: Mapping[str, Any], method: str) -> str:
             "again; what its rules are worth was learned anew"
         )
     uses = ", ".join(row["uses"]) or "nothing"
-    out = "no rule led to its answers"
+    out = "it was not distilled"
     if row["distilled"] is not None:
         book = row["distilled"]["fidelity"]
         out = (
