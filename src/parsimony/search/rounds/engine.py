@@ -170,7 +170,9 @@ class _Loop:
             asked = self.task.n_facts("valid") + self.task.n_facts("test")
             each = took / 2 / self.store.read("round-1-measure")["answers"]
             end = min(end, 2.0 + 1.3 * each * 2 * asked)
-        return max(self.deadline.left() - end, 0.0)
+        # Checking counts rules as mining does.
+        check = min(0.5 * (self.store.seconds("mine") or 0.0), 0.1 * self.request.seconds)
+        return max(self.deadline.left() - end - check, 0.0)
 
     def _part(self, share: float) -> Deadline:
         return Deadline(share * self._left())
