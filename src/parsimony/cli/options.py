@@ -188,9 +188,7 @@ def require_there(path: Path) -> None:
         )
 
 
-def with_book(
-    estimator: Any, path: Path | None, settings: list[str] | None = None
-) -> Any:
+def with_book(estimator: Any, path: Path | None, settings: list[str] | None = None) -> Any:
     """Put the book of a file around a fitted model; rules are replaced by those of the book.
 
     Raises

@@ -297,6 +297,11 @@ class LinkTask(base.Task):
         """Fixed training queries (n, 3), or None: cut from the facts anew every epoch."""
         return self.data.valid if self.inductive and self.protocol == "redgnn" else None
 
+    @property
+    def n_asked(self) -> int:
+        """Training facts that may be cut out as queries, the first so many; others are walked."""
+        return len(self.data.train)
+
     @cached_property
     def training_answers(self) -> Filter:
         """The answers of every query that training may know of."""
