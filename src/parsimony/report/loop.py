@@ -7,7 +7,6 @@ from typing import Any
 
 from parsimony.pages.search_charts import interval_chart
 from parsimony.pages.templating import environment
-from parsimony.search.rounds.words import round_words
 from parsimony.version import __version__
 
 __all__ = ["loop_page"]
@@ -27,7 +26,7 @@ def loop_page(found: Mapping[str, Any]) -> str:
     from markupsafe import Markup
 
     rounds = [
-        {**row, "words": round_words(row, found["method"]), "parts": _parts(row)}
+        {**row, "words": _round_words(row, found["method"]), "parts": _parts(row)}
         for row in found["rounds"]
     ]
     first, best = rounds[0], f"round {found['best']}"
@@ -39,6 +38,31 @@ def loop_page(found: Mapping[str, Any]) -> str:
         version=__version__, found=found, rounds=rounds, title=title,
         chart=Markup(interval_chart(marks, title=title, best=best)),
     )  # fmt: skip
+
+
+def _round_words(row: Mapping[str, Any], method: str) -> str:
+    """Say what one round did."""
+    start = f"{row['rules']:,} rules and {row['axioms']:,} axioms"
+    if row["trained"]:
+        epochs = f"{row['epochs']:,} epoch{'s' * (row['epochs'] != 1)}"
+        did = f"{method} was trained for {epochs} with {start}"
+    else:
+        did = (
+            f"The same facts follow from {start} as before, so that {method} was not trained "
+            "again; what its rules are worth was learned anew"
+        )
+    uses = ", ".join(row["uses"]) or "nothing"
+    out = "it was not distilled"
+    if row["distilled"] is not None:
+        book = row["distilled"]["fidelity"]
+        out = (
+            f"it became {book['rules']:,} weighted rules that give its best answer on "
+            f"{book['top1']:.1%}"
+        )
+    return (
+        f"{did} (used as {uses}); {out}. {row['n_new']:,} entries were new, "
+        f"{row['n_dropped']:,} were dropped, {row['kept']:,} are kept."
+    )
 
 
 def _parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
