@@ -72,8 +72,8 @@ def _parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     n_mined = row["entries"] - row["n_dropped"]
     lists = [
         ("Stated", "What you stated; it is kept in any case.", stated, len(stated)),
-        ("Mined and kept", "Counted on the training facts, those that found most held-out facts "
-         "first.", mined, max(n_mined, len(mined))),
+        ("Mined and kept", "With their evidence on training facts, those that found most held-out "
+         "facts first.", mined, max(n_mined, len(mined))),
         ("New: distilled from the model", "Rules that the book did not have.", row["new"],
          row["n_new"]),
         ("Dropped", "They found less than half of the held-out facts that their evidence promised, "
