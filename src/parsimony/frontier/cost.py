@@ -17,7 +17,8 @@ reasoners       2 [n_s d a + n_r d² + n_k 3 d² + n_o 3 d² + |E| (2 d + a)] fo
 MLPs            6 per weight and example: 2 forward, 4 backward (J. Kaplan et al., arXiv 2001.08361,
                 section 2.1)
 other networks  counted by ``torch.utils.flop_counter`` at the first step, and so many per example
-                after it (:class:`parsimony.training.network.NetworkLearner`)
+                after it (:class:`parsimony.training.network.NetworkLearner`): of products of
+                matrices, without what is done number by number
 ==============  ====================================================================================
 
 What is counted rather than multiplied (rules, fingerprints, walks) has no such figure; nor has
@@ -53,6 +54,8 @@ SCALE = 32  # bits of the scale of an array of 8-bit numbers
 _COUNTS = 2  # numbers of a rule beside its symbols
 #: methods whose counted operations leave out what they mostly do
 _UNCOUNTED = ("emergnn",)
+#: methods for ratings that read a user's own ratings alone
+_BY_VECTORS = ("fm", "rating-mlp")
 #: arrays with a row for each entity, by the ends of their names
 _TABLES = {
     "complex": ("entity",), "distmult": ("entity",), "bilinear": ("entity",),
@@ -154,7 +157,7 @@ def graph_bits(estimator: AnyEstimator, task: Task) -> float:
         labels = estimator.task_.visible_labels[:, estimator.task_.data.train_tasks]
         return compressed_bits(np.ascontiguousarray(labels).tobytes()) if reads else 0.0
     assert isinstance(estimator, RatingEstimator)
-    if getattr(estimator.resolved_, "evidence", True) is False:
+    if estimator.method in _BY_VECTORS or not getattr(estimator.resolved_, "evidence", True):
         return 0.0
     task = estimator.task_
     known = [getattr(task.data, name)[task.known] for name in ("user", "item", "rating")]
