@@ -1,6 +1,6 @@
 """Does the frontier find planted laws? Coverage of its intervals on generated data.
 
-python benchmarks/frontier_planted.py --draws 300 --out benchmarks/results/frontier_planted.json
+python benchmarks/frontier_planted.py --draws 300 --out benchmarks/results/frontier_planted
 
 Each draw makes runs of a scaled-up family whose error follows E + A·N^(−α), and of a model driven
 by knowledge whose error is that of a chosen size, with noise as ours: queries that are hard for
@@ -110,12 +110,12 @@ def planted(plan: Plan, seed: int, draws: int = 1000) -> dict[str, object]:
     }
 
 
-def summary(plan: Plan, n: int, seed: int = 0) -> dict[str, object]:
+def summary(plan: Plan, n: int, seed: int = 0, resamples: int = 500) -> dict[str, object]:
     """Repeat, and return the fraction of draws in which each is so."""
-    rows = [planted(plan, seed + k) for k in range(n)]
+    rows = [planted(plan, seed + k, resamples) for k in range(n)]
     told = [row.pop("verdict") for row in rows]
     return {
-        "planted": vars(plan), "draws": n,
+        "planted": vars(plan), "draws": n, "resamples": resamples,
         "fraction": {key: float(np.mean([row[key] for row in rows])) for key in rows[0]},
         "verdict": {word: told.count(word) / n for word in ("more", "less", "open")},
     }  # fmt: skip
@@ -124,18 +124,25 @@ def summary(plan: Plan, n: int, seed: int = 0) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=300)
+    parser.add_argument("--resamples", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--plan", choices=[plan.name for plan in PLANS], action="append")
+    parser.add_argument("--out", type=Path, help="a file for each plan: OUT-PLAN.json")
     asked = parser.parse_args()
-    begin = time.process_time()
-    found = {plan.name: summary(plan, asked.draws, asked.seed) for plan in PLANS}
-    text = json.dumps(
-        {"command": " ".join(["python", *sys.argv]), "cpu_seconds": time.process_time() - begin,
-         **found}, indent=1,
-    )  # fmt: skip
-    print(text)
-    if asked.out:
-        asked.out.write_text(text + "\n")
+    for plan in PLANS:
+        if asked.plan and plan.name not in asked.plan:
+            continue
+        begin = time.process_time()
+        found = {
+            "command": " ".join(["python", *sys.argv]),
+            **summary(plan, asked.draws, asked.seed, asked.resamples),
+            "cpu_seconds": time.process_time() - begin,
+        }
+        text = json.dumps(found, indent=1)
+        print(text, flush=True)
+        if asked.out:
+            name = f"{asked.out.name}-{plan.name.replace(' ', '-')}.json"
+            asked.out.with_name(name).write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -59,9 +59,12 @@ def frontier_figure(
         Of the image.
     """
     wide = look.width > 6
-    figure, axes = canvas(look.width, 5.6 if wide else 5.4)
+    below = 0.0 if wide else 0.16 * -(-(len(found.curves) + _KEYS) // 2) + 0.1  # the legend
+    height = 5.6 if wide else 4.0 + below
+    figure, axes = canvas(look.width, height)
     figure.set_facecolor(look.paper)
-    axes.set_position((0.085, 0.11, 0.665, 0.85) if wide else (0.15, 0.40, 0.82, 0.58))
+    low = below / height
+    axes.set_position((0.085, 0.11, 0.665, 0.85) if wide else (0.15, low + 0.12, 0.82, 0.86 - low))
     axes.set_facecolor(look.paper)
     axes.set(xscale="log", yscale="log")
     compared = [
@@ -145,7 +148,7 @@ def _decorate(figure: Any, axes: Any, found: Analysis, metric: str, look: Look, 
     name = METRICS.get(metric, metric.replace("_", " "))
     axes.set_ylabel(f"1 − {name}, test", fontsize=9, color=look.muted)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: amount_text(x)))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(NullFormatter())
@@ -161,11 +164,14 @@ def _decorate(figure: Any, axes: Any, found: Analysis, metric: str, look: Look, 
     labels += ["size left out as over-fitted", "held out, as predicted", "extrapolation"]
     where: dict[str, Any] = (
         {"loc": "upper left", "bbox_to_anchor": (0.755, 0.97)} if wide
-        else {"loc": "upper center", "bbox_to_anchor": (0.5, 0.31), "ncols": 2}
+        else {"loc": "lower center", "bbox_to_anchor": (0.5, 0.0), "ncols": 2}
     )  # fmt: skip
     figure.legend(
         handles, labels, frameon=False, fontsize=8.5 if wide else 7.5, labelcolor=look.ink, **where
     )
+
+
+_KEYS = 3
 
 
 def _keys(look: Look) -> list[Any]:
@@ -196,9 +202,10 @@ def stratum_figure(
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-    columns = 4 if look.width > 6 else 2
+    columns = min(4 if look.width > 6 else 2, len(names))
     lines = -(-len(names) // columns)
-    figure = Figure(figsize=(look.width, 1.9 * lines + 0.35), facecolor=look.paper)
+    width = min(look.width, 3.4 * columns)
+    figure = Figure(figsize=(width, 1.9 * lines + 0.35), facecolor=look.paper)
     FigureCanvasAgg(figure)
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for panel, (name, n) in zip(panels, names.items(), strict=False):

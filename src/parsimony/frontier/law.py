@@ -21,7 +21,8 @@ Kind = Literal["power", "broken"]
 
 _ALPHA = np.geomspace(0.01, 3.0, 90)
 _COARSE = np.geomspace(0.02, 3.0, 16)  # of each exponent of a broken law
-_REFINED = 21
+_STEP, _COARSE_STEP = _ALPHA[1] / _ALPHA[0], _COARSE[1] / _COARSE[0]
+_REFINED, _REFINED_BENT = 21, 7
 _HUBER = 1.345
 _PASSES = 4
 _TINY = 1e-12
@@ -113,8 +114,8 @@ def fit_laws(
     w = np.broadcast_to(base, y.shape)
     for left in reversed(range(_PASSES)):
         best, lowest, scale = _projected(x, y, w, candidates, floor)
-        if kind == "power" and not left:
-            best, lowest, scale = _refined(x, y, w, best, floor)
+        if not left:
+            best, lowest, scale = _refined(x, y, w, best, kind, floor)
         alpha, later, bend = best
         fitted = lowest[:, None] + scale[:, None] * _falls(
             x[None, :], alpha[:, None], later[:, None], bend[:, None]
@@ -156,20 +157,25 @@ def _projected(
 
 
 def _refined(
-    x: Floats, y: Floats, w: Floats, best: Grid, floor: bool
+    x: Floats, y: Floats, w: Floats, best: Grid, kind: Kind, floor: bool
 ) -> tuple[Grid, Floats, Floats]:
-    """A finer grid of α around the best of each draw."""
-    step = _ALPHA[1] / _ALPHA[0]
-    alpha = best[0][:, None] * step ** np.linspace(-1, 1, _REFINED)
-    f = x[None, None, :] ** -alpha[:, :, None]
+    """A finer grid of the exponents around the best of each draw."""
+    alpha, later, bend = (each[:, None] for each in best)
+    if kind == "power":
+        alpha = later = alpha * _STEP ** np.linspace(-1, 1, _REFINED)
+    else:
+        steps = _COARSE_STEP ** np.linspace(-1, 1, _REFINED_BENT)
+        alpha = alpha * np.repeat(steps, _REFINED_BENT)
+        later = later * np.tile(steps, _REFINED_BENT)
+    bend = np.broadcast_to(bend, alpha.shape)
+    f = _falls(x[None, None, :], alpha[:, :, None], later[:, :, None], bend[:, :, None])
     sums = (
         w.sum(1)[:, None], np.einsum("bs,bks->bk", w, f), np.einsum("bs,bks->bk", w, f * f),
         (w * y).sum(1)[:, None], np.einsum("bs,bks->bk", w * y, f), (w * y * y).sum(1)[:, None],
     )  # fmt: skip
     lowest, scale, loss = _solved(*sums, floor)
     k, rows = loss.argmin(1), np.arange(len(y))
-    found = alpha[rows, k]
-    return (found, found, best[2]), lowest[rows, k], scale[rows, k]
+    return (alpha[rows, k], later[rows, k], best[2]), lowest[rows, k], scale[rows, k]
 
 
 def _solved(

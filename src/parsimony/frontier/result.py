@@ -91,7 +91,8 @@ def gathered(runs: Runs, n_planned: int, command: str) -> Found:
         "measures": [_told(each) for each in analyses],
         "loss": [_told(each) for each in of_loss[:1]],
         "strata": _strata(analyses, rows), "folder": str(runs.folder),
-        "page": str(runs.folder / PAGE), "figure": str(runs.folder / f"{FIGURE}.png") if analyses else None,
+        "page": str(runs.folder / PAGE),
+        "figure": str(runs.folder / f"{FIGURE}.png") if analyses else None,
         "protocol": protocol.hash, "command": command, "seconds": runs.spent, "notes": notes,
         "rows": [asdict(row) for row in rows],
     }  # fmt: skip

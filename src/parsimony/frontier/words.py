@@ -22,9 +22,13 @@ def amount_text(value: float) -> str:
     return f"{value:.3g}"
 
 
-def times_text(value: float) -> str:
-    """A multiple: ``3.2 times``, ``1,200 times``."""
-    return f"{value:,.0f} times" if value >= 100 else f"{value:.2g} times"
+def times_text(ratio: float) -> str:
+    """A multiple in words: ``3.2 times as many``, ``120 times fewer``."""
+    return f"{_number(ratio)} times as many" if ratio >= 1 else f"{_number(1 / ratio)} times fewer"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def scale_text(scale: Equivalent, unit: str) -> str:
@@ -33,19 +37,21 @@ def scale_text(scale: Equivalent, unit: str) -> str:
     if scale.low is not None and scale.high is not None and scale.middle is not None:
         return (
             f"{amount_text(scale.middle)} {unit} (95 %: {amount_text(scale.low)} to "
-            f"{amount_text(scale.high)}), {times_text(scale.middle / own)} as many"
+            f"{amount_text(scale.high)}), {times_text(scale.middle / own)}"
         )
     if scale.at_least is not None:
+        than = "more" if scale.at_least >= own else "not more"
         return (
-            f"> {amount_text(scale.at_least)} {unit} with 95 %, more than "
-            f"{times_text(scale.at_least / own)} as many"
+            f"> {amount_text(scale.at_least)} {unit} with 95 %, {than} than "
+            f"{times_text(scale.at_least / own)}"
         )
     if scale.at_most is not None:
+        than = "less" if scale.at_most >= own else "more"
         return (
-            f"< {amount_text(scale.at_most)} {unit} with 95 %, less than "
-            f"{times_text(scale.at_most / own)} as many"
+            f"< {amount_text(scale.at_most)} {unit} with 95 %, {than} than "
+            f"{times_text(scale.at_most / own)}"
         )
-    return "an amount that these runs do not say"
+    return f"an amount of {unit} that these runs do not say"
 
 
 def crossing_words(crossing: Crossing, unit: str) -> str:
