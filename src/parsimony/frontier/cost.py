@@ -1,8 +1,9 @@
 """What a fitted method takes: numbers, bits, and the graph that it walks.
 
-**Numbers.** Those that were trained; a rule counts its symbols (the relation of its head, those of
-its body, entities that it names) and two counts, of the pairs that it predicts and of those that
-are true. A *table* has a row for each entity (drug, item).
+**Numbers.** Those that were trained, or of a closed form the settings that it chose; a rule counts
+its symbols (the relation of its head, those of its body, entities that it names) and two counts, of
+the pairs that it predicts and of those that are true. A *table* has a row for each entity (drug,
+item).
 
 **Floating-point operations** are those of training, with its looks at validation where the method
 counts them: a multiplication and an addition are two.
@@ -72,7 +73,7 @@ def numbers(estimator: AnyEstimator) -> tuple[int, int]:
     if rules := _rules(estimator):
         whole = sum(_symbols(rule) + _COUNTS for rule in rules)
         return whole, whole
-    whole = int(estimator.parameters_count_)
+    whole = int(estimator.parameters_count_) or _settled(estimator)
     ends = _TABLES.get(estimator.method, ())
     tables = sum(
         array.size for name, array in estimator._tensors().items() if ends and name.endswith(ends)
@@ -91,13 +92,22 @@ def bits(estimator: AnyEstimator) -> tuple[float, float]:
     told = compressed_bits(text.encode()) if text else 0.0
     if _rules(estimator):
         return told, told
-    whole = int(estimator.parameters_count_)
+    whole = numbers(estimator)[0]
     arrays = sum(array.dtype.kind == "f" for array in estimator._tensors().values())
     return 8.0 * whole + SCALE * min(arrays, whole) + told, 16.0 * whole + told
 
 
 def _rules(estimator: AnyEstimator) -> list[Rule]:
     return list(getattr(estimator, "rules_", ()))
+
+
+def _settled(estimator: AnyEstimator) -> int:
+    """Settings that were left open and chosen on validation: all that a closed form learns."""
+    given, found = estimator.parameters, estimator.resolved_
+    return sum(
+        getattr(given, name) is None and getattr(found, name) is not None
+        for name in type(found).model_fields
+    )
 
 
 def _symbols(rule: Rule) -> int:
