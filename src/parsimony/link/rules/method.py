@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,7 @@ from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
 from parsimony.link.rules.selecting import chosen_by_group, reciprocal_ranks, spread_sample
 from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
+from parsimony.link.struck_graph import StruckGraph
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.atomic import write_atomic
@@ -301,7 +302,16 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             self._scorers[key] = self._scorer(graph)
         return self._scorers[key]
 
+    def on(self, graph: KnowledgeGraph) -> Self:
+        """The rules, with the confidences that they have, on another graph."""
+        again = super().on(graph)
+        again._scorers = dict(self._scorers)
+        return again
+
     def _scorer(self, graph: KnowledgeGraph) -> RuleScorer:
+        if isinstance(graph, StruckGraph):
+            whole = self.scorer(graph.whole)
+            return whole.on(without_facts(whole.index, map(tuple, graph.struck.tolist())))
         rules = known_here(self.rules_, graph)
         return RuleScorer(
             rules, graph, combinations=self.combinations_,
