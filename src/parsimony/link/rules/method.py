@@ -8,6 +8,7 @@ knowledge=rules)`` takes edited ones back.
 from __future__ import annotations
 
 import collections
+import copy
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,7 +18,7 @@ from pydantic import Field
 
 from parsimony import base
 from parsimony.base import Fitting, constructor, tuned, tuned_among
-from parsimony.errors import EmptySplit
+from parsimony.errors import EmptySplit, FormatError
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
@@ -31,7 +32,7 @@ from parsimony.knowledge.rule_branches import (
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.knowledge.rule_mining import LONGEST, mine_rules
 from parsimony.knowledge.rule_walks import without_facts
-from parsimony.knowledge.rules import Rule, format_rules
+from parsimony.knowledge.rules import Rule, format_rules, parse_rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.rules.clustering import PAIRS
@@ -292,6 +293,24 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         """Return the rules, most confident first, with the evidence of the training facts."""
         self._require_fitted()
         return self.rules_[:top]
+
+    def without_rules(self, texts: Sequence[str]) -> Self:
+        """The same method without some of its rules, given as text; evidence is not compared.
+
+        Raises
+        ------
+        FormatError
+            A text that is no rule, or none of these.
+        """
+        gone = {parse_rule(text).clause for text in texts}
+        if lacking := sorted(gone - {rule.clause for rule in self.rules_}):
+            raise FormatError(
+                f"no such rule is used: {lacking[0]}", remedy="name rules as the run lists them"
+            )
+        again = copy.copy(self)
+        again.rules_ = [rule for rule in self.rules_ if rule.clause not in gone]
+        again._scorers = {}
+        return again
 
     # ---- scoring -----------------------------------------------------------------------------
 
