@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -238,9 +239,7 @@ async def batch(request: Request, run: str, questions: m.Batch) -> Response:
     async def lines() -> AsyncIterator[bytes]:
         for question in questions.questions:
             try:
-                value = await served.desk.ask(
-                    lambda ticket, one=_given(question): work(one, ticket)
-                )
+                value = await served.desk.ask(functools.partial(work, _given(question)))
             except ParsimonyError as error:
                 value = {"error": error.to_dict()}
             yield json_text(plain(value), ensure_ascii=False).encode() + b"\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from abc import ABC
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -31,7 +30,7 @@ Answer = dict[str, Any]
 T = TypeVar("T")
 
 
-class Questions(ABC):
+class Questions:
     """What a run of one kind of problem can be asked; each method gives what ``--json`` prints.
 
     Names of methods are those of ``can`` with underscores; each takes the question as a dict and
