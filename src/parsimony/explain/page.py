@@ -63,7 +63,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "paths": [
             {
                 "weight": path.weight,
-                "share": 100 * path.weight / heaviest if heaviest > 0 else 0.0,
+                "share": 100 * max(path.weight, 0.0) / heaviest if heaviest > 0 else 0.0,
                 "start": label(path.steps[0].source) if path.steps else label(explanation.ends[0]),
                 "steps": [
                     {
