@@ -26,6 +26,14 @@ class Tags(HTMLParser):
         self.feed(page)
         self.close()
 
+    def requests(self) -> list[tuple]:
+        """What would be fetched from elsewhere."""
+        return [
+            a
+            for a in self.attributes
+            if a[1] in ("src", "href", "srcset") and not a[2].startswith("#")
+        ]
+
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += [(tag, *pair) for pair in attrs]
@@ -136,9 +144,7 @@ def test_names_never_become_markup(kind):
 @pytest.mark.parametrize("kind", ["explanation", "run", "pairs"])
 def test_pages_need_no_network(kind):
     page = Tags(pages("royal")[kind])
-    assert not [
-        a for a in page.attributes if a[1] in ("src", "href", "srcset") and not a[2].startswith("#")
-    ]
+    assert not page.requests()
     policy = dict(a[1:] for a in page.attributes if a[0] == "meta" and a[1] == "content")
     assert "default-src 'none'" in str(page.attributes) and policy
     style = re.search(r"<style>(.*?)</style>", pages("royal")[kind], re.S)

@@ -27,8 +27,10 @@ __all__ = [
     "fraction",
     "json_script",
     "memory",
+    "resource",
     "script",
     "style",
+    "style_hash",
     "with_contents",
 ]
 
@@ -145,6 +147,11 @@ def content_policy() -> str:
 def resource(name: str) -> str:
     """Read a file that a page embeds."""
     return files("parsimony.pages").joinpath(name).read_text(encoding="utf-8")
+
+
+def style_hash() -> str:
+    """Return the hash by which a policy allows the style sheet that cytoscape adds."""
+    return _hash(_CYTOSCAPE)
 
 
 def _hash(text: str) -> str:

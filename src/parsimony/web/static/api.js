@@ -1,8 +1,7 @@
-// Requests to the interface under /api/v1, and the token where the server asks for one.
-import { at, button, el, fill } from "./dom.js";
+// Requests to the interface under /api/v1. A token, where the server asks for one, is a cookie.
+import { button, el, fill } from "./dom.js";
 
 const BASE = "/api/v1";
-const TOKEN = "parsimony-token";
 
 export class Refused extends Error {
   constructor(status, problem) {
@@ -12,10 +11,7 @@ export class Refused extends Error {
 }
 
 async function sent(path, { method = "GET", body, signal } = {}) {
-  const headers = {};
-  const token = sessionStorage.getItem(TOKEN);
-  if (token) headers.Authorization = `Bearer ${token}`;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let answer;
   try {
     answer = await fetch(BASE + path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
@@ -23,27 +19,11 @@ async function sent(path, { method = "GET", body, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, { message: "the server does not answer", remedy: "start it again: parsimony serve RUN" });
   }
-  if (answer.status === 401) { await askToken(); return sent(path, { method, body, signal }); }
   if (!answer.ok) {
     const found = await answer.json().catch(() => ({}));
     throw new Refused(answer.status, found.error ?? { message: `the server answered ${answer.status}` });
   }
   return answer;
-}
-
-let asking = null; // one question for a token, however many requests wait for it
-function askToken() {
-  asking ??= new Promise((resolve) => {
-    const field = el("input", { type: "password", id: "token", autocomplete: "off", required: true });
-    const dialog = el("dialog", { "aria-labelledby": "token-title" },
-      el("form", { method: "dialog", on: { submit: () => { sessionStorage.setItem(TOKEN, field.value); dialog.remove(); asking = null; resolve(); } } },
-        el("h2", { id: "token-title" }, "This server asks for its token"),
-        el("p", {}, el("label", { for: "token" }, "Token, as parsimony serve was given it"), field),
-        el("p", {}, el("button", { type: "submit" }, "Go on"))));
-    document.body.append(dialog);
-    dialog.showModal();
-  });
-  return asking;
 }
 
 export const query = (values) => {
@@ -86,7 +66,7 @@ export async function job(run, ask, body, place) {
   }
 }
 
-let latest = new Map();
+const latest = new Map();
 // Run `work(signal)` for a place on the page; a later call for the place ends an earlier one.
 export async function into(place, work, waiting = "Working …") {
   latest.get(place)?.abort();
@@ -111,5 +91,3 @@ export function failure(error) {
   return el("div", { class: "failure", role: "alert" }, el("p", {}, el("b", {}, "Error: "), error.message),
     error.remedy ? el("p", {}, "What helps: ", error.remedy) : null);
 }
-
-export const busy = () => at("found");

@@ -51,7 +51,7 @@ export function table(caption, columns, rows, { row = () => ({}), className = ""
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", { class: className },
       el("caption", { class: "unseen" }, caption),
-      el("thead", {}, el("tr", {}, columns.map((c) => el("th", { scope: "col", class: c.n ? "n" : null }, c.head)))),
+      el("thead", {}, el("tr", {}, columns.map((c) => el("th", { scope: "col", class: [c.n ? "n" : "", c.className ?? ""].join(" ").trim() || null }, c.head)))),
       el("tbody", {}, rows.map((r, i) => el("tr", row(r, i),
         columns.map((c) => el("td", { class: [c.n ? "n" : "", c.className ?? ""].join(" ").trim() || null }, c.cell(r, i))))))));
 }
