@@ -1,6 +1,6 @@
 // Ask: (head, relation, ?) or (?, relation, tail), and the ranked answers.
 import { at, bar, button, count, el, fill, notes, number, percent, plural, table } from "./dom.js";
-import { download, get, into, ofRun, query, send } from "./api.js";
+import { download, get, into, ofRun, query } from "./api.js";
 import { first, frame, titled } from "./frame.js";
 import { finder } from "./search.js";
 import { address, follow, go, read } from "./state.js";
@@ -60,7 +60,7 @@ async function render() {
   }
   entity.set(q.name);
   into(at("found"), async (signal) => {
-    const found = await send(ofRun(run.id, "/predict"), body(q), { signal });
+    const found = await get(ofRun(run.id, `/predict${query(body(q))}`), signal);
     const own = found.about[q.name]?.label ?? (await get(ofRun(run.id, `/entities${query({ q: q.name, limit: 1 })}`), signal)).entities.find((e) => e.name === q.name)?.label ?? q.name;
     entity.set(q.name, own);
     await relations(q.relation);
@@ -75,7 +75,7 @@ function answers(q, own, found, hide) {
   const hidden = found.answers.length - rows.length;
   const why = (a) => address({ run: run.id, head: q.known === "head" ? q.name : a.entity, relation: q.relation, tail: q.known === "head" ? a.entity : q.name, side: q.known === "head" ? "tail" : "head" }, "/why");
   const name = (a) => found.about[a.entity]?.label ?? a.entity;
-  const file = (format) => download(ofRun(run.id, `/predict?format=${format}`), `${run.id}-${q.relation}.${format}`, { method: "POST", body: { ...body(q), drop_known: hide } });
+  const file = (format) => download(ofRun(run.id, `/predict${query({ ...body(q), drop_known: hide ? "true" : null, format })}`), `${run.id}-${q.relation}.${format}`);
   return [
     el("h2", {}, q.known === "head" ? [el("bdi", {}, own), " ", el("span", { class: "rel" }, q.relation), " ?"] : ["? ", el("span", { class: "rel" }, q.relation), " ", el("bdi", {}, own)]),
     table("Ranked answers", [

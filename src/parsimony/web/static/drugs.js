@@ -1,6 +1,6 @@
 // Drugs: one drug and all its partners by mechanism, or two drugs and why.
 import { at, button, el, fill, notes, percent, table } from "./dom.js";
-import { download, get, into, ofRun, query, send } from "./api.js";
+import { download, get, into, ofRun, query } from "./api.js";
 import { first, frame, titled } from "./frame.js";
 import { finder } from "./search.js";
 import { evidence } from "./evidence.js";
@@ -62,7 +62,7 @@ async function pair(drugs, labels, type, signal) {
   const found = await get(ofRun(run.id, `/pair${query({ drug: drugs.slice(0, 2) })}`), signal);
   const best = (type && found.answers.find((a) => a.type === type)) || found.answers[0];
   const explained = best && run.can.includes("explain")
-    ? await send(ofRun(run.id, "/explain"), { head: best.drug1, relation: best.type, tail: best.drug2, full: true }, { signal }) : null;
+    ? await get(ofRun(run.id, `/explain${query({ head: best.drug1, relation: best.type, tail: best.drug2 })}`), signal) : null;
   asked = null;
   if (explained) {
     label = (name) => explained.labels?.[name] ?? name;

@@ -1,6 +1,6 @@
 // Why: the evidence of an answer; strike some out; what else has the reason; what it rests on.
 import { at, button, count, el, fill, notes, number, plural, table } from "./dom.js";
-import { failure, into, job, ofRun, Refused, send } from "./api.js";
+import { failure, get, into, job, ofRun, query, Refused, send } from "./api.js";
 import { frame, titled } from "./frame.js";
 import { evidence } from "./evidence.js";
 import { beforeAndAfter, strike } from "./strike.js";
@@ -24,7 +24,7 @@ function render() {
   fill(at("back"), el("a", { href: address({ run: run.id, ...back, relation: q.relation }, "/ask") }, "← All answers"));
   const key = JSON.stringify([run.id, q]);
   const once = key === shown ? Promise.resolve() : into(at("found"), async (signal) => {
-    const found = await send(ofRun(run.id, "/explain"), { ...q, full: true }, { signal });
+    const found = await get(ofRun(run.id, `/explain${query(q)}`), signal);
     label = (name) => found.labels?.[name] ?? name;
     title(q);
     return evidence(found, {
