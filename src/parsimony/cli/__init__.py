@@ -31,6 +31,7 @@ from parsimony.cli import (
     rules,
     runs,
     search,
+    serve,
     tune,
 )
 from parsimony.cli.command_group import CommandGroup
@@ -65,6 +66,7 @@ for _name, _verb in {
     "report": report,
     "compare": compare,
     "runs": runs,
+    "serve": serve,
     "doctor": doctor,
 }.items():
     app.command(_name)(_verb.command)

@@ -420,6 +420,13 @@ class Guided(LinkEstimator[GuidedParameters]):
 
     # ---- scoring -----------------------------------------------------------------------------
 
+    def on(self, graph: KnowledgeGraph) -> Self:
+        """The member on another graph and what follows from it by the book."""
+        again = super().on(graph)
+        again._masks, again._completed = dict(self._masks), dict(self._completed)
+        again.member_ = self.member_.on(again._whole(graph))
+        return again
+
     def _whole(self, graph: KnowledgeGraph) -> KnowledgeGraph:
         """The graph that is walked in place of one of the task's: with what follows from it."""
         if not isinstance(self._walked_task, CompletedTask):
