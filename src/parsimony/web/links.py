@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from parsimony.errors import UsageError
 from parsimony.explain import Explanation
+from parsimony.explain.page import browser_view
 from parsimony.knowledge import Rule
 from parsimony.knowledge.sources import mine_types
 from parsimony.link.counterfactual import by_names, counterfactual, standing
@@ -205,7 +206,8 @@ class Links(Questions):
             for step, split in zip(steps, splits, strict=True)
         ]
         full = asked.get("full", True)
-        return {**found.to_dict(full=full), "kinds": _kinds(found), "edges": edges}
+        return {**found.to_dict(full=full), "view": browser_view(found), "kinds": _kinds(found),
+                "edges": edges}
 
     # ---- without some evidence ---------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from parsimony.ddi.drug_file import NewDrug, StatedFact
 from parsimony.ddi.screening import screen
 from parsimony.errors import FormatError, UsageError
 from parsimony.explain import Explanation
+from parsimony.explain.page import browser_view
 from parsimony.link.walk_kinds import kind_of, kind_text
 from parsimony.run.folder import RunFolder
 from parsimony.web.served import Answer, Questions
@@ -155,7 +156,7 @@ class Pairs(Questions):
             for kind, paths in groups.items()
         ]
         shown = found.to_dict(full=asked.get("full", True))
-        return {**shown, "kinds": kinds, "edges": [], "caution": CAUTION}
+        return {**shown, "view": browser_view(found), "kinds": kinds, "edges": [], "caution": CAUTION}
 
     def add_drug(self, asked: Answer, ticket: Ticket) -> Answer:
         """The partners of a drug that is not in the data; the run stays as it is."""

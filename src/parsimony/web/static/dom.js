@@ -30,6 +30,7 @@ export function number(value, digits = 3) {
   if (value === 0) return "0";
   return size >= 1e5 || size < 1e-4 ? Number(value).toExponential(digits - 1) : String(Number(Number(value).toPrecision(digits)));
 }
+export const fraction = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
 export const count = (value) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en"));
 export const plural = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 
@@ -51,9 +52,9 @@ export function table(caption, columns, rows, { row = () => ({}), className = ""
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", { class: className },
       el("caption", { class: "unseen" }, caption),
-      el("thead", {}, el("tr", {}, columns.map((c) => el("th", { scope: "col", class: [c.n ? "n" : "", c.className ?? ""].join(" ").trim() || null }, c.head)))),
+      el("thead", {}, el("tr", {}, columns.map((c) => el(c.head === "" ? "td" : "th", { scope: c.head === "" ? null : "col", class: [c.n ? "n" : "", c.className ?? ""].join(" ").trim() || null }, c.head)))),
       el("tbody", {}, rows.map((r, i) => el("tr", row(r, i),
-        columns.map((c) => el("td", { class: [c.n ? "n" : "", c.className ?? ""].join(" ").trim() || null }, c.cell(r, i))))))));
+        columns.map((c) => el("td", { data: { head: c.head }, class: [c.n ? "n" : "", c.className ?? ""].join(" ").trim() || null }, c.cell(r, i))))))));
 }
 
 export function notes(list) {

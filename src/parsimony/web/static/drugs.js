@@ -31,21 +31,21 @@ async function render() {
   at("hide").checked = state.get("known") === "hide"; at("top").value = state.get("top") ?? "50";
   at("filters").hidden = drugs.length > 1;
   const key = JSON.stringify([run.id, drugs, drugs.length > 1 ? "" : [state.get("known"), state.get("top")], state.get("type")]);
-  const labels = await Promise.all(drugs.slice(0, 2).map(named));
-  one.set(drugs[0], labels[0]); two.set(drugs[1], labels[1]);
   if (key !== shown) {
+    shown = key; asked = null;
     fill(at("struck-place"));
-    if (!drugs.length) { titled("Drugs"); shown = key; fill(at("found"), el("p", { class: "muted" }, "One drug: all its partners by mechanism, each with its reason. Two drugs: how they interact, and why.")); return; }
-    titled(labels.join(" and "));
-    shown = key;
-    if (drugs.length > 1) await into(at("found"), (signal) => pair(drugs, labels, state.get("type"), signal), "Asking about both …");
-    else await into(at("found"), (signal) => partners(drugs[0], labels[0], state, signal), "Ranking all partners …");
+    await into(at("found"), async (signal) => {
+      const labels = await Promise.all(drugs.slice(0, 2).map(named));
+      one.set(drugs[0], labels[0]); two.set(drugs[1], labels[1]);
+      titled(labels.join(" and ") || "Drugs");
+      if (!drugs.length) return el("p", { class: "muted" }, "One drug: all its partners by mechanism, each with its reason. Two drugs: how they interact, and why.");
+      return drugs.length > 1 ? pair(drugs, labels, state.get("type"), signal) : partners(drugs[0], labels[0], state, signal);
+    }, drugs.length > 1 ? "Asking about both …" : "Ranking all partners …");
   }
   if (asked) into(at("struck-place"), (signal) => beforeAndAfter(run, asked, label, signal), "Asking again without it …");
 }
 
 async function partners(drug, name, state, signal) {
-  asked = null;
   const top = Number(state.get("top") ?? 50), hide = state.get("known") === "hide";
   const found = await get(ofRun(run.id, `/partners${query({ drug, top })}`), signal);
   return [
@@ -63,7 +63,6 @@ async function pair(drugs, labels, type, signal) {
   const best = (type && found.answers.find((a) => a.type === type)) || found.answers[0];
   const explained = best && run.can.includes("explain")
     ? await get(ofRun(run.id, `/explain${query({ head: best.drug1, relation: best.type, tail: best.drug2 })}`), signal) : null;
-  asked = null;
   if (explained) {
     label = (name) => explained.labels?.[name] ?? name;
     if (run.can.includes("strike")) asked = { head: best.drug1, relation: best.type, tail: best.drug2, side: "tail" };
@@ -76,8 +75,9 @@ async function pair(drugs, labels, type, signal) {
     best ? el("p", { class: "sentence" }, best.text, " ", el("span", { class: "muted" }, `Predicted with probability ${percent(best.probability)}.`)) : null,
     found.known?.length ? el("p", { class: "known" }, "In the data: ", found.known.map((k) => `${k.text} (${k.split.replace(/_.*/, "")})`).join(" ")) : el("p", {}, "Predicted: the data state no interaction of these two."),
     notes(found.notes),
-    sets.length ? [el("h3", {}, `What it commits to, at ${percent(found.set.level)}`), el("ul", { class: "plain" }, sets),
-      found.set.measured ? el("p", { class: "caption" }, `Such sets contained the true type for ${percent(found.set.measured.coverage)} of the test pairs.`) : null] : null,
+    sets.length ? [el("h3", {}, "What it commits to"), el("ul", { class: "plain" }, sets),
+      el("p", { class: "caption" }, `For each order of the two, the set of types that should contain the true one for ${Math.round(100 * found.set.level)} % of pairs`,
+        found.set.measured ? `; on the test pairs it did for ${percent(found.set.measured.coverage)}.` : ".")] : null,
     el("h3", {}, "All types"),
     table("How the two may interact", [
       { head: "probability", n: true, cell: (a) => percent(a.probability) },
@@ -86,7 +86,6 @@ async function pair(drugs, labels, type, signal) {
     ], found.answers, { row: (a) => ({ class: a === best ? "chosen" : null }) }),
     explained ? [el("h2", {}, `Why: ${explained.claim ?? words(best.type)}`),
       evidence(explained, { strike: run.can.includes("strike") ? (entry) => { strike(entry); at("struck-place").scrollIntoView(); } : null })] : null,
-    el("p", { class: "caution" }, run.caution),
   ];
 }
 

@@ -1,5 +1,5 @@
 // An explanation on the page: figures, deletion test, picture, paths by kind, edges and rules.
-import { bar, button, count, el, list, notes, number, plural, table } from "./dom.js";
+import { bar, button, count, el, fraction, list, notes, number, percent, plural, table } from "./dom.js";
 import { pictured } from "./picture.js";
 
 const STATED = { train: "stated in train", valid: "stated in validation", test: "stated in test" };
@@ -11,6 +11,10 @@ export function walk(steps, label, start) {
     return [" ", el("span", {}, el("span", { class: inverse ? "rel inverse" : "rel" }, label(relation)), " ", el("b", {}, label(inverse ? head : tail)))];
   })];
 }
+
+// A rule without its evidence, which has columns of its own.
+const clause = (text) => text.replace(/^[\d.]+\s+(\d+\/\d+\s+)?/, "");
+const supported = (text, support) => { const of = text.match(/\s\d+\/(\d+)\s/); return of ? `${count(support)} of ${count(Number(of[1]))}` : count(support); };
 
 // `strike(entry)` and `what(kind)` add buttons; without them the evidence is only shown.
 export function evidence(found, { strike = null, what = null } = {}) {
@@ -29,10 +33,15 @@ export function evidence(found, { strike = null, what = null } = {}) {
   }));
   const nodes = [...new Set([...facts.values()].flatMap((f) => [f.fact[0], f.fact[2]]))].filter((name) => !ends.includes(name));
   const used = [...new Set([...facts.values()].map((f) => f.fact[1]))];
+  const named = (kind) => (kind.steps.length ? kind.steps.map(([r, direction]) => label(r) + (direction === "inverse" ? "⁻¹" : "")).join(" → ") : kind.text);
+  const figures = view.facts ?? [["score", number(found.score)], ["model", found.model]];
   const struck = (entry, text) => button("Strike out", () => strike(entry), { "aria-label": `Strike out ${text}`, class: "small" });
 
+  const sections = [["paths", "Paths", kinds.length], ["facts", "Facts", facts.size], ["rules", "Rules", found.rules?.length],
+    ["parts", "What the score is made of", Object.keys(found.parts ?? {}).length], ["alike", "Similar known facts", found.likenesses?.length]].filter(([, , there]) => there);
   return [
-    list("The answer in figures", view.facts ?? [["score", number(found.score)], ["probability", number(found.probability)], ["rank", number(found.rank)], ["model", found.model]]),
+    sections.length > 1 ? el("nav", { class: "contents", "aria-label": "Contents" }, el("ul", {}, sections.map(([id, name]) => el("li", {}, el("a", { href: `#${id}` }, name))))) : null,
+    list("The answer in figures", figures.map(([name, value]) => [name, name === "probability" ? percent(found.probability) : value])),
     view.question || found.question ? el("p", {}, view.question || found.question) : null,
     view.faithfulness ? el("p", { class: "verdict", data: { verdict: found.faithfulness?.verdict ?? "" } }, view.faithfulness) : null,
     notes(found.notes),
@@ -43,16 +52,16 @@ export function evidence(found, { strike = null, what = null } = {}) {
     }) }),
     kinds.length ? el("h2", { id: "paths" }, "Paths, by kind") : null,
     found.paths.length ? null : (found.no_path ? el("p", {}, `No path: ${found.no_path}.`) : null),
-    kinds.map((kind, k) => el("section", { class: "kind", "aria-label": `Kind ${k + 1}: ${kind.text}` },
-      el("h3", {}, kind.text),
-      kind.rule ? el("p", { class: "clause" }, kind.rule) : null,
+    kinds.map((kind, k) => el("section", { class: "kind", "aria-label": `Kind ${k + 1}: ${named(kind)}` },
+      el("h3", {}, named(kind)),
+      kind.rule ? el("p", { class: "clause" }, clause(kind.rule)) : null,
       el("p", { class: "caption" },
         [plural(kind.paths.length, "path"),
-          kind.support !== null && kind.support !== undefined ? `support ${count(kind.support)}` : "",
-          kind.confidence !== null && kind.confidence !== undefined ? `confidence ${number(kind.confidence, 2)}` : ""].filter(Boolean).join(" · ")),
+          kind.support !== null && kind.support !== undefined ? `support ${supported(kind.rule ?? "", kind.support)}` : "",
+          kind.confidence !== null && kind.confidence !== undefined ? `confidence ${fraction(kind.confidence)}` : ""].filter(Boolean).join(" · ")),
       kind.steps.length && (strike || what) ? el("p", { class: "row" },
-        strike ? struck(["kind", kind.steps], `all paths of the kind ${kind.text}`) : null,
-        what ? button("What else has this reason?", () => what(kind), { "aria-label": `What else has the reason ${kind.text}?`, class: "small" }) : null) : null,
+        strike ? struck(["kind", kind.steps], `all paths of the kind ${named(kind)}`) : null,
+        what ? button("What else has this reason?", () => what(kind), { "aria-label": `What else has this reason? ${named(kind)}`, class: "small" }) : null) : null,
       table(`Paths of kind ${k + 1}`, [
         { head: "#", n: true, cell: (i) => i + 1 },
         { head: "weight", n: true, cell: (i) => [number(found.paths[i].weight), bar(heaviest > 0 ? found.paths[i].weight / heaviest : 0)] },
@@ -71,14 +80,14 @@ export function evidence(found, { strike = null, what = null } = {}) {
           el("li", {}, el("span", {}, `${entry[0] === "node" ? "Entity" : "Relation"} `, el("b", {}, label(entry[1]))), " ", struck(entry, `${entry[0]} ${label(entry[1])}`))))) : null] : null,
     found.rules?.length ? [el("h2", { id: "rules" }, "Rules"),
       table("Rules", [
-        { head: "confidence", n: true, cell: (rule) => number(rule.confidence, 2) },
-        { head: "support", n: true, cell: (rule) => count(rule.support) },
-        { head: "rule", className: "clause", cell: (rule) => rule.text },
+        { head: "confidence", n: true, cell: (rule) => fraction(rule.confidence) },
+        { head: "support", n: true, cell: (rule) => supported(rule.text, rule.support) },
+        { head: "rule", className: "clause", cell: (rule) => clause(rule.text) },
       ], found.rules)] : null,
     parts(found),
     found.likenesses?.length ? [el("h2", { id: "alike" }, "Most similar known facts"),
       table("Most similar known facts", [
-        { head: "similarity", n: true, cell: (known) => number(known.similarity, 2) },
+        { head: "similarity", n: true, cell: (known) => fraction(known.similarity) },
         { head: "known fact", cell: (known) => known.text },
       ], found.likenesses)] : null,
   ];

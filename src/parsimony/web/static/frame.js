@@ -35,8 +35,8 @@ export async function frame(fits = () => true) {
   fill(choice, found.runs.map((one) => el("option", { value: one.id, selected: one.id === run.id }, one.id)));
   choice.addEventListener("change", () => {
     const other = found.runs.find((one) => one.id === choice.value);
-    const path = here === "/knowledge" && other.can.includes("book") ? here : here === "/" ? here : first(other);
-    location.assign(address({ run: other.id }, path === here ? `${path}` : path).replace(/\?.*/, "") + `?run=${encodeURIComponent(other.id)}`);
+    const stays = PAGES.some(([path, , has]) => path === here && has(other));
+    location.assign(address({ run: other.id }, stays ? here : first(other)));
   });
   at("caution").textContent = run.caution ?? "";
   return { run, runs: found.runs };

@@ -1,5 +1,5 @@
 // The run's book: search, sort, filter, edit, add, forget, measure, save.
-import { at, button, count, el, fill, notes, number, plural, table } from "./dom.js";
+import { at, button, count, el, fill, fraction, notes, plural, table } from "./dom.js";
 import { download, failure, get, into, ofRun, query, Refused, send } from "./api.js";
 import { frame, titled } from "./frame.js";
 import { follow, go, read } from "./state.js";
@@ -40,7 +40,7 @@ at("measure").addEventListener("click", () => guarded(async () => {
 }));
 
 const line = (field) => field.value.trim().replace(/\s*\n\s*/g, " "); // an entry is one line
-const evidence = (entry) => `support ${count(entry.support)} of ${count(entry.of)}, confidence ${number(entry.confidence, 2)}`;
+const evidence = (entry) => `support ${count(entry.support)} of ${count(entry.of)}, confidence ${fraction(entry.confidence)}`;
 
 function editing(entry, cell) {
   const field = el("textarea", { rows: "2", "aria-label": `Edit ${entry.clause}` });
@@ -63,14 +63,14 @@ function render() {
     return [
       el("p", { role: "status" }, book.total ? `${plural(book.total, "entry").replace("entrys", "entries")}${book.total > PAGE ? `, ${count(offset + 1)} to ${count(Math.min(offset + PAGE, book.total))} shown` : ""}${book.edits ? `; ${plural(book.edits, "edit")} of yours` : ""}.` : "No entry fits."),
       table("Entries of the book", [
-        { head: "confidence", n: true, cell: (e) => number(e.confidence, 2) },
+        { head: "confidence", n: true, cell: (e) => fraction(e.confidence) },
         { head: "support", n: true, cell: (e) => `${count(e.support)} of ${count(e.of)}` },
         { head: "entry", className: "clause", cell: (e) => { const cell = el("div", {}, e.clause); cells.set(e.id, cell); return cell; } },
         { head: "from", cell: (e) => (e.edited ? el("b", {}, "you") : e.origin || "–") },
         { head: "", cell: (e) => el("span", { class: "row" },
           button("Edit", () => editing(e, cells.get(e.id)), { class: "small", "aria-label": `Edit ${e.clause}` }),
           button("Forget", () => forget(e), { class: "small", "aria-label": `Forget ${e.clause}` })) },
-      ], book.entries),
+      ], book.entries, { className: "stack" }),
       book.total > PAGE ? el("nav", { class: "row", "aria-label": "Pages of the book" },
         button("Earlier", () => go({ offset: Math.max(0, offset - PAGE) || null }), { disabled: offset === 0 }),
         button("Later", () => go({ offset: offset + PAGE }), { disabled: offset + PAGE >= book.total })) : null,

@@ -1,5 +1,5 @@
 // Partners of a drug, grouped by mechanism: on the pages of one drug and of a new one.
-import { bar, count, el, percent, plural, table } from "./dom.js";
+import { count, el, percent, plural, table } from "./dom.js";
 import { address } from "./state.js";
 
 // Groups in the order of their most probable partner; `link` gives the address of a pair's page.
@@ -20,11 +20,11 @@ export function grouped(partners, { hide = false, link = null } = {}) {
       table(`Partners: ${words(type)}`, [
         { head: "rank", n: true, cell: (p) => p.rank },
         { head: "partner", cell: (p) => (link ? el("a", { href: link(p), "aria-label": `Both together: ${p.drug}` }, p.drug) : el("b", {}, p.drug)) },
-        { head: "probability", n: true, cell: (p) => [percent(p.probability), bar(p.probability)] },
-        { head: "predicted", cell: (p) => p.text },
+        { head: "probability", n: true, cell: (p) => percent(p.probability) },
+        { head: "predicted", className: "said", cell: (p) => p.text },
         { head: "reason", className: "walk", cell: (p) => p.reason ?? "–" },
-        { head: "in the data", cell: (p) => (p.known?.length ? p.known.map((k) => el("div", { class: "known" }, `known, ${k.split.replace(/_.*/, "")}: ${k.text === p.text ? "the same" : k.text}`)) : el("span", { class: "muted" }, "predicted, not stated")) },
-      ], rows))),
+        { head: "in the data", cell: (p) => (p.known?.length ? p.known.map((k) => el("div", { class: "known" }, k.text === p.text ? `known, ${k.split.replace(/_.*/, "")}: the same` : `known, ${k.split.replace(/_.*/, "")}: ${k.text}`)) : el("span", { class: "muted" }, "predicted, not stated")) },
+      ], rows, { className: "stack" }))),
   ];
 }
 

@@ -13,7 +13,7 @@ function render() {
   titled("Runs");
   into(at("found"), async (signal) => {
     const listed = (await get("/table", signal).catch(() => ({ runs: [] }))).runs ?? [];
-    const of = new Map(listed.map((row) => [String(row.run ?? row.path ?? "").replace(/\/+$/, "").split("/").at(-1), row]));
+    const of = new Map(listed.map((row) => [row.run, row]));
     const boxes = new Map();
     const pick = () => go({ compare: runs.map((r) => r.id).filter((id) => boxes.get(id)?.checked) });
     return [
@@ -23,9 +23,11 @@ function render() {
         { head: "data", cell: (r) => r.data },
         { head: "method", cell: (r) => r.method },
         { head: "measured", n: true, cell: (r) => measured(of.get(r.id)) },
+        { head: "parameters", n: true, className: "optional", cell: (r) => count(of.get(r.id)?.parameters) },
+        { head: "seconds to fit", n: true, className: "optional", cell: (r) => number(of.get(r.id)?.seconds) },
         { head: "", cell: (r) => el("a", { href: address({ run: r.id }, first(r)), "aria-label": `${GO[r.kind] ?? "Open"}: ${r.id}` }, first(r) === "/" ? "" : GO[r.kind] ?? "Open") },
         { head: "", cell: (r) => el("a", { href: address({ run: r.id, about: "1" }), "aria-label": `About ${r.id}` }, "About") },
-      ], runs),
+      ], runs, { className: "stack" }),
     ];
   });
   into(at("more"), async (signal) => {
@@ -36,8 +38,8 @@ function render() {
 }
 
 function measured(row) {
-  const value = row?.value ?? row?.metric_value;
-  return value === undefined || value === null ? "–" : [number(value), el("br"), el("span", { class: "muted" }, row.metric ?? "")];
+  const split = ["test", "valid"].find((name) => Number.isFinite(row?.[name]));
+  return split ? [number(row[split]), el("br"), el("span", { class: "muted" }, `${row.metric.replaceAll("_", " ")}, ${split}`)] : "–";
 }
 
 async function about(signal) {

@@ -1,11 +1,12 @@
 // The state of a page is its address: Back works, and an address can be passed on.
 
-let rendering = () => {};
+let rendering = () => {}, shown = null;
 
 export const read = () => new URLSearchParams(location.search);
 
-export function address(changes, path = location.pathname) {
-  const next = path === location.pathname ? read() : new URLSearchParams();
+// The address of this state with some changes; of a page that is named, with nothing else.
+export function address(changes, page = null) {
+  const path = page ?? location.pathname, next = page === null ? read() : new URLSearchParams();
   for (const [name, value] of Object.entries(changes)) {
     next.delete(name);
     for (const one of Array.isArray(value) ? value : [value])
@@ -23,7 +24,7 @@ export function go(changes, { replace = false } = {}) {
 }
 
 export function follow(render) {
-  rendering = render;
-  addEventListener("popstate", () => rendering());
+  rendering = () => { shown = location.search; render(); };
+  addEventListener("popstate", () => { if (location.search !== shown) rendering(); }); // not for a fragment alone
   rendering();
 }

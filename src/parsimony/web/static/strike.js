@@ -39,7 +39,7 @@ export async function beforeAndAfter(run, question, label, signal) {
     el("h3", {}, title),
     table(`${title}: ranked answers`, [
       { head: "rank", n: true, cell: (a, i) => i + 1 },
-      { head: "answer", cell: (a) => el("b", {}, about[a.entity]?.label ?? label(a.entity)) },
+      { head: "answer", cell: (a) => [el("b", {}, about[a.entity]?.label ?? label(a.entity)), (about[a.entity]?.known ?? "no") === "no" ? null : el("span", { class: "known" }, " known")] },
       { head: "probability", n: true, cell: (a) => percent(a.probability) },
       ...(moved ? [{ head: "before", n: true, cell: (a) => rank.get(a.entity) ?? `> ${found.before.answers.length}` }] : []),
     ], answers, { row: (a) => ({ class: a.entity === followed ? "chosen" : null }) }));
@@ -50,7 +50,8 @@ export async function beforeAndAfter(run, question, label, signal) {
       button("Put back", () => keep(strikes().filter((_, k) => k !== i)), { class: "small", "aria-label": `Put back ${inWords(entry, label)}` })))),
     entries.length > 1 ? el("p", {}, button("Put all back", () => keep([]))) : null,
     now ? el("p", { class: "verdict", role: "status" }, el("b", {}, label(now.entity)),
-      ` goes from rank ${count(now.before.rank)} to ${count(now.after.rank)}, its probability from ${percent(now.before.probability)} to ${percent(now.after.probability)}`,
+      now.before.rank === now.after.rank ? ` stays at rank ${count(now.after.rank)}, ` : ` goes from rank ${count(now.before.rank)} to ${count(now.after.rank)}, `,
+      `other known answers left out; its probability goes from ${percent(now.before.probability)} to ${percent(now.after.probability)}`,
       now.before.score !== null && now.after.score !== null ? ` (score ${number(now.before.score)} to ${number(now.after.score)})` : "",
       `, once ${plural(found.n_struck, "fact")} ${found.n_struck === 1 ? "is" : "are"} gone.`) : null,
     el("div", { class: "beside" }, side("Before", found.before.answers, found.before.about, false), side("After", found.after.answers, found.after.about, true)),
