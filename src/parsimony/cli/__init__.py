@@ -12,6 +12,7 @@ import typer
 from parsimony.cli import (
     adapt,
     apply,
+    assistant,
     audit,
     compare,
     datasets,
@@ -67,6 +68,7 @@ for _name, _verb in {
     "compare": compare,
     "runs": runs,
     "serve": serve,
+    "mcp": assistant,
     "doctor": doctor,
 }.items():
     app.command(_name)(_verb.command)

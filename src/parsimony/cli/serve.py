@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -69,4 +70,5 @@ def command(
         f"interface: {serving.base}/api/v1/docs",
         "Ctrl-C stops it.",
     )  # fmt: skip
+    sys.stdout.flush()  # who started it reads the address
     serving.run()

@@ -66,7 +66,8 @@ def _moves(graph: KnowledgeGraph, step: int) -> tuple[npt.NDArray[np.int64], ...
 
 def _onward(graph: KnowledgeGraph, count: Floats, step: int) -> Floats:
     _, source, target = _moves(graph, step)
-    return np.bincount(target, count[source], graph.n_entities)
+    found: Floats = np.bincount(target, count[source], graph.n_entities).astype(np.float64)
+    return found
 
 
 def _start(graph: KnowledgeGraph, entity: int) -> Floats:

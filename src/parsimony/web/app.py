@@ -69,7 +69,7 @@ def create_app(service: Service, *, token: str | None = None, hosts: Iterable[st
     add_pages(app)
     _add_errors(app)
     app.add_middleware(
-        Guard,  # type: ignore[arg-type]
+        Guard,
         limits=service.limits, gauges=gauges, token=token, hosts=tuple(hosts),
     )  # fmt: skip
     return app

@@ -29,7 +29,8 @@ def molecule_svg(smiles: str, width: int = 320, height: int = 220) -> str:
     from rdkit.Chem.Draw import rdMolDraw2D
 
     drawing = rdMolDraw2D.MolDraw2DSVG(width, height)
-    drawing.drawOptions().clearBackground = False
+    options = drawing.drawOptions()
+    options.clearBackground = False
     rdMolDraw2D.PrepareAndDrawMolecule(drawing, Chem.MolFromSmiles(smiles))
     drawing.FinishDrawing()
     svg: str = drawing.GetDrawingText()

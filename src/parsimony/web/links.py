@@ -214,6 +214,8 @@ class Links(Questions):
     def strike(self, asked: Answer, ticket: Ticket) -> Answer:
         """Answers on the graph and without some of its facts, side by side."""
         data, n = self._data, self.model.task_.n_relations
+        if asked.get("relation") is None:
+            raise UsageError("no relation is named", remedy='give "relation"')
         entity, relation = self.model.encode(
             {k: asked[k] for k in ("head", "relation", "tail") if asked.get(k) is not None}, []
         )

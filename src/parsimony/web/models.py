@@ -244,12 +244,13 @@ Fact = tuple[Name, Name, Name]
 class Strike(Asked):
     """A question, and the evidence to be struck out.
 
+    Of a run of pairs ``head`` and ``tail`` are the two drugs, and ``facts`` are struck out.
     ``kinds`` are steps as in an explanation's ``kinds``; every fact on a walk of that kind from
     the entity asked about to ``answer`` goes. ``rules`` are rules as text, of a run of rules.
     """
 
     head: Name | None = None
-    relation: Name
+    relation: Name | None = None
     tail: Name | None = None
     top: Top = 10
     answer: Name | None = Field(None, description="The answer whose rank is followed.")
@@ -282,8 +283,8 @@ class Struck(Shown):
 class StrikeFound(Shown):
     """The answers before and after; ``struck`` lists the facts that were taken out."""
 
-    before: Answered
-    after: Answered
+    before: dict[str, Any] = Field(description="Answered, or what pair gives.")
+    after: dict[str, Any]
     answer: Struck | None
     struck: list[Fact]
     n_struck: int

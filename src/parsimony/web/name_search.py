@@ -137,6 +137,7 @@ class NameSearch:
         low, high = np.searchsorted(code, own, "left"), np.searchsorted(code, own, "right")
         texts, entity = self._folded
         rare = np.argsort(high - low)
+        parts: list[npt.NDArray[np.int32]]
         parts, room = [], 2_000_000
         for k in rare.tolist():
             if len(parts) > 3 and high[k] - low[k] > room:

@@ -15,6 +15,7 @@ from parsimony.ddi.add_drug import fact_sentences, new_drug_notes, with_drug
 from parsimony.ddi.caution import CAUTION
 from parsimony.ddi.drug_file import NewDrug, StatedFact
 from parsimony.ddi.screening import screen
+from parsimony.ddi.striking import without
 from parsimony.errors import FormatError, UsageError
 from parsimony.explain import Explanation
 from parsimony.explain.page import browser_view
@@ -25,18 +26,29 @@ from parsimony.web.waiting import Ticket
 
 __all__ = ["Pairs"]
 
+STRIKING = (
+    "exact: the same weights on the graph and the known interactions without these facts; nothing "
+    "is learned again"
+)
 _LISTS = ("enzymes", "targets", "transporters")
 
 
 class Pairs(Questions):
     """A run about interactions of drugs."""
 
-    long: ClassVar[frozenset[str]] = frozenset({"partners", "add-drug"})
+    long: ClassVar[frozenset[str]] = frozenset({"partners", "strike", "add-drug"})
     caution: ClassVar[str] = CAUTION
 
     def __init__(self, model: Any, run: RunFolder) -> None:
         super().__init__(model, run)
-        self.can = ("pair", "partners", *["explain"] * model.gives_reasons, "add-drug")
+        reads = model.graphical or model.relational
+        self.can = (
+            "pair",
+            "partners",
+            *["explain"] * model.gives_reasons,
+            *["strike"] * reads,
+            "add-drug",
+        )
 
     def counts(self) -> Answer:
         """Drugs, types of interaction, pairs by split."""
@@ -157,6 +169,24 @@ class Pairs(Questions):
         ]
         shown = found.to_dict(full=asked.get("full", True))
         return {**shown, "view": browser_view(found), "kinds": kinds, "edges": [], "caution": CAUTION}
+
+    def strike(self, asked: Answer, ticket: Ticket) -> Answer:
+        """How two drugs interact, with and without some facts; ``head``, ``tail`` are the two."""
+        drugs, facts = [asked.get("head"), asked.get("tail")], asked.get("facts", [])
+        if None in drugs or any(asked.get(key) for key in ("nodes", "relations", "kinds", "rules")):
+            raise UsageError(
+                "of a run of pairs facts are struck out, for two drugs",
+                remedy='give "head", "tail" and "facts"',
+            )
+        question = {"drugs": drugs, "top": asked.get("top", 5)}
+        before = self.pair(question, ticket)
+        ticket.check()
+        less = without(self.model, [(h, r, t) for h, r, t in facts])
+        ticket.check()
+        after = less.predict(*drugs, top=question["top"])
+        return {"before": before, "after": {**after, "caution": CAUTION}, "answer": None,
+                "struck": facts, "n_struck": len(facts), "method": STRIKING, "notes": [],
+                "caution": CAUTION}  # fmt: skip
 
     def add_drug(self, asked: Answer, ticket: Ticket) -> Answer:
         """The partners of a drug that is not in the data; the run stays as it is."""

@@ -33,7 +33,7 @@ _LEAST_TOKEN = 16
 class _Connection(H11Protocol):
     """A connection that ends where the head of its first request does not come in time."""
 
-    def connection_made(self, transport: Any) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._slow = self.loop.call_later(_HEAD_SECONDS, self._end_if_slow)
 

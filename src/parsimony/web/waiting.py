@@ -189,10 +189,8 @@ class Desk:
         future = loop.run_in_executor(self._long if long else self._quick, done)
         left = None if gone is None else asyncio.ensure_future(gone())
         try:
-            await asyncio.wait(
-                {future, left} if left else {future},  # type: ignore[arg-type]
-                timeout=limit, return_when=asyncio.FIRST_COMPLETED,
-            )  # fmt: skip
+            both: list[asyncio.Future[Any]] = [future] if left is None else [future, left]
+            await asyncio.wait(both, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if future.done():
                 return future.result()
             own.cancel()

@@ -156,7 +156,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
     ) -> npt.NDArray[np.float32]:
         graph = graph or self.task_.test_graph
         if isinstance(graph, StruckGraph):  # the whole graph is indexed already
-            graph, active = graph.whole, graph.on_whole(active)
+            active, graph = graph.on_whole(active), graph.whole
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
             for which, frontier, scores, _ in self.propagation(graph).frontiers(
