@@ -207,7 +207,7 @@ class Links(Questions):
         ]
         full = asked.get("full", True)
         return {**found.to_dict(full=full), "view": browser_view(found), "kinds": _kinds(found),
-                "edges": edges}
+                "edges": edges}  # fmt: skip
 
     # ---- without some evidence ---------------------------------------------------------------
 

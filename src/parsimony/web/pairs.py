@@ -168,7 +168,8 @@ class Pairs(Questions):
             for kind, paths in groups.items()
         ]
         shown = found.to_dict(full=asked.get("full", True))
-        return {**shown, "view": browser_view(found), "kinds": kinds, "edges": [], "caution": CAUTION}
+        return {**shown, "view": browser_view(found), "kinds": kinds, "edges": [],
+                "caution": CAUTION}  # fmt: skip
 
     def strike(self, asked: Answer, ticket: Ticket) -> Answer:
         """How two drugs interact, with and without some facts; ``head``, ``tail`` are the two."""

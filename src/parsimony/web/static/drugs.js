@@ -5,7 +5,7 @@ import { first, frame, titled } from "./frame.js";
 import { finder } from "./search.js";
 import { evidence } from "./evidence.js";
 import { grouped, pairAddress, words } from "./partners.js";
-import { beforeAndAfter, strike } from "./strike.js";
+import { pairBeforeAndAfter, strike } from "./strike.js";
 import { address, follow, go, read } from "./state.js";
 
 const { run } = await frame((one) => one.kind === "ddi");
@@ -42,7 +42,7 @@ async function render() {
       return drugs.length > 1 ? pair(drugs, labels, state.get("type"), signal) : partners(drugs[0], labels[0], state, signal);
     }, drugs.length > 1 ? "Asking about both …" : "Ranking all partners …");
   }
-  if (asked) into(at("struck-place"), (signal) => beforeAndAfter(run, asked, label, signal), "Asking again without it …");
+  if (asked) into(at("struck-place"), (signal) => pairBeforeAndAfter(run, asked.drugs, asked.type, label, signal), "Asking again without it …");
 }
 
 async function partners(drug, name, state, signal) {
@@ -65,7 +65,7 @@ async function pair(drugs, labels, type, signal) {
     ? await get(ofRun(run.id, `/explain${query({ head: best.drug1, relation: best.type, tail: best.drug2 })}`), signal) : null;
   if (explained) {
     label = (name) => explained.labels?.[name] ?? name;
-    if (run.can.includes("strike")) asked = { head: best.drug1, relation: best.type, tail: best.drug2, side: "tail" };
+    if (run.can.includes("strike")) asked = { drugs: drugs.slice(0, 2), type: `${best.drug1} ${best.type} ${best.drug2}` };
   }
   const sets = (found.set?.orders ?? []).map((order) => el("li", {}, order.abstains
     ? `${order.drug1}, then ${order.drug2}: it abstains, no type is probable enough.`
@@ -85,7 +85,7 @@ async function pair(drugs, labels, type, signal) {
       { head: "", cell: (a) => (a === best ? "explained below" : el("a", { href: address({ run: run.id, drug: drugs, type: a.type }, "/drugs"), "aria-label": `Why: ${a.text}` }, "Why?")) },
     ], found.answers, { row: (a) => ({ class: a === best ? "chosen" : null }) }),
     explained ? [el("h2", {}, `Why: ${explained.claim ?? words(best.type)}`),
-      evidence(explained, { strike: run.can.includes("strike") ? (entry) => { strike(entry); at("struck-place").scrollIntoView(); } : null })] : null,
+      evidence(explained, { factsOnly: true, strike: run.can.includes("strike") ? (...entries) => { strike(...entries); at("struck-place").scrollIntoView(); } : null })] : null,
   ];
 }
 

@@ -16,13 +16,16 @@ export function walk(steps, label, start) {
 const clause = (text) => text.replace(/^[\d.]+\s+(\d+\/\d+\s+)?/, "");
 const supported = (text, support) => { const of = text.match(/\s\d+\/(\d+)\s/); return of ? `${count(support)} of ${count(Number(of[1]))}` : count(support); };
 
-// `strike(entry)` and `what(kind)` add buttons; without them the evidence is only shown.
-export function evidence(found, { strike = null, what = null } = {}) {
+const computed = ([, relation]) => relation.startsWith("alike "); // likeness of structures is no stated fact
+
+// `strike(...entries)` and `what(kind)` add buttons; without them the evidence is only shown. With
+// `factsOnly`, a kind is struck out as the facts of its paths, entities and relations are not.
+export function evidence(found, { strike = null, what = null, factsOnly = false } = {}) {
   const label = (name) => found.labels?.[name] ?? name;
   const view = found.view ?? {};
   const ends = found.side === "head" ? [found.query.tail, found.query.head] : [found.query.head, found.query.tail];
   const source = new Map((found.edges ?? []).map((edge) => [JSON.stringify(edge.fact), edge.stated]));
-  const stated = (fact) => { const split = source.get(JSON.stringify(fact)); return STATED[split] ?? split ?? "stated in the graph"; };
+  const stated = (fact) => { if (computed(fact)) return "computed from the structures"; const split = source.get(JSON.stringify(fact)); return STATED[split] ?? split ?? "stated in the graph"; };
   const heaviest = Math.max(...found.paths.map((path) => path.weight ?? 0), 0);
   const kinds = found.kinds?.length ? found.kinds : (found.paths.length ? [{ text: "Paths", steps: [], paths: found.paths.map((_, i) => i) }] : []);
   const doubt = found.faithfulness && found.faithfulness.verdict !== "stands out";
@@ -34,8 +37,9 @@ export function evidence(found, { strike = null, what = null } = {}) {
   const nodes = [...new Set([...facts.values()].flatMap((f) => [f.fact[0], f.fact[2]]))].filter((name) => !ends.includes(name));
   const used = [...new Set([...facts.values()].map((f) => f.fact[1]))];
   const named = (kind) => (kind.steps.length ? kind.steps.map(([r, direction]) => label(r) + (direction === "inverse" ? "⁻¹" : "")).join(" → ") : kind.text);
+  const within = (kind) => kind.paths.flatMap((i) => found.paths[i].steps.map(([h, r, t]) => ["fact", h, r, t])).filter(([, ...fact]) => !computed(fact));
   const figures = view.facts ?? [["score", number(found.score)], ["model", found.model]];
-  const struck = (entry, text) => button("Strike out", () => strike(entry), { "aria-label": `Strike out ${text}`, class: "small" });
+  const struck = (entry, text) => button("Strike out", () => strike(...(entry[0] === "kind" && factsOnly ? entry[1] : [entry])), { "aria-label": `Strike out ${text}`, class: "small" });
 
   const sections = [["paths", "Paths", kinds.length], ["facts", "Facts", facts.size], ["rules", "Rules", found.rules?.length],
     ["parts", "What the score is made of", Object.keys(found.parts ?? {}).length], ["alike", "Similar known facts", found.likenesses?.length]].filter(([, , there]) => there);
@@ -48,7 +52,7 @@ export function evidence(found, { strike = null, what = null } = {}) {
     pictured(view.graph, { doubt, pick: strike && ((edge, note) => {
       if (edge.idle) return;
       const fact = edge.names ?? null;
-      if (fact) note.append(" ", struck(["fact", ...fact], edge.fact));
+      if (fact && !(factsOnly && computed(fact))) note.append(" ", struck(["fact", ...fact], edge.fact));
     }) }),
     kinds.length ? el("h2", { id: "paths" }, "Paths, by kind") : null,
     found.paths.length ? null : (found.no_path ? el("p", {}, `No path: ${found.no_path}.`) : null),
@@ -60,7 +64,7 @@ export function evidence(found, { strike = null, what = null } = {}) {
           kind.support !== null && kind.support !== undefined ? `support ${supported(kind.rule ?? "", kind.support)}` : "",
           kind.confidence !== null && kind.confidence !== undefined ? `confidence ${fraction(kind.confidence)}` : ""].filter(Boolean).join(" · ")),
       kind.steps.length && (strike || what) ? el("p", { class: "row" },
-        strike ? struck(["kind", kind.steps], `all paths of the kind ${named(kind)}`) : null,
+        strike && within(kind).length ? struck(["kind", factsOnly ? within(kind) : kind.steps], `all paths of the kind ${named(kind)}`) : null,
         what ? button("What else has this reason?", () => what(kind), { "aria-label": `What else has this reason? ${named(kind)}`, class: "small" }) : null) : null,
       table(`Paths of kind ${k + 1}`, [
         { head: "#", n: true, cell: (i) => i + 1 },
@@ -73,9 +77,9 @@ export function evidence(found, { strike = null, what = null } = {}) {
         { head: "fact", cell: ({ fact }) => [el("b", {}, label(fact[0])), " ", el("span", { class: "rel" }, label(fact[1])), " ", el("b", {}, label(fact[2]))] },
         { head: "where from", cell: ({ fact }) => stated(fact) },
         { head: "on paths", n: true, cell: ({ paths }) => [...new Set(paths)].join(", ") },
-        ...(strike ? [{ head: "", cell: ({ fact }) => struck(["fact", ...fact], fact.map(label).join(" ")) }] : []),
+        ...(strike ? [{ head: "", cell: ({ fact }) => (factsOnly && computed(fact) ? null : struck(["fact", ...fact], fact.map(label).join(" "))) }] : []),
       ], [...facts.values()]),
-      strike ? el("details", {}, el("summary", {}, "Strike out an entity or a whole relation"),
+      strike && !factsOnly ? el("details", {}, el("summary", {}, "Strike out an entity or a whole relation"),
         el("ul", { class: "strikes" }, [...nodes.map((name) => ["node", name]), ...used.map((name) => ["relation", name])].map((entry) =>
           el("li", {}, el("span", {}, `${entry[0] === "node" ? "Entity" : "Relation"} `, el("b", {}, label(entry[1]))), " ", struck(entry, `${entry[0]} ${label(entry[1])}`))))) : null] : null,
     found.rules?.length ? [el("h2", { id: "rules" }, "Rules"),

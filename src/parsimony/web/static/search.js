@@ -48,7 +48,9 @@ export function finder(id, run, choose, { type = () => "" } = {}) {
     shown.hidden = false; active = -1;
     field.setAttribute("aria-expanded", "true");
   };
-  field.addEventListener("input", () => { delete field.dataset.name; clearTimeout(timer); timer = setTimeout(look, 120); });
+  field.addEventListener("input", () => { // what was found for other letters is no longer to be taken
+    delete field.dataset.name; found = []; close(); clearTimeout(timer); timer = setTimeout(look, 120);
+  });
   field.addEventListener("focus", () => { if (!field.value) look(); else field.select(); });
   field.addEventListener("blur", close);
   field.addEventListener("keydown", (event) => {

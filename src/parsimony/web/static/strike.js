@@ -22,6 +22,35 @@ const inWords = (entry, label) => {
   return `all paths ${rest[0].map(([r, direction]) => (direction === "inverse" ? `←${label(r)}—` : `—${label(r)}→`)).join(" ")}`;
 };
 
+const putBack = (entries, label) => [
+  el("h2", { id: "struck" }, "Without what was struck out"),
+  el("ul", { class: "strikes" }, entries.map((entry, i) => el("li", {}, el("s", {}, inWords(entry, label)), " ",
+    button("Put back", () => keep(strikes().filter((_, k) => k !== i)), { class: "small", "aria-label": `Put back ${inWords(entry, label)}` })))),
+  entries.length > 1 ? el("p", {}, button("Put all back", () => keep([]))) : null,
+];
+
+// Of two drugs: how they interact with and without some facts.
+export async function pairBeforeAndAfter(run, [head, tail], type, label, signal) {
+  const entries = strikes();
+  if (!entries.length) return null;
+  const found = await send(ofRun(run.id, "/strike"), { head, tail, top: 10, facts: entries.filter((entry) => entry[0] === "fact").map((entry) => entry.slice(1)) }, { signal });
+  const key = (a) => `${a.drug1} ${a.type} ${a.drug2}`;
+  const before = new Map(found.before.answers.map((a) => [key(a), a.probability]));
+  const now = found.after.answers.find((a) => key(a) === type), was = before.get(type);
+  const side = (title, answers, moved) => el("div", {}, el("h3", {}, title),
+    table(`${title}: how the two interact`, [
+      { head: "probability", n: true, cell: (a) => percent(a.probability) },
+      { head: "interaction", cell: (a) => a.text },
+      ...(moved ? [{ head: "before", n: true, cell: (a) => percent(before.get(key(a))) }] : []),
+    ], answers, { row: (a) => ({ class: key(a) === type ? "chosen" : null }) }));
+  return [
+    putBack(entries, label),
+    was !== undefined ? el("p", { class: "verdict", role: "status" }, `Its probability goes from ${percent(was)} to ${now ? percent(now.probability) : "less than that of the ten most probable"}, once ${plural(found.n_struck, "fact")} ${found.n_struck === 1 ? "is" : "are"} gone.`) : null,
+    el("div", { class: "beside" }, side("Before", found.before.answers, false), side("After", found.after.answers, true)),
+    el("p", { class: "caption" }, found.method), notes(found.notes),
+  ];
+}
+
 export async function beforeAndAfter(run, question, label, signal) {
   const entries = strikes();
   if (!entries.length) return null;
@@ -45,10 +74,7 @@ export async function beforeAndAfter(run, question, label, signal) {
     ], answers, { row: (a) => ({ class: a.entity === followed ? "chosen" : null }) }));
   const now = found.answer;
   return [
-    el("h2", { id: "struck" }, "Without what was struck out"),
-    el("ul", { class: "strikes" }, entries.map((entry, i) => el("li", {}, el("s", {}, inWords(entry, label)), " ",
-      button("Put back", () => keep(strikes().filter((_, k) => k !== i)), { class: "small", "aria-label": `Put back ${inWords(entry, label)}` })))),
-    entries.length > 1 ? el("p", {}, button("Put all back", () => keep([]))) : null,
+    putBack(entries, label),
     now ? el("p", { class: "verdict", role: "status" }, el("b", {}, label(now.entity)),
       now.before.rank === now.after.rank ? ` stays at rank ${count(now.after.rank)}, ` : ` goes from rank ${count(now.before.rank)} to ${count(now.after.rank)}, `,
       `other known answers left out; its probability goes from ${percent(now.before.probability)} to ${percent(now.after.probability)}`,

@@ -28,7 +28,7 @@ function render() {
     label = (name) => found.labels?.[name] ?? name;
     title(q);
     return evidence(found, {
-      strike: run.can.includes("strike") ? (entry) => { strike(entry); at("struck-place").scrollIntoView(); } : null,
+      strike: run.can.includes("strike") ? (...entries) => { strike(...entries); at("struck-place").scrollIntoView(); } : null,
       what: run.can.includes("what-else") ? (kind) => whatElse(q, kind) : null,
     });
   }, "Looking for the evidence …");
