@@ -424,6 +424,8 @@ class Guided(LinkEstimator[GuidedParameters]):
         """The member on another graph and what follows from it by the book."""
         again = super().on(graph)
         again._masks, again._completed = dict(self._masks), dict(self._completed)
+        if isinstance(self._walked_task, CompletedTask):
+            again._completed[graph.content_hash] = self._walked_task.infer(graph).graph
         again.member_ = self.member_.on(again._whole(graph))
         return again
 
