@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule, mine_rules
 from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
-from parsimony.knowledge.rule_walks import build_walk_index
 from parsimony.link.distillation.fidelity import Fidelity, HeldOut
-from parsimony.link.distillation.firings import Bodies, firings
-from parsimony.link.distillation.questions import Question, asked_questions, training_parts
-from parsimony.link.distillation.weights import Evidence
+from parsimony.link.distillation.questions import asked_questions
+from parsimony.link.distillation.weights import Weighing
 from parsimony.link.estimator import LinkEstimator
-from parsimony.link.rules.constants import BranchRules
+from parsimony.link.rules.combining import LEAST, weighed
+from parsimony.link.rules.evidence import gather, training_parts
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.run.progress import Progress
 
@@ -34,7 +32,6 @@ STEPS, REFIT = 150, 40  # of the solver
 SHRINK = 1.6  # from one size to the next
 SIZES = 14
 KNEE = 0.99  # of the best agreement: the fewest rules that reach it
-LEAST = 1e-3  # of a weight
 
 
 @dataclass(frozen=True)
@@ -227,40 +224,15 @@ class _Weighed:
     def __init__(
         self, model: LinkEstimator[Any], rules: Sequence[Rule], *, seed: int, quiet: bool
     ) -> None:
-        task = model.task_
-        encoder = _Encoder(task.train_graph)
-        self.rules: dict[int, list[Rule]] = {}
-        paths: dict[int, list[tuple[int, ...]]] = {}
-        about: dict[int, list[Branch]] = {}
-        for rule in sorted(rules, key=lambda rule: rule.names_entity):  # path rules first
-            head = encoder.relations[rule.head.relation]
-            self.rules.setdefault(head, []).append(rule)
-            if rule.names_entity:
-                about.setdefault(head, []).append(
-                    encode_branch(rule, encoder.relations, encoder.entities)
-                )
-            else:
-                paths.setdefault(head, []).append(encode_rule(rule, encoder.relations)[1])
-        gathered = {r: _Gathered(len(of)) for r, of in self.rules.items()}
-        parts = training_parts(task, seed)
+        scorer = RuleScorer(rules, model.task_.train_graph, aggregation="noisy-or")
+        parts = training_parts(model.task_, seed)
         with Progress(sum(map(len, parts)), "asking the model", quiet=quiet) as progress:
-            for part in parts:
-                index = build_walk_index(part.graph)
-                scorer = RuleScorer(rules, part.graph, aggregation="noisy-or", index=index)
-                asked: dict[int, list[Question]] = {}
-                for question in asked_questions(model, part, scorer, progress, seed):
-                    asked.setdefault(question.relation, []).append(question)
-                for relation, questions in asked.items():
-                    head, back = relation % task.n_relations, relation >= task.n_relations
-                    if head in gathered:
-                        known = BranchRules(about.get(head, []), index)
-                        bodies = Bodies.of(paths.get(head, []), known, index, backwards=back)
-                        of = [q.candidates for q in questions]
-                        entities = [q.entity for q in questions]
-                        found = firings(index, bodies, relation, entities, of)
-                        gathered[head].add(questions, *found)
-        self.questions = sum(len(each.sizes) for each in gathered.values())
-        self.evidence = {r: each.evidence() for r, each in gathered.items() if len(each.sizes)}
+            found = gather(
+                scorer, parts, lambda part, on: asked_questions(model, part, on, progress, seed)
+            )
+        self.questions = sum(len(of.ptr) - 1 for of in found.values())
+        self.evidence = {r: Weighing(*of) for r, of in found.items()}
+        self.rules = {r: scorer.rules_of(r) for r in found}
 
     def fit(self) -> dict[int, Floats]:
         """Weights of all rules of every relation."""
@@ -285,40 +257,4 @@ class _Weighed:
 
     def book(self, weights: dict[int, Floats]) -> tuple[Rule, ...]:
         """The rules that weigh something, most confident first."""
-        found = [
-            replace(self.rules[r][k], confidence=round(-np.expm1(-float(w[k])), 6))
-            for r, w in weights.items()
-            for k in np.flatnonzero(w > LEAST)
-        ]
-        return tuple(sorted(found, key=lambda rule: (-rule.confidence, -rule.support, str(rule))))
-
-
-class _Gathered:
-    """The questions about one relation, as they come."""
-
-    def __init__(self, n_rules: int) -> None:
-        self.n_rules = n_rules
-        self.sizes: list[int] = []
-        self.targets: list[Floats] = []
-        self.rows: list[npt.NDArray[np.int64]] = []
-        self.columns: list[npt.NDArray[np.int32]] = []
-        self.n_rows = 0
-
-    def add(
-        self, questions: Sequence[Question], rows: npt.NDArray[np.int64],
-        columns: npt.NDArray[np.int32],
-    ) -> None:  # fmt: skip
-        """Take questions, and which rule leads to which of their candidates."""
-        self.rows.append(rows + self.n_rows)
-        self.columns.append(columns)
-        self.targets += [question.target for question in questions]
-        self.sizes += [len(question.candidates) for question in questions]
-        self.n_rows += sum(len(question.candidates) for question in questions)
-
-    def evidence(self) -> Evidence:
-        """Return them as arrays."""
-        rows, columns = np.concatenate(self.rows), np.concatenate(self.columns)
-        shape = self.n_rows, self.n_rules
-        fires = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
-        ptr = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
-        return Evidence(fires, np.concatenate(self.targets), ptr)
+        return tuple(weighed((self.rules[r], w) for r, w in weights.items()))
