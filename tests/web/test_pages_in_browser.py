@@ -34,9 +34,7 @@ def site(tmp_path_factory):
     from parsimony.web.served import Service
 
     names = ("redgnn", "rules", "emergnn", "walks", "tanimoto", "coldnas")
-    service = Service(
-        [RUNS / name for name in names], edits=tmp_path_factory.mktemp("edits")
-    )
+    service = Service([RUNS / name for name in names], edits=tmp_path_factory.mktemp("edits"))
     server = uvicorn.Server(
         uvicorn.Config(create_app(service), port=0, log_level="warning", lifespan="on")
     )
@@ -148,7 +146,7 @@ def test_every_page_fits_every_width_and_theme_and_is_accessible(name, page, add
 
 
 def test_a_question_by_the_keyboard_its_answers_and_back(page):
-    head, relation, tail = next(f for f in facts_of("redgnn") if f[1] == "brother")
+    head, relation, _ = next(f for f in facts_of("redgnn") if f[1] == "brother")
     page.goto("/ask?run=redgnn")
     settled(page)
     page.locator("#entity").focus()
@@ -263,7 +261,8 @@ def test_a_book_is_measured_added_to_edited_forgotten_and_saved(page):
     page.wait_for_selector("#said [role=status]")
     page.locator("#q").fill("brother(X,A), sister(A,Y)")
     page.wait_for_selector("td[data-head=from] >> text=you")
-    page.get_by_role("button", name=re.compile(r"^Edit cousin\(X,Y\) <- brother\(X,A\), sister")).click()
+    edit = re.compile(r"^Edit cousin\(X,Y\) <- brother\(X,A\), sister")
+    page.get_by_role("button", name=edit).click()
     page.locator("td textarea").fill(rule.replace("cousin(A,Y)", "wife(A,Y)"))
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_selector("td textarea", state="detached")

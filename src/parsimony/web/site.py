@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from importlib.resources import files
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from parsimony.pages.templating import resource, style_hash
@@ -74,9 +75,13 @@ def static() -> dict[str, tuple[bytes, str, str]]:
     held = {item.name: item.read_bytes() for item in folder.iterdir() if item.is_file()}
     held |= {name: resource(path).encode() for name, path in _SHARED.items()}
     return {
-        name: (content, _MEDIA[name[name.rindex(".") :]], f'"{hashlib.sha256(content).hexdigest()}"')
+        name: (content, _MEDIA[PurePath(name).suffix], _tag(content))
         for name, content in held.items()
     }
+
+
+def _tag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()}"'
 
 
 def add_pages(app: FastAPI) -> None:
