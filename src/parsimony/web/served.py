@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -236,9 +237,6 @@ class Service:
     def __init__(
         self, paths: Iterable[Path], limits: Limits | None = None, edits: Path | None = None
     ) -> None:
-        import torch
-
-        torch.set_num_threads(1)  # requests are the parallelism
         self.limits = limits or Limits()
         self._long, self._readers = ThreadPoolExecutor(2), ThreadPoolExecutor(2)
         self.runs: dict[str, Served] = {}
@@ -249,6 +247,8 @@ class Service:
                 k += 1
                 name = f"{taken}-{k}"
             self.runs[name] = Served(name, path, Desk(self.limits, self._long), edits)
+        if "torch" in sys.modules:  # a run of rules does without
+            sys.modules["torch"].set_num_threads(1)  # requests are the parallelism
 
     def run(self, id: str) -> Served:
         """A run by its id.
