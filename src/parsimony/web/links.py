@@ -206,8 +206,8 @@ class Links(Questions):
             for step, split in zip(steps, splits, strict=True)
         ]
         full = asked.get("full", True)
-        return {**found.to_dict(full=full), "view": browser_view(found), "kinds": _kinds(found),
-                "edges": edges}  # fmt: skip
+        shown = {**found.to_dict(full=full), "kinds": _kinds(found), "edges": edges}
+        return {**shown, "view": browser_view(found)} if full else shown
 
     # ---- without some evidence ---------------------------------------------------------------
 

@@ -167,9 +167,9 @@ class Pairs(Questions):
             {"steps": [list(step) for step in kind], "text": kind_text(kind), "paths": paths}
             for kind, paths in groups.items()
         ]
-        shown = found.to_dict(full=asked.get("full", True))
-        return {**shown, "view": browser_view(found), "kinds": kinds, "edges": [],
-                "caution": CAUTION}  # fmt: skip
+        full = asked.get("full", True)
+        shown = {**found.to_dict(full=full), "kinds": kinds, "edges": [], "caution": CAUTION}
+        return {**shown, "view": browser_view(found)} if full else shown
 
     def strike(self, asked: Answer, ticket: Ticket) -> Answer:
         """How two drugs interact, with and without some facts; ``head``, ``tail`` are the two."""
