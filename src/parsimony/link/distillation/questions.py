@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,22 @@ _BLOCK = 64
 
 
 def asked_questions(
-    model: LinkEstimator[Any], queries: QuerySet, scorer: RuleScorer, progress: Progress, seed: int
+    model: LinkEstimator[Any],
+    queries: QuerySet,
+    scorer: RuleScorer,
+    progress: Progress,
+    seed: int,
+    passed: Callable[[], bool] = bool,
 ) -> Iterator[Question]:
     """Ask the model; known answers other than those left out are no candidates.
 
-    A query where the model does not tell one candidate from another is left out.
+    A query where the model does not tell one candidate from another is left out. No further block
+    is asked once ``passed`` says so.
     """
     random = rng(seed, "candidates")
     for at in range(0, len(queries), _BLOCK):
+        if at and passed():
+            return
         part = queries.take(np.arange(at, min(at + _BLOCK, len(queries))))
         scores = model._score(part.head, part.relation, queries.graph)
         for i, row in enumerate(scores):

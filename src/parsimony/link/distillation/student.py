@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
-from parsimony.knowledge import Rule, mine_rules
+from parsimony.knowledge import Rule, mine_rules, parse_rule
 from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.link.distillation.fidelity import Fidelity, HeldOut
@@ -21,14 +22,19 @@ from parsimony.link.estimator import LinkEstimator
 from parsimony.link.rules.combining import LEAST, weighed
 from parsimony.link.rules.evidence import gather, training_parts
 from parsimony.link.rules.scoring import RuleScorer
+from parsimony.link.task import LinkTask
+from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
 
-__all__ = ["Distilled", "distil"]
+__all__ = ["Distilled", "distil", "mined_candidates"]
 
 Floats = npt.NDArray[np.float64]
 PER_RELATION = 400  # mined candidates of a relation
 OF_MODEL = 10_000  # rules read out of the model
-STEPS, REFIT = 150, 40  # of the solver
+STEPS, REFIT, HURRIED = 150, 40, 10  # of the solver; HURRIED where the time is over
+#: parts of the time: mining; of what is left then asking training questions, and held-out ones
+MINING, ASKING, HELD_OUT = 0.2, 0.4, 0.25
 SHRINK = 1.6  # from one size to the next
 SIZES = 14
 KNEE = 0.99  # of the best agreement: the fewest rules that reach it
@@ -83,7 +89,9 @@ def distil(
     *,
     rules: int | None = None,
     candidates: Iterable[Rule] = (),
+    mine: bool = True,
     held_out: int = 1000,
+    deadline: Deadline | None = None,
     seed: int = 0,
     quiet: bool = True,
 ) -> Distilled:
@@ -104,6 +112,11 @@ def distil(
         99 % of the best on the curve.
     candidates
         More rules to weigh.
+    mine
+        Whether rules are mined to be candidates.
+    deadline
+        Until when: fewer questions are asked and fewer sizes tried where it is near, and a note
+        says so.
     held_out
         Most validation queries that fidelity is measured on.
     seed
@@ -129,14 +142,27 @@ def distil(
             f"{task.data.name} has no validation facts to measure the book on",
             remedy="split some facts off into valid.txt and fit again",
         )
-    book, notes = _candidates(model, candidates, quiet=quiet)
-    weighed = _Weighed(model, book, seed=seed, quiet=quiet)
+    until = deadline or Deadline()
+    book, notes = _candidates(model, candidates, until.part(MINING), mine=mine, quiet=quiet)
+    weighed = _Weighed(model, book, seed=seed, deadline=until.part(ASKING), quiet=quiet)
+    if weighed.asked < weighed.whole:
+        notes.append(
+            f"the rules are weighed on {weighed.asked:,} of {weighed.whole:,} training queries: "
+            "the time was over"
+        )
     if not weighed.evidence:
         raise UsageError(
             f"no rule leads to what method {model.method} answers: there is nothing to distil",
             remedy="fit a method that walks the graph, or data whose relations depend on another",
         )
-    held = HeldOut(model, task.queries("valid"), most=held_out, seed=seed, quiet=quiet)
+    held = HeldOut(
+        model,
+        task.queries("valid"),
+        most=held_out,
+        seed=seed,
+        quiet=quiet,
+        deadline=until.part(HELD_OUT),
+    )
     if held.whole > len(held.queries):
         notes.append(
             f"fidelity is measured on {len(held.queries):,} of {held.whole:,} validation queries, "
@@ -144,10 +170,13 @@ def distil(
         )
     books: dict[int, tuple[Rule, ...]] = {}
     points: list[Fidelity] = []
-    weights = weighed.fit()
+    weights = weighed.fit(until)
     sizes = _sizes(sum(int((w > LEAST).sum()) for w in weights.values()), rules)
     with Progress(len(sizes), "distilling", quiet=quiet) as progress:
         for i, size in enumerate(sizes):
+            if points and until.passed():
+                notes.append(f"the time was over after {i} of {len(sizes)} sizes")
+                break
             if i:
                 weights = weighed.shrink(weights, size)
             made = weighed.book(weights)
@@ -164,15 +193,17 @@ def distil(
 
 
 def _candidates(
-    model: LinkEstimator[Any], more: Iterable[Rule], *, quiet: bool
+    model: LinkEstimator[Any], more: Iterable[Rule], deadline: Deadline, *, mine: bool, quiet: bool
 ) -> tuple[list[Rule], list[str]]:
     """The rules to weigh, of rules that walk alike one, and notes."""
     graph, notes = model.task_.train_graph, list[str]()
-    mined = mine_rules(
-        graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION,
-        constants=not model.task_.inductive, notes=notes,
-    )  # fmt: skip
-    own = [each for each in model.knowledge(top=OF_MODEL, quiet=quiet) if isinstance(each, Rule)]
+    mined = mined_candidates(model.task_, deadline, notes) if mine else []
+    own: list[Any]
+    if deadline.limited:
+        told = model.knowledge_table(OF_MODEL, quiet=quiet, deadline=deadline)
+        own = [parse_rule(line) for line in told.get("rules", ())]
+    else:
+        own = [r for r in model.knowledge(top=OF_MODEL, quiet=quiet) if isinstance(r, Rule)]
     encoder = _Encoder(graph)
     found: dict[_Encoded, Rule] = {}
     for rule in (*more, *own, *mined):
@@ -181,6 +212,14 @@ def _candidates(
         except InvalidParameter:  # its body is no path between its variables
             continue
     return [rule for rule in found.values() if not rule.is_trivial], notes
+
+
+def mined_candidates(task: LinkTask, deadline: Deadline, notes: list[str]) -> list[Rule]:
+    """Mine rules to be weighed: many of each relation, also those with little evidence."""
+    return mine_rules(
+        task.train_graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION,
+        constants=not task.inductive, stop=deadline.passed, timed=deadline.limited, notes=notes,
+    )  # fmt: skip
 
 
 _Encoded = Branch | tuple[int, tuple[int, ...]]
@@ -222,24 +261,39 @@ class _Weighed:
     """Candidate rules by relation, with what they do on the training questions."""
 
     def __init__(
-        self, model: LinkEstimator[Any], rules: Sequence[Rule], *, seed: int, quiet: bool
+        self,
+        model: LinkEstimator[Any],
+        rules: Sequence[Rule],
+        *,
+        seed: int,
+        deadline: Deadline,
+        quiet: bool,
     ) -> None:
         scorer = RuleScorer(rules, model.task_.train_graph, aggregation="noisy-or")
         parts = training_parts(model.task_, seed)
-        with Progress(sum(map(len, parts)), "asking the model", quiet=quiet) as progress:
+        if deadline.limited:  # so that any first part is a sample
+            parts = [part.take(rng(seed, "part").permutation(len(part))) for part in parts]
+        self.whole = sum(map(len, parts))
+        with Progress(self.whole, "asking the model", quiet=quiet) as progress:
             found = gather(
-                scorer, parts, lambda part, on: asked_questions(model, part, on, progress, seed)
+                scorer,
+                takewhile(lambda _: not (progress.done and deadline.passed()), parts),
+                lambda part, on: asked_questions(model, part, on, progress, seed, deadline.passed),
             )
+            self.asked = progress.done
         self.questions = sum(len(of.ptr) - 1 for of in found.values())
         self.evidence = {r: Weighing(*of) for r, of in found.items()}
         self.rules = {r: scorer.rules_of(r) for r in found}
 
-    def fit(self) -> dict[int, Floats]:
-        """Weights of all rules of every relation."""
+    def fit(self, deadline: Deadline) -> dict[int, Floats]:
+        """Weights of all rules of every relation; rougher ones once the deadline has passed."""
         return {
-            r: of.fit(np.full(of.fires.shape[1], 0.1), np.arange(of.fires.shape[1]), STEPS)
+            r: of.fit(
+                np.full(of.fires.shape[1], 0.1), np.arange(of.fires.shape[1]),
+                HURRIED if deadline.passed() else STEPS,
+            )
             for r, of in self.evidence.items()
-        }
+        }  # fmt: skip
 
     def shrink(self, weights: dict[int, Floats], size: int) -> dict[int, Floats]:
         """Keep the rules whose absence costs most, and weigh them again."""

@@ -6,7 +6,7 @@ facts that it was mined from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -140,7 +140,7 @@ def _without(task: LinkTask, facts: npt.NDArray[np.int32], apart: Flags) -> Know
 
 def gather(
     scorer: RuleScorer,
-    parts: Sequence[QuerySet],
+    parts: Iterable[QuerySet],
     ask: Callable[[QuerySet, RuleScorer], Iterator[Question]],
 ) -> dict[int, Evidence]:
     """Ask the questions of every part, and see which rules lead to which candidates.
