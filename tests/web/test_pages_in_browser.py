@@ -60,7 +60,7 @@ def chromium():
 def page(chromium, site):
     """A page whose requests and console are watched."""
     context = chromium.new_context(base_url=site, accept_downloads=True)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(120_000)  # a busy machine
     made, wrong = context.new_page(), []
     made.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     made.on("pageerror", lambda error: wrong.append(str(error)))
@@ -295,6 +295,7 @@ def test_runs_are_compared_by_ticking_them(page):
 
 def test_a_question_that_cannot_be_answered_says_what_helps(page, chromium, site):
     context = chromium.new_context(base_url=site)  # its console may report the status
+    context.set_default_timeout(120_000)
     other = context.new_page()
     other.goto("/ask?run=redgnn&head=nobody_of_this_name&relation=brother")
     other.wait_for_selector(".failure")
