@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parsimony.chem.smiles import canonical, reason_unreadable
 from parsimony.errors import FormatError
 
@@ -29,7 +31,7 @@ def molecule_svg(smiles: str, width: int = 320, height: int = 220) -> str:
     from rdkit.Chem.Draw import rdMolDraw2D
 
     drawing = rdMolDraw2D.MolDraw2DSVG(width, height)
-    options = drawing.drawOptions()
+    options: Any = drawing.drawOptions()
     options.clearBackground = False
     rdMolDraw2D.PrepareAndDrawMolecule(drawing, Chem.MolFromSmiles(smiles))
     drawing.FinishDrawing()

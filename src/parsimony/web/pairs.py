@@ -173,18 +173,22 @@ class Pairs(Questions):
 
     def strike(self, asked: Answer, ticket: Ticket) -> Answer:
         """How two drugs interact, with and without some facts; ``head``, ``tail`` are the two."""
-        drugs, facts = [asked.get("head"), asked.get("tail")], asked.get("facts", [])
-        if None in drugs or any(asked.get(key) for key in ("nodes", "relations", "kinds", "rules")):
+        head, tail, facts = asked.get("head"), asked.get("tail"), asked.get("facts", [])
+        if (
+            head is None
+            or tail is None
+            or any(asked.get(key) for key in ("nodes", "relations", "kinds", "rules"))
+        ):
             raise UsageError(
                 "of a run of pairs facts are struck out, for two drugs",
                 remedy='give "head", "tail" and "facts"',
             )
-        question = {"drugs": drugs, "top": asked.get("top", 5)}
+        question = {"drugs": [head, tail], "top": asked.get("top", 5)}
         before = self.pair(question, ticket)
         ticket.check()
         less = without(self.model, [(h, r, t) for h, r, t in facts])
         ticket.check()
-        after = less.predict(*drugs, top=question["top"])
+        after = less.predict(head, tail, top=question["top"])
         return {"before": before, "after": {**after, "caution": CAUTION}, "answer": None,
                 "struck": facts, "n_struck": len(facts), "method": STRIKING, "notes": [],
                 "caution": CAUTION}  # fmt: skip
