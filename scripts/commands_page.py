@@ -9,8 +9,8 @@ from typing import Any
 HEAD = """# Commands
 
 `parsimony COMMAND --help` says the same. Every command takes `--json` (exactly one object on
-stdout), `--seed` and `--quiet`. Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted,
-143 terminated.
+stdout), `--seed` and `--quiet`. Exit codes: 0 done, 1 failed, 2 wrong usage or input,
+130 interrupted, 143 terminated.
 """
 
 

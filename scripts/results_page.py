@@ -25,7 +25,8 @@ command, seeds, date, split and cost, and the list of all commands is
 read once; filtered ranking, ties at their mean rank ("realistic"). Two CPU cores, often shared with
 other work, so times are upper bounds. In brackets the 95 % bootstrap interval over queries, or the
 range over seeds where there are several. ✓ and ✗ say whether the target set beforehand is
-reached; a target that is missed stays in the table. "Published" is the paper's figure on its own hardware.
+reached; a target that is missed stays in the table. "Published" is the paper's figure on its own
+hardware.
 """
 
 
@@ -256,8 +257,8 @@ def page() -> str:
         table(["method", "MSE", "MAE", "nDCG@3", "nDCG@5", "parameters", "s"], rating_rows()),
         "\n## Does the evidence matter?\n\nThe score of an answer falls when the edges that its "
         "explanation names are deleted; as many random edges of the same sub-digraph are deleted "
-        "for comparison. Medians over correct answers of family (`python benchmarks/faithfulness.py`)."
-        "\n",
+        "for comparison. Medians over correct answers of family "
+        "(`python benchmarks/faithfulness.py`).\n",
         deletion(),
         "\n## Speed\n",
         table(["what", "here", "beside it", "date"], speed_rows()),
