@@ -411,8 +411,8 @@ class Pharmacology:
 
 def gather(data: DDIData, known: Pharmacology, kind: str, test: tuple[str, str, str]) -> Evidence:
     """Count the rows of a type that fit one order only."""
-    rows = np.unique(np.concatenate(list(data.pairs.values())), axis=0)
-    rows = rows[rows[:, 1] == data.types.index(kind)]
+    rows = np.concatenate(list(data.pairs.values()))
+    rows = np.unique(rows[rows[:, 1] == data.types.index(kind)], axis=0)
     a, b = rows[:, 0], rows[:, 2]
     forward, backward = known.fits(test, a, b), known.fits(test, b, a)
     only = (forward & ~backward, backward & ~forward)

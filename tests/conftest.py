@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 # No test asserts a time on the clock, on a busy machine either.
@@ -13,6 +15,9 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+# The tree of all verbs, which a process builds once, is not built anew for every command typed.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The workers share the cores: threads of torch's own would only compete with them.
@@ -33,6 +38,19 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("PARSIMONY_DATA", raising=False)
     monkeypatch.delenv("PARSIMONY_MIRROR", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory) -> Path:
+    """A cache in which each archive is unpacked once, for tests that only read them."""
+    return tmp_path_factory.mktemp("archives")
+
+
+@pytest.fixture
+def archives(cache, shared_cache, monkeypatch) -> Path:
+    """As ``cache``, but shared."""
+    monkeypatch.setenv("PARSIMONY_CACHE", str(shared_cache))
+    return shared_cache
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ MORE = {
     },
     "guided": {"member": {"method": "distmult", "dim": 16, "epochs": 30, "threads": 1}},
     "coldnas": {"hidden": (8, 8, 8)},
+    "emergnn": {"dim": 8},
     "film": {"hidden": (8, 8, 8)},
 }
 QUERY = {

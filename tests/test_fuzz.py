@@ -13,12 +13,11 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(2))
-def test_a_mangled_input_is_answered_or_refused(part, tmp_path):
+def test_a_mangled_input_is_answered_or_refused(tmp_path):
     pytest.importorskip("rdkit")
     out = tmp_path / "fuzz.json"
-    words = ["--n", "250", "--first", str(250 * part), "--out", str(out)]
+    words = ["--n", "500", "--seconds", "300", "--out", str(out)]  # of a busy machine
     subprocess.run([sys.executable, str(SCRIPT), *words], capture_output=True, check=False)
     told = json.loads(out.read_text())
-    assert told["cases"] == 250
+    assert told["cases"] == 500
     assert told["failures"] == []

@@ -51,11 +51,14 @@ for module in pkgutil.walk_packages(parsimony.__path__, "parsimony."):
         importlib.import_module(module.name)
 
 folder = Path(sys.argv[1])
-for method, more in (("rules", ["--epochs", "1"]), ("redgnn", ["--epochs", "1", "--set", "dim=8"])):
+for method, more in (("rules", "max_length=2 constants=false"), ("redgnn", "dim=4 n_layers=2")):
     out = folder / method
+    fit = ["fit", "royal", "--method", method, "--epochs", "1"]
+    for each in more.split():
+        fit += ["--set", each]
     for words in (
-        ["fit", "royal", "--method", method, *more, "--out", out, "--quiet"],
-        ["fit", "royal", "--method", method, *more, "--out", out, "--quiet", "--resume"],
+        [*fit, "--out", out, "--quiet"],
+        [*fit, "--out", out, "--quiet", "--resume"],
         ["evaluate", out],
         ["predict", out, "--head", "Leopold_I_of_Belgium", "--relation", "uncle"],
     ):

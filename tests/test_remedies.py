@@ -372,8 +372,13 @@ def _texts(node: ast.AST, names: dict[str, list[ast.expr]]) -> Iterator[str]:
         yield "{}"
 
 
-def _remedies(path: Path) -> Iterator[Remedy]:
+@functools.cache
+def _remedies(path: Path) -> list[Remedy]:
     """The remedies of a source file."""
+    return list(_read_remedies(path))
+
+
+def _read_remedies(path: Path) -> Iterator[Remedy]:
     tree, at = ast.parse(path.read_text()), path.relative_to(SOURCE).as_posix()
     names: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):

@@ -196,8 +196,8 @@ def interruptible(kept: str | Callable[[], str] = NOTHING_LOST) -> Iterator[None
 
 def run(main: Callable[[], None]) -> None:
     """Call the command line; an interrupt that comes before it can answer is answered here."""
-    listen()
     try:
+        listen()
         main()
     except BaseException as error:
         # An import that was cut off can fail in other ways than by the interrupt itself.

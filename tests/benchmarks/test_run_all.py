@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,10 +12,11 @@ from parsimony import estimators
 from parsimony.datasets import names
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-RUNS = """
+COMMAND = "parsimony fit royal --method rules --set max_length=2 --set constants=false"
+RUNS = f"""
 [[run]]
 name = "royal"
-command = "parsimony fit royal --method rules"
+command = "{COMMAND}"
 seeds = [0, 1]
 target = 0.5
 published = 0.99999
@@ -36,19 +34,19 @@ def path(monkeypatch):
 
 
 @pytest.mark.slow
-def test_trained_recorded_and_not_again(path, tmp_path):
+def test_trained_recorded_and_not_again(path, tmp_path, monkeypatch, capfd):
+    import run_all
+
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
     (tmp_path / "runs.toml").write_text(RUNS)
-    code = "import run_all, pathlib, sys; run_all.main(sys.argv[1:], pathlib.Path.cwd())"
 
     def run(*words):
-        return subprocess.run(
-            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True,
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        ).stdout  # fmt: skip
+        run_all.main(list(words), tmp_path)
+        return capfd.readouterr().out
 
     said = run("royal-1")
-    assert said.startswith("royal-1: parsimony fit royal --method rules --seed 1\n")
+    assert said.startswith(f"royal-1: {COMMAND} --seed 1\n")
     result = json.loads((tmp_path / "results" / "royal-1.json").read_text())
     metrics = json.loads((tmp_path / "runs" / "royal-1" / "metrics.json").read_text())
     assert result["test"]["metrics"] == metrics["test"]["metrics"]
@@ -59,7 +57,7 @@ def test_trained_recorded_and_not_again(path, tmp_path):
     assert "| royal-0 | not run |" in table
     assert f"| royal-1 | {result['test']['metrics']['mrr']:.4f} [" in table
     assert "mean [range]" not in table
-    other = result | {"command": "parsimony fit royal --method rules --seed 0"}
+    other = result | {"command": f"{COMMAND} --seed 0"}
     (tmp_path / "results" / "royal-0.json").write_text(json.dumps(other))
     said = run()
     assert "royal-" not in said, "trained twice"

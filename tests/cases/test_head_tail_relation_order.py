@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -110,15 +112,19 @@ def test_counts_that_contradict_each_other_are_asked_about(tmp_path):
     assert load(tmp_path / "right.txt").content_hash == data.content_hash
 
 
+@functools.cache
+def registered(name, mirror):
+    return load(name, mirror=mirror)
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("ids", [True, False])
 @pytest.mark.parametrize(
     "name", ["family", "umls", "countries_S1", "WN18RR_v1", "fb237_v1", "nell_v1"]
 )
-def test_real_graphs_in_any_order(real_data, monkeypatch, name, ids, order):
-    monkeypatch.setenv("PARSIMONY_DATA", str(real_data))
-    data = load(name)
+def test_real_graphs_in_any_order(real_data, archives, name, ids, order):
+    data = registered(name, real_data)
     words = (
         (str, str, str) if ids
         else (data.entities.name, data.relations.name, data.entities.name)

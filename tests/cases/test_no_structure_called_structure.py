@@ -33,14 +33,14 @@ def without(*drugs):
     return dataclasses.replace(data, smiles=tuple(smiles))
 
 
-@pytest.fixture(params=range(len(METHODS)))
-def fitted(request, tmp_path):
+@pytest.fixture(scope="module", params=range(len(METHODS)))
+def fitted(request, tmp_path_factory):
     """One known drug (0) and one emerging one (4) have no structure; 4 has an edge."""
     data = without(0, 4)
-    (tmp_path / "graph").mkdir()
+    folder = tmp_path_factory.mktemp("graph")
     rows = [f"{name}\tbinds\tP{i % 3}\n" for i, name in enumerate(data.drugs) if i < 8]
-    (tmp_path / "graph" / "train.txt").write_text("".join(rows))
-    graph = load_background(data, str(tmp_path / "graph"))
+    (folder / "train.txt").write_text("".join(rows))
+    graph = load_background(data, str(folder))
     return METHODS[request.param]().fit(DDITask(data, DDIOptions(setting="S1"), graph))
 
 

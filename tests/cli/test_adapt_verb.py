@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import polars as pl
 import pytest
 from tests.molecules.small_molecules import chains, write_csv
+from typer.testing import CliRunner
+
+from parsimony.cli import app
 
 pytest.importorskip("rdkit", reason="molecules need the extra chem")
 
@@ -18,10 +23,22 @@ def cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("PARSIMONY_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A run for all tests."""
+    folder = tmp_path_factory.mktemp("molecules")
+    write_csv(chains(), folder / "mine")
+    words = ["fit", folder / "mine", *QUICK, "--out", folder / "run", "--quiet"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARSIMONY_CACHE", str(folder / "cache"))
+        done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    return folder / "run"
+
+
 @pytest.fixture
-def run(typed, tmp_path):
-    write_csv(chains(), tmp_path / "mine")
-    typed("fit", "mine", *QUICK, "--out", "run", "--quiet")
+def run(typed, fitted, tmp_path):
+    shutil.copytree(fitted, tmp_path / "run")
     (tmp_path / "support.csv").write_text(SUPPORT)
     (tmp_path / "more.csv").write_text(QUERIES)
     return "run"

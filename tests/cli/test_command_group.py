@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -173,30 +171,3 @@ def test_ascii_terminals_get_escapes(tmp_path):
     done = shell("audit", "royal", "--json", cwd=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["name"] == "royal"
-
-
-@pytest.mark.slow
-def test_interrupted_training_says_how_to_go_on(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "parsimony", "fit", "royal", "--out", "run", "--epochs", "500",
-         "--set", "dim=32", "--set", "n_layers=3", "--set", "patience=500", "--json"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-        # A test run in the background ignores Ctrl-C, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    try:
-        log = tmp_path / "run" / "log.jsonl"
-        for _ in range(3000):
-            if log.exists() and log.read_text().count("\n") >= 1:
-                break
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130, err
-    summary = json.loads(out)
-    assert summary["ended"] == "interrupted"  # a usable run
-    assert summary["run"] == "run"

@@ -10,7 +10,7 @@ from parsimony.cli.fit import default_run
 from parsimony.cli.options import parse_settings
 from parsimony.errors import InvalidParameter
 
-QUICK = ["--method", "rules", "--set", "max_length=2"]
+QUICK = ["--method", "rules", "--set", "max_length=2", "--set", "constants=false"]
 
 
 def test_fit_prints_what_it_did(typed, trained):

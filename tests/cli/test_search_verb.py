@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tomllib
 
 import pytest
+from typer.testing import CliRunner
 
+from parsimony.cli import app
 from parsimony.knowledge import Symbol, read_symbol
 
 TINY = ["--set", "dim=16", "--set", "epochs=8", "--set", "per_round=3", "--set", "threads=1"]
 SMALL = [*TINY, "--trials", "12"]
 
 
-def test_a_search_and_what_can_be_done_with_it(typed, tmp_path):
-    done = typed("search", "royal", *SMALL, "--out", "found", "--json").json
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """What a search printed, and its folder."""
+    folder = tmp_path_factory.mktemp("searches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        found = CliRunner().invoke(app, ["search", "royal", *SMALL, "--out", "found", "--json"])
+    assert found.exit_code == 0, found.output
+    return json.loads(found.stdout), folder / "found"
+
+
+@pytest.fixture
+def done(finished, tmp_path):
+    """The same, in a copy."""
+    shutil.copytree(finished[1], tmp_path / "found")
+    return finished[0]
+
+
+def test_a_search_and_what_can_be_done_with_it(typed, done, tmp_path):
     assert {"run", "best", "trials"} <= set(done)
     assert done["run"] == "found"
     assert done["trials"] == 12
@@ -94,8 +114,7 @@ def test_rungs_of_a_part_of_the_graph(typed, tmp_path):
     assert "larger fraction" in error["remedy"]
 
 
-def test_a_person_edits_a_block(typed, tmp_path):
-    typed("search", "royal", *SMALL, "--compare", "0", "--out", "found", "--json")
+def test_a_person_edits_a_block(typed, done, tmp_path):
     path = tmp_path / "found" / "knowledge.toml"
     rows = read_symbol(path).matrix().tolist()
     at = next(j for j, value in enumerate(rows[0]) if not value)
@@ -111,17 +130,15 @@ def test_a_person_edits_a_block(typed, tmp_path):
     assert error["where"] == "mine.toml"
 
 
-def test_what_a_resumed_search_cost_is_all_of_it(typed):
-    words = ["search", "royal", *SMALL, "--out", "found", "--json"]
-    first = typed(*words).json
-    assert set(first["seconds"]) == {"search", "trials", "final", "training"}
-    assert first["found"] in {row["name"] for row in first["comparison"]}
-    again = typed(*words, "--resume").json
-    assert again["seconds"] == first["seconds"]
+def test_what_a_resumed_search_cost_is_all_of_it(typed, done):
+    assert set(done["seconds"]) == {"search", "trials", "final", "training"}
+    assert done["found"] in {row["name"] for row in done["comparison"]}
+    again = typed("search", "royal", *SMALL, "--out", "found", "--resume", "--json").json
+    assert again["seconds"] == done["seconds"]
 
 
 def test_people_can_read_it(typed):
-    out = typed("search", "royal", *SMALL, "--out", "found").out
+    out = typed("search", "royal", *TINY, "--trials", "5", "--compare", "0", "--out", "found").out
     assert "best structure" in out
     assert "valid MRR" in out
     assert "parsimony evaluate found" in out

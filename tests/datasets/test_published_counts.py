@@ -23,15 +23,9 @@ PUBLISHED = {
 }
 
 
-@pytest.fixture(scope="module")
-def shared_cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def loaded(real_data, shared_cache, monkeypatch):
+def loaded(real_data, archives, monkeypatch):
     monkeypatch.setenv("PARSIMONY_DATA", str(real_data))
-    monkeypatch.setenv("PARSIMONY_CACHE", str(shared_cache))
     return datasets.load
 
 

@@ -232,7 +232,7 @@ def scripts(monkeypatch):
 
 
 @pytest.mark.data
-def test_pharmacology_decides_as_the_library_holds(real_data, cache, scripts, monkeypatch):
+def test_pharmacology_decides_as_the_library_holds(real_data, archives, scripts, monkeypatch):
     import direction
 
     monkeypatch.setenv("PARSIMONY_DATA", str(real_data))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -10,16 +12,27 @@ from parsimony.ddi.baselines.nearest_neighbours import Neighbours
 from parsimony.ddi.folder import load_ddi
 from parsimony.ddi.task import DDIOptions, DDITask
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = pytest.mark.usefixtures("archives")
 
 pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
+
+
+@pytest.fixture(scope="module")
+def drugbank(real_data):
+    """Each published split, read once."""
+
+    @functools.cache
+    def of(split):
+        return load_ddi("drugbank-ddi", split=split, mirror=real_data)
+
+    return of
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("split", ["random", "cluster"])
 @pytest.mark.parametrize("setting", ["S0", "S1", "S2"])
-def test_no_published_split_leaks(real_data, split, setting):
-    data = load_ddi("drugbank-ddi", split=split, mirror=real_data)
+def test_no_published_split_leaks(drugbank, split, setting):
+    data = drugbank(split)
     assert (data.n_drugs, data.n_types) == (1710, 86)
     task = DDITask(data, DDIOptions(setting=setting))  # refuses a drug that is not new
     for part in ("valid", "test"):
@@ -28,8 +41,8 @@ def test_no_published_split_leaks(real_data, split, setting):
 
 
 @pytest.mark.data
-def test_neighbours_are_far_above_the_commonest_type(real_data):
-    data = load_ddi("drugbank-ddi", split="random", mirror=real_data)
+def test_neighbours_are_far_above_the_commonest_type(drugbank):
+    data = drugbank("random")
     task = DDITask(data, DDIOptions(setting="S2"))
     model = Neighbours(power=6.0, smoothing=1e-6).fit(task)
     rows = task.pairs("valid")
@@ -38,9 +51,9 @@ def test_neighbours_are_far_above_the_commonest_type(real_data):
 
 
 @pytest.mark.data
-def test_sentences_name_the_inhibitor_as_pharmacology_does(real_data):
+def test_sentences_name_the_inhibitor_as_pharmacology_does(drugbank, real_data):
     """Of two drugs the one that inhibits the other's enzyme is said to decrease its metabolism."""
-    data = load_ddi("drugbank-ddi", split="random", mirror=real_data)
+    data = drugbank("random")
     graph = load_background(data, "layer", mirror=real_data)
 
     def enzymes(relation):

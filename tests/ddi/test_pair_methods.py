@@ -33,7 +33,8 @@ def make(method, **more):
     cls = methods.resolve(method)
     if method == "ensemble":
         return cls(members=MEMBERS)
-    return cls(**{k: v for k, v in (SMALL | more).items() if k in cls.Parameters.model_fields})
+    values = SMALL | {"dim": 8} | more
+    return cls(**{k: v for k, v in values.items() if k in cls.Parameters.model_fields})
 
 
 @pytest.fixture(params=METHODS)

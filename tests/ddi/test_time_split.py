@@ -66,7 +66,7 @@ def test_a_users_folder_is_split_by_its_dates(tmp_path):
 
 @pytest.mark.data
 @pytest.mark.parametrize("setting", ["S0", "S1", "S2"])
-def test_drugbank_by_time_does_not_leak(real_data, setting):
+def test_drugbank_by_time_does_not_leak(archives, real_data, setting):
     data = load_ddi("drugbank-ddi", split="time", mirror=real_data)
     task = DDITask(data, DDIOptions(setting=setting))
     assert len(task.pairs("valid")) > 100 and len(task.pairs("test")) > 100

@@ -24,10 +24,11 @@ def test_the_bill_is_json_with_all_its_lines():
 
 
 def test_wall_time_runs_while_sleeping_and_cpu_time_does_not():
+    since = time.perf_counter()
     ledger = Cost(1, 1)
     time.sleep(0.2)
     idle = ledger.as_dict()
-    assert 0.2 <= idle["wall_seconds"] < 5
+    assert 0.2 <= idle["wall_seconds"] <= time.perf_counter() - since
     assert idle["cpu_seconds"] < 0.15
     begin = time.process_time()
     while time.process_time() - begin < 0.1:
@@ -46,8 +47,8 @@ def test_resumed_parts_add_up():
     second.add(flops=7)
     total = second.as_dict()
     assert total["flops"] == 22
-    assert 100 <= total["wall_seconds"] < 105
-    assert 150 <= total["cpu_seconds"] < 155
+    assert 100 <= total["wall_seconds"] < 200  # not counted twice
+    assert 150 <= total["cpu_seconds"] < 300
     assert total["peak_memory_bytes"] == 2**60
     assert total["hardware"] == bill["hardware"]
 

@@ -128,7 +128,7 @@ def with_background(data):
 @pytest.fixture(scope="module", params=["extended", "published"])
 def fitted(request):
     data = families()
-    small = {"dim": 16, "epochs": 8, "batch": 16, "lr": 0.01, "threads": 1}
+    small = {"dim": DIM, "epochs": 8, "batch": 16, "lr": 0.01, "threads": 1}
     task = DDITask(data, DDIOptions(setting="S1"), with_background(data))
     return EmerGNN(form=request.param, **small).fit(task)
 

@@ -63,7 +63,7 @@ def test_completion_agrees_with_plain_loops(seed):
 def test_only_training_facts_are_premises(task):
     guided = Guided(member={"method": "degree"}, knowledge_as="facts")
     guided.fit(task, knowledge=book("symmetric(r0)"))
-    done = guided._walked_task.completion
+    done = guided._applied.walked_task.completion
     train = {*map(tuple, task.data.train.tolist())}
     for h, r, t in done.graph.triples[done.n_stated :].tolist():
         assert r == 0 and (t, r, h) in train
@@ -95,7 +95,9 @@ RULES = ("0.90  18/20  r0(X,Y) <- r1(X,A), r2(A,Y)", "0.50  5/10  r1(X,Y) <- r0(
 def test_saved_with_its_book_and_read_back(task, tmp_path, method):
     known = book(*RULES, "symmetric(r0)", "range(r1, T)", types={"m1": ("T",), "m2": ("U",)})
     uses = ("facts", "prior", "mask")
-    guided = Guided(member={"method": method, "epochs": 1, "threads": 1}, knowledge_as=uses)
+    guided = Guided(
+        member={"method": method, "dim": 4, "epochs": 1, "threads": 1}, knowledge_as=uses
+    )
     guided.fit(task, knowledge=known)
     assert guided.uses_ == ("facts", "prior", "mask")
     guided.save(tmp_path / "run")

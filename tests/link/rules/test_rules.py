@@ -66,7 +66,8 @@ def test_selected_on_validation_only(reasoner):
 
 def test_learns_from_the_training_facts_only(task):
     # Selection itself is left out: its filter holds the facts of all splits (design, ranking).
-    parameters = {"aggregation": "max", "smoothing": 5, "max_rules": 100, "constants": True}
+    parameters = {"aggregation": "max", "smoothing": 5, "max_rules": 100, "constants": True,
+                  "max_length": 2}  # fmt: skip
     less = dataclasses.replace(task.data, valid=task.data.valid[:1], test=task.data.test[:1])
     rules = RuleReasoner(**parameters).fit(task).rules_
     assert RuleReasoner(**parameters).fit(LinkTask(less)).rules_ == rules

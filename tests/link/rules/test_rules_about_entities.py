@@ -105,16 +105,17 @@ def task():
 
 @pytest.fixture(scope="module")
 def reasoner(task):
-    return RuleReasoner(constants=True, max_rules=100, smoothing=5).fit(task)
+    return RuleReasoner(constants=True, max_rules=100, smoothing=5, max_length=2).fit(task)
 
 
 def test_validation_decides(task):
-    free = RuleReasoner(smoothing=5).fit(task)
+    free = RuleReasoner(smoothing=5, max_length=2).fit(task)
     tried = [entry["constants"] for entry in free.history_[:-1]]
     assert tried == sorted(tried) and set(tried) == {False, True}
     used = any(way.constants for way in free.combinations_.values())
     assert free.resolved_.constants is used is any(r.names_entity for r in free.rules_)
-    assert not any(r.names_entity for r in RuleReasoner(constants=False).fit(task).rules_)
+    without = RuleReasoner(constants=False, max_length=2).fit(task)
+    assert not any(r.names_entity for r in without.rules_)
 
 
 def test_they_are_kept_and_taken_back(task, reasoner, tmp_path):
@@ -125,7 +126,9 @@ def test_they_are_kept_and_taken_back(task, reasoner, tmp_path):
     queries = np.array([[0, 6], [5, 17], [100, 8]])
     np.testing.assert_array_equal(loaded.scores(queries), reasoner.scores(queries))
     assert parse_rules(format_rules(reasoner.rules_)) == reasoner.rules_
-    once = RuleReasoner(aggregation="max", max_rules=100, smoothing=5, constants=True).fit(task)
+    once = RuleReasoner(
+        aggregation="max", max_rules=100, smoothing=5, constants=True, max_length=2
+    ).fit(task)
     again = RuleReasoner(aggregation="max", smoothing=5).fit(task, knowledge=once.rules_)
     np.testing.assert_array_equal(again.scores(queries), once.scores(queries))
 
