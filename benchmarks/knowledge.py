@@ -27,20 +27,27 @@ from parsimony.methods import resolve
 from parsimony.metrics.bootstrap import bootstrap_interval
 
 OUT = Path(__file__).parent / "results" / "knowledge.json"
-KEY = ("what", "data", "labels", "method")
+KEY = ("what", "data", "labels", "valid", "method")
 EPOCHS = {"complex": 40, "redgnn": 6}
 
 
 def few_labels(name: str, share: float, seed: int = 0) -> LinkTask:
-    """A dataset with a share of its training facts."""
+    """A dataset with a share of its training facts, and the same share of its validation facts.
+
+    Who has few labels has few to learn a prior's weights on, too. The facts left out are unknown:
+    no filter knows them.
+    """
     data = load(name)
     if share == 1:
         return LinkTask(data)
-    drawn = np.random.default_rng(seed).choice(
-        len(data.train), int(share * len(data.train)), replace=False
-    )
-    kept = data.train[np.sort(drawn)]
-    return LinkTask(replace(data, train=kept, n_facts=len(kept), registered=False))
+    random = np.random.default_rng(seed)
+    kept = {}
+    for split in ("train", "valid"):
+        facts = data.triples(split)
+        drawn = random.choice(len(facts), int(share * len(facts)), replace=False)
+        kept[split] = facts[np.sort(drawn)]
+    train, valid = kept["train"], kept["valid"]
+    return LinkTask(replace(data, train=train, valid=valid, n_facts=len(train), registered=False))
 
 
 def paired(before: Any, after: Any) -> dict[str, Any]:
@@ -62,7 +69,8 @@ def prior(name: str, share: float, method: str) -> dict[str, Any]:
     guided = Guided.around(model, book, knowledge_as="prior")
     found = paired(model.ranks("test"), guided.ranks("test"))
     return {
-        "what": "prior", "data": name, "labels": share, "method": method,
+        "what": "prior", "data": name, "labels": share, "valid": len(task.data.valid),
+        "method": method, "weights": [n for n in guided.notes_ if "weights learned" in n],
         "rules": len(rules.rules_), "rules_alone": rules.score("test"), **found,
     }  # fmt: skip
 

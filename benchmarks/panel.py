@@ -89,9 +89,7 @@ def measure(
         )  # fmt: skip
     except ParsimonyError as error:
         return row | {"error": str(error)}
-    curve = [
-        (h.get("valid_mrr"), h.get("train_seconds"), h.get("seconds")) for h in model.history_
-    ]
+    curve = [(h.get("valid_mrr"), h.get("train_seconds"), h.get("seconds")) for h in model.history_]
     ranks = 1.0 / model.ranks("valid").ranks()
     return row | {
         "valid": float(ranks.mean()),

@@ -67,6 +67,8 @@ OURS = {
         "popularity": "parsimony.ratings.baselines:Popularity",
         "evidence": "parsimony.ratings.baselines:EvidenceRegression",
         "ridge-head": "parsimony.ratings.baselines:RidgeHead",
+        "fm": "parsimony.ratings.factorisation:FactorisationMachine",
+        "rating-mlp": "parsimony.ratings.factorisation:RatingMLP",
     },
 }
 _HOMES = {name: home for methods in OURS.values() for name, home in methods.items()}

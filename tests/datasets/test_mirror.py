@@ -16,7 +16,7 @@ import pytest
 from tests.datasets.dataset_files import folder_members, tar_bytes, write_folder, write_mirror
 
 from parsimony import datasets
-from parsimony.datasets import archive, mirror
+from parsimony.datasets import archive, mirror, transfer
 from parsimony.errors import (
     ChecksumMismatch,
     CorruptArchive,
@@ -195,7 +195,7 @@ def test_a_mirror_that_lies(web, tmp_path, cache, change, error, message):
 
 
 def test_a_mirror_that_trickles_is_given_up(web, tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(mirror, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(transfer, "_TIMEOUT", 0.5)
     write_mirror(tmp_path / "www", UMLS)
     web.trickles = True
     with pytest.raises(DownloadError, match="less than 1,024 a second"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -19,21 +19,18 @@ from parsimony.knowledge.rule_walks import build_walk_index
 
 
 def is_detour(path, head, n_relations, evidence):
-    """A step out and back before or behind the body of a rule that is at least as good."""
-    if len(path) < 3:
-        return False
+    """A step out and back in a body, or around it, of a rule that is at least as good."""
     own = evidence[head, path]
-    for there, back, rest in ((path[0], path[1], path[2]), (path[1], path[2], path[0])):
-        short = evidence.get((head, (rest,)))
-        undone = (there + n_relations) % (2 * n_relations) == back
-        if undone and rest != head and short and short[0] * own[1] >= own[0] * short[1]:
+    for k in range(len(path) - 1):
+        short, rest = None, path[:k] + path[k + 2 :]
+        if (path[k] + n_relations) % (2 * n_relations) == path[k + 1] and rest != (head,):
+            short = evidence.get((head, rest))
+        if short and short[0] * own[1] >= own[0] * short[1]:
             return True
     return False
 
 
-@settings(deadline=None, max_examples=60)
-@given(graphs(max_entities=5, max_relations=2, max_facts=14), st.integers(1, 3), st.integers(1, 2))
-def test_all_rules_are_found(graph, longest, min_support):
+def check_all_rules_are_found(graph, longest, min_support):
     mined = mine_paths(
         build_walk_index(graph), max_length=longest, min_support=min_support, min_confidence=0.3
     )
@@ -52,6 +49,55 @@ def test_all_rules_are_found(graph, longest, min_support):
         if pair[0] / pair[1] >= 0.3 and not is_detour(rule[1], rule[0], graph.n_relations, evidence)
     }
     assert found == expected
+    return found
+
+
+@settings(deadline=None, max_examples=60)
+@given(graphs(max_entities=5, max_relations=2, max_facts=14), st.integers(1, 3), st.integers(1, 2))
+def test_all_rules_are_found(graph, longest, min_support):
+    check_all_rules_are_found(graph, longest, min_support)
+
+
+@settings(deadline=None, max_examples=60)
+@given(graphs(max_entities=6, max_relations=1, max_facts=14), st.integers(1, 2))
+def test_all_rules_of_four_atoms_are_found(graph, min_support):
+    check_all_rules_are_found(graph, 4, min_support)
+
+
+def ring(n=60, seed=0):
+    """Every x has relation 4 to what relations 0, 1, 2, 3 lead to one after another."""
+    rng = np.random.default_rng(seed)
+    stops = [rng.permutation(n) + k * n for k in range(5)]
+    steps = [np.stack([a, np.full(n, r), b]) for r, (a, b) in enumerate(pairwise(stops))]
+    told = np.stack([stops[0], np.full(n, 4), stops[4]])[:, : 3 * n // 4]
+    facts = np.concatenate([*steps, told], axis=1).T
+    return KnowledgeGraph(facts.astype(np.int32), 5 * n, 5)
+
+
+def test_a_sparse_graph_is_mined_for_four_atoms(monkeypatch):
+    graph, notes = ring(), []
+    index = build_walk_index(graph)
+    assert affordable_lengths(index, 1e9, 1e9).tolist() == [4] * 5
+    rules = [str(rule) for rule in mine_rules(graph, notes=notes)]
+    assert "0.75  45/60  4(X,Y) <- 0(X,A), 1(A,B), 2(B,C), 3(C,Y)" in rules
+    assert [note for note in notes if "up to 4 atoms were mined" in note]
+    assert check_all_rules_are_found(ring(3), 4, 1)
+    # bodies of four atoms are counted within the budget, shorter ones whatever it takes
+    monkeypatch.setattr(rule_bodies, "_FEW", 0)
+    monkeypatch.setattr(rule_mining, "affordable_lengths", lambda *_: np.full(5, 4))
+    less = mine_paths(index, budget=10)
+    assert max(map(len, less.paths), default=0) < 4
+    assert any("candidate bodies were left out" in note for note in less.notes)
+    # where the time ends, all relations have their shorter rules
+    asked = iter(range(100))
+    some = mine_paths(index, timed=True, stop=lambda: next(asked) >= 5)
+    assert any("of more than 3 atoms were mined for 4 of 5" in note for note in some.notes)
+
+
+def test_a_dense_graph_is_not_mined_for_four_atoms():
+    rng = np.random.default_rng(0)
+    facts = np.stack([rng.integers(0, n, 300) for n in (30, 2, 30)], axis=1).astype(np.int32)
+    assert affordable_lengths(build_walk_index(KnowledgeGraph(facts, 30, 2)), 1e9, 1e9).max() == 3
 
 
 @settings(deadline=None)
@@ -124,9 +170,9 @@ def test_twins_are_told_apart():
     facts = [(0, 0, 5), (0, 0, 6), (1, 0, 5), (1, 0, 6), (2, 0, 5), (2, 0, 7), (5, 1, 8), (7, 1, 8)]
     graph = KnowledgeGraph(np.array(facts, np.int32), 9, 2)
     bodies = rule_bodies.Bodies(build_walk_index(graph))
-    base = bodies.base
+    base = 2 * graph.n_relations + 1
     for path in product(range(4), repeat=2):
-        code = np.array([(path[0] + 1) * base**2 + (path[1] + 1) * base])
+        code = np.array([(path[0] + 1) * base**3 + (path[1] + 1) * base**2])
         expected = sum(len(reached({tuple(row) for row in facts}, 2, path, x)) for x in range(9))
         assert bodies(code).tolist() == [expected]
 
@@ -172,7 +218,7 @@ def test_the_time_that_ended_is_noted():
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"max_length": 4}, {"min_support": 0}, {"min_confidence": 1.5}, {"top": 0}],
+    [{"max_length": 5}, {"min_support": 0}, {"min_confidence": 1.5}, {"top": 0}],
 )
 def test_parameters_out_of_range(parameters):
     graph = KnowledgeGraph(np.zeros((0, 3), dtype=np.int32), 2, 1)

@@ -11,16 +11,11 @@ from scipy import sparse
 
 from parsimony import datasets
 from parsimony.errors import EmptySplit, InvalidParameter
-from parsimony.knowledge import mine_rules, read_rules
-from parsimony.knowledge.rule_counts import encode_rule, relation_names
-from parsimony.knowledge.rule_walks import build_walk_index
+from parsimony.knowledge import read_rules
 from parsimony.link.distillation import distil
-from parsimony.link.distillation.firings import Bodies, firings
-from parsimony.link.distillation.questions import training_parts
-from parsimony.link.distillation.weights import Evidence
-from parsimony.link.rules.constants import BranchRules
+from parsimony.link.distillation.weights import Weighing
+from parsimony.link.rules.evidence import training_parts
 from parsimony.link.rules.method import RuleReasoner
-from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import LinkTask
 from parsimony.methods import load_run
 
@@ -31,38 +26,13 @@ def teacher(tmp_path_factory):
     return RuleReasoner(aggregation="max").fit(LinkTask(datasets.load(part)))
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-def test_firings_are_what_each_rule_alone_reaches(teacher, backwards):
-    graph = teacher.task_.train_graph
-    name = max((mined := mine_rules(graph)), key=lambda r: r.support).head.relation
-    rules = [r for r in mined if r.head.relation == name][:40]
-    ids = {r: i for i, r in enumerate(relation_names(graph))}
-    paths = [encode_rule(rule, ids)[1] for rule in rules]
-    index = build_walk_index(graph)
-    relation = ids[name] + backwards * graph.n_relations
-    random = np.random.default_rng(0)
-    entities = random.integers(graph.n_entities, size=20).tolist()
-    candidates = [np.sort(random.permutation(graph.n_entities)[:30]).astype(np.int32)] * 20
-    bodies = Bodies.of(paths, BranchRules([], index), index, backwards=backwards)
-    found = set(zip(*(a.tolist() for a in firings(index, bodies, relation, entities, candidates)),
-                    strict=True))  # fmt: skip
-    expected = set()
-    for k, rule in enumerate(rules):
-        scorer = RuleScorer([rule], graph)
-        for i, x in enumerate(entities):
-            row = scorer.score(x, relation)[0]
-            expected |= {(30 * i + j, k) for j, v in enumerate(candidates[i]) if row[v] > 0}
-    assert expected
-    assert found == expected
-
-
-def _evidence(seed: int) -> Evidence:
+def _evidence(seed: int) -> Weighing:
     random = np.random.default_rng(seed)
     sizes = random.integers(2, 6, size=12)
     ptr = np.concatenate([[0], np.cumsum(sizes)])
     fires = sparse.csr_array((random.random((ptr[-1], 5)) < 0.4).astype(float))
     target = np.concatenate([random.dirichlet(np.ones(n)) for n in sizes])
-    return Evidence(fires, target, ptr)
+    return Weighing(fires, target, ptr)
 
 
 def test_gradient_and_the_cost_of_leaving_a_rule_out():

@@ -23,11 +23,12 @@ from parsimony.errors import (
 )
 from parsimony.knowledge.formula import OPERATORS, Formula
 from parsimony.pipeline import fit
-from parsimony.ratings.coldnas import ColdNAS, FiLM, build, prepared
+from parsimony.ratings.coldnas import ColdNAS, FiLM, build
 from parsimony.ratings.epoch import ModulatedLearner, random_gates
 from parsimony.ratings.formula_ranking import shared_errors, train_shared
 from parsimony.ratings.item_statistics import Evidence
 from parsimony.ratings.modulated_network import block_of
+from parsimony.ratings.support_estimator import prepared
 from parsimony.ratings.table import load_ratings
 from parsimony.ratings.task import ColdStartOptions, ColdStartTask, UserTask
 from parsimony.run import RunFolder

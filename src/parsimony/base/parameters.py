@@ -6,7 +6,18 @@ import inspect
 import types
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, Literal, ParamSpec, Self, Union, cast, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Self,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
@@ -143,6 +154,8 @@ def _signature(parameters: type[Parameters]) -> inspect.Signature:
 def _type_text(annotation: Any) -> str:
     """Say what a value must be; whether it may be left out stands in its default."""
     origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_text(parts[0])
     if origin in (Union, types.UnionType):
         return " or ".join(_type_text(part) for part in parts if part is not type(None))
     if origin is Literal:

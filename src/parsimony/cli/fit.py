@@ -171,7 +171,7 @@ def command(
 
             parameters["mechanisms"] = [*parameters.get("mechanisms", ()), *stated_lines(knowledge)]
         else:
-            options["knowledge"] = _book(knowledge, data, mirror, header, seed, output)
+            options["knowledge"] = read_given(knowledge, data, mirror, header, seed, output)
     from parsimony.run.deadline import Deadline
 
     budget = Deadline(_seconds(time_budget), began=BEGAN)
@@ -216,7 +216,7 @@ def command(
         )
 
 
-def _book(
+def read_given(
     source: Path, data: str, mirror: str | None, columns: Any, seed: int, output: Output
 ) -> Any:
     """Read what is known, with the types beside the data; an ontology by the graph's own names."""
@@ -329,7 +329,7 @@ def kept(run: Path) -> str:
 def _again(*, resume: bool) -> str:
     """The command that was given, to go on or to start again."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
-    if words and words[0] in ("fit", "search", "tune"):
+    if words and words[0] in ("fit", "search", "tune", "loop"):
         return shlex.join(["parsimony", *words, *["--resume"] * resume])
     return "the same command" + " with --resume" * resume
 

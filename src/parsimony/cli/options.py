@@ -12,6 +12,9 @@ from parsimony.cli.completion import complete_data, complete_setting, complete_t
 from parsimony.errors import InvalidParameter, MissingRun, NotAFile, UsageError, suggest
 from parsimony.methods import OURS
 
+#: seconds that what a book is worth to a model without one is learned in, before it answers
+_WEIGHING = 60.0
+
 __all__ = [
     "Columns",
     "Data",
@@ -185,9 +188,7 @@ def require_there(path: Path) -> None:
         )
 
 
-def with_book(
-    estimator: Any, path: Path | None, settings: list[str] | None = None
-) -> Any:
+def with_book(estimator: Any, path: Path | None, settings: list[str] | None = None) -> Any:
     """Put the book of a file around a fitted model; rules are replaced by those of the book.
 
     Raises
@@ -219,8 +220,10 @@ def with_book(
     if type(estimator).takes_knowledge and estimator.method != name:
         settled = estimator.resolved_.model_dump()
         return type(estimator)(**settled).fit(estimator.task_, knowledge=book)
+    from parsimony.run.deadline import Deadline
+
     around: Any = resolve(name)
-    found = around.around(estimator, book, **given)
+    found = around.around(estimator, book, deadline=Deadline(_WEIGHING), **given)
     found.notes_ += notes
     return found
 

@@ -39,7 +39,7 @@ def command(
         typer.Option(
             "--max-length",
             min=1,
-            max=3,
+            max=4,
             help="Maximum number of body atoms of mined rules, however long it takes "
             "[default: what each relation's facts allow in about a minute].",
         ),

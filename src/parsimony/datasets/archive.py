@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +31,7 @@ __all__ = [
     "RECORD",
     "cache_folder",
     "find_unpacked",
+    "keep",
     "only_process",
     "sha256_of",
     "temporary_folder",
@@ -182,6 +183,29 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
     DownloadError
         The cache cannot be written.
     """
+
+    def fill(folder: Path) -> dict[str, Any]:
+        extract(archive, folder)
+        return record
+
+    return keep(file, sha256, fill)
+
+
+def keep(file: str, sha256: str, fill: Callable[[Path], dict[str, Any]]) -> Path:
+    """Put a folder into the cache, complete or not at all, and return it.
+
+    Parameters
+    ----------
+    file, sha256
+        Its name, and what tells its editions apart.
+    fill
+        Writes into an empty folder; returns what the folder's record says beside these two.
+
+    Raises
+    ------
+    DownloadError
+        The cache cannot be written.
+    """
     target = cache_folder() / "datasets" / _unpacked_name(file, sha256)
     if (target / RECORD).is_file():
         return target
@@ -195,8 +219,7 @@ def unpack(archive: Path, file: str, sha256: str, record: dict[str, Any]) -> Pat
             where=str(target.parent),
         ) from None
     try:
-        extract(archive, temporary)
-        text = json_text({"file": file, "sha256": sha256, **record}, indent=1)
+        text = json_text({"file": file, "sha256": sha256, **fill(temporary)}, indent=1)
         (temporary / RECORD).write_text(text + "\n", encoding="utf-8")
         if target.exists() and not (target / RECORD).is_file():
             shutil.rmtree(target)

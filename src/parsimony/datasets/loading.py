@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.datasets import archive as archives
-from parsimony.datasets import registry
-from parsimony.datasets.mirror import (
-    FolderMirror,
-    Mirror,
-    Progress,
-    open_mirror,
-)
+from parsimony.datasets import fetching, recipes, registry
+from parsimony.datasets.entry import Entry
+from parsimony.datasets.mirror import FolderMirror, Mirror, open_mirror
+from parsimony.datasets.transfer import Progress
 from parsimony.decoding.files import check_folder
 from parsimony.errors import MissingFile, UnknownDataset
 
@@ -27,17 +24,19 @@ def locate(
     *,
     mirror: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    agreed: bool = False,
 ) -> tuple[Path, str]:
-    """Return the folder of a dataset, unpacked if necessary, and its source.
+    """Return the folder of a dataset, fetched, unpacked or made if necessary, and its source.
 
-    A mirror may offer datasets that are not registered.
+    A mirror may offer datasets that are not registered. What no place has is made from its public
+    sources (:mod:`parsimony.datasets.fetching`).
 
     Raises
     ------
     UnknownDataset, MissingFile, ChecksumMismatch, CorruptArchive, DownloadError
     """
     item = registry.entry(name) if name in registry.names() else None
-    found = _find(name, item, mirror, progress)
+    found = _find(name, item, mirror, progress) or _made(item, progress, agreed)
     if found is None and item is None:
         raise UnknownDataset.of(name, registry.names())
     if found is None:
@@ -47,7 +46,8 @@ def locate(
             + ("; the cache holds another edition of it" if others else ""),
             remedy=f"name that edition: --mirror {others[0]}"
             if others
-            else "set PARSIMONY_DATA to a folder with it, or give --mirror URL|FOLDER",
+            else "set PARSIMONY_DATA to a folder with it, or give --mirror URL|FOLDER"
+            + ("; unset PARSIMONY_OFFLINE to fetch it" if recipes.recipe(name) else ""),
         )
     return found
 
@@ -57,8 +57,9 @@ def get(
     *,
     mirror: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    agreed: bool = False,
 ) -> dict[str, str]:
-    """Fetch and unpack a registered dataset of any kind.
+    """Fetch a registered dataset of any kind, and unpack or convert it.
 
     Parameters
     ----------
@@ -66,6 +67,8 @@ def get(
     mirror : str or path, optional
     progress : callable, optional
         Called with the bytes done and the total (0 if unknown) while downloading.
+    agreed : bool
+        Whether you agree to the terms of its source, where it has some.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def get(
         ``name``, ``path``, ``source``, ``licence``.
     """
     licence = registry.entry(name).licence
-    folder, source = locate(name, mirror=mirror, progress=progress)
+    folder, source = locate(name, mirror=mirror, progress=progress, agreed=agreed)
     return {"name": name, "path": str(folder), "source": source, "licence": licence}
 
 
@@ -84,7 +87,9 @@ def info(name: str) -> dict[str, Any]:
     -------
     dict
         ``name``, ``kind``, ``summary``, ``licence``, ``archive``, ``sha256``, ``available``
-        (where it would be loaded from, or None).
+        (where it would be loaded from, or None), and ``recipe``: None, or what is fetched where
+        it is not available (``from``, ``megabytes``, ``files`` with their checksums as far as
+        known, ``terms``, ``obtain``, ``differs``).
 
     Raises
     ------
@@ -99,10 +104,21 @@ def info(name: str) -> dict[str, Any]:
         "archive": item.archive or None,
         "sha256": item.sha256 or None,
         "available": _available(item),
+        "recipe": _recipe(name),
     }
 
 
-def _available(item: registry.Entry) -> str | None:
+def _recipe(name: str) -> dict[str, Any] | None:
+    known = recipes.recipe(name)
+    return None if known is None else {
+        "from": list(known.hosts),
+        "megabytes": known.megabytes,
+        "files": {file.url: file.sha256 or None for file in known.files},
+        **{key: getattr(known, key) or None for key in ("terms", "obtain", "differs", "free")},
+    }  # fmt: skip
+
+
+def _available(item: Entry) -> str | None:
     for place in _places(None):
         if isinstance(place, FolderMirror):
             folder = place.dataset_folder(item.name)
@@ -113,8 +129,19 @@ def _available(item: registry.Entry) -> str | None:
                 return str(place.folder / entry.file)
     if item.embedded:
         return "embedded" if _embedded(item) is not None else None
-    unpacked = archives.find_unpacked(item.archive, item.sha256)
+    unpacked = archives.find_unpacked(item.archive, item.sha256) if item.archive else None
+    unpacked = unpacked or fetching.kept(item)
     return None if unpacked is None else str(unpacked / item.folder)
+
+
+def _made(item: Entry | None, progress: Progress | None, agreed: bool) -> tuple[Path, str] | None:
+    """Return a dataset made from its sources, now or before."""
+    root = None if item is None else fetching.fetch(item, agreed=agreed, progress=progress)
+    if root is None or item is None:
+        return None
+    other = fetching.remark(root)
+    edition = f" (not the registered edition: {other})" if other else ""
+    return check_folder(root / item.folder), f"its public source{edition}"
 
 
 def _places(mirror: str | os.PathLike[str] | None) -> Iterator[Mirror]:
@@ -129,7 +156,7 @@ def _places(mirror: str | os.PathLike[str] | None) -> Iterator[Mirror]:
 
 def _find(
     name: str,
-    item: registry.Entry | None,
+    item: Entry | None,
     mirror: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> tuple[Path, str] | None:
@@ -158,11 +185,11 @@ def _find(
     if item.embedded:
         folder_or_none = _embedded(item)
         return None if folder_or_none is None else (folder_or_none, "embedded in the package")
-    ready = archives.find_unpacked(item.archive, item.sha256)
+    ready = archives.find_unpacked(item.archive, item.sha256) if item.archive else None
     return None if ready is None else (_inside(ready, name, item), f"{file} in the cache")
 
 
-def _inside(root: Path, name: str, item: registry.Entry | None) -> Path:
+def _inside(root: Path, name: str, item: Entry | None) -> Path:
     """Return the dataset's folder inside an unpacked archive."""
     if item is not None:
         return check_folder(root / item.folder)
@@ -179,7 +206,7 @@ def _inside(root: Path, name: str, item: registry.Entry | None) -> Path:
     )
 
 
-def _embedded(item: registry.Entry) -> Path | None:
+def _embedded(item: Entry) -> Path | None:
     # The absolute path of a folder registered at runtime is left unchanged.
     path = Path(str(resources.files("parsimony.datasets"))) / "embedded" / item.folder
     return path if (path / "train.txt").is_file() else None

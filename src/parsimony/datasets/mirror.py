@@ -6,26 +6,20 @@ import contextlib
 import io
 import os
 import shutil
-import threading
-import time
 import urllib.parse
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from parsimony.datasets import archive as archives
+from parsimony.datasets.transfer import Limited, Progress, explained, transfer
 from parsimony.decoding.documents import parse_json
 from parsimony.decoding.files import check_file, check_folder, read_text
 from parsimony.errors import DownloadError, FormatError
 
 __all__ = ["FolderMirror", "HttpMirror", "ManifestEntry", "Mirror", "open_mirror"]
 
-Progress = Callable[[int, int], None]
-_TIMEOUT = 30.0
-# Bytes a second below which a transfer is given up, after the first _TIMEOUT seconds.
-_SLOWEST = 1024
-_CHUNK = 1 << 18
 _MANIFEST_LIMIT = 1 << 24
 _RETRIES = 2  # of an interrupted transfer
 
@@ -155,7 +149,7 @@ class HttpMirror(Mirror):
     def _manifest_text(self) -> str:
         content = io.BytesIO()
         with self._explained("manifest.json") as url:
-            self._download(url, _Limited(content, _MANIFEST_LIMIT, "that a manifest may have", url))
+            transfer(url, Limited(content, _MANIFEST_LIMIT, "that a manifest may have", url))
         try:
             return content.getvalue().decode("utf-8")
         except UnicodeDecodeError as error:
@@ -183,7 +177,7 @@ class HttpMirror(Mirror):
         def download(url: str, path: str, _: Any) -> None:
             with open(path, "wb") as out:
                 whose = "stated in the manifest"
-                self._download(url, _Limited(out, entry.n_bytes, whose, url, progress))
+                transfer(url, Limited(out, entry.n_bytes, whose, url, progress))
 
         try:
             with self._explained(entry.file) as url:
@@ -197,103 +191,16 @@ class HttpMirror(Mirror):
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def _download(self, url: str, out: _Limited) -> None:
-        """Fetch a file in a thread, so that a mirror that trickles is given up."""
-        failures: list[Exception] = []
-
-        def transfer() -> None:
-            try:
-                _get(url, out)
-            except Exception as error:
-                failures.append(error)
-
-        thread = threading.Thread(target=transfer, daemon=True)
-        started = time.monotonic()
-        thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(0.2)
-                spent = time.monotonic() - started
-                if thread.is_alive() and spent > _TIMEOUT and out.done < spent * _SLOWEST:
-                    raise DownloadError(
-                        f"{out.done:,} bytes in {spent:.0f} s, less than {_SLOWEST:,} a second",
-                        remedy="try again later, or use another mirror or a local folder",
-                        where=url,
-                    )
-        finally:
-            out.abandoned = thread.is_alive()
-        if failures:
-            raise failures.pop()
-
     @contextlib.contextmanager
     def _explained(self, file: str) -> Iterator[str]:
         """Yield the URL of a file; turn errors inside the block into a DownloadError."""
         url = f"{self.address}/{urllib.parse.quote(file)}"
-        try:
+        remedy = "check the address and the connection and try again, or give a local folder"
+        with explained(url, "the mirror", remedy):
             yield url
-        except (OSError, ValueError) as error:  # those of requests are OSErrors
-            reason: BaseException = error
-            while reason.__context__ is not None:  # the innermost has the shortest message
-                reason = reason.__context__
-            raise DownloadError(
-                f"the mirror did not answer, or broke off ({reason})",
-                remedy="check the address and the connection and try again, or give a local folder",
-                where=url,
-            ) from None
 
     def _release(self, path: Path) -> None:
         shutil.rmtree(path.parent, ignore_errors=True)
-
-
-def _get(url: str, out: _Limited) -> None:
-    import pooch
-    import requests
-
-    # Without content encoding: a server that decompresses archives would change checksums.
-    download = pooch.HTTPDownloader(
-        timeout=_TIMEOUT, chunk_size=_CHUNK, headers={"Accept-Encoding": "identity"}
-    )
-    try:
-        download(url, out, None)
-    except requests.HTTPError as error:  # not worth retrying
-        raise DownloadError(
-            f"the mirror answered {str(error).split(' for url')[0]}",
-            remedy="check the address given as --mirror or PARSIMONY_MIRROR",
-            where=url,
-        ) from None
-
-
-class _Limited:
-    """A file that counts the bytes written and aborts a transfer that exceeds its limit."""
-
-    def __init__(
-        self,
-        out: IO[bytes],
-        limit: int | None,
-        whose: str,
-        where: str,
-        progress: Progress | None = None,
-    ) -> None:
-        self._out, self._limit, self._whose, self._where = out, limit, whose, where
-        self._progress, self.done = progress, 0
-        self.abandoned = False  # nobody waits for this transfer any more
-
-    def write(self, chunk: bytes) -> None:
-        if self.abandoned:
-            raise BrokenPipeError("given up")
-        self.done += len(chunk)
-        if self._limit is not None and self.done > self._limit:
-            raise DownloadError(
-                f"more than the {self._limit:,} bytes {self._whose}",
-                remedy="use another mirror",
-                where=self._where,
-            )
-        self._out.write(chunk)
-        if self._progress is not None:
-            self._progress(self.done, self._limit or 0)
-
-    def flush(self) -> None:
-        """Do nothing: it is called after each chunk, which is too often."""
 
 
 def open_mirror(address: str | os.PathLike[str]) -> Mirror:

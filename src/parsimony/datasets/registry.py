@@ -11,54 +11,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Literal
 
+from parsimony.datasets import recipes
+from parsimony.datasets.entry import Entry, Kind
 from parsimony.decoding.files import check_folder
 from parsimony.errors import InvalidParameter, UnknownDataset, UsageError
 
 __all__ = ["Entry", "entry", "names", "register"]
-
-Kind = Literal["link", "ddi", "graph", "molecules", "coldstart"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One registered dataset.
-
-    Attributes
-    ----------
-    name : str
-    kind : str
-        ``link`` sets can be loaded by :func:`parsimony.datasets.load`.
-    summary : str
-        One line.
-    licence : str
-        As stated by its sources.
-    archive : str
-        The file in a mirror; empty for an embedded dataset.
-    folder : str
-        The folder inside the archive, inside ``datasets/embedded``, or an absolute path.
-    sha256 : str
-        Checksum of the archive on which this project's published results were obtained.
-    """
-
-    name: str
-    kind: Kind
-    summary: str
-    licence: str
-    archive: str = ""
-    folder: str = ""
-    sha256: str = ""
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the dataset is part of the package."""
-        return not self.archive
-
 
 _NONE = "none stated in the source repository"
 _GRAIL = "none stated in the source repositories (WordNet / Freebase / NELL content)"
@@ -247,7 +209,8 @@ def _entry_points() -> dict[str, Entry]:
 
 
 def _known() -> dict[str, Entry]:
-    return _REGISTRY | _entry_points()
+    made = {name: item for name, item in recipes.entries().items() if name not in _REGISTRY}
+    return _REGISTRY | made | _entry_points()
 
 
 def register(

@@ -247,15 +247,18 @@ def _joined(data: DDIData, facts: pl.DataFrame, labels: list[pl.DataFrame]) -> B
     )
 
 
-def _table(path: Path, columns: dict[str, str]) -> pl.DataFrame:
-    frame = read_table(path, tuple(columns), only=(), separator="\t", quoted=False).frame
+def _table(path: Path, columns: dict[str, str], *, empty: bool = False) -> pl.DataFrame:
+    frame = read_table(
+        path, tuple(columns), only=(), separator="\t", quoted=False, empty=empty
+    ).frame
     return frame.select(pl.col(old).alias(new) for old, new in columns.items())
 
 
 def _hetionet(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     columns = {"source": "head", "metaedge": "relation", "target": "tail"}
     facts = pl.concat(
-        [_table(folder / f"edges_{part}.tsv", columns) for part in ("exact", "partial")]
+        # Of the whole graph, as it is published, no relation is there in part.
+        [_table(folder / f"edges_{part}.tsv", columns, empty=True) for part in ("exact", "partial")]
     )
     named = _table(folder / "nodes.tsv", {"id": "id", "name": "name"})
     return facts.filter(~pl.col("relation").is_in(DROPPED)), named

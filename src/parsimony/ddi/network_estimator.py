@@ -127,6 +127,8 @@ class PairNetworkEstimator(PairEstimator[NetworkParametersT]):
 class PairLearner(NetworkLearner):
     """A method's network, trained by Adam on pairs that are drawn anew for every epoch."""
 
+    counts = True
+
     def __init__(
         self,
         method: PairNetworkEstimator[Any],

@@ -41,6 +41,14 @@ KINDS: dict[str, str] = {
     "range": "rT",
     "disjoint": "TU",
 }
+#: the rules that a kind states: the place of the head's term, and the steps of the body as
+#: (place of the term, whether it is walked backwards)
+_PATHS: dict[str, tuple[tuple[int, tuple[tuple[int, bool], ...]], ...]] = {
+    "symmetric": ((0, ((0, True),)),),
+    "transitive": ((0, ((0, False), (0, False))),),
+    "inverse": ((0, ((1, True),)), (1, ((0, True),))),
+    "subrelation": ((1, ((0, False),)),),
+}
 _EXAMPLE = "0.98  412/420  symmetric(married_to)"
 
 
@@ -109,6 +117,17 @@ class Axiom:
     def _terms(self, wanted: str) -> tuple[str, ...]:
         kinds = zip(self.terms, KINDS[self.kind], strict=True)
         return tuple(term for term, kind in kinds if kind in wanted)
+
+    @property
+    def paths(self) -> list[tuple[str, list[tuple[str, bool]]]]:
+        """What it states as path rules: head relation, and (relation, backwards) of each step.
+
+        None of a kind that is about values or types.
+        """
+        return [
+            (self.terms[head], [(self.terms[at], inverse) for at, inverse in body])
+            for head, body in _PATHS.get(self.kind, ())
+        ]
 
     @property
     def is_counted(self) -> bool:

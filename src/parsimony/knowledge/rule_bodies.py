@@ -16,10 +16,11 @@ import numpy.typing as npt
 from parsimony.kernels.numerics import kernel
 from parsimony.knowledge.rule_walks import PathTrie, WalkIndex, expand, first_at_least
 
-__all__ = ["Bodies", "path_digits"]
+__all__ = ["LONGEST", "Bodies", "path_digits", "places"]
 
 Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
+LONGEST = 4  # steps of a path that has a code
 UNCOUNTED = -1
 _FEW = 1e7  # walks that are followed without asking whether the reverse has fewer
 
@@ -32,9 +33,20 @@ class _Starts(NamedTuple):
     members: Longs
 
 
-def path_digits(codes: Longs, base: int) -> Longs:
-    """Return the three digits of path codes, (n, 3): step + 1, and 0 behind the last."""
-    return np.stack([codes // base**2, codes // base % base, codes % base], axis=1)
+def places(n_relations: int) -> int:
+    """Return the most steps that the code of a path has room for."""
+    return LONGEST if (2 * n_relations + 1) ** LONGEST < 1 << 62 else LONGEST - 1
+
+
+def path_digits(codes: Longs, n_relations: int) -> Longs:
+    """Return the digits of path codes, (n, places): step + 1, and 0 behind the last."""
+    return codes[:, None] // _units(n_relations) % (2 * n_relations + 1)
+
+
+def _units(n_relations: int) -> Longs:
+    """Return what the digits of a code count for, (places,)."""
+    base = np.int64(2 * n_relations + 1)
+    return base ** np.arange(places(n_relations) - 1, -1, -1)
 
 
 def _twins(index: WalkIndex) -> _Starts:
@@ -79,27 +91,26 @@ def _walks(  # type: ignore[no-untyped-def]
     OUT walks (n_nodes,)
     """
     n = len(indptr) - 1
-    after_one, after_two = np.zeros(n), np.zeros(n)
+    after = np.zeros((LONGEST, n))  # walks that end in each entity after so many steps
     i = 0
     while i < len(step):
         s = step[i]
-        after_one[:] = 0
+        after[1] = 0
         for k in range(start_ptr[s], start_ptr[s + 1]):
             x = start[k]
             at = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], s, 0)
             while at < indptr[x + 1] and relation[at] == s:
-                after_one[neighbour[at]] += 1
+                after[1, neighbour[at]] += 1
                 walks[i] += 1
                 at += 1
         for j in range(i + 1, end[i]):
-            if depth[j] == 2:
-                after_two[:] = 0
-                for e in range(edge_ptr[step[j]], edge_ptr[step[j] + 1]):
-                    after_two[target[e]] += after_one[source[e]]
-                    walks[j] += after_one[source[e]]
-            else:
-                for e in range(edge_ptr[step[j]], edge_ptr[step[j] + 1]):
-                    walks[j] += after_two[source[e]]
+            d, goes_on = depth[j], end[j] > j + 1
+            if goes_on:
+                after[d] = 0
+            for e in range(edge_ptr[step[j]], edge_ptr[step[j] + 1]):
+                walks[j] += after[d - 1, source[e]]
+                if goes_on:
+                    after[d, target[e]] += after[d - 1, source[e]]
         i = end[i]
 
 
@@ -113,8 +124,8 @@ def _pairs(  # type: ignore[no-untyped-def]
     OUT pairs (n_nodes,)
     """
     n = len(indptr) - 1
-    levels = np.empty((4, n), np.int32)
-    sizes = np.zeros(4, np.int64)
+    levels = np.empty((LONGEST + 1, n), np.int32)
+    sizes = np.zeros(LONGEST + 1, np.int64)
     stamp = np.zeros(n, np.int64)
     mark = np.int64(0)
     root = 0
@@ -151,7 +162,7 @@ class Bodies:
 
     def __init__(self, index: WalkIndex, budget: float = np.inf) -> None:
         self.index, self.left = index, budget
-        self.base = 2 * index.n_relations + 1
+        self._units = _units(index.n_relations)
         self.codes, self.counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._starts = _twins(index)
         order = np.argsort(index.relation, kind="stable")
@@ -163,7 +174,7 @@ class Bodies:
     def __call__(self, codes: Longs, share: float = 1.0) -> Longs:
         """Return the pairs of paths, :data:`UNCOUNTED` where they are beyond the budget.
 
-        ``share`` of what is left of the budget may be spent.
+        ``share`` of what is left of the budget may be spent, all that it takes if infinite.
         """
         new = np.setdiff1d(codes, self.codes)
         if len(new):
@@ -181,7 +192,7 @@ class Bodies:
 
     def _count(self, codes: Longs, share: float) -> Longs:
         directed, fits = codes, np.ones(len(codes), bool)
-        if np.isfinite(self.left):
+        if np.isfinite(share * self.left):
             allowed = share * self.left
             walks = self._walks_of(codes)
             if walks.sum() > _FEW:
@@ -205,7 +216,7 @@ class Bodies:
         walks = np.zeros(len(nodes))
         _walks(*self._edges, *self._starts[:2], *self.index[:3], *trie, walks)
         # Every step goes over what its prefix reaches, too.
-        unit = np.array([1, np.int64(self.base) ** 2, self.base], np.int64)[trie.depth - 1]
+        unit = self._units[np.maximum(trie.depth - 2, 0)]
         total = walks + np.where(
             trie.depth > 1, walks[np.searchsorted(nodes, nodes // unit * unit)], 0
         )
@@ -213,20 +224,20 @@ class Bodies:
         return found
 
     def _reversed(self, codes: Longs) -> Longs:
-        digits, n = path_digits(codes, self.base), self.index.n_relations
+        n = self.index.n_relations
+        digits = path_digits(codes, n)
         back = np.where(digits > 0, (digits - 1 + n) % (2 * n) + 1, 0)
         length = np.count_nonzero(digits, axis=1)
-        place = length[:, None] - 1 - np.arange(3)
+        place = length[:, None] - 1 - np.arange(len(self._units))
         turned = np.where(place >= 0, np.take_along_axis(back, np.maximum(place, 0), axis=1), 0)
-        codes = turned @ np.array([self.base**2, self.base, 1], np.int64)
+        codes = turned @ self._units
         return codes
 
     def _trie(self, codes: Longs) -> tuple[PathTrie, Longs]:
         """Return the trie of paths, and the codes of its nodes in its order."""
-        below = [np.int64(self.base) ** k for k in (2, 1, 0)]
-        nodes = np.unique(np.concatenate([codes // unit * unit for unit in below]))
-        digits = path_digits(nodes, self.base)
+        nodes = np.unique(np.concatenate([codes // unit * unit for unit in self._units]))
+        digits = path_digits(nodes, self.index.n_relations)
         depth = np.count_nonzero(digits, axis=1)
         step = digits[np.arange(len(nodes)), depth - 1] - 1
-        end = np.searchsorted(nodes, nodes + np.array(below)[depth - 1])
+        end = np.searchsorted(nodes, nodes + self._units[depth - 1])
         return PathTrie(*(a.astype(np.int32) for a in (step, depth, end))), nodes

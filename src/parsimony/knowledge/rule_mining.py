@@ -1,6 +1,6 @@
 """Mining of rules from facts: every path rule with enough support, exactly counted.
 
-For each relation, list the distinct paths of up to three steps that connect head and tail of its
+For each relation, list the distinct paths of up to four steps that connect head and tail of its
 facts, starting from the end with fewer walks; that gives every rule's exact support. Then count
 the bodies of those with enough support, once for all relations
 (:mod:`parsimony.knowledge.rule_bodies`). A fact is never its own evidence (see
@@ -8,7 +8,8 @@ the bodies of those with enough support, once for all relations
 
 Where no length is asked for, each relation gets the longest that its own facts allow within a
 budget, so that a hub costs the relations through it their long rules and no other relation. Counts
-are exact whatever was left out, and what was left out is noted.
+are exact whatever was left out, and what was left out is noted. Four steps are taken where the
+graph is sparse: where so many steps seldom lead from one end of a fact to the other by chance.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
-from parsimony.knowledge.rule_bodies import UNCOUNTED, Bodies, path_digits
+from parsimony.knowledge.rule_bodies import LONGEST, UNCOUNTED, Bodies, path_digits, places
 from parsimony.knowledge.rule_branch_mining import MinedBranches, mine_branches
 from parsimony.knowledge.rule_branches import Branch, entity_names, from_branch
 from parsimony.knowledge.rule_counts import relation_names
@@ -32,7 +33,7 @@ from parsimony.knowledge.rules import Rule
 
 __all__ = ["Mined", "affordable_lengths", "mine_paths", "mine_rules"]
 
-LONGEST = 3
+USUAL = 3  # atoms of a body at most, but on a sparse graph
 BUDGET = 2e9  # edges traversed and paths found; up to about a minute on one core
 # Where the longest rules of all relations cost more than that, those of most may still cost so much
 # together: a hub makes few relations expensive, and they alone do without.
@@ -77,11 +78,12 @@ def _larger(keys, table):  # type: ignore[no-untyped-def]
 
 @kernel
 def _paths_between(  # type: ignore[no-untyped-def]
-    indptr, step_of, neighbour, by_neighbour, n_relations, walks, facts, r, longest, max_slots
-):
-    """Count, for every path of up to three steps, the facts of r whose ends it connects.
+    indptr, step_of, neighbour, by_neighbour, n_relations, places, walks, facts, r, longest,
+    max_slots,
+):  # fmt: skip
+    """Count, for every path of up to four steps, the facts of r whose ends it connects.
 
-    A path is encoded as the number with the three digits ``step + 1`` in base ``2 R + 1``, first
+    A path is encoded as the number with ``places`` digits ``step + 1`` in base ``2 R + 1``, first
     step first, padded with zeros: sorted codes are a trie in preorder.
 
     IN  the WalkIndex; by_neighbour (n_edges,): edge positions sorted within a row by neighbour
@@ -95,9 +97,10 @@ def _paths_between(  # type: ignore[no-untyped-def]
     # A row: facts connected without and with themselves, and the last fact of either kind.
     table = np.full((1 << 12, 4), -1, np.int32)
     used, dropped = 0, 0
-    stamp = np.full(len(indptr) - 1, -1, np.int64)
+    stamp = np.full(len(indptr) - 1, -1, np.int64)  # the goal that is one step from here
+    near = np.full(len(indptr) - 1, -1, np.int64)  # … two steps
     first = np.zeros(len(indptr) - 1, np.int64)  # where the goal's row has this neighbour
-    digits = np.zeros(3, np.int64)
+    digits = np.zeros(4, np.int64)
     marked = -1
     for f in range(len(facts)):
         x, y = facts[f, 0], facts[f, 1]
@@ -110,6 +113,9 @@ def _paths_between(  # type: ignore[no-untyped-def]
                 if stamp[b] != goal:
                     stamp[b] = goal
                     first[b] = j
+                    if longest > 3:
+                        for k in range(indptr[b], indptr[b + 1]):
+                            near[neighbour[k]] = goal
         # Depth-first over the first longest - 1 steps; at each node, every edge to the goal
         # completes a path. Position - 1 of a row means taking no step.
         a_last = indptr[start + 1] if longest > 1 else indptr[start]
@@ -125,41 +131,52 @@ def _paths_between(  # type: ignore[no-untyped-def]
                 if b >= indptr[node1]:
                     node2, n2 = neighbour[b], 2
                     digits[1] = step_of[b]
-                if stamp[node2] != goal:
+                deeper = n2 == 2 and longest > 3 and near[node2] == goal
+                if stamp[node2] != goal and not deeper:
                     continue
                 if n2 == 2:
                     own2 = own1 or is_own(node1, step_of[b], node2, x, r, y, n_relations)
-                j = first[node2]
-                while j < indptr[goal + 1] and neighbour[by_neighbour[j]] == node2:
-                    back = step_of[by_neighbour[j]]  # goal → node2
-                    j += 1
-                    own = own2 or is_own(goal, back, node2, x, r, y, n_relations)
-                    digits[n2] = back - n_relations if back >= n_relations else back + n_relations
-                    code = np.int64(0)
-                    for d in range(3):
-                        code *= base
-                        if d <= n2 and not swapped:
-                            code += digits[d] + 1
-                        elif d <= n2:  # the same walk in the opposite direction
-                            code += (digits[n2 - d] + n_relations) % (2 * n_relations) + 1
-                    at = _slot(keys, code)
-                    if keys[at] == 0:
-                        if used * 2 >= len(keys):
-                            if len(keys) >= max_slots:
-                                dropped += 1
-                                continue
-                            keys, table = _larger(keys, table)
-                            at = _slot(keys, code)
-                        keys[at] = code
-                        table[at, 0] = 0
-                        table[at, 1] = 0
-                        used += 1
-                    if table[at, 3] != f:
-                        table[at, 3] = f
-                        table[at, 1] += 1
-                    if not own and table[at, 2] != f:
-                        table[at, 2] = f
-                        table[at, 0] += 1
+                c_last = indptr[node2 + 1] if deeper else indptr[node2]
+                for c in range(indptr[node2] - 1, c_last):
+                    node3, own3, n3 = node2, own2, n2
+                    if c >= indptr[node2]:
+                        node3, n3 = neighbour[c], 3
+                        digits[2] = step_of[c]
+                    if stamp[node3] != goal:
+                        continue
+                    if n3 == 3:
+                        own3 = own2 or is_own(node2, step_of[c], node3, x, r, y, n_relations)
+                    j = first[node3]
+                    while j < indptr[goal + 1] and neighbour[by_neighbour[j]] == node3:
+                        back = step_of[by_neighbour[j]]  # goal → node3
+                        j += 1
+                        own = own3 or is_own(goal, back, node3, x, r, y, n_relations)
+                        digits[n3] = (back + n_relations) % (2 * n_relations)
+                        code = np.int64(0)
+                        for d in range(places):
+                            code *= base
+                            if d <= n3 and not swapped:
+                                code += digits[d] + 1
+                            elif d <= n3:  # the same walk in the opposite direction
+                                code += (digits[n3 - d] + n_relations) % (2 * n_relations) + 1
+                        at = _slot(keys, code)
+                        if keys[at] == 0:
+                            if used * 2 >= len(keys):
+                                if len(keys) >= max_slots:
+                                    dropped += 1
+                                    continue
+                                keys, table = _larger(keys, table)
+                                at = _slot(keys, code)
+                            keys[at] = code
+                            table[at, 0] = 0
+                            table[at, 1] = 0
+                            used += 1
+                        if table[at, 3] != f:
+                            table[at, 3] = f
+                            table[at, 1] += 1
+                        if not own and table[at, 2] != f:
+                            table[at, 2] = f
+                            table[at, 0] += 1
     full = np.flatnonzero(keys)
     return keys[full], table[full, :2], dropped
 
@@ -175,12 +192,13 @@ def _walks(index: WalkIndex, length: int) -> npt.NDArray[np.float64]:
 
 
 def affordable_lengths(index: WalkIndex, budget: float, long: float) -> Longs:
-    """Return the longest body, 1 to 3, that can be mined for each relation.
+    """Return the longest body, 1 to 4, that can be mined for each relation.
 
     Parameters
     ----------
     budget : float
-        Steps for all relations and bodies together: 3 for all where that suffices.
+        Steps for all relations and bodies together: 3 for all where that suffices, and 4 where the
+        graph is sparse, too.
     long : float
         Steps for rules of length 3 of more than half of the relations where it does not, those with
         the least to do first.
@@ -192,7 +210,7 @@ def affordable_lengths(index: WalkIndex, budget: float, long: float) -> Longs:
     n = index.n_relations
     node = np.repeat(np.arange(index.n_entities), np.diff(index.indptr))
     if not len(node):
-        return np.full(n, LONGEST)
+        return np.full(n, USUAL)
     degree, of = np.diff(index.indptr), index.relation % n
     joined = len(np.unique(node * index.n_entities + index.neighbour))
     parallel = 4 * len(node) / joined  # edges that join a pair, and some more
@@ -202,16 +220,29 @@ def affordable_lengths(index: WalkIndex, budget: float, long: float) -> Longs:
         listed = np.minimum(part[node], part[index.neighbour])
         # Of the walks from x, a fraction degree(y) / edges is expected to end in y.
         joining = whole[node] * degree[index.neighbour] / len(node)
-        if longest == LONGEST and (listed + joining).sum() + whole.sum() <= budget:
-            return np.full(n, LONGEST)
+        if longest == USUAL and (listed + joining).sum() + whole.sum() <= budget:
+            return np.full(n, LONGEST if _is_sparse(index, budget) else USUAL)
         cost = np.bincount(of, listed + np.minimum(joining, parallel * listed), minlength=n)
         order = np.argsort(cost, kind="stable")
         within = np.zeros(n, bool)
         within[order] = np.cumsum(cost[order]) <= limit
-        if longest == LONGEST and 2 * within.sum() <= n:
+        if longest == USUAL and 2 * within.sum() <= n:
             break  # no matter of a hub: the whole graph is dense
         lengths[within & (lengths == longest - 1)] = longest
     return lengths
+
+
+def _is_sparse(index: WalkIndex, budget: float) -> bool:
+    """Whether four steps join the ends of most facts by chance less than once.
+
+    Of the walks from x, a fraction degree(y) / edges is expected to end in y.
+    """
+    if places(index.n_relations) < LONGEST:
+        return False
+    node = np.repeat(np.arange(index.n_entities), np.diff(index.indptr))
+    listed = np.minimum(*(_walks(index, LONGEST - 1)[of] for of in (node, index.neighbour)))
+    joining = _walks(index, LONGEST)[node] * np.diff(index.indptr)[index.neighbour] / len(node)
+    return bool(listed.sum() <= budget and np.median(joining) < 1)
 
 
 def mine_paths(
@@ -226,16 +257,18 @@ def mine_paths(
     budget: float | None = None,
 ) -> Mined:
     """Mine rules as arrays; see :func:`mine_rules`. ``max_length`` knows no budget."""
-    n, base = index.n_relations, 2 * index.n_relations + 1
+    n = index.n_relations
     budget = BUDGET if budget is None else budget
     lengths = np.full(n, max_length or 0)
     if max_length is None:
         lengths = affordable_lengths(index, budget, LONG)
     facts = _Facts(index, min_support)
-    # Where all is affordable, or asked for, the bodies are counted whatever it takes.
-    whole = max_length is not None or bool((lengths == LONGEST).all())
+    # Where all is affordable, or asked for, the bodies are counted whatever it takes, but for those
+    # of four atoms that nobody asked for.
+    sparse = max_length is None and bool((lengths == LONGEST).all())
+    whole = max_length is not None or bool((lengths == USUAL).all())
     bodies = Bodies(index, np.inf if whole else budget)
-    if not whole and (lengths == LONGEST).any():
+    if not whole and not sparse and (lengths == USUAL).any():
         short = [facts.paths(r, min(int(lengths[r]), 2))[0] for r in range(n)]
         bodies(np.unique(np.concatenate(short)))  # before any long one
         bodies.left = min(bodies.left, LONG)
@@ -244,14 +277,16 @@ def mine_paths(
 
     def mine(r: int, longest: int, left: int) -> None:
         codes, counts = facts.paths(r, longest)
-        pairs = bodies(codes, 1 / left if (lengths == LONGEST).any() else 1.0)
+        if sparse:
+            bodies(codes[codes % (2 * n + 1) == 0], np.inf)
+        pairs = bodies(codes, 1 / left if (lengths >= USUAL).any() else 1.0)
         counted = pairs != UNCOUNTED
         codes, counts, pairs = codes[counted], counts[counted], pairs[counted]
         support = counts[:, 0]
         body = pairs - counts[:, 1] + support
         confidence = support / np.maximum(body, 1)
         keep = confidence >= min_confidence
-        keep &= ~_detours(codes, confidence, base, r)
+        keep &= ~_detours(codes, confidence, n, r)
         # Ties go to the shorter path, whose code ends in zeros, then to the smaller code.
         ranked = np.lexsort((codes, -support, -support / (body + 5)))
         ranked = ranked[keep[ranked]]
@@ -260,16 +295,16 @@ def mine_paths(
         ranked = ranked[:per_relation]
         parts[r] = np.full(len(ranked), r), codes[ranked], support[ranked], body[ranked]
 
-    shallow = 0
+    shallow, short = 0, USUAL if sparse else USUAL - 1
     for r in range(n if timed else 0):  # something of every relation, before all of some
         if parts and stop():
             break
-        mine(r, min(int(lengths[r]), 2), n - r)
+        mine(r, min(int(lengths[r]), short), n - r)
     for r in range(n):
-        if timed and r in parts and lengths[r] <= 2:
+        if timed and r in parts and lengths[r] <= short:
             continue
         if parts and stop():
-            shallow += sum(lengths[other] > 2 for other in range(r, n) if other in parts)
+            shallow += sum(lengths[other] > short for other in range(r, n) if other in parts)
             break
         mine(r, int(lengths[r]), n - r)
     heads, codes, support, body = (
@@ -278,15 +313,20 @@ def mine_paths(
     notes = _notes(lengths, max_length, bodies.n_uncounted, facts.dropped, n - len(parts))
     if shallow:
         notes.append(
-            f"warning: the time ended before rules of more than 2 atoms were mined for {shallow:,} "
-            f"of {n:,} relations"
+            f"warning: the time ended before rules of more than {short} atoms were mined for "
+            f"{shallow:,} of {n:,} relations"
         )
     if cut:
         notes.append(
             f"of {len(cut):,} relations only the {per_relation:,} best rules are kept "
             "(per_relation)"
         )
-    return Mined(heads.tolist(), _decode(codes, base), support, body, notes)
+    if sparse:
+        notes.append(
+            f"rules of up to {LONGEST} atoms were mined: so many steps seldom join the ends of a "
+            "fact by chance"
+        )
+    return Mined(heads.tolist(), _decode(codes, n), support, body, notes)
 
 
 class _Facts:
@@ -306,8 +346,8 @@ class _Facts:
         facts = np.stack([x, y], axis=1)
         facts = facts[np.argsort(np.where(walks[y] < walks[x], x, y), kind="stable")]
         codes, counts, dropped = _paths_between(
-            *self.index[:3], self.by_neighbour, self.index.n_relations, walks, facts, r, longest,
-            _SLOTS,
+            *self.index[:3], self.by_neighbour, self.index.n_relations,
+            places(self.index.n_relations), walks, facts, r, longest, _SLOTS,
         )  # fmt: skip
         self.dropped += dropped
         enough = counts[:, 0] >= self.min_support
@@ -322,13 +362,13 @@ def _notes(
     if unmined:
         notes.append(f"warning: the time ended before {unmined:,} of {n:,} relations were mined")
     if asked is None:
-        for longest in range(1, LONGEST):
+        for longest in range(1, USUAL):
             if short := int((lengths == longest).sum()):
                 atoms = "atom" if longest == 1 else "atoms"
                 notes.append(
                     f"warning: for {short:,} of {n:,} relations only rules of up to {longest} "
                     f"{atoms} were mined: longer ones have too many walks "
-                    f"(max_length={LONGEST} mines them, however long it takes)"
+                    f"(max_length={USUAL} mines them, however long it takes)"
                 )
     if uncounted:
         notes.append(
@@ -344,33 +384,33 @@ def _notes(
 
 
 def _detours(
-    codes: Longs, confidence: npt.NDArray[np.float64], base: int, r: int
+    codes: Longs, confidence: npt.NDArray[np.float64], n: int, r: int
 ) -> npt.NDArray[np.bool_]:
     """Mark paths that extend a shorter, no less confident rule by a step out and back.
 
     ``r(X,Y) <- p(X,A), p(B,A), q(B,Y)`` holds wherever ``r(X,Y) <- q(X,Y)`` does, with B = X.
     """
-    first, second, third = path_digits(codes, base).T
-    n = base // 2
-
-    def undone(one: Longs, other: Longs) -> npt.NDArray[np.bool_]:
-        back: npt.NDArray[np.bool_] = (third > 0) & ((one - 1 + n) % (2 * n) == other - 1)
-        return back
-
+    digits, base = path_digits(codes, n), 2 * n + 1
     order = np.argsort(codes)
     marked = np.zeros(len(codes), dtype=bool)
-    for there_and_back, rest in ((undone(first, second), third), (undone(second, third), first)):
-        short = rest * base**2
+    for k in range(digits.shape[1] - 1):
+        there, back = digits[:, k], digits[:, k + 1]
+        undone = (back > 0) & ((there - 1 + n) % (2 * n) == back - 1)
+        left = np.delete(digits, (k, k + 1), axis=1)
+        short = np.zeros(len(codes), np.int64)
+        for digit in left.T:
+            short = short * base + digit
+        short *= base**2
         at = np.minimum(np.searchsorted(codes, short, sorter=order), max(len(codes) - 1, 0))
         at = order[at]
-        better = (codes[at] == short) & (confidence[at] >= confidence) & (rest - 1 != r)
-        marked |= there_and_back & better
+        is_head = (left[:, 0] - 1 == r) & ~left[:, 1:].any(axis=1)
+        marked |= undone & (codes[at] == short) & (confidence[at] >= confidence) & ~is_head
     return marked
 
 
-def _decode(codes: Longs, base: int) -> list[tuple[int, ...]]:
+def _decode(codes: Longs, n: int) -> list[tuple[int, ...]]:
     """Decode the paths from their digits."""
-    digits = path_digits(codes, base) - 1
+    digits = path_digits(codes, n) - 1
     return [tuple(step for step in path if step >= 0) for path in digits.tolist()]
 
 
@@ -393,9 +433,10 @@ def mine_rules(
     ----------
     graph : KnowledgeGraph
     max_length : int, optional
-        Maximum number of body atoms, 1 to 3, whatever it takes. Default: for each relation 3, or
+        Maximum number of body atoms, 1 to 4, whatever it takes. Default: for each relation 3, or
         fewer where its facts have so many walks of that length that following them would take
-        more than a minute; there, bodies that connect too many pairs are left out.
+        more than a minute; there, bodies that connect too many pairs are left out. On a sparse
+        graph, where walks of 4 steps seldom join the ends of a fact by chance, it is 4.
     min_support : int
         Minimum number of facts of the head that the body connects without the fact itself.
     min_confidence : float
@@ -427,7 +468,7 @@ def mine_rules(
         A parameter is outside its range.
     """
     for name, value, low, high in (
-        ("max_length", LONGEST if max_length is None else max_length, 1, LONGEST),
+        ("max_length", 1 if max_length is None else max_length, 1, places(graph.n_relations)),
         ("min_support", min_support, 1, np.inf),
         ("min_confidence", min_confidence, 0, 1),
         ("per_relation", per_relation, 1, np.inf),

@@ -222,10 +222,15 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             doubts.append(f"warning: {name} has no training fact: {self.unknown_relation}")
         return doubts
 
-    def ranks(self, split: str = "test", *, quiet: bool = True) -> Ranks:
-        """Filtered rank of every answer of a split, in the order of the task's queries."""
+    def ranks(
+        self, split: str = "test", *, queries: QuerySet | None = None, quiet: bool = True
+    ) -> Ranks:
+        """Filtered rank of every answer of a split, in the order of the task's queries.
+
+        ``queries``: others than those of the task, on a graph of the same entities.
+        """
         self._require_fitted()
-        queries = self.task_.queries(split)
+        queries = queries or self.task_.queries(split)
         with Progress(len(queries), f"ranking {split}", quiet=quiet) as progress:
             return self._rank(queries, progress)
 
@@ -238,8 +243,12 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         with Progress(len(queries), "comparing", quiet=True) as progress:
             return resampled_means(1.0 / self._rank(queries, progress).ranks(), seed)
 
-    def scores(self, queries: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def scores(
+        self, queries: npt.ArrayLike, *, graph: KnowledgeGraph | None = None
+    ) -> npt.NDArray[np.float32]:
         """Score all entities for queries (n, 2) of entity and relation id (r + R asks for heads).
+
+        Walked is the test graph of the task, or another one of the same entities.
 
         Returns
         -------
@@ -254,7 +263,9 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         """
         self._require_fitted()
         pairs = np.asarray(queries, np.int32).reshape(-1, 2)
-        table = self._score(np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]))
+        asked = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+        # a method of another package may know of the test graph alone
+        table = self._score(*asked) if graph is None else self._score(*asked, graph)
         require_scores(table, unreached=True)
         return table
 

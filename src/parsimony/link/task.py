@@ -174,6 +174,9 @@ class LinkTask(base.Task):
         The facts.
     protocol
         "redgnn" or "grail"; matters for inductive data only.
+    selecting
+        Which of the validation facts are asked, by their place; all where left out. All of them
+        stay known answers, which filters leave out.
 
     Raises
     ------
@@ -185,7 +188,9 @@ class LinkTask(base.Task):
 
     kind: ClassVar[str] = "link"
 
-    def __init__(self, data: LinkData, protocol: str = "redgnn") -> None:
+    def __init__(
+        self, data: LinkData, protocol: str = "redgnn", *, selecting: IntArray | None = None
+    ) -> None:
         if protocol not in ("redgnn", "grail"):
             raise InvalidParameter(
                 f"protocol must be 'redgnn' or 'grail'. Got {protocol!r}",
@@ -195,6 +200,7 @@ class LinkTask(base.Task):
             raise EmptySplit(f"{data.name} has no training facts", remedy="fill train.txt")
         self.data = data
         self.protocol = protocol
+        self.selecting = selecting
 
     def __repr__(self) -> str:
         """The data, and the protocol where it matters."""
@@ -228,7 +234,8 @@ class LinkTask(base.Task):
 
     def unregistered(self) -> Self:
         """The same facts as a stranger's, to which no preset applies."""
-        return type(self)(replace(self.data, registered=False), self.protocol)
+        data = replace(self.data, registered=False)
+        return type(self)(data, self.protocol, selecting=self.selecting)
 
     def count(self, split: str) -> int:
         """Distinct queries of a split."""
@@ -290,6 +297,11 @@ class LinkTask(base.Task):
         """Fixed training queries (n, 3), or None: cut from the facts anew every epoch."""
         return self.data.valid if self.inductive and self.protocol == "redgnn" else None
 
+    @property
+    def n_asked(self) -> int:
+        """Training facts that may be cut out as queries, the first so many; others are walked."""
+        return len(self.data.train)
+
     @cached_property
     def training_answers(self) -> Filter:
         """The answers of every query that training may know of."""
@@ -338,19 +350,46 @@ class LinkTask(base.Task):
             return None
         return type(self)(walked_subgraph(self.data, fraction, seed=seed), self.protocol)
 
+    def halves(self, seed: int = 0) -> tuple[Self, Self]:
+        """Cut the validation facts in two at random: what one half chooses the other measures.
+
+        Raises
+        ------
+        EmptySplit
+            Fewer than two validation facts.
+        """
+        n = self.n_facts("valid")
+        if n < 2:
+            raise EmptySplit(
+                f"{self.data.name} has {n} validation facts, too few to cut in two",
+                remedy="move some facts from train.txt to valid.txt",
+            )
+        drawn = rng(seed, "halves").permutation(n).astype(np.int32)
+        first, second = np.sort(drawn[: -(-n // 2)]), np.sort(drawn[-(-n // 2) :])
+        own = np.arange(n, dtype=np.int32) if self.selecting is None else self.selecting
+        return (
+            type(self)(self.data, self.protocol, selecting=own[first]),
+            type(self)(self.data, self.protocol, selecting=own[second]),
+        )
+
     def n_facts(self, split: str) -> int:
         """How many facts "valid" or "test" asks about, twice stated ones twice."""
-        return len(self._asked(split)[2])
+        return len(self.facts_of(split))
+
+    def facts_of(self, split: str) -> IntArray:
+        """The facts (n, 3) that "valid" or "test" asks about."""
+        return self._asked(split)[2]
 
     def _asked(self, split: str) -> tuple[LinkData, KnowledgeGraph, IntArray]:
         """The data that a split asks about, the graph walked for it, and its facts."""
         if split not in ("valid", "test"):
             raise InvalidParameter(f"split must be 'valid' or 'test'. Got {split!r}")
         data, graph = self.data, self.train_graph
-        if not self.inductive:
-            return data, graph, data.valid if split == "valid" else data.test
         if split == "valid":
-            return data, graph, data.test if self.protocol == "redgnn" else data.valid
+            facts = data.test if self.inductive and self.protocol == "redgnn" else data.valid
+            return data, graph, facts if self.selecting is None else facts[self.selecting]
+        if not self.inductive:
+            return data, graph, data.test
         data, graph = self.test_data, self.test_graph
         both = self.protocol == "redgnn"
         return data, graph, np.concatenate([data.valid, data.test]) if both else data.test

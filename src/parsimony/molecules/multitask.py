@@ -35,11 +35,12 @@ from parsimony.metrics.multilabel import roc_auc
 from parsimony.molecules.adapted import Adapted, IntArray, LabelArray
 from parsimony.molecules.episodes import evaluation_episodes
 from parsimony.molecules.estimator import FewShotEstimator
+from parsimony.molecules.fragment_network import PropertyNetwork
 from parsimony.molecules.gaussian_process import KernelFeatures, Process
+from parsimony.molecules.graph_network import graph_features
 from parsimony.molecules.property_network import (
     NetworkParameters,
     PropertyLearner,
-    PropertyNetwork,
     property_networks,
 )
 from parsimony.training import trainer
@@ -136,7 +137,7 @@ class MultiTask(FewShotEstimator[MultiTaskParameters, KernelFeatures]):
         Choosing gets at most half of the time budget.
         """
         begin, task, given = trainer.clock(), self.task_, self.resolved_
-        features = molecule_features(task.data.smiles)
+        features = self._read(task.data.smiles)
         kept, spent = _chosen_before(fitting, given.epochs)
         spent += trainer.clock() - begin
         if kept is None and task.has("valid"):
@@ -147,7 +148,7 @@ class MultiTask(FewShotEstimator[MultiTaskParameters, KernelFeatures]):
         )
         chosen = {"epochs": int(epochs), "mean": float(mean), "noise": float(noise)}
         self.resolved_ = given.model_copy(update=chosen)
-        self._held = _networks(part(kept or {}, "held."))
+        self._held = _networks(part(kept or {}, "held."), given.graph_layers)
         labels = task.visible_labels[:, task.data.train_tasks]
         learner = PropertyLearner(features, labels, given)
         self._train(
@@ -204,14 +205,18 @@ class MultiTask(FewShotEstimator[MultiTaskParameters, KernelFeatures]):
     # ---- features and adapting ---------------------------------------------------------------
 
     def _featurize(self, smiles: Sequence[str]) -> KernelFeatures:
-        return represent(self._networks, molecule_features(smiles))
+        return represent(self._networks, self._read(smiles))
+
+    def _read(self, smiles: Sequence[str]) -> MoleculeFeatures:
+        """What the networks read of molecules."""
+        return (graph_features if self.resolved_.graph_layers else molecule_features)(smiles)
 
     def _features_for(self, split: str) -> KernelFeatures:
         """Features of a split; for validation tasks by the networks that never saw them."""
         if split != "valid" or not self._held:
             return self._molecules()
         if self._held_features is None:
-            self._held_features = represent(self._held, molecule_features(self.task_.data.smiles))
+            self._held_features = represent(self._held, self._read(self.task_.data.smiles))
         return self._held_features
 
     def _adapt(self, features: KernelFeatures, support: IntArray, labels: LabelArray) -> Adapted:
@@ -228,7 +233,10 @@ class MultiTask(FewShotEstimator[MultiTaskParameters, KernelFeatures]):
         }
 
     def _rebuild(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        self._held, self._networks = (_networks(part(tensors, f"{k}.")) for k in ("held", "all"))
+        self._held, self._networks = (
+            _networks(part(tensors, f"{kind}."), self.resolved_.graph_layers)
+            for kind in ("held", "all")
+        )
         if not self._networks:
             raise ValueError("no network of all molecules")
 
@@ -266,10 +274,13 @@ def _looks(epochs: int) -> tuple[int, ...]:
     return tuple(sorted({e for p in powers for e in (p, p + p // 2) if e <= epochs} | {epochs}))
 
 
-def _networks(tensors: dict[str, Tensor]) -> list[PropertyNetwork]:
+def _networks(tensors: dict[str, Tensor], layers: int | None) -> list[PropertyNetwork]:
     """Make the networks 0, 1, 2 … of a state."""
     count = len({name.split(".")[0] for name in tensors})
-    made = property_networks(count, *tensors["0.outer.weight"].shape) if count else nn.ModuleList()
+    made = nn.ModuleList()
+    if count:
+        n_tasks, hidden = tensors["0.outer.weight"].shape
+        made = property_networks(count, n_tasks, hidden, layers=layers)
     made.load_state_dict(tensors)
     networks = cast(list[PropertyNetwork], list(made))
     for network in networks:

@@ -1,4 +1,4 @@
-"""An epoch of a modulated predictor: users in batches, with supports redrawn for every batch."""
+"""An epoch of a network over supports: users in batches, with supports redrawn for every batch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from parsimony.knowledge.formula import OPERATORS, POSITIONS
-from parsimony.ratings.modulated_network import Block, Gates, Modulated
-from parsimony.ratings.parameters import FiLMParameters
+from parsimony.ratings.modulated_network import Block
+from parsimony.ratings.parameters import TrainingParameters
 from parsimony.training.network import NetworkLearner
 from parsimony.training.trainer import Schedule
 
@@ -26,14 +26,14 @@ def random_gates(n: int, drawn: np.random.Generator) -> Tensor:
     return torch.from_numpy(drawn.random((n, POSITIONS, len(OPERATORS))) < 0.5)
 
 
-def schedule_of(parameters: FiLMParameters, seed: int) -> Schedule:
+def schedule_of(parameters: TrainingParameters, seed: int) -> Schedule:
     """The training that the parameters ask for."""
     p = parameters
     return Schedule(p.epochs, p.patience, p.validate_every, _EMA_DECAY, seed)
 
 
 class ModulatedLearner(NetworkLearner):
-    """Trains a modulated predictor by AdamW, with a learning rate that falls as a cosine.
+    """Trains a network over ratings by AdamW, with a learning rate that falls as a cosine.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ class ModulatedLearner(NetworkLearner):
     block
         Training users.
     gates
-        The structure of a batch, of its number of users and a generator.
+        What the network takes beside a batch, of its number of users and a generator: the
+        structure of a modulated one.
     skill
         The skill of the network as it stands on validation; None where there is none.
     """
@@ -51,11 +52,11 @@ class ModulatedLearner(NetworkLearner):
 
     def __init__(
         self,
-        network: Modulated,
+        network: nn.Module,
         block: Block,
-        gates: Callable[[int, np.random.Generator], Gates],
+        gates: Callable[[int, np.random.Generator], Any],
         skill: Callable[[], float] | None,
-        parameters: FiLMParameters,
+        parameters: TrainingParameters,
     ) -> None:
         p = parameters
         super().__init__(

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from parsimony.knowledge.formula import OPERATORS, POSITIONS, modulate
-from parsimony.ratings.coldnas import build, prepared
+from parsimony.ratings.coldnas import build
 from parsimony.ratings.epoch import ModulatedLearner, random_gates, schedule_of
 from parsimony.ratings.modulated_network import Block, Modulated
 from parsimony.ratings.parameters import FiLMParameters
+from parsimony.ratings.support_estimator import prepared
 from parsimony.ratings.task import ColdStartTask
 from parsimony.run.cost import Cost
 from parsimony.run.progress import Progress

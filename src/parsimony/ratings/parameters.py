@@ -10,38 +10,18 @@ from parsimony.base import Parameters, tuned, tuned_among
 from parsimony.errors import FormatError
 from parsimony.knowledge.formula import Formula
 
-__all__ = ["FOUND", "FiLMParameters", "ModulatedParameters"]
+__all__ = ["FOUND", "FiLMParameters", "ModulatedParameters", "TrainingParameters"]
 
 #: Found by `search lastfm --space modulation` on validation users; see docs/coldstart.md.
 FOUND = "min(h, b) + d; min(h, b) * c + d; min(h, b) * c + d; min(max(h, a), b) * c"
 
 
-class FiLMParameters(Parameters):
-    """Parameters of network and training."""
+class TrainingParameters(Parameters):
+    """Parameters of training a network on the supports and queries of users."""
 
-    dim: int = Field(
-        16, ge=1, le=1024, description="width of an embedding, 1 … 1024",
-        json_schema_extra=tuned_among(8, 16, 32),
-    )  # fmt: skip
-    hidden: tuple[int, int, int] = Field(
-        (64, 32, 16), description="widths of the three hidden layers, each ≥ 1"
-    )
-    context: int = Field(
-        32, ge=1, description="width of a user's context, ≥ 1",
-        json_schema_extra=tuned_among(16, 32, 64),
-    )  # fmt: skip
-    pooling: Literal["mean", "attention"] = Field(
-        "attention", description="how the support becomes a context: mean or attention",
-        json_schema_extra=tuned_among("mean", "attention"),
-    )  # fmt: skip
-    evidence: bool = Field(True, description="whether others' ratings of an item are an input")
     dropout: float = Field(
         0.2, ge=0, lt=1, description="dropout, [0, 1)", json_schema_extra=tuned(0.0, 0.5)
     )
-    item_dropout: float = Field(
-        0.95, ge=0, le=1, description="fraction of item embeddings dropped in training, [0, 1]",
-        json_schema_extra=tuned(0.5, 1.0),
-    )  # fmt: skip
     lr: float = Field(
         3e-3, gt=0, description="learning rate of AdamW, > 0",
         json_schema_extra=tuned(5e-4, 0.02, log=True),
@@ -62,6 +42,31 @@ class FiLMParameters(Parameters):
         1, ge=1, le=32, description="networks whose predictions are averaged, 1 … 32"
     )
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
+
+
+class FiLMParameters(TrainingParameters):
+    """Parameters of the modulated network, and of its training."""
+
+    dim: int = Field(
+        16, ge=1, le=1024, description="width of an embedding, 1 … 1024",
+        json_schema_extra=tuned_among(8, 16, 32),
+    )  # fmt: skip
+    hidden: tuple[int, int, int] = Field(
+        (64, 32, 16), description="widths of the three hidden layers, each ≥ 1"
+    )
+    context: int = Field(
+        32, ge=1, description="width of a user's context, ≥ 1",
+        json_schema_extra=tuned_among(16, 32, 64),
+    )  # fmt: skip
+    pooling: Literal["mean", "attention"] = Field(
+        "attention", description="how the support becomes a context: mean or attention",
+        json_schema_extra=tuned_among("mean", "attention"),
+    )  # fmt: skip
+    evidence: bool = Field(True, description="whether others' ratings of an item are an input")
+    item_dropout: float = Field(
+        0.95, ge=0, le=1, description="fraction of item embeddings dropped in training, [0, 1]",
+        json_schema_extra=tuned(0.5, 1.0),
+    )  # fmt: skip
 
     @field_validator("hidden")
     @classmethod

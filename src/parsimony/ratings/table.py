@@ -55,7 +55,7 @@ def load_ratings(
     Parameters
     ----------
     name_or_path
-        "lastfm", or a path.
+        A registered name, or a path.
     columns
         Header names, or numbers from 1, of user, item and rating in a file; by default known by
         the words of the header, or by position (:mod:`parsimony.ratings.columns`).
@@ -80,7 +80,10 @@ def load_ratings(
     if text in registry.names():
         item = registry.entry(text, "coldstart")
         folder, source = locate(text, mirror=mirror)
-        found = _read_tasks(folder, text, others, scale or _REGISTERED.get(text))
+        if (folder / _TASKS).is_file():
+            found = _read_tasks(folder, text, others, scale or _REGISTERED.get(text))
+        else:
+            found = replace(_read_movielens(folder, support, seed, scale), name=text)
         return replace(found, source=f"{source}; licence: {item.licence}", registered=True)
     path = Path(os.path.expanduser(text))
     if path.is_dir():

@@ -36,10 +36,15 @@ class Progress:
         Description of the step.
     quiet
         Show nothing, even on a terminal. What is piped is silent by itself.
+
+    Attributes
+    ----------
+    done
+        Items counted so far.
     """
 
     def __init__(self, total: int, label: str, *, quiet: bool = False) -> None:
-        self.total, self.label = total, label
+        self.total, self.label, self.done = total, label, 0
         terminal = sys.stderr is not None and sys.stderr.isatty()
         self.shown = not quiet and (terminal or _in_notebook())
         self._bar: Any = None
@@ -70,6 +75,7 @@ class Progress:
 
     def advance(self, n: int = 1, **fields: float) -> None:
         """Count ``n`` more items; ``fields`` (loss=…) are shown next to the bar."""
+        self.done += n
         if self._bar is not None:
             speed = self._bar.tasks[self._task].speed
             self._bar.update(

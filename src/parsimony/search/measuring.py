@@ -158,6 +158,8 @@ class Measuring(Generic[S]):
             error=error,
             entities=rung.entities,
             limit=rung.seconds,
+            flops=float(getattr(found, "flops", 0.0)),
+            cpu_seconds=float(getattr(found, "cpu_seconds", 0.0)),
         )
 
     def _end(self, trial: Trial) -> None:

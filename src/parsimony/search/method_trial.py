@@ -12,7 +12,7 @@ from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.methods import resolve
 from parsimony.search.tpe import Settings
-from parsimony.search.trial import Measured, Trial, TrialResult
+from parsimony.search.trial import Trial, TrialResult
 
 __all__ = ["MethodTrial", "SettingsText", "settings_of"]
 
@@ -40,14 +40,16 @@ class MethodTrial:
     def __call__(
         self, structure: Settings, *, seed: int, epochs: int, dim: int, entities: float = 1.0,
         seconds: float | None = None,
-    ) -> Measured:  # fmt: skip
+    ) -> TrialResult:  # fmt: skip
         """See :class:`parsimony.search.trial.Evaluate`."""
         begin = time.perf_counter()
         model = self.trained(structure, seed, epochs, seconds, entities)
+        cost = model.cost_.as_dict()
         figure = model.selection_score()
         return TrialResult(
-            figure, time.perf_counter() - begin, model.parameters_count_, len(model.history_)
-        )
+            figure, time.perf_counter() - begin, model.parameters_count_, len(model.history_),
+            cost["flops"], cost["cpu_seconds"],
+        )  # fmt: skip
 
     def trained(
         self, settings: Settings, seed: int, epochs: int, seconds: float | None, part: float = 1.0

@@ -50,6 +50,8 @@ class TrialResult:
     seconds: float
     parameters: int
     epochs: int
+    flops: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 class Evaluate(Protocol[S_contra]):
@@ -118,6 +120,8 @@ class Trial:
         Fraction of the entities that the trial saw.
     limit : float, optional
         Wall seconds that it could take at most; None: as many as its epochs needed.
+    flops, cpu_seconds : float
+        Floating-point operations and processor seconds of learning; 0 where they were not counted.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -138,6 +142,8 @@ class Trial:
     error: str | None = None
     entities: Annotated[float, Gt(0), Le(1)] = 1.0
     limit: Annotated[float, Gt(0)] | None = None
+    flops: Annotated[float, Ge(0)] = 0.0
+    cpu_seconds: Annotated[float, Ge(0)] = 0.0
 
     @property
     def rung(self) -> Rung:

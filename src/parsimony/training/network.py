@@ -28,10 +28,14 @@ class NetworkLearner(Learner):
         Largest norm of the gradient; None: it is not clipped.
     """
 
+    #: whether a subclass adds to ``flops`` by a formula; else the first step is counted by torch
+    counts: bool = False
+
     def __init__(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, *, clip: float | None = None
     ) -> None:
         self.network, self.optimizer, self.clip = network, optimizer, clip
+        self._flops_of_item: float | None = None
 
     @abstractmethod
     def losses(
@@ -46,7 +50,25 @@ class NetworkLearner(Learner):
             self.set_lr(rate)
         n, losses = self.losses(number, drawn)
         self.network.train()
-        return n, (self.update(loss, size) for loss, size in losses)
+        return n, self._steps(losses)
+
+    def _steps(self, losses: Iterator[tuple[Tensor, int]]) -> Iterator[Step]:
+        """Update on every batch; the operations of the first one stand for those of all items."""
+        if not self.counts and self._flops_of_item is None:
+            from torch.utils.flop_counter import FlopCounterMode
+
+            with FlopCounterMode(display=False) as counter:
+                for loss, size in losses:
+                    step = self.update(loss, size)
+                    break
+                else:
+                    return
+            self._flops_of_item = counter.get_total_flops() / max(step.items, 1)
+            self.flops += self._flops_of_item * step.items
+            yield step
+        for loss, size in losses:
+            self.flops += (self._flops_of_item or 0.0) * size
+            yield self.update(loss, size)
 
     def set_lr(self, rate: float) -> None:
         """Let the optimiser go on with a learning rate."""

@@ -63,7 +63,7 @@ def test_completion_agrees_with_plain_loops(seed):
 def test_only_training_facts_are_premises(task):
     guided = Guided(member={"method": "degree"}, knowledge_as="facts")
     guided.fit(task, knowledge=book("symmetric(r0)"))
-    done = guided._walked_task.completion
+    done = guided._applied.walked_task.completion
     train = {*map(tuple, task.data.train.tolist())}
     for h, r, t in done.graph.triples[done.n_stated :].tolist():
         assert r == 0 and (t, r, h) in train

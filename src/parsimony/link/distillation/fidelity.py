@@ -15,7 +15,9 @@ from parsimony.link.estimator import LinkEstimator
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
+from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
 
 __all__ = ["Fidelity", "HeldOut"]
 
@@ -62,26 +64,38 @@ class HeldOut:
         Fitted.
     queries
         Of validation.
-    most
-        Queries at most.
+    most, deadline
+        Queries at most, and until when the model is asked.
     """
 
     def __init__(
-        self, model: LinkEstimator[Any], queries: QuerySet, *, most: int, seed: int, quiet: bool
+        self,
+        model: LinkEstimator[Any],
+        queries: QuerySet,
+        *,
+        most: int,
+        seed: int,
+        quiet: bool,
+        deadline: Deadline,
     ) -> None:
         most = max(1, min(most, _CELLS // queries.graph.n_entities))
         self.whole = len(queries)
-        self.queries = queries = queries.sample(most, seed)
+        queries = queries.sample(most, seed)
+        if deadline.limited:  # so that any first part is a sample
+            queries = queries.take(rng(seed, "held out").permutation(len(queries)))
         self.index = build_walk_index(queries.graph)
         self.n_relations = model.task_.n_relations
         self.scores: list[Row] = []
         with Progress(len(queries), "asking the model", quiet=quiet) as progress:
             for at in range(0, len(queries), _BLOCK):
+                if at and deadline.passed():
+                    break
                 rows = slice(at, at + _BLOCK)
                 asked = queries.head[rows], queries.relation[rows]
                 found = model._score(*asked, queries.graph)
                 self.scores += list(found)
                 progress.advance(len(found))
+        self.queries = queries.take(np.arange(len(self.scores)))
         self.ranks = self._ranks(self.scores)
 
     def _ranks(self, scores: Sequence[Row]) -> Ranks:

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
-from parsimony.knowledge import Rule, mine_rules
+from parsimony.knowledge import Rule, mine_rules, parse_rule
 from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
-from parsimony.knowledge.rule_walks import build_walk_index
 from parsimony.link.distillation.fidelity import Fidelity, HeldOut
-from parsimony.link.distillation.firings import Bodies, firings
-from parsimony.link.distillation.questions import Question, asked_questions, training_parts
-from parsimony.link.distillation.weights import Evidence
+from parsimony.link.distillation.questions import asked_questions
+from parsimony.link.distillation.weights import Weighing
 from parsimony.link.estimator import LinkEstimator
-from parsimony.link.rules.constants import BranchRules
+from parsimony.link.rules.combining import LEAST, weighed
+from parsimony.link.rules.evidence import gather, training_parts
 from parsimony.link.rules.scoring import RuleScorer
+from parsimony.link.task import LinkTask
+from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
+from parsimony.run.seeds import rng
 
-__all__ = ["Distilled", "distil"]
+__all__ = ["Distilled", "distil", "mined_candidates"]
 
 Floats = npt.NDArray[np.float64]
 PER_RELATION = 400  # mined candidates of a relation
 OF_MODEL = 10_000  # rules read out of the model
-STEPS, REFIT = 150, 40  # of the solver
+STEPS, REFIT, HURRIED = 150, 40, 10  # of the solver; HURRIED where the time is over
+#: parts of the time: mining; of what is left then asking training questions, and held-out ones
+MINING, ASKING, HELD_OUT = 0.2, 0.4, 0.25
 SHRINK = 1.6  # from one size to the next
 SIZES = 14
 KNEE = 0.99  # of the best agreement: the fewest rules that reach it
-LEAST = 1e-3  # of a weight
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ def distil(
     *,
     rules: int | None = None,
     candidates: Iterable[Rule] = (),
+    mine: bool = True,
     held_out: int = 1000,
+    deadline: Deadline | None = None,
     seed: int = 0,
     quiet: bool = True,
 ) -> Distilled:
@@ -107,6 +112,11 @@ def distil(
         99 % of the best on the curve.
     candidates
         More rules to weigh.
+    mine
+        Whether rules are mined to be candidates.
+    deadline
+        Until when: fewer questions are asked and fewer sizes tried where it is near, and a note
+        says so.
     held_out
         Most validation queries that fidelity is measured on.
     seed
@@ -132,14 +142,27 @@ def distil(
             f"{task.data.name} has no validation facts to measure the book on",
             remedy="split some facts off into valid.txt and fit again",
         )
-    book, notes = _candidates(model, candidates, quiet=quiet)
-    weighed = _Weighed(model, book, seed=seed, quiet=quiet)
+    until = deadline or Deadline()
+    book, notes = _candidates(model, candidates, until.part(MINING), mine=mine, quiet=quiet)
+    weighed = _Weighed(model, book, seed=seed, deadline=until.part(ASKING), quiet=quiet)
+    if weighed.asked < weighed.whole:
+        notes.append(
+            f"the rules are weighed on {weighed.asked:,} of {weighed.whole:,} training queries: "
+            "the time was over"
+        )
     if not weighed.evidence:
         raise UsageError(
             f"no rule leads to what method {model.method} answers: there is nothing to distil",
             remedy="fit a method that walks the graph, or data whose relations depend on another",
         )
-    held = HeldOut(model, task.queries("valid"), most=held_out, seed=seed, quiet=quiet)
+    held = HeldOut(
+        model,
+        task.queries("valid"),
+        most=held_out,
+        seed=seed,
+        quiet=quiet,
+        deadline=until.part(HELD_OUT),
+    )
     if held.whole > len(held.queries):
         notes.append(
             f"fidelity is measured on {len(held.queries):,} of {held.whole:,} validation queries, "
@@ -147,10 +170,13 @@ def distil(
         )
     books: dict[int, tuple[Rule, ...]] = {}
     points: list[Fidelity] = []
-    weights = weighed.fit()
+    weights = weighed.fit(until)
     sizes = _sizes(sum(int((w > LEAST).sum()) for w in weights.values()), rules)
     with Progress(len(sizes), "distilling", quiet=quiet) as progress:
         for i, size in enumerate(sizes):
+            if points and until.passed():
+                notes.append(f"the time was over after {i} of {len(sizes)} sizes")
+                break
             if i:
                 weights = weighed.shrink(weights, size)
             made = weighed.book(weights)
@@ -167,15 +193,17 @@ def distil(
 
 
 def _candidates(
-    model: LinkEstimator[Any], more: Iterable[Rule], *, quiet: bool
+    model: LinkEstimator[Any], more: Iterable[Rule], deadline: Deadline, *, mine: bool, quiet: bool
 ) -> tuple[list[Rule], list[str]]:
     """The rules to weigh, of rules that walk alike one, and notes."""
     graph, notes = model.task_.train_graph, list[str]()
-    mined = mine_rules(
-        graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION,
-        constants=not model.task_.inductive, notes=notes,
-    )  # fmt: skip
-    own = [each for each in model.knowledge(top=OF_MODEL, quiet=quiet) if isinstance(each, Rule)]
+    mined = mined_candidates(model.task_, deadline, notes) if mine else []
+    own: list[Any]
+    if deadline.limited:
+        told = model.knowledge_table(OF_MODEL, quiet=quiet, deadline=deadline)
+        own = [parse_rule(line) for line in told.get("rules", ())]
+    else:
+        own = [r for r in model.knowledge(top=OF_MODEL, quiet=quiet) if isinstance(r, Rule)]
     encoder = _Encoder(graph)
     found: dict[_Encoded, Rule] = {}
     for rule in (*more, *own, *mined):
@@ -184,6 +212,14 @@ def _candidates(
         except InvalidParameter:  # its body is no path between its variables
             continue
     return [rule for rule in found.values() if not rule.is_trivial], notes
+
+
+def mined_candidates(task: LinkTask, deadline: Deadline, notes: list[str]) -> list[Rule]:
+    """Mine rules to be weighed: many of each relation, also those with little evidence."""
+    return mine_rules(
+        task.train_graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION,
+        constants=not task.inductive, stop=deadline.passed, timed=deadline.limited, notes=notes,
+    )  # fmt: skip
 
 
 _Encoded = Branch | tuple[int, tuple[int, ...]]
@@ -225,49 +261,39 @@ class _Weighed:
     """Candidate rules by relation, with what they do on the training questions."""
 
     def __init__(
-        self, model: LinkEstimator[Any], rules: Sequence[Rule], *, seed: int, quiet: bool
+        self,
+        model: LinkEstimator[Any],
+        rules: Sequence[Rule],
+        *,
+        seed: int,
+        deadline: Deadline,
+        quiet: bool,
     ) -> None:
-        task = model.task_
-        encoder = _Encoder(task.train_graph)
-        self.rules: dict[int, list[Rule]] = {}
-        paths: dict[int, list[tuple[int, ...]]] = {}
-        about: dict[int, list[Branch]] = {}
-        for rule in sorted(rules, key=lambda rule: rule.names_entity):  # path rules first
-            head = encoder.relations[rule.head.relation]
-            self.rules.setdefault(head, []).append(rule)
-            if rule.names_entity:
-                about.setdefault(head, []).append(
-                    encode_branch(rule, encoder.relations, encoder.entities)
-                )
-            else:
-                paths.setdefault(head, []).append(encode_rule(rule, encoder.relations)[1])
-        gathered = {r: _Gathered(len(of)) for r, of in self.rules.items()}
-        parts = training_parts(task, seed)
-        with Progress(sum(map(len, parts)), "asking the model", quiet=quiet) as progress:
-            for part in parts:
-                index = build_walk_index(part.graph)
-                scorer = RuleScorer(rules, part.graph, aggregation="noisy-or", index=index)
-                asked: dict[int, list[Question]] = {}
-                for question in asked_questions(model, part, scorer, progress, seed):
-                    asked.setdefault(question.relation, []).append(question)
-                for relation, questions in asked.items():
-                    head, back = relation % task.n_relations, relation >= task.n_relations
-                    if head in gathered:
-                        known = BranchRules(about.get(head, []), index)
-                        bodies = Bodies.of(paths.get(head, []), known, index, backwards=back)
-                        of = [q.candidates for q in questions]
-                        entities = [q.entity for q in questions]
-                        found = firings(index, bodies, relation, entities, of)
-                        gathered[head].add(questions, *found)
-        self.questions = sum(len(each.sizes) for each in gathered.values())
-        self.evidence = {r: each.evidence() for r, each in gathered.items() if len(each.sizes)}
+        scorer = RuleScorer(rules, model.task_.train_graph, aggregation="noisy-or")
+        parts = training_parts(model.task_, seed)
+        if deadline.limited:  # so that any first part is a sample
+            parts = [part.take(rng(seed, "part").permutation(len(part))) for part in parts]
+        self.whole = sum(map(len, parts))
+        with Progress(self.whole, "asking the model", quiet=quiet) as progress:
+            found = gather(
+                scorer,
+                takewhile(lambda _: not (progress.done and deadline.passed()), parts),
+                lambda part, on: asked_questions(model, part, on, progress, seed, deadline.passed),
+            )
+            self.asked = progress.done
+        self.questions = sum(len(of.ptr) - 1 for of in found.values())
+        self.evidence = {r: Weighing(*of) for r, of in found.items()}
+        self.rules = {r: scorer.rules_of(r) for r in found}
 
-    def fit(self) -> dict[int, Floats]:
-        """Weights of all rules of every relation."""
+    def fit(self, deadline: Deadline) -> dict[int, Floats]:
+        """Weights of all rules of every relation; rougher ones once the deadline has passed."""
         return {
-            r: of.fit(np.full(of.fires.shape[1], 0.1), np.arange(of.fires.shape[1]), STEPS)
+            r: of.fit(
+                np.full(of.fires.shape[1], 0.1), np.arange(of.fires.shape[1]),
+                HURRIED if deadline.passed() else STEPS,
+            )
             for r, of in self.evidence.items()
-        }
+        }  # fmt: skip
 
     def shrink(self, weights: dict[int, Floats], size: int) -> dict[int, Floats]:
         """Keep the rules whose absence costs most, and weigh them again."""
@@ -285,40 +311,4 @@ class _Weighed:
 
     def book(self, weights: dict[int, Floats]) -> tuple[Rule, ...]:
         """The rules that weigh something, most confident first."""
-        found = [
-            replace(self.rules[r][k], confidence=round(-np.expm1(-float(w[k])), 6))
-            for r, w in weights.items()
-            for k in np.flatnonzero(w > LEAST)
-        ]
-        return tuple(sorted(found, key=lambda rule: (-rule.confidence, -rule.support, str(rule))))
-
-
-class _Gathered:
-    """The questions about one relation, as they come."""
-
-    def __init__(self, n_rules: int) -> None:
-        self.n_rules = n_rules
-        self.sizes: list[int] = []
-        self.targets: list[Floats] = []
-        self.rows: list[npt.NDArray[np.int64]] = []
-        self.columns: list[npt.NDArray[np.int32]] = []
-        self.n_rows = 0
-
-    def add(
-        self, questions: Sequence[Question], rows: npt.NDArray[np.int64],
-        columns: npt.NDArray[np.int32],
-    ) -> None:  # fmt: skip
-        """Take questions, and which rule leads to which of their candidates."""
-        self.rows.append(rows + self.n_rows)
-        self.columns.append(columns)
-        self.targets += [question.target for question in questions]
-        self.sizes += [len(question.candidates) for question in questions]
-        self.n_rows += sum(len(question.candidates) for question in questions)
-
-    def evidence(self) -> Evidence:
-        """Return them as arrays."""
-        rows, columns = np.concatenate(self.rows), np.concatenate(self.columns)
-        shape = self.n_rows, self.n_rules
-        fires = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
-        ptr = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
-        return Evidence(fires, np.concatenate(self.targets), ptr)
+        return tuple(weighed((self.rules[r], w) for r, w in weights.items()))

@@ -11,38 +11,24 @@ a convex problem, whose penalty makes most weights zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import minimize
 
-__all__ = ["LARGEST", "Evidence"]
+from parsimony.link.rules.evidence import Evidence
+
+__all__ = ["LARGEST", "Weighing"]
 
 Floats = npt.NDArray[np.float64]
 LARGEST = float(-np.log(1e-6))  # of a weight: a confidence of 1 - 1e-6
 PENALTY = 1e-4  # λ per query
 
 
-@dataclass
-class Evidence:
-    """What the rules of one relation do on training queries, and what the model answers there.
+class Weighing(Evidence):
+    """The weights that copy the model's probabilities, which are the target."""
 
-    Attributes
-    ----------
-    fires : sparse (n_rows, n_rules)
-        A row per candidate of a query: 1 where the rule leads to it.
-    target : (n_rows,)
-        The model's probability, 1 in sum over a query.
-    ptr : (n_queries + 1,)
-        The rows of each query.
-    """
-
-    fires: Any
-    target: Floats
-    ptr: npt.NDArray[np.int64]
+    __slots__ = ()
 
     def _softmax(self, weights: Floats) -> tuple[Floats, Floats]:
         """Probabilities by the rules, and the logarithm of each query's partition sum."""
@@ -64,7 +50,7 @@ class Evidence:
         """Fit the weights of some of the rules, (n_rules,); those of the others are 0."""
         weights = np.zeros(self.fires.shape[1])
         if len(rules) and len(self.ptr) > 1:
-            part = Evidence(self.fires[:, rules], self.target, self.ptr)
+            part = Weighing(self.fires[:, rules], self.target, self.ptr)
             found = minimize(
                 part.loss, start[rules], jac=True, method="L-BFGS-B",
                 bounds=[(0.0, LARGEST)] * len(rules), options={"maxiter": steps},

@@ -104,6 +104,8 @@ class EmbeddingLearner(Learner):
         if self.measure is None or self.valid is None:
             return {}
         found = self.measure(self.valid)
+        self.objective.flops += 2.0 * len(self.valid) * self.objective.entity.weight.numel()
+        self.flops = self.objective.flops
         return {name: found[name] for name in ("mrr", "hits@1")}
 
     def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:

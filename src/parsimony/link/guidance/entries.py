@@ -14,14 +14,6 @@ from parsimony.link.guidance.mask import MASKING
 
 __all__ = ["changed_relations", "inferences_of", "masking_axioms", "prior_rules"]
 
-#: kind of axiom → the rules that it states, as (head, body) over the positions of its terms
-_AS_PATHS: dict[str, tuple[tuple[int, tuple[tuple[int, bool], ...]], ...]] = {
-    "symmetric": ((0, ((0, True),)),),
-    "transitive": ((0, ((0, False), (0, False))),),
-    "inverse": ((0, ((1, True),)), (1, ((0, True),))),
-    "subrelation": ((1, ((0, False),)),),
-}
-
 
 def is_sure(item: Rule | Axiom, least: float) -> bool:
     """Whether an entry has such a confidence, or stands there without any evidence."""
@@ -37,9 +29,8 @@ def prior_rules(book: KnowledgeBook, rules: Sequence[Rule], relations: Iterable[
     for axiom in book.axioms:
         if not {*axiom.terms} <= known:
             continue
-        for head, body in _AS_PATHS.get(axiom.kind, ()):
-            steps = [(axiom.terms[at], inverse) for at, inverse in body]
-            rule = Rule.from_path(axiom.terms[head], steps)
+        for head, steps in axiom.paths:
+            rule = Rule.from_path(head, steps)
             if (rule.head, rule.body) in have or rule.is_trivial:
                 continue
             if axiom.kind != "inverse":  # whose evidence is of both directions: each is counted
@@ -64,12 +55,8 @@ def inferences_of(book: KnowledgeBook, relations: Sequence[str], least: float) -
             continue
         if isinstance(item, Axiom):
             found += [
-                Inference(
-                    ids[item.terms[head]],
-                    tuple(ids[item.terms[at]] + n * inverse for at, inverse in body),
-                    item.clause,
-                )
-                for head, body in _AS_PATHS.get(item.kind, ())
+                Inference(ids[head], tuple(ids[r] + n * back for r, back in steps), item.clause)
+                for head, steps in item.paths
             ]
         elif entry.provenance.origin == "stated" and not item.is_trivial:
             try:

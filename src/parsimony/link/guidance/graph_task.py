@@ -27,7 +27,7 @@ class CompletedTask(LinkTask):
     @classmethod
     def of(cls, task: LinkTask, infer: Callable[[KnowledgeGraph], Completion]) -> CompletedTask:
         """Complete the graphs of a task."""
-        self = cls(task.data, task.protocol)
+        self = cls(task.data, task.protocol, selecting=task.selecting)
         self.infer = infer
         return self
 

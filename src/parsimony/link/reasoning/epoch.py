@@ -34,8 +34,8 @@ def split_facts(
 ) -> tuple[IntArray, npt.NDArray[np.uint8]]:
     """Training queries (n, 3) of an epoch, shuffled, and the bitmap of facts that are edges.
 
-    Transductive: ``fact_ratio`` of the facts are edges, the others queries; what the edges entail
-    by a book is an edge as well. With
+    Transductive: ``fact_ratio`` of the facts that may be asked are edges, the others queries; what
+    is never asked, and what the edges entail by a book, is an edge as well. With
     ``remove_one_hop`` no fact that joins the two ends of a query is an edge either. ``most``
     keeps that many queries: what is no edge stays so, whether it is asked or not.
     """
@@ -43,7 +43,7 @@ def split_facts(
     active = np.ones(max(len(facts), 1), np.uint8)
     queries = task.training_queries
     if queries is None:
-        stated = len(task.data.train)
+        stated = task.n_asked
         order = generator.permutation(stated)
         held_out = order[min(int(stated * fact_ratio), stated - 1) :]
         active[held_out] = 0
@@ -65,7 +65,7 @@ def queries_of_epoch(task: LinkTask, fact_ratio: float) -> int:
     """How many training queries :func:`split_facts` finds, both directions counted."""
     if task.training_queries is not None:
         return 2 * len(task.training_queries)
-    n = len(task.data.train)
+    n = task.n_asked
     return 2 * (n - max(min(int(n * fact_ratio), n - 1), 0))
 
 

@@ -15,17 +15,20 @@ confidence, which is no logarithm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.kernels.numerics import kernel
+from parsimony.knowledge.rules import Rule
 
 __all__ = [
     "AGGREGATIONS",
     "BEST_TWO",
+    "LEAST",
     "Aggregation",
     "Combination",
     "Firings",
@@ -34,6 +37,7 @@ __all__ = [
     "combine_best_two",
     "combine_reference",
     "plan_of",
+    "weighed",
 ]
 
 Aggregation = Literal["max", "noisy-or", "clusters"]
@@ -44,6 +48,7 @@ Longs = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
 SURE = 1 - 1e-6  # a confidence of 1 counts as this, else all that it reaches would be ties
+LEAST = 1e-3  # of a weight that is fitted; rules of less are left out
 TIE = 1e-3  # of a score, that all the steps between ties may cost together
 
 
@@ -117,6 +122,22 @@ def plan_of(
     if combination.aggregation in ("max", BEST_TWO):
         by = np.argsort(-weight, kind="stable")
     return Plan(by[used[by]].astype(np.int32), weight, label, combination.aggregation == "max")
+
+
+def weighed(books: Iterable[tuple[Sequence[Rule], Reals]]) -> list[Rule]:
+    """Return rules whose noisy-or adds up given weights, most confident first.
+
+    Parameters
+    ----------
+    books
+        The rules of a relation and their weights; rules of less than :data:`LEAST` are left out.
+    """
+    found = [
+        replace(rules[k], confidence=round(-np.expm1(-float(weights[k])), 6))
+        for rules, weights in books
+        for k in np.flatnonzero(weights > LEAST)
+    ]
+    return sorted(found, key=lambda rule: (-rule.confidence, -rule.support, str(rule)))
 
 
 @kernel

@@ -8,11 +8,13 @@ knowledge=rules)`` takes edited ones back.
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+import functools
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge
 from pydantic import Field
 
 from parsimony import base
@@ -21,6 +23,7 @@ from parsimony.errors import EmptySplit
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
+from parsimony.knowledge.rule_bodies import LONGEST
 from parsimony.knowledge.rule_branches import (
     Branch,
     Branches,
@@ -29,16 +32,24 @@ from parsimony.knowledge.rule_branches import (
     from_branch,
 )
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
-from parsimony.knowledge.rule_mining import LONGEST, mine_rules
+from parsimony.knowledge.rule_mining import mine_rules
 from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.rules.clustering import PAIRS
-from parsimony.link.rules.combining import AGGREGATIONS, BEST_TWO, Aggregation, Combination, Plan
+from parsimony.link.rules.combining import (
+    AGGREGATIONS,
+    BEST_TWO,
+    Aggregation,
+    Combination,
+    Plan,
+    weighed,
+)
 from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.scoring import Grounding, RuleScorer, apply_rules
 from parsimony.link.rules.selecting import chosen_by_group, reciprocal_ranks, spread_sample
+from parsimony.link.rules.small_books import choose, small_books, unlimited
 from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
@@ -57,12 +68,14 @@ IntArray = npt.NDArray[np.int32]
 SMOOTHINGS = (1.0, 5.0, 20.0)
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
 GAIN = 1e-3  # that rules about an entity, which are many, have to bring in validation MRR
+BY_RELATION = "those that the best way to combine them needs, by relation"
 NO_ENDS = -2  # instead of the entities of a rule that names none
 MINING = 0.6  # of the time to learn
 WAYS = (*AGGREGATIONS, BEST_TWO)
 THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
 CLUSTERING = 0.5  # of the time left for the clusters of rules
 SAMPLE = 100  # validation queries of each relation and side that the choices are measured on
+SHORTENING = 0.5  # of the time after mining, for small books where one is wanted
 MAX_RULES = (100, None)  # per relation; None: all that were mined
 
 
@@ -70,7 +83,7 @@ class RuleReasonerParameters(base.Parameters):
     """Parameters of rule mining and of answering by rules."""
 
     max_length: int | None = Field(
-        None, ge=1, le=3, description="most body atoms, 1 … 3; chosen by the graph where left out",
+        None, ge=1, le=4, description="most body atoms, 1 … 4; chosen by the graph where left out",
         json_schema_extra=tuned_among(None, 2, 3),
     )  # fmt: skip
     min_support: int = Field(
@@ -98,6 +111,10 @@ class RuleReasonerParameters(base.Parameters):
     max_rules: int | None = Field(
         None, ge=1, description="most rules used per relation; selected where left out"
     )
+    small: Literal["knee"] | Annotated[int, Ge(1)] | None = Field(
+        None, description="a small book by a linear program: most rules, ≥ 1, or 'knee', as few as "
+        "keep 95 % of the validation MRR; all rules where left out",
+    )  # fmt: skip
     unreached: Literal["zero", "below"] = Field(
         "zero", description="score of entities that no rule reaches; both rank them last"
     )
@@ -151,7 +168,10 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     timed=mining.limited,
                     notes=self.notes_,
                 )
-        self._select(rules, budget, fitting, whole_book=fitting.knowledge is not None)
+        choosing = budget.part(1 - SHORTENING) if given.small else budget
+        self._select(rules, choosing, fitting, whole_book=fitting.knowledge is not None)
+        if given.small and self.rules_:
+            self._shorten(None if given.small == "knee" else given.small, budget, fitting)
         if not self.rules_:
             self.notes_.append("warning: no rule was found: every answer scores alike")
         if stopped() or mining.passed() or budget.passed():
@@ -267,8 +287,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             )
         if len(self.rules_) < len(rules):
             self.notes_.append(
-                f"{len(self.rules_):,} of {len(rules):,} rules are used, those that the best way "
-                "to combine them needs, by relation"
+                f"{len(self.rules_):,} of {len(rules):,} rules are used, {BY_RELATION}"
             )
 
     def _say_how(
@@ -286,6 +305,65 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             f"rules are combined by relation and side: {told}; validation MRR "
             f"{measured[-1]:.3f}, by {_way(choices[overall])} for all {measured[overall]:.3f}"
         )
+
+    def _shorten(self, most: int | None, deadline: Deadline, fitting: Fitting) -> None:
+        """Replace the rules by few, weighed together; what books of other sizes keep is logged."""
+        try:
+            valid = self.task_.queries("valid")
+        except EmptySplit:
+            raise EmptySplit(
+                f"{self.task_.data.name} has no validation facts to measure small books on",
+                remedy="split some facts off into valid.txt and fit again",
+            ) from None
+        seed, n = self.resolved_.seed, self.task_.n_relations
+        asked = spread_sample(valid, SAMPLE, seed)
+        scorer, on = self.scorer(self.task_.train_graph), self.scorer(valid.graph)
+
+        def rank(plans: Callable[[int], list[Plan]]) -> npt.NDArray[np.float64]:
+            with Progress(len(asked), "measuring small books", quiet=fitting.quiet) as progress:
+                reciprocal, _ = reciprocal_ranks(
+                    on, asked, functools.cache(plans), progress, deadline, unreached=self._unreached
+                )
+            mrr: npt.NDArray[np.float64] = reciprocal.mean(axis=0)
+            return mrr
+
+        books, whole = small_books(
+            scorer, self.task_, rank, most=most, deadline=deadline, seed=seed, quiet=fitting.quiet
+        )
+        if not books:
+            self.training_notes_.append(
+                "warning: no small book was found: no rule leads to a training fact, or the time "
+                "was too short"
+            )
+            return
+        book, n_rules = choose(books, whole, most), len(self.rules_)
+        for other in books:
+            entry = {"epoch": len(self.history_), "rules": other.rules, "book_mrr": other.mrr}
+            self.history_.append({**entry, "chosen": other is book})
+            if fitting.run is not None:
+                fitting.run.log(**self.history_[-1])
+        front = ", ".join(f"{each.rules:,} → {each.mrr:.3f}" for each in books)
+        self.notes_ = [note for note in self.notes_ if not note.endswith(BY_RELATION)]
+        self.notes_.append(
+            f"a small book: {book.rules:,} of {n_rules:,} rules keep {book.mrr / whole:.1%} of the "
+            f"validation MRR, {book.mrr:.3f} of {whole:.3f}"
+            + "; their confidences are weights"
+            * book.added_up
+        )
+        self.training_notes_.append(f"small books, rules → validation MRR: {front}")
+        changed: dict[str, Any] = {"max_rules": None}
+        if book.added_up:
+            self.rules_ = weighed((scorer.rules_of(r), w) for r, w in book.weights.items())
+            self.combinations_ = dict.fromkeys(range(2 * n), Combination("noisy-or"))
+            changed |= {"aggregation": "noisy-or", "smoothing": 0.0, "threshold": None}
+            self._thresholds, self._labels = [], {}
+        else:
+            own = ((scorer.rules_of(r), w) for r, w in book.weights.items())
+            kept = {rules[k] for rules, w in own for k in np.flatnonzero(w)}
+            self.rules_ = [rule for rule in self.rules_ if rule in kept]
+            self.combinations_ = {r: unlimited(c) for r, c in self.combinations_.items()}
+        self.resolved_ = self.resolved_.model_copy(update=changed)
+        self._scorers.clear()
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Rule]:
         """Return the rules, most confident first, with the evidence of the training facts."""

@@ -1,0 +1,227 @@
+"""``parsimony frontier``: run both families at all sizes, and write what came of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from parsimony.errors import EmptySplit, UnknownParameter, UsageError, suggest
+from parsimony.frontier.axes import Axis
+from parsimony.frontier.families import Family, families
+from parsimony.frontier.protocol import HEADLINE_SHARE, SHARES, Protocol, agreed, described
+from parsimony.frontier.result import frontier_files, gathered
+from parsimony.frontier.row import Row, Subject
+from parsimony.frontier.runs import Runs
+from parsimony.problems import kind_of, open_task
+from parsimony.run.engine import Engine, LocalEngine
+from parsimony.run.lock import write_outputs
+
+__all__ = ["FrontierRequest", "Plan", "planned", "run_frontier"]
+
+#: seconds of the budget that analysis and page are kept, and the part of it at most
+_RESERVE, _SHARE = 40.0, 0.2
+#: seconds of a budget that one seed, and no tuning, is chosen for where they are not given
+_SHORT = 20 * 60.0
+_SIZES, _SIZES_OF_LABELS, _SEEDS, _TRIALS = 8, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class FrontierRequest:
+    """One frontier: on what, along which axis, for how long, and where to.
+
+    Attributes
+    ----------
+    data, task, options, mirror, columns, seed
+        As :func:`parsimony.problems.open_task` takes them; ``task`` names the kind of problem where
+        the data do not.
+    axis
+        What size is measured by.
+    names
+        Families that take part; all by default.
+    sizes, seeds, trials
+        Of each family at most, of each size, and of the tuning of each size. Where they are left
+        out, they follow from the budget.
+    shares
+        Of the training labels; those of the labels axis by default, else all labels.
+    thinned
+        Whether the walked graph loses the facts that the labels lose.
+    budget
+        Wall seconds of everything, earlier parts included; None: as many as it takes.
+    on_row
+        Called with every row, and how many runs are still to come.
+    """
+
+    data: str
+    out: Path
+    axis: Axis = "parameters"
+    task: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    names: Sequence[str] | None = None
+    sizes: int | None = None
+    seeds: int | None = None
+    trials: int | None = None
+    shares: Sequence[float] | None = None
+    thinned: bool = False
+    budget: float | None = None
+    engine: Engine | None = None
+    resume: bool = False
+    mirror: str | None = None
+    columns: tuple[str, str, str] | None = None
+    seed: int = 0
+    command: str = ""
+    on_row: Callable[[Row, int], None] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run.
+
+    Attributes
+    ----------
+    n_runs, n_trainings
+        Runs, and trainings with those of the tuning.
+    """
+
+    protocol: Protocol
+    families: tuple[Family, ...]
+    n_runs: int
+    n_trainings: int
+
+    def lines(self, budget: float | None) -> list[str]:
+        """Say it."""
+        from parsimony.run.duration import spell_duration
+
+        sides = {
+            side: [family for family in self.families if family.side == side]
+            for side in ("knowledge", "scaled")
+        }
+        found = [
+            f"{name}: "
+            + ", ".join(f"{family.name} ({len(family.sizes)} sizes)" for family in sides[side])
+            for side, name in (("knowledge", "driven by knowledge"), ("scaled", "scaled up"))
+        ]
+        protocol = self.protocol
+        shares = ", ".join(f"{share:.0%}" for share in protocol.shares)
+        found.append(
+            f"{self.n_runs} runs ({self.n_trainings} trainings with those of the tuning): "
+            f"{len(protocol.seeds)} seeds, {protocol.trials} trials of tuning a size, {shares} of "
+            "the labels"
+        )
+        if budget is not None and self.n_runs:
+            each = spell_duration(budget / self.n_runs)
+            found.append(
+                f"the budget of {spell_duration(budget)} is {each} a run on average; what does "
+                "not fit is listed as not run, the first seed goes first, from small to large"
+            )
+        return found
+
+
+def planned(request: FrontierRequest) -> Plan:
+    """Read the data and say what a request would run; nothing is written.
+
+    Raises
+    ------
+    UnknownParameter
+        A family that there is not.
+    UsageError
+        One side alone, or data that nobody can tell the kind of.
+    EmptySplit
+        Nothing to select or measure on.
+    """
+    kind = request.task or kind_of(request.data, None, request.columns) or "link"
+    subject = Subject(
+        request.data, kind, dict(request.options), request.mirror, request.columns, request.seed,
+        request.thinned,
+    )  # fmt: skip
+    task = open_task(
+        kind, request.data, request.options, mirror=request.mirror, columns=request.columns,
+        seed=request.seed,
+    )  # fmt: skip
+    for split in ("valid", "test"):
+        if not task.count(split):
+            raise EmptySplit(
+                f"the {split} split is empty",
+                remedy="a frontier selects on valid and measures on test: give data with both",
+            )
+    short = request.budget is not None and request.budget < _SHORT
+    along_labels = request.axis == "labels"
+    sizes = request.sizes or (_SIZES_OF_LABELS if along_labels else _SIZES)
+    chosen = _chosen(kind, request.names, sizes, along_labels)
+    seeds = request.seeds or (1 if short else _SEEDS)
+    trials = request.trials if request.trials is not None else (0 if short else _TRIALS)
+    shares = sorted(set(request.shares or (SHARES if along_labels else (1.0,))))
+    protocol = Protocol(
+        data=request.data,
+        data_hash=task.data.content_hash,  # type: ignore[attr-defined]
+        task=subject,
+        axis=request.axis,
+        families=described(chosen),
+        seeds=[request.seed + k for k in range(seeds)],
+        shares=shares,
+        trials=trials,
+        headline_share=min(shares, key=lambda s: abs(math.log(s / HEADLINE_SHARE)))
+        if along_labels
+        else shares[-1],
+        budgets=[] if request.budget is None else [request.budget],
+    )
+    n_sizes = sum(len(family.sizes) for family in chosen) * len(shares)
+    return Plan(protocol, chosen, n_sizes * seeds, n_sizes * (seeds + trials))
+
+
+def _chosen(
+    kind: str, names: Sequence[str] | None, sizes: int, along_labels: bool
+) -> tuple[Family, ...]:
+    """The families asked for; along the labels without their smallest and largest sizes."""
+    found = families(kind, sizes=sizes + 2 if along_labels else sizes)
+    known = [family.name for family in found]
+    for name in names or ():
+        if name not in known:
+            raise UnknownParameter(
+                f"unknown family {name!r}",
+                remedy=suggest(name, known) or f"families: {', '.join(known)}",
+            )
+    found = tuple(family for family in found if names is None or family.name in names)
+    if {family.side for family in found} != {"knowledge", "scaled"}:
+        raise UsageError(
+            "a frontier compares two sides, and one of them is left out",
+            remedy=f"name at least one family of each: {', '.join(known)}",
+        )
+    if along_labels:
+        found = tuple(
+            Family(f.name, f.side, f.sizes[1:-1] or f.sizes, f.about, f.needs)
+            if len(f.sizes) > sizes
+            else f
+            for f in found
+        )
+    return found
+
+
+def run_frontier(request: FrontierRequest, plan: Plan | None = None) -> dict[str, Any]:
+    """Run what is not there yet, analyse all, and write protocol, figures, tables and page.
+
+    Returns
+    -------
+    dict
+        What ``frontier.json`` holds.
+
+    Raises
+    ------
+    RunExists, LedgerMismatch
+        The folder belongs to something else, or to another protocol.
+    CorruptRun
+        A file of it is damaged.
+    """
+    plan = plan or planned(request)
+    folder = Path(request.out)
+    protocol = agreed(plan.protocol, folder) if request.resume else plan.protocol
+    with Runs(
+        folder, protocol, plan.families, resume=request.resume, on_row=request.on_row
+    ) as runs:
+        reserve = min(_RESERVE, _SHARE * (request.budget or math.inf))
+        runs.make(request.engine or LocalEngine(), request.budget, reserve=reserve)
+        found = gathered(runs, plan.n_runs, request.command)
+        write_outputs(frontier_files(folder, found, runs))
+    return found.told

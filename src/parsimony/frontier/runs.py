@@ -1,0 +1,234 @@
+"""The runs of a frontier as trials: in rounds of a seed, resumable, within a budget, on an engine.
+
+The first seed's rounds go from small sizes to large ones of all families, so that a budget that
+ends early leaves a picture of every family. A trial of the first seed tunes its size; later seeds
+take over what was found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from parsimony.decoding import checked, read_json
+from parsimony.decoding.strict_json import json_text
+from parsimony.errors import CorruptRun
+from parsimony.frontier.families import Family, Size
+from parsimony.frontier.protocol import PROTOCOL, Protocol
+from parsimony.frontier.row import Row, Subject, Tuned
+from parsimony.frontier.running import run_size, tune_size
+from parsimony.frontier.warming import warm
+from parsimony.run.atomic import write_atomic
+from parsimony.run.engine import Engine
+from parsimony.search.settings import Rung
+from parsimony.search.trial import Trial
+from parsimony.search.trials import TrialStore
+
+__all__ = ["Job", "Runs", "run_job"]
+
+_TUNED, _ROW = "tuned.json", "row.json"
+#: a run may take so many times what would be left for each; and at least so many seconds
+_PATIENCE, _LEAST = 4.0, 2.0
+#: of the time of a run, what its tuning may take
+_TUNING = 0.6
+_RUNG = Rung(1, 1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is to be made."""
+
+    family: Family
+    size: Size
+    share: float
+    seed: int
+
+    @property
+    def text(self) -> str:
+        """As the trial store names it."""
+        return json_text(
+            {"family": self.family.name, "size": self.size.label, "labels": self.share}
+        )
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes two jobs the same."""
+        return self.text, self.seed
+
+    @property
+    def folder(self) -> str:
+        """Where it writes, below the frontier's ``runs/``."""
+        plain = "".join(c if c.isalnum() else "-" for c in f"{self.family.name}-{self.size.label}")
+        digest = hashlib.sha256(self.text.encode()).hexdigest()[:6]
+        return f"{plain}-{self.share:g}-{digest}/seed-{self.seed}"
+
+
+class Runs:
+    """All runs of a protocol in a folder; a context manager that holds its trial store.
+
+    Parameters
+    ----------
+    folder, protocol, subject
+        Where, what is to be run, and on what.
+    families
+        The protocol's.
+    resume
+        Go on with the runs that are there.
+    on_row
+        Called with every row, and how many are still to come.
+    """
+
+    def __init__(
+        self, folder: Path, protocol: Protocol, families: Sequence[Family], *, resume: bool,
+        on_row: Callable[[Row, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.folder, self.protocol, self.on_row = folder, protocol, on_row
+        self.subject: Subject = protocol.task
+        subject = {"space": "frontier", "data": protocol.data_hash, "protocol": protocol.hash}
+        self.store = TrialStore(folder / "search", subject, resume=resume)
+        write_atomic(folder / PROTOCOL, protocol.text)  # before the first run
+        self.jobs = [
+            Job(family, family.sizes[k], share, seed)
+            for seed in protocol.seeds
+            for share in sorted(protocol.shares, reverse=True)
+            for k in range(max(len(family.sizes) for family in families))
+            for family in families
+            if k < len(family.sizes)
+        ]
+        self.rows: dict[tuple[str, int], Row] = {}
+        self._begin = time.perf_counter() - max((trial.at for trial in self.store), default=0.0)
+
+    def __enter__(self) -> Runs:
+        """Return the runs."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the folder back."""
+        self.store.close()
+
+    @property
+    def spent(self) -> float:
+        """Wall seconds, those of earlier parts included."""
+        return time.perf_counter() - self._begin
+
+    def make(self, engine: Engine, budget: float | None, *, reserve: float = 0.0) -> None:
+        """Make what is not there yet, within the budget.
+
+        Parameters
+        ----------
+        budget
+            Wall seconds of the whole, earlier parts included.
+        reserve
+            Seconds of it that are kept for what follows.
+        """
+        more = len(self.protocol.budgets) > 1
+        for job in self.jobs:
+            trial = self.store.find(job.text, job.seed, _RUNG)
+            if trial is None or (row := self._read(job)) is None:
+                continue
+            if more and row.status == "out of time":
+                (self.folder / "runs" / job.folder / _ROW).unlink()
+            else:
+                self.rows[job.key] = row
+        for seed in self.protocol.seeds:
+            asked = [j for j in self.jobs if j.seed == seed and j.key not in self.rows]
+            self._round(asked, engine, None if budget is None else budget - reserve)
+
+    def _round(self, asked: Sequence[Job], engine: Engine, budget: float | None) -> None:
+        behind = sum(job.key not in self.rows for job in self.jobs)
+        until = None if budget is None else time.time() + budget - self.spent
+        first = self.protocol.seeds[0]
+        jobs = [
+            {
+                "job": job, "folder": self.folder / "runs" / job.folder, "until": until,
+                "left": max(1.0, (behind - n) / engine.slots),
+                "tuned": None if job.seed == first else self._tuned(replace(job, seed=first)),
+            }
+            for n, job in enumerate(asked)
+        ]  # fmt: skip
+        function = partial(run_job, subject=self.subject, trials=self.protocol.trials)
+
+        def go_on() -> bool:
+            return until is None or time.time() < until
+
+        for n, row in engine.run(function, jobs, go_on):
+            job = asked[n]
+            write_atomic(
+                self.folder / "runs" / job.folder / _ROW, json_text(asdict(row), indent=1) + "\n"
+            )
+            self.store.append(_as_trial(job, row, self.spent))
+            self.rows[job.key] = row
+            if self.on_row is not None:
+                self.on_row(row, sum(each.key not in self.rows for each in self.jobs))
+
+    def _read(self, job: Job) -> Row | None:
+        path = self.folder / "runs" / job.folder / _ROW
+        how: dict[str, Any] = {"error": CorruptRun, "remedy": "remove it: it is run again"}
+        return checked(Row, read_json(path, **how), str(path), **how) if path.exists() else None
+
+    def _tuned(self, job: Job) -> Tuned:
+        return _read_tuned(self.folder / "runs" / job.folder) or Tuned(why="it was not tuned")
+
+    @property
+    def results(self) -> list[tuple[Row, Path]]:
+        """Return the rows that there are, each with its folder."""
+        return [
+            (self.rows[job.key], self.folder / "runs" / job.folder)
+            for job in self.jobs
+            if job.key in self.rows
+        ]
+
+
+def run_job(
+    job: Job, folder: Path, until: float | None, left: float, tuned: Tuned | None, *,
+    subject: Subject, trials: int,
+) -> Row:  # fmt: skip
+    """Tune a size, where nothing was tuned for it, and run it.
+
+    Parameters
+    ----------
+    until
+        :func:`time.time` at which the budget ends; None: never.
+    left
+        How many runs are still to share what is left.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    warm(job.size, subject.kind)
+    seconds = None
+    if until is not None:
+        now = until - time.time()
+        seconds = min(max(_PATIENCE * now / left, _LEAST), max(now, _LEAST))
+    begin = time.perf_counter()
+    what: dict[str, Any] = {"share": job.share, "seed": job.seed, "folder": folder}
+    if tuned is None:
+        tuned = _read_tuned(folder)
+    if tuned is None:
+        limit = None if seconds is None else _TUNING * seconds
+        tuned = (
+            tune_size(job.family, job.size, subject, **what, seconds=limit, trials=trials)
+            if trials
+            else Tuned()
+        )
+        write_atomic(folder / _TUNED, json_text(asdict(tuned), indent=1) + "\n")
+    rest = None if seconds is None else max(seconds - (time.perf_counter() - begin), _LEAST)
+    row = run_size(job.family, job.size, subject, **what, seconds=rest, tuned=tuned)
+    return replace(row, notes=[*row.notes, f"tuning: {tuned.why}"]) if tuned.why else row
+
+
+def _read_tuned(folder: Path) -> Tuned | None:
+    path = folder / _TUNED
+    how: dict[str, Any] = {"error": CorruptRun, "remedy": "remove it: the size is tuned again"}
+    return checked(Tuned, read_json(path, **how), str(path), **how) if path.exists() else None
+
+
+def _as_trial(job: Job, row: Row, at: float) -> Trial:
+    return Trial(
+        job.text, job.text, job.seed, _RUNG.epochs, _RUNG.dim, row.value_valid, row.seconds,
+        row.parameters, 1, "frontier", job.family.side, None, at,
+        error=None if row.status == "done" else f"{row.status}: {row.why}",
+    )  # fmt: skip

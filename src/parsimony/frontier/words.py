@@ -1,0 +1,124 @@
+"""What a frontier says: the verdict in a sentence, for or against, and every equivalent scale."""
+
+from __future__ import annotations
+
+from parsimony.frontier.analysis import Analysis, Best, Crossing
+from parsimony.frontier.equivalent import Equivalent
+
+__all__ = ["METRICS", "amount_text", "crossing_words", "scale_text", "verdict"]
+
+METRICS = {
+    "mrr": "MRR", "macro_f1": "macro-F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC",
+    "ndcg@5": "nDCG@5", "ndcg@3": "nDCG@3",
+}  # fmt: skip
+_NOTHING = "Nothing can be said: {} finished no run."
+
+
+def amount_text(value: float) -> str:
+    """A number with three digits and a unit of thousands: ``1.23 M``."""
+    for size, sign in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size * 0.9995:
+            return f"{value / size:.3g} {sign}"
+    return f"{value:.3g}"
+
+
+def times_text(ratio: float) -> str:
+    """A multiple in words: ``3.2 times as many``, ``120 times fewer``."""
+    return f"{_number(ratio)} times as many" if ratio >= 1 else f"{_number(1 / ratio)} times fewer"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
+def scale_text(scale: Equivalent, unit: str) -> str:
+    """Say an equivalent scale with its limits: ``> 1.2 M parameters with 95 %``."""
+    own = scale.amount
+    if scale.low is not None and scale.high is not None and scale.middle is not None:
+        return (
+            f"{amount_text(scale.middle)} {unit} (95 %: {amount_text(scale.low)} to "
+            f"{amount_text(scale.high)}), {times_text(scale.middle / own)}"
+        )
+    if scale.at_least is not None:
+        than = "more" if scale.at_least >= own else "not more"
+        return (
+            f"> {amount_text(scale.at_least)} {unit} with 95 %, {than} than "
+            f"{times_text(scale.at_least / own)}"
+        )
+    if scale.at_most is not None:
+        than = "less" if scale.at_most >= own else "more"
+        return (
+            f"< {amount_text(scale.at_most)} {unit} with 95 %, {than} than "
+            f"{times_text(scale.at_most / own)}"
+        )
+    return f"an amount of {unit} that these runs do not say"
+
+
+def crossing_words(crossing: Crossing, unit: str) -> str:
+    """Say what a family needs for the error of a model of the other side."""
+    text = (
+        f"{crossing.curve.family} needs {scale_text(crossing.scale, unit)}, for the error of "
+        f"{_named(crossing.model)}, which has {amount_text(crossing.model.group.amount)} {unit}"
+    )
+    return text + _beyond(crossing)
+
+
+def _beyond(crossing: Crossing) -> str:
+    if not crossing.scale.extrapolated:
+        return ""
+    largest = amount_text(crossing.curve.largest)
+    return f" (extrapolated: the largest that was trained and is in the law has {largest})"
+
+
+def _named(best: Best) -> str:
+    return f"{best.family} at {best.group.label}"
+
+
+def verdict(found: Analysis, metric: str) -> tuple[str, str]:
+    """Return which side wins, and the sentence that says so.
+
+    The more accurate side wins where the paired interval of the difference excludes zero and
+    nothing speaks against it at equal accuracy; where the intervals leave it open, that is said.
+
+    Returns
+    -------
+    side, sentence
+        ``side`` is "knowledge", "scaled" or "open".
+    """
+    ours, theirs, unit = found.knowledge, found.scaled, found.measure.unit
+    if ours is None or theirs is None or found.gain is None:
+        return "open", _NOTHING.format("the side driven by knowledge" if ours is None else
+                                       "the side that is scaled up")  # fmt: skip
+    name = METRICS.get(metric, metric)
+    gain, low, high = found.gain
+    both = (
+        f"{_named(ours)} ({name} {1 - ours.error:.3f}, {amount_text(ours.group.amount)} {unit}) "
+        f"against {_named(theirs)} ({name} {1 - theirs.error:.3f}, "
+        f"{amount_text(theirs.group.amount)} {unit})"
+    )
+    apart = f"{gain:+.3f} (95 %: {low:+.3f} to {high:+.3f})"
+    forward, back = found.crossing(ours, theirs), found.crossing(theirs, ours)
+    needs = "" if forward is None else (
+        f" To be as right as {_named(ours)}, {theirs.family} needs "
+        f"{scale_text(forward.scale, unit)}{_beyond(forward)}."
+    )  # fmt: skip
+    reverse = "" if back is None else (
+        f" To be as right as {_named(theirs)}, {ours.family} needs "
+        f"{scale_text(back.scale, unit)}{_beyond(back)}."
+    )  # fmt: skip
+    if high < 0:
+        if forward is not None and forward.scale.verdict == "more":
+            return "open", (
+                f"Divided: scaling up is more accurate at its best, by {-gain:.3f} (95 %: "
+                f"{-high:.3f} to {-low:.3f}), but needs more for what knowledge reaches: {both}."
+                f"{needs}{reverse}"
+            )
+        return "scaled", f"Scaling up wins: {both}; the difference is {apart}.{needs}{reverse}"
+    if forward is not None and forward.scale.verdict == "less":
+        return "scaled", (
+            f"Scaling up wins: it needs less for the same accuracy. {both}; the difference is "
+            f"{apart}.{needs}"
+        )
+    if low > 0 or (forward is not None and forward.scale.verdict == "more"):
+        return "knowledge", f"Knowledge wins: {both}; the difference is {apart}.{needs}"
+    return "open", f"Open: {both}; the difference is {apart}.{needs}{reverse}"

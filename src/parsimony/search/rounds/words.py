@@ -1,0 +1,78 @@
+"""A loop in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["ended_words", "round_words", "sentence"]
+
+
+def sentence(found: Mapping[str, Any]) -> str:
+    """Say what the loop gave.
+
+    Parameters
+    ----------
+    found
+        Content of loop.json, but for the sentences.
+    """
+    best = found["rounds"][found["best"] - 1]
+    gain = best["with_book"]
+    text = (
+        f"{found['method']} with what was known in round {found['best']} reaches MRR "
+        f"{best['mrr']:.4f} on the measuring half of validation, alone {best['alone']:.4f}: the "
+        f"book {_brings(gain)} ({gain['by']:+.4f}, {gain['low']:+.4f} to {gain['high']:+.4f})"
+    )
+    distilled = best["distilled"]
+    if distilled is not None:
+        book = distilled["fidelity"]
+        text += (
+            f". {book['rules']:,} distilled rules alone give its best answer on {book['top1']:.1%}"
+        )
+    if found["test"]:
+        text += f". Test MRR {found['test']['mrr']:.4f}, read once"
+    return text + "."
+
+
+def _brings(gain: Mapping[str, float]) -> str:
+    if gain["low"] > 0:
+        return "makes it better"
+    return "makes it worse" if gain["high"] < 0 else "brings nothing with 95 %"
+
+
+def ended_words(found: Mapping[str, Any]) -> str:
+    """Say why no further round was made."""
+    n = len(found["rounds"])
+    return {
+        "rounds": f"All {n} rounds were made.",
+        "nothing gained": f"Round {n} was not better than those before it with 95 %: "
+        "another would learn from the same.",
+        "nothing new": f"Round {n} left no entry that was not known, and dropped none: another "
+        "would begin with the same book.",
+        "time budget": f"The time allowed {n} round{'s' * (n > 1)}.",
+    }[found["ended"]]
+
+
+def round_words(row: Mapping[str, Any], method: str) -> str:
+    """Say what one round did."""
+    start = f"{row['rules']:,} rules and {row['axioms']:,} axioms"
+    if row["trained"]:
+        epochs = f"{row['epochs']:,} epoch{'s' * (row['epochs'] != 1)}"
+        did = f"{method} was trained for {epochs} with {start}"
+    else:
+        did = (
+            f"The same facts follow from {start} as before, so that {method} was not trained "
+            "again; what its rules are worth was learned anew"
+        )
+    uses = ", ".join(row["uses"]) or "nothing"
+    out = "no rule led to its answers"
+    if row["distilled"] is not None:
+        book = row["distilled"]["fidelity"]
+        out = (
+            f"it became {book['rules']:,} weighted rules that give its best answer on "
+            f"{book['top1']:.1%}"
+        )
+    return (
+        f"{did} (used as {uses}); {out}. {row['n_new']:,} entries were new, "
+        f"{row['n_dropped']:,} were dropped, {row['kept']:,} are kept."
+    )

@@ -1,0 +1,145 @@
+"""Laws against a plain twin, on planted ones, and what is said at their limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from benchmarks.frontier_planted import PLANS, summary
+from parsimony.frontier.curves import Group, curve_of
+from parsimony.frontier.draws import Draws
+from parsimony.frontier.equivalent import equivalent_scale
+from parsimony.frontier.law import fit_laws, profile_of_floor
+
+SIZES = 1e3 * 2.0 ** np.arange(9)
+
+
+def law(n, floor=0.15, alpha=0.35, first=0.5):
+    return floor + first * (np.asarray(n) / 1e3) ** -alpha
+
+
+def test_power_is_what_a_plain_optimiser_finds():
+    random = np.random.default_rng(0)
+    for _ in range(3):
+        y = law(SIZES) + random.normal(0, 0.003, len(SIZES))
+        found = fit_laws(SIZES, y)
+
+        def off(p, y=y):
+            return p[0] + p[1] * (SIZES / 1e3) ** -p[2] - y
+
+        plain = least_squares(
+            off, [0.1, 0.4, 0.3], loss="huber", f_scale=1.345 * np.median(abs(y - found(SIZES)[0])),
+            bounds=([0, 0, 0.01], [1, 2, 3]),
+        )  # fmt: skip
+        assert np.sum(off(plain.x) ** 2) == pytest.approx(
+            np.sum((found(SIZES)[0] - y) ** 2), rel=0.1
+        )
+        assert found.alpha[0] == pytest.approx(plain.x[2], rel=0.1)
+        assert found.floor[0] == pytest.approx(plain.x[0], abs=0.02)
+
+
+def test_one_odd_size_does_not_bend_the_law():
+    y = law(SIZES)
+    y[4] += 0.1
+    assert fit_laws(SIZES, y).alpha[0] == pytest.approx(0.35, abs=0.03)
+
+
+def test_broken_law_is_found_and_inverted():
+    bend = float(np.sqrt(SIZES[4] * SIZES[5]))
+    falls = np.where(
+        bend >= SIZES, (SIZES / 1e3) ** -0.1, (bend / 1e3) ** -0.1 * (SIZES / bend) ** -0.7
+    )
+    found = fit_laws(SIZES, 0.02 + 0.6 * falls, kind="broken")
+    assert (found.alpha[0], found.later[0]) == pytest.approx((0.1, 0.7), rel=0.25)
+    errors = found(SIZES)[0]
+    assert [found.inverse(errors[k : k + 1])[0] for k in range(9)] == pytest.approx(SIZES)
+
+
+def test_inverse_says_never_and_always():
+    found = fit_laws(SIZES, law(SIZES))
+    assert found.inverse(np.array([0.1]))[0] == np.inf
+    flat = fit_laws(SIZES, 0.3 + 0.01 * np.arange(9))
+    assert flat.scale[0] == 0
+    assert flat.inverse(np.array([0.5]))[0] == 0 and flat.inverse(np.array([0.2]))[0] == np.inf
+
+
+def test_profile_of_the_floor_holds_the_truth_and_never_falls_below_zero():
+    floors, deviance, (low, high) = profile_of_floor(
+        SIZES, law(SIZES) + np.random.default_rng(0).normal(0, 0.002, 9)
+    )
+    assert floors[0] == 0 and deviance.min() == 0 and 0 <= low <= 0.15 <= high
+
+
+def groups_of(errors, seeds=2, valid=None):
+    """Runs without values per query: seed noise alone."""
+    random = np.random.default_rng(1)
+    drawn = np.repeat(errors, seeds) + random.normal(0, 0.001, len(errors) * seeds)
+    valid = errors if valid is None else valid
+    groups = [
+        Group(
+            str(i), float(SIZES[i]), tuple(valid[i] + random.normal(0, 0.001, seeds)),
+            tuple(range(i * seeds, (i + 1) * seeds)),
+        )
+        for i in range(len(errors))
+    ]  # fmt: skip
+    return groups, Draws(drawn, [None] * len(drawn), draws=200)
+
+
+def test_overfitting_end_is_left_out_and_said():
+    valid = law(SIZES)
+    valid[7:] += (0.05, 0.1)
+    curve = curve_of("ComplEx", "scaled", *groups_of(valid))
+    assert [point.role for point in curve.points] == ["law"] * 7 + ["over-fitted"] * 2
+    assert "over-fitted: 7, 8" in curve.notes[0]
+    assert curve.largest == SIZES[6]
+
+
+def test_too_few_sizes_have_no_law_and_say_so():
+    curve = curve_of("rules", "knowledge", *groups_of(law(SIZES)[:3]))
+    assert curve.laws is None and "too few for a law" in curve.notes[0]
+    assert equivalent_scale(curve, np.full(200, 0.2), 1.0) is None
+
+
+def test_sizes_of_one_amount_are_one_size():
+    groups, draws = groups_of(law(SIZES))
+    groups[8] = Group("8", groups[7].amount, groups[8].valid, groups[8].rows)
+    curve = curve_of("rules", "knowledge", groups, draws)
+    assert curve.points[-1].label == "7 = 8" and curve.points[-1].seeds == 4
+
+
+def test_nothing_is_said_beyond_a_decade():
+    curve = curve_of("ComplEx", "scaled", *groups_of(law(SIZES)))
+    found = equivalent_scale(curve, np.full(200, 0.149), 1e3)  # below the floor
+    assert found is not None and found.verdict == "more"
+    assert found.high is None and found.middle is None
+    assert found.at_least == pytest.approx(10 * SIZES[-1]) and found.extrapolated
+
+
+def test_draws_of_queries_are_shared_by_runs():
+    """A draw of easy queries is easy for everybody: differences keep the noise of runs alone."""
+    random = np.random.default_rng(0)
+    hard = random.normal(0, 0.3, 500)
+    values = [hard + 0.5 + random.normal(0, 0.01, 500) for _ in range(2)]
+    draws = Draws(np.array([v.mean() for v in values]), values)
+    one, other = draws.means([[0], [1]]).T
+    assert one.std() == pytest.approx(0.3 / np.sqrt(500), rel=0.15)
+    assert (one - other).std() < 0.1 * one.std()
+
+
+def test_planted_laws_are_covered_and_the_verdict_is_theirs():
+    """A small part of what benchmarks/frontier_planted.py does on 300 draws."""
+    wins, loses = (summary(plan, 12, resamples=150) for plan in PLANS[:2])
+    for found in (wins, loses):
+        for name in ("alpha", "E", "equivalent scale", "error at 4 times the largest"):
+            assert found["fraction"][name] >= 0.75, name
+    assert wins["verdict"]["more"] >= 0.9 and loses["verdict"]["less"] >= 0.9
+
+
+def test_ordered_splits_of_another_library_prefer_the_same_law():
+    audit = pytest.importorskip("scaling_audit")
+    from benchmarks.frontier_audit import audited
+
+    assert audit is not None
+    found = audited(SIZES, law(SIZES) + np.random.default_rng(3).normal(0, 0.002, 9))
+    assert found["ours"] == found["theirs"] == "power"
