@@ -142,7 +142,8 @@ def main() -> None:
     try:
         paths = [address(server.run, "predict", fact) for fact in facts]
         result: dict[str, Any] = {
-            "command": " ".join(["python benchmarks/serve.py", given.run.name, *sys.argv[2:]]),
+            "command": f"python benchmarks/serve.py {given.run.name} --seconds {given.seconds:g} "
+            f"--requests {given.requests} --explanations {given.explanations:g}",
             "run": given.run.name, "cores": os.cpu_count(), "load": os.getloadavg()[0],
             "start_seconds": round(server.start_seconds, 2),
             "predict": [load(server, paths, n, given.seconds) for n in CLIENTS],
