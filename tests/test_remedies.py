@@ -320,6 +320,9 @@ ELSEWHERE = {
     ("search/supernet.py", "--algorithm"): "a space of its own: ours can all be trained so",
     ("base/estimator.py", "a lower --set lr="): "a method that does not look at its loss",
     ("metrics/guard.py", "lower lr (--set lr="): "a measure out of range of finite scores",
+    ("web/extra.py", "pip install"): "a package to install",
+    ("web/serving.py", "add --token TOKEN"): "a server runs on: tests/web/test_serve_verb.py",
+    ("web/serving.py", "--port 0 takes a free one"): "a server runs on, as above",
     ("run/lock.py", "wait for it"): "test_a_run_that_another_process_writes",
     ("cli/command_group.py", " --help"): "test_the_help_that_is_pointed_at",
 }

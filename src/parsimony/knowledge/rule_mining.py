@@ -295,16 +295,16 @@ def mine_paths(
         ranked = ranked[:per_relation]
         parts[r] = np.full(len(ranked), r), codes[ranked], support[ranked], body[ranked]
 
-    shallow, short = 0, USUAL if sparse else USUAL - 1
+    shallow, first = 0, USUAL if sparse else USUAL - 1
     for r in range(n if timed else 0):  # something of every relation, before all of some
         if parts and stop():
             break
-        mine(r, min(int(lengths[r]), short), n - r)
+        mine(r, min(int(lengths[r]), first), n - r)
     for r in range(n):
-        if timed and r in parts and lengths[r] <= short:
+        if timed and r in parts and lengths[r] <= first:
             continue
         if parts and stop():
-            shallow += sum(lengths[other] > short for other in range(r, n) if other in parts)
+            shallow += sum(lengths[other] > first for other in range(r, n) if other in parts)
             break
         mine(r, int(lengths[r]), n - r)
     heads, codes, support, body = (
@@ -313,7 +313,7 @@ def mine_paths(
     notes = _notes(lengths, max_length, bodies.n_uncounted, facts.dropped, n - len(parts))
     if shallow:
         notes.append(
-            f"warning: the time ended before rules of more than {short} atoms were mined for "
+            f"warning: the time ended before rules of more than {first} atoms were mined for "
             f"{shallow:,} of {n:,} relations"
         )
     if cut:

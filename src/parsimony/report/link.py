@@ -18,6 +18,7 @@ from parsimony.link.strata import measure_strata, strata_of
 from parsimony.link.task import LinkTask
 from parsimony.metrics import Ranks, bootstrap_interval
 from parsimony.metrics.ranking import HITS
+from parsimony.pages.charts import line_chart
 from parsimony.pages.templating import amount, environment
 from parsimony.report.compared import Compared, Value, require_same_questions
 from parsimony.report.info import RunInfo, info_of_folder
@@ -278,6 +279,7 @@ def page(info: RunInfo) -> str:
             ),
             relations=(metrics.get(split) or {}).get("per_relation") or [],
             curves=learning_charts(history, info.get("best_epoch"), "valid_mrr", "Validation MRR"),
+            small_books=_small_books(history),
             rules=rules[:_RULES],
             n_rules=len(rules),
             explanations=[_view(each) for each in info.get("explanations") or ()],
@@ -294,6 +296,19 @@ def page(info: RunInfo) -> str:
             version=info.get("version") or __version__,
         )
     )
+
+
+def _small_books(history: Sequence[Mapping[str, Any]]) -> str:
+    """Draw what small rule books keep, where a run has chosen one."""
+    from markupsafe import Markup
+
+    books = [entry for entry in history if "book_mrr" in entry]
+    if not books:
+        return ""
+    title = "Validation MRR of small books by number of rules"
+    points = [(float(book["rules"]), float(book["book_mrr"])) for book in books]
+    chosen = next((float(book["rules"]) for book in books if book.get("chosen")), None)
+    return Markup(line_chart(points, title=title, best=chosen))
 
 
 def _shown(metrics: Mapping[str, Any]) -> str:

@@ -135,7 +135,7 @@ def weighed(books: Iterable[tuple[Sequence[Rule], Reals]]) -> list[Rule]:
     found = [
         replace(rules[k], confidence=round(-np.expm1(-float(weights[k])), 6))
         for rules, weights in books
-        for k in np.flatnonzero(weights > LEAST)
+        for k in np.flatnonzero(weights > LEAST).tolist()
     ]
     return sorted(found, key=lambda rule: (-rule.confidence, -rule.support, str(rule)))
 

@@ -42,13 +42,13 @@ class Pairs(NamedTuple):
     ----------
     difference : sparse (n_pairs, n_rules)
         1 where the rule leads to the right one alone, -1 to the wrong one alone.
-    count : (n_pairs,)
+    often : (n_pairs,)
         How often each occurs.
     complexity : (n_rules,)
     """
 
     difference: Any
-    count: Floats
+    often: Floats
     complexity: Floats
 
     @property
@@ -56,11 +56,11 @@ class Pairs(NamedTuple):
         """The price from which on no rule is worth anything."""
         if not self.difference.shape[0]:
             return 0.0
-        return float((self.difference.T @ self.count / self.complexity).max(initial=0.0))
+        return float((self.difference.T @ self.often / self.complexity).max(initial=0.0))
 
     def loss(self, weights: Floats) -> float:
         """What is missing to a lead of 1, in sum."""
-        return float(self.count @ np.maximum(1 - self.difference @ weights, 0))
+        return float(self.often @ np.maximum(1 - self.difference @ weights, 0))
 
 
 def pairs_of(evidence: Evidence, complexity: Floats, answers: float) -> Pairs:
@@ -72,7 +72,7 @@ def pairs_of(evidence: Evidence, complexity: Floats, answers: float) -> Pairs:
         The target of what is right is positive.
     complexity : (n_rules,)
     answers
-        How many answers the relation has in all: the counts sum up to that.
+        How many answers the relation has in all: how often they occur sums up to that.
     """
     right = evidence.target > 0
     first, second, weight = [], [], []
@@ -88,9 +88,8 @@ def pairs_of(evidence: Evidence, complexity: Floats, answers: float) -> Pairs:
     random = np.random.default_rng(0).integers(1 << 40, size=(difference.shape[1], 2))
     keys = difference.astype(np.int64) @ random
     _, at, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    count = np.bincount(inverse.ravel(), np.concatenate(weight), minlength=len(at))
-    count *= answers / max(count.sum(), 1e-9)
-    return Pairs(difference[at], count, complexity)
+    often: Floats = np.bincount(inverse.ravel(), np.concatenate(weight), len(at)).astype(float)
+    return Pairs(difference[at], often * answers / max(often.sum(), 1e-9), complexity)
 
 
 def weights_at(pairs: Pairs, price: float, start: npt.NDArray[np.intp]) -> Floats:
@@ -108,12 +107,12 @@ def weights_at(pairs: Pairs, price: float, start: npt.NDArray[np.intp]) -> Float
     while True:
         chosen = np.flatnonzero(used)
         weights[:] = 0
-        value = pairs.count.copy()  # of a unit of each pair's lead
+        value = pairs.often.copy()  # of a unit of each pair's lead
         part = columns[:, chosen].tocsr()
         touched = np.flatnonzero(np.diff(part.indptr))
         if len(chosen) and len(touched):
             weights[chosen], value[touched] = _solved(
-                part[touched], pairs.count[touched], price * pairs.complexity[chosen]
+                part[touched], pairs.often[touched], price * pairs.complexity[chosen]
             )
         reduced = price * pairs.complexity - pairs.difference.T @ value
         reduced[used] = 0
@@ -124,11 +123,11 @@ def weights_at(pairs: Pairs, price: float, start: npt.NDArray[np.intp]) -> Float
         used[new] = True
 
 
-def _solved(difference: Any, count: Floats, cost: Floats) -> tuple[Floats, Floats]:
+def _solved(difference: Any, often: Floats, cost: Floats) -> tuple[Floats, Floats]:
     """Solve the program over some rules; return the weights, and the pairs' dual values."""
     n_pairs, n_rules = difference.shape
     found = linprog(
-        np.concatenate([cost, count]),
+        np.concatenate([cost, often]),
         A_ub=sparse.hstack([-difference, -sparse.eye_array(n_pairs)], format="csc"),
         b_ub=np.full(n_pairs, -1.0),
         bounds=np.repeat([[0.0, 1.0], [0.0, np.inf]], [n_rules, n_pairs], axis=0),

@@ -2,7 +2,8 @@
 
 The rules of every relation are weighed by a linear program at falling prices of complexity
 (:mod:`parsimony.link.rules.linear_program`): each price gives a book, the next one a larger. All
-are measured on the same validation queries as the whole book.
+are measured on the same validation queries as the whole book. Where the program has no use for
+further rules, the most confident ones of every relation follow.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ Floats = npt.NDArray[np.float64]
 FACTS = 100  # training facts of each relation that are asked about
 RIVALS, OTHERS = 20, 5  # wrong answers: the best of the whole book, and others by chance
 CHEAPER = 0.5  # from one price to the next
-LOWEST = 0.5  # price: an atom has to win half an answer
+LOWEST = 0.05  # price: twenty atoms have to win one answer
 HALVINGS = 5  # of prices, between which a book of a wanted size is looked for
 LARGEST = 0.3  # of the whole book: no larger one is looked for
 GATHERING, MEASURING = 0.4, 0.3  # of the time that is left
+TIES = 0.01  # of -log(1 - confidence), as the weight of rules that only break ties
 KEPT = 0.95  # of the whole book's MRR, by the book that is taken
 
 
@@ -135,25 +137,53 @@ def small_books(
         if most is not None:
             path.approach(most, lambda: limit.passed() or stopped())
 
+    found = [*path.books, *_filled(scorer, path.books[-1] if path.books else path.none)]
+
     def plans(relation: int) -> list[Plan]:
         combination = scorer.combination(relation)
         whole, every = (scorer.plan(relation, c) for c in (combination, unlimited(combination)))
         none = np.zeros(len(whole.weight))
-        head, found = relation % task.n_relations, [whole]
-        for book in path.books:
+        head, made = relation % task.n_relations, [whole]
+        for book in found:
             weights = book.weights.get(head, none)
-            found.append(every._replace(order=every.order[weights[every.order] > 0]))
+            made.append(every._replace(order=every.order[weights[every.order] > 0]))
             order = np.flatnonzero(weights).astype(np.int32)
-            found.append(Plan(order, weights, np.arange(len(weights), dtype=np.int32), False))
-        return found
+            made.append(Plan(order, weights, np.arange(len(weights), dtype=np.int32), False))
+        return made
 
     whole, *mrr = rank(plans).tolist()
     best: dict[int, Book] = {}
     for i, value in enumerate(mrr):
-        book = path.books[i // 2]
+        book = found[i // 2]
         if book.rules and value > best.get(book.rules, book).mrr:
             best[book.rules] = replace(book, mrr=value, added_up=bool(i % 2))
     return [best[size] for size in sorted(best)], whole
+
+
+def _filled(scorer: RuleScorer, book: Book) -> Iterator[Book]:
+    """Add to a book 1, 2, 4 … of the most confident rules of every relation.
+
+    Of rules that say the same, as the whole book takes it, the best come before any second ones. In
+    a sum of weights those that the linear program does without break ties.
+    """
+    n, most, last = scorer.index.n_relations, 1, book.rules
+    plans = [scorer.plan(r, unlimited(scorer.combination(r))) for r in range(n)]
+    ranked = [plan.order[np.argsort(-plan.weight[plan.order], kind="stable")] for plan in plans]
+    for r, (plan, by) in enumerate(zip(plans, ranked, strict=True)):
+        again = np.ones(len(by), bool)
+        again[np.unique(plan.cluster[by], return_index=True)[1]] = False
+        ranked[r] = by[np.argsort(again, kind="stable")]
+    while last <= LARGEST * len(scorer.rules):
+        weights = {}
+        for r, (plan, by) in enumerate(zip(plans, ranked, strict=True)):
+            more = np.zeros(len(plan.weight))
+            more[by[:most]] = np.maximum(TIES * plan.weight[by[:most]], 2 * LEAST)
+            weights[r] = np.maximum(more, book.weights.get(r, 0.0))
+        filled = Book(weights, book.price)
+        if filled.rules == last and most > max(map(len, ranked)):
+            return
+        yield filled
+        last, most = filled.rules, 2 * most
 
 
 def unlimited(combination: Combination) -> Combination:
