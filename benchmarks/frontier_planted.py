@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def main() -> None:
             continue
         begin = time.process_time()
         found = {
-            "command": " ".join(["python", *sys.argv]),
+            "command": shlex.join(["python", *sys.argv]),
             **summary(plan, asked.draws, asked.seed, asked.resamples),
             "cpu_seconds": time.process_time() - begin,
         }

@@ -60,6 +60,8 @@ class Problem:
         Module that gathers (``run_info``) and draws (``page``) a run.
     verbs
         The command lines that ask a run, in words.
+    web
+        Class that answers about a run over HTTP and to assistants.
     audit
         Module that describes data (``audit``) and shows that (``render``); "" where there is none.
     """
@@ -75,6 +77,7 @@ class Problem:
     report: str
     verbs: str
     race: tuple[str, ...]
+    web: str
     blend: str = ""
     guided: str = ""
     audit: str = ""
@@ -94,7 +97,8 @@ PROBLEMS = {
             "parsimony.ddi.task:DDITask", "parsimony.ddi.folder:is_ddi",
             "parsimony.ddi.folder:reading", "neighbours", "parsimony.report.ddi",
             "parsimony ddi predict, ddi screen and explain",
-            ("prior", "neighbours", "walks", "mlp", "emergnn"), audit="parsimony.ddi.audit",
+            ("prior", "neighbours", "walks", "mlp", "emergnn"), "parsimony.web.pairs:Pairs",
+            audit="parsimony.ddi.audit",
         ),
         Problem(
             "coldstart", "ratings", "parsimony.ratings.data:RatingData",
@@ -103,6 +107,7 @@ PROBLEMS = {
             "parsimony.report.ratings",
             "parsimony adapt and evaluate",
             ("means", "popularity", "ridge-head", "evidence", "film", "coldnas"),
+            "parsimony.web.new_tasks:Users",
         ),
         Problem(
             "molecules", "molecules", "parsimony.molecules.data:MoleculeData",
@@ -112,14 +117,15 @@ PROBLEMS = {
             "parsimony adapt",
             # The methods on the encoder are left out: it is pre-trained first, for minutes.
             ("tanimoto", "fingerprint-ridge", "fingerprint-lr", "multitask"),
+            "parsimony.web.new_tasks:Assays",
         ),
         Problem(
             "link", "facts", "parsimony.link.data:LinkData", "parsimony.link.loading:load",
             "parsimony.link.task:LinkTask", "parsimony.link.loading:is_graph",
             "parsimony.graph.formats:reading", "redgnn", "parsimony.report.link",
             "parsimony predict, explain, rules and report",
-            ("degree", "rules", "complex", "redgnn", "adaprop"), "blend", "guided",
-            "parsimony.link.audit",
+            ("degree", "rules", "complex", "redgnn", "adaprop"), "parsimony.web.links:Links",
+            "blend", "guided", "parsimony.link.audit",
         ),
     )
 }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.link.reasoning.small_data import write_folder
 from tests.link.test_link_methods import clan
+from tests.molecules.small_molecules import chains
 from torch.utils.flop_counter import FlopCounterMode
 
 from parsimony import methods, problems
@@ -20,6 +21,7 @@ from parsimony.knowledge.rules import parse_rules
 from parsimony.link.embeddings.bilinear import ComplEx
 from parsimony.link.task import LinkTask
 from parsimony.molecules.encoder.gin import MoleculeBatch
+from parsimony.molecules.task import MoleculeOptions, MoleculeTask
 from parsimony.ratings.factorisation import _Factors
 
 KINDS = tuple(problems.PROBLEMS)
@@ -87,6 +89,14 @@ def test_rules_are_their_symbols_and_their_text():
 
     assert cost.numbers(Book()) == (3 + 2 + 2 + 1 + 2,) * 2
     assert cost.bits(Book())[0] == cost.bits(Book())[1] == pytest.approx(8 * 60, rel=0.3)
+
+
+def test_a_closed_form_is_the_settings_that_it_chose():
+    pytest.importorskip("rdkit")
+    task = MoleculeTask(chains(), MoleculeOptions(shots=(1,), episodes=1))
+    model = methods.resolve("fingerprint-ridge")().fit(task)
+    assert cost.numbers(model) == (2, 2)  # the kernel and its ridge
+    assert cost.bits(model)[1] == 32 and cost.counted_flops(model, 0.0) is None
 
 
 def test_facts_are_compressed_as_a_set():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks.frontier_planted import PLANS, summary
 from scipy.optimize import least_squares
 
-from benchmarks.frontier_planted import PLANS, summary
 from parsimony.frontier.curves import Group, curve_of
 from parsimony.frontier.draws import Draws
 from parsimony.frontier.equivalent import equivalent_scale

@@ -61,7 +61,7 @@ def test_hits_and_expectation_are_those_of_plain_loops():
      (1, 0.3, "holds"), (60, 100.0, "weaker"), (40, 100.0, "broken")],
 )  # fmt: skip
 def test_what_hits_mean(hits, expected, verdict):
-    assert judge(hits, expected) == verdict
+    assert judge([hits], [expected]) == [verdict]
 
 
 def test_a_rule_that_can_find_nothing_is_not_broken_by_it():
@@ -90,3 +90,17 @@ def test_chance_is_found_out():
     book = KnowledgeBook((Entry(parse_rule("s(X,Y) <- r(X,Y)")),))
     (row,) = check_held_out(book, graph_of(np.concatenate([train, more]), 120, ["r", "s"]), held)
     assert (row.hits, row.verdict) == (0, "broken")
+
+
+def test_where_the_time_is_over_the_rest_is_untested(monkeypatch):
+    monkeypatch.setattr("parsimony.knowledge.held_out._PART", 1)
+    train = np.stack([np.arange(60), np.zeros(60, int), np.arange(60) + 60], 1)
+    facts = np.concatenate([train, train[:50] + np.array([0, 1, 0])])
+    rules = [parse_rule("0.5  2/4  r(X,Y) <- s(X,Y)"), parse_rule("0.8  50/60  s(X,Y) <- r(X,Y)")]
+    notes = []
+    checked = check_held_out(
+        KnowledgeBook.of_rules(rules), graph_of(facts, 120, ["r", "s"]),
+        train[50:] + np.array([0, 1, 0]), stop=lambda: True, notes=notes,
+    )  # fmt: skip
+    assert [(row.hits, row.verdict) for row in checked] == [(0, "untested"), (10, "holds")]
+    assert "1 of 2 rules" in notes[0]

@@ -144,3 +144,15 @@ def test_validation_is_measured_by_networks_that_never_saw_it(whole):
     assert model._features_for("valid") is not model._features_for("test")
     assert whole[BLIND]._held == []
     assert multitask._looks(20) == (1, 2, 3, 4, 6, 8, 12, 16, 20)
+
+
+def test_a_graph_network_learns_answers_and_is_read_again(own_cache, tmp_path):
+    """The same method over the atoms of a molecule instead of its fragments."""
+    model = make(graph_layers=2, networks=1, max_epochs=2).fit(TASK)
+    assert any("inner.layers.1." in name for name in model._tensors())
+    assert model.parameters_count_ < make().fit(BLIND).parameters_count_
+    model.save(tmp_path / "run")
+    again = MultiTask.load(tmp_path / "run")
+    one, other = (m.scored("test", 4).table for m in (model, again))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    assert model.cost_.flops > 0

@@ -98,6 +98,8 @@ class Quadratic(Watched):
 class Network(Watched, NetworkLearner):
     """Fits a line with more network than it needs."""
 
+    counts = True
+
     def __init__(self):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)

@@ -12,6 +12,7 @@ import typer
 from parsimony.cli import (
     adapt,
     apply,
+    assistant,
     audit,
     compare,
     datasets,
@@ -33,6 +34,7 @@ from parsimony.cli import (
     rules,
     runs,
     search,
+    serve,
     tune,
 )
 from parsimony.cli.command_group import CommandGroup
@@ -69,6 +71,8 @@ for _name, _verb in {
     "report": report,
     "compare": compare,
     "runs": runs,
+    "serve": serve,
+    "mcp": assistant,
     "doctor": doctor,
 }.items():
     app.command(_name)(_verb.command)

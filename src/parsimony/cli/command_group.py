@@ -6,7 +6,6 @@ Exit codes: 0 done · 1 failed · 2 wrong usage or input · 130 interrupted, 143
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 import traceback
@@ -18,7 +17,7 @@ from typing import Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from parsimony.decoding.strict_json import json_text
+from parsimony.decoding.strict_json import json_text, plain
 from parsimony.errors import ParsimonyError
 from parsimony.stopping import Interrupted, reported, stopped
 from parsimony.visible import visible
@@ -92,25 +91,9 @@ def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
     stream = stream or _real_stdout()
     utf8 = (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
     # A terminal may obey control characters that JSON need not escape.
-    text = json_text(_plain(value), ensure_ascii=not utf8 or stream.isatty())
+    text = json_text(plain(value), ensure_ascii=not utf8 or stream.isatty())
     stream.write(text + "\n")
     stream.flush()
-
-
-def _plain(value: Any) -> Any:
-    """Replace what JSON cannot represent: NumPy scalars by Python's, nan and inf by null."""
-    if isinstance(value, dict):
-        return {_plain(str(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    # The bytes of a path that is not UTF-8 are halves of surrogate pairs, which no JSON has.
-    return str(value).encode(errors="backslashreplace").decode()
 
 
 _stdout: list[TextIO] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from parsimony.errors import InvalidMeasure
 
-__all__ = ["json_text"]
+__all__ = ["json_text", "plain"]
 
 
 def json_text(value: Any, **style: Any) -> str:
@@ -36,6 +36,22 @@ def json_text(value: Any, **style: Any) -> str:
             f"{place} is not finite and cannot be written as JSON",
             remedy="look at the data and the predictions that it was computed from",
         ) from None
+
+
+def plain(value: Any) -> Any:
+    """Replace what JSON cannot represent: NumPy scalars by Python's, nan and inf by null."""
+    if isinstance(value, dict):
+        return {plain(str(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    # The bytes of a path that is not UTF-8 are halves of surrogate pairs, which no JSON has.
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def _not_finite(value: Any, place: str = "the value") -> str | None:

@@ -1,8 +1,9 @@
 """What a fitted method takes: numbers, bits, and the graph that it walks.
 
-**Numbers.** Those that were trained; a rule counts its symbols (the relation of its head, those of
-its body, entities that it names) and two counts, of the pairs that it predicts and of those that
-are true. A *table* has a row for each entity (drug, item).
+**Numbers.** Those that were trained, or of a closed form the settings that it chose; a rule counts
+its symbols (the relation of its head, those of its body, entities that it names) and two counts, of
+the pairs that it predicts and of those that are true. A *table* has a row for each entity (drug,
+item).
 
 **Floating-point operations** are those of training, with its looks at validation where the method
 counts them: a multiplication and an addition are two.
@@ -17,7 +18,8 @@ reasoners       2 [n_s d a + n_r d² + n_k 3 d² + n_o 3 d² + |E| (2 d + a)] fo
 MLPs            6 per weight and example: 2 forward, 4 backward (J. Kaplan et al., arXiv 2001.08361,
                 section 2.1)
 other networks  counted by ``torch.utils.flop_counter`` at the first step, and so many per example
-                after it (:class:`parsimony.training.network.NetworkLearner`)
+                after it (:class:`parsimony.training.network.NetworkLearner`): of products of
+                matrices, without what is done number by number
 ==============  ====================================================================================
 
 What is counted rather than multiplied (rules, fingerprints, walks) has no such figure; nor has
@@ -53,6 +55,8 @@ SCALE = 32  # bits of the scale of an array of 8-bit numbers
 _COUNTS = 2  # numbers of a rule beside its symbols
 #: methods whose counted operations leave out what they mostly do
 _UNCOUNTED = ("emergnn",)
+#: methods for ratings that read a user's own ratings alone
+_BY_VECTORS = ("fm", "rating-mlp")
 #: arrays with a row for each entity, by the ends of their names
 _TABLES = {
     "complex": ("entity",), "distmult": ("entity",), "bilinear": ("entity",),
@@ -69,7 +73,7 @@ def numbers(estimator: AnyEstimator) -> tuple[int, int]:
     if rules := _rules(estimator):
         whole = sum(_symbols(rule) + _COUNTS for rule in rules)
         return whole, whole
-    whole = int(estimator.parameters_count_)
+    whole = int(estimator.parameters_count_) or _settled(estimator)
     ends = _TABLES.get(estimator.method, ())
     tables = sum(
         array.size for name, array in estimator._tensors().items() if ends and name.endswith(ends)
@@ -88,13 +92,22 @@ def bits(estimator: AnyEstimator) -> tuple[float, float]:
     told = compressed_bits(text.encode()) if text else 0.0
     if _rules(estimator):
         return told, told
-    whole = int(estimator.parameters_count_)
+    whole = numbers(estimator)[0]
     arrays = sum(array.dtype.kind == "f" for array in estimator._tensors().values())
     return 8.0 * whole + SCALE * min(arrays, whole) + told, 16.0 * whole + told
 
 
 def _rules(estimator: AnyEstimator) -> list[Rule]:
     return list(getattr(estimator, "rules_", ()))
+
+
+def _settled(estimator: AnyEstimator) -> int:
+    """Settings that were left open and chosen on validation: all that a closed form learns."""
+    given, found = estimator.parameters, estimator.resolved_
+    return sum(
+        getattr(given, name) is None and getattr(found, name) is not None
+        for name in type(found).model_fields
+    )
 
 
 def _symbols(rule: Rule) -> int:
@@ -154,7 +167,7 @@ def graph_bits(estimator: AnyEstimator, task: Task) -> float:
         labels = estimator.task_.visible_labels[:, estimator.task_.data.train_tasks]
         return compressed_bits(np.ascontiguousarray(labels).tobytes()) if reads else 0.0
     assert isinstance(estimator, RatingEstimator)
-    if getattr(estimator.resolved_, "evidence", True) is False:
+    if estimator.method in _BY_VECTORS or not getattr(estimator.resolved_, "evidence", True):
         return 0.0
     task = estimator.task_
     known = [getattr(task.data, name)[task.known] for name in ("user", "item", "rating")]

@@ -11,7 +11,15 @@ from typing import Any
 from parsimony.errors import EmptySplit, UnknownParameter, UsageError, suggest
 from parsimony.frontier.axes import Axis
 from parsimony.frontier.families import Family, families
-from parsimony.frontier.protocol import HEADLINE_SHARE, SHARES, Protocol, agreed, described
+from parsimony.frontier.protocol import (
+    HEADLINE_SHARE,
+    PROTOCOL,
+    SHARES,
+    Protocol,
+    agreed,
+    described,
+    read_protocol,
+)
 from parsimony.frontier.result import frontier_files, gathered
 from parsimony.frontier.row import Row, Subject
 from parsimony.frontier.runs import Runs
@@ -130,6 +138,8 @@ def planned(request: FrontierRequest) -> Plan:
         One side alone, or data that nobody can tell the kind of.
     EmptySplit
         Nothing to select or measure on.
+    CorruptRun
+        The protocol of a frontier that is gone on with is damaged.
     """
     kind = request.task or kind_of(request.data, None, request.columns) or "link"
     subject = Subject(
@@ -150,8 +160,12 @@ def planned(request: FrontierRequest) -> Plan:
     along_labels = request.axis == "labels"
     sizes = request.sizes or (_SIZES_OF_LABELS if along_labels else _SIZES)
     chosen = _chosen(kind, request.names, sizes, along_labels)
-    seeds = request.seeds or (1 if short else _SEEDS)
-    trials = request.trials if request.trials is not None else (0 if short else _TRIALS)
+    seeds, trials = (1, 0) if short else (_SEEDS, _TRIALS)
+    if request.resume and (request.out / PROTOCOL).exists():  # another budget is no other plan
+        before = read_protocol(request.out)
+        seeds, trials = len(before.seeds), before.trials
+    seeds = request.seeds or seeds
+    trials = trials if request.trials is None else request.trials
     shares = sorted(set(request.shares or (SHARES if along_labels else (1.0,))))
     protocol = Protocol(
         data=request.data,

@@ -206,6 +206,12 @@ class Blend(LinkEstimator[BlendParameters]):
 
     # ---- scoring -----------------------------------------------------------------------------
 
+    def on(self, graph: KnowledgeGraph) -> Self:
+        """Both members on another graph."""
+        again = super().on(graph)
+        again.members_ = [member.on(graph) for member in self.members_]
+        return again
+
     def _standardised(
         self, head: IntArray, relation: IntArray, graph: KnowledgeGraph
     ) -> list[npt.NDArray[np.float32]]:

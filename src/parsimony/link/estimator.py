@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -94,6 +95,13 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             progress.advance(1)
         relation, n = queries.answer_relation, self.task_.n_relations
         return Ranks(greater, equal, relation % n, relation // n)
+
+    def on(self, graph: KnowledgeGraph) -> Self:
+        """The same model, asked on another graph of the same entities; nothing is learned anew."""
+        self._require_fitted()
+        again = copy.copy(self)
+        again.task_ = self.task_.walking(graph)
+        return again
 
     @abstractmethod
     def _score(

@@ -9,6 +9,7 @@ X/train, selects on X/valid and tests on X_ind/test.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -286,6 +287,13 @@ class LinkTask(base.Task):
     def test_graph(self) -> KnowledgeGraph:
         """The facts walked at test time."""
         return self.train_graph if self.data.inductive is None else _graph(self.data.inductive)
+
+    def walking(self, graph: KnowledgeGraph) -> LinkTask:
+        """The same task, asked on another graph of the entities of :attr:`test_graph`."""
+        self.filters(not self.inductive)  # made once, for all copies
+        again = copy.copy(self)
+        vars(again)["test_graph"] = graph
+        return again
 
     @property
     def test_data(self) -> LinkData:

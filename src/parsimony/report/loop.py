@@ -7,7 +7,6 @@ from typing import Any
 
 from parsimony.pages.search_charts import interval_chart
 from parsimony.pages.templating import environment
-from parsimony.search.rounds.words import round_words
 from parsimony.version import __version__
 
 __all__ = ["loop_page"]
@@ -27,7 +26,7 @@ def loop_page(found: Mapping[str, Any]) -> str:
     from markupsafe import Markup
 
     rounds = [
-        {**row, "words": round_words(row, found["method"]), "parts": _parts(row)}
+        {**row, "words": _round_words(row, found["method"]), "parts": _parts(row)}
         for row in found["rounds"]
     ]
     first, best = rounds[0], f"round {found['best']}"
@@ -37,8 +36,33 @@ def loop_page(found: Mapping[str, Any]) -> str:
     template = environment().get_template("loop.html.j2")
     return template.render(
         version=__version__, found=found, rounds=rounds, title=title,
-        chart=Markup(interval_chart(marks, title=title, best=best)),
+        chart=Markup(interval_chart(marks, title=title, across="MRR", best=best)),
     )  # fmt: skip
+
+
+def _round_words(row: Mapping[str, Any], method: str) -> str:
+    """Say what one round did."""
+    start = f"{row['rules']:,} rules and {row['axioms']:,} axioms"
+    if row["trained"]:
+        epochs = f"{row['epochs']:,} epoch{'s' * (row['epochs'] != 1)}"
+        did = f"{method} was trained for {epochs} with {start}"
+    else:
+        did = (
+            f"The same facts follow from {start} as before, so that {method} was not trained "
+            "again; what its rules are worth was learned anew"
+        )
+    uses = ", ".join(row["uses"]) or "nothing"
+    out = "it was not distilled"
+    if row["distilled"] is not None:
+        book = row["distilled"]["fidelity"]
+        out = (
+            f"it became {book['rules']:,} weighted rules that give its best answer on "
+            f"{book['top1']:.1%}"
+        )
+    return (
+        f"{did} (used as {uses}); {out}. {row['n_new']:,} entries were new, "
+        f"{row['n_dropped']:,} were dropped, {row['kept']:,} are kept."
+    )
 
 
 def _parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -48,8 +72,8 @@ def _parts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     n_mined = row["entries"] - row["n_dropped"]
     lists = [
         ("Stated", "What you stated; it is kept in any case.", stated, len(stated)),
-        ("Mined and kept", "Counted on the training facts, those that found most held-out facts "
-         "first.", mined, max(n_mined, len(mined))),
+        ("Mined and kept", "With their evidence on training facts, those that found most held-out "
+         "facts first.", mined, max(n_mined, len(mined))),
         ("New: distilled from the model", "Rules that the book did not have.", row["new"],
          row["n_new"]),
         ("Dropped", "They found less than half of the held-out facts that their evidence promised, "

@@ -15,7 +15,7 @@ from parsimony.run.folder import CONFIG, MODEL, RunFolder
 from parsimony.run.forms import RunConfig
 from parsimony.run.seal import SEAL
 
-__all__ = ["list_runs"]
+__all__ = ["list_runs", "run_row"]
 
 #: the measures that methods are chosen by, of all problems; more is better
 _HEADLINES = ("mrr", "macro_f1", "pr_auc", "roc_auc", "ndcg@5")
@@ -42,7 +42,7 @@ def list_runs(folder: Path | str) -> list[dict[str, Any]]:
         raise MissingRun(
             "no such folder of runs", remedy="name the folder in which runs are", where=str(folder)
         )
-    rows = [_row(path) for path in _runs(folder)]
+    rows = [run_row(path) for path in _runs(folder)]
     return sorted(
         rows,
         key=lambda row: (row["data"] is None, row["data"] or "", -(row["valid"] or -1), row["run"]),
@@ -58,7 +58,8 @@ def _runs(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
-def _row(path: Path) -> dict[str, Any]:
+def run_row(path: Path) -> dict[str, Any]:
+    """One row of :func:`list_runs`, of a folder."""
     row: dict[str, Any] = dict.fromkeys(
         ("run", "task", "data", "method", "metric", "valid", "test", "parameters",
          "description_bytes", "seconds", "date", "state", "problem")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import copy
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,12 @@ class AppliedBook:
         self._names = names
         self._masks: dict[str, Mask] = {}
         self._completed: dict[str, KnowledgeGraph] = {}
+
+    def apart(self) -> Self:
+        """The same book, whose graphs and masks are kept apart from those of this one."""
+        again = copy.copy(self)
+        again._masks, again._completed = dict(self._masks), dict(self._completed)
+        return again
 
     def whole(self, graph: KnowledgeGraph) -> KnowledgeGraph:
         """The graph that is walked in place of one of the task's: with what follows from it."""

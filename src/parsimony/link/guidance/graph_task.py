@@ -51,6 +51,12 @@ class CompletedTask(LinkTask):
         """The facts walked at test time, and what follows from them."""
         return self.test_completion.graph
 
+    def walking(self, graph: KnowledgeGraph) -> LinkTask:
+        """The task itself on another graph, which is walked as it is."""
+        plain = LinkTask(self.data, self.protocol)
+        plain.filters(not self.inductive)
+        return plain.walking(graph)
+
     def entailed(self, active: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The edges that follow from the stated facts left in a training graph."""
         return self.completion.entailed(active)

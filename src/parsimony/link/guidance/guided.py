@@ -241,6 +241,13 @@ class Guided(LinkEstimator[GuidedParameters]):
 
     # ---- scoring -----------------------------------------------------------------------------
 
+    def on(self, graph: KnowledgeGraph) -> Self:
+        """The member on another graph and what follows from it by the book."""
+        again = super().on(graph)
+        again._applied = self._applied.apart()
+        again.member_ = self.member_.on(again._applied.whole(graph))
+        return again
+
     def _member_scores(
         self, head: IntArray, relation: IntArray, graph: KnowledgeGraph
     ) -> npt.NDArray[np.float32]:

@@ -23,6 +23,7 @@ from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.reach import batch_bytes, walked
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
+from parsimony.link.struck_graph import StruckGraph
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.cost import resident_memory
@@ -154,6 +155,8 @@ class Reasoner(LinkEstimator[ReasonerT]):
         active: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.float32]:
         graph = graph or self.task_.test_graph
+        if isinstance(graph, StruckGraph):  # the whole graph is indexed already
+            active, graph = graph.on_whole(active), graph.whole
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
         with one_torch_thread():
             for which, frontier, scores, _ in self.propagation(graph).frontiers(

@@ -8,21 +8,22 @@ knowledge=rules)`` takes edited ones back.
 from __future__ import annotations
 
 import collections
+import copy
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Fitting, constructor
-from parsimony.errors import EmptySplit
+from parsimony.errors import EmptySplit, FormatError
 from parsimony.explain import Explanation, Faithfulness
 from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge.rule_mining import mine_rules
 from parsimony.knowledge.rule_walks import without_facts
-from parsimony.knowledge.rules import Rule, format_rules
+from parsimony.knowledge.rules import Rule, format_rules, parse_rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.rules.choices import plans_of, too_slow, way, ways_to_combine
@@ -40,6 +41,7 @@ from parsimony.link.rules.scoring import RuleScorer, apply_rules
 from parsimony.link.rules.selecting import chosen_by_group, reciprocal_ranks, spread_sample
 from parsimony.link.rules.small_books import choose, small_books, unlimited
 from parsimony.link.rules.storing import Ways, as_tensors, read_rules, read_ways
+from parsimony.link.struck_graph import StruckGraph
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.atomic import write_atomic
@@ -286,6 +288,24 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         self._require_fitted()
         return self.rules_[:top]
 
+    def without_rules(self, texts: Sequence[str]) -> Self:
+        """The same method without some of its rules, given as text; evidence is not compared.
+
+        Raises
+        ------
+        FormatError
+            A text that is no rule, or none of these.
+        """
+        gone = {parse_rule(text).clause for text in texts}
+        if lacking := sorted(gone - {rule.clause for rule in self.rules_}):
+            raise FormatError(
+                f"no such rule is used: {lacking[0]}", remedy="name rules as the run lists them"
+            )
+        again = copy.copy(self)
+        again.rules_ = [rule for rule in self.rules_ if rule.clause not in gone]
+        again._scorers = {}
+        return again
+
     # ---- scoring -----------------------------------------------------------------------------
 
     def scorer(self, graph: KnowledgeGraph) -> RuleScorer:
@@ -295,7 +315,16 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             self._scorers[key] = self._scorer(graph)
         return self._scorers[key]
 
+    def on(self, graph: KnowledgeGraph) -> Self:
+        """The rules, with the confidences that they have, on another graph."""
+        again = super().on(graph)
+        again._scorers = dict(self._scorers)
+        return again
+
     def _scorer(self, graph: KnowledgeGraph) -> RuleScorer:
+        if isinstance(graph, StruckGraph):
+            whole = self.scorer(graph.whole)
+            return whole.on(without_facts(whole.index, map(tuple, graph.struck.tolist())))
         rules = known_here(self.rules_, graph)
         return RuleScorer(
             rules, graph, combinations=self.combinations_,

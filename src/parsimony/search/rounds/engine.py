@@ -309,7 +309,12 @@ class _Loop:
         """Turn the model into rules; where none lead to its answers there are none."""
         name, data = f"round-{number}-distilled", self.task.data.content_hash
         share = DISTILLING if number == self.request.rounds else 0.6 * DISTILLING
-        until = self._part(share)
+        # Checking counts rules as mining does, and takes a part of that time.
+        checking = min(self.store.seconds("mine") or 0.0, 0.1 * self.request.seconds)
+        until = Deadline(share * max(self._left() - checking, 0.0))
+        if self._left() <= 0:
+            self.store.keep_book(name, KnowledgeBook())
+            return {"distilled": None, "distil_notes": ["the time was over: nothing was distilled"]}
         try:
             found = distil(
                 model, candidates=[*book.rules, *pool], mine=False, deadline=until,
@@ -329,11 +334,13 @@ class _Loop:
         more = distilled_book(rules, method, number, data, counted=True)
         both = merge_books([book, more])
         graph = self.decides.train_graph
-        kept = Kept(check_held_out(both, graph, self.facts), book)
+        notes, until = list[str](), Deadline(self._left())
+        checks = check_held_out(both, graph, self.facts, stop=until.passed, notes=notes)
+        kept = Kept(checks, book)
         self.store.keep_book(f"round-{number}", kept.book)
         first = number == 1
         return {
-            "verdicts": kept.verdicts, "kept": len(kept.book.entries),
+            "check_notes": notes, "verdicts": kept.verdicts, "kept": len(kept.book.entries),
             "kept_rules": len(kept.book.rules), "n_new": len(kept.new),
             "n_dropped": len(kept.dropped), "changed": kept.changed, "new": told(kept.new),
             "dropped": told(kept.dropped), "defended": told(kept.defended),
@@ -394,7 +401,8 @@ class _Loop:
                 "measuring half"
             )
         for row in rounds:
-            notes += [f"round {row['round']}: {note}" for note in row["distil_notes"]]
+            told_here = [*row["distil_notes"], *row["check_notes"]]
+            notes += [f"round {row['round']}: {note}" for note in told_here]
             notes += [
                 f"warning: stated, but broken on held-out facts: {each['text']}"
                 for each in row["defended"]

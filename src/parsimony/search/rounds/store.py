@@ -54,6 +54,7 @@ class StepStore:
         self._deadline = deadline
         self.deadline = deadline.after(self._before)
         self._since = time.perf_counter()
+        self._books: dict[str, KnowledgeBook] = {}
 
     def __enter__(self) -> Self:
         """Return the store."""
@@ -97,13 +98,17 @@ class StepStore:
         return seconds
 
     def book(self, name: str) -> KnowledgeBook:
-        """Read a book that a step wrote."""
-        path = self.folder / f"{name}.toml"
-        return book_from_table(read_toml(path, error=CorruptRun, remedy=_REMEDY), str(path))
+        """Read a book that a step wrote, perhaps in this process."""
+        if name not in self._books:
+            path = self.folder / f"{name}.toml"
+            table = read_toml(path, error=CorruptRun, remedy=_REMEDY)
+            self._books[name] = book_from_table(table, str(path))
+        return self._books[name]
 
     def keep_book(self, name: str, book: KnowledgeBook) -> None:
         """Write a book atomically."""
         write_book(book, self.folder / f"{name}.toml")
+        self._books[name] = book
 
     def read(self, name: str) -> dict[str, Any]:
         """Read what a step told."""

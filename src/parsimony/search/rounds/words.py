@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ended_words", "round_words", "sentence"]
+__all__ = ["ended_words", "sentence"]
 
 
 def sentence(found: Mapping[str, Any]) -> str:
@@ -51,28 +51,3 @@ def ended_words(found: Mapping[str, Any]) -> str:
         "would begin with the same book.",
         "time budget": f"The time allowed {n} round{'s' * (n > 1)}.",
     }[found["ended"]]
-
-
-def round_words(row: Mapping[str, Any], method: str) -> str:
-    """Say what one round did."""
-    start = f"{row['rules']:,} rules and {row['axioms']:,} axioms"
-    if row["trained"]:
-        epochs = f"{row['epochs']:,} epoch{'s' * (row['epochs'] != 1)}"
-        did = f"{method} was trained for {epochs} with {start}"
-    else:
-        did = (
-            f"The same facts follow from {start} as before, so that {method} was not trained "
-            "again; what its rules are worth was learned anew"
-        )
-    uses = ", ".join(row["uses"]) or "nothing"
-    out = "no rule led to its answers"
-    if row["distilled"] is not None:
-        book = row["distilled"]["fidelity"]
-        out = (
-            f"it became {book['rules']:,} weighted rules that give its best answer on "
-            f"{book['top1']:.1%}"
-        )
-    return (
-        f"{did} (used as {uses}); {out}. {row['n_new']:,} entries were new, "
-        f"{row['n_dropped']:,} were dropped, {row['kept']:,} are kept."
-    )

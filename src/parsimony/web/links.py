@@ -1,0 +1,382 @@
+"""What a run of link prediction is asked: answers, reasons, and answers without some evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from threading import Lock
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from parsimony.errors import UsageError
+from parsimony.explain import Explanation
+from parsimony.explain.page import browser_view
+from parsimony.knowledge import Rule
+from parsimony.knowledge.sources import mine_types
+from parsimony.link.counterfactual import by_names, counterfactual, standing
+from parsimony.link.question import Question
+from parsimony.link.striking import without
+from parsimony.link.walk_kinds import (
+    Kind,
+    as_steps,
+    facts_between,
+    kind_of,
+    kind_text,
+    reversed_kind,
+    walk_counts,
+)
+from parsimony.run.folder import RunFolder
+from parsimony.web.known_facts import KnownFacts
+from parsimony.web.rule_lists import rule_list
+from parsimony.web.served import Answer, Questions
+from parsimony.web.waiting import Ticket
+
+__all__ = ["Links"]
+
+_LISTED = 200  # facts struck out that are listed
+STRIKING = (
+    "exact: the same weights, or the same rules with their confidences, on the graph without these "
+    "facts; nothing is learned again"
+)
+
+
+class Links(Questions):
+    """A run that ranks entities."""
+
+    long: ClassVar[frozenset[str]] = frozenset({"strike", "what-else", "counterfactual", "rules"})
+
+    def __init__(self, model: Any, run: RunFolder) -> None:
+        super().__init__(model, run)
+        walks = not model.by_vectors
+        self.can = (
+            "predict",
+            *["explain"] * model.gives_reasons,
+            *["strike", "what-else"] * walks,
+            *["counterfactual"] * (walks and model.gives_reasons and model.method != "degree"),
+            *["rules", "book"] * (not hasattr(model, "vectors")),
+        )
+
+    # ---- the data ----------------------------------------------------------------------------
+
+    def counts(self) -> Answer:
+        """Entities, relations, facts by split."""
+        data = self.model.task_.data
+        splits = {split: len(getattr(data, split)) for split in ("train", "valid", "test")}
+        return {"n_entities": data.n_entities, "n_relations": data.n_relations, **splits}
+
+    def calibration(self) -> str:
+        """Of most methods a softmax, of rules their confidence."""
+        if self.model.method == "rules":
+            return "Probabilities are the rules' confidences, counted on the training facts."
+        return "Probabilities are the softmax of the scores over all entities, uncalibrated."
+
+    @cached_property
+    def _data(self) -> Any:
+        return self.model.task_.test_data
+
+    def names(self) -> Sequence[str]:
+        """All entities."""
+        found: Sequence[str] = self._data.entities.names
+        return found
+
+    @cached_property
+    def _labels(self) -> Sequence[str]:
+        names = self._data.entity_names
+        return self.names() if names is None else [names.get(n, n) for n in self.names()]
+
+    def labels(self) -> Sequence[str]:
+        """Readable names."""
+        return self._labels
+
+    def weights(self) -> npt.NDArray[np.number]:
+        """Facts of each."""
+        found: npt.NDArray[np.number] = self.model.task_.test_graph.degrees
+        return found
+
+    @cached_property
+    def _types(self) -> Mapping[str, Sequence[str]]:
+        stated = (self.run.read_toml("knowledge.toml") or {}).get("types", {})
+        return stated or mine_types(self.model.task_.test_graph)[0]
+
+    def types(self) -> Mapping[str, Sequence[str]]:
+        """Those of the run's book, else those that the facts state."""
+        return self._types
+
+    @cached_property
+    def known(self) -> KnownFacts:
+        """Which split states a fact."""
+        return KnownFacts(self._data)
+
+    def relations(self, entity: str | None) -> Answer:
+        """All relations with the number of their facts; an entity's own come first."""
+        data, triples = self._data, self.model.task_.test_graph.triples
+        n = data.n_relations
+        facts = np.bincount(triples[:, 1], minlength=n)
+        rows = [{"name": data.relations.name(r), "facts": int(facts[r])} for r in range(n)]
+        if entity is not None:
+            e = data.entities.index(entity, notes=[])
+            for name, column in (("as_head", 0), ("as_tail", 2)):
+                own = np.bincount(triples[triples[:, column] == e, 1], minlength=n)
+                for row, count in zip(rows, own.tolist(), strict=True):
+                    row[name] = count
+        rows.sort(key=lambda r: (-(r.get("as_head", 0) + r.get("as_tail", 0)), -r["facts"]))
+        return {"relations": rows}
+
+    def facts(self, entity: str, limit: int) -> Answer:
+        """The training facts of an entity."""
+        e = self._data.entities.index(entity, notes=[])
+        triples = self.model.task_.test_graph.triples
+        own = triples[(triples[:, 0] == e) | (triples[:, 2] == e)]
+        return {"facts": [self._named(*row) for row in own[:limit].tolist()], "total": len(own)}
+
+    def _named(self, h: int, r: int, t: int) -> list[str]:
+        entities, relations = self._data.entities, self._data.relations
+        return [entities.name(h), relations.name(r), entities.name(t)]
+
+    def warm(self) -> None:
+        """Predict and explain a training fact."""
+        h, r, t = self._named(*self.model.task_.test_graph.triples[0].tolist())
+        self.predict({"head": h, "relation": r}, Ticket(600.0, Lock()))
+        if "explain" in self.can:
+            self.model.explain(h, r, t)
+
+    # ---- answers -----------------------------------------------------------------------------
+
+    def predict(self, asked: Answer, ticket: Ticket) -> Answer:
+        """The best answers, and ``about``: label, types and split of each."""
+        return self._predicted(self.model, asked)
+
+    def _predicted(self, model: Any, asked: Answer) -> Answer:
+        top, candidates = asked.get("top", 10), asked.get("candidates")
+        if (kind := asked.get("type")) is not None:
+            of_type = [self.names()[e] for e in self.of_type(kind).tolist()]
+            candidates = of_type if candidates is None else sorted({*of_type} & {*candidates})
+        found = model.predict(
+            asked.get("head"), asked["relation"], asked.get("tail"),
+            top=top, candidates=candidates, drop_known=asked.get("drop_known", False),
+        )  # fmt: skip
+        if kind is not None and asked.get("candidates") is None:
+            found["answers"] = [a for a in found["answers"] if a["score"] != model._unreached]
+        return {**found, "about": self._about(found)}
+
+    def _about(self, found: Answer) -> Answer:
+        query, data = found["query"], self._data
+        end = "head" if "head" in query else "tail"
+        asked, r = data.entities.index(query[end]), data.relations.index(query["relation"])
+        ids = [data.entities.index(row["entity"]) for row in found["answers"]]
+        splits = self.known.splits(
+            np.array([(asked, r, e) if end == "head" else (e, r, asked) for e in ids], np.int64)
+        )
+        names, labels, types = self.names(), self.labels(), self.types()
+        return {
+            names[e]: {"label": labels[e], "types": list(types.get(names[e], ())), "known": split}
+            for e, split in [*zip(ids, splits, strict=True), (asked, "no")]
+        }
+
+    def batch(self, asked: Sequence[Answer], ticket: Ticket) -> Any:
+        """Yield the answer to every question, or its error."""
+        for one in asked:
+            ticket.check()
+            yield self._predicted(self.model, one)
+
+    # ---- reasons -----------------------------------------------------------------------------
+
+    def explain(self, asked: Answer, ticket: Ticket) -> Answer:
+        """The explanation, its paths by kind, and which split states each of their edges."""
+        notes: list[str] = []
+        fact = self.model.as_known(asked["head"], asked.get("relation"), asked["tail"], notes)
+        side = asked.get("side")
+        chosen = {"side": side} if side is not None else {}
+        found: Explanation = self.model.explain(*fact, seed=asked.get("seed", 0), **chosen)
+        found = replace(found, notes=(*notes, *found.notes))
+        steps = dict.fromkeys(
+            (s.head, s.relation, s.tail) for path in found.paths for s in path.steps
+        )
+        data = self._data
+        rows = [
+            (data.entities.index(h), data.relations.index(r), data.entities.index(t))
+            for h, r, t in steps
+        ]
+        splits = self.known.splits(np.array(rows, np.int64).reshape(-1, 3))
+        edges = [
+            {"fact": list(step), "stated": "inferred by the book" if split == "no" else split}
+            for step, split in zip(steps, splits, strict=True)
+        ]
+        full = asked.get("full", True)
+        shown = {**found.to_dict(full=full), "kinds": _kinds(found), "edges": edges}
+        return {**shown, "view": browser_view(found)} if full else shown
+
+    # ---- without some evidence ---------------------------------------------------------------
+
+    def strike(self, asked: Answer, ticket: Ticket) -> Answer:
+        """Answers on the graph and without some of its facts, side by side."""
+        data, n = self._data, self.model.task_.n_relations
+        if asked.get("relation") is None:
+            raise UsageError("no relation is named", remedy='give "relation"')
+        entity, relation = self.model.encode(
+            {k: asked[k] for k in ("head", "relation", "tail") if asked.get(k) is not None}, []
+        )
+        answer = asked.get("answer")
+        target = None if answer is None else data.entities.index(answer, notes=[])
+        gone = self._struck(asked, entity, target)
+        model = self._without_rules(asked.get("rules", []))
+        ticket.check()
+        after = without(model, gone)
+        question = {k: asked.get(k) for k in ("head", "relation", "tail", "top")}
+        result: Answer = {"before": self._predicted(self.model, question)}
+        ticket.check()
+        result["after"] = self._predicted(after, question)
+        result["answer"], notes = None, list[str]()
+        if target is not None:
+            ticket.check()
+            asking = Question(entity, relation, target)
+            head, tail = (target, entity) if relation >= n else (entity, target)
+            own = np.array([[head, relation % n, tail]])
+            if len(graph_rows(self.model.task_.test_graph.triples, own)):
+                notes.append(
+                    "the fact itself is left out where its rank is given: it is no reason for "
+                    "itself"
+                )
+            result["answer"] = {
+                "entity": self.names()[target],
+                "before": vars(standing(without(self.model, own), asking)),
+                "after": vars(standing(without(model, np.concatenate([gone, own])), asking)),
+            }
+        listed = [self._named(*row) for row in gone[:_LISTED].tolist()]
+        if len(gone) > _LISTED:
+            notes.append(f"{_LISTED} of {len(gone):,} facts struck out are listed")
+        if not len(gone) and model is self.model:
+            notes.append("nothing was struck out: no fact of the graph is meant")
+        return {**result, "struck": listed, "n_struck": len(gone), "method": STRIKING,
+                "notes": notes}  # fmt: skip
+
+    def _struck(self, asked: Answer, entity: int, target: int | None) -> npt.NDArray[np.int64]:
+        """The facts of the graph that a question strikes out, (n, 3)."""
+        data, triples = self._data, self.model.task_.test_graph.triples
+        notes: list[str] = []
+        gone = np.zeros(len(triples), bool)
+        for name in asked.get("nodes", ()):
+            e = data.entities.index(name, notes=notes)
+            gone |= (triples[:, 0] == e) | (triples[:, 2] == e)
+        for name in asked.get("relations", ()):
+            gone |= triples[:, 1] == data.relations.index(name, notes=notes)
+        rows = [triples[gone].astype(np.int64)]
+        for h, r, t in asked.get("facts", ()):
+            fact = (
+                data.entities.index(h, notes=notes), data.relations.index(r, notes=notes),
+                data.entities.index(t, notes=notes),
+            )  # fmt: skip
+            rows.append(np.array([fact], np.int64))
+        for kind in asked.get("kinds", ()):
+            if target is None:
+                raise UsageError("a kind of path leads to an answer", remedy='give "answer"')
+            steps = as_steps(kind, data.relations)
+            graph = self.model.task_.test_graph
+            rows.append(facts_between(graph, entity, steps, target).astype(np.int64))
+        return graph_rows(triples, np.unique(np.concatenate(rows), axis=0))
+
+    def _without_rules(self, texts: Sequence[str]) -> Any:
+        """The run without some of its rules, where it is made of rules."""
+        if not texts:
+            return self.model
+        less = getattr(self.model, "without_rules", None)
+        if less is None:
+            raise UsageError(
+                f"method {self.model.method!r} is not made of rules: none can be struck out",
+                remedy="strike out the kind of path instead",
+            )
+        return less(texts)
+
+    def what_else(self, asked: Answer, ticket: Ticket) -> Answer:
+        """What a kind of path leads to from the same entity, and from where to the same answer."""
+        data, task = self._data, self.model.task_
+        fact = tuple(self.model.encode_fact(asked["head"], asked["relation"], asked["tail"]))
+        question = Question.of(fact, asked.get("side", "tail"), task.n_relations)
+        kind: Kind = tuple(map(tuple, asked["steps"]))
+        steps = as_steps(kind, data.relations)
+        back = as_steps(reversed_kind(kind), data.relations)
+        top, graph = asked.get("top", 20), task.test_graph
+        ticket.check()
+        onward = walk_counts(graph, question.entity, steps)
+        ticket.check()
+        backward = walk_counts(graph, question.answer, back)
+        r, turned = fact[1], asked.get("side", "tail") == "head"
+
+        def items(count: npt.NDArray[np.float64], own: int, answers: bool) -> list[Answer]:
+            count[own] = 0
+            best = np.argsort(-count, kind="stable")[:top]
+            best = best[count[best] > 0]
+            other = question.entity if answers else question.answer
+            rows = [(other, r, e) if answers != turned else (e, r, other) for e in best.tolist()]
+            splits = self.known.splits(np.array(rows, np.int64).reshape(-1, 3))
+            return [
+                {"entity": self.names()[e], "label": self.labels()[e], "walks": int(count[e]),
+                 "known": split}
+                for e, split in zip(best.tolist(), splits, strict=True)
+            ]  # fmt: skip
+
+        many = [int((c > 0).sum()) - 1 for c in (onward, backward)]
+        notes = [
+            f"{top:,} of {n:,} {what} are given"
+            for n, what in zip(many, ("answers", "entities"), strict=True)
+            if n > top
+        ]
+        return {
+            "text": kind_text(kind),
+            "answers": items(onward, question.answer, True),
+            "entities": items(backward, question.entity, False),
+            "notes": notes,
+        }
+
+    def counterfactual(self, asked: Answer, ticket: Ticket) -> Answer:
+        """The few facts that hold up an answer."""
+        fact = self.model.encode_fact(asked["head"], asked["relation"], asked["tail"])
+        among = asked.get("among")
+        relations = self._data.relations
+        found = counterfactual(
+            self.model, fact, side=asked.get("side", "tail"), beyond=asked.get("beyond", 10),
+            most=asked.get("most", 10), check=ticket.check,
+            among=None if among is None else [relations.index(r) for r in among],
+        )  # fmt: skip
+        return by_names(found, self.model)
+
+    def rules(self, asked: Answer, ticket: Ticket) -> Answer:
+        """The rules of the run."""
+        return rule_list(self.model, self.run, asked)
+
+
+def graph_rows(
+    triples: npt.NDArray[np.integer], facts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The facts among ``facts`` (n, 3) that a graph states, each once."""
+    if not len(facts):
+        return facts.reshape(-1, 3)
+    n = int(max(triples.max(initial=0), facts.max())) + 1
+
+    def keys(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        found: npt.NDArray[np.int64] = (rows[:, 1] * n + rows[:, 0]) * n + rows[:, 2]
+        return found
+
+    return facts[np.isin(keys(facts), keys(triples.astype(np.int64)))]
+
+
+def _kinds(found: Explanation) -> list[Answer]:
+    """The paths of an explanation by their kind, with the rule of each where it was counted."""
+    groups: dict[Kind, list[int]] = {}
+    for i, path in enumerate(found.paths):
+        groups.setdefault(kind_of(path.steps), []).append(i)
+    counted = {rule.clause: rule for rule in found.rules}
+    kinds = []
+    for kind, paths in groups.items():
+        row: Answer = {"steps": [list(step) for step in kind], "text": kind_text(kind),
+                       "paths": paths}  # fmt: skip
+        turned = reversed_kind(kind) if found.side == "head" else kind
+        body = [(name, way == "inverse") for name, way in turned]
+        rule = counted.get(Rule.from_path(found.query[1], body).clause) if body else None
+        if rule is not None:
+            row |= {"rule": str(rule), "support": rule.support, "confidence": rule.confidence}
+        kinds.append(row)
+    return kinds

@@ -1,0 +1,485 @@
+"""What the HTTP interface takes and gives (docs/http.md), as the OpenAPI document shows it.
+
+An answer is the object that the verb prints with ``--json``; what a page needs beside it stands
+under ``about``, so that a program that reads ``--json`` reads this as well.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+__all__ = [
+    "Adapt", "Answered", "Asked", "Batch", "BookEntry", "BookShown", "Candidate", "Card",
+    "Comparison", "Counterfactual", "CounterfactualFound", "Entities", "Entity", "EntryText",
+    "Explain", "Explained", "ExplainedLink", "Fact", "Failure", "Forget", "Item", "JobAsked",
+    "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "Problem", "Question",
+    "RelationShown", "Relations", "Rules", "RunShown", "Runs", "Side", "Strike", "StrikeFound",
+    "Struck", "StructuredStep", "WhatElse", "WhatElseFound",
+]  # fmt: skip
+
+MOST_TOP = 1000
+MOST_CANDIDATES = 10_000
+MOST_QUESTIONS = 1000
+MOST_FACTS = 1000
+
+Name = Annotated[str, StringConstraints(max_length=2000)]
+Top = Annotated[int, Field(ge=1, le=MOST_TOP, description="Most answers.")]
+Side = Literal["head", "tail"]
+
+
+class Asked(BaseModel):
+    """What is asked; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Shown(BaseModel):
+    """What is answered; keys that a method adds are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+# ---- errors ----------------------------------------------------------------------------------
+
+
+class Problem(Shown):
+    """An error: what is wrong, what to do, and where the input is wrong, if it is."""
+
+    type: str
+    message: str
+    remedy: str
+    where: str | None = None
+
+
+class Failure(Shown):
+    """The body of every answer with a status of 400 or more."""
+
+    error: Problem
+
+
+# ---- runs ------------------------------------------------------------------------------------
+
+
+class RunShown(Shown):
+    """A run that is served.
+
+    ``can`` lists what it can be asked: of predict, explain, strike, what-else, counterfactual,
+    rules, book, pair, partners, add-drug, adapt.
+    """
+
+    id: str = Field(description="Its name in addresses.")
+    kind: Literal["link", "ddi", "molecules", "coldstart"]
+    method: str
+    data: str
+    hash: str = Field(description="Of the sealed folder: changes when the run does; the ETag.")
+    can: list[str]
+    caution: str = Field("", description="A sentence to stand on every page and export.")
+
+
+class Runs(Shown):
+    """All runs served."""
+
+    runs: list[RunShown]
+    version: str
+
+
+class Card(RunShown):
+    """What is known of a run.
+
+    ``data_info`` has the counts and the source, ``metrics`` what ``evaluate`` measured on each
+    split, ``ledger`` the cost, ``config`` the parameters.
+    """
+
+    data_info: dict[str, Any]
+    metrics: dict[str, Any]
+    ledger: dict[str, Any]
+    config: dict[str, Any]
+    calibration: str
+    notes: list[str]
+
+
+class Comparison(Shown):
+    """What ``parsimony compare --json`` prints."""
+
+    runs: list[dict[str, Any]]
+
+
+# ---- entities --------------------------------------------------------------------------------
+
+
+class Entity(Shown):
+    """An entity, a drug, or an item."""
+
+    name: str = Field(description="As it is asked about: the id in the data.")
+    label: str
+    types: list[str] = []
+    degree: int = Field(0, description="Facts, known interactions or ratings that it has.")
+    match: str = Field("", description="exact, start, word, inside or near: how it was found.")
+
+
+class Entities(Shown):
+    """Entities that a search found, the best first."""
+
+    query: str
+    entities: list[Entity]
+    total: int = Field(description="How many there are in all, without a limit; 'near' not counted")
+    notes: list[str] = []
+
+
+class RelationShown(Shown):
+    """A relation; ``as_head`` and ``as_tail`` count the entity's own facts."""
+
+    name: str
+    facts: int
+    as_head: int | None = None
+    as_tail: int | None = None
+
+
+class Relations(Shown):
+    """Relations; those that an entity has come first where one was named."""
+
+    relations: list[RelationShown]
+
+
+# ---- answers ---------------------------------------------------------------------------------
+
+
+class Question(Asked):
+    """(head, relation, ?) or (?, relation, tail); give one of the ends."""
+
+    head: Name | None = None
+    relation: Name
+    tail: Name | None = None
+    top: Top = 10
+    candidates: Annotated[list[Name], Field(max_length=MOST_CANDIDATES)] | None = None
+    drop_known: bool = False
+    type: Name | None = Field(None, description="Only answers of this type.")
+
+
+class Candidate(Shown):
+    """An answer."""
+
+    entity: str
+    score: float
+    probability: float
+
+
+class About(Shown):
+    """Beside an answer: what a page shows of an entity, by its name."""
+
+    label: str
+    types: list[str]
+    known: Literal["train", "valid", "test", "no"] = "no"
+
+
+class Answered(Shown):
+    """What ``parsimony predict --json`` prints, and ``about``: entity → label, types, known."""
+
+    query: dict[str, Any]
+    answers: list[Candidate]
+    notes: list[str]
+    about: dict[str, About] = {}
+
+
+class Batch(Asked):
+    """Many questions: an NDJSON line is streamed for each, in their order."""
+
+    questions: Annotated[list[Question], Field(min_length=1, max_length=MOST_QUESTIONS)]
+
+
+class Explain(Asked):
+    """The answer to be explained; of drugs the relation may be left out."""
+
+    head: Name
+    relation: Name | None = None
+    tail: Name
+    side: Side | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    full: bool = Field(True, description="With the sub-digraph and the labels.")
+
+
+class Kind(Shown):
+    """A kind of path: its steps as (relation, direction), in words, and the paths that are of it.
+
+    ``paths`` are positions among the explanation's paths. ``rule`` is the rule of that body, with
+    the evidence counted on the training facts, where one was counted.
+    """
+
+    steps: list[tuple[str, Literal["forward", "inverse"]]]
+    text: str
+    paths: list[int]
+    rule: str | None = None
+    support: int | None = None
+    confidence: float | None = None
+
+
+class StructuredStep(Shown):
+    """An edge of a path with where it comes from: the split that states it."""
+
+    fact: tuple[str, str, str]
+    stated: str
+
+
+class Explained(Shown):
+    """What ``parsimony explain --json`` prints, and ``kinds``, ``edges``.
+
+    ``view`` is there with ``full``: the figures, sentences and the picture that a page shows.
+    """
+
+    query: dict[str, Any]
+    score: float | None
+    paths: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
+    notes: list[str]
+    kinds: list[Kind] = []
+    edges: list[StructuredStep] = []
+    view: dict[str, Any] = {}
+
+
+ExplainedLink = Explained
+
+# ---- striking out ----------------------------------------------------------------------------
+
+Fact = tuple[Name, Name, Name]
+
+
+class Strike(Asked):
+    """A question, and the evidence to be struck out.
+
+    Of a run of pairs ``head`` and ``tail`` are the two drugs, and ``facts`` are struck out.
+    ``kinds`` are steps as in an explanation's ``kinds``; every fact on a walk of that kind from
+    the entity asked about to ``answer`` goes. ``rules`` are rules as text, of a run of rules.
+    """
+
+    head: Name | None = None
+    relation: Name | None = None
+    tail: Name | None = None
+    top: Top = 10
+    answer: Name | None = Field(None, description="The answer whose rank is followed.")
+    facts: Annotated[list[Fact], Field(max_length=MOST_FACTS)] = []
+    nodes: Annotated[list[Name], Field(max_length=100)] = []
+    relations: Annotated[list[Name], Field(max_length=100)] = []
+    kinds: Annotated[
+        list[Annotated[list[tuple[Name, Literal["forward", "inverse"]]], Field(max_length=6)]],
+        Field(max_length=20),
+    ] = []
+    rules: Annotated[list[Name], Field(max_length=100)] = []
+
+
+class Standing(Shown):
+    """Where an answer stands: rank 1 is best, known answers other than it are left out."""
+
+    score: float | None
+    probability: float | None
+    rank: float
+
+
+class Struck(Shown):
+    """An answer before and after."""
+
+    entity: str
+    before: Standing
+    after: Standing
+
+
+class StrikeFound(Shown):
+    """The answers before and after; ``struck`` lists the facts that were taken out."""
+
+    before: dict[str, Any] = Field(description="Answered, or what pair gives.")
+    after: dict[str, Any]
+    answer: Struck | None
+    struck: list[Fact]
+    n_struck: int
+    method: str
+    notes: list[str]
+
+
+class WhatElse(Asked):
+    """What else a kind of path leads to: other answers, and others that have this answer."""
+
+    head: Name
+    relation: Name
+    tail: Name
+    side: Side = "tail"
+    steps: Annotated[
+        list[tuple[Name, Literal["forward", "inverse"]]], Field(min_length=1, max_length=6)
+    ]
+    top: Top = 20
+
+
+class Item(Shown):
+    """An entity that the kind of path leads to, how often, and whether the fact is known."""
+
+    entity: str
+    label: str
+    walks: int
+    known: Literal["train", "valid", "test", "no"]
+
+
+class WhatElseFound(Shown):
+    """``answers``: of the same entity; ``entities``: others with the same answer."""
+
+    text: str
+    answers: list[Item]
+    entities: list[Item]
+    notes: list[str]
+
+
+class Counterfactual(Asked):
+    """Which few facts hold up an answer: without them it is no longer among the first ``beyond``.
+
+    ``among`` restricts the facts to some relations.
+    """
+
+    head: Name
+    relation: Name
+    tail: Name
+    side: Side = "tail"
+    beyond: Annotated[int, Field(ge=1, le=MOST_TOP)] = 10
+    most: Annotated[int, Field(ge=1, le=50, description="Most facts taken out.")] = 10
+    among: Annotated[list[Name], Field(max_length=100)] | None = None
+
+
+class Removal(Shown):
+    """A fact taken out, and where the answer stands then."""
+
+    fact: Fact
+    score: float | None
+    rank: float
+
+
+class CounterfactualFound(Shown):
+    """``facts``: no fewer of them suffice (each was put back alone); empty if none were found."""
+
+    found: bool
+    facts: list[Fact]
+    before: Standing
+    after: Standing
+    steps: list[Removal]
+    method: str
+    notes: list[str]
+
+
+# ---- rules and the book ----------------------------------------------------------------------
+
+
+class Rules(Shown):
+    """What ``parsimony rules --json`` prints."""
+
+    rules: list[dict[str, Any]]
+    notes: list[str]
+
+
+class EntryText(Asked):
+    """A rule or an axiom as text."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class BookEntry(Shown):
+    """An entry of the book; ``id`` is its own as long as the server knows it."""
+
+    id: str
+    kind: Literal["rule", "axiom"]
+    text: str
+    clause: str
+    relation: str
+    support: int
+    of: int
+    confidence: float
+    origin: str
+    edited: bool = Field(False, description="Whether the person wrote or changed it.")
+
+
+class BookShown(Shown):
+    """The book of a run with a person's edits."""
+
+    entries: list[BookEntry]
+    total: int
+    edits: int
+    forgotten: list[BookEntry]
+    symbol: str | None = None
+    formula: str | None = None
+    notes: list[str] = []
+
+
+class Forget(Asked):
+    """Nothing to say."""
+
+
+class Measured(Shown):
+    """An entry measured on the training facts."""
+
+    text: str
+    measured: str
+    support: int
+    of: int
+    confidence: float
+    verdict: str
+
+
+# ---- drugs, molecules, ratings ---------------------------------------------------------------
+
+
+class Pair(Asked):
+    """Two drugs, by id, external id or name."""
+
+    drugs: Annotated[list[Name], Field(min_length=2, max_length=2)]
+    top: Top = 5
+
+
+class NewDrug(Asked):
+    """A drug that is not in the data, and what is known of it: the keys of ``--file NEW.toml``."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name
+    smiles: Annotated[str, StringConstraints(max_length=5000)] = ""
+    facts: Annotated[list[tuple[Name, Name]], Field(max_length=MOST_FACTS)] = Field(
+        [], description="(relation, entity) of the graph."
+    )
+    enzymes: Annotated[list[Name], Field(max_length=100)] = []
+    targets: Annotated[list[Name], Field(max_length=100)] = []
+    transporters: Annotated[list[Name], Field(max_length=100)] = []
+    top: Top = 20
+
+
+class Molecule(Asked):
+    """A labelled molecule, or a rated item."""
+
+    smiles: Annotated[str, StringConstraints(max_length=5000)] | None = None
+    label: Annotated[int, Field(ge=0, le=1)] | None = None
+    item: Name | None = None
+    rating: float | None = None
+
+
+class Adapt(Asked):
+    """A new task (molecules with labels) or a new user (items with ratings)."""
+
+    support: Annotated[list[Molecule], Field(max_length=1000)]
+    predict: Annotated[list[Annotated[str, StringConstraints(max_length=5000)]],
+                       Field(min_length=1, max_length=MOST_CANDIDATES)]  # fmt: skip
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
+    top: Top = 3
+
+
+# ---- jobs ------------------------------------------------------------------------------------
+
+
+class JobAsked(Asked):
+    """A long question that is waited for: ``ask`` names the route, ``body`` is what it takes."""
+
+    run: Name
+    ask: Literal["strike", "counterfactual", "what-else", "explain", "predict"]
+    body: dict[str, Any]
+
+
+class JobShown(Shown):
+    """A job: its result is there when it is done, its error when it failed."""
+
+    id: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    seconds: float
+    result: dict[str, Any] | None = None
+    error: Problem | None = None

@@ -1,0 +1,86 @@
+"""How answers are sent: strict JSON with an ETag, a table as a file, errors with their status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from parsimony.answers import Answers
+from parsimony.decoding.strict_json import json_text, plain
+from parsimony.errors import (
+    CannotWrite,
+    DataError,
+    MissingExtra,
+    MissingRun,
+    ParsimonyError,
+    UnknownDrug,
+    UnknownEntity,
+    UnknownRelation,
+    UsageError,
+)
+from parsimony.web.served import Served
+
+__all__ = ["error_reply", "json_reply", "not_modified", "status_of", "table_reply", "tag_of"]
+
+_KINDS = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+def tag_of(served: Served, version: int = 0) -> str:
+    """The ETag of all that a run answers: of its seal, and of the edits of its book."""
+    return f'W/"{served.hash[:16]}-{version}"'
+
+
+def not_modified(request: Request, tag: str) -> Response | None:
+    """The answer to one who has it already; None where there is something to send."""
+    known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}
+    return Response(status_code=304, headers={"etag": tag}) if tag in known else None
+
+
+def json_reply(value: Any, tag: str | None = None, status: int = 200) -> Response:
+    """Strict JSON: what is not finite is null."""
+    headers = {"cache-control": "no-store"}
+    if tag is not None:
+        headers = {"etag": tag, "cache-control": "private, no-cache"}
+    body = json_text(plain(value), ensure_ascii=False).encode()
+    return Response(body, status, headers, "application/json")
+
+
+def table_reply(rows: list[dict[str, Any]], form: str, name: str, tag: str) -> Response:
+    """The rows as a file to be saved; lists become text."""
+    import io
+
+    flat = [
+        {k: "; ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()}
+        for row in rows
+    ]
+    frame, out = Answers(answers=flat).to_polars(), io.BytesIO()
+    if form == "csv":
+        frame.write_csv(out)
+    else:
+        frame.write_parquet(out)
+    headers = {"etag": tag, "content-disposition": f'attachment; filename="{name}.{form}"'}
+    return Response(out.getvalue(), 200, headers, _KINDS[form])
+
+
+def status_of(error: ParsimonyError) -> int:
+    """The HTTP status of an error."""
+    own = getattr(error, "status", None)
+    if own is not None:
+        return int(own)
+    if isinstance(error, UnknownEntity | UnknownRelation | UnknownDrug | MissingRun):
+        return 404
+    if isinstance(error, MissingExtra):
+        return 501
+    if isinstance(error, UsageError | DataError):
+        return 400
+    return 507 if isinstance(error, CannotWrite) else 500
+
+
+def error_reply(error: ParsimonyError) -> Response:
+    """The error object that ``--json`` prints."""
+    return json_reply({"error": error.to_dict()}, status=status_of(error))
