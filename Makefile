@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check bench bench-runs docs clean
+.PHONY: setup demo test check bench bench-runs docs tutorials release clean
 
 setup: $(BIN)/parsimony          ## a virtual environment with everything for development
 
@@ -35,8 +35,17 @@ bench: setup                     ## speed, as ratios measured in one run
 bench-runs: setup                ## the long runs of benchmarks/runs.toml that have no result yet
 	$(BIN)/python benchmarks/run_all.py
 
-docs: setup                      ## checks the links and examples of README and docs/
-	$(BIN)/python -m pytest -q tests/test_docs.py
+docs: setup                      ## the site of docs/, to be read offline: docs/_build/index.html
+	$(BIN)/python scripts/results_page.py
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
+tutorials: setup                 ## every tutorial as it stands; minutes
+	PARSIMONY_TUTORIALS=1 $(BIN)/python -m pytest -q tests/test_site.py
+
+release: setup                   ## the wheel and the source archive, checked
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python scripts/check_wheel.py dist
 
 clean:                           ## what the targets made, not your runs
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache

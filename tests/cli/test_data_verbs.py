@@ -80,6 +80,7 @@ def test_demo(typed, tmp_path, monkeypatch):
     monkeypatch.setattr("parsimony.cli.demo._demo", lambda *_: result)
     again = typed("demo", "--quiet")
     lines = [line for line in again.out.splitlines() if line]
-    assert 11 <= len(lines) <= 13
+    assert 12 <= len(lines) <= 14
+    assert lines[-1].endswith("parsimony serve runs/demo-2 runs/demo-2/drugs --open")
     assert "not for clinical use" in again.out
     assert again.err == ""

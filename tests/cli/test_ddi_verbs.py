@@ -139,7 +139,7 @@ def test_a_run_of_facts_takes_no_drugs(typed, trained):
 
 
 SMALL = {
-    "batch": 16, "threads": 1, "dim": 32, "votes": "[]", "hidden": 0,
+    "batch": 16, "threads": 1, "dim": 8, "lr": 0.01, "votes": "[]", "hidden": 0,
     "fingerprint_dropout": 0.3, "dropout": 0.2, "decay": 0.9,
 }  # fmt: skip
 SMALL_WORDS = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
@@ -149,7 +149,7 @@ SMALL_WORDS = [word for name, value in SMALL.items() for word in ("--set", f"{na
 def drugs(tmp_path_factory):
     """EmerGNN on the embedded drugs; copy it before writing into it."""
     run = tmp_path_factory.mktemp("drugs") / "run"
-    words = ["--method", "emergnn", *SMALL_WORDS, "--epochs", "8", "--out", str(run), "--json"]
+    words = ["--method", "emergnn", *SMALL_WORDS, "--epochs", "12", "--out", str(run), "--json"]
     result = CliRunner().invoke(app, ["fit", "cyp", *words])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["valid"]["accuracy"] > 0.9

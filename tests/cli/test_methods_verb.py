@@ -55,7 +55,6 @@ def test_an_unknown_method_is_refused_with_the_nearest(typed):
 
 def test_epochs_that_a_method_has_not_are_said_to_be_unused(typed):
     done = typed("fit", "royal", "--method", "rules", "--epochs", 3, "--set", "constants=false",
-                 "--set", "max_length=2",
-                 "--out", "run", "--json")  # fmt: skip
+                 "--set", "max_length=2", "--out", "run", "--json")  # fmt: skip
     assert any("has no epochs: the limit of 3" in note for note in done.json["notes"])
     assert "has no epochs" in done.err

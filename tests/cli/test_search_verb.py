@@ -15,6 +15,7 @@ from parsimony.knowledge import Symbol, read_symbol
 
 TINY = ["--set", "dim=16", "--set", "epochs=8", "--set", "per_round=3", "--set", "threads=1"]
 SMALL = [*TINY, "--trials", "12"]
+FIT = ["--set", "dim=16", "--set", "epochs=2", "--set", "threads=1"]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_search_and_what_can_be_done_with_it(typed, done, tmp_path):
     assert "12 trials" in re.sub(r"<[^>]*>", "", page) or ">12<" in page
     words = ["--head", "Leopold_I_of_Belgium", "--relation", "uncle", "--json"]
     assert typed("predict", "found", *words).json["answers"]
-    again = typed("fit", "royal", "--symbol", "found/knowledge.toml", *TINY[:4], "--json").json
+    again = typed("fit", "royal", "--symbol", "found/knowledge.toml", *FIT, "--json").json
     assert again["parameters"] == finalists[0]["parameters"]
 
 
@@ -121,7 +122,7 @@ def test_a_person_edits_a_block(typed, done, tmp_path):
     rows[0][at] = -2
     mine = tmp_path / "mine.toml"
     mine.write_text(f"[symbol]\nrows = {rows}\n")
-    typed("fit", "royal", "--symbol", "mine.toml", *TINY[:4], "--out", "mine", "--json")
+    typed("fit", "royal", "--symbol", "mine.toml", *FIT, "--out", "mine", "--json")
     assert read_symbol(tmp_path / "mine" / "knowledge.toml") == Symbol(rows)
     rows[0][at] = -7
     mine.write_text(f"[symbol]\nrows = {rows}\n")

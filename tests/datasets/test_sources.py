@@ -195,9 +195,8 @@ def test_without_a_network(cache, monkeypatch):
 
 def test_offline_nothing_is_tried(sources, monkeypatch):
     monkeypatch.setenv("PARSIMONY_OFFLINE", "1")
-    with pytest.raises(MissingFile, match="none of the locations") as caught:
+    with pytest.raises(MissingFile, match=r"none of the locations.* PARSIMONY_OFFLINE forbids"):
         datasets.load("umls")
-    assert "PARSIMONY_OFFLINE" in caught.value.remedy
     assert not sources.seen
 
 

@@ -68,7 +68,7 @@ def test_the_page_of_a_search(searched, tmp_path):
         for word in (*row[1], *row[3])
     ]  # fmt: skip
     assert "trainings</b>" in page
-    assert not [a for a in Tags(page).attributes if a[1] in ("src", "srcset", "href")]
+    assert not Tags(page).requests()
 
 
 def test_the_ranks_are_those_of_the_ranking(searched):

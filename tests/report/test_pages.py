@@ -26,6 +26,14 @@ class Tags(HTMLParser):
         self.feed(page)
         self.close()
 
+    def requests(self) -> list[tuple]:
+        """What would be fetched from elsewhere."""
+        return [
+            a
+            for a in self.attributes
+            if a[1] in ("src", "href", "srcset") and not a[2].startswith("#")
+        ]
+
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += [(tag, *pair) for pair in attrs]
@@ -136,7 +144,7 @@ def test_names_never_become_markup(kind):
 @pytest.mark.parametrize("kind", ["explanation", "run", "pairs"])
 def test_pages_need_no_network(kind):
     page = Tags(pages("royal")[kind])
-    assert not [a for a in page.attributes if a[1] in ("src", "href", "srcset")]
+    assert not page.requests()
     policy = dict(a[1:] for a in page.attributes if a[0] == "meta" and a[1] == "content")
     assert "default-src 'none'" in str(page.attributes) and policy
     style = re.search(r"<style>(.*?)</style>", pages("royal")[kind], re.S)
@@ -207,6 +215,25 @@ def test_an_attention_that_is_no_positive_number_is_drawn_thin(attention):
     (graph,) = Tags(page).data
     shares = {edge["fact"]: edge["share"] for edge in graph["edges"]}
     assert shares == {"a r b": 0.0, "b r c": 1.0}
+
+
+def test_a_long_page_lists_its_sections():
+    page = Tags(run_page(info()))
+    targets = [a[2][1:] for a in page.attributes if a[:2] == ("a", "href")]
+    assert len(targets) >= 4 and len(set(targets)) == len(targets)
+    assert set(targets) <= {a[2] for a in page.attributes if a[:2] == ("h2", "id")}
+    assert "Contents" not in explanation().html()
+
+
+def test_axes_have_titles():
+    page = run_page(info())
+    for words in (
+        ">epoch</text>",
+        ">Training loss</text>",
+        ">Validation MRR</text>",
+        ">MRR</text>",
+    ):
+        assert words in page
 
 
 def test_graph_library_only_where_a_graph_is():

@@ -61,8 +61,8 @@ def _list(out: Output, infos: list[dict[str, Any]]) -> None:
         {"datasets": infos},
         table(["name", "kind", "here", "what"], rows),
         "\nhere: yes; its size where it is fetched from its public source on first use; terms "
-        "where you\nmust agree to its terms first; ask where it must be asked for. Source, licence, "
-        "location:\nparsimony datasets show NAME",
+        "where you\nmust agree to its terms first; ask where it must be asked for. Source, licence "
+        "and location:\nparsimony datasets show NAME",
     )
 
 

@@ -7,6 +7,7 @@ Every number that it prints is measured in the run.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -217,4 +218,6 @@ def _story(result: dict[str, Any]) -> list[str]:
         lines.append(explained["deletion"] or "No path was found, so none could be tested.")
     lines += drug_story(result["drug"])
     lines.append(f"Report with figures: {result['report']} ({result['seconds']:.0f} s in total)")
+    run = shlex.quote(result["run"])
+    lines.append(f"Ask these runs in a browser: parsimony serve {run} {run}/drugs --open")
     return lines

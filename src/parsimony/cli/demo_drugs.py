@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from parsimony.ddi.caution import CAUTION
+
 __all__ = ["drug_demo", "drug_section", "drug_story"]
 
 #: One of the drugs that the teaching set holds out (setting S1): none of its interactions is
@@ -18,7 +20,6 @@ PARAMETERS = {
     "fingerprint_dropout": 0.3, "dropout": 0.2, "decay": 0.9,  # few drugs, few epochs
 }  # fmt: skip
 SHOWN = 8
-NOTE = "For teaching, not for clinical use."
 
 
 def drug_demo(run: Path, seed: int, quiet: bool) -> tuple[dict[str, Any], Any]:
@@ -64,7 +65,7 @@ def drug_demo(run: Path, seed: int, quiet: bool) -> tuple[dict[str, Any], Any]:
         "right": int((guess == rows[:, 1]).sum()),
         "partners": partners,
         "explanation": explanation.to_dict(),
-        "note": NOTE,
+        "note": CAUTION,
     }
     return result, explanation
 
@@ -79,7 +80,7 @@ def drug_story(result: dict[str, Any]) -> list[str]:
         f"{result['hidden']} listed interactions of {drug}, none of them seen in training, it "
         f"predicts the type of {result['right']} correctly.",
         f"The top-ranked partner is {first['drug']}: “{first['text']}” (score "
-        f"{first['probability']:.2f}); its reason: {first['reason']}. {NOTE}",
+        f"{first['probability']:.2f}); its reason: {first['reason']}. {CAUTION}",
     ]
 
 
@@ -88,7 +89,7 @@ def drug_section(result: dict[str, Any], explanation: Any) -> dict[str, Any]:
     *lines, _ = drug_story(result)
     return {
         "title": f"A new drug: {result['drug']}",
-        "lines": [*lines, NOTE],
+        "lines": [*lines, CAUTION],
         "partners": [
             partner | {"listed": [fact["text"] == partner["text"] for fact in partner["known"]]}
             for partner in result["partners"]

@@ -149,8 +149,9 @@ def _obtained(file: SourceFile, store: Path, name: str, progress: Progress | Non
     path = store / (hashlib.sha256(file.url.encode()).hexdigest()[:8] + "-" + Path(file.name).name)
     if not path.exists():
         remedy = (
-            "check the connection and try again (what has arrived is kept); or set PARSIMONY_SOURCES "
-            "to a folder or address with the same files, or give --mirror URL|FOLDER"
+            "check the connection and try again (what has arrived is kept); or set "
+            "PARSIMONY_SOURCES to a folder or address with the same files, or give --mirror "
+            "URL|FOLDER"
         )
         with explained(url, "the source", remedy), _shown(name, file.name, progress) as told:
             continued(url, path, told, remedy=remedy)

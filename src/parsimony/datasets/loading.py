@@ -43,11 +43,11 @@ def locate(
         others = archives.other_editions(item.archive) if item is not None else []
         raise MissingFile(
             f"dataset {name!r} is registered, but none of the locations searched has it"
+            + (", and PARSIMONY_OFFLINE forbids to fetch it" if recipes.recipe(name) else "")
             + ("; the cache holds another edition of it" if others else ""),
             remedy=f"name that edition: --mirror {others[0]}"
             if others
-            else "set PARSIMONY_DATA to a folder with it, or give --mirror URL|FOLDER"
-            + ("; unset PARSIMONY_OFFLINE to fetch it" if recipes.recipe(name) else ""),
+            else "set PARSIMONY_DATA to a folder with it, or give --mirror URL|FOLDER",
         )
     return found
 

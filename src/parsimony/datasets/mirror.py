@@ -196,7 +196,7 @@ class HttpMirror(Mirror):
         """Yield the URL of a file; turn errors inside the block into a DownloadError."""
         url = f"{self.address}/{urllib.parse.quote(file)}"
         remedy = "check the address and the connection and try again, or give a local folder"
-        with explained(url, "the mirror", remedy):
+        with explained(url, "the mirror", remedy=remedy):
             yield url
 
     def _release(self, path: Path) -> None:

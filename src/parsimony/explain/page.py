@@ -17,7 +17,7 @@ from parsimony.pages.numbers import number
 from parsimony.pages.templating import environment
 from parsimony.version import __version__
 
-__all__ = ["explanation_page", "explanation_view"]
+__all__ = ["browser_view", "explanation_page", "explanation_view"]
 
 _ROWS = 200  # maximum number of evidence edges in the table
 
@@ -63,7 +63,7 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
         "paths": [
             {
                 "weight": path.weight,
-                "share": 100 * path.weight / heaviest if heaviest > 0 else 0.0,
+                "share": 100 * max(path.weight, 0.0) / heaviest if heaviest > 0 else 0.0,
                 "start": label(path.steps[0].source) if path.steps else label(explanation.ends[0]),
                 "steps": [
                     {
@@ -94,6 +94,16 @@ def explanation_view(explanation: ExplanationData, *, limit: int = 30) -> dict[s
     }
 
 
+def browser_view(explanation: ExplanationData, *, limit: int = 30) -> dict[str, Any]:
+    """Return what the explorer shows beside ``to_dict``: sentences, figures and the picture."""
+    return {
+        "facts": _facts(explanation),
+        "question": question_sentence(explanation),
+        "faithfulness": faithfulness_sentence(explanation),
+        "graph": graph_data(explanation, limit=limit),
+    }
+
+
 def graph_data(explanation: ExplanationData, *, limit: int = 30) -> dict[str, Any]:
     """Return nodes with column and row, edges and caption, for the script of the page."""
     graph = layered_graph(explanation, limit=limit)
@@ -110,6 +120,7 @@ def graph_data(explanation: ExplanationData, *, limit: int = 30) -> dict[str, An
                 "target": edge.target,
                 "label": edge.label,
                 "fact": " ".join(explanation.label(name) for name in edge.fact),
+                "names": list(edge.fact),
                 "inverse": edge.inverse,
                 "idle": edge.idle,
                 "paths": list(edge.paths),

@@ -65,7 +65,7 @@ class Path:
     Parameters
     ----------
     weight : float
-        Given by the model: a product of attentions, or the confidence of a rule.
+        What the path adds to the score, its attention, or the confidence of its rule.
     steps : tuple of Step
         From the query's entity to the answer.
     """

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["line_chart", "series", "unit_chart"]
+__all__ = ["axis_titles", "line_chart", "series", "unit_chart"]
 
-_WIDTH, _HEIGHT = 480, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 30
+_WIDTH, _HEIGHT = 480, 226
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 14, 46
 
 
 def series(history: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -34,18 +34,25 @@ def ticks(low: float, high: float, n: int = 4) -> list[float]:
 
 
 def line_chart(
-    points: Sequence[tuple[float, float]], *, title: str, best: float | None = None
+    points: Sequence[tuple[float, float]],
+    *,
+    title: str,
+    across: str,
+    up: str,
+    best: float | None = None,
 ) -> str:
-    """Draw a line over epochs.
+    """Draw a line over whole numbers.
 
     Parameters
     ----------
     points : sequence of (float, float)
-        Epoch and value, at least one.
+        Whole number and value, at least one.
     title : str
         Text alternative of the chart.
+    across, up : str
+        Titles of the axes.
     best : float, optional
-        Epoch to mark.
+        Where across to mark a point.
     """
     from markupsafe import escape
 
@@ -57,8 +64,8 @@ def line_chart(
     width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def at(x: float, y: float) -> tuple[float, float]:
-        across = (x - left) / (right - left) if right > left else 0.5
-        return _LEFT + across * width, _TOP + (high - y) / (high - low) * height
+        share = (x - left) / (right - left) if right > left else 0.5
+        return _LEFT + share * width, _TOP + (high - y) / (high - low) * height
 
     out = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">']
     for tick in ticks(low, high):
@@ -71,8 +78,9 @@ def line_chart(
         if tick == int(tick):
             x = at(tick, low)[0]
             out.append(
-                f'<text x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{tick:.0f}</text>'
+                f'<text x="{x:.1f}" y="{_HEIGHT - 28}" text-anchor="middle">{tick:.0f}</text>'
             )
+    out.append(axis_titles(across, up, _LEFT + width / 2, _HEIGHT - 8, _TOP + height / 2))
     line = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in points)
     out.append(f'<polyline class="line" points="{line}"/>')
     marked = [(x, y) for x, y in points if x == best]
@@ -86,6 +94,17 @@ def line_chart(
             f"{y:.4g}</text>"
         )
     return "".join([*out, "</svg>"])
+
+
+def axis_titles(across: str, up: str, x: float, y: float, middle: float) -> str:
+    """Write the titles of both axes: one below, centred on x, one upright, centred on middle."""
+    from markupsafe import escape
+
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{escape(across)}</text>'
+        f'<text transform="translate(14 {middle:.1f}) rotate(-90)" text-anchor="middle">'
+        f"{escape(up)}</text>"
+    )
 
 
 def unit_chart(
@@ -126,11 +145,7 @@ def unit_chart(
             f'<text x="{x:.1f}" y="{top + size + 18}" text-anchor="middle">{k / 10:g}</text>'
         )
     middle = top + size / 2
-    out.append(
-        f'<text x="{left + size / 2}" y="{height - 8}" text-anchor="middle">{escape(across)}</text>'
-        f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
-        f"{escape(up)}</text>"
-    )
+    out.append(axis_titles(across, up, left + size / 2, height - 8, middle))
     if diagonal:
         out.append(f'<polyline class="diagonal" points="{at(0, 0)} {at(1, 1)}"/>')
     for points, style in lines:

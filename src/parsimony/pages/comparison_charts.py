@@ -15,7 +15,7 @@ from parsimony.run.description import size_text
 __all__ = ["Mark", "letter", "size_chart", "strata_chart"]
 
 _WIDTH = 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 104, 60, 6, 22  # of a chart of strata
+_LEFT, _RIGHT, _TOP, _BOTTOM = 104, 60, 22, 38  # of a chart of strata
 _ROW, _GAP = 19, 7
 _COLOURS = 4
 
@@ -40,7 +40,11 @@ def _style(number: int) -> str:
 
 
 def strata_chart(
-    rows: Sequence[tuple[str, int, Sequence[Mark | None]]], *, title: str, limit: float = 1.0
+    rows: Sequence[tuple[str, int, Sequence[Mark | None]]],
+    *,
+    title: str,
+    across: str,
+    limit: float = 1.0,
 ) -> str:
     """Draw the strata one below the other on a scale from 0, each with one mark per run.
 
@@ -50,6 +54,8 @@ def strata_chart(
         Name of a stratum, how many queries it has, and a mark per run: None where it has none.
     title : str
         Text alternative of the chart.
+    across : str
+        Title of the axis.
     limit : float
         End of the scale; no interval goes beyond it.
     """
@@ -69,6 +75,10 @@ def strata_chart(
             f'y2="{bottom}"/><text x="{x(tick):.1f}" y="{bottom + 15}" text-anchor="middle">'
             f"{tick:.3g}</text>"
         )
+    out.append(
+        f'<text x="{x(limit / 2):.1f}" y="{bottom + 33}" text-anchor="middle">{escape(across)}'
+        f'</text><text x="{_WIDTH}" y="12" text-anchor="end">number</text>'
+    )
     top = float(_TOP)
     for (name, n, marks), height in zip(rows, heights, strict=True):
         first = top + (_ROW + _GAP) / 2
@@ -138,7 +148,7 @@ def size_chart(points: Sequence[tuple[int, Mark | None]], *, title: str, up: str
         )
     out.append(
         f'<text x="{left + width / 2}" y="{top + height + 37}" text-anchor="middle">'
-        "description length</text>"
+        "description length in bytes (log)</text>"
     )
     for i, size, mark in shown:
         out.append(

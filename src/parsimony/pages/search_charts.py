@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parsimony.pages.charts import ticks
+from parsimony.pages.charts import axis_titles, ticks
 
 __all__ = ["interval_chart", "trials_chart"]
 
-_WIDTH, _LEFT, _RIGHT = 720, 52, 16
+_WIDTH, _LEFT, _RIGHT = 720, 70, 16
 _HEIGHT, _TOP, _BOTTOM = 300, 12, 44
 _ROW = 30
 #: Styles of the rungs, the highest last.
@@ -17,7 +17,7 @@ STYLES = ("other", "line", "best")
 Points = Sequence[tuple[float, float]]
 
 
-def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str) -> str:
+def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str, up: str) -> str:
     """Draw every trial as a dot and the best so far on each rung as steps.
 
     Parameters
@@ -26,8 +26,8 @@ def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str
         Points (time, figure) in order of time; at least one point in total.
     title : str
         Text alternative of the chart.
-    across : str
-        Label of the time axis.
+    across, up : str
+        Titles of the axes.
     """
     from markupsafe import escape
 
@@ -40,8 +40,8 @@ def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str
     width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def at(x: float, y: float) -> tuple[float, float]:
-        across = x / last if last > 0 else 0.5
-        return _LEFT + across * width, _TOP + (high - y) / (high - low) * height
+        share = x / last if last > 0 else 0.5
+        return _LEFT + share * width, _TOP + (high - y) / (high - low) * height
 
     out = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">']
     for tick in ticks(low, high):
@@ -53,10 +53,7 @@ def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str
     for tick in ticks(0.0, last, 6):
         x = at(tick, low)[0]
         out.append(f'<text x="{x:.1f}" y="{_HEIGHT - 26}" text-anchor="middle">{tick:g}</text>')
-    out.append(
-        f'<text x="{_LEFT + width / 2:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">'
-        f"{escape(across)}</text>"
-    )
+    out.append(axis_titles(across, up, _LEFT + width / 2, _HEIGHT - 6, _TOP + height / 2))
     for style, points in rungs:
         line: list[tuple[float, float]] = []
         record = float("-inf")
@@ -76,7 +73,7 @@ def trials_chart(rungs: Sequence[tuple[str, Points]], *, title: str, across: str
 
 
 def interval_chart(
-    rows: Sequence[tuple[str, float, float, float]], *, title: str, best: str
+    rows: Sequence[tuple[str, float, float, float]], *, title: str, across: str, best: str
 ) -> str:
     """Draw one row per model: a dot and its interval.
 
@@ -86,6 +83,8 @@ def interval_chart(
         At least one.
     title : str
         Text alternative of the chart.
+    across : str
+        Title of the axis.
     best : str
         The name to highlight.
     """
@@ -100,13 +99,17 @@ def interval_chart(
     def at(x: float) -> float:
         return left + (x - low) / (high - low) * (_WIDTH - left - _RIGHT)
 
-    out = [f'<svg viewBox="0 0 {_WIDTH} {bottom + 24}" role="img" aria-label="{escape(title)}">']
+    out = [f'<svg viewBox="0 0 {_WIDTH} {bottom + 42}" role="img" aria-label="{escape(title)}">']
     for tick in ticks(low, high, 6):
         x = at(tick)
         out.append(
             f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}"/>'
             f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{tick:.4g}</text>'
         )
+    out.append(
+        f'<text x="{(left + _WIDTH - _RIGHT) / 2}" y="{bottom + 36}" text-anchor="middle">'
+        f"{escape(across)}</text>"
+    )
     for i, (name, value, lower, upper) in enumerate(rows):
         y = _TOP + (i + 0.5) * _ROW
         style = "best" if name == best else "line"

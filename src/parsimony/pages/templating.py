@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -26,13 +27,18 @@ __all__ = [
     "fraction",
     "json_script",
     "memory",
+    "resource",
     "script",
     "style",
+    "style_hash",
+    "with_contents",
 ]
 
 _DASH = "–"
 _STYLES = ("templates/style.css",)
 _SCRIPTS = ("vendor/cytoscape.min.js", "templates/graph.js", "templates/table.js")
+_LONG = 4  # a page with as many sections has a list of contents
+_SECTION = re.compile(r'<h2(?: id="([^"]*)")?>(.*?)</h2>', re.S)
 # The one style sheet that cytoscape adds to a page by itself.
 _CYTOSCAPE = ".__________cytoscape_container { position: relative; }"
 
@@ -111,6 +117,24 @@ def style(name: str) -> Markup:
     return Markup(f"<style>{resource(name)}</style>")
 
 
+def with_contents(main: Markup) -> Markup:
+    """Give the sections of a page addresses; a long page lists them below its title."""
+    from markupsafe import Markup
+
+    found: list[tuple[str, str]] = []
+
+    def named(match: re.Match[str]) -> str:
+        found.append((match[1] or f"section-{len(found) + 1}", match[2]))
+        return f'<h2 id="{found[-1][0]}">{match[2]}</h2>'
+
+    text = _SECTION.sub(named, str(main))
+    if len(found) >= _LONG:
+        items = "".join(f'<li><a href="#{place}">{title}</a></li>' for place, title in found)
+        contents = f'<nav class="contents" aria-label="Contents"><ul>{items}</ul></nav>'
+        text = text.replace("</h1>", f"</h1>\n{contents}", 1)
+    return Markup(text)
+
+
 @cache
 def content_policy() -> str:
     """Return the Content-Security-Policy of all pages: our own scripts and styles, by hash."""
@@ -123,6 +147,11 @@ def content_policy() -> str:
 def resource(name: str) -> str:
     """Read a file that a page embeds."""
     return files("parsimony.pages").joinpath(name).read_text(encoding="utf-8")
+
+
+def style_hash() -> str:
+    """Return the hash by which a policy allows the style sheet that cytoscape adds."""
+    return _hash(_CYTOSCAPE)
 
 
 def _hash(text: str) -> str:
@@ -151,7 +180,13 @@ def environment() -> Environment:
         "memory": memory,
         "significant": significant,
     }
-    made.globals |= {"bar": bar, "content_policy": content_policy, "script": script, "style": style}
+    made.globals |= {
+        "bar": bar,
+        "content_policy": content_policy,
+        "script": script,
+        "style": style,
+        "with_contents": with_contents,
+    }
     return made
 
 

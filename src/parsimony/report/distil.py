@@ -44,9 +44,10 @@ def distil_page(found: Mapping[str, Any]) -> str:
     charts = []
     for key, title in _MEASURES.items():
         points = [(float(point["rules"]), float(point[key])) for point in curve]
-        charts.append(
-            (title, Markup(line_chart(points, title=f"{title} by rules", best=float(chosen))))
+        svg = line_chart(
+            points, title=f"{title} by rules", across="rules", up=title, best=float(chosen)
         )
+        charts.append((title, Markup(svg)))
     template = environment().get_template("distil.html.j2")
     return template.render(
         version=__version__, found=found, charts=charts, chosen=chosen, measures=_MEASURES

@@ -58,7 +58,7 @@ def ranking_view(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     points = [(float(row["operators"]), row["best"]) for row in found["by_operators"]]
     best = max(points, key=lambda point: point[1])[0]
     title = "Best skill on shared weights by number of operators"
-    chart = Markup(line_chart(points, title=title, best=best))
+    chart = Markup(line_chart(points, title=title, across="operators", up="best skill", best=best))
     return {**found, "named": found.get("named", []), "chart": chart}
 
 

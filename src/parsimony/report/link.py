@@ -308,7 +308,7 @@ def _small_books(history: Sequence[Mapping[str, Any]]) -> str:
     title = "Validation MRR of small books by number of rules"
     points = [(float(book["rules"]), float(book["book_mrr"])) for book in books]
     chosen = next((float(book["rules"]) for book in books if book.get("chosen")), None)
-    return Markup(line_chart(points, title=title, best=chosen))
+    return Markup(line_chart(points, title=title, across="rules", up="validation MRR", best=chosen))
 
 
 def _shown(metrics: Mapping[str, Any]) -> str:

@@ -36,7 +36,7 @@ def loop_page(found: Mapping[str, Any]) -> str:
     template = environment().get_template("loop.html.j2")
     return template.render(
         version=__version__, found=found, rounds=rounds, title=title,
-        chart=Markup(interval_chart(marks, title=title, best=best)),
+        chart=Markup(interval_chart(marks, title=title, across="MRR", best=best)),
     )  # fmt: skip
 
 

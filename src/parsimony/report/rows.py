@@ -34,7 +34,13 @@ def learning_charts(
             continue
         if key == measure and best is None:
             best = int(max(points, key=lambda point: point[1])[0])
-        svg = line_chart(points, title=f"{title} by epoch", best=best if key == measure else None)
+        svg = line_chart(
+            points,
+            title=f"{title} by epoch",
+            across="epoch",
+            up=title,
+            best=best if key == measure else None,
+        )
         curves.append((title, Markup(svg)))
     return curves
 

@@ -114,7 +114,8 @@ def comparison_view(rows: Sequence[Mapping[str, Any]], best: str, of: Structures
         points = [(n, c["value"], *c["interval"]) for n, c in cells if c.get("interval")]
         if points:
             caption = f"{title[0].upper()}{title[1:]}, 95 % interval"
-            charts.append((caption, Markup(interval_chart(points, title=caption, best=best))))
+            svg = interval_chart(points, title=caption, across=title, best=best)
+            charts.append((caption, Markup(svg)))
     return {
         "best": best,
         "rows": shown,
@@ -164,7 +165,7 @@ def _curve(trials: Sequence[Trial], of: Structures) -> Any:
     ]
     across = f"{'minutes' if minutes else 'seconds'} of the search"
     title = f"Validation {of.figure} of the trials"
-    return Markup(trials_chart(points, title=title, across=across))
+    return Markup(trials_chart(points, title=title, across=across, up=f"validation {of.figure}"))
 
 
 def _predictor(found: Mapping[str, Any] | None, of: Structures) -> str | None:

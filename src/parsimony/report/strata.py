@@ -37,7 +37,7 @@ def strata_charts(
     strata
         Kind → its strata.
     measure
-        What the values are, for the text alternative.
+        What the values are.
     """
     from markupsafe import Markup
 
@@ -52,7 +52,7 @@ def strata_charts(
              [mark(name, value) for name, value in zip(letters, row["values"], strict=True)])
             for row in found
         ]  # fmt: skip
-        svg = strata_chart(rows, title=f"{measure} by {words}", limit=limit)
+        svg = strata_chart(rows, title=f"{measure} by {words}", across=measure, limit=limit)
         charts.append((words[0].upper() + words[1:], Markup(svg)))
     return charts
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from parsimony.errors import UsageError
 from parsimony.explain import Explanation
+from parsimony.explain.page import browser_view
 from parsimony.knowledge import Rule
 from parsimony.knowledge.sources import mine_types
 from parsimony.link.counterfactual import by_names, counterfactual, standing
@@ -205,7 +206,8 @@ class Links(Questions):
             for step, split in zip(steps, splits, strict=True)
         ]
         full = asked.get("full", True)
-        return {**found.to_dict(full=full), "kinds": _kinds(found), "edges": edges}
+        shown = {**found.to_dict(full=full), "kinds": _kinds(found), "edges": edges}
+        return {**shown, "view": browser_view(found)} if full else shown
 
     # ---- without some evidence ---------------------------------------------------------------
 

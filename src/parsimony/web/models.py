@@ -223,7 +223,10 @@ class StructuredStep(Shown):
 
 
 class Explained(Shown):
-    """What ``parsimony explain --json`` prints, and ``kinds``, ``edges``."""
+    """What ``parsimony explain --json`` prints, and ``kinds``, ``edges``.
+
+    ``view`` is there with ``full``: the figures, sentences and the picture that a page shows.
+    """
 
     query: dict[str, Any]
     score: float | None
@@ -232,6 +235,7 @@ class Explained(Shown):
     notes: list[str]
     kinds: list[Kind] = []
     edges: list[StructuredStep] = []
+    view: dict[str, Any] = {}
 
 
 ExplainedLink = Explained

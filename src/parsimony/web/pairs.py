@@ -18,6 +18,7 @@ from parsimony.ddi.screening import screen
 from parsimony.ddi.striking import without
 from parsimony.errors import FormatError, UsageError
 from parsimony.explain import Explanation
+from parsimony.explain.page import browser_view
 from parsimony.link.walk_kinds import kind_of, kind_text
 from parsimony.run.folder import RunFolder
 from parsimony.web.served import Answer, Questions
@@ -166,8 +167,9 @@ class Pairs(Questions):
             {"steps": [list(step) for step in kind], "text": kind_text(kind), "paths": paths}
             for kind, paths in groups.items()
         ]
-        shown = found.to_dict(full=asked.get("full", True))
-        return {**shown, "kinds": kinds, "edges": [], "caution": CAUTION}
+        full = asked.get("full", True)
+        shown = {**found.to_dict(full=full), "kinds": kinds, "edges": [], "caution": CAUTION}
+        return {**shown, "view": browser_view(found)} if full else shown
 
     def strike(self, asked: Answer, ticket: Ticket) -> Answer:
         """How two drugs interact, with and without some facts; ``head``, ``tail`` are the two."""

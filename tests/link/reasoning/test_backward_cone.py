@@ -140,7 +140,7 @@ def test_chosen_walks_add_most(fitted):
         walks = best_walks(cone, n_relations, 20)
         share = contributions(cone, fitted.architecture_, as_tensors(fitted.weights_))
         chosen = choose_walks(cone, share, n_relations, walks, 3)
-        assert len(chosen) == min(3, len(walks)) and set(chosen) <= set(walks)
+        assert len(chosen) == min(3, len(walks)) and {c[1] for c in chosen} <= {w[1] for w in walks}
 
         def total(walk, share=share, cone=cone):
             facts = {as_fact(step, n_relations) for step in walk[1]}
@@ -149,6 +149,7 @@ def test_chosen_walks_add_most(fitted):
 
         if walks:
             assert total(chosen[0]) == pytest.approx(max(map(total, walks)))
+            assert chosen[0][0] == pytest.approx(total(chosen[0]))  # the weight it is ordered by
 
 
 def test_evidence_can_be_chosen_by_attention_alone(fitted):

@@ -310,19 +310,21 @@ def choose_walks(
 
     Attention gates α are near each other in many models, so the largest product alone names one
     of many interchangeable walks. Greedily: the walk whose facts, beside those of the walks chosen
-    before, have the largest sum of :func:`contributions`, over both directions and all layers.
+    before, have the largest sum of :func:`contributions`, over both directions and all layers. That
+    sum is the weight that is returned with it.
     """
     masks = [
         np.concatenate(facts_mask(cone, n_relations, {as_fact(step, n_relations) for step in walk}))
         for _, walk in candidates
     ]
     left = np.concatenate(contribution)
-    chosen: list[int] = []
+    chosen: dict[int, float] = {}
     while len(chosen) < min(n_paths, len(candidates)):
-        rest = [i for i in range(len(candidates)) if i not in chosen]
-        chosen.append(max(rest, key=lambda i: float(left[masks[i]].sum())))
-        left = np.where(masks[chosen[-1]], 0.0, left)
-    return [candidates[i] for i in chosen]
+        adds = {i: float(left[mask].sum()) for i, mask in enumerate(masks) if i not in chosen}
+        best = max(adds, key=adds.__getitem__)
+        chosen[best] = adds[best]
+        left = np.where(masks[best], 0.0, left)
+    return [(weight, candidates[i][1]) for i, weight in chosen.items()]
 
 
 def deletion_drop(

@@ -39,7 +39,8 @@ from parsimony.run.seeds import rng
 
 LONGEST_RULE = 3  # counting four atoms on a dense graph (umls) takes minutes
 PATH_ORDER = {
-    "contribution": "First the path that adds most to the score; the weight is its attention.",
+    "contribution": "By weight, what the path's facts add to the score beside those of the paths "
+    "above it.",
     "attention": "By weight, the product of attention.",
 }
 CANDIDATES = 40  # walks of largest attention among which the evidence is chosen

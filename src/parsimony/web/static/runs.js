@@ -1,0 +1,102 @@
+// Runs: what is served, compared where two or more are chosen, and how each was learned.
+import { at, button, count, el, fill, notes, number, percent, svg, table } from "./dom.js";
+import { download, get, into, ofRun, query } from "./api.js";
+import { first, frame, titled } from "./frame.js";
+import { address, follow, go, read } from "./state.js";
+
+const { run, runs } = await frame();
+const KIND = { link: "answers (head, relation, ?)", ddi: "interactions of drugs", molecules: "molecules from few labels", coldstart: "ratings of new users" };
+const GO = { link: "Ask", ddi: "Ask about drugs", molecules: "Predict molecules", coldstart: "Predict ratings" };
+
+function render() {
+  const state = read(), chosen = state.getAll("compare");
+  titled("Runs");
+  into(at("found"), async (signal) => {
+    const listed = (await get("/table", signal).catch(() => ({ runs: [] }))).runs ?? [];
+    const of = new Map(listed.map((row) => [row.run, row]));
+    const boxes = new Map();
+    const pick = () => go({ compare: runs.map((r) => r.id).filter((id) => boxes.get(id)?.checked) });
+    return [
+      table("Runs served", [
+        ...(runs.length > 1 ? [{ head: "compare", cell: (r) => { const box = el("input", { type: "checkbox", checked: chosen.includes(r.id), "aria-label": `Compare ${r.id}`, on: { change: pick } }); boxes.set(r.id, box); return box; } }] : []),
+        { head: "run", cell: (r) => [el("b", {}, r.id), el("br"), el("span", { class: "muted" }, KIND[r.kind] ?? r.kind)] },
+        { head: "data", cell: (r) => r.data },
+        { head: "method", cell: (r) => r.method },
+        { head: "measured", n: true, cell: (r) => measured(of.get(r.id)) },
+        { head: "parameters", n: true, className: "optional", cell: (r) => count(of.get(r.id)?.parameters) },
+        { head: "seconds to fit", n: true, className: "optional", cell: (r) => number(of.get(r.id)?.seconds) },
+        { head: "", cell: (r) => el("a", { href: address({ run: r.id }, first(r)), "aria-label": `${GO[r.kind] ?? "Open"}: ${r.id}` }, first(r) === "/" ? "" : GO[r.kind] ?? "Open") },
+        { head: "", cell: (r) => el("a", { href: address({ run: r.id, about: "1" }), "aria-label": `About ${r.id}` }, "About") },
+      ], runs, { className: "stack" }),
+    ];
+  });
+  into(at("more"), async (signal) => {
+    if (chosen.length > 1) return comparison(await get(`/compare${query({ run: chosen })}`, signal));
+    if (state.has("about")) return about(signal);
+    return null;
+  });
+}
+
+function measured(row) {
+  const split = ["test", "valid"].find((name) => Number.isFinite(row?.[name]));
+  return split ? [number(row[split]), el("br"), el("span", { class: "muted" }, `${row.metric.replaceAll("_", " ")}, ${split}`)] : "–";
+}
+
+async function about(signal) {
+  const [card, learned] = await Promise.all([get(ofRun(run.id), signal), get(ofRun(run.id, "/history"), signal).catch(() => ({ history: [] }))]);
+  const flat = (object, before = "") => Object.entries(object ?? {}).flatMap(([name, value]) =>
+    value !== null && typeof value === "object" && !Array.isArray(value) ? flat(value, `${before}${name}.`) : [[before + name, Array.isArray(value) ? value.join(", ") : String(value)]]);
+  const rows = (caption, object) => { const found = flat(object).filter(([, value]) => value.length < 200); return found.length ? [el("h3", {}, caption), table(caption, [{ head: "what", cell: ([name]) => name.replaceAll("_", " ") }, { head: "value", cell: ([, value]) => value }], found)] : null; };
+  const splits = Object.entries(card.metrics ?? {}).filter(([, found]) => found?.metrics);
+  const names = [...new Set(splits.flatMap(([, found]) => Object.keys(found.metrics)))];
+  return [
+    el("h2", {}, `About ${card.id}`),
+    el("p", {}, button("Download its report", () => download(ofRun(run.id, "/report"), `${run.id}.html`))),
+    splits.length ? table("Measured", [{ head: "split", cell: ([split]) => split }, { head: "n", n: true, cell: ([, found]) => count(found.n_queries) }, ...names.map((name) => ({ head: name.replaceAll("_", " "), n: true, cell: ([, found]) => number(found.metrics[name]) }))], splits) : null,
+    card.calibration ? el("p", {}, card.calibration) : null,
+    notes(card.notes),
+    curves(learned.history ?? []),
+    rows("Data", card.data_info), rows("Cost", card.ledger), rows("Parameters", card.config),
+  ];
+}
+
+function curves(history) {
+  const series = [...new Set(history.flatMap((row) => Object.keys(row)))].filter((key) => key === "loss" || key.startsWith("valid"));
+  const drawn = series.map((key) => [key, history.map((row, i) => [row.epoch ?? i + 1, row[key]]).filter(([, y]) => Number.isFinite(y))]).filter(([, points]) => points.length > 1);
+  return drawn.length ? [el("h3", {}, "Learning"), el("div", { class: "curves" }, drawn.map(([key, points]) => el("figure", {}, el("figcaption", {}, key.replaceAll("_", " ")), curve(points, key.replaceAll("_", " ")))))] : null;
+}
+
+function curve(points, name) {
+  const [W, H, L, R, T, B] = [480, 226, 66, 14, 14, 46];
+  const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
+  const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const X = (x) => L + ((x - x0) / (x1 - x0 || 1)) * (W - L - R), Y = (y) => T + ((y1 - y) / (y1 - y0 || 1)) * (H - T - B);
+  const text = (x, y, words, more = {}) => svg("text", { x, y, "text-anchor": "middle", ...more }, words);
+  return svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${name} by epoch, from ${number(ys[0])} to ${number(ys.at(-1))}` },
+    ...[y0, (y0 + y1) / 2, y1].flatMap((y) => [svg("line", { class: "grid", x1: L, x2: W - R, y1: Y(y), y2: Y(y) }), text(L - 8, Y(y) + 4, number(y), { "text-anchor": "end" })]),
+    ...[...new Set([x0, Math.round((x0 + x1) / 2), x1])].map((x) => text(X(x), H - 28, String(x))),
+    text((L + W - R) / 2, H - 8, "epoch"), svg("text", { transform: `translate(14 ${(T + H - B) / 2}) rotate(-90)`, "text-anchor": "middle" }, name),
+    svg("polyline", { class: "line", points: points.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" ") }));
+}
+
+function comparison(found) {
+  const names = [...new Set(found.runs.flatMap((row) => Object.keys(row.values ?? {})))];
+  const interval = (value) => (value ? [number(value.value, 4), value.interval ? [el("br"), el("span", { class: "muted" }, `${number(value.interval[0], 4)} to ${number(value.interval[1], 4)}`)] : null] : "–");
+  return [
+    el("h2", {}, "Compared"), found.says ? el("p", { role: "status" }, found.says) : null,
+    table("Measures and cost of the runs", [
+      { head: "run", cell: (row) => [el("b", {}, `${row.letter ?? ""} `), row.method, el("br"), el("span", { class: "muted" }, String(row.run).split("/").at(-1))] },
+      ...names.map((name) => ({ head: name, n: true, cell: (row) => interval(row.values[name]) })),
+      { head: "description, bytes", n: true, cell: (row) => count(row.description_bytes) },
+      { head: "parameters", n: true, cell: (row) => count(row.parameters) },
+      { head: "CPU time, s", n: true, cell: (row) => number(row.cpu_seconds) },
+    ], found.runs, { row: (row) => ({ class: row.letter && row.letter === found.simplest ? "chosen" : null }) }),
+    found.differences?.length ? [el("h3", {}, "Paired differences"), table("Paired differences", [
+      { head: "better", cell: (pair) => pair.better }, { head: "than", cell: (pair) => pair.worse },
+      ...names.map((name) => ({ head: name, n: true, cell: (pair) => interval(pair.gain?.[name]) })),
+    ], found.differences), el("p", { class: "caption" }, "95 % bootstrap intervals. Where an interval contains 0, no difference is shown.")] : null,
+    notes(found.notes),
+  ];
+}
+
+follow(render);
