@@ -22,8 +22,9 @@ def part(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch):
-    """So that a loop takes seconds."""
+    """So that a loop takes seconds, and learns its rules from the model."""
     monkeypatch.setattr("parsimony.link.distillation.student.PER_RELATION", 20)
+    monkeypatch.setattr("parsimony.search.rounds.learned.MIN_SUPPORT", 10**6)
 
 
 def test_once_around_and_what_can_be_done_with_it(typed, tmp_path, part):
@@ -33,6 +34,9 @@ def test_once_around_and_what_can_be_done_with_it(typed, tmp_path, part):
     assert first["trained"] and first["epochs"] == 2
     assert first["distilled"]["fidelity"]["rules"] >= 1
     assert sum(first["verdicts"].values()) >= first["entries"]
+    second = done["rounds"][1]  # the same facts follow: the same model with what was learned
+    assert not second["trained"] and second["alone"] == first["alone"]
+    assert second["rules"] == first["kept_rules"] > first["rules"]
     assert done["ended"] in ("rounds", "nothing gained", "nothing new")
     # A half decides, the other measures; both are needed to fill validation.
     task = LinkTask(load(part))
