@@ -80,7 +80,7 @@ def test_frontier_is_killed_and_goes_on_and_ends_with_a_page(facts, tmp_path):
 
 
 def test_budget_that_is_over_leaves_runs_that_are_told(facts, tmp_path):
-    found = run_frontier(request(facts, tmp_path / "f", budget=0.001))
+    found = run_frontier(request(facts, tmp_path / "f", budget=1e-6))
     assert found["runs"]["not run"] == 4 and not found["finished"]
     assert "no run was finished" in found["sentence"]
     assert any("4 of 4 runs were not made" in note for note in found["notes"])

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 FEWEST, _HELD = 4, 2
 #: sizes that a broken law needs, and its error of prediction against that of the power law from
 #: which on it is preferred: it has two exponents and a bend to choose
-_BROKEN, _CLEARLY = 6, 0.5
+_BROKEN, _CLEARLY = 6, 1 / 3
 #: rise of the error on validation that is called over-fitting: in standard errors of the seeds,
 #: or, with one seed, as a part of the error
 _SIGMAS, _RISE = 2.0, 0.02

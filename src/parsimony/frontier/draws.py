@@ -4,7 +4,8 @@ Queries are drawn once for all runs, so that what a draw of easy queries does to
 to the other. Seeds are drawn within a size, from the deviations of it and its neighbours. As the
 deviation of a seed holds the noise of its queries as well, which the draw of queries has already
 given, deviations are shrunk by the part that comes from there (crossed random effects: A. Owen,
-Ann. Appl. Stat. 1, 2007, says how much the plain nested bootstrap overstates it).
+Ann. Appl. Stat. 1, 2007, says how much the plain nested bootstrap overstates it). As few deviations
+say little of their spread, it is widened to that of Student's t with their degrees of freedom.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class Draws:
             if len(pool):
                 of_queries = np.mean([v for deviations, v in off[near] if len(deviations)])
                 pool = pool * np.sqrt(max(0.0, 1 - of_queries / max(np.mean(pool**2), 1e-18)))
+                free = sum(max(len(each) - 1, 0) for each in groups[near])
+                pool = pool * np.sqrt(free / (free - 2) if free > 2 else 3.0)
                 picked = self._random.integers(0, len(pool), (self.draws, len(group)))
                 found[:, i] += pool[picked].mean(1)
         return found
