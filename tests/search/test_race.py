@@ -109,6 +109,9 @@ def test_what_a_kill_leaves_is_not_run_again(won, tmp_path, monkeypatch):
     _, again = race(replace(request, out=tmp_path / "run", resume=True))
     assert again["rows"] == summary["rows"]
     assert again["test"] == summary["test"]
+    heats = (out / "search" / "trials.jsonl").read_text().splitlines()[1:]
+    # The first part is counted, too.
+    assert again["seconds"] > max(json.loads(heat)["at"] for heat in heats)
 
 
 def test_presets_are_not_used(won):

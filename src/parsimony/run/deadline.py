@@ -55,4 +55,4 @@ class Deadline:
 
     def after(self, seconds: float) -> Deadline:
         """The same, of which so many seconds are gone already, in earlier parts of a run."""
-        return Deadline(self.seconds - seconds, began=self.began)
+        return Deadline(self.seconds, began=self.began - seconds)
