@@ -17,7 +17,7 @@ from parsimony.answers import Answers, Measures
 from parsimony.base import Estimator, ParametersT
 from parsimony.base.finishing import RANKING, writing_seconds
 from parsimony.decoding import checked, read_json
-from parsimony.errors import CorruptRun, UsageError
+from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.sampled_ranking import rank_within, sample_note
 from parsimony.link.strata import measure_strata, strata_of
@@ -266,11 +266,20 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
 
         Raises
         ------
+        InvalidParameter
+            An id of no entity, or of no relation.
         TrainingDiverged
             A score is NaN or +∞.
         """
         self._require_fitted()
         pairs = np.asarray(queries, np.int32).reshape(-1, 2)
+        walked = graph or self.task_.test_graph
+        limits = {"entity": walked.n_entities, "relation": 2 * self.task_.n_relations}
+        for (what, n), ids in zip(limits.items(), pairs.T, strict=True):
+            if wrong := ids[(ids < 0) | (ids >= n)].tolist():
+                raise InvalidParameter(
+                    f"{wrong[0]} is the id of no {what}", remedy=f"give ids from 0 to {n - 1:,}"
+                )
         asked = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
         # a method of another package may know of the test graph alone
         table = self._score(*asked) if graph is None else self._score(*asked, graph)
