@@ -152,7 +152,7 @@ def test_which_book_is_chosen():
     books = [book(1, 0.1), book(3, 0.7), book(9, 0.8), book(30, 0.81)]
     assert choose(books, 0.7, None).rules == 3
     assert choose(books, 0.84, None).rules == 9
-    assert choose(books, 2.0, None).rules == 3, "the knee"
+    assert choose(books, 2.0, None).rules == 9, "of what a small one can reach"
     assert choose(books, 1.0, 20).rules == 9
     assert choose(books[1:], 1.0, 2).rules == 3
 

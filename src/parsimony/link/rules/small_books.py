@@ -252,14 +252,10 @@ class _Path:
 def choose(books: Sequence[Book], whole: float, most: int | None) -> Book:
     """Return the best book of at most so many rules, the smallest where none is so small.
 
-    Without a limit it is the smallest that keeps 95 % of the whole one's MRR or, where none does,
-    the one farthest above the line from the smallest to the largest.
+    Without a limit it is the smallest that keeps 95 % of the whole one's MRR or, where none does, of
+    the best small one's: what is lost then is lost to size alone, and a note says how much.
     """
     if most is not None:
         return max((b for b in books if b.rules <= most), key=lambda b: b.mrr, default=books[0])
-    enough = [book for book in books if book.mrr >= KEPT * whole]
-    if enough:
-        return enough[0]
-    size, mrr = (np.array([getattr(b, name) for b in books], float) for name in ("rules", "mrr"))
-    across = (size - size[0]) / max(float(np.ptp(size)), 1.0)
-    return books[int((mrr - mrr[0] - across * (mrr[-1] - mrr[0])).argmax())]
+    within_reach = min(whole, max(book.mrr for book in books))
+    return next(book for book in books if book.mrr >= KEPT * within_reach)
