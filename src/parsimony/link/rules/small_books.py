@@ -252,8 +252,8 @@ class _Path:
 def choose(books: Sequence[Book], whole: float, most: int | None) -> Book:
     """Return the best book of at most so many rules, the smallest where none is so small.
 
-    Without a limit it is the smallest that keeps 95 % of the whole one's MRR or, where none does, of
-    the best small one's: what is lost then is lost to size alone, and a note says how much.
+    Without a limit it is the smallest that keeps 95 % of the whole one's MRR or, where none does,
+    of the best small one's: what is lost then is lost to size alone, and a note says how much.
     """
     if most is not None:
         return max((b for b in books if b.rules <= most), key=lambda b: b.mrr, default=books[0])
