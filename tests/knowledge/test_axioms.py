@@ -120,7 +120,11 @@ def test_mining_finds_what_was_planted():
 
 
 def test_mining_ends_when_the_time_is_over():
-    counter, notes = AxiomCounter(graph_of([(i, 0, i + 1) for i in range(20)])), []
+    pairs = [(0, 1), (2, 3), (1, 4)]
+    counter, notes = (
+        AxiomCounter(graph_of([f for h, t in pairs for f in ((h, 0, t), (t, 1, h))])),
+        [],
+    )
     asked = iter([False, False])
     every = mine_axioms(counter, min_support=3)
     some = mine_axioms(counter, min_support=3, stop=lambda: next(asked, True), notes=notes)
