@@ -14,9 +14,9 @@ from tests.datasets.source_layout import put, tar_gz, zipped
 
 from parsimony import datasets
 from parsimony.datasets import recipes
-from parsimony.datasets.convert import CONVERTERS, converter
+from parsimony.datasets.convert import CONVERTERS, converter, ogb, reading
 from parsimony.datasets.convert.graphs import held_out
-from parsimony.errors import CorruptArchive
+from parsimony.errors import CorruptArchive, FormatError
 
 RNG = np.random.default_rng(0)
 
@@ -144,6 +144,30 @@ def test_ogb_wikikg2_and_code_in_it(source, tmp_path):
         record.unlink()
     data = datasets.load(source("ogbl-wikikg2", zip=zipped(members)))
     assert list(data.entities.names) == ["Q31"]
+
+
+@pytest.mark.parametrize("content", [b"no gzip", csv_gz("a,b", "0,Q31")[:-9], b""])
+def test_a_damaged_member_is_no_full_disk(source, content):
+    members = {
+        "wikikg-v2/mapping/nodeidx2entityid.csv.gz": content,
+        "wikikg-v2/mapping/reltype2relid.csv.gz": csv_gz("reltype,rel id", "0,P31"),
+    }
+    with pytest.raises((CorruptArchive, FormatError)):
+        datasets.get(source("ogbl-wikikg2", zip=zipped(members)))
+
+
+def test_a_member_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_MOST", 1000)
+    (tmp_path / "a.zip").write_bytes(zipped({"a/b.csv.gz": gzip.compress(bytes(2000))}))
+    with pytest.raises(CorruptArchive, match="more than 1,000 bytes"):
+        reading.unpacked(tmp_path / "a.zip", "b.csv.gz")
+
+
+@pytest.mark.parametrize("content", [b"\x80\x02h\x07.", b"\x80\x02K\x01.", b"\x80\x021."])
+def test_a_pickle_that_is_damaged_is_said_to_be(tmp_path, content):
+    (tmp_path / "a.zip").write_bytes(zipped({"b.pt": zipped({"b/data.pkl": content})}))
+    with pytest.raises(CorruptArchive, match="more than arrays"):
+        ogb._arrays(tmp_path / "a.zip", "b.pt")
 
 
 def test_tdc_tables(source):

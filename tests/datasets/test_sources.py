@@ -337,3 +337,24 @@ def test_nell_995_puts_the_queries_last(sources):
     folder = _path(datasets.get("nell-995"))
     assert (folder / "train.txt").read_text().splitlines()[-1] == "b\tlikes\tc"
     assert json.loads((folder / "redgnn_split.json").read_text()) == {"n_facts": 2, "n_query": 1}
+
+
+def test_two_processes_lose_no_checksum(tmp_path, cache, monkeypatch):
+    """The record is read and written under one lock."""
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    write, threads = fetching.write_atomic, []
+
+    def slow(path, text):
+        if not threads:  # another begins before this one has written
+            other = recipes.SourceFile("b", "https://x.org/b")
+            arguments = (other, tmp_path / "b", False)
+            threads.append(threading.Thread(target=fetching._verified, args=arguments))
+            threads[0].start()
+            threads[0].join(0.3)
+        write(path, text)
+
+    monkeypatch.setattr(fetching, "write_atomic", slow)
+    fetching._verified(recipes.SourceFile("a", "https://x.org/a"), tmp_path / "a", False)
+    threads[0].join()
+    assert len(json.loads((cache / "sources.json").read_text())) == 2

@@ -119,6 +119,19 @@ def test_mining_finds_what_was_planted():
     assert "symmetric(s)" not in found
 
 
+def test_mining_ends_when_the_time_is_over():
+    pairs = [(0, 1), (2, 3), (1, 4)]
+    counter, notes = (
+        AxiomCounter(graph_of([f for h, t in pairs for f in ((h, 0, t), (t, 1, h))])),
+        [],
+    )
+    asked = iter([False, False])
+    every = mine_axioms(counter, min_support=3)
+    some = mine_axioms(counter, min_support=3, stop=lambda: next(asked, True), notes=notes)
+    assert len(some) < len(every)
+    assert "some may be missing" in notes[0]
+
+
 # ---- books -------------------------------------------------------------------------------------
 
 FACTS = [(0, 0, 1), (1, 0, 0), (2, 0, 3), (0, 1, 1), (2, 1, 3)]

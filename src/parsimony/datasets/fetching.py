@@ -23,6 +23,7 @@ from parsimony.decoding.files import check_file
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import ChecksumMismatch, DownloadError, MissingFile
 from parsimony.run.atomic import write_atomic
+from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress as Bar
 from parsimony.run.progress import say
 
@@ -34,6 +35,7 @@ SOURCES = "PARSIMONY_SOURCES"
 #: Set to 1, nothing is fetched from public sources.
 OFFLINE = "PARSIMONY_OFFLINE"
 _RECORD = "sources.json"  # checksums of first use, in the cache
+_PATIENCE = 60.0  # seconds, for another process that writes there
 
 
 def kept(item: Entry) -> Path | None:
@@ -186,9 +188,13 @@ def _verified(file: SourceFile, path: Path, fetched: bool) -> str:
     ------
     ChecksumMismatch
     """
-    record = archives.cache_folder() / _RECORD
+    record, found = archives.cache_folder() / _RECORD, archives.sha256_of(path)
+    with only_writer(record, patience=_PATIENCE):  # another set may be fetched just now
+        return _compared(file, path, found, record, fetched)
+
+
+def _compared(file: SourceFile, path: Path, found: str, record: Path, fetched: bool) -> str:
     known = checked(dict[str, str], read_json(record), str(record)) if record.exists() else {}
-    found = archives.sha256_of(path)
     expected = file.sha256 or known.get(file.url, found)
     if found != expected:
         if fetched:

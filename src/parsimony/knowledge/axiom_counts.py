@@ -6,7 +6,7 @@ are no evidence for symmetric, transitive and inverse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -150,6 +150,7 @@ def mine_axioms(
     min_support: int = 10,
     min_confidence: float = 0.95,
     relation: str | None = None,
+    stop: Callable[[], bool] = bool,
     notes: list[str] | None = None,
 ) -> list[Axiom]:
     """Return the axioms that the facts suggest, with their evidence; candidates, not truths.
@@ -162,11 +163,15 @@ def mine_axioms(
         Of how often it could, in [0, 1].
     relation : str, optional
         Only axioms about this relation.
+    stop : callable
+        Asked before every candidate: whether to leave the others out.
     notes : list of str, optional
         What was left out is appended.
     """
     found, dense = [], 0
-    for axiom in _candidates(counter, min_support):
+    for axiom in _candidates(counter, min_support, stop):
+        if stop():
+            break
         if relation is not None and relation not in axiom.relations:
             continue
         if axiom.kind == "transitive" and counter.walks(axiom.terms[0]) > _WALKS:
@@ -180,10 +185,12 @@ def mine_axioms(
             f"{dense:,} relations have too many walks of two steps to count whether they are "
             "transitive"
         )
+    if notes is not None and stop():
+        notes.append("warning: the time ended while axioms were looked for: some may be missing")
     return sorted(found, key=lambda a: (a.kind, -a.support, a.terms))
 
 
-def _candidates(counter: AxiomCounter, least: int) -> Iterator[Axiom]:
+def _candidates(counter: AxiomCounter, least: int, stop: Callable[[], bool]) -> Iterator[Axiom]:
     names = [r for r in counter.names if len(counter.pairs(r)) >= least]
     for r in names:
         yield Axiom("symmetric", (r,))
@@ -198,6 +205,8 @@ def _candidates(counter: AxiomCounter, least: int) -> Iterator[Axiom]:
             yield Axiom("inverse", (r, s))
     for kind, column in (("domain", 0), ("range", 1)):
         for r in names:
+            if stop():  # every type is compared
+                return
             end = counter.pairs(r)[:, column]
             for name, members in counter.members.items():
                 if members[end].sum() >= least:

@@ -142,3 +142,14 @@ def test_restricted_walks_are_those_of_the_smaller_graph(task):
     asked = np.arange(12, dtype=np.int32), np.zeros(12, np.int32)
     np.testing.assert_array_equal(guided._score(*asked), guided.member_._score(*asked, part))
     assert guided.compare_walks(task.queries("test"))["edges restricted"] > 0
+
+
+def test_an_entry_that_becomes_too_much_infers_nothing(monkeypatch):
+    """It is left out in a later round: what it inferred before goes, too, or has no origin."""
+    monkeypatch.setattr("parsimony.link.guidance.completion.MOST_PER_FACT", 0.04)
+    rows = np.array([*((i, 0, i + 1) for i in range(30)), (0, 1, 5)], np.int32)
+    inferences = [Inference(0, (0, 0), "transitive(r0)"), Inference(1, (3,), "symmetric(r1)")]
+    done = complete(KnowledgeGraph(rows, 31, 2), inferences)
+    assert done.left_out == ("transitive(r0)",)
+    assert [*map(tuple, done.graph.triples[done.n_stated :].tolist())] == [(5, 1, 0)]
+    assert done.origin(5, 1, 0)[0] == "symmetric(r1)"

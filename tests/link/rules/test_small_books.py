@@ -13,7 +13,10 @@ from scipy import sparse
 import parsimony
 from parsimony import datasets
 from parsimony.errors import EmptySplit, InvalidParameter
+from parsimony.knowledge.book import KnowledgeBook
+from parsimony.knowledge.rule_mining import mine_rules
 from parsimony.knowledge.rule_walks import build_walk_index
+from parsimony.knowledge.rules import parse_rule
 from parsimony.link.rules.evidence import Evidence, Question, gather, kept_apart, training_parts
 from parsimony.link.rules.linear_program import Pairs, pairs_of, weights_at
 from parsimony.link.rules.method import RuleReasoner
@@ -143,6 +146,17 @@ def test_at_most_so_many_rules(task):
     for wrong in (0, -1, "elbow"):
         with pytest.raises(InvalidParameter, match="small"):
             RuleReasoner(small=wrong)
+
+
+def test_a_given_book_is_shortened_alike(task):
+    """fit --knowledge BOOK --set small=knee: no rule is mined, few of those given are left."""
+    mined = mine_rules(task.train_graph, max_length=2, min_support=10)
+    given = KnowledgeBook.of_rules(parse_rule(rule.clause) for rule in mined[:60])
+    model = RuleReasoner(**FAST, small="knee").fit(task, knowledge=given)
+    clauses = {rule.clause for rule in model.rules_}
+    assert clauses < {rule.clause for rule in given.rules}
+    assert small_of_all(model) <= 60
+    assert all(rule.is_counted for rule in model.rules_)
 
 
 def test_which_book_is_chosen():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import pickle
 import zipfile
@@ -14,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from parsimony.datasets.convert import Raw
-from parsimony.datasets.convert.reading import member, table
+from parsimony.datasets.convert.reading import member, table, unpacked
 from parsimony.errors import CorruptArchive
 
 __all__ = ["ogb_biokg", "ogb_wikikg2"]
@@ -63,7 +62,7 @@ def _write(folder: Path, split: str, facts: pl.DataFrame) -> None:
 
 def _mapping(packed: Path, name: str) -> pl.Series:
     """The second column of a table of number and name, in order of the number."""
-    text = gzip.decompress(member(packed, name).read())
+    text = unpacked(packed, name)
     head = text.split(b"\n", 1)[0].decode().strip().split(",")
     found = table(io.BytesIO(text), head[:2], where=name)
     return found.sort(found[head[0]].cast(pl.Int64))[head[1]]
@@ -108,8 +107,11 @@ def _arrays(packed: Path, name: str) -> dict[str, Any]:
         else:
             stream = io.BytesIO(content)
             *_, found = (_Arrays(stream).load() for _ in range(4))  # magic, version, system
-    except (pickle.UnpicklingError, ValueError, EOFError, AttributeError, TypeError) as error:
+        return dict(found)
+    except (
+        pickle.UnpicklingError, zipfile.BadZipFile, ValueError, EOFError, AttributeError, TypeError,
+        LookupError, OverflowError, MemoryError,
+    ) as error:  # fmt: skip
         raise CorruptArchive(
             f"{name} holds more than arrays ({error})", remedy="fetch it again", where=str(packed)
         ) from None
-    return dict(found)

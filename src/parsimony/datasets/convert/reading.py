@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -15,7 +17,17 @@ import polars as pl
 from parsimony.decoding.files import check_file
 from parsimony.errors import CorruptArchive, FormatError
 
-__all__ = ["Triple", "lines", "member", "rows", "table", "triples", "write_lines", "write_triples"]
+__all__ = [
+    "Triple",
+    "lines",
+    "member",
+    "rows",
+    "table",
+    "triples",
+    "unpacked",
+    "write_lines",
+    "write_triples",
+]
 
 Triple = tuple[str, str, str]
 _MOST = 1 << 33  # bytes of one member, unpacked; the largest that is read has about 3 GB
@@ -86,8 +98,29 @@ def member(archive: Path, name: str) -> IO[bytes]:
             opened = tar.extractfile(files[best])
             assert opened is not None  # a regular file
             return io.BytesIO(opened.read())
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as e:
+    except (
+        tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError,
+        RuntimeError,  # encrypted, or packed in a way that is not known
+        gzip.BadGzipFile,
+    ) as e:  # fmt: skip
         raise _bad(f"a damaged archive ({e})", archive) from None
+
+
+def unpacked(archive: Path, name: str) -> bytes:
+    """Return a ``.gz`` inside an archive, unpacked.
+
+    Raises
+    ------
+    CorruptArchive
+        As :func:`member`.
+    """
+    try:
+        content = gzip.GzipFile(fileobj=member(archive, name)).read(_MOST + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _bad(f"{name} is damaged ({error})", archive) from None
+    if len(content) > _MOST:
+        raise _bad(f"{name} unpacks to more than {_MOST:,} bytes", archive)
+    return content
 
 
 def _shallowest(names: Iterable[str], wanted: str, archive: Path) -> str:

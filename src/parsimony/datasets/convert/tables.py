@@ -85,6 +85,11 @@ def _tasks(
         where = "train", "valid", "test"
         role = "query" if query else "support"
         for user, item in rows(archive.read(name), 2, name):
+            if (user, item) not in labels:
+                raise CorruptArchive(
+                    f"{name} asks for a rating that is not there", remedy="fetch it again",
+                    where=str(archive.filename),
+                )  # fmt: skip
             yield "\t".join((where[split], str(task), role, user, item, labels[user, item]))
 
 

@@ -8,7 +8,7 @@ Only the facts of the graph given are premises: no fact of another split is ever
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -104,9 +104,12 @@ def complete(graph: KnowledgeGraph, inferences: Sequence[Inference]) -> Completi
         found = [
             (i, *grounded)
             for i, each in enumerate(inferences)
-            if each.entry not in left_out
-            and (grounded := _ground(triples, n, r, each, longest, left_out)) is not None
+            if (grounded := _ground(triples, n, r, each, longest, left_out)) is not None
         ]
+        if left_out:  # also what it inferred before: nothing rests on an entry in part
+            others = [each for each in inferences if each.entry not in left_out]
+            done = complete(graph, others)
+            return replace(done, left_out=(*left_out, *done.left_out))
         if not found:
             break
         concluded = np.concatenate([rows for _, rows, _ in found])
@@ -131,7 +134,7 @@ def complete(graph: KnowledgeGraph, inferences: Sequence[Inference]) -> Completi
         if last:
             break
     whole = KnowledgeGraph(triples, n, r, graph.entities, graph.relations)
-    return Completion(whole, n_stated, tuple(inferences), fact, premises, by, tuple(left_out))
+    return Completion(whole, n_stated, tuple(inferences), fact, premises, by)
 
 
 def _key(triples: npt.NDArray[np.integer], n: int, r: int) -> Longs:

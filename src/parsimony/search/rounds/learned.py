@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -26,11 +26,20 @@ TOLD = 200
 
 
 def mined_book(
-    pool: Iterable[Rule], graph: KnowledgeGraph, known: KnowledgeBook, data: str
+    pool: Iterable[Rule],
+    graph: KnowledgeGraph,
+    known: KnowledgeBook,
+    data: str,
+    *,
+    stop: Callable[[], bool],
+    notes: list[str],
 ) -> KnowledgeBook:
-    """The book of the first round: what is known, axioms and well-supported rules of the facts."""
+    """The book of the first round: what is known, axioms and well-supported rules of the facts.
+
+    No further axiom is looked for once ``stop`` says so, which is noted.
+    """
     types = dict(known.types) or mine_types(graph)[0]
-    axioms = mine_axioms(AxiomCounter(graph, types))
+    axioms = mine_axioms(AxiomCounter(graph, types), stop=stop, notes=notes)
     rules = [r for r in pool if r.support >= MIN_SUPPORT and r.confidence >= MIN_CONFIDENCE]
     source = Provenance("mined", data=data, by="round 1", date=date.today().isoformat())
     items: list[Rule | Axiom] = [*axioms, *rules]

@@ -23,6 +23,14 @@ def sentence(found: Mapping[str, Any]) -> str:
         f"{best['mrr']:.4f} on the measuring half of validation, alone {best['alone']:.4f}: the "
         f"book {_brings(gain)} ({gain['by']:+.4f}, {gain['low']:+.4f} to {gain['high']:+.4f})"
     )
+    alone = best["rules_alone"]
+    if alone is not None and alone > best["mrr"]:
+        some, on = best["answers"], best["rules_alone_on"]
+        part = f" on {on:,} of the {some:,} answers" if on < some else ""
+        text += (
+            f". Its rules alone, without a model, reach {alone:.4f}{part}, more than the model "
+            "with them: --method rules may be all that this graph needs"
+        )
     distilled = best["distilled"]
     if distilled is not None:
         book = distilled["fidelity"]
