@@ -165,6 +165,17 @@ def test_what_a_budget_leaves_is_exact_and_the_rest_is_noted(graph, budget, long
         assert len(mined.heads) == len(exact)
 
 
+def test_a_time_budget_reaches_further(monkeypatch):
+    monkeypatch.setattr(rule_mining, "BUDGET", 1e5)
+    monkeypatch.setattr(rule_mining, "LONG", 0)
+    rng = np.random.default_rng(0)
+    facts = np.stack([rng.integers(0, n, 300) for n in (30, 2, 30)], axis=1).astype(np.int32)
+    graph = KnowledgeGraph(facts, 30, 2)
+    for seconds, longest in ((None, 2), (600.0, 3)):
+        rules = mine_rules(graph, min_confidence=0, seconds=seconds, notes=[])
+        assert max(len(rule.body) for rule in rules) == longest
+
+
 def test_twins_are_told_apart():
     # 0 and 1 are twins along r; 2 has as many neighbours, but others; 3 has none.
     facts = [(0, 0, 5), (0, 0, 6), (1, 0, 5), (1, 0, 6), (2, 0, 5), (2, 0, 7), (5, 1, 8), (7, 1, 8)]

@@ -30,6 +30,7 @@ from parsimony.knowledge.rule_branches import Branch, entity_names, from_branch
 from parsimony.knowledge.rule_counts import relation_names
 from parsimony.knowledge.rule_walks import WalkIndex, build_walk_index, is_own
 from parsimony.knowledge.rules import Rule
+from parsimony.run.deadline import Deadline
 
 __all__ = ["Mined", "affordable_lengths", "mine_paths", "mine_rules"]
 
@@ -38,6 +39,8 @@ BUDGET = 2e9  # edges traversed and paths found; up to about a minute on one cor
 # Where the longest rules of all relations cost more than that, those of most may still cost so much
 # together: a hub makes few relations expensive, and they alone do without.
 LONG = BUDGET / 8
+PER_SECOND = 1e8  # steps of mining, roughly, on one core: how far a time budget reaches
+PATHS = 0.5  # of the time, where rules about an entity are mined after them
 _SLOTS = 1 << 24  # maximum number of distinct paths per relation: a table of 448 MiB
 
 Longs = npt.NDArray[np.int64]
@@ -256,12 +259,13 @@ def mine_paths(
     timed: bool = False,
     budget: float | None = None,
 ) -> Mined:
-    """Mine rules as arrays; see :func:`mine_rules`. ``max_length`` knows no budget."""
+    """Mine rules as arrays; see :func:`mine_rules`. ``max_length`` knows no budget of steps."""
     n = index.n_relations
     budget = BUDGET if budget is None else budget
+    long = LONG * max(budget / BUDGET, 1.0)
     lengths = np.full(n, max_length or 0)
     if max_length is None:
-        lengths = affordable_lengths(index, budget, LONG)
+        lengths = affordable_lengths(index, budget, long)
     facts = _Facts(index, min_support)
     # Where all is affordable, or asked for, the bodies are counted whatever it takes, but for those
     # of four atoms that nobody asked for.
@@ -271,7 +275,7 @@ def mine_paths(
     if not whole and not sparse and (lengths == USUAL).any():
         short = [facts.paths(r, min(int(lengths[r]), 2))[0] for r in range(n)]
         bodies(np.unique(np.concatenate(short)))  # before any long one
-        bodies.left = min(bodies.left, LONG)
+        bodies.left = min(bodies.left, long)
     parts: dict[int, tuple[Longs, ...]] = {}
     cut: set[int] = set()
 
@@ -424,7 +428,7 @@ def mine_rules(
     top: int | None = None,
     constants: bool = False,
     stop: Callable[[], bool] = bool,
-    timed: bool = False,
+    seconds: float | None = None,
     notes: list[str] | None = None,
 ) -> list[Rule]:
     """Find all path rules with enough support and confidence, and rules about an entity.
@@ -435,8 +439,9 @@ def mine_rules(
     max_length : int, optional
         Maximum number of body atoms, 1 to 4, whatever it takes. Default: for each relation 3, or
         fewer where its facts have so many walks of that length that following them would take
-        more than a minute; there, bodies that connect too many pairs are left out. On a sparse
-        graph, where walks of 4 steps seldom join the ends of a fact by chance, it is 4.
+        more than a minute, or than ``seconds`` allow; there, bodies that connect too many pairs
+        are left out. On a sparse graph, where walks of 4 steps seldom join the ends of a fact by
+        chance, it is 4.
     min_support : int
         Minimum number of facts of the head that the body connects without the fact itself.
     min_confidence : float
@@ -450,9 +455,10 @@ def mine_rules(
         mined; at most ``per_relation`` of each head relation, besides the path rules.
     stop : callable
         Asked before every relation but the first: whether to leave the others out.
-    timed : bool
-        Whether ``stop`` is expected to stop: then rules of up to two atoms are mined of every
-        relation before longer ones.
+    seconds : float, optional
+        When to end. More than two minutes let longer rules be followed on a dense graph, in half
+        of them where rules about an entity come after. Rules of up to two atoms are then mined of
+        every relation before longer ones.
     notes : list of str, optional
         Receives what was left out; without it a length or body left out is a warning.
 
@@ -479,20 +485,23 @@ def mine_rules(
                 f"{name} is {value}", remedy=f"choose a value from {low} to {high}"
             )
     index = build_walk_index(graph)
+    whole = Deadline(seconds)
+    paths = whole.part(PATHS) if constants else whole
     mined = mine_paths(
         index,
         max_length=max_length,
         min_support=min_support,
         min_confidence=min_confidence,
         per_relation=per_relation,
-        stop=stop,
-        timed=timed,
+        stop=lambda: stop() or paths.passed(),
+        timed=paths.limited,
+        budget=max(BUDGET, PER_SECOND * paths.left()) if paths.limited else BUDGET,
     )
     branches = None
     if constants:
         branches = mine_branches(
             index, min_support=min_support, min_confidence=min_confidence,
-            per_relation=per_relation, stop=stop,
+            per_relation=per_relation, stop=lambda: stop() or whole.passed(),
         )  # fmt: skip
     said = mined.notes + (branches.notes if branches else [])
     if notes is not None:

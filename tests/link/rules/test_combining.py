@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.link.test_link_methods import clan
 
+from parsimony.link.rules.choices import plans_of
 from parsimony.link.rules.clustering import clusters_of, overlaps
 from parsimony.link.rules.combining import (
     AGGREGATIONS,
@@ -18,6 +19,7 @@ from parsimony.link.rules.combining import (
     plan_of,
 )
 from parsimony.link.rules.method import RuleReasoner
+from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.rules.selecting import chosen_by_group
 from parsimony.link.task import LinkTask
 
@@ -103,3 +105,18 @@ def test_clusters_are_left_out_where_the_time_is_too_short():
     assert {c.aggregation for c in hurried.combinations_.values()} <= {"max", "noisy-or"}
     asked_for = RuleReasoner(max_length=2, aggregation="clusters").fit(task, time_budget=1e-9)
     assert {c.aggregation for c in asked_for.combinations_.values()} == {"clusters"}
+
+
+def test_rules_that_nobody_compared_are_combined_as_if_independent():
+    task = LinkTask(clan())
+    rules = RuleReasoner(max_length=2).fit(task).rules_
+    scorer = RuleScorer(rules, task.train_graph, thresholds=[0.2, 0.5])
+    apart = next(r for r in range(task.n_relations) if len(scorer.rules_of(r)) > 1)
+    scorer.keep_apart({apart})
+    ways = [Combination("noisy-or", 5.0), Combination("clusters", 5.0, 0.5)]
+    alike, clustered = plans_of(scorer, apart, ways)
+    assert clustered is alike
+    for way in ways:  # also where the plan is made without that shortcut
+        found = scorer.plan(apart, way)
+        np.testing.assert_array_equal(found.order, alike.order)
+        np.testing.assert_array_equal(found.weight, alike.weight)

@@ -218,7 +218,8 @@ def mined_candidates(task: LinkTask, deadline: Deadline, notes: list[str]) -> li
     """Mine rules to be weighed: many of each relation, also those with little evidence."""
     return mine_rules(
         task.train_graph, min_support=2, min_confidence=0.01, per_relation=PER_RELATION,
-        constants=not task.inductive, stop=deadline.passed, timed=deadline.limited, notes=notes,
+        constants=not task.inductive, seconds=deadline.left() if deadline.limited else None,
+        notes=notes,
     )  # fmt: skip
 
 

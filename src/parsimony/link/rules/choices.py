@@ -12,7 +12,7 @@ from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.run.deadline import Deadline
 
-__all__ = ["plans_of", "too_slow", "way", "ways_to_combine"]
+__all__ = ["comparable", "plans_of", "way", "ways_to_combine"]
 
 SMOOTHINGS = (1.0, 5.0, 20.0)
 THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
@@ -46,22 +46,23 @@ def ways_to_combine(
     ]
 
 
-def too_slow(scorer: RuleScorer, n_relations: int, deadline: Deadline) -> bool:
-    """Whether the clusters of all relations would take over half of the time that is left.
+def comparable(scorer: RuleScorer, n_relations: int, deadline: Deadline) -> list[int]:
+    """Return the relations whose clusters take half of the time left, those with few rules first.
 
     Those of the relation with the most rules are measured; the work grows with the square of their
     number.
     """
     sizes = np.array([len(scorer.rules_of(r)) for r in range(n_relations)], float)
-    left = deadline.left()
+    left, order = deadline.left(), np.argsort(sizes, kind="stable")
     if not np.isfinite(left) or not sizes.any():
-        return False
+        return [int(r) for r in order]
     few, many = int(np.where(sizes > 0, sizes, np.inf).argmin()), int(sizes.argmax())
     scorer.labels(few)  # compiles, which is not to be counted
     before = deadline.spent()
     scorer.labels(many)
     taken = max(deadline.spent() - before, 0.0)
-    return bool(taken * (sizes**2).sum() > CLUSTERING * left * sizes[many] ** 2)
+    cost = taken * (sizes[order] / sizes[many]) ** 2
+    return [int(r) for r in order[np.cumsum(cost) <= CLUSTERING * left]]
 
 
 def plans_of(scorer: RuleScorer, relation: int, choices: Sequence[Combination]) -> list[Plan]:
@@ -73,6 +74,8 @@ def plans_of(scorer: RuleScorer, relation: int, choices: Sequence[Combination]) 
     for choice in choices:
         limit = choice.max_rules if (choice.max_rules or most) < most else None
         same = choice._replace(max_rules=limit, constants=choice.constants or not about)
+        if choice.threshold and relation % scorer.index.n_relations in scorer.apart:
+            same = same._replace(aggregation="noisy-or", threshold=0.0)
         if same not in made:
             made[same] = scorer.plan(relation, same)
         found.append(made[same])

@@ -26,7 +26,7 @@ from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules, parse_rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
-from parsimony.link.rules.choices import plans_of, too_slow, way, ways_to_combine
+from parsimony.link.rules.choices import comparable, plans_of, way, ways_to_combine
 from parsimony.link.rules.clustering import PAIRS
 from parsimony.link.rules.combining import (
     BEST_TWO,
@@ -104,8 +104,8 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     min_confidence=given.min_confidence,
                     per_relation=given.per_relation,
                     constants=given.constants is not False and not self.task_.inductive,
-                    stop=lambda: mining.passed() or stopped(),
-                    timed=mining.limited,
+                    stop=stopped,
+                    seconds=mining.left() if mining.limited else None,
                     notes=self.notes_,
                 )
         choosing = budget.part(1 - SHORTENING) if given.small else budget
@@ -126,12 +126,20 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         choices = ways_to_combine(given, rules, whole_book=whole_book)
         thresholds = sorted({c.threshold for c in choices if c.threshold})
         scorer = RuleScorer(rules, self.task_.train_graph, thresholds=thresholds)
-        if thresholds and given.aggregation is None and too_slow(scorer, n, deadline):
-            choices = [c for c in choices if not c.threshold]
-            thresholds = []
-            self.training_notes_.append(
-                "the time is too short to tell which rules say the same: no clusters were tried"
-            )
+        if thresholds and given.aggregation is None:
+            within = comparable(scorer, n, deadline)
+            if not any(scorer.rules_of(r) for r in within):
+                choices = [c for c in choices if not c.threshold]
+                thresholds = []
+                self.training_notes_.append(
+                    "the time is too short to tell which rules say the same: no clusters were tried"
+                )
+            elif len(within) < n:
+                scorer.keep_apart({*range(n)} - {*within})
+                self.training_notes_.append(
+                    f"the time is too short to tell which rules of {n - len(within):,} of {n:,} "
+                    "relations say the same: no clusters of them were tried"
+                )
         try:
             valid = self.task_.queries("valid") if len(choices) > 1 else None
         except EmptySplit:  # nothing to select on: the first choice

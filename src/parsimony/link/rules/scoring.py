@@ -13,7 +13,7 @@ ones.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -196,6 +196,7 @@ class RuleScorer:
         self._combinations = dict(combinations or {})
         self._given, self.thresholds = labels, tuple(thresholds) or (threshold,)
         self.clustered_on_some: set[int] = set()  # relations of which not all pairs were seen
+        self.apart: frozenset[int] = frozenset()  # relations whose rules are not compared
         self.index = build_walk_index(graph) if index is None else index
         self.rules = _with_evidence(list(rules), graph)
         ids = {name: i for i, name in enumerate(relation_names(graph))}
@@ -273,6 +274,13 @@ class RuleScorer:
                 found = clusters_of(overlap, self.thresholds)
             self._labels[head] = found
         return self._labels[head]
+
+    def keep_apart(self, relations: Collection[int]) -> None:
+        """Compare no rules of these relations: each is a cluster of its own."""
+        self.apart = frozenset(relations)
+        for r in relations:
+            own = np.arange(len(self.rules_of(r)), dtype=np.int32)
+            self._labels[r] = np.repeat(own[:, None], len(self.thresholds), axis=1)
 
     def plan(self, relation: int, combination: Combination) -> Plan:
         """Return how the rules of a query relation are combined by a combination."""
