@@ -120,6 +120,24 @@ def test_etag_files_batches_table(client, ask):
     assert [row["run"] for row in compared["runs"]] == ["redgnn", "rules"]
 
 
+def test_a_run_with_any_name_can_be_saved(client, service, monkeypatch):
+    monkeypatch.setitem(service.runs, 'прогон "1"', service.run("rules"))
+    query = {"head": VICTORIA, "relation": COUSIN, "format": "csv"}
+    reply = client.get('/api/v1/runs/прогон "1"/predict', params=query)
+    assert reply.status_code == 200
+    assert reply.headers["content-disposition"] == 'attachment; filename="________1_-predict.csv"'
+
+
+def test_candidates_of_a_type_are_found_as_others_are(ask, service, monkeypatch):
+    links = service.run("rules").questions
+    monkeypatch.setitem(vars(links), "_types", {VICTORIA: ["person"], "Maud_of_Wales": ["person"]})
+    vars(links).pop("typed", None)
+    query = {"head": VICTORIA, "relation": COUSIN, "type": "person"}
+    found = ask("runs/rules/predict", query | {"candidates": ["maud_of_wales"]})
+    vars(links).pop("typed", None)
+    assert [row["entity"] for row in found["answers"]] == ["Maud_of_Wales"] and found["notes"]
+
+
 def test_documentation_and_counts(client, ask):
     document = ask("openapi.json")
     assert "/api/v1/runs/{run}/strike" in document["paths"]

@@ -36,6 +36,11 @@ def test_a_slip_of_the_pen(search):
     assert found(search, "zzzzqqq") == ([], 0)
 
 
+def test_what_holds_no_letter_finds_as_nothing_does(search):
+    for query in ("_", "\u200b", "\u00ad \n"):
+        assert search(query) == search("")
+
+
 def test_only_the_allowed(search):
     allowed = np.array([name != "acid red" for name in NAMES])
     assert found(search, "acid", allowed=allowed, limit=1)[0] == [("acetylsalicylic_acid", "word")]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +57,27 @@ def test_the_client_of_the_docs_and_a_graceful_stop(server, capsys):
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     assert "Traceback" not in process.stderr.read()
+
+
+def test_small_answers_are_not_held_back():
+    """Else every answer waits some 40 ms for the asker's acknowledgement of its head."""
+    from parsimony.web.serving import _listen
+
+    async def asked():
+        taken = asyncio.get_running_loop().create_future()
+        listening = _listen("127.0.0.1", 0)
+        server = await asyncio.start_server(lambda r, w: taken.set_result(w), sock=listening)
+        async with server:
+            _, own = await asyncio.open_connection(*listening.getsockname())
+            writer = await taken
+            held = writer.get_extra_info("socket").getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY
+            )
+            for each in (own, writer):
+                each.close()
+        return held
+
+    assert asyncio.run(asked()) == 1
 
 
 def test_what_others_can_reach_asks_for_a_token():

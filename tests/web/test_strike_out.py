@@ -90,6 +90,17 @@ def test_a_blend_and_a_book_around_a_model():
     assert np.abs(without(guided, gone).scores(asked) - oracle).max() < TO
 
 
+def test_nothing_is_kept_of_a_graph_that_was_struck():
+    walks = load_run(RUNS / "redgnn")
+    gone = walks.task_.data.train[[3, 77]]
+    book = KnowledgeBook.of_rules([parse_rule("cousin(X,Y) <- cousin(Y,X)")], "stated")
+    guided = Guided.around(walks, book, knowledge_as="facts")
+    guided.scores(gone[:, :2])
+    kept = set(guided.member_._propagations)
+    without(guided, gone).scores(gone[:, :2])
+    assert set(guided.member_._propagations) == kept
+
+
 @pytest.mark.parametrize("name", ["walks", "emergnn"])
 def test_pairs_are_those_of_the_smaller_graph(name):
     model = load_run(RUNS / name)
@@ -169,6 +180,16 @@ def test_strike_what_else_counterfactual(ask):
     other = ask("runs/rules/what-else", fact | {"steps": kind["steps"], "top": 3})
     assert other["answers"] and all(row["walks"] > 0 for row in other["answers"])
     ask("runs/rules/strike", {"head": head}, 400)
+    ask("runs/rules/strike", query | {"kinds": [[]]}, 422)
+
+
+def test_what_a_kind_leads_to_is_counted_without_the_answer_itself(ask):
+    fact = {"head": "Victoria_of_Wales", "relation": "cousin", "tail": "Alexandra_of_Greece_1870"}
+    other = ask("runs/rules/what-else", fact | {"steps": [["sister", "forward"]]})["answers"]
+    assert len(other) > 1 and fact["tail"] not in {row["entity"] for row in other}
+    some = fact | {"steps": [["sister", "forward"]], "top": len(other) - 1}
+    note = f"{len(other) - 1} of {len(other)} answers are given"
+    assert note in ask("runs/rules/what-else", some)["notes"]
 
 
 def test_a_counterfactual_holds_and_none_of_it_can_be_left_out():

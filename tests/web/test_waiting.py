@@ -122,6 +122,28 @@ def test_a_job_is_looked_at_and_cancelled(desk):
     asyncio.run(jobs())
 
 
+def test_a_job_that_was_cancelled_stays_so(desk):
+    started, end = threading.Event(), threading.Event()
+
+    def deaf(ticket):
+        started.set()
+        end.wait(5)
+        return {"a": 1}
+
+    async def jobs():
+        kept = Jobs()
+        id = kept.start(desk, deaf)["id"]
+        while not started.is_set():
+            await asyncio.sleep(0.001)
+        kept.cancel(id)
+        end.set()
+        await kept._jobs[id].task
+        return kept.shown(id)
+
+    shown = asyncio.run(jobs())
+    assert (shown["state"], shown["result"]) == ("cancelled", None)
+
+
 def test_jobs_over_http(ask, client):
     body = {"run": "redgnn", "ask": "predict",
             "body": {"head": "Victoria_of_Wales", "relation": "cousin"}}  # fmt: skip

@@ -73,7 +73,7 @@ def _resolved(estimator: AnyPairEstimator, facts: Sequence[Named]) -> tuple[IntA
     relations, types = ({n: i for i, n in enumerate(v)} for v in (graph.relations, data.types))
     entities = {name: i for i, name in enumerate(graph.entities)}
     for i, label in enumerate(graph.labels):
-        entities.setdefault(label or "", i)
+        entities.setdefault(label or graph.entities.name(i), i)
     readable = {folded(data.label(i)): i for i in range(data.n_drugs)}
     edges: list[tuple[int, int, int]] = []
     pairs: list[tuple[int, int, int]] = []

@@ -209,12 +209,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         self, graph: KnowledgeGraph
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Which entities have no fact in a graph, and which relations none that was learned."""
-        fixed = self.task_.training_queries
-        learned = np.zeros(self.task_.n_relations, bool)
-        learned[self.task_.train_graph.triples[:, 1]] = True
-        if fixed is not None:
-            learned[fixed[:, 1]] = True
-        return graph.degrees == 0, ~learned
+        return graph.degrees == 0, ~self.task_.learned
 
     def _doubts(self, entities: Sequence[int], relation: int) -> list[str]:
         """Say which entities or relations of a question the model knows nothing about."""

@@ -295,6 +295,15 @@ class LinkTask(base.Task):
         vars(again)["test_graph"] = graph
         return again
 
+    @cached_property
+    def learned(self) -> npt.NDArray[np.bool_]:
+        """Which relations have a fact to learn from, (n_relations,)."""
+        found = np.zeros(self.n_relations, bool)
+        found[self.train_graph.triples[:, 1]] = True
+        if self.training_queries is not None:
+            found[self.training_queries[:, 1]] = True
+        return found
+
     @property
     def test_data(self) -> LinkData:
         """The data that test queries, predictions and explanations refer to."""

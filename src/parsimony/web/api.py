@@ -13,7 +13,7 @@ from parsimony.decoding.strict_json import json_text, plain
 from parsimony.errors import ParsimonyError
 from parsimony.web import models as m
 from parsimony.web.jobs import Jobs
-from parsimony.web.replies import json_reply, not_modified, table_reply, tag_of
+from parsimony.web.replies import download, json_reply, not_modified, table_reply, tag_of
 from parsimony.web.served import Served, Service
 
 __all__ = ["router"]
@@ -142,9 +142,7 @@ async def report(request: Request, run: str) -> Response:
         return page.encode("utf-8", errors="replace")
 
     page = await served.desk.ask(work, gone(request), long=True)
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in run)
-    headers = {"content-disposition": f'attachment; filename="{name}.html"'}
-    return Response(page, 200, headers, "text/html; charset=utf-8")
+    return Response(page, 200, download(f"{run}.html"), "text/html; charset=utf-8")
 
 
 @router.get("/table")

@@ -19,10 +19,10 @@ from parsimony.decoding.documents import checked, read_toml
 from parsimony.errors import FormatError, UnknownParameter
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge.axioms import Axiom, parse_axiom
-from parsimony.knowledge.book import Entry, KnowledgeBook, Provenance, book_from_table
+from parsimony.knowledge.book import Entry, KnowledgeBook, Provenance
 from parsimony.knowledge.book_check import Checked, check_book
 from parsimony.knowledge.rules import parse_rule
-from parsimony.run.atomic import write_atomic
+from parsimony.run.atomic import cannot_write, write_atomic
 
 __all__ = ["EditedBook"]
 
@@ -55,7 +55,6 @@ class EditedBook:
         self, book: KnowledgeBook, graph: KnowledgeGraph, path: Path | None = None
     ) -> None:
         self.book, self.graph, self.path = book, graph, path
-        self.version = 0
         self._added: dict[str, Entry] = {}
         self._forgotten: set[str] = set()
         self._lock = threading.Lock()
@@ -68,12 +67,11 @@ class EditedBook:
                 self._added[_id(entry)] = entry
             self._forgotten = set(kept.get("forgotten", []))
 
-    @classmethod
-    def of_table(
-        cls, table: dict[str, Any], where: str, graph: KnowledgeGraph, path: Path | None
-    ) -> EditedBook:
-        """The book that a run's knowledge.toml holds."""
-        return cls(book_from_table(table, where), graph, path)
+    @property
+    def version(self) -> str:
+        """A hash of the edits, the same in every server that has them."""
+        text = repr(([str(e.item) for e in self._added.values()], sorted(self._forgotten)))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     # ---- reading -----------------------------------------------------------------------------
 
@@ -188,9 +186,12 @@ class EditedBook:
                 "added": [str(entry.item) for entry in added.values()],
                 "forgotten": sorted(forgotten),
             }
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise cannot_write(self.path.parent, error) from error
             write_atomic(self.path, tomli_w.dumps(table))
         self._added, self._forgotten = added, forgotten
-        self.version += 1
 
     def _check(self, entry: Entry) -> Checked:
         names = [] if self.graph.relations is None else self.graph.relations.names

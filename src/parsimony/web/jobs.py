@@ -66,8 +66,9 @@ class Jobs:
 
     async def _run(self, job: _Job, desk: Desk, work: Callable[[Ticket], Any]) -> None:
         try:
-            job.result = await desk.ask(work, long=True, seconds=desk.limits.job, ticket=job.ticket)
-            job.state = "done"
+            found = await desk.ask(work, long=True, seconds=desk.limits.job, ticket=job.ticket)
+            if job.state == "running":  # not cancelled in a step that looks at no ticket
+                job.state, job.result = "done", found
         except (Cancelled, asyncio.CancelledError):
             job.state = "cancelled"
         except ParsimonyError as error:

@@ -152,8 +152,12 @@ class Links(Questions):
     def _predicted(self, model: Any, asked: Answer) -> Answer:
         top, candidates = asked.get("top", 10), asked.get("candidates")
         if (kind := asked.get("type")) is not None:
-            of_type = [self.names()[e] for e in self.of_type(kind).tolist()]
-            candidates = of_type if candidates is None else sorted({*of_type} & {*candidates})
+            of_type = self.of_type(kind).tolist()
+            if candidates is None:
+                candidates = [self.names()[e] for e in of_type]
+            else:
+                index, allowed = self._data.entities.index, {*of_type}
+                candidates = [name for name in candidates if index(name, notes=[]) in allowed]
         found = model.predict(
             asked.get("head"), asked["relation"], asked.get("tail"),
             top=top, candidates=candidates, drop_known=asked.get("drop_known", False),
@@ -175,12 +179,6 @@ class Links(Questions):
             names[e]: {"label": labels[e], "types": list(types.get(names[e], ())), "known": split}
             for e, split in [*zip(ids, splits, strict=True), (asked, "no")]
         }
-
-    def batch(self, asked: Sequence[Answer], ticket: Ticket) -> Any:
-        """Yield the answer to every question, or its error."""
-        for one in asked:
-            ticket.check()
-            yield self._predicted(self.model, one)
 
     # ---- reasons -----------------------------------------------------------------------------
 
@@ -305,8 +303,9 @@ class Links(Questions):
         backward = walk_counts(graph, question.answer, back)
         r, turned = fact[1], asked.get("side", "tail") == "head"
 
-        def items(count: npt.NDArray[np.float64], own: int, answers: bool) -> list[Answer]:
-            count[own] = 0
+        onward[question.answer] = backward[question.entity] = 0
+
+        def items(count: npt.NDArray[np.float64], answers: bool) -> list[Answer]:
             best = np.argsort(-count, kind="stable")[:top]
             best = best[count[best] > 0]
             other = question.entity if answers else question.answer
@@ -318,7 +317,7 @@ class Links(Questions):
                 for e, split in zip(best.tolist(), splits, strict=True)
             ]  # fmt: skip
 
-        many = [int((c > 0).sum()) - 1 for c in (onward, backward)]
+        many = [int((c > 0).sum()) for c in (onward, backward)]
         notes = [
             f"{top:,} of {n:,} {what} are given"
             for n, what in zip(many, ("answers", "entities"), strict=True)
@@ -326,8 +325,8 @@ class Links(Questions):
         ]
         return {
             "text": kind_text(kind),
-            "answers": items(onward, question.answer, True),
-            "entities": items(backward, question.entity, False),
+            "answers": items(onward, True),
+            "entities": items(backward, False),
             "notes": notes,
         }
 

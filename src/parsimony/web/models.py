@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 __all__ = [
     "Adapt", "Answered", "Asked", "Batch", "BookEntry", "BookShown", "Candidate", "Card",
     "Comparison", "Counterfactual", "CounterfactualFound", "Entities", "Entity", "EntryText",
-    "Explain", "Explained", "ExplainedLink", "Fact", "Failure", "Forget", "Item", "JobAsked",
+    "Explain", "Explained", "Fact", "Failure", "Item", "JobAsked",
     "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "Problem", "Question",
     "RelationShown", "Relations", "Rules", "RunShown", "Runs", "Side", "Strike", "StrikeFound",
     "Struck", "StructuredStep", "WhatElse", "WhatElseFound",
@@ -238,8 +238,6 @@ class Explained(Shown):
     view: dict[str, Any] = {}
 
 
-ExplainedLink = Explained
-
 # ---- striking out ----------------------------------------------------------------------------
 
 Fact = tuple[Name, Name, Name]
@@ -262,7 +260,11 @@ class Strike(Asked):
     nodes: Annotated[list[Name], Field(max_length=100)] = []
     relations: Annotated[list[Name], Field(max_length=100)] = []
     kinds: Annotated[
-        list[Annotated[list[tuple[Name, Literal["forward", "inverse"]]], Field(max_length=6)]],
+        list[
+            Annotated[
+                list[tuple[Name, Literal["forward", "inverse"]]], Field(min_length=1, max_length=6)
+            ]
+        ],
         Field(max_length=20),
     ] = []
     rules: Annotated[list[Name], Field(max_length=100)] = []
@@ -403,10 +405,6 @@ class BookShown(Shown):
     symbol: str | None = None
     formula: str | None = None
     notes: list[str] = []
-
-
-class Forget(Asked):
-    """Nothing to say."""
 
 
 class Measured(Shown):

@@ -72,12 +72,12 @@ class NameSearch:
         Without a query the heaviest come first. ``allowed``: (n_entities,).
         """
         n = len(self._weight)
-        if not query.strip():
+        wanted = fold(query.replace("_", " "))
+        if not wanted:
             order = np.argsort(-self._weight, kind="stable")
             order = order if allowed is None else order[allowed[order]]
             return [Found(int(e), "") for e in order[:limit]], len(order)
         rank = np.full(n, 9, np.int8)
-        wanted = fold(query.replace("_", " "))
         for line, match in self._inside(wanted):
             entity = self._folded[1][line]
             rank[entity] = min(rank[entity], _RANK[match])

@@ -22,7 +22,9 @@ from parsimony.errors import (
 )
 from parsimony.web.served import Served
 
-__all__ = ["error_reply", "json_reply", "not_modified", "status_of", "table_reply", "tag_of"]
+__all__ = [
+    "download", "error_reply", "json_reply", "not_modified", "status_of", "table_reply", "tag_of",
+]  # fmt: skip
 
 _KINDS = {
     "csv": "text/csv; charset=utf-8",
@@ -30,7 +32,7 @@ _KINDS = {
 }
 
 
-def tag_of(served: Served, version: int = 0) -> str:
+def tag_of(served: Served, version: str = "0") -> str:
     """The ETag of all that a run answers: of its seal, and of the edits of its book."""
     return f'W/"{served.hash[:16]}-{version}"'
 
@@ -50,6 +52,12 @@ def json_reply(value: Any, tag: str | None = None, status: int = 200) -> Respons
     return Response(body, status, headers, "application/json")
 
 
+def download(name: str) -> dict[str, str]:
+    """The header of a file to be saved; a run may be called anything."""
+    plain_name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+    return {"content-disposition": f'attachment; filename="{plain_name}"'}
+
+
 def table_reply(rows: list[dict[str, Any]], form: str, name: str, tag: str) -> Response:
     """The rows as a file to be saved; lists become text."""
     import io
@@ -63,7 +71,7 @@ def table_reply(rows: list[dict[str, Any]], form: str, name: str, tag: str) -> R
         frame.write_csv(out)
     else:
         frame.write_parquet(out)
-    headers = {"etag": tag, "content-disposition": f'attachment; filename="{name}.{form}"'}
+    headers = {"etag": tag, **download(f"{name}.{form}")}
     return Response(out.getvalue(), 200, headers, _KINDS[form])
 
 

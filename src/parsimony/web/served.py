@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -153,15 +154,20 @@ class Served:
 
     def __init__(self, id: str, path: Path, desk: Desk, edits: Path | None = None) -> None:
         self.id, self.path, self.desk = id, path, desk
-        self._edits = edits
+        self._edits, self._reading = edits, Lock()
         self.folder = RunFolder.open(path)
         self.model: Any = load_run(path)
         self.hash = hashlib.sha256((path / SEAL).read_bytes()).hexdigest()
         self.questions: Questions = problem(self.model.kind).part("web")(self.model, self.folder)
 
-    @cached_property
+    @property
     def book(self) -> EditedBook:
-        """The run's book with the edits."""
+        """The run's book with the edits: one for all threads, or edits would be lost."""
+        with self._reading:
+            return self._book
+
+    @cached_property
+    def _book(self) -> EditedBook:
         notes: list[str] = []
         graph = self.model.task_.train_graph
         known = read_knowledge(self.path, graph, notes=notes)

@@ -98,6 +98,10 @@ def make_server(paths: Sequence[Path]) -> MCPServer[Any]:
             if "pair" in served.questions.can:
                 if head is None or tail is None:
                     raise UsageError("a pair needs two drugs", remedy="give head and tail")
+                if relation is not None:
+                    raise UsageError(
+                        "all types of a pair are predicted", remedy="leave relation out"
+                    )
                 return served.asking("pair")({"drugs": [head, tail], "top": top}, ticket)
             if relation is None:
                 raise UsageError("a query needs a relation", remedy="give relation")

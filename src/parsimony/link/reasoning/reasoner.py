@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +139,14 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 graph, self.architecture_, self.resolved_.threads, self.device_
             )
         return self._propagations[key]
+
+    def on(self, graph: KnowledgeGraph) -> Self:
+        """The same weights on another graph; what is made to walk it goes with the copy."""
+        if isinstance(graph, StruckGraph):
+            self.propagation(graph.whole)
+        again = super().on(graph)
+        again._propagations = dict(self._propagations)
+        return again
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
         with one_torch_thread():

@@ -22,8 +22,8 @@ at("hide").addEventListener("change", () => go({ known: at("hide").checked ? "hi
 at("top").addEventListener("change", () => go({ top: at("top").value === "50" ? null : at("top").value }));
 
 async function named(name) {
-  const found = await get(ofRun(run.id, `/entities${query({ q: name, limit: 1 })}`)).catch(() => ({ entities: [] }));
-  return found.entities[0]?.label ?? name;
+  const found = await get(ofRun(run.id, `/entities${query({ q: name, limit: 5 })}`)).catch(() => ({ entities: [] }));
+  return (found.entities.find((e) => e.name === name) ?? found.entities.find((e) => e.match === "exact"))?.label ?? name;
 }
 
 async function render() {
