@@ -12,6 +12,7 @@ import pytest
 from tests.frontier.planted import planted_rows
 
 from parsimony.errors import CorruptRun, LedgerMismatch, UnknownParameter, UsageError
+from parsimony.frontier import warming
 from parsimony.frontier.analysis import analyse
 from parsimony.frontier.axes import require_axis
 from parsimony.frontier.families import QUICK, Size, families
@@ -122,12 +123,15 @@ def test_families_of_a_short_budget_are_of_both_sides_and_come_in_turn(kind):
     assert late == sorted(late)
 
 
-def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path):
+def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, monkeypatch):
     (reasoner,) = (family for family in families("link") if family.name == "RED-GNN")
     job = Job(reasoner, Size("d=5", "redgnn", {"dim": 5}, 1.0), 1.0, 0)
     row = run_job(job, tmp_path, time.time() + 2, 1.0, None, subject=Subject(str(facts), "link"),
                   trials=0)  # fmt: skip
     assert row.status == "out of time" and "compile" in row.why and not row.seconds
+    monkeypatch.setattr(warming, "_warmed", {("rules", "link", ()): 200.0})  # a busy machine
+    assert not warming.warm(Size("d=4", "distmult", {"dim": 4}, 1.0), "link", 40.0)
+    assert warming.warm(Size("1", "rules", {"per_relation": 1}, 1.0), "link", 1.0)
 
 
 def test_plan_of_labels_leaves_out_the_extremes_and_one_side_is_refused(facts, tmp_path):

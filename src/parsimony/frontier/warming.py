@@ -19,6 +19,8 @@ _SHAPED, _SHAPE = ("redgnn", "adaprop", "emergnn"), ("dim", "attention_dim")
 _SECONDS = 1.0
 #: seconds that compiling for a shape is thought to take before one was seen
 _COMPILING = 30.0
+#: what another method is thought to take of the slowest that was seen
+_OTHER = 0.25
 _Shape = tuple[tuple[str, int], ...]
 #: what is compiled in this process, and how long it took
 _warmed: dict[tuple[str, str, _Shape], float] = {}
@@ -43,7 +45,7 @@ def warm(size: Size, kind: str, left: float | None = None) -> bool:
     Returns
     -------
     bool
-        False where compiling for the shape would take longer than is left: nothing was done.
+        False where compiling would, by what was seen, take longer than is left: nothing was done.
     """
     shape: _Shape = ()
     if is_shaped(size):
@@ -51,9 +53,11 @@ def warm(size: Size, kind: str, left: float | None = None) -> bool:
     key = size.method, kind, shape
     if key in _warmed:
         return True
-    if left is not None and is_shaped(size):
+    if left is not None:
         seen = [took for (method, *_), took in _warmed.items() if method == size.method]
-        if left < max(seen, default=_COMPILING):
+        slowest = max(_warmed.values(), default=0.0)  # says how busy the machine is
+        expected = max(seen, default=_COMPILING) if is_shaped(size) else _OTHER * slowest
+        if left < expected:
             return False
     begin = time.perf_counter()
     _train(size.method, kind, shape)
