@@ -6,8 +6,8 @@ trials, over the parameters that its family names, from the same defaults as on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from parsimony.errors import UnknownParameter
 from parsimony.frontier.row import Side
 from parsimony.problems import problem
 
-__all__ = ["RANGES", "Family", "Size", "families"]
+__all__ = ["QUICK", "RANGES", "Family", "Size", "families"]
 
 #: what is tuned of parameters that `parsimony tune` leaves alone
 RANGES: dict[str, Range] = {
@@ -29,6 +29,16 @@ RANGES: dict[str, Range] = {
             "AutoSF-wikikg2", "AutoBLM-biokg", "AutoBLM-wikikg2",
         )
     ),
+}  # fmt: skip
+
+
+#: who takes part within a short budget, and at how many of the smallest sizes: what learns in
+#: seconds and needs no kernels compiled for each size
+QUICK: dict[str, dict[str, int]] = {
+    "link": {"rules": 6, "ComplEx": 5, "DistMult": 5},
+    "ddi": {"similar drugs": 1, "walks": 5, "MLP": 5},
+    "molecules": {"fingerprints": 2, "MLP": 5},
+    "coldstart": {"closed forms": 3, "ridge per user": 5, "factorisation machine": 5},
 }  # fmt: skip
 
 
@@ -76,6 +86,10 @@ class Family:
     sizes: tuple[Size, ...]
     about: str
     needs: str = field(default="")
+
+    def only(self, labels: Container[str]) -> Family:
+        """Keep the sizes of these labels."""
+        return replace(self, sizes=tuple(size for size in self.sizes if size.label in labels))
 
     def thinned(self, most: int) -> Family:
         """Keep at most so many sizes, even on the logarithm; the first and the last among them."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from parsimony.errors import EmptySplit, UnknownParameter, UsageError, suggest
 from parsimony.frontier.axes import Axis
-from parsimony.frontier.families import Family, families
+from parsimony.frontier.families import QUICK, Family, families
 from parsimony.frontier.protocol import (
     HEADLINE_SHARE,
     PROTOCOL,
@@ -31,7 +31,8 @@ __all__ = ["FrontierRequest", "Plan", "planned", "run_frontier"]
 
 #: seconds of the budget that analysis and page are kept, and the part of it at most
 _RESERVE, _SHARE = 40.0, 0.2
-#: seconds of a budget that one seed, and no tuning, is chosen for where they are not given
+#: seconds of a budget below which the families and sizes of QUICK, one seed and no tuning are
+#: chosen where they are not given
 _SHORT = 20 * 60.0
 _SIZES, _SIZES_OF_LABELS, _SEEDS, _TRIALS = 8, 2, 3, 4
 
@@ -91,12 +92,15 @@ class Plan:
     ----------
     n_runs, n_trainings
         Runs, and trainings with those of the tuning.
+    left_out
+        A note on what takes no part for the sake of the budget; "" where nothing is left out.
     """
 
     protocol: Protocol
     families: tuple[Family, ...]
     n_runs: int
     n_trainings: int
+    left_out: str = ""
 
     def lines(self, budget: float | None) -> list[str]:
         """Say it."""
@@ -118,6 +122,8 @@ class Plan:
             f"{len(protocol.seeds)} seeds, {protocol.trials} trials of tuning a size, {shares} of "
             "the labels"
         )
+        if self.left_out:
+            found.append(self.left_out)
         if budget is not None and self.n_runs:
             each = spell_duration(budget / self.n_runs)
             found.append(
@@ -159,11 +165,17 @@ def planned(request: FrontierRequest) -> Plan:
     short = request.budget is not None and request.budget < _SHORT
     along_labels = request.axis == "labels"
     sizes = request.sizes or (_SIZES_OF_LABELS if along_labels else _SIZES)
-    chosen = _chosen(kind, request.names, sizes, along_labels)
     seeds, trials = (1, 0) if short else (_SEEDS, _TRIALS)
+    before = None
     if request.resume and (request.out / PROTOCOL).exists():  # another budget is no other plan
         before = read_protocol(request.out)
         seeds, trials = len(before.seeds), before.trials
+    whole = _chosen(kind, request.names, sizes, along_labels)
+    chosen = whole
+    if before is not None:
+        chosen = _as_before(kind, whole, request, before)
+    elif short:
+        chosen = _quick(kind, whole, request, sizes, along_labels)
     seeds = request.seeds or seeds
     trials = trials if request.trials is None else request.trials
     shares = sorted(set(request.shares or (SHARES if along_labels else (1.0,))))
@@ -182,7 +194,58 @@ def planned(request: FrontierRequest) -> Plan:
         budgets=[] if request.budget is None else [request.budget],
     )
     n_sizes = sum(len(family.sizes) for family in chosen) * len(shares)
-    return Plan(protocol, chosen, n_sizes * seeds, n_sizes * (seeds + trials))
+    return Plan(
+        protocol, chosen, n_sizes * seeds, n_sizes * (seeds + trials),
+        _left_out(whole, chosen, seeds=seeds, trials=trials),
+    )  # fmt: skip
+
+
+def _quick(
+    kind: str, whole: tuple[Family, ...], request: FrontierRequest, sizes: int, along_labels: bool
+) -> tuple[Family, ...]:
+    """Of the families and sizes that the user did not name, those that a short budget is for."""
+    kept = QUICK[kind]
+    all_sizes = {family.name: family for family in families(kind)}
+    found = []
+    for family in whole:
+        if request.names is None and family.name not in kept:
+            continue
+        if request.sizes is None:
+            small = all_sizes[family.name].sizes[: kept.get(family.name, min(kept.values()) + 3)]
+            family = replace(family, sizes=small[len(small) // 2 :][:1] if along_labels else small)
+        found.append(family)
+    return tuple(found)
+
+
+def _as_before(
+    kind: str, whole: tuple[Family, ...], request: FrontierRequest, before: Protocol
+) -> tuple[Family, ...]:
+    """Of the families and sizes that the user did not name, those of the protocol."""
+    labels = {f["name"]: [size["label"] for size in f["sizes"]] for f in before.families}
+    found = families(kind) if request.sizes is None else whole
+    return tuple(
+        family.only(labels[family.name]) if request.sizes is None else family
+        for family in found
+        if family.name in labels and family.name in {each.name for each in whole}
+    )
+
+
+def _left_out(whole: Sequence[Family], chosen: Sequence[Family], *, seeds: int, trials: int) -> str:
+    """Say what takes no part for the sake of the budget."""
+    kept = {family.name: family for family in chosen}
+    absent = [family.name for family in whole if family.name not in kept]
+    smaller = [
+        f"{family.name} beyond {kept[family.name].sizes[-1].label}"
+        for family in whole
+        if family.name in kept and family.sizes[-1].about > kept[family.name].sizes[-1].about
+    ]
+    parts = ["families " + ", ".join(absent)] * bool(absent) + smaller
+    if not parts:
+        return ""
+    return (
+        f"left out for the budget: {'; '.join(parts)}; {seeds} seed{'s' * (seeds != 1)}, {trials} "
+        f"trials of tuning; a budget from {_SHORT / 60:.0f} min on, in another --out, has them all"
+    )
 
 
 def _chosen(
@@ -205,10 +268,7 @@ def _chosen(
         )
     if along_labels:
         found = tuple(
-            Family(f.name, f.side, f.sizes[1:-1] or f.sizes, f.about, f.needs)
-            if len(f.sizes) > sizes
-            else f
-            for f in found
+            replace(f, sizes=f.sizes[1:-1] or f.sizes) if len(f.sizes) > sizes else f for f in found
         )
     return found
 
@@ -237,5 +297,6 @@ def run_frontier(request: FrontierRequest, plan: Plan | None = None) -> dict[str
         reserve = min(_RESERVE, _SHARE * (request.budget or math.inf))
         runs.make(request.engine or LocalEngine(), request.budget, reserve=reserve)
         found = gathered(runs, plan.n_runs, request.command)
+        found.told["notes"] += [plan.left_out] * bool(plan.left_out)
         write_outputs(frontier_files(folder, found, runs))
     return found.told

@@ -43,7 +43,7 @@ from parsimony.search.trial import Trial, TrialResult
 from parsimony.search.trials import TrialStore
 from parsimony.stopping import Interrupted, stopped
 
-__all__ = ["run_size", "tune_size"]
+__all__ = ["METRICS", "run_size", "tune_size"]
 
 AnyEstimator = Estimator[Any, Any]
 
@@ -53,7 +53,7 @@ TRIAL = 1 / 3
 #: proposals in a row that are known already, after which a small space is exhausted
 _KNOWN = 20
 #: what is known as the metric where the data could not be opened
-_METRICS = {"link": "mrr", "ddi": "macro_f1", "molecules": "roc_auc", "coldstart": "ndcg@5"}
+METRICS = {"link": "mrr", "ddi": "macro_f1", "molecules": "roc_auc", "coldstart": "ndcg@5"}
 
 
 def run_size(
@@ -92,7 +92,7 @@ def run_size(
     begin = time.perf_counter()
     row = Row(
         family.name, family.side, size.label, size.method, {**size.settings, **tuned.settings},
-        seed, share, _METRICS.get(subject.kind, "score"), trials=tuned.trials,
+        seed, share, METRICS.get(subject.kind, "score"), trials=tuned.trials,
     )  # fmt: skip
     try:
         deadline = Deadline(seconds, began=begin)

@@ -1,7 +1,8 @@
 """The runs of a frontier as trials: in rounds of a seed, resumable, within a budget, on an engine.
 
-The first seed's rounds go from small sizes to large ones of all families, so that a budget that
-ends early leaves a picture of every family. A trial of the first seed tunes its size; later seeds
+The first seed's rounds go from small sizes to large ones of all families, from one side to the
+other and those last that kernels have to be compiled for, so that a budget that ends early leaves
+a picture of both sides. A trial of the first seed tunes its size; later seeds
 take over what was found.
 """
 
@@ -21,15 +22,15 @@ from parsimony.errors import CorruptRun
 from parsimony.frontier.families import Family, Size
 from parsimony.frontier.protocol import PROTOCOL, Protocol
 from parsimony.frontier.row import Row, Subject, Tuned
-from parsimony.frontier.running import run_size, tune_size
-from parsimony.frontier.warming import warm
+from parsimony.frontier.running import METRICS, run_size, tune_size
+from parsimony.frontier.warming import is_shaped, warm
 from parsimony.run.atomic import write_atomic
 from parsimony.run.engine import Engine
 from parsimony.search.settings import Rung
 from parsimony.search.trial import Trial
 from parsimony.search.trials import TrialStore
 
-__all__ = ["Job", "Runs", "run_job"]
+__all__ = ["Job", "Runs", "in_turn", "run_job"]
 
 _TUNED, _ROW = "tuned.json", "row.json"
 #: a run may take so many times what would be left for each; and at least so many seconds
@@ -97,7 +98,7 @@ class Runs:
             for seed in protocol.seeds
             for share in sorted(protocol.shares, reverse=True)
             for k in range(max(len(family.sizes) for family in families))
-            for family in families
+            for family in in_turn(families)
             if k < len(family.sizes)
         ]
         self.rows: dict[tuple[str, int], Row] = {}
@@ -184,6 +185,17 @@ class Runs:
         ]
 
 
+def in_turn(families: Sequence[Family]) -> list[Family]:
+    """Families from one side to the other, those that compile kernels for each size last."""
+    turn: dict[tuple[bool, str], int] = {}
+    keys = []
+    for family in families:
+        late = any(is_shaped(size) for size in family.sizes)
+        turn[late, family.side] = turn.get((late, family.side), 0) + 1
+        keys.append((late, turn[late, family.side]))
+    return [families[i] for i in sorted(range(len(families)), key=keys.__getitem__)]
+
+
 def run_job(
     job: Job, folder: Path, until: float | None, left: float, tuned: Tuned | None, *,
     subject: Subject, trials: int,
@@ -198,7 +210,12 @@ def run_job(
         How many runs are still to share what is left.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    warm(job.size, subject.kind)
+    if not warm(job.size, subject.kind, None if until is None else until - time.time()):
+        return Row(
+            job.family.name, job.family.side, job.size.label, job.size.method,
+            dict(job.size.settings), job.seed, job.share, METRICS.get(subject.kind, "score"),
+            status="out of time", why="too little time was left to compile its kernels",
+        )  # fmt: skip
     seconds = None
     if until is not None:
         now = until - time.time()

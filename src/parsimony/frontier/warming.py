@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from functools import cache
+import time
 
 from parsimony.datasets import registry
 from parsimony.errors import ParsimonyError
@@ -17,20 +17,55 @@ __all__ = ["warm"]
 _SHAPED, _SHAPE = ("redgnn", "adaprop", "emergnn"), ("dim", "attention_dim")
 #: of learning, once the kernels are there
 _SECONDS = 1.0
+#: seconds that compiling for a shape is thought to take before one was seen
+_COMPILING = 30.0
+#: what another method is thought to take of the slowest that was seen
+_OTHER = 0.25
+_Shape = tuple[tuple[str, int], ...]
+#: what is compiled in this process, and how long it took
+_warmed: dict[tuple[str, str, _Shape], float] = {}
 
 
-def warm(size: Size, kind: str) -> None:
+def is_shaped(size: Size) -> bool:
+    """Whether kernels are compiled for this size alone."""
+    return size.method in _SHAPED
+
+
+def warm(size: Size, kind: str, left: float | None = None) -> bool:
     """Train a method for an epoch on small embedded data, once in this process and for each shape.
 
     Compiling takes longer than a small training, is done once a machine, and says nothing of a
     method. Kinds without embedded data are left as they are.
+
+    Parameters
+    ----------
+    left
+        Seconds of the budget; None: no limit. Compiling cannot be interrupted.
+
+    Returns
+    -------
+    bool
+        False where compiling would, by what was seen, take longer than is left: nothing was done.
     """
-    shape = {n: size.settings[n] for n in _SHAPE if n in size.settings}
-    _warmed(size.method, kind, tuple(shape.items()) if size.method in _SHAPED else ())
+    shape: _Shape = ()
+    if is_shaped(size):
+        shape = tuple((n, size.settings[n]) for n in _SHAPE if n in size.settings)
+    key = size.method, kind, shape
+    if key in _warmed:
+        return True
+    if left is not None:
+        seen = [took for (method, *_), took in _warmed.items() if method == size.method]
+        slowest = max(_warmed.values(), default=0.0)  # says how busy the machine is
+        expected = max(seen, default=_COMPILING) if is_shaped(size) else _OTHER * slowest
+        if left < expected:
+            return False
+    begin = time.perf_counter()
+    _train(size.method, kind, shape)
+    _warmed[key] = time.perf_counter() - begin
+    return True
 
 
-@cache
-def _warmed(method: str, kind: str, shape: tuple[tuple[str, int], ...]) -> None:
+def _train(method: str, kind: str, shape: _Shape) -> None:
     entries = (registry.entry(name) for name in registry.names())
     found = next((each for each in entries if each.embedded and each.kind == kind), None)
     if found is None:
