@@ -21,6 +21,7 @@ WITHOUT_POSIX = """
 import importlib, os, pkgutil, sys
 import filelock, jinja2, llvmlite, matplotlib.pyplot, numba, polars, pooch, pydantic, rich.console
 import safetensors.numpy, scipy.sparse, scipy.stats, tomli_w, torch, typer
+import mcp.server, uvicorn
 from pathlib import Path
 
 for name in sys.argv[2:]:

@@ -21,6 +21,7 @@ from parsimony.run.cost import Cost
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import CONFIG, RunFolder, read_config
 from parsimony.run.renamed import renamed
+from parsimony.run.seeds import seed_of
 from parsimony.stopping import Interrupted, stopped
 
 AnyEstimator = Estimator[Any, Any]
@@ -181,7 +182,7 @@ def _opened(
         values.setdefault("seed", seed)
     estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
     cls.check_call(device=device, knowledge=knowledge)
-    first = int(values.get("seed", seed or 0))
+    first = seed_of(values, seed or 0)
     return estimator, open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
 
 

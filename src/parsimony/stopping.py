@@ -75,10 +75,9 @@ def listen() -> None:
 
 
 def _deafen() -> None:
-    """Ignore what comes while Python ends: it has put its own handlers back, and loses our code."""
-    if stopped():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+    """Ignore what comes while Python ends: all is said, and its own handlers lose our code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _hear(number: int, frame: Any) -> None:

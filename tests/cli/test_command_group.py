@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import parsimony
-from parsimony.cli.command_group import _plain
+from parsimony.decoding.strict_json import plain
 
 # Subprocesses find the package whether it is installed or not.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(parsimony.__file__).parents[1])}
@@ -156,7 +156,7 @@ def test_plain_values():
     import numpy as np
 
     value = {"a": np.float32(0.5), "b": [math.inf, np.int64(3)], "c": (None, True), 1: math.nan}
-    assert _plain(value) == {"a": 0.5, "b": [None, 3], "c": [None, True], "1": None}
+    assert plain(value) == {"a": 0.5, "b": [None, 3], "c": [None, True], "1": None}
 
 
 def test_a_closed_pipe_is_no_traceback(tmp_path):

@@ -71,7 +71,10 @@ def test_no_other_file_puts_names_into_a_template():
         for path in SOURCE.rglob("*.py")
         if ".templates[" in path.read_text(encoding="utf-8")
     }
-    assert reading <= {"ddi/data.py", "ddi/emergnn/explain.py", "ddi/metapaths/text.py"}
+    assert reading <= {
+        "ddi/data.py", "ddi/emergnn/explain.py", "ddi/metapaths/text.py",
+        "web/pairs.py",  # lists the types as they are, without names
+    }  # fmt: skip
 
 
 def test_every_drugbank_type_has_a_subject():

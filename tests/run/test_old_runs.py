@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from parsimony.cli import app
 FOLDER = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
 RECORDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 RUNS = [name for name, record in RECORDS.items() if "evaluate" in record]
+#: whose paths are weighed by what they add to the score since 0.2, which orders them
+REASONERS = {"redgnn", "adaprop"}
 UNFINISHED = [name for name in RECORDS if name not in RUNS]
 QUESTIONS = [(name, question) for name in RUNS for question in RECORDS[name]["asked"]]
 #: how long it took, and what is worded anew
@@ -75,6 +78,8 @@ def test_measures_the_same(name):
 @pytest.mark.parametrize(("name", "question"), QUESTIONS)
 def test_answers_the_same(name, question, monkeypatch):
     monkeypatch.chdir(FOLDER)
+    if name in REASONERS:
+        monkeypatch.setattr(sys.modules[__name__], "FREE", FREE | {"weight"})
     words = [name if word == "RUN" else word for word in shlex.split(question)]
     assert_same(typed(*words), RECORDS[name]["asked"][question], 1e-5)
 

@@ -2,10 +2,15 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from parsimony.cli import app
+from parsimony.errors import InvalidParameter
 from parsimony.run import rng
+from parsimony.run.seeds import seed_of
 
 parts = st.lists(st.one_of(st.integers(-5, 2**70), st.text(max_size=3)), max_size=3)
 
@@ -46,3 +51,19 @@ def test_the_same_in_another_process():
 def test_the_numbers_are_fixed():
     # A change here changes every published result of this version.
     assert rng(0, "weights").integers(0, 1000, 4).tolist() == [717, 542, 481, 860]
+
+
+@pytest.mark.parametrize("seed", ["abc", -1, 1.5, True, 2**63, None])
+def test_what_is_no_seed_is_refused(seed):
+    with pytest.raises(InvalidParameter, match="seed is"):
+        seed_of({"seed": seed})
+    assert seed_of({}, 3) == 3
+    assert seed_of({"seed": 7}, 3) == 7
+
+
+@pytest.mark.parametrize("verb", ["fit", "tune --method complex", "loop", "search", "frontier"])
+def test_every_verb_refuses_it(verb, tmp_path):
+    words = [*verb.split(), "royal", "--set", "seed=abc", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "seed is 'abc'" in done.stderr or "seed cannot be set" in done.stderr

@@ -85,6 +85,7 @@ def command(
     from parsimony.answers import as_notes
     from parsimony.problems import require_kind
     from parsimony.report.loop import loop_page
+    from parsimony.run.seeds import seed_of
     from parsimony.search.rounds import LoopRequest, loop
     from parsimony.search.rounds.request import LoopPlan, plan_of
 
@@ -98,7 +99,7 @@ def command(
     request = LoopRequest(
         data, run, rounds=rounds, seconds=seconds, began=BEGAN, method=method, settings=parameters,
         knowledge=book, device=device, resume=resume, mirror=mirror, columns=names,
-        seed=int(parameters.get("seed", seed)), quiet=quiet,
+        seed=seed_of(parameters, seed), quiet=quiet,
     )  # fmt: skip
     if dry_run:
         from parsimony.link.task import LinkTask

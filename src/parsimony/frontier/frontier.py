@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from parsimony.errors import EmptySplit, UnknownParameter, UsageError, suggest
+from parsimony.errors import (
+    EmptySplit,
+    InvalidParameter,
+    UnknownParameter,
+    UsageError,
+    suggest,
+)
 from parsimony.frontier.axes import Axis
 from parsimony.frontier.families import QUICK, Family, families
 from parsimony.frontier.protocol import (
@@ -23,7 +29,7 @@ from parsimony.frontier.protocol import (
 from parsimony.frontier.result import frontier_files, gathered
 from parsimony.frontier.row import Row, Subject
 from parsimony.frontier.runs import Runs
-from parsimony.problems import kind_of, open_task
+from parsimony.problems import kind_of, open_task, problem
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.lock import write_outputs
 
@@ -138,6 +144,8 @@ def planned(request: FrontierRequest) -> Plan:
 
     Raises
     ------
+    InvalidParameter
+        A setting that is no option of the task.
     UnknownParameter
         A family that there is not.
     UsageError
@@ -148,6 +156,12 @@ def planned(request: FrontierRequest) -> Plan:
         The protocol of a frontier that is gone on with is damaged.
     """
     kind = request.task or kind_of(request.data, None, request.columns) or "link"
+    options = problem(kind).part("task").Options
+    if chosen := [name for name in request.options if not options.has(name)]:
+        raise InvalidParameter(
+            f"a frontier chooses the parameters: {', '.join(chosen)} cannot be set",
+            remedy="leave it out: each family is tuned for itself",
+        )
     subject = Subject(
         request.data, kind, dict(request.options), request.mirror, request.columns, request.seed,
         request.thinned,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from parsimony.decoding import checked, parse_toml
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun, LedgerMismatch
 from parsimony.frontier.axes import Axis
 from parsimony.frontier.row import Subject
@@ -69,7 +69,7 @@ class Protocol:
     def hash(self) -> str:
         """Of all but the budgets."""
         held = {n: value for n, value in _without_none(asdict(self)).items() if n != "budgets"}
-        return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json_text(held, sort_keys=True).encode()).hexdigest()
 
     @property
     def text(self) -> str:

@@ -31,6 +31,7 @@ from parsimony.problems import kind_of, open_task, problem
 from parsimony.run.deadline import Deadline
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.folder import RunFolder
+from parsimony.run.seeds import seed_of
 from parsimony.search.heat import TIME, Entrant, Heat, Row, run_heat
 from parsimony.search.heat_store import HeatStore
 from parsimony.search.race_words import rows_of, sentence
@@ -142,7 +143,7 @@ class _Race:
                 f"a race chooses the parameters: {', '.join(chosen)} cannot be set",
                 remedy=f"name the method as well, such as --method {of.default}",
             )
-        self.seed = int(settings.get("seed", request.seed))
+        self.seed = seed_of(settings, request.seed)
         self.shared = {k: v for k, v in settings.items() if k in _SHARED} | {"seed": self.seed}
         own = {name: value for name, value in settings.items() if name not in _SHARED}
         self.own = own

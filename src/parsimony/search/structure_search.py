@@ -21,6 +21,7 @@ from parsimony.pipeline import fit
 from parsimony.problems import open_task
 from parsimony.run.atomic import require_no_links
 from parsimony.run.engine import LocalEngine
+from parsimony.run.seeds import seed_of
 from parsimony.search.ladder import ladder_of
 from parsimony.search.loop import SearchResult, search
 from parsimony.search.request import SearchRequest
@@ -95,7 +96,8 @@ class StructureSearch(ABC, Generic[S, E]):
         options = self.Method.Task.Options.model_fields
         self.request, self.folder = request, Path(request.out)
         self.settings, ladder, self.given = request.split_settings(self.noun, [*fields, *options])
-        self.seed = int(self.given.pop("seed", request.seed))
+        self.seed = seed_of(self.given, request.seed)
+        self.given.pop("seed", None)
         own = {name: value for name, value in self.given.items() if name not in options}
         self.model = cast(E, self.Method(**{"seed": self.seed, **own}))
         task = open_task(

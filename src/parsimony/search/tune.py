@@ -33,6 +33,7 @@ from parsimony.run.atomic import require_no_links, write_atomic
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.folder import RunFolder
 from parsimony.run.renamed import present_name
+from parsimony.run.seeds import seed_of
 from parsimony.search.measuring import Measuring, guarded
 from parsimony.search.method_trial import MethodTrial, SettingsText, settings_of
 from parsimony.search.settings import Budget, Rung
@@ -172,7 +173,7 @@ class _Tuning:
             )
         options, fields = cls.Task.Options, cls.Parameters.model_fields
         self.given = {present_name(k, fields): v for k, v in request.settings.items()}
-        self.seed = int(self.given.get("seed", request.seed))
+        self.seed = seed_of(self.given, request.seed)
         self.own = {k: v for k, v in self.given.items() if not options.has(k)}
         seed = {"seed": self.seed} if "seed" in fields else {}
         self.model = cls(**{**seed, **self.own})

@@ -17,6 +17,7 @@ from parsimony.datasets.convert.reading import (
     write_lines,
     write_triples,
 )
+from parsimony.decoding.strict_json import json_text
 
 __all__ = [
     "as_they_are",
@@ -81,7 +82,7 @@ def red_gnn(raw: Raw, folder: Path) -> None:
 
 
 def _write_split(folder: Path, n_facts: int, n_query: int) -> None:
-    text = json.dumps({"n_facts": n_facts, "n_query": n_query})
+    text = json_text({"n_facts": n_facts, "n_query": n_query})
     (folder / "redgnn_split.json").write_text(text, encoding="utf-8")
 
 

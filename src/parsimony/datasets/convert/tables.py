@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import polars as pl
 
 from parsimony.datasets.convert import Raw
 from parsimony.datasets.convert.reading import member, rows, write_lines
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptArchive
 
 __all__ = ["lastfm", "molecules", "movielens"]
@@ -44,7 +44,7 @@ def molecules(raw: Raw, folder: Path) -> None:
         "test_tasks": [n for n in used if n >= split],
         "task_names": tasks,
     }
-    (folder / "task_splits.json").write_text(json.dumps({name: found}), encoding="utf-8")
+    (folder / "task_splits.json").write_text(json_text({name: found}), encoding="utf-8")
 
 
 def _enough(labels: pl.Series) -> bool:

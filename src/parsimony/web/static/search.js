@@ -29,6 +29,7 @@ export function finder(id, run, choose, { type = () => "" } = {}) {
   };
   const look = async () => {
     control?.abort(); control = new AbortController();
+    const typed = field.value;
     try {
       const answer = await get(ofRun(run, `/entities${query({ q: field.value.trim(), type: type(), limit: 12 })}`), control.signal);
       found = answer.entities;
@@ -36,7 +37,7 @@ export function finder(id, run, choose, { type = () => "" } = {}) {
       if (error.name === "AbortError") return;
       found = [];
     }
-    if (document.activeElement !== field) return;
+    if (document.activeElement !== field || field.value !== typed) return;
     fill(shown, found.length ? found.map((entity, i) => el("li", {
       role: "option", id: `${id}-${i}`, "aria-selected": "false",
       on: { mousedown: (event) => { event.preventDefault(); take(i); } } },
@@ -49,7 +50,7 @@ export function finder(id, run, choose, { type = () => "" } = {}) {
     field.setAttribute("aria-expanded", "true");
   };
   field.addEventListener("input", () => { // what was found for other letters is no longer to be taken
-    delete field.dataset.name; found = []; close(); clearTimeout(timer); timer = setTimeout(look, 120);
+    delete field.dataset.name; found = []; close(); control?.abort(); clearTimeout(timer); timer = setTimeout(look, 120);
   });
   field.addEventListener("focus", () => { if (!field.value) look(); else field.select(); });
   field.addEventListener("blur", close);
