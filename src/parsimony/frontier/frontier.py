@@ -157,9 +157,9 @@ def planned(request: FrontierRequest) -> Plan:
     """
     kind = request.task or kind_of(request.data, None, request.columns) or "link"
     options = problem(kind).part("task").Options
-    if chosen := [name for name in request.options if not options.has(name)]:
+    if unknown := [name for name in request.options if not options.has(name)]:
         raise InvalidParameter(
-            f"a frontier chooses the parameters: {', '.join(chosen)} cannot be set",
+            f"a frontier chooses the parameters: {', '.join(unknown)} cannot be set",
             remedy="leave it out: each family is tuned for itself",
         )
     subject = Subject(
