@@ -262,7 +262,7 @@ def mine_paths(
     """Mine rules as arrays; see :func:`mine_rules`. ``max_length`` knows no budget of steps."""
     n = index.n_relations
     budget = BUDGET if budget is None else budget
-    long = LONG * max(budget / BUDGET, 1.0)
+    long = LONG if budget <= BUDGET else LONG * budget / BUDGET
     lengths = np.full(n, max_length or 0)
     if max_length is None:
         lengths = affordable_lengths(index, budget, long)
