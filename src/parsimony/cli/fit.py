@@ -14,11 +14,13 @@ import typer
 from parsimony.cli.command_group import Output
 from parsimony.cli.completion import complete_method
 from parsimony.cli.options import (
+    Address,
     Columns,
     Data,
     Json,
     Mirror,
     Quiet,
+    Resume,
     Seed,
     Settings,
     Task,
@@ -106,14 +108,12 @@ def command(
     engine: Annotated[
         str, typer.Option("--engine", metavar="local|ray", help="Of a race: where methods train.")
     ] = "local",
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="Address of a Ray cluster.")
-    ] = None,
+    address: Address = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only say what it will take: time, memory, size, reach."),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")] = False,
+    resume: Resume = False,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,

@@ -11,11 +11,14 @@ import typer
 
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
+    Address,
     Columns,
     Data,
+    Engine,
     Json,
     Mirror,
     Quiet,
+    Resume,
     Seed,
     Settings,
     Task,
@@ -74,16 +77,12 @@ def command(
         typer.Option("--out", metavar="FOLDER", help="[default: runs/DATA-frontier-AXIS]"),
     ] = None,
     settings: Settings = None,
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="local|ray", help="Where runs are made.")
-    ] = "local",
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="Address of a Ray cluster.")
-    ] = None,
+    engine: Engine = "local",
+    address: Address = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be run, and write nothing.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with FOLDER.")] = False,
+    resume: Resume = False,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,

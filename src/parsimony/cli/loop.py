@@ -18,6 +18,7 @@ from parsimony.cli.options import (
     Json,
     Mirror,
     Quiet,
+    Resume,
     Seed,
     Settings,
     parse_columns,
@@ -64,7 +65,7 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it will do and take.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")] = False,
+    resume: Resume = False,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,

@@ -16,14 +16,17 @@ from parsimony.methods import OURS
 _WEIGHING = 60.0
 
 __all__ = [
+    "Address",
     "Columns",
     "Data",
+    "Engine",
     "Head",
     "Json",
     "Knowledge",
     "Mirror",
     "Quiet",
     "Relation",
+    "Resume",
     "Run",
     "Seed",
     "Settings",
@@ -81,6 +84,11 @@ Settings = Annotated[
         autocompletion=complete_setting,
     ),
 ]
+Engine = Annotated[str, typer.Option("--engine", metavar="local|ray", help="Where trials run.")]
+Address = Annotated[
+    str | None, typer.Option("--address", metavar="HOST:PORT", help="Address of a Ray cluster.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")]
 Knowledge = Annotated[
     Path | None,
     typer.Option(

@@ -11,11 +11,14 @@ import typer
 from parsimony.cli.command_group import Output
 from parsimony.cli.fit import default_run, kept
 from parsimony.cli.options import (
+    Address,
     Columns,
     Data,
+    Engine,
     Json,
     Mirror,
     Quiet,
+    Resume,
     Seed,
     Settings,
     Task,
@@ -75,13 +78,9 @@ def command(
         typer.Option("--out", metavar="RUN", help="Run folder [default: runs/DATA-search-SEED]."),
     ] = None,
     settings: Settings = None,
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="local|ray", help="Where trials run.")
-    ] = "local",
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="Address of a Ray cluster.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")] = False,
+    engine: Engine = "local",
+    address: Address = None,
+    resume: Resume = False,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,

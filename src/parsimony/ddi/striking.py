@@ -95,7 +95,7 @@ def _resolved(estimator: AnyPairEstimator, facts: Sequence[Named]) -> tuple[IntA
                 remedy="name facts as its explanations do; what they say of likeness is computed, "
                 "not stated",
             )
-    return tuple(np.array(rows, np.int32).reshape(-1, 3) for rows in (edges, pairs))  # type: ignore[return-value]
+    return np.array(edges, np.int32).reshape(-1, 3), np.array(pairs, np.int32).reshape(-1, 3)
 
 
 def _among(rows: IntArray, facts: IntArray) -> npt.NDArray[np.bool_]:
