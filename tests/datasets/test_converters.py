@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,18 @@ def test_a_pickle_that_is_damaged_is_said_to_be(tmp_path, content):
     (tmp_path / "a.zip").write_bytes(zipped({"b.pt": zipped({"b/data.pkl": content})}))
     with pytest.raises(CorruptArchive, match="more than arrays"):
         ogb._arrays(tmp_path / "a.zip", "b.pt")
+
+
+def test_a_pickle_that_names_code_runs_none(tmp_path):
+    """Protocol 0, by hand: os.mkdir(made)."""
+    made = tmp_path / "made"
+    content = f"cos\nmkdir\n(V{made}\ntR.".encode()
+    (tmp_path / "a.zip").write_bytes(zipped({"b.pt": zipped({"b/data.pkl": content})}))
+    with pytest.raises(CorruptArchive, match="more than arrays"):
+        ogb._arrays(tmp_path / "a.zip", "b.pt")
+    assert not made.exists()
+    pickle.loads(content)
+    assert made.exists(), "the file would have run it"
 
 
 def test_tdc_tables(source):
