@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -218,8 +218,12 @@ class EmbeddingEstimator(LinkEstimator[P]):
         }
         return Objective(
             self.scoring_, tables["entity"], tables["relation"], Penalties.of(self.resolved_),
-            pool if torch.device(device).type == "cpu" else None,
+            pool if torch.device(device).type == "cpu" else None, self._symmetric_rows(),
         )  # fmt: skip
+
+    def _symmetric_rows(self) -> Sequence[int]:
+        """Rows of the relations whose score is to be symmetric."""
+        return ()
 
     def training_queries(self) -> GroupedQueries:
         """All distinct queries of the training facts."""
@@ -254,7 +258,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
             self._require_fitted()
             entity, relation = torch.from_numpy(self.entity_), torch.from_numpy(self.relation_)
         else:
-            entity, relation = objective.entity.weight, objective.relation.weight
+            entity, relation = objective.entity.weight, objective.relations()
         return Ranker(
             self.scoring_, entity, relation, self.task_.n_relations,
             reciprocal=self.resolved_.reciprocal, block=self.resolved_.eval_batch,
