@@ -126,6 +126,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     by_vectors: ClassVar[bool] = True
+    learns_by_contrast: ClassVar[bool] = True
     unknown_entity: ClassVar[str] = "its vector was never trained as an answer"
     unknown_relation: ClassVar[str] = "its vector was never trained"
 
@@ -230,7 +231,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
         task = self.task_
         return GroupedQueries.of(
             task.train_graph.triples, task.data.n_entities, task.n_relations,
-            self.resolved_.reciprocal,
+            self.resolved_.reciprocal, task.possible,
         )  # fmt: skip
 
     def _first_vectors(self) -> dict[str, npt.NDArray[np.float32]]:

@@ -159,6 +159,8 @@ class Objective:
         drop = self._drop(query, self.penalties.dropout, generator)
 
         scores = self.scoring.compare(candidates, query, self.buffers.get("scores", m, n))
+        if batch.impossible is not None:
+            scores.masked_fill_(self._on(batch.impossible).T, -torch.inf)
         loss, factor = self._residual(scores, batch)
         factor /= len(batch.answer)
         d_candidates = self.buffers.get("d_candidates", m, table.shape[1])
