@@ -80,14 +80,14 @@ def main() -> int:
     for row in pairs:
         a, b = data.drug(row["acting"]), data.drug(row["affected"])
         found = model.explain(row["acting"], None, row["affected"], draws=0)
-        said, kind = reasons(found, names), data.types.index(found.query[1])
+        said, type_ = reasons(found, names), found.query[1].removeprefix("type ")
         first = said[0] if said else OTHER
         entry = {
-            **row, "type": found.query[1], "probability": found.probability, "first": first,
+            **row, "type": type_, "probability": found.probability, "first": first,
             "right": first == row["mechanism"], "reasons": said,
         }  # fmt: skip
         if not entry["right"]:
-            entry["why"] = why(model, row, kind, said, names)
+            entry["why"] = why(model, row, data.types.index(type_), said, names)
         for facts in data.pairs.values():
             both = facts[(np.isin(facts[:, [0, 2]], (a, b))).all(1) & (facts[:, 0] != facts[:, 2])]
             if len(both):

@@ -141,9 +141,7 @@ def group_answers(
     return head, relation, ptr, queries[order, 2].astype(np.int32)
 
 
-def training_batch(
-    queries: IntArray, n_relations: int, known: AnswerFilter | None = None
-) -> Batch:
+def training_batch(queries: IntArray, n_relations: int, known: AnswerFilter | None = None) -> Batch:
     """Group (head, relation, tail) rows into a batch; ``known`` names the answers to leave out."""
     grouped = group_answers(queries, n_relations)
     head, relation, ptr, _ = grouped

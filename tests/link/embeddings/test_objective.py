@@ -82,7 +82,9 @@ def test_values_and_gradients_are_those_of_the_plain_loss(name, reciprocal, comp
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(("name", "reciprocal"), [("complex", True), ("transe", False)])
 def test_impossible_answers_are_no_part_of_the_loss(name, reciprocal, compiled):
-    ours = objective(SCORINGS[name], reciprocal=reciprocal, pool=ThreadPool(2) if compiled else None)
+    ours = objective(
+        SCORINGS[name], reciprocal=reciprocal, pool=ThreadPool(2) if compiled else None
+    )
     drawn = np.random.default_rng(4).random((N, 2 * R, N)) < 0.4  # of entity, asked relation
     grouped = GroupedQueries.of(facts(), N, R, reciprocal, lambda e, of: drawn[e, of])
     which = np.arange(0, len(grouped), 2)
