@@ -11,8 +11,8 @@ such rules with confidences, combined by noisy-or.
 The peer says the same in SQL: DISTINCT pairs of a join per body, joined with the facts, and where a
 body mentions the head's relation once more without the fact itself; answers by GROUP BY. Both have
 one thread and each a process of its own for every size; that their numbers are equal is asserted.
-Seconds are those of the processor, so that other work on the machine does not count, and include the
-index, or the table. Writes results/rule_counts.json and rule_counts.md.
+Seconds are those of the processor, so that other work on the machine does not count, and include
+the index, or the table. Writes results/rule_counts.json and rule_counts.md.
 """
 
 from __future__ import annotations
@@ -248,8 +248,9 @@ def _page(rows: list[dict[str, Any]]) -> str:
     return "\n".join([
         "# Rules counted and queries answered, beside DuckDB", "",
         f"`python benchmarks/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}`: synthetic graphs, "
-        "one thread, each row a process of its own, seconds of the processor. Support and body count of every rule, and the "
-        "answers of every query, are equal for both; that was asserted in this run.", "",
+        "one thread, each row a process of its own, seconds of the processor. Support and body "
+        "count of every rule, and the answers of every query, are equal for both; that was "
+        "asserted in this run.", "",
         "| facts | engine | rules counted per second | seconds for all | queries answered per "
         "second | seconds to prepare answering | peak memory, MiB |",
         "|---|---|---|---|---|---|---|", *lines, "",

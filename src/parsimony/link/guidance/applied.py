@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Literal, Self
 
 import numpy as np
@@ -123,23 +124,23 @@ class AppliedBook:
         """The answers possible, (n_queries, n_entities); None where the book is no mask."""
         return self.mask(graph).possible(head, relation) if "mask" in self.uses else None
 
-    def training_task(self) -> tuple[LinkTask, str]:
-        """The walked task for training, whose loss leaves impossible answers out, and a note.
+    def mask_loss(self) -> str:
+        """Leave impossible answers out of the loss on the walked task; what was done, as a note.
 
         Where nobody asked for the mask by name, and it forbids true answers of validation, the loss
         keeps all.
         """
-        task = self.walked_task
-        if "mask" not in self.uses or task.data.n_entities > MOST_MASKED:
-            return task, ""
+        if "mask" not in self.uses or self.task.data.n_entities > MOST_MASKED:
+            return ""
         if not self.wanted and (forbidden := self._forbidden()):
-            return task, (
+            return (
                 f"the loss is not masked: {forbidden:,} true answers of validation are impossible "
                 "by the book (--set knowledge_as=mask masks it)"
             )
-        mask, task = self.mask(self.task.train_graph), copy.copy(task)
-        task.possible = lambda head, relation: mask.possible(head, relation, asked_anew=True)
-        return task, "mask: impossible answers are left out of the loss"
+        mask = self.mask(self.task.train_graph)
+        self.walked_task = copy.copy(self.walked_task)  # the task given stays as it is
+        self.walked_task.possible = partial(mask.possible, asked_anew=True)
+        return "mask: impossible answers are left out of the loss"
 
     def _forbidden(self) -> int:
         """How many true answers of validation queries are impossible."""

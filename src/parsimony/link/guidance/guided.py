@@ -105,10 +105,9 @@ class Guided(LinkEstimator[GuidedParameters]):
             limits["time_budget"] = 0.9 * fitting.time_budget
         if fitting.device not in ("cpu", *member.devices):
             limits["device"] = "cpu"
+        if member.learns_by_contrast and (note := self._applied.mask_loss()):
+            self.notes_.append(note)
         task = self._applied.walked_task
-        if member.learns_by_contrast:
-            task, note = self._applied.training_task()
-            self.notes_ += [note] if note else []
         if fitting.run is None:
             member.fit(task, **limits)
         else:
