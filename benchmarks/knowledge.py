@@ -19,6 +19,7 @@ import numpy as np
 
 from parsimony.knowledge.axioms import Axiom
 from parsimony.knowledge.book import Entry, KnowledgeBook
+from parsimony.knowledge.sources import read_knowledge
 from parsimony.link.guidance.guided import Guided
 from parsimony.link.loading import load
 from parsimony.link.rules.method import RuleReasoner
@@ -154,11 +155,11 @@ def restriction(
 ) -> dict[str, Any]:
     """Walk only what rules use: edges and MRR before and after, on some validation queries."""
     task = few_labels(name, 1) if model is None else model.task_
-    rules = rules or RuleReasoner(constants=False).fit(task)
+    rules = rules or RuleReasoner(constants=False).fit(task).rules_
     model = model or resolve(method)(epochs=3, threads=1).fit(task)
     by_use = {}
     asked = task.queries("valid").sample(queries)
-    paths = [rule for rule in rules.rules_ if not rule.names_entity]
+    paths = [rule for rule in rules if not rule.names_entity]
     paths.sort(key=lambda rule: -rule.support / (rule.body_count + 5))
     for most in (None, 100, 30, 10, 5, 2):
         kept, of = [], dict[str, int]()
@@ -183,7 +184,7 @@ def main() -> None:
     parser.add_argument("--data", default="")
     parser.add_argument("--methods", default="complex,redgnn")
     parser.add_argument("--queries", type=int, default=200, help="of the restriction")
-    parser.add_argument("--runs", nargs=2, help="restriction: fitted runs of a reasoner and rules")
+    parser.add_argument("--runs", nargs=2, help="restriction: run of a reasoner, book of rules")
     args = parser.parse_args()
     rows = json.loads(OUT.read_text()) if OUT.exists() else []
     jobs: list[tuple[Any, tuple[Any, ...]]] = []
@@ -196,8 +197,9 @@ def main() -> None:
             jobs += [(axioms, (name, method)) for name in names]
     if "restriction" in args.only:
         names = args.data.split(",") if args.data else ["fb237_v1"]
-        fitted = [load_run(run) for run in args.runs or ()]
-        if fitted:
+        fitted: list[Any] = []
+        if args.runs:
+            fitted = [load_run(args.runs[0]), read_knowledge(args.runs[1]).rules]
             names = [fitted[0].task_.data.name]
         jobs += [(restriction, (name, "redgnn", args.queries, *fitted)) for name in names]
     for job, given in jobs:

@@ -123,7 +123,8 @@ class GroupedQueries:
         """Which entities are no candidates of queries, (n_queries, n_entities); None: all are."""
         if self.possible is None:
             return None
-        found = ~self.possible(self.entity[which], self.asked[which])
+        asked = (column[which].astype(np.int32) for column in (self.entity, self.asked))
+        found = ~self.possible(*asked)
         found[np.repeat(np.arange(len(which)), count), answer] = False
         return found if found.any() else None
 
