@@ -50,6 +50,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
     """
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    learns_by_contrast: ClassVar[bool] = True
 
     weights_: Weights
     architecture_: Architecture

@@ -22,7 +22,7 @@ from parsimony.kernels.redgnn.frontier import Frontier
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.weights import Weights
-from parsimony.link.task import Filter, QuerySet, training_batch
+from parsimony.link.task import AnswerFilter, QuerySet, training_batch
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
@@ -106,7 +106,7 @@ class ShardedPropagation:
         queries: IntArray,
         active: npt.NDArray[np.uint8],
         seed: int,
-        known: Filter | None = None,
+        known: AnswerFilter | None = None,
     ) -> float:
         """Loss of a batch of (head, relation, answer) rows; its gradient in ``gradients[0]``.
 
