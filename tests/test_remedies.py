@@ -309,6 +309,7 @@ ELSEWHERE = {
     ("molecules/fingerprint_methods.py", "pip install"): "a package to install",
     ("run/engine_ray.py", "pip install"): "a package to install",
     ("search/tpe.py", "pip install"): "a package to install",
+    ("run/engine.py", "use fewer --workers"): "processes that are killed: tests/run/test_engine.py",
     ("training/workers.py", "leave --workers out under torchrun"): "a launcher",
     ("training/workers.py", "parsimony.training.workers.follow"): "a launcher",
     ("training/workers.py", "with fewer --workers"): "a machine without room for a process",

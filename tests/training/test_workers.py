@@ -1,4 +1,4 @@
-"""Several processes train as one: the same numbers, one run folder, a lost one is told and replaced.
+"""Several processes train as one: equal numbers, one run folder; a lost one is told and replaced.
 
 Two processes with a shard each are compared with one process that has both shards.
 """
