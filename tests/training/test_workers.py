@@ -37,7 +37,8 @@ def weights(run):
 
 def losses(run):
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return {line["epoch"]: (line["loss"], line["valid_mrr"]) for line in lines if "epoch" in line}
+    keys = ("epoch", "loss", "valid_mrr")
+    return [line[key] for line in lines if "epoch" in line for key in keys]
 
 
 @pytest.fixture(scope="module")
