@@ -87,7 +87,7 @@ def test_a_run_does_not_depend_on_the_form(free, monkeypatch, tmp_path):
     task, weights = LinkTask(datasets.load("royal")), {}
     for name in ("tile", "blas"):
         monkeypatch.setenv(VARIABLE, name)
-        model = RedGNN(dim=20, n_layers=2, threads=1, seed=1).fit(task, epochs=2)
+        model = RedGNN(dim=8, attention_dim=3, n_layers=2, threads=1, seed=1).fit(task, epochs=2)
         assert model.cost_.as_dict()["products"] == name
         weights[name] = model.weights_.flat.copy(), model.evaluate("valid")["metrics"]["mrr"]
     np.testing.assert_allclose(weights["blas"][0], weights["tile"][0], atol=1e-5)

@@ -49,7 +49,7 @@ class Fitting:
 
     ``time_budget`` is in seconds of learning, over all resumed parts; ``deadline``, where there is
     one, is when measuring and writing have to be done as well. ``only_estimate`` leaves before the
-    first step.
+    first step. ``workers`` processes share every batch.
     """
 
     run: RunFolder | None = None

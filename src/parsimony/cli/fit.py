@@ -202,6 +202,7 @@ def command(
             data, method, parameters=parameters, epochs=epochs, memory=most, device=device,
             mirror=mirror, columns=header, seed=seed,
         )  # fmt: skip
+        _release()
         limit = budget.seconds if budget.limited else None
         output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
         return
@@ -224,6 +225,7 @@ def command(
             quiet=quiet,
             **options,
         )
+        _release()
     for note in as_notes(summary.get("notes", ())):
         output.note(note)
     output.result(summary, *_readable(summary))
@@ -261,6 +263,14 @@ def _follow(method: str) -> None:
     from parsimony.training.workers import follow
 
     follow(method)
+
+
+def _release() -> None:
+    """Let those go whom a launcher has started, where there was nothing to train."""
+    if launched():
+        from parsimony.training.workers import release
+
+        release()
 
 
 def _wanted(simplest: bool, best: bool) -> str:

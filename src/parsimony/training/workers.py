@@ -34,13 +34,15 @@ import torch.distributed as dist
 from parsimony.errors import InvalidParameter, WorkerLost
 from parsimony.training.launcher import launched, rank_here
 
-__all__ = ["Crew", "crew", "follow", "meet", "serve"]
+__all__ = ["Crew", "crew", "follow", "meet", "release", "serve"]
 
 #: how long a process waits for another that says nothing and has not closed its connection
 PATIENCE = timedelta(minutes=30)
 #: seconds for workers that are started here
 START = 120.0
 HEADER = 4096  # bytes
+
+_met: list[bool] = []  # whether this process has led what a launcher started
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -185,6 +187,7 @@ def crew(workers: int, method: str) -> Iterator[Crew | None]:
     with tempfile.TemporaryDirectory(prefix="parsimony-crew-") as private:
         started: tuple[subprocess.Popen[bytes], ...] = ()
         if size:
+            _met.append(True)
             dist.init_process_group("gloo", timeout=PATIENCE)
         else:
             started = _start(workers, method, Path(private) / "met")
@@ -242,6 +245,14 @@ def meet(store: Any, rank: int, size: int) -> None:
     finally:
         if loopback is not None and before is None:
             del os.environ["GLOO_SOCKET_IFNAME"]
+
+
+def release() -> None:
+    """Let those go whom a launcher has started, where there was nothing to train."""
+    if not _met:
+        dist.init_process_group("gloo", timeout=PATIENCE)
+        Crew().dismiss()
+        dist.destroy_process_group()
 
 
 def follow(method: str) -> None:

@@ -114,9 +114,9 @@ class Reasoner(LinkEstimator[ReasonerT]):
         self.weights_ = Weights(self.shapes_).initialise(rng(p.seed, "weights"))
         schedule = Schedule(p.epochs, p.patience, ema_decay=p.ema_decay, seed=p.seed)
         with crew(fitting.workers, self.method) as others, one_torch_thread():
-            propagation = self.propagation(self.task_.train_graph)
-            if others is not None:
-                propagation = self._shared(others)
+            propagation = (
+                self.propagation(self.task_.train_graph) if others is None else self._shared(others)
+            )
             learner = ReasonerLearner(
                 self.task_, propagation, self.weights_, p,
                 unreached=self._unreached, quiet=fitting.quiet,
