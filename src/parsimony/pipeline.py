@@ -103,9 +103,10 @@ def fit(
         knowledge=book, workers=workers,
     )  # fmt: skip
     limits: dict[str, Any] = {
-        "epochs": epochs, "device": device, "knowledge": book, "workers": workers,
-        "quiet": quiet,
+        "epochs": epochs, "device": device, "knowledge": book, "quiet": quiet,
     }  # fmt: skip
+    if workers != 1:  # methods of other packages need not know of it
+        limits["workers"] = workers
     notes = []
     if epochs is not None and "epochs" not in estimator.Parameters.model_fields:
         what = f"method {estimator.method!r} has no epochs"
