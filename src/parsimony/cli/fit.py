@@ -30,6 +30,7 @@ from parsimony.cli.options import (
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.methods import OURS
 from parsimony.stopping import BEGAN, Interrupted, finishing, interruptible, stopped
+from parsimony.training.launcher import launched, rank_here
 
 _METHODS = "; for ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
@@ -105,6 +106,17 @@ def command(
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=64,
+            metavar="N",
+            help="Processes that share every batch (redgnn, adaprop). On several machines: start "
+            "the command by torchrun on each.",
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option("--engine", metavar="local|ray", help="Of a race: where methods train.")
     ] = "local",
@@ -137,6 +149,8 @@ def command(
             raise UsageError(
                 "--dry-run and --memory are of one method", remedy="for example --method redgnn"
             )
+        if workers is not None or launched():
+            raise UsageError("workers share the batches of one method", remedy="--method redgnn")
         from parsimony.cli.race import let_race
 
         run = out or default_run(data, "auto", parameters.get("seed", seed), parameters)
@@ -158,6 +172,9 @@ def command(
     from parsimony.problems import method_for
 
     method = method_for(data, method or given, task, header)
+    if rank_here():
+        _follow(method)
+        return
     if symbol is not None:
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
@@ -186,6 +203,7 @@ def command(
             data, method, parameters=parameters, epochs=epochs, memory=most, device=device,
             mirror=mirror, columns=header, seed=seed,
         )  # fmt: skip
+        _release()
         limit = budget.seconds if budget.limited else None
         output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
         return
@@ -203,10 +221,12 @@ def command(
             resume=resume,
             mirror=mirror,
             columns=header,
+            workers=workers or launched() or 1,
             seed=seed,
             quiet=quiet,
             **options,
         )
+        _release()
     for note in as_notes(summary.get("notes", ())):
         output.note(note)
     output.result(summary, *_readable(summary))
@@ -239,6 +259,24 @@ def read_given(
     for note in notes:
         output.note(note)
     return found
+
+
+def _follow(method: str) -> None:
+    """Work for the first of the processes that a launcher has started."""
+    from parsimony.methods import resolve
+
+    resolve(method).check_call(workers=launched())
+    from parsimony.training.workers import follow
+
+    follow(method)
+
+
+def _release() -> None:
+    """Let those go whom a launcher has started, where there was nothing to train."""
+    if launched():
+        from parsimony.training.workers import release
+
+        release()
 
 
 def _wanted(simplest: bool, best: bool) -> str:

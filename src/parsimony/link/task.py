@@ -160,6 +160,17 @@ class Filter:
         self._key = distinct[:, 0].astype(np.int64) * (2 * n_relations) + distinct[:, 1]
         self._tail = distinct[:, 2].astype(np.int32)
 
+    @classmethod
+    def of(cls, arrays: Mapping[str, npt.NDArray[Any]], n_relations: int) -> Self:
+        """The filter whose :meth:`arrays` these are."""
+        self = cls(np.empty((0, 3), np.int32), 0, n_relations)
+        self._key, self._tail = arrays["key"], arrays["tail"]
+        return self
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What it holds, for another process."""
+        return {"key": self._key, "tail": self._tail}
+
     def __call__(
         self, head: IntArray, relation: IntArray
     ) -> tuple[npt.NDArray[np.int64], IntArray]:
