@@ -96,4 +96,5 @@ def tanimoto_shares(
     either = x.sum(1)[:, None] + y.sum(1)[None] - common
     similar = np.divide(common, either, out=np.zeros_like(common), where=either > 0)
     each = np.divide(similar**power, common, out=np.zeros_like(common), where=common > 0)
-    return x * ((each * alpha) @ y)
+    shares: npt.NDArray[np.float64] = x * ((each * alpha) @ y)
+    return shares

@@ -32,22 +32,27 @@ def written(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def curve(folder: Path) -> tuple[list[dict[str, Any]], int | None]:
-    """The epochs so far, and how many there are at most; of a race those of its latest method."""
-    at = folder
+def curve(folder: Path) -> tuple[list[dict[str, Any]], int | None, str]:
+    """The epochs so far, how many there are at most, and of which method of a race.
+
+    Of a race that goes on they are those of the method that learned last.
+    """
+    at, method = folder, ""
     if not (folder / CONFIG).is_file():
         logs = sorted(
             (folder / "search" / "runs").glob("*/log.jsonl"), key=lambda log: log.stat().st_mtime
         )
         if not logs:
-            return [], None
+            return [], None, ""
         at = logs[-1].parent
+        method = at.name
     with contextlib.suppress(ParsimonyError, OSError):  # it is being written
         config = read_config(at)
         parameters = config.get("parameters", {})
         most = parameters.get("epochs") or parameters.get("max_epochs")
-        return list(RunFolder(at, config).history()), most if isinstance(most, int) else None
-    return [], None
+        history = list(RunFolder(at, config).history())
+        return history, most if isinstance(most, int) else None, method
+    return [], None, method
 
 
 def time_left(

@@ -25,6 +25,7 @@ from parsimony.decoding import read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun, NotAFile, UnknownParameter, UsageError, suggest
 from parsimony.run.atomic import cannot_write, write_atomic
+from parsimony.search.race import DEFAULT_SECONDS
 from parsimony.web import fit_progress as progress
 from parsimony.web.known_data import KnownData
 from parsimony.web.models import FitAsked
@@ -58,9 +59,10 @@ class _Fit:
     @property
     def running(self) -> bool:
         """Whether its process is there; notes when it ended."""
-        if self.process is None:
+        process = self.process
+        if process is None:
             return False
-        self.code = self.process.poll()
+        self.code = process.poll()
         if self.code is None:
             return True
         self.ended, self.process = time.time(), None
@@ -217,12 +219,14 @@ class Fits:
         """
         fit = self._find(id)
         row, folder = self._row(fit), self.folder / fit.id
-        history, most = progress.curve(folder)
-        running = row["state"] in ("running", "stopping")
-        left = progress.time_left(history, most, fit.asked.seconds, fit.seconds)
+        history, most, learning = progress.curve(folder)
+        running, race = row["state"] in ("running", "stopping"), fit.asked.method == "auto"
+        budget = fit.asked.seconds or (DEFAULT_SECONDS if race else None)
+        left = progress.time_left(history, None if race else most, budget, fit.seconds)
         summary = progress.written(folder) if progress.finished(folder) else {}
         return {
             **row,
+            "learning": learning,
             "epoch": history[-1]["epoch"] if history else None,
             "epochs": most,
             "seconds_left": left if running else None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from parsimony import datasets
@@ -57,7 +57,7 @@ class KnownData:
             data = served.model.task_.data
             if data.name in found:
                 continue
-            place = next((p for p in (data.source, data.name) if p and Path(p).exists()), None)
+            place = next((p for p in (data.source, data.name) if p and os.path.exists(p)), None)
             if place is not None:
                 options = {
                     name: value

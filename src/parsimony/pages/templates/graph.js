@@ -5,13 +5,13 @@
   const family = getComputedStyle(document.body).fontFamily;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function box(label, limit, size = FONT, pad = 18) { // a name in lines no wider than the limit, at most four
+  function box(label, limit, size = FONT, pad = 18, longest = 130) { // a name in at most four lines no wider than the limit, or than a word that is not longer still
     measure.font = `${size}px ${family}`;
     const wide = (text) => measure.measureText(text).width;
     const lines = [""];
     for (let word of label.split(/(?<=[\s_\-/])/u)) {
       if (lines.at(-1) && wide(lines.at(-1) + word.trimEnd()) > limit) lines.push("");
-      while (wide(word) > limit) { // one long word: break it where it must break
+      while (wide(word) > Math.max(limit, longest)) { // no word but an id: break it where it must break
         let n = word.length - 1;
         while (n > 1 && wide(word.slice(0, n)) > limit) n--;
         lines[lines.length - 1] += word.slice(0, n); lines.push(""); word = word.slice(n);
@@ -131,7 +131,7 @@
     const between = Math.max(64, gap - Math.max(...[...sizes.values()].map((size) => size.w)) - 6);
     cy.add(cy.edges().filter((e) => !e.data("idle")).map((e) => ({
       classes: "label", grabbable: false, selectable: false,
-      data: { id: `${e.id()}-label`, of: e.id(), named: e.data("named"), shown: e.data("shown"), ...box(e.data("label"), between, SMALL, 4) } })));
+      data: { id: `${e.id()}-label`, of: e.id(), named: e.data("named"), shown: e.data("shown"), ...box(e.data("label"), between, SMALL, 4, 110) } })));
     place(cy);
     cy.on("drag", "node", () => place(cy));
     const repaint = () => cy.style(palette(root));

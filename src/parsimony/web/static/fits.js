@@ -86,7 +86,7 @@ function one(fit) {
   const live = fit.state === "running" || fit.state === "stopping";
   at("one").hidden = false;
   put("one-title", fit.id, fit.method === "auto" ? `A race on ${fit.data}` : `${fit.method} on ${fit.data}`);
-  const where = fit.epoch === null ? "" : `, epoch ${count(fit.epoch)}${fit.epochs ? ` of at most ${count(fit.epochs)}` : ""}`;
+  const where = fit.epoch === null ? "" : `${fit.learning ? `, ${fit.learning}` : ""}, epoch ${count(fit.epoch)}${fit.epochs ? ` of at most ${count(fit.epochs)}` : ""}`;
   const left = fit.seconds_left === null ? "" : `; at most ${duration(fit.seconds_left)} more`;
   const words = live ? `It ${STATE[fit.state]}${where}, for ${duration(fit.seconds)}${left}.` : `It ${STATE[fit.state]} after ${duration(fit.seconds)}${where}.`;
   put("state", words, words, fit.said ? ` ${fit.said}` : "",
@@ -102,7 +102,7 @@ function one(fit) {
       { head: "seconds", n: true, cell: (row) => number(row.seconds) },
       { head: "state", cell: (row) => row.state },
     ], fit.heats, { className: "stack" })] : null);
-  put("curve", fit.history.length ? fit.history.at(-1) : null, curves(fit.history) ?? (live && fit.epoch === null ? el("p", { class: "caption" }, "No epoch has ended yet: data are read and loops compiled.") : null));
+  put("curve", fit.history.length ? [fit.learning, fit.history.at(-1)] : null, curves(fit.history) ?? (live && fit.epoch === null ? el("p", { class: "caption" }, "No epoch has ended yet: data are read and loops compiled.") : null));
   at("log").hidden = !fit.log.length; at("last").textContent = fit.log.at(-1) ?? ""; at("lines").textContent = fit.log.join("\n");
   put("tools", [fit.state, fit.usable, fit.resumable], tools(fit));
   at("progress").hidden = !live || !fit.epochs || fit.epoch === null;
