@@ -43,11 +43,18 @@ function measured(row) {
   return split ? [number(row[split]), el("br"), el("span", { class: "muted" }, `${row.metric.replaceAll("_", " ")}, ${split}`)] : "–";
 }
 
+function amount(name, value) {
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value !== "number") return String(value);
+  if (name.endsWith("bytes")) return `${(value / 2 ** 20).toFixed(1)} MiB`;
+  return Number.isInteger(value) ? (value < 10_000 ? String(value) : count(value)) : number(value, 4);
+}
+
 async function about(signal) {
   const [card, learned] = await Promise.all([get(ofRun(run.id), signal), get(ofRun(run.id, "/history"), signal).catch(() => ({ history: [] }))]);
   const flat = (object, before = "") => Object.entries(object ?? {}).flatMap(([name, value]) =>
-    value !== null && typeof value === "object" && !Array.isArray(value) ? flat(value, `${before}${name}.`) : [[before + name, Array.isArray(value) ? value.join(", ") : String(value)]]);
-  const rows = (caption, object) => { const found = flat(object).filter(([, value]) => value.length < 200); return found.length ? [el("h3", {}, caption), table(caption, [{ head: "what", cell: ([name]) => name.replaceAll("_", " ") }, { head: "value", cell: ([, value]) => value }], found)] : null; };
+    value !== null && typeof value === "object" && !Array.isArray(value) ? flat(value, `${before}${name}.`) : [[before + name, amount(name, value)]]);
+  const rows = (caption, object) => { const found = flat(object).filter(([, value]) => value.length < 200); return found.length ? [el("h3", {}, caption), table(caption, [{ head: "what", cell: ([name]) => (caption === "Parameters" ? el("code", {}, name) : name.replaceAll("_", " ")) }, { head: "value", cell: ([, value]) => value }], found, { className: "plain" })] : null; };
   const splits = Object.entries(card.metrics ?? {}).filter(([, found]) => found?.metrics);
   const names = [...new Set(splits.flatMap(([, found]) => Object.keys(found.metrics)))];
   return [
