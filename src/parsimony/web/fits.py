@@ -220,6 +220,7 @@ class Fits:
         fit = self._find(id)
         row, folder = self._row(fit), self.folder / fit.id
         history, most, learning = progress.curve(folder)
+        learns = bool(history) and "loss" in history[-1]  # else these are settings that it tries
         running, race = row["state"] in ("running", "stopping"), fit.asked.method == "auto"
         budget = fit.asked.seconds or (DEFAULT_SECONDS if race else None)
         left = progress.time_left(history, None if race else most, budget, fit.seconds)
@@ -227,11 +228,12 @@ class Fits:
         return {
             **row,
             "learning": learning,
-            "epoch": history[-1]["epoch"] if history else None,
-            "epochs": most,
+            "epoch": history[-1]["epoch"] if learns else None,
+            "epochs": most if learns else None,
             "seconds_left": left if running else None,
             "history": history,
             "heats": progress.heats(folder, running=running),
+            "measure": self.data.measure(fit.asked) if race else "",
             "log": progress.last_lines(self._record(fit, "log")),
             "said": summary.get("sentence", ""),
             "valid": summary.get("valid", {}),

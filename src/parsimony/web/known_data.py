@@ -11,6 +11,7 @@ from parsimony import datasets
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import UnknownParameter, suggest
 from parsimony.methods import names as methods_of
+from parsimony.methods import resolve
 from parsimony.problems import PROBLEMS, problem
 from parsimony.web.models import FitAsked
 from parsimony.web.served import Service
@@ -75,6 +76,11 @@ class KnownData:
              "methods": methods_of(each.kind), "races": list(problem(each.kind).race)}
             for name, each in self.known.items()
         ]  # fmt: skip
+
+    def measure(self, asked: FitAsked) -> str:
+        """What the methods of a race are chosen by."""
+        found = self.known.get(asked.data)
+        return "" if found is None else resolve(problem(found.kind).race[0]).headline
 
     def words(self, asked: FitAsked) -> list[str]:
         """DATA, and the options of ``parsimony fit`` for what is asked.

@@ -86,22 +86,22 @@ function one(fit) {
   const live = fit.state === "running" || fit.state === "stopping";
   at("one").hidden = false;
   put("one-title", fit.id, fit.method === "auto" ? `A race on ${fit.data}` : `${fit.method} on ${fit.data}`);
-  const where = fit.epoch === null ? "" : `${fit.learning ? `, ${fit.learning}` : ""}, epoch ${count(fit.epoch)}${fit.epochs ? ` of at most ${count(fit.epochs)}` : ""}`;
-  const left = fit.seconds_left === null ? "" : `; at most ${duration(fit.seconds_left)} more`;
+  const where = fit.epoch === null ? "" : `${fit.learning ? `: ${fit.learning}` : ""}, epoch ${count(fit.epoch)}${fit.epochs ? ` of at most ${count(fit.epochs)}` : ""}`;
+  const left = fit.seconds_left === null ? "" : fit.seconds_left < 1 ? "; its time is over, and it ends" : `; at most ${duration(fit.seconds_left)} more`;
   const words = live ? `It ${STATE[fit.state]}${where}, for ${duration(fit.seconds)}${left}.` : `It ${STATE[fit.state]} after ${duration(fit.seconds)}${where}.`;
-  put("state", words, words, fit.said ? ` ${fit.said}` : "",
+  put("state", words, words, fit.said && !live ? ` ${fit.said}.` : "",
     fit.state === "stopped" && !fit.usable ? " It has no run yet that can be asked; what it has learned is kept." : "");
   const valid = Object.entries(fit.valid ?? {});
   put("race", [fit.heats, valid, fit.error], fit.error ? failure(fit.error) : null,
     valid.length ? el("p", {}, `On validation: ${valid.map(([name, value]) => `${name.replaceAll("_", " ")} ${number(value)}`).join(", ")}.`) : null,
     fit.heats.length ? [el("h3", {}, "The race"), table("The methods of the race", [
       { head: "method", cell: (row) => el("b", {}, row.method) },
-      { head: "valid", n: true, cell: (row) => number(row.valid) },
+      { head: `${fit.measure.replaceAll("_", " ")}, valid`, n: true, cell: (row) => number(row.valid) },
       { head: "parameters", n: true, cell: (row) => count(row.parameters) },
       { head: "heats", n: true, cell: (row) => count(row.heats) },
       { head: "seconds", n: true, cell: (row) => number(row.seconds) },
       { head: "state", cell: (row) => row.state },
-    ], fit.heats, { className: "stack" })] : null);
+    ], fit.heats, { className: "stack", row: (row) => ({ class: !live && row.state.startsWith("chosen") ? "chosen" : null }) })] : null);
   put("curve", fit.history.length ? [fit.learning, fit.history.at(-1)] : null, curves(fit.history) ?? (live && fit.epoch === null ? el("p", { class: "caption" }, "No epoch has ended yet: data are read and loops compiled.") : null));
   at("log").hidden = !fit.log.length; at("last").textContent = fit.log.at(-1) ?? ""; at("lines").textContent = fit.log.join("\n");
   put("tools", [fit.state, fit.usable, fit.resumable], tools(fit));
@@ -116,7 +116,7 @@ function all(fits) {
     { head: "fit", cell: (fit) => el("a", { href: address({ fit: fit.id }), "aria-label": `Show ${fit.id}` }, fit.id) },
     { head: "data", cell: (fit) => fit.data }, { head: "method", cell: (fit) => fit.method },
     { head: "state", cell: (fit) => `${STATE[fit.state]}${fit.served ? `, served as ${fit.served}` : ""}` },
-    { head: "seconds", n: true, cell: (fit) => number(fit.seconds) },
+    { head: "seconds", n: true, cell: (fit) => (fit.state === "running" ? "–" : number(fit.seconds)) },
   ], fits, { className: "stack", row: (fit) => ({ class: fit.id === read().get("fit") ? "chosen" : null }) })
     : el("p", { class: "muted" }, `None yet. At most ${plural(offered.most, "fit")} run at a time.`)];
 }

@@ -35,12 +35,12 @@ function render() {
       greatest ? el("p", { class: "caption" }, el("span", { class: "key raises" }), "atoms that raise the score ", el("span", { class: "key lowers" }), `atoms that lower it; one scale for all. What a bit of the fingerprint adds is spread over the atoms that set it. On no atom: ${found.beside}; with it the shares sum to the score.`) : null,
       table("Predicted molecules", [
         { head: "molecule", cell: (row) => [row.atoms ? drawing(row.atoms.smiles, row.atoms.shares, greatest) : drawing(row.id), el("code", {}, row.id),
-          row.atoms ? el("p", { class: "caption" }, `score ${number(row.score)} = ${number(row.atoms.shares.reduce((sum, share) => sum + share, 0))} on its atoms + ${number(row.atoms.rest)} on none`) : null] },
+          row.atoms ? el("p", { class: "caption" }, `score ${number(row.score)} = ${number(row.atoms.shares.reduce((sum, share) => sum + share, 0))} on its atoms + ${number(Math.abs(row.atoms.rest) < 1e-6 ? 0 : row.atoms.rest)} on none`) : null] },
         { head: "probability of being active", n: true, cell: (row) => [percent(row.probability), bar(row.probability)] },
         { head: "because of", cell: (row) => el("div", { class: "supports" }, row.reasons.map((reason) => el("figure", { class: "support" }, drawing(reason.id),
           el("figcaption", {}, el("b", {}, reason.label ? "active" : "inactive"), el("br"),
             [["similarity", reason.similarity], ["weight", reason.weight]].filter(([, value]) => Number.isFinite(value)).map(([name, value]) => `${name} ${number(value, 2)}`).join(", "))))) },
-      ], found.predictions), el("p", { class: "caution" }, run.caution)];
+      ], found.predictions, { className: "stack" }), el("p", { class: "caution" }, run.caution)];
   }, "Adapting the model …");
 }
 

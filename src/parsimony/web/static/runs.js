@@ -20,7 +20,7 @@ function render() {
     return [
       table("Runs served", [
         ...(runs.length > 1 ? [{ head: "compare", cell: (r) => { const box = el("input", { type: "checkbox", checked: chosen.includes(r.id), "aria-label": `Compare ${r.id}`, on: { change: pick } }); boxes.set(r.id, box); return box; } }] : []),
-        { head: "run", cell: (r) => [el("b", {}, r.id), el("br"), el("span", { class: "muted" }, KIND[r.kind] ?? r.kind)] },
+        { head: "run", cell: (r) => [el("b", {}, r.id), " ", el("br"), el("span", { class: "muted" }, KIND[r.kind] ?? r.kind)] },
         { head: "data", cell: (r) => r.data },
         { head: "method", cell: (r) => r.method },
         { head: "measured", n: true, cell: (r) => measured(of.get(r.id)) },
