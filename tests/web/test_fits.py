@@ -72,7 +72,7 @@ def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
 
     later = Fits(tmp_path / "fits", made.data)  # of a server that was started again
     (row,) = later.listed()["fits"]
-    assert row["state"] == "stopped" and row["resumable"]
+    assert row["state"] == "stopped" and row["resumable"] and row["seconds"] > 0
     before = len(found["history"])
     later.resume(id)
     end = time.monotonic() + 120

@@ -106,6 +106,8 @@ class Fits:
                 found = read_json(record, error=CorruptRun)
                 asked = FitAsked.model_validate(found["asked"])
                 began, spent = float(found["began"]), float(found["spent"])
+                told = progress.written(folder / record.stem)
+                spent = told.get("total_seconds", told.get("seconds", spent))
                 self._fits[record.stem] = _Fit(record.stem, asked, began, spent, ended=began)
 
     # ---- what is asked ---------------------------------------------------------------------------

@@ -88,7 +88,7 @@ function one(fit) {
   put("one-title", fit.id, fit.method === "auto" ? `A race on ${fit.data}` : `${fit.method} on ${fit.data}`);
   const where = fit.epoch === null ? "" : `${fit.learning ? `: ${fit.learning}` : ""}, epoch ${count(fit.epoch)}${fit.epochs ? ` of at most ${count(fit.epochs)}` : ""}`;
   const left = fit.seconds_left === null ? "" : fit.seconds_left < 1 ? "; its time is over, and it ends" : `; at most ${duration(fit.seconds_left)} more`;
-  const words = live ? `It ${STATE[fit.state]}${where}, for ${duration(fit.seconds)}${left}.` : `It ${STATE[fit.state]} after ${duration(fit.seconds)}${where}.`;
+  const words = live ? `It ${STATE[fit.state]}${where}, for ${duration(fit.seconds)}${left}.` : `It ${STATE[fit.state]}${fit.seconds < 1 ? "" : ` after ${duration(fit.seconds)}`}${where}.`;
   put("state", words, words, fit.said && !live ? ` ${fit.said}.` : "",
     fit.state === "stopped" && !fit.usable ? " It has no run yet that can be asked; what it has learned is kept." : "");
   const valid = Object.entries(fit.valid ?? {});
