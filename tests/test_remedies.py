@@ -332,6 +332,7 @@ ELSEWHERE = {
     ("base/estimator.py", "a lower --set lr="): "a method that does not look at its loss",
     ("metrics/guard.py", "lower lr (--set lr="): "a measure out of range of finite scores",
     ("web/extra.py", "pip install"): "a package to install",
+    ("web/fit_api.py", "start it with --fits FOLDER"): "a server runs on: tests/web/test_fits.py",
     ("web/serving.py", "add --token TOKEN"): "a server runs on: tests/web/test_serve_verb.py",
     ("web/serving.py", "--port 0 takes a free one"): "a server runs on, as above",
     ("run/lock.py", "wait for it"): "test_a_run_that_another_process_writes",
