@@ -191,7 +191,8 @@ def _readable(found: dict[str, Any]) -> list[Any]:
             [
                 curve["family"], curve["side"], len(curve["points"]),
                 f"{min(point['error'] for point in curve['points']):.4f}",
-                _interval(curve.get("alpha")), _interval(curve.get("E")),
+                *(("no power law", "") if curve.get("lawless")
+                  else (_interval(curve.get("alpha")), _interval(curve.get("E")))),
             ]
             for curve in measure["curves"]
         ]  # fmt: skip
