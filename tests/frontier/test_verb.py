@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import random
 import time
-from pathlib import Path
 
 import pytest
 from tests.frontier.planted import planted_rows
@@ -27,19 +25,6 @@ from parsimony.frontier.words import verdict
 from parsimony.run.deadline import Deadline
 from parsimony.run.engine import LocalEngine
 from parsimony.search.trials import read_trials
-
-
-@pytest.fixture(scope="module")
-def facts(tmp_path_factory) -> Path:
-    """Families of four: who is whose child, and whose grandchild."""
-    lines = []
-    for k in range(24):
-        lines += [f"a{k}\tchild\tb{k}", f"b{k}\tchild\tc{k}", f"a{k}\tgrandchild\tc{k}",
-                  f"b{k}\tspouse\td{k}", f"a{k}\tchild\td{k}"]  # fmt: skip
-    random.Random(0).shuffle(lines)
-    path = tmp_path_factory.mktemp("data") / "facts.tsv"
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 class Stops(LocalEngine):

@@ -68,7 +68,8 @@ def affordable(
         return seconds_of(known, costs, seeds=n, trials=m, shares=shares) or 0.0
 
     def fits(some: dict[str, Family], n: int, m: int) -> bool:
-        return cost(list(some.values()), n, m) <= seconds
+        known = all(name in costs for name in some)
+        return known and cost(list(some.values()), n, m) <= seconds
 
     def admit(some: Sequence[Family]) -> None:
         left = seconds - cost(list(chosen.values()), seeds, trials)
@@ -91,7 +92,7 @@ def affordable(
     admit([family for family in families if family.name not in chosen])
     for family in families:
         more = chosen | {family.name: family}
-        if family.name in chosen and family.name in costs and fits(more, seeds, trials):
+        if family.name in chosen and fits(more, seeds, trials):
             chosen = more
     return Affordable(tuple(chosen[f.name] for f in families if f.name in chosen), seeds, trials)
 

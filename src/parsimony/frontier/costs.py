@@ -22,6 +22,7 @@ from parsimony.frontier.tuning import TRIAL
 from parsimony.frontier.warming import warm, warming_seconds
 from parsimony.methods import resolve
 from parsimony.run.deadline import Deadline
+from parsimony.stopping import Interrupted
 
 __all__ = ["Cost", "Costs", "costs_of", "fraction", "seconds_of"]
 
@@ -55,25 +56,31 @@ Costs = Mapping[str, Mapping[str, Cost]]
 
 
 def costs_of(families: Sequence[Family], subject: Subject, deadline: Deadline) -> Costs:
-    """Measure until the deadline what runs of families cost, in their order.
+    """Measure until the deadline what runs of families cost: those of the main comparison first.
+
+    Of every family the smallest size, then of every one the largest, then the one in the middle.
 
     Returns
     -------
     dict
         By family and label of the size; without the families that there was no time to measure.
     """
-    found: dict[str, dict[str, Cost]] = {}
-    for family in families:
-        seen: dict[int, float] = {}
-        last = len(family.sizes) - 1
-        for k in dict.fromkeys((0, last // 2, last)):
-            took = _measured(family, family.sizes[k], subject, deadline)
-            if took is None:
-                break
-            seen[k] = took
-        if seen:
-            found[family.name] = _between(family, subject.kind, seen)
-    return found
+    seen: dict[str, dict[int, float]] = {family.name: {} for family in families}
+    for main in (True, False):
+        able = [family for family in families if family.main == main]
+        for part in (0.0, 1.0, 0.5):
+            for family in list(able):
+                k = round(part * (len(family.sizes) - 1))
+                took = _measured(family, family.sizes[k], subject, deadline)
+                if took is None:
+                    able.remove(family)
+                else:
+                    seen[family.name][k] = took
+    return {
+        family.name: _between(family, subject.kind, seen[family.name])
+        for family in families
+        if seen[family.name]
+    }
 
 
 def _measured(family: Family, size: Size, subject: Subject, deadline: Deadline) -> float | None:
@@ -84,6 +91,8 @@ def _measured(family: Family, size: Size, subject: Subject, deadline: Deadline) 
     if _in_epochs(size):
         try:
             total = estimator_of(size.method, size.settings, 0).estimate(opened(subject))
+        except (KeyboardInterrupt, Interrupted):
+            raise
         except Exception:  # the run itself will say what is wrong
             return None
         return None if total.total_seconds is None else _BESIDE * total.total_seconds + _LEAST
@@ -105,7 +114,8 @@ def _between(family: Family, kind: str, seen: Mapping[int, float]) -> dict[str, 
     known = sorted(seen)
     took = np.maximum.accumulate([seen[k] for k in known])
     seconds = np.exp(np.interp(np.log(about), np.log(about[known]), np.log(took)))
-    seconds *= np.maximum(about / about[known[-1]], 1.0)  # beyond them, in proportion
+    if _in_epochs(family.sizes[-1]):  # beyond them, in proportion; what is counted hardly grows
+        seconds *= np.maximum(about / about[known[-1]], 1.0)
     return {
         size.label: Cost(
             float(each), float(each) * (TRIAL if _in_epochs(size) else 1.0),

@@ -24,8 +24,9 @@ FEWEST, _HELD = 4, 2
 #: sizes that a broken law needs, and its error of prediction against that of the power law from
 #: which on it is preferred: it has two exponents and a bend to choose
 _BROKEN, _CLEARLY = 6, 1 / 3
-#: scatter beyond that of the seeds, as a part of what a law falls by, from which on it is none
-_SCATTERED = 0.25
+#: scatter beyond that of the seeds, as a part of what a law falls by, from which on it is none:
+#: about a fifth of the variance
+_SCATTERED = 0.15
 #: F-test of scatter about the law against that of the seeds
 _LEVEL = 0.05
 _BAND = (0.025, 0.5, 0.975)

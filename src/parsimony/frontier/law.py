@@ -95,7 +95,8 @@ class Between:
         """Return the errors at amounts between the first and the last size, (draws, amounts)."""
         x, known = np.log(amounts), np.log(self.amounts)
         y = np.log(np.maximum(self.errors, _LEAST))
-        return np.exp(np.array([np.interp(x, known, row) for row in y]))
+        found: Floats = np.exp(np.array([np.interp(x, known, row) for row in y]))
+        return found
 
     def inverse(self, errors: Floats) -> Floats:
         """Return the least amounts at which each draw has its error, (draws,).
