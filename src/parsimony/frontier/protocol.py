@@ -30,7 +30,8 @@ _ANALYSIS = (
     "size and family of either side are chosen on validation; the law is fitted to test errors; "
     "sizes beyond the least validation error are left out where it rises for good; the two largest "
     "sizes are held out, predicted and compared; 1,000 nested bootstrap draws, 95 %; nothing is "
-    "said beyond ten times the largest trained size"
+    "said beyond ten times the largest trained size, nor beyond it where the error follows no law "
+    "or rises"
 )
 #: fields that say how long, and not what
 _OF_THE_CLOCK = ("budgets", "expected")
