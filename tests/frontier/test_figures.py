@@ -76,7 +76,7 @@ def test_parts_of_the_queries_are_those_of_the_sizes_of_the_curve(results, found
 def test_models_are_named_in_plain_words(found):
     assert named(found.scaled) == "ComplEx (d = 512)"
     _, sentence = verdict(found, "mrr")
-    assert re.search(r"RED-GNN \(d = \d+; MRR 0\.\d{3}, [\d.]+ k parameters\)", sentence)
+    assert re.search(r"RED-GNN \(d = \d+; MRR 0\.\d{3}, [\d.]+( k)? parameters\)", sentence)
     assert " at " not in sentence.partition(":")[2].split("against")[0]
 
 

@@ -28,8 +28,9 @@ __all__ = ["Cost", "Costs", "costs_of", "fraction", "seconds_of"]
 
 #: of a run beside its epochs: ranking validation and test, and writing
 _BESIDE, _LEAST = 1.1, 0.5
-#: what a run that was cut short is thought to take of what it had
-_CUT = 4.0
+#: of the time for measuring, what one run may take; and what it is thought to take of what it had
+#: where that cut it short
+_PART, _CUT = 0.25, 4.0
 #: of a run's cost, what does not shrink with the labels
 _FIXED = 0.25
 
@@ -99,7 +100,7 @@ def _measured(family: Family, size: Size, subject: Subject, deadline: Deadline) 
     with tempfile.TemporaryDirectory() as folder:
         row = run_size(
             family, size, subject, share=1.0, seed=0, folder=Path(folder),
-            seconds=deadline.left() if limited else None, tuned=Tuned(),
+            seconds=_PART * deadline.left() if limited else None, tuned=Tuned(),
         )  # fmt: skip
     return row.seconds * (_CUT if row.status == "out of time" else 1.0)
 

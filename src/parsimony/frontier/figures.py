@@ -10,7 +10,7 @@ from parsimony.explain.figures import canvas
 from parsimony.frontier.analysis import Analysis, Crossing
 from parsimony.frontier.curves import Curve
 from parsimony.frontier.look import Look, plain_axes, saved, ticks
-from parsimony.frontier.words import METRICS, amount_text, times_text
+from parsimony.frontier.words import METRICS, amount_text, limit_text
 
 __all__ = ["frontier_figure"]
 
@@ -110,7 +110,6 @@ def _draw_crossing(axes: Any, crossing: Crossing, look: Look) -> None:
     if target is None:
         return
     error = float(_drawn(crossing.model.error))
-    sign = "" if scale.low is not None else (">" if scale.at_least is not None else "<")
     axes.plot([target], [error], alpha=0)  # so that the axis holds it
     axes.annotate(
         "", (target, error), (own, error),
@@ -119,9 +118,9 @@ def _draw_crossing(axes: Any, crossing: Crossing, look: Look) -> None:
             "linestyle": "--" if scale.extrapolated else "-",
         },
     )  # fmt: skip
-    words = f"{sign} {times_text(target / own)}" + ", extrapolated" * scale.extrapolated
+    words = limit_text(scale) + ", extrapolated" * scale.extrapolated
     axes.annotate(
-        words.strip(), ((own * target) ** 0.5, error), (0, 5), textcoords="offset points",
+        words, ((own * target) ** 0.5, error), (0, 5), textcoords="offset points",
         ha="center", fontsize=8.5 if look.wide else 7.5, color=look.ink,
         bbox={"facecolor": look.paper, "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
     )  # fmt: skip
@@ -137,7 +136,7 @@ def _decorate(axes: Any, found: Analysis, metric: str, look: Look) -> None:
     curves = found.curves.values()
     errors = [v for curve in curves for p in curve.points for v in (p.low, p.high)]
     errors += [h["predicted"] for curve in curves for h in curve.summary.get("held_out", ())]
-    low = max(min(errors), _LEAST) / 1.15
+    low = max(min(errors), _LEAST) / 1.3
     axes.set_ylim(low, max(min(max(errors) * 1.15, 1.3), low * 1.3))
     plain_axes(axes, look, 8.5 if look.wide else 7.5)
     for axis, limits, text in (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LOOKS", "Look", "plain_axes", "saved", "ticks"]
+__all__ = ["LOOKS", "WHITE", "Look", "plain_axes", "saved", "ticks"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,11 @@ class Look:
         return self.knowledge if side == "knowledge" else self.scaled
 
 
-_LIGHT = Look()
+#: of a file of its own
+WHITE = Look()
+_LIGHT = Look("#fcfbf8")  # the papers of pages
 _DARK = Look("#17181a", "#e7e4dc", "#a19c91", "#34363a", "#86b6e6", "#e9ab6b")
-_NARROW = 4.4
+_NARROW = 3.7
 #: by name: for light and dark pages, wide and narrow ones
 LOOKS = {
     "light": _LIGHT, "dark": _DARK, "light-narrow": replace(_LIGHT, width=_NARROW),

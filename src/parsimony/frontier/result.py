@@ -12,7 +12,7 @@ from typing import Any
 from parsimony.decoding.strict_json import json_text
 from parsimony.frontier.analysis import Analysis, Best, analyse
 from parsimony.frontier.figures import frontier_figure
-from parsimony.frontier.look import LOOKS
+from parsimony.frontier.look import WHITE
 from parsimony.frontier.page import frontier_page
 from parsimony.frontier.row import Row
 from parsimony.frontier.runs import Runs
@@ -161,9 +161,7 @@ def frontier_files(folder: Path, found: Found, runs: Runs) -> dict[Path, bytes |
     if found.analyses:
         first, metric = found.analyses[0], found.told["metric"]
         for form in ("svg", "png"):
-            files[folder / f"{FIGURE}.{form}"] = frontier_figure(
-                first, metric, LOOKS["light"], form
-            )
+            files[folder / f"{FIGURE}.{form}"] = frontier_figure(first, metric, WHITE, form)
     page = frontier_page(found.told, found.analyses, found.rows, runs.protocol)
     files[folder / PAGE] = page.encode("utf-8", errors="replace")
     return files

@@ -5,7 +5,9 @@ from __future__ import annotations
 from parsimony.frontier.analysis import Analysis, Best, Crossing
 from parsimony.frontier.equivalent import Equivalent
 
-__all__ = ["METRICS", "amount_text", "crossing_words", "named", "scale_text", "verdict"]
+__all__ = [
+    "METRICS", "amount_text", "crossing_words", "limit_text", "named", "scale_text", "verdict",
+]  # fmt: skip
 
 METRICS = {
     "mrr": "MRR", "macro_f1": "macro-F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC",
@@ -27,6 +29,18 @@ def times_text(ratio: float) -> str:
     return f"{_number(ratio)} times as many" if ratio >= 1 else f"{_number(1 / ratio)} times fewer"
 
 
+def limit_text(scale: Equivalent) -> str:
+    """The limit as a multiple: ``more than 3 times as many``; of an interval its middle."""
+    own = scale.amount
+    if scale.low is not None and scale.middle is not None:
+        return times_text(scale.middle / own)
+    if scale.at_least is not None:
+        than = "more" if scale.at_least >= own else "not more"
+        return f"{than} than {times_text(scale.at_least / own)}"
+    than = "less" if (scale.at_most or 0.0) >= own else "more"
+    return f"{than} than {times_text((scale.at_most or own) / own)}"
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
@@ -40,17 +54,9 @@ def scale_text(scale: Equivalent, unit: str) -> str:
             f"{amount_text(scale.high)}), {times_text(scale.middle / own)}"
         )
     if scale.at_least is not None:
-        than = "more" if scale.at_least >= own else "not more"
-        return (
-            f"> {amount_text(scale.at_least)} {unit} with 95 %, {than} than "
-            f"{times_text(scale.at_least / own)}"
-        )
+        return f"> {amount_text(scale.at_least)} {unit} with 95 %, {limit_text(scale)}"
     if scale.at_most is not None:
-        than = "less" if scale.at_most >= own else "more"
-        return (
-            f"< {amount_text(scale.at_most)} {unit} with 95 %, {than} than "
-            f"{times_text(scale.at_most / own)}"
-        )
+        return f"< {amount_text(scale.at_most)} {unit} with 95 %, {limit_text(scale)}"
     return f"an amount of {unit} that these runs do not say"
 
 
