@@ -143,12 +143,12 @@ def _strata(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
         return []
     first, found = analyses[0], []
     for name, n in stratum_names(first.rows).items():
-        errors = {
-            best.side: stratum_error(first, best.group, name)
-            for best in (first.knowledge, first.scaled)
-            if best is not None
-        }
-        found.append({"name": name, "n": n, **{k: e for k, e in errors.items() if e is not None}})
+        here: dict[str, Any] = {"name": name, "n": n}
+        for best in (first.knowledge, first.scaled):
+            error = None if best is None else stratum_error(first, best.group, name)
+            if best is not None and error is not None:
+                here[best.side] = error
+        found.append(here)
     return found
 
 
