@@ -38,6 +38,7 @@ class Limited:
         self._progress, self.done, self.total = progress, 0, limit or 0
         self._remedy = remedy
         self.received = 0  # of this transfer; what is done may have come by earlier ones
+        self.refused = False  # it was too large
         self.abandoned = False  # nobody waits for this transfer any more
 
     def write(self, chunk: bytes) -> None:
@@ -54,6 +55,7 @@ class Limited:
     def require(self, size: int) -> None:
         """Raise a DownloadError if a file of that size is too large."""
         if self._limit is not None and size > self._limit:
+            self.refused = True
             raise DownloadError(
                 f"more than the {self._limit:,} bytes {self._whose}",
                 remedy=self._remedy,
@@ -196,7 +198,7 @@ def continued(
                 raise
             time.sleep(_PAUSE * 2**attempt)
         except DownloadError:
-            if not 0 < part.stat().st_size <= limit[0]:
+            if not part.stat().st_size:
                 part.unlink()
                 mark.unlink(missing_ok=True)
             raise
@@ -233,4 +235,9 @@ def _once(
                 mark.write_text(which, encoding="ascii")
 
         headers = {"Range": f"bytes={out.done}-", "If-Range": known} if known else {}
-        transfer(url, out, "the source", remedy, headers=headers, hooks=[look])
+        try:
+            transfer(url, out, "the source", remedy, headers=headers, hooks=[look])
+        except DownloadError:
+            if out.refused:
+                file.truncate(0)
+            raise
