@@ -250,6 +250,61 @@ def test_the_python_page_runs(with_data, tmp_path, request):
         assert out, title
 
 
+#: pages with Python, and the test that runs it
+RUN_BY = {
+    "README.md": "test_docs.py", "docs/python.md": "test_docs.py", "docs/symbols.md": "test_docs.py",
+    "docs/tuning.md": "test_docs.py", "docs/howto/other_tools.md": "test_docs.py",
+    "docs/http.md": "web/test_serve_verb.py",
+}  # fmt: skip
+long = pytest.mark.skipif(not os.environ.get("PARSIMONY_TUTORIALS"), reason="make tutorials")
+
+
+def python_of(page):
+    return re.findall(r"```python\n(.*?)```", text_of(ROOT / page), flags=re.S)
+
+
+def test_python_on_every_page_is_run():
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES if python_of(page)}
+    assert pages == set(RUN_BY)
+    for page, test in RUN_BY.items():
+        assert Path(page).name in text_of(ROOT / "tests" / test)
+
+
+@pytest.mark.parametrize(
+    ("page", "block", "makes"),
+    [
+        ("docs/symbols.md", 0, "complex.png"),
+        ("docs/howto/other_tools.md", 0, "royal/train.txt"),
+        pytest.param("docs/symbols.md", 1, "runs/royal-search/summary.json", marks=long),
+        pytest.param("docs/tuning.md", 0, "runs/royal-tuned/summary.json", marks=long),
+    ],
+)
+def test_a_block_of_a_page_runs(page, block, makes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(python_of(page)[block], page, "exec"), {"__name__": "__main__"})
+    assert (tmp_path / makes).exists()
+
+
+def toml_of(page, folder):
+    (block,) = re.findall(r"```toml\n(.*?)```", text_of(ROOT / "docs" / page), flags=re.S)
+    path = folder / "shown.toml"
+    path.write_text(block, encoding="utf-8")
+    return path
+
+
+def test_the_book_that_is_shown_is_read(tmp_path):
+    from parsimony.knowledge.book import read_book
+
+    book = read_book(toml_of("knowledge.md", tmp_path))
+    assert len(book.rules) == 2 and len(book.axioms) == 1
+
+
+def test_the_drug_that_is_shown_is_read(tmp_path):
+    from parsimony.ddi.drug_file import read_new_drug
+
+    assert read_new_drug(toml_of("ddi.md", tmp_path)).name == "novazole"
+
+
 @pytest.mark.slow
 def test_the_readme_s_python_runs(tmp_path, monkeypatch):
     block = re.search(r"```python\n(.*?)```", text_of(ROOT / "README.md"), flags=re.S)
