@@ -24,7 +24,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 
 def executed(path: Path, folder: Path | str) -> Any:
-    """Return a notebook with the outputs of a fresh run in ``folder``; an error of a cell is raised."""
+    """Return a notebook with the outputs of a fresh run in ``folder``; a cell's error is raised."""
     book = nbformat.read(path, as_version=4)
     client = NotebookClient(
         book, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(folder)}}

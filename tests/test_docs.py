@@ -39,6 +39,33 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+def anchors(page):
+    """What a link into a page may name: its headings, as MyST and GitHub spell them."""
+    prose = re.sub(r"```.*?```", "", text_of(page), flags=re.S)
+    for heading in re.findall(r"^#{1,6} (.+)$", prose, re.M):
+        plain = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", heading).lower()
+        yield re.sub(r"[^\w\- ]", "", plain).strip().replace(" ", "-")
+
+
+def test_links_into_a_page_name_a_heading():
+    missing = [
+        (page.name, target, anchor)
+        for page in PAGES
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", text_of(page))
+        if not target.startswith("http") and target.endswith((".md", ""))
+        and anchor not in anchors(page if not target else page.parent / target)
+    ]
+    assert not missing
+
+
+def test_links_of_notebooks_lead_somewhere():
+    for book in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        cells = json.loads(text_of(book))["cells"]
+        prose = "".join(line for c in cells if c["cell_type"] == "markdown" for line in c["source"])
+        for target in re.findall(r"\]\(([^)#]+)", prose):
+            assert (book.parent / target).exists(), f"{book.name}: {target}"
+
+
 def commands():
     """Every ``parsimony …`` line of a code block."""
     for page in PAGES:
@@ -252,10 +279,13 @@ def test_the_python_page_runs(with_data, tmp_path, request):
 
 #: pages with Python, and the test that runs it
 RUN_BY = {
-    "README.md": "test_docs.py", "docs/python.md": "test_docs.py", "docs/symbols.md": "test_docs.py",
-    "docs/tuning.md": "test_docs.py", "docs/howto/other_tools.md": "test_docs.py",
+    "README.md": "test_docs.py",
+    "docs/python.md": "test_docs.py",
+    "docs/symbols.md": "test_docs.py",
+    "docs/tuning.md": "test_docs.py",
+    "docs/howto/other_tools.md": "test_docs.py",
     "docs/http.md": "web/test_serve_verb.py",
-}  # fmt: skip
+}
 long = pytest.mark.skipif(not os.environ.get("PARSIMONY_TUTORIALS"), reason="make tutorials")
 
 

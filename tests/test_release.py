@@ -84,7 +84,8 @@ def test_the_files_that_a_wheel_must_have_are_in_the_tree():
 def required(*groups):
     """Names of the packages that pyproject.toml asks for, as constraints.txt spells them."""
     project = tomllib.loads(text_of("pyproject.toml"))["project"]
-    lines = [*project["dependencies"], *(r for g in groups for r in project["optional-dependencies"][g])]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for group in groups for line in extras[group])]
     return {re.match(r"[\w-]+", line)[0] for line in lines}
 
 

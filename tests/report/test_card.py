@@ -15,7 +15,8 @@ from parsimony.problems import PROBLEMS
 from parsimony.report.card import _text, run_card
 
 OLD = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
-SECTIONS = ("## Model", "## Use", "## Data", "## Training", "## Measured", "## Cost", "## To use it")
+SECTIONS = [f"## {word}" for word in
+            ("Model", "Use", "Data", "Training", "Measured", "Cost", "To use it")]  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # names of old runs
 
@@ -30,7 +31,7 @@ def rows(text, section):
 @pytest.mark.parametrize("name", ["redgnn", "rules", "walks", "means", "tanimoto"])
 def test_a_card_says_what_the_folder_says(name):
     text = run_card(OLD / name)
-    assert [line for line in text.splitlines() if line in SECTIONS] == list(SECTIONS)
+    assert [line for line in text.splitlines() if line in SECTIONS] == SECTIONS
     metrics = json.loads((OLD / name / "metrics.json").read_text())["test"]["metrics"]
     measured = rows(text, "## Measured")
     for measure, value in metrics.items():

@@ -110,8 +110,8 @@ def from_pyg(
     ----------
     data
         With ``edge_index`` (2, n) and ``edge_type`` (n,), split by seed; or already split, with
-        ``train_edge_index``, ``train_edge_type``, ``valid_…``, ``test_…``, as PyG's ``RelLinkPredDataset``
-        has them.
+        ``train_edge_index``, ``train_edge_type``, ``valid_…``, ``test_…``, as PyG's
+        ``RelLinkPredDataset`` has them.
     entities, relations
         Their names by number; numbers where left out.
     name, seed
@@ -132,11 +132,13 @@ def from_pyg(
         )
     every = np.concatenate(parts)
     n = int(getattr(data, "num_nodes", None) or every[:, [0, 2]].max(initial=-1) + 1)
+    n_kinds = int(every[:, 1].max(initial=-1)) + 1
     named = Vocabulary(list(entities or map(str, range(n))), "entity")
-    kinds = Vocabulary(list(relations or map(str, range(every[:, 1].max(initial=-1) + 1))), "relation")
+    kinds = Vocabulary(list(relations or map(str, range(n_kinds))), "relation")
     if len(parts) == 1:
         return _split(every, named, kinds, name, "PyG", seed)
-    return LinkData(name, named, kinds, *parts, source="PyG")
+    train, valid, test = parts
+    return LinkData(name, named, kinds, train, valid, test, source="PyG")
 
 
 def to_pyg(data: LinkData) -> dict[str, Any]:
@@ -144,8 +146,8 @@ def to_pyg(data: LinkData) -> dict[str, Any]:
 
     ``torch_geometric.data.Data(**to_pyg(data))``: ``num_nodes``; ``edge_index`` (2, 2 n) and
     ``edge_type`` with the training facts and their inverses, whose numbers follow those of the
-    relations; ``train_edge_index``, ``train_edge_type``, ``valid_…``, ``test_…``. Numbers are those of
-    ``data.entities`` and ``data.relations``.
+    relations; ``train_edge_index``, ``train_edge_type``, ``valid_…``, ``test_…``. Numbers are those
+    of ``data.entities`` and ``data.relations``.
     """
     import torch
 
@@ -180,12 +182,13 @@ def from_pykeen(training: Any, validation: Any, testing: Any, *, name: str = "gr
             "the factory adds inverse triples",
             remedy="make it with create_inverse_triples=False",
         )
-    entities, relations = (
-        Vocabulary(sorted(ids, key=ids.__getitem__), kind)
-        for ids, kind in ((training.entity_to_id, "entity"), (training.relation_to_id, "relation"))
+    names, kinds = training.entity_to_id, training.relation_to_id
+    entities = Vocabulary(sorted(names, key=names.__getitem__), "entity")
+    relations = Vocabulary(sorted(kinds, key=kinds.__getitem__), "relation")
+    train, valid, test = (
+        np.asarray(part.mapped_triples, np.int32) for part in (training, validation, testing)
     )
-    parts = [np.asarray(part.mapped_triples, np.int32) for part in (training, validation, testing)]
-    return LinkData(name, entities, relations, *parts, source="PyKEEN")
+    return LinkData(name, entities, relations, train, valid, test, source="PyKEEN")
 
 
 def write_folder(data: LinkData, folder: str | os.PathLike[str]) -> Path:

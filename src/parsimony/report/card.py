@@ -1,7 +1,7 @@
 """The model card of a run: what it is for, from what it was learned, how well, and where not.
 
-After Mitchell et al., "Model Cards for Model Reporting" (2019): the same sections, in Markdown, from
-the run folder alone.
+After Mitchell et al., "Model Cards for Model Reporting" (2019): the same sections, in Markdown,
+from the run folder alone.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from parsimony.version import __version__
 
 __all__ = ["compared", "explain_correct_answers", "page", "popularity_of", "run_info"]
 
-USE = "ranking the entities that could complete a fact of this graph, with paths and rules as reasons."
+USE = "ranking the entities that could complete a fact, with paths and rules as reasons."
 NOT_FOR = (
     "Absent is not false: a low rank says nothing against a fact.",
     "A path says why the model answers, not what causes what.",
