@@ -71,7 +71,8 @@ def _lines(run: RunFolder, estimator: Estimator[Any, Any]) -> Iterator[str]:
     yield from _table(("", ""), [
         ("name", data["name"]), ("source", data["source"]), ("content hash (SHA-256)", data["hash"])
     ])  # fmt: skip
-    yield from (*(f"- {_text(note)}" for note in estimator.task_.notes), "")
+    if notes := estimator.task_.notes:
+        yield from (*(f"- {_text(note)}" for note in notes), "")
     yield from ("## Training", "")
     values = {**config.get("options", {}), **config.get("parameters", {})}
     yield from _table(("parameter", "value"), values.items())
@@ -90,9 +91,8 @@ def _lines(run: RunFolder, estimator: Estimator[Any, Any]) -> Iterator[str]:
         yield from _table(("relation", "questions", "MRR"), rows)
     yield from ("## Cost", "")
     yield from _table(("", ""), named_rows(run.read_json("ledger.json") or {}, COST))
-    notes = [*(run.read_json("notes.json") or []), *summary.get("notes", [])]
-    if notes:
-        yield from ("## Notes", "", *(f"- {_text(note)}" for note in dict.fromkeys(notes)), "")
+    if said := [*(run.read_json("notes.json") or []), *summary.get("notes", [])]:
+        yield from ("## Notes", "", *(f"- {_text(note)}" for note in dict.fromkeys(said)), "")
     yield from ("## To use it", "", "```", f"parsimony report {run.path.name}", "```", "")
     yield "or `parsimony.load_run` in Python. Loading executes no code."
 
