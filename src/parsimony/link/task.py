@@ -281,12 +281,12 @@ class LinkTask(base.Task):
     @cached_property
     def train_graph(self) -> KnowledgeGraph:
         """The facts to learn from."""
-        return _graph(self.data)
+        return self.data.graph
 
     @cached_property
     def test_graph(self) -> KnowledgeGraph:
         """The facts walked at test time."""
-        return self.train_graph if self.data.inductive is None else _graph(self.data.inductive)
+        return self.train_graph if self.data.inductive is None else self.data.inductive.graph
 
     def walking(self, graph: KnowledgeGraph) -> LinkTask:
         """The same task, asked on another graph of the entities of :attr:`test_graph`."""
@@ -481,12 +481,6 @@ class LinkTask(base.Task):
     @cached_property
     def _test_filter(self) -> Filter:
         return _filter(self.test_data) if self.inductive else self._train_filter
-
-
-def _graph(data: LinkData) -> KnowledgeGraph:
-    return KnowledgeGraph(
-        data.train, data.n_entities, data.n_relations, data.entities, data.relations
-    )
 
 
 def _filter(data: LinkData) -> Filter:
