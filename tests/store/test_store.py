@@ -292,8 +292,10 @@ def test_killed_while_writing(tmp_path):
     path = write(tmp_path / "f.tsv", rows(1, 300))
     code = (
         "import sys, time\nfrom parsimony.store import writing\n"
-        "writing.StoreWriter._write_digraph = lambda *_: (print('there', flush=True), time.sleep(60))\n"
-        f"from parsimony.link.ingesting import ingest\ningest([{str(path)!r}], {str(tmp_path / 'out')!r})"
+        "wait = lambda *_: (print('there', flush=True), time.sleep(60))\n"
+        "writing.StoreWriter._write_digraph = wait\n"
+        "from parsimony.link.ingesting import ingest\n"
+        f"ingest([{str(path)!r}], {str(tmp_path / 'out')!r})"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ)
     assert child.stdout.readline() == b"there\n"

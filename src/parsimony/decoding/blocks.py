@@ -1,4 +1,4 @@
-"""Large tables, block by block: the same rows and errors as of the whole file, in bounded memory."""
+"""Large tables, block by block: the rows and errors of the whole file, in bounded memory."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ class FileSum(BaseModel, strict=True):
 class Manifest(BaseModel, strict=True):
     """All that a store says of itself.
 
-    ``hashes`` are the content hashes of the same ``data``, ``graph`` and ``entities`` read into memory
-    (:mod:`parsimony.link.data`, :mod:`parsimony.graph`).
+    ``hashes`` are the content hashes of the same ``data``, ``graph`` and ``entities`` read into
+    memory (:mod:`parsimony.link.data`, :mod:`parsimony.graph`).
     """
 
     format: int
