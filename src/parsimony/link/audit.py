@@ -17,6 +17,7 @@ from parsimony.link.notes import common_facts
 from parsimony.link.popularity import popularity_ranks
 from parsimony.link.task import LinkTask
 from parsimony.metrics.ranking import Policy, Ranks
+from parsimony.run.description import size_text
 
 __all__ = ["audit", "render"]
 
@@ -41,7 +42,8 @@ def audit(data: LinkData, *, threshold: float = THRESHOLD) -> dict[str, Any]:
         of all splits, with 95 % intervals) and their ``threshold``, ``leaks`` and ``unseen`` (per
         split), ``popularity`` (the degree-only baseline on the test queries: filtered by all
         splits, both directions, realistic rank; None without test facts), ``inductive`` (the same
-        description of the test graph, or None), ``notes``.
+        description of the test graph, or None), ``store`` (of a graph store, whose files were
+        compared with their checksums: ``folder, bytes, checked``; else None), ``notes``.
 
     Raises
     ------
@@ -50,13 +52,16 @@ def audit(data: LinkData, *, threshold: float = THRESHOLD) -> dict[str, Any]:
     ChecksumMismatch
         A file of a graph store was changed.
     """
+    store = None
     if data.store is not None:
         data.store.verify()
+        store = {"folder": str(data.store.folder), "bytes": data.store.n_bytes, "checked": True}
     task = LinkTask(data)
     overlaps = task.overlaps
     if threshold != THRESHOLD:
         overlaps = find_overlaps(all_facts(data), threshold)
     report = _describe(data, overlaps)
+    report["store"] = store
     report["threshold"] = threshold
     report["notes"] = list(task.notes)
     report["popularity"] = _popularity(task)
@@ -204,6 +209,9 @@ def render(report: dict[str, Any], *, top: int = 15) -> str:
         Relations and overlaps shown at most.
     """
     lines = _render_graph(report, report["threshold"], top)
+    if report["store"] is not None:
+        size = size_text(report["store"]["bytes"])
+        lines.insert(1, f"graph store, {size}: all files agree with their checksums")
     if report["inductive"] is not None:
         shared = report["inductive"]["shared_entities"]
         lines += ["", f"test graph, {shared:,} entities shared with the training graph:"]
