@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 
 import numpy as np
 import polars as pl
@@ -30,7 +29,7 @@ from parsimony.errors import (
 from parsimony.link.data import SPLITS, LinkData
 from parsimony.link.ingesting import ingest
 from parsimony.link.loading import load
-from parsimony.store import GraphStore, is_store, writing
+from parsimony.store import GraphStore, dictionary, is_store, writing
 
 NAMES = ["a", "b", "Z", "é", "e\u0301", "日本", "x y", "𝔘", "\ufeffq", '"quoted', "-1", "007"]
 
@@ -49,6 +48,10 @@ def write(path, facts, blank=()):
         lines.insert(at % (len(lines) + 1), "")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def small_blocks(*given, size, **more):
+    return read_blocks(*given, size=64, **more)
 
 
 def stored(*paths, out, **how):
@@ -91,7 +94,8 @@ def test_the_same_as_in_memory(tmp_path_factory, seed, n, split_seed, blank, nar
     with pytest.MonkeyPatch.context() as patch:
         if narrow:  # many blocks of facts, many ranges of nodes
             patch.setattr(writing, "_ROWS", 17)
-            patch.setattr(writing, "_NAME_BYTES", 0)
+            patch.setattr(writing.Dictionary, "n_bytes", 0)
+            patch.setattr(dictionary, "_SLICE", 8)
         memory = 500 if narrow else None
         data = stored(path, out=folder / "out", seed=split_seed, memory=memory)
     expected = load(path, seed=split_seed)
@@ -130,7 +134,7 @@ def test_several_files_and_cells_in_quotes_over_blocks(tmp_path, monkeypatch):
     frame.write_csv(tmp_path / "whole.csv")
     frame[:150].write_csv(tmp_path / "one.csv")
     frame[150:].write_csv(tmp_path / "two.csv")
-    monkeypatch.setattr("parsimony.graph.formats.read_blocks", partial(read_blocks, size=64))
+    monkeypatch.setattr("parsimony.graph.formats.read_blocks", small_blocks)
     data = stored(tmp_path / "one.csv", tmp_path / "two.csv", out=tmp_path / "out")
     same(data, load(tmp_path / "whole.csv"))
 
@@ -142,6 +146,14 @@ def test_a_folder_keeps_its_splits(tmp_path):
     for split, part in zip(SPLITS, (facts[:-60], facts[-60:-20], facts[-20:]), strict=True):
         write(folder / f"{split}.txt", part)
     same(stored(folder, out=tmp_path / "out"), load(folder))
+    (folder / "redgnn_split.json").write_text('{"n_facts": 5}')
+    data = stored(folder, out=tmp_path / "other")
+    assert data.n_facts is None
+    assert data.notes[0] == "not read into the store: redgnn_split.json"
+    for split in SPLITS:
+        (folder / f"{split}.txt").rename(folder / f"{split}2id.txt")
+    with pytest.raises(FormatError, match="OpenKE"):
+        ingest([folder], tmp_path / "ids")
 
 
 def test_little_is_held_out_of_a_large_graph(tmp_path):

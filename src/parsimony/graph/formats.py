@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from parsimony.decoding.blocks import read_blocks
+from parsimony.decoding.blocks import BLOCK, read_blocks
 from parsimony.decoding.columns import is_header
 from parsimony.decoding.files import check_file
 from parsimony.decoding.lines import TextTable, shorten
@@ -90,19 +90,21 @@ def read_triples(
 def fact_blocks(
     path: str | os.PathLike[str],
     columns: tuple[str, str, str] | None,
-    names: Names,
     *,
     notes: list[str] | None = None,
     passed: Callable[[int], object] = int,
+    size: int = BLOCK,
 ) -> Iterator[pl.DataFrame]:
     """Yield what :func:`read_triples` returns in parts, so that a file need not fit into memory.
 
-    RDF is one part.
+    RDF is one part. The columns are strings, or behave so.
 
     Parameters
     ----------
-    path, columns, names, notes
+    path, columns, notes
         As of :func:`read_triples`.
+    size : int
+        Bytes of text in a part, about.
     passed : callable
         Told now and then how many bytes of the file have been read.
 
@@ -114,7 +116,7 @@ def fact_blocks(
     path = check_file(path)
     _require_three(columns)
     if path.suffix.lower() in RDF_SUFFIXES:
-        yield read_rdf(path, names, notes)
+        yield read_rdf(path, Names.new(), notes)
         return
     look = Look.at(path)
     if not look.first:
@@ -122,13 +124,13 @@ def fact_blocks(
     table, places = _table(look, columns)
     n = 0
     if table is None:
-        for frame, part in _parquet_blocks(look, places, names):
+        for frame, part in _parquet_blocks(look, places):
             n += len(frame)
             yield frame
             passed(part)
     else:
         chosen = dict(zip(COLUMNS, places, strict=True))
-        for frame in read_blocks(table, chosen, names.schema(), passed=passed):
+        for frame in read_blocks(table, chosen, size=size, passed=passed):
             n += len(frame)
             yield frame
     if notes is not None:
@@ -254,13 +256,11 @@ def _read_parquet(look: Look, places: tuple[int, ...], names: Names) -> pl.DataF
     return frame
 
 
-def _parquet_blocks(
-    look: Look, places: tuple[int, ...], names: Names
-) -> Iterator[tuple[pl.DataFrame, int]]:
+def _parquet_blocks(look: Look, places: tuple[int, ...]) -> Iterator[tuple[pl.DataFrame, int]]:
     """Yield facts, and how many bytes of the file they come to by their share of the rows."""
     chosen = {name: look.first[i] for name, i in zip(COLUMNS, places, strict=True)}
     n, n_rows, size = 0, parquet_rows(look.path), look.path.stat().st_size
-    for frame in parquet_batches(look.path, chosen, names.schema(), whole=False):
+    for frame in parquet_batches(look.path, chosen, whole=False):
         _require_filled(look, frame, n)
         n += len(frame)
         yield frame, size * n // max(n_rows, 1)

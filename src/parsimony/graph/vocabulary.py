@@ -18,7 +18,7 @@ from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
 from parsimony.graph.names import NameIndex, Unknown
 
-__all__ = ["UNKNOWN", "Kind", "Vocabulary", "name_lines"]
+__all__ = ["QUOTED", "UNKNOWN", "Kind", "Vocabulary", "name_lines"]
 
 Kind = Literal["entity", "relation", "drug"]
 
@@ -27,11 +27,13 @@ UNKNOWN: dict[Kind, Unknown] = {
 }  # fmt: skip
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+#: a name that a list of names holds in quotes, so that every line is a name
+QUOTED = r'^$|^"|[\x00-\x1f\x7f]'
+_QUOTED = re.compile(QUOTED)
 
 
 def _needs_quotes(name: str) -> bool:
-    return not name or name[0] == '"' or _CONTROL.search(name) is not None
+    return _QUOTED.search(name) is not None
 
 
 def name_lines(names: Iterable[str]) -> str:

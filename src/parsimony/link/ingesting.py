@@ -14,9 +14,8 @@ import polars as pl
 
 from parsimony.decoding.files import check_file, memory_budget
 from parsimony.decoding.packed import bare
-from parsimony.errors import CannotWrite, EmptySplit, InvalidParameter, RunExists
+from parsimony.errors import CannotWrite, EmptySplit, FormatError, InvalidParameter, RunExists
 from parsimony.graph.formats import fact_blocks, fact_columns
-from parsimony.graph.names import Names
 from parsimony.link.column_order import DOCUMENTED, column_order, numbered
 from parsimony.link.data import SPLITS
 from parsimony.link.folder import split_files, split_path
@@ -32,6 +31,8 @@ __all__ = ["HELD_OUT", "default_memory", "ingest"]
 Columns = tuple[str, str, str]
 #: most facts of validation and of test, where the facts are split here
 HELD_OUT = 10_000
+_COMPANIONS = ("entities.txt", "relations.txt", "entity_names.tsv", "redgnn_split.json")
+_LOOKED_AT = 1 << 21  # bytes whose names tell which column holds the relations
 _FACT_BYTES = 12 + 24 + 12  # of a fact: itself, its two edges, and its row while it is written
 
 
@@ -122,7 +123,14 @@ def _parts(paths: list[Path]) -> list[list[Path]]:
                 remedy="name the files of facts in it",
                 where=str(paths[0]),
             )
-        return [[check_file(split_path(paths[0], split))] for split in SPLITS]
+        files = [check_file(split_path(paths[0], split)) for split in SPLITS]
+        if any(file.name.endswith("2id.txt") for file in files):
+            raise FormatError(
+                "numbered files of OpenKE, whose ids are names of another list",
+                remedy="fit the folder itself, or write the names into train, valid and test",
+                where=str(paths[0]),
+            )
+        return [[file] for file in files]
     return [[check_file(path) for path in paths]]
 
 
@@ -149,7 +157,7 @@ def _write(
     with Progress(total, "reading", quiet=writer.quiet) as progress:
         for part in parts:
             writer.begin()
-            for frame in _frames(part, given, writer.names, said, progress):
+            for frame in _frames(part, given, said, progress):
                 writer.add(frame)
                 _require_disk(writer, progress, total)
             if not writer.n_rows[-1]:
@@ -162,9 +170,12 @@ def _write(
     def notes(n: dict[str, int], repeated: int) -> Iterator[str]:
         if len(parts) == 1:
             yield _split_note(n, seed, held_out)
+        left = [name for name in _COMPANIONS if len(parts) > 1 and (first / name).exists()]
+        if left:
+            yield f"not read into the store: {', '.join(left)}"
         yield from said
         if repeated:
-            yield f"{repeated:,} repeated rows dropped before the split"
+            yield f"{repeated:,} repeated rows dropped" + " before the split" * (len(parts) == 1)
 
     first = files[0].parent if len(parts) > 1 else files[0]
     source = ", ".join(map(str, files)) if len(parts) == 1 else str(first)
@@ -177,7 +188,7 @@ def _order(files: list[Path], said: list[str]) -> Columns | None:
     found = fact_columns(files[0])
     if found is None or found.named or found.columns != DOCUMENTED:
         return None
-    begin = next(iter(fact_blocks(files[0], None, Names.new())), None)
+    begin = next(iter(fact_blocks(files[0], None, size=_LOOKED_AT)), None)
     if begin is None:
         return None
     order = column_order([begin], str(files[0]))
@@ -186,7 +197,7 @@ def _order(files: list[Path], said: list[str]) -> Columns | None:
 
 
 def _frames(
-    files: list[Path], columns: Columns | None, names: Names, said: list[str], progress: Progress
+    files: list[Path], columns: Columns | None, said: list[str], progress: Progress
 ) -> Iterator[pl.DataFrame]:
     for path in files:
         begin = progress.done
@@ -194,7 +205,7 @@ def _frames(
         def passed(n: int, begin: int = begin) -> None:
             progress.advance(begin + n - progress.done)
 
-        yield from fact_blocks(path, columns, names, notes=said, passed=passed)
+        yield from fact_blocks(path, columns, notes=said, passed=passed)
         passed(path.stat().st_size)
 
 

@@ -1,8 +1,8 @@
 """Writing a store: names to ids, repeated rows out, the split, the adjacency; whole or not at all.
 
 Facts are streamed: in memory are the names, some numbers an entity and as much of the rest as
-``memory`` allows. Polars' dictionaries turn names into codes in the order in which they appear;
-what they are sorted to afterwards does not depend on the threads that read.
+``memory`` allows. Names get codes in the order in which they appear, and ids in ascending order
+afterwards, as everywhere.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import polars as pl
 
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
-from parsimony.graph.names import COLUMNS, Names
+from parsimony.graph.names import COLUMNS
 from parsimony.graph.splits import split_parts
-from parsimony.graph.vocabulary import Kind, name_lines
+from parsimony.graph.vocabulary import QUOTED, Kind, name_lines
 from parsimony.run.progress import Progress
 from parsimony.store.arranging import count_ends, mark_repeated, scatter_edges, scatter_keys
+from parsimony.store.dictionary import Dictionary
 from parsimony.store.manifest import DIGRAPH, FORMAT, MANIFEST, SPLITS, Manifest, file_sum
 
 __all__ = ["StoreWriter"]
 
 _ROWS = 1 << 21  # facts of a block
-_NAME_BYTES = 48  # that a name takes beside its text: in Polars' dictionary, in the order
 IntArray = npt.NDArray[np.int32]
 
 
@@ -47,17 +47,16 @@ class StoreWriter:
 
     Attributes
     ----------
-    names : Names
-        The dictionaries that the frames given to :meth:`add` must share.
+    n_rows : list of int
+        Facts added to each split.
     """
 
     def __init__(self, folder: Path, *, memory: int = 4 << 30, quiet: bool = True) -> None:
         self.folder, self.memory, self.quiet = folder, memory, quiet
-        self.names = Names.new()
+        self._entities, self._relations = Dictionary(), Dictionary()
         self.n_rows: list[int] = []
         self._raw = folder / "rows"
         self._stream = self._raw.open("xb")
-        self._seen = self._text = 0
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -77,7 +76,7 @@ class StoreWriter:
         Parameters
         ----------
         frame
-            Columns head, relation, tail, categorical by :attr:`names`.
+            Columns head, relation, tail of names.
 
         Raises
         ------
@@ -85,8 +84,10 @@ class StoreWriter:
             More facts than ids of 32 bits can number, or names that exceed the memory.
         """
         codes = np.empty((len(frame), 3), np.int32)
-        for i, column in enumerate(COLUMNS):
-            codes[:, i] = frame[column].to_physical().to_numpy()
+        for i, (column, dictionary) in enumerate(
+            zip(COLUMNS, (self._entities, self._relations, self._entities), strict=True)
+        ):
+            codes[:, i] = dictionary.codes(frame[column].cast(pl.String))
         self._stream.write(codes.data)
         self.n_rows[-1] += len(frame)
         if sum(self.n_rows) >= 1 << 30:
@@ -94,18 +95,10 @@ class StoreWriter:
                 f"more than {1 << 30:,} facts, which a store cannot number",
                 remedy="split them into several graphs",
             )
-        self._require_room(int(codes[:, [0, 2]].max(initial=-1)) + 1, frame)
-
-    def _require_room(self, n_names: int, frame: pl.DataFrame) -> None:
-        """Refuse names that take more memory than allowed; their mean length is estimated."""
-        if n_names > self._seen:
-            if not self._text and len(frame):
-                self._text = round(float(frame["tail"].cast(pl.String).str.len_bytes().mean()))  # type: ignore[arg-type]
-            self._seen = n_names
-        if self._seen * (_NAME_BYTES + self._text) > self.memory:
+        if (size := self._entities.n_bytes + self._relations.n_bytes) > self.memory:
             raise InvalidParameter(
-                f"the names of {self._seen:,} entities take more than the memory of "
-                f"{self.memory / 2**30:.3g} GiB",
+                f"the names of {len(self._entities):,} entities take {size / 2**30:.3g} GiB, more "
+                f"than the memory of {self.memory / 2**30:.3g} GiB",
                 remedy="give more, for example --memory 8G",
             )
 
@@ -138,8 +131,9 @@ class StoreWriter:
         """
         self._stream.close()
         n_rows = sum(self.n_rows)
-        entities = self._write_names(self.names.entities, "entities", "entity")
-        relations = self._write_names(self.names.relations, "relations", "relation")
+        entities = self._write_names(self._entities.names(), "entities", "entity")
+        relations = self._write_names(self._relations.names(), "relations", "relation")
+        del self._entities, self._relations
         n_entities, n_relations = len(entities[0]), len(relations[0])
         with Progress(5 * n_rows, "arranging", quiet=self.quiet) as progress:
             self._progress = progress
@@ -177,11 +171,8 @@ class StoreWriter:
                 yield at, block.reshape(-1, 3)
                 at += len(block) // 3
 
-    def _write_names(
-        self, categories: pl.Categories, file: str, kind: Kind
-    ) -> tuple[IntArray, str]:
+    def _write_names(self, names: pl.Series, file: str, kind: Kind) -> tuple[IntArray, str]:
         """Write names in ascending order; return the id of every code, and their content hash."""
-        names = categories.to_series()
         order = names.arg_sort().to_numpy()
         ids = np.empty(len(names), np.int32)
         ids[order] = np.arange(len(names), dtype=np.int32)
@@ -192,9 +183,11 @@ class StoreWriter:
         with (self.folder / f"{file}.text.npy").open("xb") as stream:
             _header(stream, np.uint8, (int(offsets[-1]),))
             for low in range(0, len(names), 1 << 20):
-                part = names.gather(order[low : low + (1 << 20)]).to_list()
-                stream.write("".join(part).encode())
-                digest.update(name_lines(part).encode())
+                part = names.gather(order[low : low + (1 << 20)])
+                stream.write(part.str.join("").item().encode())
+                plain = not part.str.contains(QUOTED).any()
+                lines = part.str.join("\n").item() + "\n" if plain else name_lines(part)
+                digest.update(lines.encode())
         return ids, digest.hexdigest()
 
     def _encode(self, entities: IntArray, relations: IntArray) -> None:
