@@ -45,12 +45,14 @@ def test_ingest(typed, facts, tmp_path):
     assert "--memory" in error["message"]
 
 
-@pytest.mark.parametrize("method", ["degree", "rules", "complex", "redgnn"])
+@pytest.mark.parametrize(
+    "method", ["degree", "rules", "complex", pytest.param("redgnn", marks=pytest.mark.slow)]
+)
 def test_learned_from_the_store_as_from_the_file(typed, facts, store, tmp_path, method):
     short = {
         "degree": (), "rules": ("--set", "max_length=2"),
         "complex": ("--set", "epochs=2", "--set", "dim=8"),
-        "redgnn": ("--set", "epochs=1", "--set", "dim=4", "--set", "n_layers=2"),
+        "redgnn": ("--set", "epochs=1", "--set", "dim=4", "--set", "n_layers=2", "--set", "threads=1"),
     }[method]  # fmt: skip
     runs = {}
     for name, data in (("file", facts), ("store", store)):

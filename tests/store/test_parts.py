@@ -46,7 +46,7 @@ def test_overlaps_and_popularity_in_parts(both, monkeypatch):
     data, task = both[0], LinkTask(both[0])
     whole = find_overlaps(all_facts(data)), popularity_counts(data.graph)
     ranks = popularity_ranks(task.queries("test"))
-    assert {overlap.kind for overlap in whole[0]} == {"inverse", "symmetric"}
+    assert {overlap.kind for overlap in whole[0]} == {"duplicate", "inverse", "symmetric"}
     monkeypatch.setattr(parts, "PART", 30)
     assert find_overlaps(all_facts(data)) == whole[0]
     for one, other in zip(popularity_counts(data.graph), whole[1], strict=True):
