@@ -52,7 +52,8 @@ def test_learned_from_the_store_as_from_the_file(typed, facts, store, tmp_path, 
     short = {
         "degree": (), "rules": ("--set", "max_length=2"),
         "complex": ("--set", "epochs=2", "--set", "dim=8"),
-        "redgnn": ("--set", "epochs=1", "--set", "dim=4", "--set", "n_layers=2", "--set", "threads=1"),
+        "redgnn": ("--set", "epochs=1", "--set", "dim=4", "--set", "n_layers=2",
+                   "--set", "threads=1"),
     }[method]  # fmt: skip
     runs = {}
     for name, data in (("file", facts), ("store", store)):
