@@ -223,11 +223,11 @@ def measured(what: str, facts: Path | str, out: Path | str = "", n: int = 0) -> 
     return found
 
 
-def measure(n: int, n_entities: int, audited: bool, folder: Path) -> dict:
+def measure(n: int, n_entities: int, audited: bool, folder: Path, forms: list[str]) -> dict:
     plain = folder / "facts.tsv"
     write(plain, n, n_entities)
     found: dict = {"facts": n, "entities_drawn_from": n_entities, "bytes": {}}
-    for name in ("facts.tsv", "facts.tsv.zst", "facts.parquet"):
+    for name in ["facts.tsv", *forms]:
         path = folder / name
         if path != plain:
             pack(plain, path)
@@ -243,7 +243,7 @@ def measure(n: int, n_entities: int, audited: bool, folder: Path) -> dict:
         if audited:
             found["audit"] = measured("audit", store)
         subprocess.run(["rm", "-rf", store], check=True)
-    for name in ("facts.tsv", "facts.parquet"):
+    for name in ["facts.tsv", *(form for form in forms if form == "facts.parquet")]:
         found[f"duckdb {name}"] = measured("duckdb", folder / name, folder / f"{name}.db", n)
         (folder / f"{name}.db").unlink(missing_ok=True)
     if n <= 1_000_000:
@@ -264,6 +264,7 @@ def main() -> None:
     measuring = verbs.add_parser("measure")
     measuring.add_argument("--facts", type=int, nargs="+", default=[1_000_000, 10_000_000])
     measuring.add_argument("--audit", type=int, default=10_000_000)
+    measuring.add_argument("--forms", nargs="*", default=["facts.tsv.zst", "facts.parquet"])
     measuring.add_argument("--folder", type=Path)
     measuring.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -278,7 +279,7 @@ def main() -> None:
     }
     for n in given.facts:
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            found["runs"].append(measure(n, n // 4, n <= given.audit, Path(folder)))
+            found["runs"].append(measure(n, n // 4, n <= given.audit, Path(folder), given.forms))
         text = json.dumps(found | {"load_after": os.getloadavg()[0]}, indent=1) + "\n"
         if given.out:
             given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ class _Unpacked(io.RawIOBase):
 
     def __init__(self, stream: Any, raw: IO[bytes], path: Path) -> None:
         self._stream, self._raw, self._path = stream, raw, path
-        self._damage = (EOFError, zlib.error, OSError)
+        self._damage: tuple[type[Exception], ...] = (EOFError, zlib.error, OSError)
         if path.suffix.lower() == ".zst" and stream is not raw:
             self._damage += (_zstd().ZstdError,)
 
