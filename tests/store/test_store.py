@@ -184,6 +184,8 @@ def test_names(tmp_path):
     assert "taken for" in notes[0]
     with pytest.raises(UnknownEntity, match="spelled alike"):
         names.index("É", notes=[])
+    assert names.ids["e7"] == names.index("e7")
+    assert {**names.ids} == {name: i for i, name in enumerate(names)}
     assert names.names[1:3] == [*names][1:3]
     assert names.names[-1] == [*names][-1]
     with pytest.raises(IndexError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -83,6 +83,11 @@ class Vocabulary:
     @cached_property
     def _index(self) -> NameIndex:
         return NameIndex(self._names, UNKNOWN[self.kind])
+
+    @property
+    def ids(self) -> Mapping[str, int]:
+        """The id of every name."""
+        return self._index.exact
 
     def __len__(self) -> int:
         """Return the number of names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, overload
@@ -58,9 +58,9 @@ class MappedNames(Sequence[str]):
 
     def __contains__(self, name: object) -> bool:
         """Return whether it is one of the names."""
-        return self.get(name) is not None
+        return self.position(name) is not None
 
-    def get(self, name: object) -> int | None:
+    def position(self, name: object) -> int | None:
         """Return the position of a name, None where there is none."""
         if not isinstance(name, str):
             return None
@@ -88,12 +88,32 @@ class _Folded:
         return [i for i, name in enumerate(self._names) if fold(name) == folded] or default
 
 
+class _Positions(Mapping[str, int]):
+    """Positions by name, looked up one by one."""
+
+    def __init__(self, names: MappedNames) -> None:
+        self._names = names
+
+    def __getitem__(self, name: str) -> int:
+        found = self._names.position(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 class _StoredIndex(NameIndex):
     """Finds names without a table of them."""
 
     @cached_property
-    def exact(self) -> Any:
-        return self._names
+    def exact(self) -> Mapping[str, int]:
+        assert isinstance(self._names, MappedNames)
+        return _Positions(self._names)
 
     @cached_property
     def _folded(self) -> Any:
