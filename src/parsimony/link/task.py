@@ -358,7 +358,7 @@ class LinkTask(base.Task):
         """The answers of every query that training may know of."""
         fixed = self.training_queries
         if self.data.store is not None:
-            return GraphFilter(self.train_graph, np.empty((0, 3), np.int32))
+            return GraphFilter(self.data.graph, np.empty((0, 3), np.int32))
         facts = self.data.train if fixed is None else np.concatenate([self.data.train, fixed])
         return Filter(facts, self.data.n_entities, self.n_relations)
 
@@ -460,7 +460,7 @@ class LinkTask(base.Task):
             shared = np.stack([to_test[head], relation, to_test[tail]], axis=1)
             seen = [graph.triples, shared[(shared >= 0).all(axis=1)]]
         elif len(seen) == 1:
-            return graph
+            return self.data.graph
         return KnowledgeGraph(np.concatenate(seen), data.n_entities, data.n_relations)
 
     @property
