@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace as replaced
 
 import numpy as np
 import polars as pl
@@ -332,3 +333,16 @@ def test_saved_with_a_run_without_being_copied(made, tmp_path):
     again = LinkData.load(tmp_path / "data")
     same(again, data)
     assert os.path.samefile(tmp_path / "data" / "train.npy", made / "train.npy")
+
+
+def test_other_data_are_those_of_no_store(made, tmp_path):
+    data = load(made)
+    assert replaced(data, registered=True).store is data.store
+    other = replaced(data, valid=data.valid[:1])
+    assert other.store is None
+    assert other.content_hash != data.content_hash
+    assert replaced(data, n_facts=3).store is None
+    other.save(tmp_path / "data")
+    again = LinkData.load(tmp_path / "data")
+    assert again.content_hash == other.content_hash
+    assert again.entities == data.entities

@@ -84,9 +84,13 @@ class LinkData:
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check them against the vocabularies."""
-        if self.store is not None and any(
-            getattr(self, part) is not getattr(self.store, part)
-            for part in (*SPLITS, "entities", "relations")
+        more = self.n_facts is not None or self.inductive is not None
+        if self.store is not None and (
+            more
+            or any(
+                getattr(self, part) is not getattr(self.store, part)
+                for part in (*SPLITS, "entities", "relations")
+            )
         ):
             object.__setattr__(self, "store", None)  # other data than those of the store
         for split in SPLITS if self.store is None else ():
