@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsimony.graph import KnowledgeGraph, parts
+from parsimony.link import strata
 from parsimony.link.audit import audit, render
 from parsimony.link.ingesting import ingest
 from parsimony.link.leaks import all_facts, find_overlaps
@@ -86,6 +87,16 @@ def test_the_same_queries(both):
         one, other = (LinkTask(data).queries(split) for data in both)
         for name in ("head", "relation", "answer_ptr", "answer", "known_ptr", "known"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_distances_of_a_large_graph_are_left_out(both, monkeypatch):
+    queries = LinkTask(both[0]).queries("test")
+    expected = strata.strata_of(queries)
+    monkeypatch.setattr(strata, "LARGE", 10)
+    found = strata.strata_of(queries)
+    assert {*expected} - {*found} == {"distance"}
+    for kind in found:
+        assert all(np.array_equal(found[kind][name], expected[kind][name]) for name in found[kind])
 
 
 def test_a_graph_without_facts_has_no_popularity():

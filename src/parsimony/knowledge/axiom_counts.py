@@ -50,7 +50,7 @@ class AxiomCounter:
         self.members = {name: self._mask(ids) for name, ids in members.items()}
         self.typed = self._mask([]) if not members else np.any(list(self.members.values()), axis=0)
 
-    def _entities(self) -> tuple[str, ...]:
+    def _entities(self) -> Sequence[str]:
         vocabulary = self.graph.entities
         return () if vocabulary is None else vocabulary.names
 

@@ -284,7 +284,9 @@ class LinkData:
             name=meta.name,
             entities=entities,
             relations=relations,
-            **triples,
+            train=triples["train"],
+            valid=triples["valid"],
+            test=triples["test"],
             n_facts=n_facts,
             entity_names=checked(dict[str, str], read_json(names), str(names), remedy=_REMEDY)
             if names.exists()

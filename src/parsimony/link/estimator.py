@@ -20,7 +20,7 @@ from parsimony.decoding import checked, read_json
 from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.sampled_ranking import rank_within, sample_note
-from parsimony.link.strata import measure_strata, strata_of
+from parsimony.link.strata import LARGE, measure_strata, strata_of
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
 from parsimony.metrics.bootstrap import resampled_means
@@ -187,6 +187,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         about = np.repeat(queries.head, np.diff(queries.answer_ptr))
         unknown = entity[about] | entity[queries.answer]
         notes = [*self.task_.notes_of(split), *self.notes_]
+        if len(queries.graph) > LARGE:
+            notes.append(f"no strata by distance: the graph has more than {LARGE:,} facts")
         for of, what, follows in (
             (unknown, "an entity", self.unknown_entity),
             (

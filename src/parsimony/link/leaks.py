@@ -8,7 +8,6 @@ counted against the facts that a model sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy import sparse
 
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples
-from parsimony.graph.parts import blocks, by_node
+from parsimony.graph.parts import by_node, stated
 from parsimony.link.data import SPLITS, LinkData
 from parsimony.metrics.proportion import wilson_interval
 
@@ -190,42 +189,28 @@ def leaked(
             other[:, 1] = s
             asked[name].append((of_r, other))
     # One pass over the graph for all of them.
-    stated = _stated(
-        np.concatenate([facts for each in asked.values() for _, facts in each]),
-        graph,
-        lambda facts: _key(facts, n, n_relations),
+    every = np.concatenate([facts for each in asked.values() for _, facts in each])
+    known = stated(
+        _key(every, n, n_relations), graph.triples, lambda facts: _key(facts, n, n_relations)
     )
     result, begin = {}, 0
     for name, each in asked.items():
         result[name] = np.zeros(len(triples), dtype=bool)
         for of, facts in each:
-            result[name][of] |= stated[begin : begin + len(facts)]
+            result[name][of] |= known[begin : begin + len(facts)]
             begin += len(facts)
     both = np.concatenate([triples, triples[:, [2, 1, 0]]])
-    joined = _stated(both, graph, lambda facts: facts[:, 0].astype(np.int64) * n + facts[:, 2])
+    joined = stated(_pair(both, n), graph.triples, lambda facts: _pair(facts, n))
     result["linked"] = joined[: len(triples)] | joined[len(triples) :]
     return result
+
+
+def _pair(facts: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int64]:
+    key: npt.NDArray[np.int64] = facts[:, 0].astype(np.int64) * n + facts[:, 2]
+    return key
 
 
 def _key(triples: npt.NDArray[np.int32], n: int, n_relations: int) -> npt.NDArray[np.int64]:
     head, relation, tail = triples.T.astype(np.int64)
     key: npt.NDArray[np.int64] = (head * n_relations + relation) * n + tail
     return key
-
-
-def _stated(
-    asked: npt.NDArray[np.int32],
-    graph: KnowledgeGraph,
-    key: Callable[[npt.NDArray[np.int32]], npt.NDArray[np.int64]],
-) -> BoolArray:
-    """Say which facts share their key with one of the graph, in one pass over it."""
-    wanted, place = np.unique(key(asked), return_inverse=True)
-    found = np.zeros(len(wanted), dtype=bool)
-    about = np.zeros(graph.n_entities, dtype=bool)
-    about[asked[:, 0]] = True
-    for block in blocks(graph.triples):
-        own = key(block[about[block[:, 0]]])
-        if len(own):
-            at = np.minimum(np.searchsorted(wanted, own), len(wanted) - 1)
-            found[at[wanted[at] == own]] = True
-    return found[place]
