@@ -11,10 +11,12 @@ from fastapi.responses import Response, StreamingResponse
 
 from parsimony.decoding.strict_json import json_text, plain
 from parsimony.errors import ParsimonyError
+from parsimony.run.steps import step_done
 from parsimony.web import models as m
 from parsimony.web.jobs import Jobs
 from parsimony.web.replies import download, json_reply, not_modified, table_reply, tag_of
 from parsimony.web.served import Served, Service
+from parsimony.web.waiting import Ticket
 
 __all__ = ["router"]
 
@@ -25,9 +27,14 @@ Text = Annotated[str, Query(max_length=2000)]
 
 
 class QuestionInAddress(m.Question):
-    """A question in an address, and as what its answer is sent."""
+    """A question in an address, and as what its answer is sent.
+
+    ``hide_known`` is of a file: known answers among the first ``top`` are left out of it, and
+    counted by the ranks of the others.
+    """
 
     format: Form = "json"
+    hide_known: bool = False
 
 
 def service_of(request: Request) -> Service:
@@ -51,13 +58,14 @@ async def asked(request: Request, run: str, verb: str, question: dict[str, Any])
     served = service_of(request).run(run)
     work = served.asking(verb)
     return await served.desk.ask(
-        lambda ticket: work(question, ticket), gone(request), long=served.takes_long(verb)
+        lambda ticket: work(question, ticket), gone(request), lane=served.lane(verb)
     )
 
 
 async def replied(
-    request: Request, run: str, verb: str, question: dict[str, Any], form: Form = "json"
-) -> Response:
+    request: Request, run: str, verb: str, question: dict[str, Any], form: Form = "json",
+    hide_known: bool = False,
+) -> Response:  # fmt: skip
     """Ask a run, unless who asks has the answer already."""
     served = service_of(request).run(run)
     tag = tag_of(served)
@@ -66,7 +74,8 @@ async def replied(
     found = await asked(request, run, verb, question)
     if form == "json":
         return json_reply(found, tag)
-    return table_reply(_rows(found), form, f"{run}-{verb}", tag)
+    rows = [row for row in _rows(found) if not hide_known or row["known"] == "no"]
+    return table_reply(rows, form, f"{run}-{verb}", tag)
 
 
 def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -89,7 +98,9 @@ def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _given(question: Any) -> dict[str, Any]:
-    values: dict[str, Any] = question.model_dump(exclude_none=True, exclude={"format"})
+    values: dict[str, Any] = question.model_dump(
+        exclude_none=True, exclude={"format", "hide_known"}
+    )
     return values
 
 
@@ -107,12 +118,15 @@ async def runs(request: Request) -> Response:
 
 
 async def _read(request: Request, run: str, work: Callable[[Served], Any]) -> Response:
-    """What is read of a run without its model."""
+    """What is read of a run without its model; its folder may be measured again meanwhile."""
     served = service_of(request).run(run)
-    tag = tag_of(served)
-    if (same := not_modified(request, tag)) is not None:
-        return same
-    return json_reply(await service_of(request).read(lambda: work(served)), tag)
+
+    def found(ticket: Any) -> tuple[str, Any]:
+        return tag_of(served, served.sealed()), work(served)
+
+    tag, value = await served.desk.ask(found, gone(request), lane="read")
+    same = not_modified(request, tag)
+    return json_reply(value, tag) if same is None else same
 
 
 @router.get("/runs/{run}", response_model=m.Card)
@@ -141,7 +155,7 @@ async def report(request: Request, run: str) -> Response:
         page = run_page(run_info(served.path, estimator=served.model))
         return page.encode("utf-8", errors="replace")
 
-    page = await served.desk.ask(work, gone(request), long=True)
+    page = await served.desk.ask(work, gone(request), lane="long")
     return Response(page, 200, download(f"{run}.html"), "text/html; charset=utf-8")
 
 
@@ -151,9 +165,15 @@ async def table(request: Request) -> Response:
     from parsimony.run.listing import run_row
 
     service = service_of(request)
-    rows = await service.read(
-        lambda: [{**run_row(served.path), "run": id} for id, served in service.runs.items()]
-    )
+
+    def work(ticket: Any) -> list[dict[str, Any]]:
+        found = []
+        for id, served in service.runs.items():
+            step_done()
+            found.append({**run_row(served.path), "run": id})
+        return found
+
+    rows = await service.desk.ask(work, gone(request), lane="read")
     return json_reply({"runs": rows})
 
 
@@ -175,7 +195,9 @@ async def compare(
             row["run"] = served.id
         return found
 
-    return json_reply(await chosen[0].desk.ask(work, gone(request), long=True))
+    desk = service.desk  # it reads the runs anew and needs no turn
+    ticket = Ticket(desk.limits.long, None)
+    return json_reply(await desk.ask(work, gone(request), lane="read", ticket=ticket))
 
 
 # ---- entities --------------------------------------------------------------------------------
@@ -219,7 +241,9 @@ async def predict_get(
     request: Request, run: str, question: Annotated[QuestionInAddress, Query()]
 ) -> Response:
     """The best answers to a question."""
-    return await replied(request, run, "predict", _given(question), question.format)
+    return await replied(
+        request, run, "predict", _given(question), question.format, question.hide_known
+    )
 
 
 @router.post("/runs/{run}/predict", response_model=m.Answered)
@@ -276,6 +300,24 @@ async def what_else(request: Request, run: str, question: m.WhatElse) -> Respons
 async def counterfactual(request: Request, run: str, question: m.Counterfactual) -> Response:
     """The few facts that hold up an answer."""
     return await replied(request, run, "counterfactual", _given(question))
+
+
+@router.post("/runs/{run}/bring-in", response_model=m.CounterfactualFound)
+async def bring_in(request: Request, run: str, question: m.BringIn) -> Response:
+    """The few facts that would bring in a wanted answer."""
+    return await replied(request, run, "bring-in", _given(question))
+
+
+@router.post("/runs/{run}/second-opinion", response_model=m.SecondOpinionFound)
+async def second_opinion(request: Request, run: str, question: m.SecondOpinion) -> Response:
+    """Kinds of paths that degrees do not explain; no model is asked."""
+    return await replied(request, run, "second-opinion", _given(question))
+
+
+@router.get("/runs/{run}/similar", response_model=m.Similar)
+async def similar(request: Request, run: str, entity: Text, limit: Limit = 10) -> Response:
+    """Entities like another one."""
+    return await replied(request, run, "similar", {"entity": entity, "limit": limit})
 
 
 @router.get("/runs/{run}/rules", response_model=m.Rules)
@@ -335,15 +377,17 @@ async def molecule(
     """The drawing of a molecule."""
     from parsimony.web.drawing import molecule_svg
 
-    svg = await service_of(request).read(lambda: molecule_svg(smiles))
+    desk = service_of(request).desk
+    svg = await desk.ask(lambda ticket: molecule_svg(smiles), gone(request), lane="read")
     return Response(svg, 200, {"cache-control": "private, max-age=3600"}, "image/svg+xml")
 
 
 # ---- jobs ------------------------------------------------------------------------------------
 
 _BODIES: dict[str, Any] = {
-    "strike": m.Strike, "counterfactual": m.Counterfactual, "what-else": m.WhatElse,
-    "explain": m.Explain, "predict": m.Question,
+    "strike": m.Strike, "counterfactual": m.Counterfactual, "bring-in": m.BringIn,
+    "second-opinion": m.SecondOpinion, "what-else": m.WhatElse, "explain": m.Explain,
+    "predict": m.Question,
 }  # fmt: skip
 
 

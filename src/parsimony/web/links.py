@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,9 +15,14 @@ from parsimony.explain import Explanation
 from parsimony.explain.page import browser_view
 from parsimony.knowledge import Rule
 from parsimony.knowledge.sources import mine_types
+from parsimony.link.bringing_in import METHOD as BRINGING_IN
+from parsimony.link.bringing_in import bring_in
 from parsimony.link.counterfactual import by_names, counterfactual, standing
 from parsimony.link.question import Question
-from parsimony.link.striking import without
+from parsimony.link.second_opinion import SecondOpinion
+from parsimony.link.second_opinion import by_names as opinion_by_names
+from parsimony.link.similar import fact_vectors, similarities
+from parsimony.link.striking import graph_rows, without
 from parsimony.link.walk_kinds import (
     Kind,
     as_steps,
@@ -46,7 +50,10 @@ STRIKING = (
 class Links(Questions):
     """A run that ranks entities."""
 
-    long: ClassVar[frozenset[str]] = frozenset({"strike", "what-else", "counterfactual", "rules"})
+    long: ClassVar[frozenset[str]] = frozenset(
+        {"strike", "what-else", "counterfactual", "bring-in", "second-opinion", "rules"}
+    )
+    steps: ClassVar[frozenset[str]] = frozenset({"explain", "similar"})
 
     def __init__(self, model: Any, run: RunFolder) -> None:
         super().__init__(model, run)
@@ -54,8 +61,11 @@ class Links(Questions):
         self.can = (
             "predict",
             *["explain"] * model.gives_reasons,
+            "second-opinion",
+            "similar",
             *["strike", "what-else"] * walks,
-            *["counterfactual"] * (walks and model.gives_reasons and model.method != "degree"),
+            *["counterfactual", "bring-in"]
+            * (walks and model.gives_reasons and model.method != "degree"),
             *["rules", "book"] * (not hasattr(model, "vectors")),
         )
 
@@ -139,7 +149,7 @@ class Links(Questions):
     def warm(self) -> None:
         """Predict and explain a training fact."""
         h, r, t = self._named(*self.model.task_.test_graph.triples[0].tolist())
-        self.predict({"head": h, "relation": r}, Ticket(600.0, Lock()))
+        self.predict({"head": h, "relation": r}, Ticket(600.0, None))
         if "explain" in self.can:
             self.model.explain(h, r, t)
 
@@ -342,24 +352,58 @@ class Links(Questions):
         )  # fmt: skip
         return by_names(found, self.model)
 
+    def bring_in(self, asked: Answer, ticket: Ticket) -> Answer:
+        """The few facts that would bring a wanted answer among the first ones."""
+        fact = self.model.encode_fact(asked["head"], asked["relation"], asked["tail"])
+        among = asked.get("among")
+        relations = self._data.relations
+        found = bring_in(
+            self.model, fact, side=asked.get("side", "tail"), within=asked.get("within", 10),
+            most=asked.get("most", 5),
+            among=None if among is None else [relations.index(r) for r in among],
+        )  # fmt: skip
+        return by_names(found, self.model, BRINGING_IN)
+
+    # ---- without the model -------------------------------------------------------------------
+
+    @cached_property
+    def _second(self) -> SecondOpinion:
+        return SecondOpinion(self.model.task_.test_graph)
+
+    def second_opinion(self, asked: Answer, ticket: Ticket) -> Answer:
+        """Which kinds of paths join both ends more often than degrees explain."""
+        fact = self.model.encode_fact(asked["head"], asked["relation"], asked["tail"])
+        n, graph = self.model.task_.n_relations, self.model.task_.test_graph
+        question = Question.of(fact, asked.get("side", "tail"), n)
+        found = self._second.on(question, seed=asked.get("seed", 0))
+        return opinion_by_names(found, graph, top=asked.get("top", 20))
+
+    @cached_property
+    def _similarities(self) -> tuple[Any, str]:
+        return similarities(self.model, lambda: fact_vectors(self.model.task_.test_graph))
+
+    def similar(self, asked: Answer, ticket: Ticket) -> Answer:
+        """Entities like another one, the most similar first."""
+        e = self._data.entities.index(asked["entity"], notes=[])
+        measure, told = self._similarities
+        value, top = measure(e), asked.get("limit", 10)
+        value[e] = 0
+        best = np.argsort(-value, kind="stable")[:top]
+        names, labels, types = self.names(), self.labels(), self.types()
+        return {
+            "entity": names[e],
+            "similar": [
+                {"name": names[i], "label": labels[i], "types": list(types.get(names[i], ())),
+                 "similarity": float(value[i])}
+                for i in best.tolist() if value[i] > 0
+            ],
+            "measure": told,
+            "notes": [],
+        }  # fmt: skip
+
     def rules(self, asked: Answer, ticket: Ticket) -> Answer:
         """The rules of the run."""
         return rule_list(self.model, self.run, asked)
-
-
-def graph_rows(
-    triples: npt.NDArray[np.integer], facts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """The facts among ``facts`` (n, 3) that a graph states, each once."""
-    if not len(facts):
-        return facts.reshape(-1, 3)
-    n = int(max(triples.max(initial=0), facts.max())) + 1
-
-    def keys(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        found: npt.NDArray[np.int64] = (rows[:, 1] * n + rows[:, 0]) * n + rows[:, 2]
-        return found
-
-    return facts[np.isin(keys(facts), keys(triples.astype(np.int64)))]
 
 
 def _kinds(found: Explanation) -> list[Answer]:
