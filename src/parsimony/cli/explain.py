@@ -85,6 +85,10 @@ def command(
             f"method {estimator.method!r} is asked about both ends together, not about one side",
             remedy="leave out --side",
         )
+    if second_opinion and not estimator.asks_either_side:
+        raise UsageError(
+            "a second opinion is of links between entities", remedy="leave --second-opinion out"
+        )
     asked = {} if side is None else {"side": side}
     notes: list[str] = []
     head, relation, tail = estimator.as_known(head, relation, tail, notes)
@@ -111,20 +115,10 @@ def show(
 def _opinion(
     estimator: Any, explanation: Explanation, side: str | None, seed: int
 ) -> dict[str, Any]:
-    """What a run's graph says without the model.
-
-    Raises
-    ------
-    UsageError
-        A run of another problem than link prediction.
-    """
+    """What a run's graph says without the model."""
     from parsimony.link.question import Question
     from parsimony.link.second_opinion import SecondOpinion, by_names
 
-    if not estimator.asks_either_side:
-        raise UsageError(
-            "a second opinion is of links between entities", remedy="leave --second-opinion out"
-        )
     task = estimator.task_
     fact = estimator.encode_fact(*explanation.query)
     question = Question.of(fact, "head" if side == "head" else "tail", task.n_relations)

@@ -17,7 +17,6 @@ chain mixes. All kinds that could join the ends count as tested, those without a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -139,8 +138,10 @@ class SecondOpinion:
             going = rests.those(may[rests.entity])
             if step == question.relation:  # the fact itself is what is asked
                 going = going.those(going.code > 0)
-            tested += len(np.unique(going.code))
             mine = rows.target[rows.ptr[own] : rows.ptr[own + 1]]
+            if not len(mine):
+                continue
+            tested += len(np.unique(going.code))
             with_paths = np.unique(going.code[np.isin(going.entity, mine)])
             codes, observed, drawn = null_counts(
                 rows, own, going.those(np.isin(going.code, with_paths)),
@@ -188,15 +189,16 @@ class SecondOpinion:
             self._rows[step] = _Rows(source, ptr, keys % n)
         return self._rows[step]
 
-    def _edges(self, entities: Ints) -> Iterator[Ints]:
+    def _edges(self, entities: Ints) -> tuple[Ints, Ints, Ints]:
         """Edges from some entities: position of the entity, step, where to; each edge once."""
-        digraph = self._graph.digraph
+        digraph, n = self._graph.digraph, self._graph.n_entities
         begin, end = digraph.indptr[entities], digraph.indptr[entities + 1]
         size = (end - begin).astype(np.int64)
         place = np.repeat(np.arange(len(entities)), size)
         at = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size) + begin[place]
-        rows = np.stack([place, digraph.relation[at], digraph.neighbour[at]]).astype(np.int64)
-        return iter(np.unique(rows, axis=1))
+        step = place * (2 * self._n) + digraph.relation[at]
+        keys = np.unique(step * n + digraph.neighbour[at])
+        return keys // n // (2 * self._n), keys // n % (2 * self._n), keys % n
 
     def _rests(self, question: Question, longest: int) -> tuple[_Rests, int]:
         """All ways to go on to the answer, by nodes that are neither end."""

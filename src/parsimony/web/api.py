@@ -121,12 +121,12 @@ async def _read(request: Request, run: str, work: Callable[[Served], Any]) -> Re
     """What is read of a run without its model; its folder may be measured again meanwhile."""
     served = service_of(request).run(run)
 
-    def found(ticket: Any) -> tuple[str, Any]:
-        return tag_of(served, served.sealed()), work(served)
+    def found(ticket: Any) -> Response:
+        tag = tag_of(served, served.sealed())
+        same = not_modified(request, tag)
+        return json_reply(work(served), tag) if same is None else same
 
-    tag, value = await served.desk.ask(found, gone(request), lane="read")
-    same = not_modified(request, tag)
-    return json_reply(value, tag) if same is None else same
+    return await served.desk.ask(found, gone(request), lane="read")
 
 
 @router.get("/runs/{run}", response_model=m.Card)

@@ -155,12 +155,15 @@ class Served:
         self._edits, self._reading = edits, Lock()
         self.folder = RunFolder.open(path)
         self.model: Any = load_run(path)
-        self.hash = self.sealed()
+        self.hash = _sealed(path)
         self.questions: Questions = problem(self.model.kind).part("web")(self.model, self.folder)
 
     def sealed(self) -> str:
         """The hash of the seal as it is now: a run may be measured while it is served."""
-        return hashlib.sha256((self.path / SEAL).read_bytes()).hexdigest()
+        try:
+            return _sealed(self.path)
+        except OSError:  # the folder is gone, what was read is not
+            return self.hash
 
     @property
     def book(self) -> EditedBook:
@@ -225,6 +228,10 @@ class Served:
         if verb in self.questions.long:
             return "long"
         return "reason" if verb in self.questions.steps else "answer"
+
+
+def _sealed(path: Path) -> str:
+    return hashlib.sha256((path / SEAL).read_bytes()).hexdigest()
 
 
 class Service:
