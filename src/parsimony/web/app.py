@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from parsimony.errors import InvalidParameter, ParsimonyError
 from parsimony.version import __version__
-from parsimony.web import api, book_api
+from parsimony.web import api, ask_api, book_api
 from parsimony.web.docs_page import docs_page
 from parsimony.web.gauges import Gauges
 from parsimony.web.guard import Guard
@@ -51,6 +51,7 @@ def create_app(service: Service, *, token: str | None = None, hosts: Iterable[st
     gauges = Gauges()
     app.state.service, app.state.jobs, app.state.gauges = service, Jobs(), gauges
     app.include_router(api.router)
+    app.include_router(ask_api.router)
     app.include_router(book_api.router)
 
     @app.get("/metrics", include_in_schema=False)
