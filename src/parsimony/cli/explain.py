@@ -74,10 +74,9 @@ def command(
         remote, asked = Remote(server, run), {"head": head, "relation": relation, "tail": tail}
         found = remote.ask("explain", {**asked, "side": side, "seed": seed})
         explanation = Explanation.from_dict(found)
-        if second_opinion:
-            query = found["query"] | ({} if side is None else {"side": side})
-            opinion = remote.ask("second-opinion", {**query, "seed": seed})
-        show(out, explanation, opinion if second_opinion else None, html, dot)
+        query = {**found["query"], "side": side, "seed": seed}
+        opinion = remote.ask("second-opinion", query) if second_opinion else None
+        show(out, explanation, opinion, html, dot)
         return
     estimator = with_book(open_run(run), knowledge)
     if side is not None and not estimator.asks_either_side:

@@ -88,11 +88,11 @@ class _Rests(NamedTuple):
 
     entity: Ints
     code: Ints
-    count: Counts
+    ways: Counts
 
     def those(self, which: npt.NDArray[np.bool_]) -> _Rests:
         """Some of them."""
-        return _Rests(*(part[which] for part in self))
+        return _Rests(self.entity[which], self.code[which], self.ways[which])
 
 
 class SecondOpinion:
@@ -265,7 +265,7 @@ def null_counts(
     """
     mine = rows.target[rows.ptr[own] : rows.ptr[own + 1]]
     codes, column = np.unique(rests.code, return_inverse=True)
-    entity, count, column = rests.entity, rests.count, column.ravel()
+    entity, count, column = rests.entity, rests.ways, column.ravel()
     nodes, begin = np.unique(entity, return_index=True)
     place = np.full(n_entities, -1)
     place[nodes] = np.arange(len(nodes))
