@@ -309,6 +309,12 @@ ELSEWHERE = {
     ("molecules/fingerprint_methods.py", "pip install"): "a package to install",
     ("run/engine_ray.py", "pip install"): "a package to install",
     ("search/tpe.py", "pip install"): "a package to install",
+    ("run/engine.py", "use fewer --workers"): "processes that are killed: tests/run/test_engine.py",
+    ("training/workers.py", "leave --workers out under torchrun"): "a launcher",
+    ("training/workers.py", "parsimony.training.workers.follow"): "a launcher",
+    ("training/workers.py", "with fewer --workers"): "a machine without room for a process",
+    ("training/workers.py", "--resume, with as many --workers"): "a process that was killed: "
+    "tests/training/test_workers.py",
     ("run/engine_ray.py", "ray start --head"): "a cluster",
     ("run/engine_ray.py", "try again, or --engine local"): "a cluster",
     ("link/reasoning/torch_device.py", "--device cpu"): "a CUDA device that fails",

@@ -60,6 +60,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
     samples: ClassVar[bool] = True
     #: whether its reasons are parts of vectors, not walks
     by_vectors: ClassVar[bool] = False
+    #: whether its loss compares an answer with all others, so that impossible ones can be left out
+    learns_by_contrast: ClassVar[bool] = False
 
     notes_: list[str]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +101,12 @@ def _cut(
     return own, values[index]
 
 
+#: (head, relation) of queries → entities of each, (ptr, entity): known answers, for example
+AnswerFilter = Callable[[IntArray, IntArray], tuple[npt.NDArray[np.int64], IntArray]]
+#: (head, relation) of queries → which entities can answer them, (n_queries, n_entities)
+Possible = Callable[[IntArray, IntArray], npt.NDArray[np.bool_]]
+
+
 class Batch(NamedTuple):
     """Training queries, their answers, and what the loss leaves out of their partition sums.
 
@@ -135,7 +141,7 @@ def group_answers(
     return head, relation, ptr, queries[order, 2].astype(np.int32)
 
 
-def training_batch(queries: IntArray, n_relations: int, known: Filter | None = None) -> Batch:
+def training_batch(queries: IntArray, n_relations: int, known: AnswerFilter | None = None) -> Batch:
     """Group (head, relation, tail) rows into a batch; ``known`` names the answers to leave out."""
     grouped = group_answers(queries, n_relations)
     head, relation, ptr, _ = grouped
@@ -153,6 +159,17 @@ class Filter:
         self.n_relations = n_relations
         self._key = distinct[:, 0].astype(np.int64) * (2 * n_relations) + distinct[:, 1]
         self._tail = distinct[:, 2].astype(np.int32)
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, npt.NDArray[Any]], n_relations: int) -> Self:
+        """The filter whose :meth:`arrays` these are."""
+        self = cls(np.empty((0, 3), np.int32), 0, n_relations)
+        self._key, self._tail = arrays["key"], arrays["tail"]
+        return self
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What it holds, for another process."""
+        return {"key": self._key, "tail": self._tail}
 
     def __call__(
         self, head: IntArray, relation: IntArray
@@ -325,6 +342,9 @@ class LinkTask(base.Task):
         fixed = self.training_queries
         facts = self.data.train if fixed is None else np.concatenate([self.data.train, fixed])
         return Filter(facts, self.data.n_entities, self.n_relations)
+
+    #: which entities can answer training queries; the loss leaves the others out. None: all can
+    possible: Possible | None = None
 
     def entailed(self, active: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The edges of the training graph that hold where only these facts of it are known."""
