@@ -319,6 +319,9 @@ ELSEWHERE = {
     ("run/engine_ray.py", "try again, or --engine local"): "a cluster",
     ("link/reasoning/torch_device.py", "--device cpu"): "a CUDA device that fails",
     ("datasets/archive.py", "PARSIMONY_CACHE to another folder"): "a full disk",
+    ("link/ingesting.py", "write elsewhere: --out"): "a full disk",
+    ("store/writing.py", "--memory 8G"): "names of more than the least memory",
+    ("decoding/packed.py", "pip install"): "a package to install",
     ("datasets/archive.py", "PARSIMONY_CACHE to a writable"): "a cache that fails meanwhile",
     ("cli/command_group.py", "--set batch="): "a machine without memory",
     ("datasets/mirror.py", "PARSIMONY_CACHE"): "a cache that fails meanwhile",
@@ -335,6 +338,7 @@ ELSEWHERE = {
     ("web/fit_api.py", "start it with --fits FOLDER"): "a server runs on: tests/web/test_fits.py",
     ("web/serving.py", "add --token TOKEN"): "a server runs on: tests/web/test_serve_verb.py",
     ("web/serving.py", "--port 0 takes a free one"): "a server runs on, as above",
+    ("cli/remote.py", "for example --server"): "a server runs on: tests/web/test_remote.py",
     ("run/lock.py", "wait for it"): "test_a_run_that_another_process_writes",
     ("cli/command_group.py", " --help"): "test_the_help_that_is_pointed_at",
 }

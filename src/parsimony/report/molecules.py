@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["compared", "molecule_svg", "molecules_page", "run_info"]
 
+USE = "ranking molecules of a new assay by a handful of measured ones, for research."
+NOT_FOR = (
+    "Decisions: probabilities from a handful of molecules are for ranking.",
+    "Figures of public assays flatter: most of their molecules were measured in other assays too.",
+)
 DRAWN = 100  # most predictions on a page, the most probable ones
 
 
