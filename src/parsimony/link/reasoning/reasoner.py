@@ -113,7 +113,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
             )
         self.weights_ = Weights(self.shapes_).initialise(rng(p.seed, "weights"))
         schedule = Schedule(p.epochs, p.patience, ema_decay=p.ema_decay, seed=p.seed)
-        with crew(fitting.workers, self.method) as others, one_torch_thread():
+        with crew(fitting.workers, type(self)) as others, one_torch_thread():
             propagation = (
                 self.propagation(self.task_.train_graph) if others is None else self._shared(others)
             )
