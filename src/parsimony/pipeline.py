@@ -22,7 +22,7 @@ from parsimony.run.deadline import Deadline
 from parsimony.run.folder import CONFIG, RunFolder, read_config
 from parsimony.run.renamed import renamed
 from parsimony.run.seeds import seed_of
-from parsimony.stopping import Interrupted, stopped
+from parsimony.stopping import Interrupted, ending, stopped
 from parsimony.training.launcher import even_threads
 
 AnyEstimator = Estimator[Any, Any]
@@ -139,7 +139,8 @@ def fit(
     with RunFolder.create(out, config, resume=resume) as run:
         before = _spent_before(run)
         estimator.fit(task, run=run, time_budget=deadline.after(before), **limits)
-        summary = _finish(estimator, run, deadline, before, quiet, notes)
+        with ending():
+            summary = _finish(estimator, run, deadline, before, quiet, notes)
     return estimator, summary
 
 

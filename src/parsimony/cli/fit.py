@@ -161,8 +161,9 @@ def command(
         }  # fmt: skip
         if time_budget is not None:
             request["seconds"] = _seconds(time_budget)
-        with interruptible(lambda: kept(run)):
+        with interruptible(lambda: kept(run)), finishing():
             let_race(output, request, engine=engine, address=address)
+        _tell_a_stop(run, as_json)
         return
     if simplest or best or engine != "local" or address is not None:
         raise UsageError(
@@ -229,10 +230,15 @@ def command(
     for note in as_notes(summary.get("notes", ())):
         output.note(note)
     output.result(summary, *_readable(summary))
+    _tell_a_stop(run, as_json)
+
+
+def _tell_a_stop(run: Path, told: bool) -> None:
+    """End as an interrupted command does, whose answer stands, where a signal came."""
     if stopped():
         raise Interrupted.now(
             f"what was learned until then is in {run}; to continue: {_again(resume=True)}",
-            told=as_json,
+            told=told,
         )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from parsimony.errors import EmptySplit
+from parsimony.link.left_out import LeftOut
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.sharding import ShardedPropagation
 from parsimony.link.reasoning.weights import Weights
@@ -130,7 +131,8 @@ class ReasonerLearner(Learner):
         self.flat, self.named = torch.from_numpy(weights.flat), weights
         self.gradients = [Weights(weights.shapes) for _ in propagation.shards]
         self.adam = Adam(self.flat, parameters.weight_decay)
-        self.known = task.training_answers if parameters.mask_answers else None
+        known = task.training_answers if parameters.mask_answers else None
+        self.known = known if task.possible is None else LeftOut(known, task.possible)
         self.all_valid: QuerySet | None
         try:
             self.all_valid = task.queries("valid")

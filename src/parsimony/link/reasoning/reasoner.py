@@ -53,6 +53,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
     """
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    learns_by_contrast: ClassVar[bool] = True
     shares_batches: ClassVar[bool] = True
 
     weights_: Weights

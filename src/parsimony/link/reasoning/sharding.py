@@ -24,10 +24,11 @@ from parsimony.kernels.redgnn.frontier import Frontier
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.weights import Weights
-from parsimony.link.task import Filter, QuerySet, training_batch
+from parsimony.link.task import AnswerFilter, QuerySet, training_batch
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
+from parsimony.run.steps import step_done
 
 IntArray = npt.NDArray[np.int32]
 
@@ -118,7 +119,7 @@ class ShardedPropagation:
         queries: IntArray,
         active: npt.NDArray[np.uint8],
         seed: int,
-        known: Filter | None = None,
+        known: AnswerFilter | None = None,
     ) -> float:
         """Loss of a batch of (head, relation, answer) rows; its gradient in ``gradients[0]``.
 
@@ -163,6 +164,7 @@ class ShardedPropagation:
             active = np.ones(max(len(self.graph), 1), np.uint8)
         slices = [slice(i, min(i + batch, len(head))) for i in range(0, len(head), batch)]
         for at in range(0, len(slices), len(self.shards)):
+            step_done()
             group = slices[at : at + len(self.shards)]
 
             def work(i: int, group: list[slice] = group) -> tuple[Frontier, npt.NDArray[Any]]:
