@@ -129,6 +129,6 @@ def test_a_book_of_other_relations_is_refused_with_its_line(tmp_path):
 
 
 def test_a_symbol_that_cannot_be_symmetric_is_refused():
-    model = Bilinear(symbol="CP", symmetric=["next"], **{"dim": 8, "epochs": 1})
+    model = Bilinear(symbol="CP", symmetric="next", **{"dim": 8, "epochs": 1})
     with pytest.raises(InvalidParameter, match="no relation of the symbol"):
         model.fit(LinkTask(inverses()))
