@@ -71,8 +71,8 @@ class NamedParameters(EmbeddingParameters):
     )
     symmetric: tuple[str, ...] | None = Field(
         None,
-        description="names of relations that are symmetric, with commas between them: their G(r) is "
-        "kept so; by default none",
+        description="names of relations that are symmetric, with commas between them: their G(r) "
+        "is kept so; by default none",
     )
     joined: bool = Field(
         False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"
