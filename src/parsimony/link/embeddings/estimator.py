@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +31,7 @@ from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
-from parsimony.run.cost import resident_memory
+from parsimony.run.cost import resident_memory, usable_cores
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -108,7 +107,7 @@ class EmbeddingParameters(Parameters):
     )  # fmt: skip
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     threads: int = Field(
-        default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64, description="threads"
+        default_factory=lambda: min(usable_cores(), 8), ge=1, le=64, description="threads"
     )
 
 

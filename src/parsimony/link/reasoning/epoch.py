@@ -198,9 +198,13 @@ class ReasonerLearner(Learner):
             self.valid = self.all_valid if rows is None else self.all_valid.take(rows)
 
     def warm_up(self) -> None:
-        """Compile the kernels, or read them from their cache, by the query that costs least."""
+        """Compile the kernels, or read them from their cache, by the query that costs least.
+
+        One for every shard, as other processes compute some.
+        """
         facts = self.task.train_graph.triples
-        cheapest = facts[np.argmin(self.propagation.reach[facts[:, 0]])][None]
+        least = int(np.argmin(self.propagation.reach[facts[:, 0]]))
+        cheapest = facts[[least] * self.propagation.threads]
         active = np.ones(len(facts), np.uint8)
         self.propagation.step(self.named, self.gradients, cheapest, active, 0, self.known)
         self.flops = self.propagation.flops
