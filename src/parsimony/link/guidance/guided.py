@@ -2,8 +2,8 @@
 
 Uses, each by itself (``knowledge_as``): ``facts`` that follow complete the graph that is walked or
 trained on; the rules' score is a ``prior`` of the answers' scores; impossible answers are behind a
-``mask``; a ``restriction`` walks only relations that rules of the asked one use; a ``loss`` compares
-no answer with impossible ones.
+``mask``; a ``restriction`` walks only relations that rules of the asked one use; a masked ``loss``
+compares no answer with impossible ones.
 """
 
 from __future__ import annotations
