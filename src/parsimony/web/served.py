@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from parsimony.web.waiting import Desk, Lane, Limits, Ticket
 __all__ = ["Questions", "Served", "Service"]
 
 Answer = dict[str, Any]
+T = TypeVar("T")
 
 
 class Questions:
@@ -257,13 +258,9 @@ class Service:
         self.limits = limits or Limits()
         self.desk = Desk(self.limits)  # for what is of no run, or of several
         self.runs: dict[str, Served] = {}
+        self._edits = edits
         for path in paths:
-            name = path.resolve().name or "run"
-            taken, k = name, 1
-            while name in self.runs:
-                k += 1
-                name = f"{taken}-{k}"
-            self.runs[name] = Served(name, path, Desk(self.limits), edits)
+            self.add(path)
         if "torch" in sys.modules:  # a run of rules does without
             sys.modules["torch"].set_num_threads(1)  # requests are the parallelism
 
@@ -281,6 +278,28 @@ class Service:
                 remedy=suggest(id, self.runs) or f"runs: {', '.join(self.runs)}",
             )
         return self.runs[id]
+
+    def add(self, path: Path) -> Served:
+        """Read one more run, and serve it by the name of its folder, or the next that is free."""
+        name = path.resolve().name or "run"
+        taken, k = name, 1
+        while name in self.runs:
+            k += 1
+            name = f"{taken}-{k}"
+        found = Served(name, path, Desk(self.limits), self._edits)
+        self.runs[name] = found
+        return found
+
+    async def read(
+        self,
+        work: Callable[[], T],
+        gone: Callable[[], Awaitable[None]] | None = None,
+        *,
+        long: bool = False,
+    ) -> T:
+        """Do what asks no model that is served, within its time."""
+        ticket = Ticket(self.limits.long if long else self.limits.quick, None)
+        return await self.desk.ask(lambda _: work(), gone, lane="read", ticket=ticket)
 
     def warm(self) -> None:
         """Ask every run something, so that the first question is as fast as the next."""

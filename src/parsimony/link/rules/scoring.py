@@ -23,7 +23,7 @@ from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 from parsimony.kernels.ranking import filtered_counts
-from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
+from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_ids
 from parsimony.knowledge.rule_counts import count_rules, encode_rule, relation_names
 from parsimony.knowledge.rule_walks import (
     PathTrie,
@@ -188,9 +188,9 @@ class RuleScorer:
         ids = {name: i for i, name in enumerate(relation_names(graph))}
         paths: dict[int, dict[tuple[int, ...], Rule]] = {}
         about: dict[Branch, Rule] = {}
-        names: dict[str, int] = {}
+        names: Mapping[str, int] = {}
         if any(rule.names_entity for rule in self.rules):
-            names = {name: i for i, name in enumerate(entity_names(graph))}
+            names = entity_ids(graph)
         for rule in self.rules:
             if rule.names_entity:
                 branch = encode_branch(rule, ids, names)
