@@ -18,10 +18,14 @@ def service(tmp_path_factory):
     import warnings
 
     from parsimony.web.served import Service
+    from parsimony.web.waiting import Limits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # names of old runs
-        return Service([RUNS / name for name in SERVED], edits=tmp_path_factory.mktemp("edits"))
+        return Service(
+            [RUNS / name for name in SERVED], edits=tmp_path_factory.mktemp("edits"),
+            limits=Limits(quick=900.0, long=900.0),  # a busy machine that compiles meanwhile
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -94,8 +94,9 @@ def command(
         )
     if server is not None:
         refuse_with_server(
-            queries=queries, knowledge=knowledge, set=settings, candidates=candidates
-        )
+            queries=queries, candidates=candidates, engine=engine != "local", address=address,
+            workers=workers != 1, knowledge=knowledge, set=settings,
+        )  # fmt: skip
         check_query(head, relation, tail)
         answer_from(output, Remote(server, run), run, head, relation, tail, top, drop_known, out)
         return

@@ -13,7 +13,6 @@ from parsimony.web import models as m
 from parsimony.web.jobs import Jobs
 from parsimony.web.replies import download, json_reply, not_modified, tag_of
 from parsimony.web.served import Served, Service
-from parsimony.web.waiting import Ticket
 
 __all__ = ["Limit", "Text", "given", "gone", "router", "service_of"]
 
@@ -108,15 +107,14 @@ async def table(request: Request) -> Response:
 
     service = service_of(request)
 
-    def work(ticket: Any) -> list[dict[str, Any]]:
+    def work() -> list[dict[str, Any]]:
         found = []
-        for id, served in service.runs.items():
+        for id, served in list(service.runs.items()):
             step_done()
             found.append({**run_row(served.path), "run": id})
         return found
 
-    rows = await service.desk.ask(work, gone(request), lane="read")
-    return json_reply({"runs": rows})
+    return json_reply({"runs": await service.read(work, gone(request))})
 
 
 @router.get("/compare", response_model=m.Comparison)
@@ -131,15 +129,13 @@ async def compare(
     service = service_of(request)
     chosen = [service.run(id) for id in dict.fromkeys(run)]
 
-    def work(ticket: Any) -> dict[str, Any]:
+    def work() -> dict[str, Any]:  # of the runs read anew, so that no turn is needed
         found = compare_runs([served.path for served in chosen], split=split)
         for row, served in zip(found["runs"], chosen, strict=True):
             row["run"] = served.id
         return found
 
-    desk = service.desk  # it reads the runs anew and needs no turn
-    ticket = Ticket(desk.limits.long, None)
-    return json_reply(await desk.ask(work, gone(request), lane="read", ticket=ticket))
+    return json_reply(await service.read(work, gone(request), long=True))
 
 
 # ---- entities --------------------------------------------------------------------------------
@@ -184,8 +180,7 @@ async def molecule(
     """The drawing of a molecule, its atoms coloured by shares from -1 to 1 by comma."""
     from parsimony.web.drawing import molecule_svg
 
-    desk = service_of(request).desk
-    svg = await desk.ask(lambda ticket: molecule_svg(smiles, shares), gone(request), lane="read")
+    svg = await service_of(request).read(lambda: molecule_svg(smiles, shares), gone(request))
     return Response(svg, 200, {"cache-control": "private, max-age=3600"}, "image/svg+xml")
 
 

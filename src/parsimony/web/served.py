@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from parsimony.web.waiting import Desk, Lane, Limits, Ticket
 __all__ = ["Questions", "Served", "Service"]
 
 Answer = dict[str, Any]
+T = TypeVar("T")
 
 
 class Questions:
@@ -288,6 +289,17 @@ class Service:
         found = Served(name, path, Desk(self.limits), self._edits)
         self.runs[name] = found
         return found
+
+    async def read(
+        self,
+        work: Callable[[], T],
+        gone: Callable[[], Awaitable[None]] | None = None,
+        *,
+        long: bool = False,
+    ) -> T:
+        """Do what asks no model that is served, within its time."""
+        ticket = Ticket(self.limits.long if long else self.limits.quick, None)
+        return await self.desk.ask(lambda _: work(), gone, lane="read", ticket=ticket)
 
     def warm(self) -> None:
         """Ask every run something, so that the first question is as fast as the next."""

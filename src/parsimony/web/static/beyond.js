@@ -25,7 +25,7 @@ export function secondOpinion(run, q, label, place) {
       { head: "paths", n: true, cell: (kind) => count(kind.paths) },
       { head: "expected", n: true, cell: (kind) => number(kind.expected) },
       { head: "p", n: true, cell: (kind) => number(kind.p, 2) },
-      { head: "q, of all kinds", n: true, cell: (kind) => number(kind.q, 2) },
+      { head: "q", n: true, cell: (kind) => number(kind.q, 2) },
     ], found.kinds, { row: (kind) => ({ class: kind.q <= 0.05 ? "chosen" : null }) }) : null,
     el("p", { class: "caption" }, found.method), notes(found.notes),
   ]);
