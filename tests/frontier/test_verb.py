@@ -157,3 +157,16 @@ def test_verdict_is_that_of_planted_rows(tmp_path, knowledge, side):
         planted_rows(tmp_path / "loss", seeds=1), "parameters", loss=True, draws=50
     )
     assert of_loss.curves["ComplEx"].laws is not None
+
+
+@pytest.mark.parametrize(("kept", "side"), [(3, "open"), (8, "knowledge")])
+def test_a_family_that_was_not_scaled_far_does_not_lose(tmp_path, kept, side):
+    """Its three smallest sizes are worse, the last of them is the best: no verdict."""
+    rows = [
+        (row, folder)
+        for row, folder in planted_rows(tmp_path, knowledge=2.0)
+        if row.side == "knowledge" or row.parameters <= 100 * 4 * 2 ** (kept - 1)
+    ]
+    told, sentence = verdict(analyse(rows, "parameters", draws=200)[0], "mrr")
+    assert told == side
+    assert ("larger ones may do better" in sentence) == (side == "open")
