@@ -8,7 +8,9 @@ import time
 
 import pytest
 from tests.frontier.planted import planted_rows
+from typer.testing import CliRunner
 
+from parsimony.cli import app
 from parsimony.errors import CorruptRun, LedgerMismatch, UnknownParameter, UsageError
 from parsimony.frontier import warming
 from parsimony.frontier.analysis import analyse
@@ -73,6 +75,17 @@ def test_frontier_is_killed_and_goes_on_and_ends_with_a_page(facts, tmp_path):
     path.write_text(written.replace("trials = 0", "trials = 9"))
     with pytest.raises(CorruptRun, match="changed after it was written"):
         run_frontier(request(facts, out, resume=True))
+
+
+def test_dry_run_says_what_runs_take_and_writes_nothing(facts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--family", "rules", "--family", "DistMult", "--sizes", "1", "--dry-run", "--json"]
+    done = CliRunner().invoke(app, ["frontier", str(facts), *words])
+    found = json.loads(done.stdout)
+    assert found["expected"].keys() == {"rules", "DistMult"} and found["seconds"] > 0
+    assert (found["runs"], found["seeds"], found["trials"]) == (6, 3, 4)
+    assert "estimated time" in done.stderr and "a run" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_budget_that_is_over_leaves_runs_that_are_told(facts, tmp_path):

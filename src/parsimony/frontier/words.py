@@ -33,7 +33,8 @@ def limit_text(scale: Equivalent) -> str:
     """The limit as a multiple: ``more than 3 times as many``; of an interval its middle."""
     own = scale.amount
     if scale.low is not None and scale.middle is not None:
-        return times_text(scale.middle / own)
+        ratio = scale.middle / own
+        return "about as many" if 0.95 < ratio < 1.05 else times_text(ratio)
     if scale.at_least is not None:
         than = "more" if scale.at_least >= own else "not more"
         return f"{than} than {times_text(scale.at_least / own)}"
@@ -51,7 +52,7 @@ def scale_text(scale: Equivalent, unit: str) -> str:
     if scale.low is not None and scale.high is not None and scale.middle is not None:
         return (
             f"{amount_text(scale.middle)} {unit} (95 %: {amount_text(scale.low)} to "
-            f"{amount_text(scale.high)}), {times_text(scale.middle / own)}"
+            f"{amount_text(scale.high)}), {limit_text(scale)}"
         )
     if scale.at_least is not None:
         return f"> {amount_text(scale.at_least)} {unit} with 95 %, {limit_text(scale)}"
