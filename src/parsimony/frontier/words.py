@@ -48,7 +48,6 @@ def _number(value: float) -> str:
 
 def scale_text(scale: Equivalent, unit: str) -> str:
     """Say an equivalent scale with its limits: ``> 1.2 M parameters with 95 %``."""
-    own = scale.amount
     if scale.low is not None and scale.high is not None and scale.middle is not None:
         return (
             f"{amount_text(scale.middle)} {unit} (95 %: {amount_text(scale.low)} to "
