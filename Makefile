@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check bench bench-runs docs tutorials release clean
+.PHONY: setup demo test check bench bench-runs docs notebooks gallery tutorials release clean
 
 setup: $(BIN)/parsimony          ## a virtual environment with everything for development
 
@@ -39,8 +39,15 @@ docs: setup                      ## the site of docs/, to be read offline: docs/
 	$(BIN)/python scripts/results_page.py
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
 
-tutorials: setup                 ## every tutorial as it stands; minutes
-	PARSIMONY_TUTORIALS=1 $(BIN)/python -m pytest -q tests/test_site.py
+notebooks: setup                 ## run the notebooks of docs/ and keep what they show
+	$(BIN)/python scripts/run_notebooks.py
+
+gallery: setup                   ## draw the pictures and cards of docs/ from the embedded data
+	$(BIN)/python scripts/gallery.py
+
+tutorials: setup                 ## every tutorial, notebook and page of code as it stands; minutes
+	PARSIMONY_TUTORIALS=1 $(BIN)/python -m pytest -q tests/test_site.py tests/test_docs.py \
+		tests/link/test_interchange.py
 
 release: setup                   ## the wheel and the source archive, checked
 	$(BIN)/python -m build

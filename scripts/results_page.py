@@ -84,6 +84,13 @@ def link_rows() -> Iterator[list[str]]:
         ]  # fmt: skip
 
 
+def repeated_rows() -> Iterator[list[str]]:
+    for row in read("repeated") or []:
+        recorded = figure(row["recorded"]) + spread(row["interval"])
+        within = "✓" if row["within"] else "✗"
+        yield [row["name"], recorded, figure(row["mrr"]), within, row["date"]]
+
+
 def race_rows() -> Iterator[list[str]]:
     for race in sorted(read("races") or [], key=lambda race: (race["graph"].lower(), race["date"])):
         yield [
@@ -231,6 +238,10 @@ def page() -> str:
         table(["data", "method", "MRR", "target", "published", "Hits@1", "Hits@10", "parameters",
                "min", "date"], link_rows()),
         HISTORY,
+        "Some rows were trained again by the command beside them in the list, with a later version "
+        "(`python benchmarks/repeat.py NAME`):\n",
+        table(["row", "recorded", "again", "inside the interval", "date"], repeated_rows()),
+        "",
         "## Races: no method named\n\n`parsimony fit GRAPH --time-budget …`: counting, rules, "
         "embeddings and reasoners compete; the simplest that is not worse than the best "
         "on validation is kept (`python benchmarks/races.py GRAPH:BUDGET`).\n",

@@ -115,6 +115,9 @@ def test_notebooks_get_a_table_in_which_names_are_no_markup():
 def test_measures_are_a_table_with_their_intervals():
     found = Measures(split="test", metrics={"mrr": 0.5}, interval={"mrr": [0.4, 0.6]}, n_queries=7)
     shown = found._repr_html_()
+    answers = Answers(query={"head": "a", "tail": None}, answers=[{"score": 19.548673629760742}])
+    assert "<caption>head a</caption>" in answers._repr_html_()
+    assert "<td>19.55</td>" in answers._repr_html_()
     for part in ("mrr", "0.5000", "0.4000 to 0.6000", "test, 7 queries"):
         assert part in shown
 

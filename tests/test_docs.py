@@ -39,6 +39,34 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+def anchors(page):
+    """What a link into a page may name: its headings, as MyST and GitHub spell them."""
+    prose = re.sub(r"```.*?```", "", text_of(page), flags=re.S)
+    for heading in re.findall(r"^#{1,6} (.+)$", prose, re.M):
+        plain = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", heading).lower()
+        yield re.sub(r"[^\w\- ]", "", plain).strip().replace(" ", "-")
+
+
+def test_links_into_a_page_name_a_heading():
+    missing = [
+        (page.name, target, anchor)
+        for page in PAGES
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", text_of(page))
+        if not target.startswith("http")
+        and target.endswith((".md", ""))
+        and anchor not in anchors(page if not target else page.parent / target)
+    ]
+    assert not missing
+
+
+def test_links_of_notebooks_lead_somewhere():
+    for book in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        cells = json.loads(text_of(book))["cells"]
+        prose = "".join(line for c in cells if c["cell_type"] == "markdown" for line in c["source"])
+        for target in re.findall(r"\]\(([^)#]+)", prose):
+            assert (book.parent / target).exists(), f"{book.name}: {target}"
+
+
 def commands():
     """Every ``parsimony …`` line of a code block."""
     for page in PAGES:
@@ -248,6 +276,64 @@ def test_the_python_page_runs(with_data, tmp_path, request):
     for title, (out, error) in found.items():
         assert not error, f"{title}\n{error}"
         assert out, title
+
+
+#: pages with Python, and the test that runs it
+RUN_BY = {
+    "README.md": "test_docs.py",
+    "docs/python.md": "test_docs.py",
+    "docs/symbols.md": "test_docs.py",
+    "docs/tuning.md": "test_docs.py",
+    "docs/howto/other_tools.md": "test_docs.py",
+    "docs/http.md": "web/test_serve_verb.py",
+}
+long = pytest.mark.skipif(not os.environ.get("PARSIMONY_TUTORIALS"), reason="make tutorials")
+
+
+def python_of(page):
+    return re.findall(r"```python\n(.*?)```", text_of(ROOT / page), flags=re.S)
+
+
+def test_python_on_every_page_is_run():
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES if python_of(page)}
+    assert pages == set(RUN_BY)
+    for page, test in RUN_BY.items():
+        assert Path(page).name in text_of(ROOT / "tests" / test)
+
+
+@pytest.mark.parametrize(
+    ("page", "block", "makes"),
+    [
+        ("docs/symbols.md", 0, "complex.png"),
+        ("docs/howto/other_tools.md", 0, "royal/train.txt"),
+        pytest.param("docs/symbols.md", 1, "runs/royal-search/summary.json", marks=long),
+        pytest.param("docs/tuning.md", 0, "runs/royal-tuned/summary.json", marks=long),
+    ],
+)
+def test_a_block_of_a_page_runs(page, block, makes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(python_of(page)[block], page, "exec"), {"__name__": "__main__"})
+    assert (tmp_path / makes).exists()
+
+
+def toml_of(page, folder):
+    (block,) = re.findall(r"```toml\n(.*?)```", text_of(ROOT / "docs" / page), flags=re.S)
+    path = folder / "shown.toml"
+    path.write_text(block, encoding="utf-8")
+    return path
+
+
+def test_the_book_that_is_shown_is_read(tmp_path):
+    from parsimony.knowledge.book import read_book
+
+    book = read_book(toml_of("knowledge.md", tmp_path))
+    assert len(book.rules) == 2 and len(book.axioms) == 1
+
+
+def test_the_drug_that_is_shown_is_read(tmp_path):
+    from parsimony.ddi.drug_file import read_new_drug
+
+    assert read_new_drug(toml_of("ddi.md", tmp_path)).name == "novazole"
 
 
 @pytest.mark.slow

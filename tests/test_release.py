@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 import tarfile
 import tomllib
 import zipfile
@@ -77,3 +79,31 @@ def test_what_is_missing_or_too_much_is_named(release):
 def test_the_files_that_a_wheel_must_have_are_in_the_tree():
     assert all((ROOT / "src" / name).is_file() for name in NEEDED)
     assert all((ROOT / name).is_file() for name in SOURCE)
+
+
+def required(*groups):
+    """Names of the packages that pyproject.toml asks for, as constraints.txt spells them."""
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for group in groups for line in extras[group])]
+    return {re.match(r"[\w-]+", line)[0] for line in lines}
+
+
+def test_everything_that_development_installs_is_pinned():
+    extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", text_of("constraints.txt"), re.M))
+    everything = required(*(extra for extra in extras if extra != "bench"))
+    assert everything - set(pins) == set()
+    assert set(pins) - everything == {"myst-parser"}  # the part of myst-nb that reads our pages
+
+
+#: what a bare import, and that of the command line, may load beside what Python has loaded; a
+#: budget of modules, as that of seconds would measure the machine
+BUDGET = {"parsimony": 10, "parsimony.cli": 280}
+
+
+@pytest.mark.parametrize("module", list(BUDGET))
+def test_an_import_stays_small(module):
+    code = f"import sys; old = set(sys.modules); import {module}; print(*set(sys.modules) - old)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(done.stdout.split()) <= BUDGET[module], done.stdout

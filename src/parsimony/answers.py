@@ -79,8 +79,15 @@ class Answers(dict[str, Any]):
         return table
 
     def _repr_html_(self) -> str:
-        rows = [["" if cell is None else cell for cell in row] for row in self.to_numpy()]
-        return table_html(f"{self.get('query', '')}", self.columns, rows)
+        query = self.get("query") or {}
+        title = ", ".join(f"{key} {value}" for key, value in query.items() if value is not None)
+        rows = [[_shown(cell) for cell in row] for row in self.to_numpy()]
+        return table_html(title, self.columns, rows)
+
+
+def _shown(cell: Any) -> Any:
+    """A cell as a notebook shows it: numbers by four digits, nothing where there is no value."""
+    return f"{cell:.4g}" if isinstance(cell, float) else "" if cell is None else cell
 
 
 class Measures(dict[str, Any]):

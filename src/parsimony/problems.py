@@ -57,7 +57,8 @@ class Problem:
     guided
         The method that puts a knowledge book around another; "" where there is none.
     report
-        Module that gathers (``run_info``) and draws (``page``) a run.
+        Module that gathers (``run_info``) and draws (``page``) a run, and says what it is for
+        (``USE``) and not for (``NOT_FOR``).
     verbs
         The command lines that ask a run, in words.
     web

@@ -71,6 +71,37 @@ def test_without_a_terminal(monkeypatch, stream):
     assert stream is None or "\x1b" not in stream.getvalue()
 
 
+def test_a_notebook_sees_a_bar_that_goes_away(monkeypatch):
+    """As a kernel does it: one output, updated in place, nothing left behind."""
+    seen = []
+
+    class Handle:
+        def update(self, shown):
+            seen.append(shown._repr_html_())
+
+    def display(shown, *, display_id):
+        assert display_id is True
+        seen.append(shown._repr_html_())
+        return Handle()
+
+    pytest.importorskip("IPython")
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr("parsimony.run.progress._in_notebook", lambda: True)
+    monkeypatch.setattr("parsimony.run.notebook_bar._EVERY", 0.0)
+    with Progress(2, "<b>epoch") as progress:
+        with Progress(9, "inner") as inner:
+            inner.advance(9)
+        progress.advance(1, loss=0.125)
+        progress.advance(1)
+    assert 'value="0"' in seen[0] and "&lt;b&gt;epoch · 0/2" in seen[0]
+    assert "1/2 · 0 s left · loss 0.125" in seen[1]
+    assert "2/2" in seen[2] and seen[3:] == [""]
+    assert not [one for one in seen if "inner" in one]
+    with Progress(1, "again") as progress:
+        progress.advance()
+    assert len(seen) == 7
+
+
 def test_rates():
     assert [_rate(x) for x in (12345.6, 10, 0.5, 0.01)] == [
         "12,346/s", "10/s", "2 s each", "1e+02 s each",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
+    Address,
     Head,
     Json,
     Knowledge,
@@ -25,10 +27,14 @@ from parsimony.cli.options import (
     with_book,
 )
 from parsimony.cli.partial import Unknown
+from parsimony.cli.remote import Remote, Server, refuse_with_server
 from parsimony.cli.table_files import check_table, table_bytes
 from parsimony.errors import UsageError
 from parsimony.stopping import interruptible
 from parsimony.visible import visible
+
+if TYPE_CHECKING:
+    from parsimony.answers import Answers
 
 Candidates = Annotated[
     Path | None,
@@ -59,8 +65,17 @@ def command(
         Path | None,
         typer.Option("--out", metavar="FILE", help="File for all answers: .parquet, .csv or .tsv."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="local|ray", help="Where a file is answered.")
+    ] = "local",
+    address: Address = None,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, max=64, help="Processes here that answer a file."),
+    ] = 1,
     knowledge: Knowledge = None,
     settings: Settings = None,
+    server: Server = None,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
@@ -70,6 +85,13 @@ def command(
     single = [name for name, value in (("--head", head), ("--tail", tail)) if value is not None]
     single += ["--relation"] if relation is not None else []
     check_table(out)
+    if server is not None:
+        refuse_with_server(
+            queries=queries, knowledge=knowledge, set=settings, candidates=candidates
+        )
+        check_query(head, relation, tail)
+        answer_from(output, Remote(server, run), run, head, relation, tail, top, drop_known, out)
+        return
     if queries is not None:
         if single:
             raise UsageError(f"--queries cannot be combined with {', '.join(single)}")
@@ -85,18 +107,30 @@ def command(
         )
     else:
         check_query(head, relation, tail)
+    spread = engine != "local" or address is not None or workers != 1
+    if spread and (queries is None or knowledge is not None):
+        raise UsageError(
+            "--engine, --address and --workers are for --queries, without a book: weighing one is "
+            "done in one process",
+            remedy="leave them out",
+        )
     estimator = with_book(open_run(run, "link"), knowledge, settings)
     unknown = Unknown()
     allowed = None if candidates is None else read_candidates(candidates, estimator, unknown)
     if queries is not None and out is not None:
         from parsimony.answers import as_notes
         from parsimony.cli.batch import run_batch
+        from parsimony.run.engine import resolve_engine
 
-        with interruptible("the same command continues where this one stopped"):
+        where = resolve_engine(engine, address=address, processes=workers)
+        with (
+            closing(where),
+            interruptible("the same command continues where this one stopped"),
+        ):
             done = run_batch(
                 estimator, run, queries, out,
                 top=top, candidates=allowed, drop_known=drop_known, unknown=unknown, quiet=quiet,
-                book=knowledge, settings=settings,
+                book=knowledge, settings=settings, engine=where,
             )  # fmt: skip
         output.result(
             done,
@@ -149,14 +183,37 @@ def answer(
         drop_known=drop_known,
     )
     unknown.tell(result, "candidates")
+    why = "" if run is None or not estimator.gives_reasons else explain_line(run, result)
+    show(output, result, estimator.task_.test_data.label, why, out)
+
+
+def answer_from(
+    output: Output, remote: Remote, run: Path, head: str | None, relation: str | None,
+    tail: str | None, top: int, drop_known: bool, out: Path | None,
+) -> None:  # fmt: skip
+    """The same as :func:`answer`, of a run at a server."""
+    from parsimony.answers import Answers
+
+    asked = {"head": head, "relation": relation, "tail": tail, "top": top, "drop_known": drop_known}
+    found = remote.ask("predict", asked)
+    about = found.pop("about", {})
+    result = Answers(found)
+    why = explain_line(run, result) if "explain" in remote.card()["can"] else ""
+    more = f" --server {shlex.quote(remote.address)}" if why else ""
+    show(output, result, lambda name: about.get(name, {}).get("label", name), why + more, out)
+
+
+def show(
+    output: Output, result: Answers, label: Callable[[str], str], why: str, out: Path | None
+) -> None:
+    """Print answers, and write them where a file is given."""
     if out is not None:
         from parsimony.cli.batch import frame_of
 
         output.files({out: table_bytes(frame_of([result], [0]), out.suffix)})
     from parsimony.cli.tables import answers_table
 
-    table = answers_table(result, estimator.task_.test_data.label)
-    why = "" if run is None or not estimator.gives_reasons else explain_line(run, result)
+    table = answers_table(result, label)
     output.result(result, *table, *[f"\nWhy the first: {why}"] * bool(why))
 
 

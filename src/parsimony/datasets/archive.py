@@ -118,7 +118,10 @@ def only_process(file: str, sha256: str) -> Iterator[None]:
     """
     root = cache_folder()
     try:
-        with only_writer(root / "datasets" / _unpacked_name(file, sha256), patience=_PATIENCE):
+        with only_writer(
+            root / "datasets" / _unpacked_name(file, sha256), patience=_PATIENCE,
+            otherwise="set PARSIMONY_CACHE to another folder",
+        ):  # fmt: skip
             for place in ("datasets", "downloads"):
                 pattern = glob.escape(_temporary_prefix(file, sha256)) + "*"
                 for left in (root / place).glob(pattern):

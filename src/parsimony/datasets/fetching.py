@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import glob
 import hashlib
+import ipaddress
 import os
 import shutil
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from parsimony.datasets.transfer import Progress, continued, explained
 from parsimony.decoding.documents import checked, read_json
 from parsimony.decoding.files import check_file
 from parsimony.decoding.strict_json import json_text
-from parsimony.errors import ChecksumMismatch, DownloadError, MissingFile
+from parsimony.errors import ChecksumMismatch, DataError, DownloadError, MissingFile
 from parsimony.run.atomic import write_atomic
 from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress as Bar
@@ -32,7 +35,7 @@ __all__ = ["SOURCES", "fetch", "kept", "remark"]
 #: Where the files of sources are taken from instead: a folder or an address; below it lie
 #: host and path, as in ``raw.githubusercontent.com/OWNER/REPOSITORY/COMMIT/FILE``.
 SOURCES = "PARSIMONY_SOURCES"
-#: Set to 1, nothing is fetched from public sources.
+#: Set to 1, nothing is fetched from another machine; ``PARSIMONY_SOURCES`` may be on this one.
 OFFLINE = "PARSIMONY_OFFLINE"
 _RECORD = "sources.json"  # checksums of first use, in the cache
 _PATIENCE = 60.0  # seconds, for another process that writes there
@@ -82,7 +85,7 @@ def fetch(item: Entry, *, agreed: bool = False, progress: Progress | None = None
             f"dataset {item.name!r} cannot be fetched; to obtain: {recipe.obtain}",
             remedy=f"put both into a folder and give --mirror FOLDER{free}",
         )
-    if os.environ.get(OFFLINE, "") not in ("", "0"):
+    if os.environ.get(OFFLINE, "") not in ("", "0") and not _on_this_machine():
         return None
     if recipe.terms and not agreed:
         raise MissingFile(
@@ -93,14 +96,35 @@ def fetch(item: Entry, *, agreed: bool = False, progress: Progress | None = None
         return kept(item) or _made(item, recipe, progress)
 
 
+def _on_this_machine() -> bool:
+    """Whether ``PARSIMONY_SOURCES`` is a folder, or an address of this machine itself."""
+    place = os.environ.get(SOURCES, "")
+    if not place or _folder(place) is not None:
+        return bool(place)
+    host = urllib.parse.urlsplit(place).hostname or ""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _folder(place: str) -> Path | None:
+    """The folder that ``PARSIMONY_SOURCES`` names, as a path or as file:; None for an address."""
+    parts = urllib.parse.urlsplit(place)
+    if parts.scheme.lower() in ("http", "https"):
+        return None
+    path = urllib.request.url2pathname(parts.path) if parts.scheme.lower() == "file" else place
+    return Path(os.path.expanduser(path))
+
+
 def _made(item: Entry, recipe: Recipe, progress: Progress | None) -> Path:
     where = os.environ.get(SOURCES) or " and ".join(recipe.hosts)
     say(f"{item.name}: fetching {recipe.size} from {where}; licence: {item.licence}")
-    store = archives.cache_folder() / "downloads" / f"{item.name}-{recipe.digest[:16]}"
-    raw, sums = {}, {}
+    store = _store(item.name, recipe)
+    raw, sums, left = {}, {}, recipe.most
     for file in recipe.files:
-        raw[file.name] = _obtained(file, store, item.name, progress)
-        sums[file.url] = _verified(file, raw[file.name], raw[file.name].parent == store)
+        path = raw[file.name] = _obtained(file, store, recipe, left, progress)
+        sums[file.url] = _verified(file, path, path.parent == store)
+        left -= path.stat().st_size * (path.parent == store)
 
     def fill(folder: Path) -> dict[str, Any]:
         inside = folder / item.folder
@@ -114,7 +138,14 @@ def _made(item: Entry, recipe: Recipe, progress: Progress | None) -> Path:
             "differs": _difference(item.name, recipe, inside),
         }
 
-    folder = archives.keep(item.name, recipe.digest, fill)
+    try:
+        folder = archives.keep(item.name, recipe.digest, fill)
+    except DownloadError:  # the cache is full: what has arrived stays
+        raise
+    except DataError:  # what has arrived cannot be read: the next try fetches it anew
+        shutil.rmtree(store, ignore_errors=True)
+        raise
+    _remember(sums)
     shutil.rmtree(store, ignore_errors=True)
     first = sum(not file.sha256 for file in recipe.files)
     known = recipes.edition(item.name) and not remark(folder)
@@ -132,13 +163,24 @@ def _made(item: Entry, recipe: Recipe, progress: Progress | None) -> Path:
     return folder
 
 
-def _obtained(file: SourceFile, store: Path, name: str, progress: Progress | None) -> Path:
+def _store(name: str, recipe: Recipe) -> Path:
+    """Where a dataset's files are kept while they arrive; those of an older recipe are removed."""
+    downloads, this = archives.cache_folder() / "downloads", recipe.digest[:16]
+    for left in downloads.glob(f"{glob.escape(name)}-" + "[0-9a-f]" * len(this)):
+        if left.name != f"{name}-{this}":
+            shutil.rmtree(left, ignore_errors=True)
+    return downloads / f"{name}-{this}"
+
+
+def _obtained(
+    file: SourceFile, store: Path, recipe: Recipe, left: int, progress: Progress | None
+) -> Path:
     """Return a file of a source on this machine: of ``PARSIMONY_SOURCES``, or fetched."""
     place = os.environ.get(SOURCES, "")
     parts = urllib.parse.urlsplit(file.url)
     beneath = f"{parts.hostname}{parts.path}"
-    if place and not place.lower().startswith(("http://", "https://")):
-        return check_file(Path(os.path.expanduser(place)) / beneath)
+    if place and (folder := _folder(place)) is not None:
+        return check_file(folder / beneath)
     url = f"{place.rstrip('/')}/{beneath}" if place else file.url
     try:
         store.mkdir(parents=True, exist_ok=True)
@@ -155,8 +197,17 @@ def _obtained(file: SourceFile, store: Path, name: str, progress: Progress | Non
             "PARSIMONY_SOURCES to a folder or address with the same files, or give --mirror "
             "URL|FOLDER"
         )
-        with explained(url, "the source", remedy), _shown(name, file.name, progress) as told:
-            continued(url, path, told, remedy=remedy)
+        limit = (
+            left,
+            f"that are left to it ({recipe.name}: {recipe.size}, refused above {recipe.most:,})",
+            f"look at it; if it is right, put it into a folder as {beneath} and set "
+            "PARSIMONY_SOURCES to that folder",
+        )
+        with (
+            explained(url, "the source", remedy),
+            _shown(recipe.name, file.name, progress) as told,
+        ):
+            continued(url, path, told, remedy=remedy, limit=limit)
     return path
 
 
@@ -189,13 +240,7 @@ def _verified(file: SourceFile, path: Path, fetched: bool) -> str:
     ChecksumMismatch
     """
     record, found = archives.cache_folder() / _RECORD, archives.sha256_of(path)
-    with only_writer(record, patience=_PATIENCE):  # another set may be fetched just now
-        return _compared(file, path, found, record, fetched)
-
-
-def _compared(file: SourceFile, path: Path, found: str, record: Path, fetched: bool) -> str:
-    known = checked(dict[str, str], read_json(record), str(record)) if record.exists() else {}
-    expected = file.sha256 or known.get(file.url, found)
+    expected = file.sha256 or _known(record).get(file.url, found)
     if found != expected:
         if fetched:
             path.unlink()
@@ -206,10 +251,22 @@ def _compared(file: SourceFile, path: Path, found: str, record: Path, fetched: b
             + ("" if file.sha256 else f"; if you trust what is there now, delete {record}"),
             where=file.url,
         )
-    if file.url not in known:
-        known[file.url] = found
-        write_atomic(record, json_text(known, indent=1) + "\n")
     return found
+
+
+def _known(record: Path) -> dict[str, str]:
+    return checked(dict[str, str], read_json(record), str(record)) if record.exists() else {}
+
+
+def _remember(sums: dict[str, str]) -> None:
+    """Write the checksums of files that could be read, for later transfers to be compared with."""
+    record = archives.cache_folder() / _RECORD
+    with only_writer(  # another set may be fetched just now
+        record, patience=_PATIENCE, otherwise="set PARSIMONY_CACHE to another folder"
+    ):
+        known = _known(record)
+        if new := {url: sha256 for url, sha256 in sums.items() if url not in known}:
+            write_atomic(record, json_text(known | new, indent=1) + "\n")
 
 
 def _difference(name: str, recipe: Recipe, folder: Path) -> str:

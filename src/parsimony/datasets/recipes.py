@@ -18,6 +18,9 @@ from parsimony.decoding.strict_json import json_text
 __all__ = ["Recipe", "SourceFile", "edition", "entries", "recipe"]
 
 VERSION = 1  # of the converters: another one makes everything anew
+# A source may send this many times what is stated, and a megabyte more, as small sizes are rounded.
+_FACTOR = 3
+_UNSTATED = 4_000.0  # megabytes, where the source does not say
 
 
 class _Source(BaseModel):
@@ -92,6 +95,12 @@ class Recipe:
     def size(self) -> str:
         """How much is fetched, in words."""
         return "size not stated" if self.megabytes is None else f"about {self.megabytes:g} MB"
+
+    @property
+    def most(self) -> int:
+        """The most bytes that all its files together may have."""
+        stated = _UNSTATED if self.megabytes is None else _FACTOR * self.megabytes + 1
+        return int(stated * 1e6)
 
     @property
     def digest(self) -> str:

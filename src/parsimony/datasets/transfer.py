@@ -32,25 +32,35 @@ class Limited:
         whose: str,
         where: str,
         progress: Progress | None = None,
+        remedy: str = "use another mirror",
     ) -> None:
         self._out, self._limit, self._whose, self._where = out, limit, whose, where
         self._progress, self.done, self.total = progress, 0, limit or 0
+        self._remedy = remedy
+        self.received = 0  # of this transfer; what is done may have come by earlier ones
+        self.refused = False  # it was too large
         self.abandoned = False  # nobody waits for this transfer any more
 
     def write(self, chunk: bytes) -> None:
         """Write some bytes, and tell of the progress."""
         if self.abandoned:
             raise BrokenPipeError("given up")
+        self.received += len(chunk)
         self.done += len(chunk)
-        if self._limit is not None and self.done > self._limit:
-            raise DownloadError(
-                f"more than the {self._limit:,} bytes {self._whose}",
-                remedy="use another mirror",
-                where=self._where,
-            )
+        self.require(self.done)
         self._out.write(chunk)
         if self._progress is not None:
             self._progress(self.done, self.total)
+
+    def require(self, size: int) -> None:
+        """Raise a DownloadError if a file of that size is too large."""
+        if self._limit is not None and size > self._limit:
+            self.refused = True
+            raise DownloadError(
+                f"more than the {self._limit:,} bytes {self._whose}",
+                remedy=self._remedy,
+                where=self._where,
+            )
 
     def flush(self) -> None:
         """Do nothing: it is called after each chunk, which is too often."""
@@ -94,16 +104,15 @@ def transfer(
             failures.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
-    began, started = out.done, time.monotonic()
+    started = time.monotonic()
     thread.start()
     try:
         while thread.is_alive():
             thread.join(0.2)
             spent = time.monotonic() - started
-            done = out.done - began
-            if thread.is_alive() and spent > _TIMEOUT and done < spent * _SLOWEST:
+            if thread.is_alive() and spent > _TIMEOUT and out.received < spent * _SLOWEST:
                 raise DownloadError(
-                    f"{done:,} bytes in {spent:.0f} s, less than {_SLOWEST:,} a second",
+                    f"{out.received:,} bytes in {spent:.0f} s, less than {_SLOWEST:,} a second",
                     remedy="try again later, or use another mirror or a local folder",
                     where=url,
                 )
@@ -126,6 +135,9 @@ def _get(url: str, out: Limited, whose: str, remedy: str, options: dict[str, Any
     )
     try:
         download(url, out, None)
+        stated, got = answers[-1].headers.get("Content-Length", ""), answers[-1].raw.tell()
+        if stated.isdecimal() and got < int(stated):  # urllib3 before 2 says nothing of it
+            raise requests.ConnectionError(f"{got:,} of {int(stated):,} bytes arrived")
     except requests.HTTPError as error:  # not worth retrying
         raise DownloadError(
             f"{whose} answered {str(error).split(' for url')[0]}", remedy=remedy, where=url
@@ -149,39 +161,59 @@ def explained(url: str, whose: str, remedy: str) -> Iterator[None]:
         ) from None
 
 
-def continued(url: str, path: Path, progress: Progress | None, *, remedy: str) -> None:
+def continued(
+    url: str, path: Path, progress: Progress | None, *, remedy: str, limit: tuple[int, str, str]
+) -> None:
     """Fetch a file to ``path``, going on from ``path.part`` where an earlier transfer broke off.
 
     A part is continued only if the server can say that the file is still the same (an ETag or a
     date of change, compared by ``If-Range``); else it begins anew. A transfer that breaks off is
-    tried twice more; its part stays for the next time.
+    tried twice more; its part stays for the next time, unless it can be of no use.
+
+    Parameters
+    ----------
+    url, path
+        From where, and to where.
+    progress
+        Called with the bytes done and the total.
+    remedy
+        Of an answer that is an error.
+    limit
+        The most bytes that the file may have, whose limit that is, and what to do then.
 
     Raises
     ------
     DownloadError
-        An answer that is an error, or a connection too slow.
+        An answer that is an error, too many bytes, or a connection too slow.
     OSError
         No connection, or one that broke off; a full disk.
     """
     part, mark = path.with_name(path.name + ".part"), path.with_name(path.name + ".mark")
     for attempt in range(_RETRIES + 1):
         try:
-            _once(url, part, mark, progress, remedy)
+            _once(url, part, mark, progress, remedy, limit)
             break
-        except DownloadError:
-            raise
         except OSError:
             if attempt == _RETRIES:
                 raise
             time.sleep(_PAUSE * 2**attempt)
+        except DownloadError:
+            if not part.stat().st_size:
+                part.unlink()
+                mark.unlink(missing_ok=True)
+            raise
     part.replace(path)
     mark.unlink(missing_ok=True)
 
 
-def _once(url: str, part: Path, mark: Path, progress: Progress | None, remedy: str) -> None:
+def _once(
+    url: str, part: Path, mark: Path, progress: Progress | None, remedy: str,
+    limit: tuple[int, str, str],
+) -> None:  # fmt: skip
     known = mark.read_text(encoding="ascii") if mark.exists() and part.exists() else ""
+    most, whose, too_large = limit
     with part.open("ab" if known else "wb") as file:
-        out = Limited(file, None, "", url, progress)
+        out = Limited(file, most, whose, url, progress, too_large)
         out.done = file.tell()
 
         def look(answer: Any, *_: Any, **__: Any) -> None:
@@ -196,10 +228,16 @@ def _once(url: str, part: Path, mark: Path, progress: Progress | None, remedy: s
                 file.truncate()
                 out.done = 0
             out.total = out.done + int(answer.headers.get("Content-Length") or 0)
+            out.require(out.total)
             tag = answer.headers.get("ETag") or ""
             which = tag if tag.startswith('"') else answer.headers.get("Last-Modified") or ""
             if which.isascii():
                 mark.write_text(which, encoding="ascii")
 
         headers = {"Range": f"bytes={out.done}-", "If-Range": known} if known else {}
-        transfer(url, out, "the source", remedy, headers=headers, hooks=[look])
+        try:
+            transfer(url, out, "the source", remedy, headers=headers, hooks=[look])
+        except DownloadError:
+            if out.refused:
+                file.truncate(0)
+            raise

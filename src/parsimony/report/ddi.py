@@ -25,6 +25,13 @@ from parsimony.version import __version__
 
 __all__ = ["compared", "page", "run_info"]
 
+USE = "ranking the kinds of interaction of two drugs, for research."
+NOT_FOR = (
+    CAUTION,
+    "A pair without an answer is not safe: probabilities are those of the kind, given that the two "
+    "interact.",
+    "Drugs of a new structural family, which every method predicts poorly.",
+)
 _DATA = {
     "name": ("name", str),
     "n_drugs": ("drugs", amount),

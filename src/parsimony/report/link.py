@@ -33,6 +33,12 @@ from parsimony.version import __version__
 
 __all__ = ["compared", "explain_correct_answers", "page", "popularity_of", "run_info"]
 
+USE = "ranking the entities that could complete a fact, with paths and rules as reasons."
+NOT_FOR = (
+    "Absent is not false: a low rank says nothing against a fact.",
+    "A path says why the model answers, not what causes what.",
+    "Entities and relations that were not in training: see the limits of the method.",
+)
 _RULES = 40  # rows of the table of rules; the run folder holds all of them
 _HITS = ("hits@1", "hits@3", "hits@10")
 _DATA = {

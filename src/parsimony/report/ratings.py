@@ -21,6 +21,11 @@ from parsimony.version import __version__
 
 __all__ = ["closed_forms", "compared", "page", "run_info"]
 
+USE = "ranking items for users of whom a few ratings are known."
+NOT_FOR = (
+    "Decisions about people: it orders items by taste, as those who rated them showed it.",
+    "Ratings on another scale than that of the training data.",
+)
 #: Methods without a network, fitted in seconds.
 _CLOSED_FORMS = ("evidence", "ridge-head", "means", "popularity")
 

@@ -13,9 +13,11 @@ from filelock import FileLock, Timeout
 
 from parsimony.errors import RunExists
 from parsimony.run.atomic import cannot_write, write_together
+from parsimony.run.progress import say
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 _PATIENCE = 60.0  # seconds, for writers that only put their files in place
+_SILENCE = 1.0  # seconds of waiting that need no word
 
 
 class FolderLock:
@@ -32,6 +34,7 @@ class FolderLock:
 
     NAME = ".lock"
     noun = "run folder"
+    otherwise = "choose another --out"  # what to do instead of waiting
 
     def __init__(self, folder: Path) -> None:
         self.path, self.place = folder / self.NAME, folder
@@ -62,7 +65,13 @@ class FolderLock:
             raise self._occupied()
         self._require_plain_file()
         try:
-            self._lock.acquire(timeout=patience)
+            try:
+                self._lock.acquire(timeout=min(patience, _SILENCE))
+            except Timeout:
+                if patience <= _SILENCE:
+                    raise
+                say(f"waiting: {self._occupied().message} ({self.place})")
+                self._lock.acquire(timeout=patience - _SILENCE)
         except Timeout:
             raise self._occupied() from None
         except OSError as error:
@@ -78,7 +87,7 @@ class FolderLock:
             if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
                 raise RunExists(
                     f"the lock file of this {self.noun} is a link or no plain file",
-                    remedy="remove it if you trust the folder, or choose another --out",
+                    remedy=f"remove it if you trust the folder, or {self.otherwise}",
                     where=str(self.path),
                 )
 
@@ -89,7 +98,7 @@ class FolderLock:
         who = f"process {owner}" if owner.isdigit() else "another process"
         return RunExists(
             f"{who} is writing to this {self.noun}",
-            remedy="wait for it, or choose another --out",
+            remedy=f"wait for it, or {self.otherwise}",
             where=str(self.place),
         )
 
@@ -107,14 +116,26 @@ class FileWriterLock(FolderLock):
 
     noun = "file"
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, otherwise: str) -> None:
         self.path, self.place = file.with_name(f".{file.name}.lock"), file
+        self.otherwise = otherwise
         self._make()
 
 
 @contextmanager
-def only_writer(*files: Path, patience: float = 0.0) -> Iterator[None]:
+def only_writer(
+    *files: Path, patience: float = 0.0, otherwise: str = FolderLock.otherwise
+) -> Iterator[None]:
     """Hold the locks of files outside a run folder; their folders are made where missing.
+
+    Parameters
+    ----------
+    *files
+        What is written.
+    patience
+        Seconds to wait for another writer.
+    otherwise
+        What a user can do instead of waiting.
 
     Raises
     ------
@@ -129,7 +150,7 @@ def only_writer(*files: Path, patience: float = 0.0) -> Iterator[None]:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise cannot_write(file.parent, error) from error
-            lock = FileWriterLock(file)
+            lock = FileWriterLock(file, otherwise)
             lock.acquire(patience)
             held.callback(lock.release)
         yield

@@ -7,6 +7,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any
 
+from parsimony.run.notebook_bar import NotebookBar
 from parsimony.visible import visible
 
 # One bar at a time: a nested bar would break the lines of the outer one.
@@ -48,10 +49,14 @@ class Progress:
         terminal = sys.stderr is not None and sys.stderr.isatty()
         self.shown = not quiet and (terminal or _in_notebook())
         self._bar: Any = None
+        self._cell: NotebookBar | None = None
 
     def __enter__(self) -> Progress:
         """Show the bar, on a terminal that does not show one yet."""
         if self.shown and _screen.acquire(blocking=False):
+            if _in_notebook():  # rich draws there with ipywidgets alone
+                self._cell = NotebookBar(self.total, self.label)
+                return self
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
@@ -76,13 +81,16 @@ class Progress:
     def advance(self, n: int = 1, **fields: float) -> None:
         """Count ``n`` more items; ``fields`` (loss=…) are shown next to the bar."""
         self.done += n
+        note = " ".join(f"{k} {v:.4g}" for k, v in fields.items())
+        if self._cell is not None:
+            self._cell.show(self.done, note)
         if self._bar is not None:
             speed = self._bar.tasks[self._task].speed
             self._bar.update(
                 self._task,
                 advance=n,
                 rate=_rate(speed) if speed else "",
-                note=" ".join(f"{k} {v:.4g}" for k, v in fields.items()),
+                note=note,
             )
 
     def __exit__(
@@ -92,6 +100,10 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         """Remove the bar."""
+        if self._cell is not None:
+            self._cell.clear()
+            self._cell = None
+            _screen.release()
         if self._bar is not None:
             _shown.remove(self._bar)
             try:

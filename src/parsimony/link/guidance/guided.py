@@ -105,12 +105,15 @@ class Guided(LinkEstimator[GuidedParameters]):
             limits["time_budget"] = 0.9 * fitting.time_budget
         if fitting.device not in ("cpu", *member.devices):
             limits["device"] = "cpu"
+        if member.learns_by_contrast and (note := self._applied.mask_loss()):
+            self.notes_.append(note)
+        task = self._applied.walked_task
         if fitting.run is None:
-            member.fit(self._applied.walked_task, **limits)
+            member.fit(task, **limits)
         else:
             folder = fitting.run.path / "checkpoints" / "member"
             with closing(RunFolder.create(folder, member.config(), resume=True)) as inner:
-                member.fit(self._applied.walked_task, run=inner, **limits)
+                member.fit(task, run=inner, **limits)
         self.history_, self.best_epoch_ = member.history_, member.best_epoch_
         self.ended_ = member.ended_
         self.cost_.add(flops=member.cost_.flops)

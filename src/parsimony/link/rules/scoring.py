@@ -23,7 +23,7 @@ from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 from parsimony.kernels.ranking import filtered_counts
-from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
+from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_ids
 from parsimony.knowledge.rule_counts import count_rules, encode_rule, relation_names
 from parsimony.knowledge.rule_walks import (
     PathTrie,
@@ -50,6 +50,7 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 
 __all__ = ["Aggregation", "RuleScorer", "apply_rules"]
 
@@ -187,9 +188,9 @@ class RuleScorer:
         ids = {name: i for i, name in enumerate(relation_names(graph))}
         paths: dict[int, dict[tuple[int, ...], Rule]] = {}
         about: dict[Branch, Rule] = {}
-        names: dict[str, int] = {}
+        names: Mapping[str, int] = {}
         if any(rule.names_entity for rule in self.rules):
-            names = {name: i for i, name in enumerate(entity_names(graph))}
+            names = entity_ids(graph)
         for rule in self.rules:
             if rule.names_entity:
                 branch = encode_branch(rule, ids, names)
@@ -360,6 +361,7 @@ class RuleScorer:
         entities, relations = np.atleast_1d(entity), np.atleast_1d(relation)
         out = np.zeros((len(entities), self.graph.n_entities), np.float32)
         for row, x, r in zip(out, entities.tolist(), relations.tolist(), strict=True):
+            step_done()
             nodes, scores = self.reached(x, r)
             row[nodes] = scores
         return out
@@ -374,6 +376,7 @@ class RuleScorer:
         position, tick = np.zeros(self.graph.n_entities, np.int64), np.zeros(1, np.int64)
         rows = np.arange(self.graph.n_entities)
         for i in range(len(queries)):
+            step_done()
             nodes, scores = self.reached(int(queries.head[i]), int(queries.relation[i]))
             require_scores(scores)
             known = slice(queries.known_ptr[i], queries.known_ptr[i + 1])

@@ -1,5 +1,5 @@
 // An explanation on the page: figures, deletion test, picture, paths by kind, edges and rules.
-import { bar, button, count, el, fraction, list, notes, number, percent, plural, table } from "./dom.js";
+import { bar, button, count, el, fraction, held, list, notes, number, percent, plural, table } from "./dom.js";
 import { pictured } from "./picture.js";
 
 const STATED = { train: "stated in train", valid: "stated in validation", test: "stated in test" };
@@ -21,7 +21,7 @@ const computed = ([, relation]) => relation.startsWith("alike "); // likeness of
 // `strike(...entries)` and `what(kind)` add buttons; without them the evidence is only shown. With
 // `factsOnly`, a kind is struck out as the facts of its paths, entities and relations are not.
 export function evidence(found, { strike = null, what = null, factsOnly = false } = {}) {
-  const label = (name) => found.labels?.[name] ?? name;
+  const label = (name) => held(found.labels, name) ?? name;
   const view = found.view ?? {};
   const ends = found.side === "head" ? [found.query.tail, found.query.head] : [found.query.head, found.query.tail];
   const source = new Map((found.edges ?? []).map((edge) => [JSON.stringify(edge.fact), edge.stated]));
@@ -70,7 +70,7 @@ export function evidence(found, { strike = null, what = null, factsOnly = false 
         { head: "#", n: true, cell: (i) => i + 1 },
         { head: "weight", n: true, cell: (i) => [number(found.paths[i].weight), bar(heaviest > 0 ? found.paths[i].weight / heaviest : 0)] },
         { head: "path", className: "walk", cell: (i) => walk(found.paths[i].steps, label, label(ends[0])) },
-      ], kind.paths))),
+      ], kind.paths, { className: "under" }))),
     found.path_order && found.paths.length ? el("p", { class: "caption" }, found.path_order, " Arrows have the direction of the facts.") : null,
     facts.size ? [el("h2", { id: "facts" }, "Facts on these paths"),
       table("Facts on the paths", [
@@ -87,7 +87,7 @@ export function evidence(found, { strike = null, what = null, factsOnly = false 
         { head: "confidence", n: true, cell: (rule) => fraction(rule.confidence) },
         { head: "support", n: true, cell: (rule) => supported(rule.text, rule.support) },
         { head: "rule", className: "clause", cell: (rule) => clause(rule.text) },
-      ], found.rules)] : null,
+      ], found.rules, { className: "under" })] : null,
     parts(found),
     found.likenesses?.length ? [el("h2", { id: "alike" }, "Most similar known facts"),
       table("Most similar known facts", [
