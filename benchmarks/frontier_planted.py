@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from parsimony.frontier.curves import Group, curve_of
+from parsimony.frontier.curves import curve_of
 from parsimony.frontier.draws import Draws
 from parsimony.frontier.equivalent import equivalent_scale
+from parsimony.frontier.groups import Group
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def planted(plan: Plan, seed: int, draws: int = 1000) -> dict[str, object]:
     found = equivalent_scale(curve, model, groups[-1].amount)
     assert curve.laws is not None
     assert found is not None
+    follows = not curve.summary["lawless"]
     further = 4 * largest
     band = curve.band(np.array([further]))[:, 0]
     needed = plan.equivalent * largest
@@ -101,7 +103,10 @@ def planted(plan: Plan, seed: int, draws: int = 1000) -> dict[str, object]:
     return {
         "alpha": inside("alpha", plan.alpha),
         "E": inside("E", plan.floor),
-        "error at 4 times the largest": bool(band[0] <= plan.law(further) <= band[2]),
+        "follows a law": follows,
+        "error at 4 times the largest": bool(band[0] <= plan.law(further) <= band[2])
+        if follows and curve.reach > 1
+        else None,  # nothing is said
         "equivalent scale": low is not None and bool(low <= needed <= high),
         "two-sided": found.high is not None,
         "held out": float(np.mean([each["inside"] for each in curve.summary["held_out"]])),
@@ -115,9 +120,13 @@ def summary(plan: Plan, n: int, seed: int = 0, resamples: int = 500) -> dict[str
     """Repeat, and return the fraction of draws in which each is so."""
     rows = [planted(plan, seed + k, resamples) for k in range(n)]
     told = [row.pop("verdict") for row in rows]
+
+    def fraction(key: str) -> float:
+        return float(np.mean([row[key] for row in rows if row[key] is not None]))
+
     return {
         "planted": vars(plan), "draws": n, "resamples": resamples,
-        "fraction": {key: float(np.mean([row[key] for row in rows])) for key in rows[0]},
+        "fraction": {key: fraction(key) for key in rows[0]},
         "verdict": {word: told.count(word) / n for word in ("more", "less", "open")},
     }  # fmt: skip
 

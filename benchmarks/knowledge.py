@@ -19,11 +19,12 @@ import numpy as np
 
 from parsimony.knowledge.axioms import Axiom
 from parsimony.knowledge.book import Entry, KnowledgeBook
+from parsimony.knowledge.sources import read_knowledge
 from parsimony.link.guidance.guided import Guided
 from parsimony.link.loading import load
 from parsimony.link.rules.method import RuleReasoner
 from parsimony.link.task import LinkTask
-from parsimony.methods import resolve
+from parsimony.methods import load_run, resolve
 from parsimony.metrics.bootstrap import bootstrap_interval
 
 OUT = Path(__file__).parent / "results" / "knowledge.json"
@@ -149,23 +150,31 @@ def axioms(name: str, method: str) -> list[dict[str, Any]]:
     ]
 
 
-def restriction(name: str, method: str, queries: int) -> dict[str, Any]:
-    """Walk only what rules use: edges and MRR before and after, on some test queries."""
-    task = few_labels(name, 1)
-    rules = RuleReasoner(constants=False).fit(task)
-    model = resolve(method)(epochs=3, threads=1).fit(task)
+def restriction(
+    name: str, method: str, queries: int, model: Any = None, rules: Any = None
+) -> dict[str, Any]:
+    """Walk only what rules use: edges and MRR before and after, on some validation queries."""
+    task = few_labels(name, 1) if model is None else model.task_
+    rules = rules or RuleReasoner(constants=False).fit(task).rules_
+    model = model or resolve(method)(epochs=3, threads=1).fit(task)
     by_use = {}
-    asked = task.queries("test").sample(queries)
-    for most in (None, 100, 30, 10, 5):
+    asked = task.queries("valid").sample(queries)
+    paths = [rule for rule in rules if not rule.names_entity]
+    paths.sort(key=lambda rule: -rule.support / (rule.body_count + 5))
+    for most in (None, 100, 30, 10, 5, 2):
         kept, of = [], dict[str, int]()
-        for rule in rules.rules_:
+        for rule in paths:
             of[rule.head.relation] = of.get(rule.head.relation, 0) + 1
             if most is None or of[rule.head.relation] <= most:
                 kept.append(rule)
         book = KnowledgeBook.of_rules(kept)
         guided = Guided.around(model, book, knowledge_as="restriction")
         by_use[str(most)] = guided.compare_walks(asked)
-    return {"what": "restriction", "data": name, "method": method, "by rules a relation": by_use}
+        print(name, most, by_use[str(most)], flush=True)
+    return {
+        "what": "restriction", "data": name, "method": method, "valid": len(asked),
+        "rules": len(paths), "by rules a relation": by_use,
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -174,6 +183,8 @@ def main() -> None:
     parser.add_argument("--only", default="prior,axioms,restriction")
     parser.add_argument("--data", default="")
     parser.add_argument("--methods", default="complex,redgnn")
+    parser.add_argument("--queries", type=int, default=200, help="of the restriction")
+    parser.add_argument("--runs", nargs=2, help="restriction: run of a reasoner, book of rules")
     args = parser.parse_args()
     rows = json.loads(OUT.read_text()) if OUT.exists() else []
     jobs: list[tuple[Any, tuple[Any, ...]]] = []
@@ -186,7 +197,11 @@ def main() -> None:
             jobs += [(axioms, (name, method)) for name in names]
     if "restriction" in args.only:
         names = args.data.split(",") if args.data else ["fb237_v1"]
-        jobs += [(restriction, (name, "redgnn", 200)) for name in names]
+        fitted: list[Any] = []
+        if args.runs:
+            fitted = [load_run(args.runs[0]), read_knowledge(args.runs[1]).rules]
+            names = [fitted[0].task_.data.name]
+        jobs += [(restriction, (name, "redgnn", args.queries, *fitted)) for name in names]
     for job, given in jobs:
         begin = time.perf_counter()
         found = job(*given)

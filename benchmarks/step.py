@@ -13,12 +13,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import torch
 from common import Prepared, best_of, peak_mib, record
 
+from parsimony.kernels.products import measured
 from parsimony.link.reasoning.architecture import Counts
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.propagation_torch import plain_forward, plain_loss
@@ -130,6 +132,7 @@ def main() -> None:
         {
             "batch": prepared.resolved.batch,
             "threads": 1,
+            "products": asdict(measured()),
             "fused_ms": 1e3 * median,
             "plain_torch_ms": 1e3 * sorted(plain_times)[len(plain_times) // 2],
             "dense_floor_ms": 1e3 * sorted(floors)[len(floors) // 2],

@@ -22,6 +22,8 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The workers share the cores: threads of torch's own would only compete with them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Equal numbers on every machine, and nothing measured.
+os.environ.setdefault("PARSIMONY_PRODUCTS", "tile")
 # No test reaches for a public source of data by itself.
 os.environ["PARSIMONY_OFFLINE"] = "1"
 SOURCE = str(Path(__file__).parents[1] / "src")

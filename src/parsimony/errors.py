@@ -31,6 +31,7 @@ Every error that a user can cause belongs to this tree and can be caught at thre
     │   └── CheckpointVersionError  a checkpoint that only an older version can resume
     ├── CannotWrite             a full disk, a read-only or missing folder (exit 1)
     ├── TrainingDiverged        a loss, weight or score is no longer finite (exit 1)
+    ├── WorkerLost              a process that shared a training has ended (exit 1)
     └── InvalidMeasure          a measure is no finite number in its range (exit 1)
 
 A message says what is wrong, ``where`` says at which file and line, ``remedy`` says what to do.
@@ -73,6 +74,7 @@ __all__ = [
     "UnknownRelation",
     "UnknownSymbol",
     "UsageError",
+    "WorkerLost",
     "suggest",
 ]
 
@@ -312,6 +314,12 @@ class CannotWrite(ParsimonyError, OSError):
 
 class TrainingDiverged(ParsimonyError):
     """A loss, a weight or a score is no longer finite."""
+
+    exit_code = 1
+
+
+class WorkerLost(ParsimonyError):
+    """A process that computed a part of a training has ended, or did not start."""
 
     exit_code = 1
 

@@ -22,7 +22,8 @@ from parsimony.run.deadline import Deadline
 from parsimony.run.folder import CONFIG, RunFolder, read_config
 from parsimony.run.renamed import renamed
 from parsimony.run.seeds import seed_of
-from parsimony.stopping import Interrupted, stopped
+from parsimony.stopping import Interrupted, ending, stopped
+from parsimony.training.launcher import even_threads
 
 AnyEstimator = Estimator[Any, Any]
 KNOWN_RULES = 200  # maximum number of rules in knowledge.toml
@@ -45,6 +46,7 @@ def fit(
     mirror: str | None = None,
     columns: tuple[str, str, str] | None = None,
     knowledge: KnowledgeBook | Iterable[Rule] | None = None,
+    workers: int = 1,
     seed: int | None = None,
     quiet: bool = True,
 ) -> tuple[AnyEstimator, dict[str, Any]]:
@@ -74,6 +76,9 @@ def fit(
     knowledge
         A book, or rules alone: to start from (method rules), or around any other method of link
         prediction, as ``knowledge_as`` says (:mod:`parsimony.link.guidance.guided`).
+    workers
+        Processes that share every batch, of methods that can
+        (:mod:`parsimony.training.workers`).
     seed
         Seed of the method, and of the split of a single file.
 
@@ -95,11 +100,13 @@ def fit(
         parameters = _as_begun(Path(out), method) | dict(parameters or {})
     estimator, task = _opened(
         data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device,
-        knowledge=book,
+        knowledge=book, workers=workers,
     )  # fmt: skip
     limits: dict[str, Any] = {
         "epochs": epochs, "device": device, "knowledge": book, "quiet": quiet,
     }  # fmt: skip
+    if workers != 1:  # methods of other packages need not know of it
+        limits["workers"] = workers
     notes = []
     if epochs is not None and "epochs" not in estimator.Parameters.model_fields:
         what = f"method {estimator.method!r} has no epochs"
@@ -132,7 +139,8 @@ def fit(
     with RunFolder.create(out, config, resume=resume) as run:
         before = _spent_before(run)
         estimator.fit(task, run=run, time_budget=deadline.after(before), **limits)
-        summary = _finish(estimator, run, deadline, before, quiet, notes)
+        with ending():
+            summary = _finish(estimator, run, deadline, before, quiet, notes)
     return estimator, summary
 
 
@@ -173,6 +181,7 @@ def _opened(
     columns: tuple[str, str, str] | None,
     device: str,
     knowledge: KnowledgeBook | None = None,
+    workers: int = 1,
 ) -> tuple[AnyEstimator, Any]:
     """Make the estimator and its task."""
     method = method or method_for(data, columns=columns)
@@ -180,8 +189,10 @@ def _opened(
     options = problem(cls.kind).part("task").Options
     if seed is not None and "seed" in cls.Parameters.model_fields:
         values.setdefault("seed", seed)
+    if workers != 1 and "threads" in cls.Parameters.model_fields:
+        values.setdefault("threads", even_threads(workers))
+    cls.check_call(device=device, knowledge=knowledge, workers=workers)
     estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
-    cls.check_call(device=device, knowledge=knowledge)
     first = seed_of(values, seed or 0)
     return estimator, open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)
 

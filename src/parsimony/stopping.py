@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from parsimony.errors import CannotWrite, ParsimonyError
@@ -22,6 +22,7 @@ from parsimony.errors import CannotWrite, ParsimonyError
 __all__ = [
     "BEGAN",
     "Interrupted",
+    "ending",
     "finishing",
     "held",
     "interruptible",
@@ -143,6 +144,13 @@ def held() -> Iterator[None]:
         yield
     finally:
         _holds = before
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Do what is left after a stop: its signal, which may still come once more, raises nothing."""
+    with held() if stopped() else nullcontext():
+        yield
 
 
 def _raise_again(problem: Any) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +89,32 @@ def test_demo(typed, tmp_path, monkeypatch):
     assert lines[-1].endswith("parsimony serve runs/demo-2 runs/demo-2/drugs --open")
     assert "not for clinical use" in again.out
     assert again.err == ""
+    command = shlex.split(lines[-1].partition(": ")[2])
+    assert command.pop() == "--open" and command.pop(0) == "parsimony"
+    _explorer_of_the_demo([*command, "--port", "0", "--json"])
+
+
+def _explorer_of_the_demo(words):
+    """A second program asks what the demo's last line starts, with the client of the docs."""
+    pytest.importorskip("uvicorn", reason="needs the extra 'web'")
+    with subprocess.Popen(
+        [sys.executable, "-m", "parsimony", *words], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            base = json.loads(process.stdout.readline())["address"].rstrip("/")
+            docs = (Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
+            names = {"base": base, "head": "Victoria_of_Wales", "relation": "cousin"}
+            exec(re.search(r"```python\n(.*?)```", docs, flags=re.S)[1], names)
+            assert len(names["found"]["answers"]) == 3
+            ask = names["ask"]
+            kinds = {run["kind"]: run["id"] for run in ask(base, "runs")["runs"]}
+            assert set(kinds) == {"link", "ddi"}
+            pair = {"drugs": ["ketoconazole", "simvastatin"]}
+            first = ask(base, f"runs/{kinds['ddi']}/pair", pair)["answers"][0]
+            assert (first["drug1"], first["drug2"]) == ("ketoconazole", "simvastatin")
+            assert "metabolism of simvastatin" in first["text"]
+            why = {"head": first["drug1"], "relation": first["type"], "tail": first["drug2"]}
+            path = ask(base, f"runs/{kinds['ddi']}/explain", why)["paths"][0]
+            assert any("CYP3A4" in step for step in path["steps"])
+        finally:
+            process.terminate()

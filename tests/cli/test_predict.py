@@ -17,7 +17,9 @@ import parsimony
 from parsimony.cli import batch
 from parsimony.cli.batch import run_batch
 from parsimony.methods import load_run
+from parsimony.run.engine import LocalEngine, ProcessEngine
 
+RULES = Path(__file__).parents[1] / "fixtures" / "runs_0_1" / "rules"
 LEOPOLD = "Leopold_I_of_Belgium"
 ERNEST = "Ernest_II_of_Saxe-Coburg_and_Gotha"
 
@@ -180,6 +182,22 @@ def test_shards_of_another_batch_are_refused(trained, tmp_path):
     shutil.rmtree(tmp_path / "o.parquet.parts")
     run_batch(estimator, trained, tmp_path / "q.tsv", out, top=3, shard=2)
     assert pl.read_parquet(out).equals(expected)
+
+
+def test_processes_write_the_same_bytes(tmp_path):
+    queries_of(RULES, tmp_path / "q.tsv", 7)
+    found = {}
+    for name, engine in (("here", LocalEngine()), ("there", ProcessEngine(2))):
+        out = tmp_path / f"{name}.parquet"
+        run_batch(load_run(RULES), RULES, tmp_path / "q.tsv", out, shard=3, engine=engine)
+        found[name] = out.read_bytes()
+    assert found["here"] == found["there"]
+
+
+@pytest.mark.parametrize("more", [["--workers", "2"], ["--engine", "ray"]])
+def test_one_question_is_answered_here(typed, trained, more):
+    words = ["predict", trained, "--head", LEOPOLD, "--relation", "uncle", *more, "--json"]
+    assert "for --queries" in typed(*words, code=2).error["message"]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from parsimony.cli import app
 from parsimony.knowledge import Symbol, read_symbol
+from parsimony.knowledge.book import read_book
 
 TINY = ["--set", "dim=16", "--set", "epochs=8", "--set", "per_round=3", "--set", "threads=1"]
 SMALL = [*TINY, "--trials", "12"]
@@ -96,6 +97,20 @@ def test_resuming_goes_on(typed, tmp_path):
         error = typed(*words, code=2).error
         assert error["type"] == "LedgerMismatch"
         assert "trials.jsonl" in error["where"]
+
+
+def test_a_book_keeps_relations_symmetric(typed, tmp_path):
+    (tmp_path / "family.rules").write_text("symmetric(cousin)\n")
+    words = ["search", "royal", *TINY, "--trials", 2, "--compare", 0, "--out", "found", "--json"]
+    done = typed(*words, "--knowledge", "family.rules").json
+    assert any("1 of 11 relations are symmetric" in note for note in done["notes"])
+    rows = (tmp_path / "found" / "search" / "trials.jsonl").read_text().splitlines()
+    assert json.loads(rows[0])["trainer"]["symmetric"] == ["cousin"]
+    (axiom,) = read_book(tmp_path / "found" / "knowledge.toml").axioms
+    assert str(axiom) == "symmetric(cousin)"
+    (tmp_path / "family.rules").write_text("symmetric(cousins)\n")
+    error = typed(*words, "--knowledge", "family.rules", code=2).error
+    assert error["where"] == "family.rules:1" and "cousin" in error["remedy"]
 
 
 def test_rungs_of_a_part_of_the_graph(typed, tmp_path):

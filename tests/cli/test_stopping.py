@@ -190,6 +190,29 @@ def test_the_first_ctrl_c_while_it_learns_writes_a_usable_run(form, tmp_path):
 
 
 @pytest.mark.slow
+def test_ctrl_c_ends_a_race_with_the_best_until_then(tmp_path):
+    words = ["fit", "royal", "--out", "run", "--time-budget", "10m", "--epochs", "2"]
+    trials = tmp_path / "run" / "search" / "trials.jsonl"
+    process = start(words, tmp_path)
+    # A line for the header, one for popularity, one for the rules.
+    wait_for(lambda: trials.exists() and len(trials.read_text().splitlines()) > 2, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 130, err
+    assert err.strip().splitlines()[-1].endswith(f"parsimony {' '.join(words)} --resume")
+    told = json.loads((tmp_path / "run" / "race.json").read_text())
+    assert told["ended"] == "interrupted"
+    assert told["sentence"] in " ".join(out.split())
+    assert "the interruption ended the training of" in told["sentence"]
+    assert told["test"]["mrr"] > 0.2
+    again = start([*words, "--resume", "--json", "--quiet"], tmp_path)
+    more = json.loads(again.communicate(timeout=300)[0])
+    assert again.returncode == 0
+    heats = [sum(row["heats"] for row in each["rows"]) for each in (told, more)]
+    assert heats[0] < heats[1]
+
+
+@pytest.mark.slow
 def test_of_equal_batches_one_writes_and_the_others_say_so(tmp_path):
     words = ["predict", "RUNS/rules", "--queries", "asked.csv", "--out", "out.parquet", "--json"]
     rows = f"{ENTITY},cousin,?\n" * 3000

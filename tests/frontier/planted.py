@@ -50,9 +50,9 @@ def planted_rows(
             ))  # fmt: skip
 
     for k, amount in enumerate(amounts):
-        add("ComplEx", "scaled", f"d={SIZES[k]}", amount, law(amount))
+        add("ComplEx", "scaled", f"d = {SIZES[k]}", amount, law(amount))
     for k, share in enumerate((0.002, 0.004, 0.007, 0.01)):
         away = 0.15 * (3 - k) / 3
-        add("RED-GNN", "knowledge", f"d={2 ** (k + 2)}", share * amounts[-1],
+        add("RED-GNN", "knowledge", f"d = {2 ** (k + 2)}", share * amounts[-1],
             law(knowledge * amounts[-1]) + away)  # fmt: skip
     return found

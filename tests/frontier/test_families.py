@@ -13,10 +13,11 @@ from tests.molecules.small_molecules import chains
 from torch.utils.flop_counter import FlopCounterMode
 
 from parsimony import methods, problems
-from parsimony.frontier import cost, running
-from parsimony.frontier.families import RANGES, Family, Size, families
+from parsimony.frontier import cost, running, tuning
+from parsimony.frontier.families import Family, Size, families
 from parsimony.frontier.row import Subject, Tuned
-from parsimony.frontier.running import run_size, tune_size
+from parsimony.frontier.running import run_size
+from parsimony.frontier.tuning import RANGES, tune_size
 from parsimony.knowledge.rules import parse_rules
 from parsimony.link.embeddings.bilinear import ComplEx
 from parsimony.link.task import LinkTask
@@ -50,9 +51,11 @@ def test_every_size_can_be_made_and_tuned(kind):
     found = families(kind)
     assert {family.side for family in found} == {"knowledge", "scaled"}
     assert len({family.name for family in found}) == len(found)
+    assert {family.side for family in found if family.main} == {"knowledge", "scaled"}
     for family in found:
         amounts = [size.about for size in family.sizes]
         assert amounts == sorted(amounts) and len({s.label for s in family.sizes}) == len(amounts)
+        assert not any("=" in s.label.replace("d = ", "") or "_" in s.label for s in family.sizes)
         for size in family.sizes:
             cls = methods.resolve(size.method)
             cls(**size.settings)
@@ -63,7 +66,7 @@ def test_every_size_can_be_made_and_tuned(kind):
 
 def test_fewer_sizes_keep_both_ends_and_are_spread_on_the_logarithm():
     (embedding,) = (f for f in families("link", sizes=4) if f.name == "ComplEx")
-    assert [size.label for size in embedding.sizes] == ["d=4", "d=32", "d=256", "d=2048"]
+    assert [size.label for size in embedding.sizes] == ["d = 4", "d = 32", "d = 256", "d = 2048"]
     assert [len(family.sizes) for family in families("ddi", sizes=1)] == [1] * 5
 
 
@@ -193,7 +196,7 @@ def test_tuning_counts_its_trials_and_goes_on_with_them(subject, tmp_path, monke
     assert (two.trials, two.why) == (2, "") and two.flops > 0 and two.processor_seconds > 0
     four = tune_size(FAMILY, size, subject, **how, trials=4)
     assert four.trials == 4 and four.flops > two.flops
-    monkeypatch.setattr(running, "guarded", None)
+    monkeypatch.setattr(tuning, "guarded", None)
     assert tune_size(FAMILY, size, subject, **how, trials=4) == four
     assert set(four.settings) <= {"lr", "relation_weight"}
     bare = dataclasses.replace(size, tuned=())

@@ -7,10 +7,11 @@ import pytest
 from benchmarks.frontier_planted import PLANS, summary
 from scipy.optimize import least_squares
 
-from parsimony.frontier.curves import Group, curve_of
+from parsimony.frontier.curves import DECADE, curve_of
 from parsimony.frontier.draws import Draws
 from parsimony.frontier.equivalent import equivalent_scale
-from parsimony.frontier.law import fit_laws, profile_of_floor
+from parsimony.frontier.groups import Group
+from parsimony.frontier.law import Between, fit_laws, profile_of_floor
 
 SIZES = 1e3 * 2.0 ** np.arange(9)
 
@@ -91,13 +92,50 @@ def test_overfitting_end_is_left_out_and_said():
     valid[7:] += (0.05, 0.1)
     curve = curve_of("ComplEx", "scaled", *groups_of(valid))
     assert [point.role for point in curve.points] == ["law"] * 7 + ["over-fitted"] * 2
-    assert "over-fitted: 7, 8" in curve.notes[0]
-    assert curve.largest == SIZES[6]
+    assert "nothing is said beyond: 7, 8" in curve.notes[0]
+    assert curve.ends == (SIZES[0], SIZES[6]) and curve.reach == 1
+    found = equivalent_scale(curve, np.full(200, 0.1), 1e3)
+    assert found.at_least == SIZES[6] and not found.extrapolated
+
+
+def test_seeds_that_agree_do_not_make_a_tiny_rise_over_fitting():
+    """Of a method that draws nothing: the largest size is worse by less than a query makes."""
+    valid = law(SIZES)
+    valid[8] = valid[7] + 1e-4
+    groups, draws = groups_of(law(SIZES))
+    same = [Group(g.label, g.amount, (v, v), g.rows) for g, v in zip(groups, valid, strict=True)]
+    assert all(point.role == "law" for point in curve_of("rules", "knowledge", same, draws).points)
+
+
+@pytest.mark.parametrize(
+    ("errors", "why"),
+    [
+        (0.4 + 0.002 * np.arange(9), "of the draws alone"),
+        (law(SIZES) + 0.08 * np.array([0, 1, -1, 1, -1, 1, -1, 1, 0]), "scatter about it"),
+        (np.where(np.arange(9) < 7, law(SIZES), law(SIZES[6]) + 0.08), "predict none"),
+    ],
+)
+def test_of_a_family_that_follows_no_law_nothing_is_extrapolated(errors, why):
+    curve = curve_of("rules", "knowledge", *groups_of(errors, valid=law(SIZES)))
+    assert why in curve.summary["lawless"] and curve.reach == 1
+    assert any("does not follow a power law" in note for note in curve.notes)
+    never = equivalent_scale(curve, np.full(200, errors.min() - 0.05), 1e3)
+    assert (never.at_least, never.middle, never.extrapolated) == (SIZES[-1], None, False)
+    always = equivalent_scale(curve, np.full(200, errors.max() + 0.05), 1e6)
+    assert (always.at_most, always.verdict) == (SIZES[0], "less")
+
+
+def test_between_sizes_errors_are_joined_on_two_logarithms():
+    found = Between(SIZES[:3], np.array([[0.4, 0.1, 0.2], [0.4, 0.2, 0.1]]))
+    middle = np.sqrt(SIZES[0] * SIZES[1])
+    assert found(np.array([middle]))[0, 0] == pytest.approx(0.2)
+    assert found.inverse(np.array([0.2, 0.2])) == pytest.approx([middle, SIZES[1]])
+    assert found.inverse(np.array([0.05, 0.5])).tolist() == [np.inf, 0.0]
 
 
 def test_too_few_sizes_have_no_law_and_say_so():
     curve = curve_of("rules", "knowledge", *groups_of(law(SIZES)[:3]))
-    assert curve.laws is None and "too few for a law" in curve.notes[0]
+    assert curve.laws is None and "needs 4 sizes that differ, and there are 3" in curve.notes[0]
     assert equivalent_scale(curve, np.full(200, 0.2), 1.0) is None
 
 
@@ -110,6 +148,7 @@ def test_sizes_of_one_amount_are_one_size():
 
 def test_nothing_is_said_beyond_a_decade():
     curve = curve_of("ComplEx", "scaled", *groups_of(law(SIZES)))
+    assert curve.reach == DECADE and not curve.summary["lawless"]
     found = equivalent_scale(curve, np.full(200, 0.149), 1e3)  # below the floor
     assert found is not None and found.verdict == "more"
     assert found.high is None and found.middle is None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import random
 import time
-from pathlib import Path
 
 import pytest
 from tests.frontier.planted import planted_rows
@@ -15,28 +13,18 @@ from parsimony.errors import CorruptRun, LedgerMismatch, UnknownParameter, Usage
 from parsimony.frontier import warming
 from parsimony.frontier.analysis import analyse
 from parsimony.frontier.axes import require_axis
-from parsimony.frontier.families import QUICK, Size, families
-from parsimony.frontier.frontier import FrontierRequest, planned, run_frontier
+from parsimony.frontier.families import Size, families
+from parsimony.frontier.frontier import run_frontier
+from parsimony.frontier.planning import planned
 from parsimony.frontier.protocol import PROTOCOL, read_protocol
+from parsimony.frontier.request import FrontierRequest
 from parsimony.frontier.row import Subject
 from parsimony.frontier.runs import Job, in_turn, run_job
 from parsimony.frontier.warming import is_shaped
 from parsimony.frontier.words import verdict
+from parsimony.run.deadline import Deadline
 from parsimony.run.engine import LocalEngine
 from parsimony.search.trials import read_trials
-
-
-@pytest.fixture(scope="module")
-def facts(tmp_path_factory) -> Path:
-    """Families of four: who is whose child, and whose grandchild."""
-    lines = []
-    for k in range(24):
-        lines += [f"a{k}\tchild\tb{k}", f"b{k}\tchild\tc{k}", f"a{k}\tgrandchild\tc{k}",
-                  f"b{k}\tspouse\td{k}", f"a{k}\tchild\td{k}"]  # fmt: skip
-    random.Random(0).shuffle(lines)
-    path = tmp_path_factory.mktemp("data") / "facts.tsv"
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 class Stops(LocalEngine):
@@ -55,6 +43,8 @@ class Stops(LocalEngine):
 
 def request(facts, out, **more):
     how = {"names": ("rules", "DistMult"), "sizes": 1, "seeds": 2, "trials": 0} | more
+    if "budget" in how:
+        how["budget"] = Deadline(how["budget"])
     return FrontierRequest(str(facts), out, **how)
 
 
@@ -93,30 +83,37 @@ def test_budget_that_is_over_leaves_runs_that_are_told(facts, tmp_path):
     assert (tmp_path / "f" / "frontier.html").exists() and found["figure"] is None
 
 
-def test_short_budget_leaves_out_what_it_has_no_time_for_and_stays_so(facts, tmp_path):
+def test_plan_of_a_short_budget_is_measured_and_goes_on_as_it_began(facts, tmp_path, monkeypatch):
+    monkeypatch.setattr(warming, "_warmed", {})
     how = {"names": None, "sizes": None, "seeds": None, "trials": None}
-    short = planned(request(facts, tmp_path / "f", budget=300.0, **how))
+    short = planned(request(facts, tmp_path / "f", budget=60.0, **how))
     assert {family.side for family in short.families} == {"knowledge", "scaled"}
-    assert all(4 <= len(family.sizes) <= 6 for family in short.families) and short.n_runs <= 16
     assert not any(is_shaped(size) for family in short.families for size in family.sizes)
-    assert "RED-GNN" in short.left_out and "ComplEx beyond d=64" in short.left_out
-    found = run_frontier(request(facts, tmp_path / "f", budget=1e-6, **how))
-    assert short.left_out in found["notes"]
+    assert "families RED-GNN" in short.left_out and short.protocol.expected
+    told = " ".join(short.lines(Deadline(60.0)))
+    assert "a run)" in told and ("estimated time" in told) == (short.seconds is not None)
+    found = run_frontier(request(facts, tmp_path / "f", budget=1e-6, **how), short)
+    assert short.left_out in found["notes"] and found["runs"]["not run"] == short.n_runs
     more = planned(request(facts, tmp_path / "f", budget=7200.0, resume=True, **how))
     assert more.protocol.hash == short.protocol.hash and more.left_out == short.left_out
-    for axis, runs in (("parameters", 5), ("labels", 5)):
-        named = how | {"names": ("RED-GNN", "ComplEx"), "axis": axis}
-        plan = planned(request(facts, tmp_path / axis, budget=300.0, **named))
-        assert {f.name for f in plan.families} == {"RED-GNN", "ComplEx"} and plan.n_runs >= runs
-    whole = planned(request(facts, tmp_path / "g", budget=7200.0, **how))
-    assert not whole.left_out and len(whole.families) == 9
+    assert more.protocol.expected == short.protocol.expected
+    whole = planned(request(facts, tmp_path / "g", **how))
+    assert not whole.left_out and len(whole.families) == 9 and whole.seconds is None
+    assert whole.n_runs == 3 * sum(len(family.sizes) for family in families("link", sizes=8))
+
+
+def test_budget_counts_from_when_the_command_began(facts, tmp_path):
+    """Imports, reading and planning are of it: what they took is not given to runs again."""
+    late = Deadline(60.0, began=time.perf_counter() - 59.0)
+    found = run_frontier(FrontierRequest(
+        str(facts), tmp_path / "f", names=("rules", "DistMult"), sizes=1, seeds=2, trials=0,
+        budget=late,
+    ))  # fmt: skip
+    assert found["runs"]["not run"] == 4 and found["seconds"] > 59
 
 
 @pytest.mark.parametrize("kind", ["link", "ddi", "molecules", "coldstart"])
-def test_families_of_a_short_budget_are_of_both_sides_and_come_in_turn(kind):
-    known = {family.name: family for family in families(kind)}
-    assert QUICK[kind].keys() <= known.keys()
-    assert {known[name].side for name in QUICK[kind]} == {"knowledge", "scaled"}
+def test_families_come_in_turn_from_both_sides_and_those_that_compile_last(kind):
     order = in_turn(families(kind))
     assert {family.side for family in order[:2]} == {"knowledge", "scaled"}
     late = [any(is_shaped(size) for size in family.sizes) for family in order]
@@ -125,19 +122,19 @@ def test_families_of_a_short_budget_are_of_both_sides_and_come_in_turn(kind):
 
 def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, monkeypatch):
     (reasoner,) = (family for family in families("link") if family.name == "RED-GNN")
-    job = Job(reasoner, Size("d=5", "redgnn", {"dim": 5}, 1.0), 1.0, 0)
+    job = Job(reasoner, Size("d = 5", "redgnn", {"dim": 5}, 1.0), 1.0, 0)
     row = run_job(job, tmp_path, time.time() + 2, 1.0, None, subject=Subject(str(facts), "link"),
                   trials=0)  # fmt: skip
     assert row.status == "out of time" and "compile" in row.why and not row.seconds
     monkeypatch.setattr(warming, "_warmed", {("rules", "link", ()): 200.0})  # a busy machine
-    assert not warming.warm(Size("d=4", "distmult", {"dim": 4}, 1.0), "link", 40.0)
+    assert not warming.warm(Size("d = 4", "distmult", {"dim": 4}, 1.0), "link", 40.0)
     assert warming.warm(Size("1", "rules", {"per_relation": 1}, 1.0), "link", 1.0)
 
 
 def test_plan_of_labels_leaves_out_the_extremes_and_one_side_is_refused(facts, tmp_path):
     plan = planned(request(facts, tmp_path, axis="labels", sizes=2, seeds=2, trials=3))
     (symbols,) = (f for f in plan.families if f.name == "DistMult")
-    assert symbols.sizes[0].label != "d=4" and len(symbols.sizes) == 2
+    assert symbols.sizes[0].label != "d = 4" and len(symbols.sizes) == 2
     assert plan.protocol.headline_share == 0.1
     assert plan.n_runs == 2 * 2 * 5 * 2 and plan.n_trainings == 2 * 2 * 5 * (2 + 3)
     with pytest.raises(UsageError, match="two sides"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DIM, DTYPES, assert_close
 
-from parsimony.kernels.dense import constant
+from parsimony.kernels.dense import TILE, constant
 from parsimony.kernels.redgnn.gru import BLOCK, gru_backward, gru_forward, gru_reference
 
 
@@ -44,7 +44,7 @@ def forward(cell, dtype):
     y_n = np.full((len(previous), DIM), np.nan, dtype)
     out = np.full((n_rows, DIM), np.nan, dtype)
     gru_forward(
-        constant(DIM), c["input"], c["hidden"], previous, np.ascontiguousarray(c["W_ih"].T),
+        TILE, constant(DIM), c["input"], c["hidden"], previous, np.ascontiguousarray(c["W_ih"].T),
         np.ascontiguousarray(c["W_hh"].T), c["b_ih"], c["b_hh"], gate, y_n, out,
     )  # fmt: skip
     return c, gate, y_n, out
@@ -88,8 +88,8 @@ def test_values_and_gradients_are_those_of_torch(dtype, cell):
     d_hidden, d_b_ih, d_b_hh = c["d_hidden"].copy(), c["before"][0].copy(), c["before"][1].copy()
     d_w_ih, d_w_hh = c["W_ih"].copy(), c["W_hh"].copy()  # to be added to
     gru_backward(
-        constant(DIM), c["input"], c["hidden"], previous, c["W_ih"], c["W_hh"], c["b_hh"], gate,
-        y_n, c["d_out"], d_x, d_hidden, d_w_ih, d_w_hh, d_b_ih, d_b_hh,
+        TILE, constant(DIM), c["input"], c["hidden"], previous, c["W_ih"], c["W_hh"], c["b_hh"],
+        gate, y_n, c["d_out"], d_x, d_hidden, d_w_ih, d_w_hh, d_b_ih, d_b_hh,
     )  # fmt: skip
     assert_close(d_x, given_input.grad.numpy(), dtype)
     assert_close(d_hidden, given_cell["d_hidden"] + hidden.grad.numpy(), dtype)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tests.kernels.random_multigraphs import DIM, DTYPES, assert_close
 
+from parsimony.kernels.dense import TILE
 from parsimony.kernels.redgnn.linear import ACTIVATIONS, dropout, linear, linear_backward
 
 TWIN = {"identity": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
@@ -26,10 +27,10 @@ def test_values_and_gradients_are_those_of_torch(n_rows, activation, dtype):
     x, weight, d_out = x.astype(dtype), weight.astype(dtype), d_out.astype(dtype)
     out, d_x = np.full((2, n_rows, DIM), np.nan, dtype)
     kind = ACTIVATIONS[activation]
-    linear(x, np.ascontiguousarray(weight.T), kind, out)
+    linear(TILE, x, np.ascontiguousarray(weight.T), kind, out)
     assert_close(out, expected.detach().numpy(), dtype)
     d_weight = before.astype(dtype)
-    linear_backward(x, weight, kind, out, d_out, d_x, d_weight)
+    linear_backward(TILE, x, weight, kind, out, d_out, d_x, d_weight)
     assert_close(d_x, twin_x.grad.numpy(), dtype)
     assert_close(d_weight, before + twin_weight.grad.numpy(), dtype)
 
@@ -37,7 +38,7 @@ def test_values_and_gradients_are_those_of_torch(n_rows, activation, dtype):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_diverging_value_is_seen(activation):
     out = np.zeros((1, DIM), np.float32)
-    linear(np.full((1, DIM), np.nan, np.float32), np.eye(DIM, dtype=np.float32),
+    linear(TILE, np.full((1, DIM), np.nan, np.float32), np.eye(DIM, dtype=np.float32),
            ACTIVATIONS[activation], out)  # fmt: skip
     assert np.isnan(out).all()
 

@@ -17,6 +17,8 @@ from parsimony.knowledge.symbol_patterns import (
     generic_rank,
     patterns,
     srf,
+    symmetric_projection,
+    symmetric_rank,
 )
 
 cells = arrays(np.int8, (4, 4), elements=st.integers(-4, 4) | st.just(0))
@@ -133,3 +135,17 @@ def test_ranks_of_symmetric_relations_by_linear_algebra(rows):
         space = v[np.sum(singular > 1e-9) :]
         r = np.random.default_rng(0).normal(size=len(space)) @ space if len(space) else np.zeros(4)
         assert np.linalg.matrix_rank(matrix(rows, r), tol=1e-9) == rank
+
+
+@settings(max_examples=40, deadline=None)
+@given(interesting)
+def test_the_projection_makes_a_relation_symmetric_and_keeps_one_that_is(rows):
+    (p,) = symmetric_projection(rows)
+    for r in np.random.default_rng(0).integers(-9, 10, (5, 4)):
+        g = matrix(rows, p @ r)
+        np.testing.assert_allclose(g, g.T, atol=1e-9)
+    for r in product(range(-1, 2), repeat=4):
+        g = matrix(rows, r)
+        if (g == g.T).all():
+            np.testing.assert_allclose(p @ np.array(r), r, atol=1e-9)
+    assert symmetric_rank(rows)[0] == patterns(rows).symmetric

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from tests.link.embeddings.small_graphs import inverses
 
-from parsimony.errors import EmptySplit, LedgerMismatch, UnknownParameter
+from parsimony.errors import (
+    EmptySplit,
+    InvalidParameter,
+    LedgerMismatch,
+    UnknownParameter,
+    UnknownRelation,
+)
+from parsimony.knowledge.axioms import parse_axiom
+from parsimony.knowledge.book import Entry, KnowledgeBook, read_book
 from parsimony.knowledge.symbol import Symbol
 from parsimony.link.data import LinkData
+from parsimony.link.embeddings.bilinear import Bilinear
 from parsimony.link.task import LinkTask
 from parsimony.search import Budget, SearchRequest, run_search
 from parsimony.search.symbols import SymbolTrial
@@ -80,3 +89,46 @@ def test_shared_vectors_rank_a_pool(tmp_path):
     assert len(kept["guesses"]) == 6
     assert all(0 < guess <= 1 for guess in kept["guesses"].values())
     assert first["algorithm"] == "supernet"
+
+
+def book(*lines):
+    return KnowledgeBook(tuple(Entry(parse_axiom(line), line=line) for line in lines))
+
+
+def test_relations_that_a_book_calls_symmetric_stay_so(tmp_path):
+    known = book("symmetric(next)", "0.50  5/10  symmetric(last)", "transitive(last)")
+    model, found = run_search(request(tmp_path, knowledge=known))
+    every = np.arange(model.task_.data.n_entities, dtype=np.int32)
+    for r, symmetric in ((0, True), (1, False), (2, True), (3, False)):
+        scores = model._score(every, np.full(len(every), r, np.int32))
+        assert np.allclose(scores, scores.T, atol=1e-5) == symmetric
+    assert any("1 of 2 relations are symmetric" in note for note in found["notes"])
+    assert any("not used: 0.50  5/10  symmetric(last)" in note for note in found["notes"])
+    for line in (tmp_path / "search" / "trials.jsonl").read_text().splitlines()[1:]:
+        assert Symbol.parse(json.loads(line)["structure"]).patterns.symmetric == 4
+    assert read_book(tmp_path / "knowledge.toml").axioms == [parse_axiom("symmetric(next)")]
+    with pytest.raises(LedgerMismatch, match=r"trainer\.symmetric"):
+        run_search(request(tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("algorithm", ["greedy", "supernet"])
+def test_where_all_relations_are_symmetric_all_symbols_are(tmp_path, algorithm):
+    known = book("symmetric(next)", "inverse(last, last)")
+    how = {"settings": SETTINGS | {"pool": 4, "epochs": 2, "candidates": 4}, "algorithm": algorithm}
+    run_search(request(tmp_path, knowledge=known, budget=Budget(trials=5), **how))
+    lines = (tmp_path / "search" / "trials.jsonl").read_text().splitlines()[1:]
+    tried = [Symbol.parse(json.loads(line)["structure"]) for line in lines]
+    assert len({symbol.key for symbol in tried}) > 2
+    assert all(symbol == symbol.transpose() for symbol in tried)
+
+
+def test_a_book_of_other_relations_is_refused_with_its_line(tmp_path):
+    with pytest.raises(UnknownRelation, match="nxt") as caught:
+        run_search(request(tmp_path, knowledge=book("symmetric(nxt)")))
+    assert caught.value.where == "symmetric(nxt)" and "next" in caught.value.remedy
+
+
+def test_a_symbol_that_cannot_be_symmetric_is_refused():
+    model = Bilinear(symbol="CP", symmetric=["next"], **{"dim": 8, "epochs": 1})
+    with pytest.raises(InvalidParameter, match="no relation of the symbol"):
+        model.fit(LinkTask(inverses()))

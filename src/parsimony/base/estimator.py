@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from parsimony.run.folder import RunFolder
     from parsimony.training.probe import Probe
     from parsimony.training.trainer import Learner, Outcome, Schedule
+    from parsimony.training.workers import Crew
 
 __all__ = ["Estimator", "Fitting", "ParametersT", "TaskT"]
 
@@ -48,7 +49,7 @@ class Fitting:
 
     ``time_budget`` is in seconds of learning, over all resumed parts; ``deadline``, where there is
     one, is when measuring and writing have to be done as well. ``only_estimate`` leaves before the
-    first step.
+    first step. ``workers`` processes share every batch.
     """
 
     run: RunFolder | None = None
@@ -58,6 +59,7 @@ class Fitting:
     quiet: bool = True
     deadline: Deadline | None = None
     only_estimate: bool = False
+    workers: int = 1
 
 
 class Estimator(ABC, Generic[TaskT, ParametersT]):
@@ -100,6 +102,8 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     #: kinds of devices that it can learn on, and whether it can start from rules
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     takes_knowledge: ClassVar[bool] = False
+    #: whether several processes can share its batches (:meth:`work`)
+    shares_batches: ClassVar[bool] = False
     #: the part of a deadline that is kept for measuring and writing
     finishing: ClassVar[float] = 0.15
     #: whether ``evaluate`` and ``knowledge`` take a ``deadline`` by which they sample
@@ -234,6 +238,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         time_budget: float | Deadline | None = None,
         device: str = "cpu",
         knowledge: Sequence[Rule] | KnowledgeBook | None = None,
+        workers: int = 1,
         quiet: bool = True,
         **unknown: Any,
     ) -> Self:
@@ -255,6 +260,9 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             "cpu", or a torch device where the method can use one.
         knowledge
             A book, or rules alone, where the method takes them.
+        workers
+            Processes that share every batch, where the method can; see
+            :mod:`parsimony.training.workers`.
         quiet
             Show no progress.
 
@@ -268,18 +276,22 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         UnknownParameter
             Another keyword, with the nearest one that there is.
         InvalidParameter
-            A device that the method cannot use, or rules that it does not take.
+            A device that the method cannot use, or rules or workers that it does not take.
         TrainingDiverged
             The loss, a score or a number of the model is not finite.
+        WorkerLost
+            A process that shared the batches is gone; checkpoints stay.
         """
         from parsimony.run.cost import Cost
 
-        self.check_call(device=device, knowledge=knowledge, **unknown)
+        self.check_call(device=device, knowledge=knowledge, workers=workers, **unknown)
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         budget, deadline = self._limits(time_budget, run)
-        self._fit(Fitting(run, budget, device, _as_book(knowledge), quiet, deadline))
+        self._fit(
+            Fitting(run, budget, device, _as_book(knowledge), quiet, deadline, workers=workers)
+        )
         self._require_finite()
         self.cost_.parameters = self.parameters_count_
         self.seconds_ = self.cost_.as_dict()["wall_seconds"]
@@ -357,7 +369,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     @classmethod
     def check_call(
         cls, *, device: str = "cpu", knowledge: Sequence[Rule] | KnowledgeBook | None = None,
-        **unknown: Any,
+        workers: int = 1, **unknown: Any,
     ) -> None:  # fmt: skip
         """Refuse what :meth:`fit` would refuse of its keywords, before anything is written.
 
@@ -366,7 +378,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         UnknownParameter
             Another keyword, with the nearest one that there is.
         InvalidParameter
-            A device that the method cannot use, or rules that it does not take.
+            A device that the method cannot use, or rules or workers that it does not take.
         """
         for name in unknown:
             known = [*inspect.signature(cls.fit).parameters][2:-1]
@@ -379,6 +391,13 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             raise InvalidParameter(
                 f"method {cls.method!r} takes no rules", remedy="use method rules"
             )
+        if workers != 1:
+            _check_workers(workers, device, cls)
+
+    @classmethod
+    def work(cls, crew: Crew) -> None:
+        """Compute parts of the batches of a training that another process leads, until its end."""
+        raise NotImplementedError(cls.method)
 
     def _require_finite(self) -> None:
         """Refuse a model that holds NaN or infinity, however it was learned."""
@@ -605,6 +624,20 @@ def _as_book(knowledge: Sequence[Rule] | KnowledgeBook | None) -> KnowledgeBook 
     if knowledge is None or isinstance(knowledge, KnowledgeBook):
         return knowledge
     return KnowledgeBook.of_rules(knowledge)
+
+
+def _check_workers(workers: int, device: str, cls: type[Estimator[Any, Any]]) -> None:
+    if not cls.shares_batches:
+        raise InvalidParameter(
+            f"method {cls.method!r} trains in one process",
+            remedy="leave --workers out, or use method redgnn or adaprop",
+        )
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 64:
+        raise InvalidParameter(f"workers is {workers!r}", remedy="give a number from 1 to 64")
+    if device != "cpu":
+        raise InvalidParameter(
+            "several workers train on processors only", remedy="use device cpu, or one worker"
+        )
 
 
 def _check_device(device: str, cls: type[Estimator[Any, Any]]) -> None:

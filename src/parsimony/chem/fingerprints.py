@@ -11,7 +11,7 @@ import numpy.typing as npt
 from parsimony.chem.cache import cached
 from parsimony.chem.smiles import molecule_of, require_forms
 
-__all__ = ["morgan_fingerprints", "tanimoto"]
+__all__ = ["morgan_fingerprints", "tanimoto", "tanimoto_shares"]
 
 BITS = 1024
 RADIUS = 2
@@ -69,3 +69,32 @@ def tanimoto(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[
     similar: npt.NDArray[np.float32] = np.zeros_like(common)
     np.divide(common, either, out=similar, where=either > 0)
     return similar
+
+
+def tanimoto_shares(
+    bits: npt.NDArray[np.uint8], own: npt.NDArray[np.uint8], alpha: npt.NDArray[Any],
+    power: float = 1.0,
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """What each bit adds to Σ_i α_i k(x, x_i)^p with the Tanimoto similarity k.
+
+    Of k = |x ∧ x_i| / |x ∨ x_i|, each bit that both have makes 1 / |x ∨ x_i|, and of its power the
+    same fraction.
+
+    Parameters
+    ----------
+    bits : (n, n_bits)
+    own : (n_support, n_bits)
+    alpha : (n_support,)
+
+    Returns
+    -------
+    array, shape (n, n_bits)
+        Their sums over the bits are the scores.
+    """
+    x, y = bits.astype(float), own.astype(float)
+    common = x @ y.T
+    either = x.sum(1)[:, None] + y.sum(1)[None] - common
+    similar = np.divide(common, either, out=np.zeros_like(common), where=either > 0)
+    each = np.divide(similar**power, common, out=np.zeros_like(common), where=common > 0)
+    shares: npt.NDArray[np.float64] = x * ((each * alpha) @ y)
+    return shares

@@ -26,6 +26,7 @@ from parsimony.cli import (
     export,
     fit,
     frontier,
+    ingest,
     knowledge,
     loop,
     methods,
@@ -53,6 +54,7 @@ app = typer.Typer(
 for _name, _verb in {
     "demo": demo,
     "datasets": datasets,
+    "ingest": ingest,
     "audit": audit,
     "methods": methods,
     "fit": fit,

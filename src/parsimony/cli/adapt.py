@@ -106,6 +106,7 @@ def _adapt_molecules(output: Output, estimator: Any, wanted: _NewTask) -> None:
         asked.smiles,
         prevalence=wanted.prevalence,
         top=wanted.top,
+        atoms=html is not None,
     )
     for name, prediction in zip(asked.ids, result["predictions"], strict=True):
         for reason in prediction["reasons"]:

@@ -1,5 +1,8 @@
 """Answer many queries into one table, in atomic shards, so that it can be resumed.
 
+A shard is a pure function of the run and its queries, so that any engine may answer it
+(:mod:`parsimony.run.engine`); none changes a byte of the table. This process writes the files.
+
 A folder ``FILE.parts`` next to ``FILE`` (.parquet, .csv or .tsv) holds the finished shards and
 identifies the batch (``batch.json``). After a kill, the same command continues after the last
 complete shard. At the end the shards are merged into one file by a single rename, and the folder is
@@ -14,7 +17,9 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +32,7 @@ from parsimony.decoding.parquet import PARQUET, join_parquet
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
+from parsimony.methods import load_run
 from parsimony.run.atomic import (
     cannot_write,
     remove_folder,
@@ -34,6 +40,7 @@ from parsimony.run.atomic import (
     require_no_links,
     write_atomic,
 )
+from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
 
@@ -158,11 +165,18 @@ def run_batch(
     shard: int = SHARD,
     book: Path | None = None,
     settings: Sequence[str] | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Answer a file of queries into a table, one row per answer.
 
     Columns ``query`` (row of the file, from 0), ``head``, ``relation``, ``tail`` (null for the
     unknown end), ``rank`` (from 1), ``entity``, ``score``, ``probability``.
+
+    Parameters
+    ----------
+    engine
+        Where shards are answered; by default here. Processes other than this one read the run
+        folder themselves, and know of no ``book``.
 
     Returns
     -------
@@ -180,6 +194,7 @@ def run_batch(
     """
     begin = time.perf_counter()
     rows, asked = read_queries(queries, estimator, unknown)
+    engine = engine or LocalEngine()
     identity = _identity(run, queries, top, candidates, drop_known, shard)
     if book is not None:
         identity["book"] = [hashlib.sha256(book.read_bytes()).hexdigest(), *(settings or ())]
@@ -192,12 +207,10 @@ def run_batch(
             )
         _claim(_parts(out), identity)
 
-        def answers(part: list[dict[str, str]]) -> Any:
-            return estimator.predict_batch(
-                part, top=top, candidates=candidates, drop_known=drop_known
-            )
-
-        n_answers, resumed = _answered(answers, rows, asked, out, shard, quiet)
+        here = estimator if isinstance(engine, LocalEngine) else None
+        allowed = None if candidates is None else tuple(candidates)
+        answer = _Answer(str(run.absolute()), top, allowed, drop_known, here)
+        n_answers, resumed = _answered(engine, answer, rows, asked, out, shard, quiet)
     done: dict[str, Any] = {
         "out": str(out),
         "queries": len(asked),
@@ -211,12 +224,39 @@ def run_batch(
     return done
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """Answers a shard by a table of Parquet; other processes get it without the model."""
+
+    run: str
+    top: int
+    candidates: tuple[str, ...] | None
+    drop_known: bool
+    estimator: Any = None
+
+    def __call__(self, part: list[dict[str, str]], numbers: list[int]) -> bytes:
+        estimator = _loaded(self.run) if self.estimator is None else self.estimator
+        answers = estimator.predict_batch(
+            part, top=self.top, candidates=self.candidates, drop_known=self.drop_known
+        )
+        content = io.BytesIO()
+        frame_of(answers, numbers).write_parquet(content)
+        return content.getvalue()
+
+
+@lru_cache(1)
+def _loaded(run: str) -> Any:
+    """The model of a run, once a process."""
+    return load_run(run)
+
+
 def _parts(out: Path) -> Path:
     return out.with_name(out.name + ".parts")
 
 
 def _answered(
-    answers: Callable[[list[dict[str, str]]], Any],
+    engine: Engine,
+    answer: _Answer,
     rows: list[int],
     asked: list[dict[str, str]],
     out: Path,
@@ -234,17 +274,18 @@ def _answered(
     files = [parts / f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
     resumed = 0
     with Progress(len(asked), "answering", quiet=quiet) as progress:
+        jobs, places = list[dict[str, Any]](), list[Path]()
         for i, file in enumerate(files):
             numbers = rows[i * shard : (i + 1) * shard]
-            part = asked[i * shard : (i + 1) * shard]
             if _is_shard(file, numbers):
-                resumed += len(part)
+                resumed += len(numbers)
+                progress.advance(len(numbers))
             else:
-                frame = frame_of(answers(part), numbers)
-                content = io.BytesIO()
-                frame.write_parquet(content)
-                write_atomic(file, content.getvalue())
-            progress.advance(len(part))
+                jobs.append({"part": asked[i * shard : (i + 1) * shard], "numbers": numbers})
+                places.append(file)
+        for i, content in engine.run(answer, jobs, lambda: True):
+            write_atomic(places[i], content)
+            progress.advance(len(jobs[i]["numbers"]))
     whole = parts / "whole.tmp"
     whole.unlink(missing_ok=True)  # of a merge that was killed; a link is not written through
     try:

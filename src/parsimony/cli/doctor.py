@@ -32,6 +32,7 @@ def command(as_json: Json = False, seed: Seed = 0, quiet: Quiet = False) -> None
         "packages": {name: _installed(name) for name in _CORE},
         "threads": _threads(),
         "kernels": _kernels(),
+        "products": _products(),
         "cache": _cache(),
         "data": _data(),
         "extras": {
@@ -56,10 +57,11 @@ def _threads() -> dict[str, Any]:
     import numba
     import torch
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    from parsimony.run.cost import usable_cores
+
     return {
         "cores": os.cpu_count(),
-        "usable": usable,
+        "usable": usable_cores(),
         "torch": torch.get_num_threads(),
         "numba": numba.get_num_threads(),
     }
@@ -78,6 +80,15 @@ def _kernels() -> dict[str, Any]:
         "processor": binding.get_host_cpu_name(),
         "check": _check_kernel(),
     }
+
+
+def _products() -> dict[str, Any]:
+    """Return the form of small products and of large ones, and what was measured of each."""
+    from parsimony.kernels.products import VARIABLE, measured
+
+    found = measured()
+    fixed = os.environ.get(VARIABLE) or None
+    return {"small": found.small, "large": found.large, "rates": found.rates, VARIABLE: fixed}
 
 
 def _check_kernel() -> str:
@@ -136,6 +147,7 @@ def _readable(report: dict[str, Any]) -> str:
         f"torch {threads['torch']}, numba {threads['numba']}",
         f"kernels    {kernels['cpu']} for {kernels['processor']}, check {kernels['check']}; "
         f"cuda: {kernels['cuda'] or 'none'}",
+        f"products   {_of_products(report['products'])}",
         f"cache      {report['cache']}",
         f"data       PARSIMONY_DATA: {folders or 'not set'}; "
         f"PARSIMONY_MIRROR: {data['PARSIMONY_MIRROR'] or 'not set'}",
@@ -146,3 +158,16 @@ def _readable(report: dict[str, Any]) -> str:
         state = "installed" if extra["installed"] else extra["install"]
         lines.append(f"  {name:<8} {state}")
     return "\n".join(lines)
+
+
+def _of_products(found: dict[str, Any]) -> str:
+    """The form of every size, and the rates by which it was chosen."""
+    if not found["rates"]:
+        return f"small {found['small']}, large {found['large']} (fixed by PARSIMONY_PRODUCTS)"
+    parts = [
+        f"{size} {found[size]} ("
+        + ", ".join(f"{name} {rate:.0f}" for name, rate in found["rates"][size].items())
+        + ")"
+        for size in ("small", "large")
+    ]
+    return ", ".join(parts) + " · 10⁹ operations a second"

@@ -30,6 +30,7 @@ from parsimony.cli.options import (
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.methods import OURS
 from parsimony.stopping import BEGAN, Interrupted, finishing, interruptible, stopped
+from parsimony.training.launcher import launched, rank_here
 
 _METHODS = "; for ".join(f"{kind}: {', '.join(methods)}" for kind, methods in OURS.items())
 _ENDED = {
@@ -105,6 +106,17 @@ def command(
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, or cuda.")] = "cpu",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=64,
+            metavar="N",
+            help="Processes that share every batch (redgnn, adaprop). On several machines: start "
+            "the command by torchrun on each.",
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option("--engine", metavar="local|ray", help="Of a race: where methods train.")
     ] = "local",
@@ -137,6 +149,8 @@ def command(
             raise UsageError(
                 "--dry-run and --memory are of one method", remedy="for example --method redgnn"
             )
+        if workers is not None or launched():
+            raise UsageError("workers share the batches of one method", remedy="--method redgnn")
         from parsimony.cli.race import let_race
 
         run = out or default_run(data, "auto", parameters.get("seed", seed), parameters)
@@ -147,8 +161,9 @@ def command(
         }  # fmt: skip
         if time_budget is not None:
             request["seconds"] = _seconds(time_budget)
-        with interruptible(lambda: kept(run)):
+        with interruptible(lambda: kept(run)), finishing():
             let_race(output, request, engine=engine, address=address)
+        _tell_a_stop(run, as_json)
         return
     if simplest or best or engine != "local" or address is not None:
         raise UsageError(
@@ -157,6 +172,9 @@ def command(
     from parsimony.problems import method_for
 
     method = method_for(data, method or given, task, header)
+    if rank_here():
+        _follow(method)
+        return
     if symbol is not None:
         parameters["symbol"] = _symbol(symbol, method)
     if formula is not None:
@@ -185,6 +203,7 @@ def command(
             data, method, parameters=parameters, epochs=epochs, memory=most, device=device,
             mirror=mirror, columns=header, seed=seed,
         )  # fmt: skip
+        _release()
         limit = budget.seconds if budget.limited else None
         output.result(found.as_dict() | {"time_budget": limit}, *found.lines(limit))
         return
@@ -202,17 +221,24 @@ def command(
             resume=resume,
             mirror=mirror,
             columns=header,
+            workers=workers or launched() or 1,
             seed=seed,
             quiet=quiet,
             **options,
         )
+        _release()
     for note in as_notes(summary.get("notes", ())):
         output.note(note)
     output.result(summary, *_readable(summary))
+    _tell_a_stop(run, as_json)
+
+
+def _tell_a_stop(run: Path, told: bool) -> None:
+    """End as an interrupted command does, whose answer stands, where a signal came."""
     if stopped():
         raise Interrupted.now(
             f"what was learned until then is in {run}; to continue: {_again(resume=True)}",
-            told=as_json,
+            told=told,
         )
 
 
@@ -233,6 +259,24 @@ def read_given(
     for note in notes:
         output.note(note)
     return found
+
+
+def _follow(method: str) -> None:
+    """Work for the first of the processes that a launcher has started."""
+    from parsimony.methods import resolve
+
+    resolve(method).check_call(workers=launched())
+    from parsimony.training.workers import follow
+
+    follow(method)
+
+
+def _release() -> None:
+    """Let those go whom a launcher has started, where there was nothing to train."""
+    if launched():
+        from parsimony.training.workers import release
+
+        release()
 
 
 def _wanted(simplest: bool, best: bool) -> str:

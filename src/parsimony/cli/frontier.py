@@ -27,7 +27,7 @@ from parsimony.cli.options import (
 )
 from parsimony.cli.tables import table
 from parsimony.errors import InvalidParameter
-from parsimony.stopping import interruptible
+from parsimony.stopping import BEGAN, interruptible
 from parsimony.visible import visible
 
 if TYPE_CHECKING:
@@ -101,36 +101,44 @@ def command(
     shares = [_share(text) for text in labels] if labels else None
     from parsimony.cli.fit import default_run
     from parsimony.frontier.axes import require_axis
-    from parsimony.frontier.frontier import FrontierRequest, planned, run_frontier
+    from parsimony.frontier.frontier import run_frontier
+    from parsimony.frontier.planning import planned
+    from parsimony.frontier.request import FrontierRequest
+    from parsimony.run.deadline import Deadline
     from parsimony.run.duration import parse_duration
     from parsimony.run.engine import resolve_engine
 
     along = require_axis(axis)
     folder = out or default_run(data, f"frontier-{axis}", seed, {})
-    request = FrontierRequest(
-        data, folder, along, task=task, options=options, names=families, sizes=sizes, seeds=seeds,
-        trials=trials, shares=shares, thinned=thinned, resume=resume, mirror=mirror, columns=names,
-        budget=None if budget is None else parse_duration(budget), seed=seed,
-        command=shlex.join(["parsimony", *sys.argv[1:]]),
-        on_row=None if quiet else _say,
-    )  # fmt: skip
-    plan = planned(request)
-    for line in plan.lines(request.budget):
-        output.note(line)
-    if dry_run:
-        output.result(
-            {"runs": plan.n_runs, "trainings": plan.n_trainings, "protocol": plan.protocol.hash,
-             "folder": str(folder), "families": plan.protocol.families},
-            f"nothing was written; the protocol's hash would be {plan.protocol.hash[:12]}",
-        )  # fmt: skip
-        return
-    from dataclasses import replace
-
-    where = resolve_engine(engine, address=address)
+    limit = Deadline(None if budget is None else parse_duration(budget), began=BEGAN)
     kept = f"what is done is in {folder}: repeat the command with --resume"
+    where = resolve_engine(engine, address=address)
     try:
+        request = FrontierRequest(
+            data, folder, along, task=task, options=options, names=families, sizes=sizes,
+            seeds=seeds, trials=trials, shares=shares, thinned=thinned, resume=resume,
+            mirror=mirror, columns=names, budget=limit, engine=where, seed=seed,
+            command=shlex.join(["parsimony", *sys.argv[1:]]), on_row=None if quiet else _say,
+        )  # fmt: skip
+        with interruptible(*[kept] * resume):
+            plan = planned(request, estimate=dry_run)
+        for line in plan.lines(limit):
+            output.note(line)
+        if dry_run:
+            protocol = plan.protocol
+            output.result(
+                {
+                    "runs": plan.n_runs, "trainings": plan.n_trainings, "seconds": plan.seconds,
+                    "budget": limit.seconds if limit.limited else None,
+                    "seeds": len(protocol.seeds), "trials": protocol.trials,
+                    "protocol": protocol.hash, "folder": str(folder),
+                    "families": protocol.families, "expected": protocol.expected,
+                },
+                f"nothing was written; the protocol's hash would be {protocol.hash[:12]}",
+            )  # fmt: skip
+            return
         with interruptible(kept):
-            found = run_frontier(replace(request, engine=where), plan)
+            found = run_frontier(request, plan)
     finally:
         where.close()
     for note in found["notes"]:
@@ -158,14 +166,18 @@ def _share(text: str) -> float:
     return value
 
 
-def _say(row: Row, behind: int) -> None:
+def _say(row: Row, behind: int, seconds: float | None) -> None:
     """A line for each run."""
+    from parsimony.run.duration import spell_duration
+
     state = "" if row.status == "done" else f", {row.status}: {row.why}"
     of = "" if row.labels_share == 1 else f", {row.labels_share:.0%} of the labels"
+    about = "" if seconds is None or not behind else f", at most {spell_duration(seconds)}"
     print(
         visible(
-            f"{row.family} {row.size}{of}, seed {row.seed}: {row.metric} {row.value:.4f}, "
+            f"{row.family} ({row.size}){of}, seed {row.seed}: {row.metric} {row.value:.4f}, "
             f"{row.parameters:,} parameters, {row.seconds:.1f} s{state}; {behind} runs to come"
+            f"{about}"
         ),
         file=sys.stderr, flush=True,
     )  # fmt: skip
@@ -179,7 +191,8 @@ def _readable(found: dict[str, Any]) -> list[Any]:
             [
                 curve["family"], curve["side"], len(curve["points"]),
                 f"{min(point['error'] for point in curve['points']):.4f}",
-                _interval(curve.get("alpha")), _interval(curve.get("E")),
+                *(("no power law", "") if curve.get("lawless")
+                  else (_interval(curve.get("alpha")), _interval(curve.get("E")))),
             ]
             for curve in measure["curves"]
         ]  # fmt: skip

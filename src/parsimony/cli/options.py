@@ -50,7 +50,7 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A registered name, a dataset folder or a file.",
+        help="A registered name, a dataset folder, a graph store or a file.",
         autocompletion=complete_data,
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
+    Address,
     Head,
     Json,
     Knowledge,
@@ -59,6 +61,14 @@ def command(
         Path | None,
         typer.Option("--out", metavar="FILE", help="File for all answers: .parquet, .csv or .tsv."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="local|ray", help="Where a file is answered.")
+    ] = "local",
+    address: Address = None,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, max=64, help="Processes here that answer a file."),
+    ] = 1,
     knowledge: Knowledge = None,
     settings: Settings = None,
     as_json: Json = False,
@@ -85,18 +95,30 @@ def command(
         )
     else:
         check_query(head, relation, tail)
+    spread = engine != "local" or address is not None or workers != 1
+    if spread and (queries is None or knowledge is not None):
+        raise UsageError(
+            "--engine, --address and --workers are for --queries, without a book: weighing one is "
+            "done in one process",
+            remedy="leave them out",
+        )
     estimator = with_book(open_run(run, "link"), knowledge, settings)
     unknown = Unknown()
     allowed = None if candidates is None else read_candidates(candidates, estimator, unknown)
     if queries is not None and out is not None:
         from parsimony.answers import as_notes
         from parsimony.cli.batch import run_batch
+        from parsimony.run.engine import resolve_engine
 
-        with interruptible("the same command continues where this one stopped"):
+        where = resolve_engine(engine, address=address, processes=workers)
+        with (
+            closing(where),
+            interruptible("the same command continues where this one stopped"),
+        ):
             done = run_batch(
                 estimator, run, queries, out,
                 top=top, candidates=allowed, drop_known=drop_known, unknown=unknown, quiet=quiet,
-                book=knowledge, settings=settings,
+                book=knowledge, settings=settings, engine=where,
             )  # fmt: skip
         output.result(
             done,

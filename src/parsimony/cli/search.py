@@ -77,6 +77,15 @@ def command(
         Path | None,
         typer.Option("--out", metavar="RUN", help="Run folder [default: runs/DATA-search-SEED]."),
     ] = None,
+    knowledge: Annotated[
+        Path | None,
+        typer.Option(
+            "--knowledge",
+            metavar="BOOK",
+            help="A book of axioms (bilinear): relations that it calls symmetric are kept so, and "
+            "only symbols that can do this well are tried.",
+        ),
+    ] = None,
     settings: Settings = None,
     engine: Engine = "local",
     address: Address = None,
@@ -118,6 +127,11 @@ def command(
     if engine == "ray" and space == "bilinear":
         parameters.setdefault("threads", 1)  # one CPU core per trial
     run = out or default_run(data, "search", seed)
+    book = None
+    if knowledge is not None:
+        from parsimony.cli.fit import read_given
+
+        book = read_given(knowledge, data, mirror, names, seed, output)
     where = resolve_engine(engine, address=address)
     try:
         with (
@@ -127,14 +141,14 @@ def command(
             request = SearchRequest(
                 data, out=run, budget=budget, space=space, algorithm=algorithm,
                 settings=parameters, compare=compare, train_budget=each, engine=where,
-                resume=resume, mirror=mirror, columns=names, seed=seed, quiet=quiet,
+                resume=resume, knowledge=book, mirror=mirror, columns=names, seed=seed, quiet=quiet,
                 on_trial=live.show, on_searched=live.stop,
             )  # fmt: skip
             _, summary = run_search(request)
     finally:
         where.close()
     for note in summary["notes"]:
-        if note.startswith("warning"):
+        if note.startswith("warning") or book is not None:
             output.note(note)
     parts_of = {"bilinear": _symbol_parts, "modulation": _formula_parts}[space]
     output.result(summary, *parts_of(summary, run), *_ending(summary))

@@ -44,6 +44,14 @@ def command(
         Path | None,
         typer.Option("--edits", metavar="FOLDER", help="Keep a person's edits of books there."),
     ] = None,
+    fits: Annotated[
+        Path | None,
+        typer.Option(
+            "--fits",
+            metavar="FOLDER",
+            help="Let the page start fits, which write their runs there [default: none].",
+        ),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -60,7 +68,7 @@ def command(
         raise NotAFile("the folder of edits is a file", remedy="name a folder", where=str(edits))
     from parsimony.web.serving import Serving
 
-    serving = Serving.open(runs, host=host, port=port, token=token, edits=edits)
+    serving = Serving.open(runs, host=host, port=port, token=token, edits=edits, fits=fits)
     if open_page:
         serving.open_browser()
     out.result(

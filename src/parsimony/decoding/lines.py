@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from parsimony.decoding.magic import refuse_foreign
+from parsimony.decoding.packed import opened
 from parsimony.errors import DataError, EncodingError, FormatError
 
 __all__ = ["MAX_LINE", "Row", "TextTable", "first_line", "numbered_lines", "shorten"]
@@ -30,7 +31,9 @@ def shorten(text: str, limit: int = 60) -> str:
     return repr(text) if len(text) <= limit else f"{text[:limit]!r}… ({len(text):,} characters)"
 
 
-def numbered_lines(stream: IO[bytes], where: str) -> Iterator[tuple[int, str, str]]:
+def numbered_lines(
+    stream: IO[bytes], where: str, before: int = 0
+) -> Iterator[tuple[int, str, str]]:
     """Yield number, text and end (none, LF or CRLF) of every line.
 
     Parameters
@@ -39,6 +42,8 @@ def numbered_lines(stream: IO[bytes], where: str) -> Iterator[tuple[int, str, st
         At its beginning; a byte order mark is skipped.
     where : str
         The file's name, for errors.
+    before : int
+        Lines of the file in front of the stream.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def numbered_lines(stream: IO[bytes], where: str) -> Iterator[tuple[int, str, st
     FormatError
         A line is longer than ``MAX_LINE``, or holds a NUL.
     """
-    number = 0
+    number = before
     while line := stream.readline(MAX_LINE + 1):
         number += 1
         if number == 1:
@@ -92,7 +97,7 @@ def first_line(path: str | os.PathLike[str]) -> tuple[int, str]:
     EncodingError, FormatError
         As of :func:`numbered_lines`.
     """
-    with Path(path).open("rb") as stream:
+    with opened(Path(path)) as stream:
         for number, text, _ in numbered_lines(stream, os.fspath(path)):
             if text:
                 return number, text
@@ -122,6 +127,8 @@ class TextTable:
         Cells in a row; 0 for any number.
     skip : int
         Lines in front of the first row: blank lines and the header.
+    before : int
+        Lines in front of the content, where a part of the file is read.
     wanted : tuple of int
         The columns that are read.
     filled : bool
@@ -135,6 +142,7 @@ class TextTable:
     quoted: bool = False
     width: int = 0
     skip: int = 0
+    before: int = 0
     wanted: tuple[int, ...] = ()
     filled: bool = False
     expected: str = ""
@@ -153,8 +161,8 @@ class TextTable:
         EncodingError, FormatError
             A line is not text, or its quotes do not close; ``where`` names the line.
         """
-        with stream or self.path.open("rb") as opened:
-            lines = numbered_lines(opened, os.fspath(self.path))
+        with stream or opened(self.path) as content:
+            lines = numbered_lines(content, os.fspath(self.path), self.before)
             for number, text, end in lines:
                 if number <= self.skip:
                     continue
@@ -173,7 +181,7 @@ class TextTable:
 
     def header(self) -> tuple[int, list[str]]:
         """Return the number of lines up to the first row's end, and its cells; (0, []) if none."""
-        with self.path.open("rb") as stream:
+        with opened(self.path) as stream:
             for row in self.rows(stream):
                 if row.cells:
                     breaks = sum(cell.count("\n") for cell in row.cells)

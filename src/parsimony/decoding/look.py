@@ -20,6 +20,7 @@ import polars as pl
 from parsimony.decoding.columns import ROLES, is_header, named_columns
 from parsimony.decoding.files import check_file
 from parsimony.decoding.lines import TextTable, numbered_lines
+from parsimony.decoding.packed import bare, opened
 from parsimony.decoding.parquet import PARQUET, parquet_schema, read_parquet
 from parsimony.decoding.tables import read_cells
 
@@ -49,7 +50,7 @@ def layout(path: Path) -> tuple[TextTable, int | None]:
         (skip, number), lines = lines[0], lines[1:]
         count = int(number[:18])
     start = lines[0][1] if lines else ""
-    if path.suffix.lower() == ".csv":
+    if bare(path).suffix.lower() == ".csv":
         return TextTable(path, _separator(re.sub(r'"[^"]*"', "", start), ",;\t") or ",", True,
                          skip=skip), count  # fmt: skip
     found = _separator(start, "\t ,;") or " "
@@ -62,7 +63,7 @@ def _separator(line: str, order: str) -> str:
 
 def _first_lines(path: Path, n: int) -> list[tuple[int, str]]:
     """Return number and text of the first lines that are not blank."""
-    with check_file(path).open("rb") as stream:
+    with opened(path) as stream:
         filled = ((number, text) for number, text, _ in numbered_lines(stream, str(path)) if text)
         return list(islice(filled, n))
 
@@ -133,7 +134,7 @@ class Look:
     @property
     def optional(self) -> bool:
         """Whether it is of a format that usually has no header: text that is not CSV."""
-        return self.text is not None and self.path.suffix.lower() != ".csv"
+        return self.text is not None and bare(self.path).suffix.lower() != ".csv"
 
     @cached_property
     def header(self) -> tuple[str, ...] | None:
@@ -216,7 +217,7 @@ class Look:
     def _second(self) -> list[str]:
         """The second row; [] if there is none or it is of another width."""
         assert self.text is not None
-        with self.path.open("rb") as stream:
+        with opened(self.path) as stream:
             rows = [row.cells for row in islice((r for r in self.text.rows(stream) if r.cells), 2)]
         return rows[1] if len(rows) == 2 and len(rows[1]) == self.width else []
 

@@ -8,7 +8,7 @@ and what has been unpacked is counted, as the footer may be wrong.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +19,14 @@ from parsimony.decoding.files import check_file, memory_budget
 from parsimony.decoding.number_text import as_text
 from parsimony.errors import FormatError
 
-__all__ = ["PARQUET", "join_parquet", "parquet_schema", "read_parquet"]
+__all__ = [
+    "PARQUET",
+    "join_parquet",
+    "parquet_batches",
+    "parquet_rows",
+    "parquet_schema",
+    "read_parquet",
+]
 
 PARQUET = frozenset({".parquet", ".pq"})
 # Always read: 22 million triples and 2 GiB of text. Beyond that a file must not unpack to more than
@@ -51,6 +58,21 @@ def parquet_schema(path: str | os.PathLike[str]) -> dict[str, pl.DataType]:
         raise _unreadable(path, error) from None
 
 
+def parquet_rows(path: str | os.PathLike[str]) -> int:
+    """Return the number of rows that a file declares.
+
+    Raises
+    ------
+    MissingFile, NotAFile, FormatError
+    """
+    path = check_file(path)
+    try:
+        with path.open("rb") as stream:
+            return _Footer.read(stream, set()).rows
+    except _FAILURES as error:
+        raise _unreadable(path, error) from None
+
+
 def read_parquet(
     path: str | os.PathLike[str],
     columns: Mapping[str, str],
@@ -77,6 +99,31 @@ def read_parquet(
     FormatError
         Not Parquet, a column of lists or other nested values, or a file that unpacks to too much.
     """
+    schema = {name: (types or {}).get(name, pl.String()) for name in columns}
+    return pl.concat([pl.DataFrame(schema=schema), *parquet_batches(path, columns, types)])
+
+
+def parquet_batches(
+    path: str | os.PathLike[str],
+    columns: Mapping[str, str],
+    types: Mapping[str, pl.DataType] | None = None,
+    *,
+    whole: bool = True,
+) -> Iterator[pl.DataFrame]:
+    """Yield what :func:`read_parquet` returns, a batch after the other.
+
+    Parameters
+    ----------
+    path, columns, types
+        As of :func:`read_parquet`.
+    whole : bool
+        Whether all batches are kept, so that they must fit into memory together.
+
+    Raises
+    ------
+    MissingFile, NotAFile, FormatError
+        As of :func:`read_parquet`.
+    """
     path = check_file(path)
     found = parquet_schema(path)
     for own in columns.values():
@@ -91,9 +138,8 @@ def read_parquet(
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             footer = _Footer.read(stream, set(columns.values()))
-            _check_declared(path, footer, size, schema)
+            _check_declared(path, footer, size, schema if whole else {})
             stream.seek(0)
-            parts = [pl.DataFrame(schema=schema)]
             n_text = 0
             text = [as_text(own, found[own]).alias(name) for name, own in columns.items()]
             source = pl.scan_parquet(stream, glob=False, hive_partitioning=False)
@@ -103,10 +149,9 @@ def read_parquet(
                 n_text += sum(batch.select(pl.all().str.len_bytes().sum()).row(0))
                 if n_text > max(MAX_TEXT, TEXT_PER_BYTE * size):
                     raise _too_much(path, size, f"more than {n_text:,} bytes of text")
-                parts.append(batch.cast(schema))  # type: ignore[arg-type]
+                yield batch.cast(schema)  # type: ignore[arg-type]
     except _FAILURES as error:
         raise _unreadable(path, error) from None
-    return pl.concat(parts)
 
 
 def join_parquet(files: Sequence[Path], out: Path) -> int:

@@ -22,12 +22,14 @@ import polars as pl
 
 from parsimony.decoding.files import check_file, memory_budget
 from parsimony.decoding.lines import MAX_LINE, TextTable, shorten
+from parsimony.decoding.packed import opened
 from parsimony.decoding.parquet import PARQUET, parquet_schema, read_parquet
 from parsimony.errors import EmptySplit, FormatError, MissingFile, suggest
 
-__all__ = ["Table", "read_cells", "read_table"]
+__all__ = ["Table", "parse_cells", "read_cells", "read_table"]
 
 _QUOTE, _NEWLINE, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
+_MARK = b"\xef\xbb\xbf"
 _BLOCK = 1 << 24
 _LONG = MAX_LINE // 2  # a longer line than MAX_LINE covers one such block without a line end
 _ROWS = 1 << 16
@@ -195,11 +197,26 @@ def read_cells(
     EncodingError, FormatError
         ``where`` names the first wrong line.
     """
+    return parse_cells(table, columns, types, _content(table.path))
+
+
+def parse_cells(
+    table: TextTable,
+    columns: Mapping[str, int],
+    types: Mapping[str, pl.DataType] | None,
+    data: bytes,
+) -> pl.DataFrame:
+    """Read columns as :func:`read_cells` does, of content that has been read already.
+
+    Parameters
+    ----------
+    data : bytes
+        Whole lines of the file, those behind its first ``table.before``.
+    """
     table = replace(table, wanted=tuple(columns.values()))
     schema = {name: (types or {}).get(name, pl.String()) for name in columns}
-    data = _content(table.path)
     quotes = table.quoted and b'"' in data
-    if _plain(data):
+    if _plain(data) and not (table.before and data.startswith(_MARK)):
         try:
             frame = _parse(table, columns, schema, data, quotes)
         except _FAILURES as error:
@@ -217,7 +234,8 @@ def _parse(
     quotes: bool,
 ) -> pl.DataFrame | None:
     """Read by Polars; None where only the slow reader can tell what the rows are."""
-    start = _offset(data, table.skip)
+    skip = max(table.skip - table.before, 0)
+    start = _offset(data, skip)
     begun = np.frombuffer(data, np.uint8)[start:]
     survey = None
     if quotes or len(columns) < table.width:
@@ -232,7 +250,7 @@ def _parse(
             separator=table.separator,
             quote_char='"' if quotes else None,
             has_header=False,
-            skip_lines=table.skip,
+            skip_lines=skip,
             schema=types,
             missing_columns="insert",
             raise_if_empty=False,
@@ -355,7 +373,7 @@ def _plain(data: bytes) -> bool:
 
 def _offset(data: bytes, lines: int) -> int:
     """Return where the line behind so many begins."""
-    start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+    start = 3 if data.startswith(_MARK) else 0
     for _ in range(lines):
         start = data.find(b"\n", start) + 1 or len(data)
     return start
@@ -365,9 +383,9 @@ def _content(path: Path) -> bytes:
     """Return the whole file: what is checked and what is parsed must be the same."""
     path, limit = check_file(path), memory_budget()
     try:
-        with path.open("rb", buffering=0) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            data = b"" if size > limit else stream.read()
+        size = path.stat().st_size
+        with opened(path) as stream:
+            data = b"" if size > limit else stream.read(limit + 1)
     except OSError as error:
         raise MissingFile(
             f"cannot be read ({error.strerror or error})",

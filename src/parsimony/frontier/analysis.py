@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.frontier.axes import Axis, Measure, measures_of
-from parsimony.frontier.curves import Curve, Group, curve_of
+from parsimony.frontier.curves import Curve, curve_of
 from parsimony.frontier.draws import DRAWS, Draws
 from parsimony.frontier.equivalent import Equivalent, equivalent_scale
+from parsimony.frontier.groups import Group
 from parsimony.frontier.row import Row, Side
 
-__all__ = ["Analysis", "Best", "Crossing", "analyse"]
+__all__ = ["Analysis", "Best", "Crossing", "analyse", "share_label"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,6 +59,8 @@ class Analysis:
         By family; of ``knowledge`` and ``scaled`` the best by validation, None where nothing ran.
     crossings
         Of every model driven by knowledge with every curve that scales up, and the reverse.
+    rows
+        Those that ``group.rows`` point to.
     gain
         Error of the best scaled-up model less that of the best driven by knowledge: the measured
         one, and its paired 95 % interval.
@@ -71,6 +74,7 @@ class Analysis:
     crossings: list[Crossing] = field(default_factory=list)
     gain: tuple[float, float, float] | None = None
     notes: list[str] = field(default_factory=list)
+    rows: Sequence[Row] = ()
 
     def crossing(self, model: Best | None, family: Best | None) -> Crossing | None:
         """Return what the family of the second needs to be as right as the first."""
@@ -148,7 +152,7 @@ def _of_measure(
             error = float(draws.errors[list(chosen.rows)].mean())
             best[family] = Best(family, side, chosen, error, drawn)
     found = Analysis(measure, curves, best, _best(best, "knowledge"), _best(best, "scaled"))
-    found.notes = notes
+    found.notes, found.rows = notes, rows
     for model in best.values():
         for curve in curves.values():
             if curve.side != model.side:
@@ -182,12 +186,17 @@ def _by_share(own: Sequence[int], rows: Sequence[Row], measure: Measure) -> list
     for share in sorted({rows[i].labels_share for i in own}):
         here = [i for i in own if rows[i].labels_share == share]
         sizes = [
-            _group(f"{share:.0%} ({label})", [i for i in here if rows[i].size == label], rows,
+            _group(share_label(share, label), [i for i in here if rows[i].size == label], rows,
                    measure)
             for label in dict.fromkeys(rows[i].size for i in here)
         ]  # fmt: skip
         found.append(min(sizes, key=_on_validation))
     return found
+
+
+def share_label(share: float, size: str) -> str:
+    """Name a size that learned from a share of the labels."""
+    return f"{100 * share:g} % of the labels, {size}"
 
 
 def _group(label: str, own: Sequence[int], rows: Sequence[Row], measure: Measure) -> Group:

@@ -10,33 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.frontier.draws import Draws
-from parsimony.frontier.law import Kind, Laws, fit_laws, profile_of_floor
+from parsimony.frontier.groups import Group, before_overfitting, merged
+from parsimony.frontier.law import Between, Kind, Laws, fit_laws, profile_of_floor
 
-__all__ = ["FEWEST", "Curve", "Group", "Point", "curve_of"]
+__all__ = ["DECADE", "FEWEST", "Curve", "Point", "curve_of"]
 
 Floats = npt.NDArray[np.float64]
 
+#: how far beyond the sizes of a law anything is said
+DECADE = 10.0
 #: sizes that a law needs, and sizes that are held out where enough are left
 FEWEST, _HELD = 4, 2
 #: sizes that a broken law needs, and its error of prediction against that of the power law from
 #: which on it is preferred: it has two exponents and a bend to choose
 _BROKEN, _CLEARLY = 6, 1 / 3
-#: rise of the error on validation that is called over-fitting: in standard errors of the seeds,
-#: or, with one seed, as a part of the error
-_SIGMAS, _RISE = 2.0, 0.02
+#: scatter beyond that of the seeds, as a part of what a law falls by, from which on it is none:
+#: about a fifth of the variance
+_SCATTERED = 0.15
 #: F-test of scatter about the law against that of the seeds
 _LEVEL = 0.05
 _BAND = (0.025, 0.5, 0.975)
-
-
-@dataclass(frozen=True)
-class Group:
-    """The runs of one size: their errors on validation, and the places of their rows."""
-
-    label: str
-    amount: float
-    valid: tuple[float, ...]
-    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -64,12 +57,20 @@ class Curve:
     ----------
     points
         Small to large.
-    laws, samples
-        The law in every draw, None where too few sizes say it; and the mean errors of the sizes in
-        every draw, (draws, points).
+    groups
+        The runs of each point.
+    samples
+        Mean errors of the sizes in every draw, (draws, points).
+    laws
+        The law in every draw; what lies between the sizes where the error follows none; None where
+        too few sizes say anything.
+    reach
+        How many times the largest size, and what part of the smallest, anything is said of: a
+        decade, or 1 where the law is none, or where larger sizes over-fit.
     summary
         ``law, E, A, alpha``, each with its interval; ``profile`` of E; ``held_out``;
-        ``out_of_sample`` error of each law; ``scatter`` about the law beyond that of the seeds.
+        ``out_of_sample`` error of each law; ``scatter`` about the law beyond that of the seeds;
+        ``lawless``, why the error does not follow it, or "".
     notes
         What was left out, and why there is no law.
     """
@@ -77,15 +78,18 @@ class Curve:
     family: str
     side: str
     points: list[Point]
+    groups: list[Group]
     samples: Floats
-    laws: Laws | None = None
+    laws: Laws | Between | None = None
+    reach: float = DECADE
     summary: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
-    def largest(self) -> float:
-        """The largest amount that the law was fitted to."""
-        return max(p.amount for p in self.points if p.role == "law")
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest amount that the law was fitted to."""
+        amounts = [p.amount for p in self.points if p.role == "law"]
+        return min(amounts), max(amounts)
 
     def band(self, amounts: Floats) -> Floats:
         """Return the 2.5 %, 50 % and 97.5 % quantiles of the law, (3, amounts)."""
@@ -101,9 +105,9 @@ def curve_of(family: str, side: str, groups: Sequence[Group], draws: Draws, seed
     groups
         Its sizes, in any order; those of the same amount are one.
     """
-    groups = _merged(groups)
+    groups = merged(groups)
     samples = draws.means([group.rows for group in groups])
-    kept = _before_overfitting(groups)
+    kept = before_overfitting(groups)
     low, high = np.quantile(samples, (_BAND[0], _BAND[2]), axis=0)
     points = [
         Point(
@@ -112,48 +116,22 @@ def curve_of(family: str, side: str, groups: Sequence[Group], draws: Draws, seed
         )
         for i, group in enumerate(groups)
     ]  # fmt: skip
-    curve = Curve(family, side, points, samples)
+    curve = Curve(family, side, points, groups, samples)
     if kept < len(groups):
+        curve.reach = 1.0
         left = ", ".join(group.label for group in groups[kept:])
         curve.notes.append(
             f"{family}: beyond {groups[kept - 1].label} the error on validation rises; left out of "
-            f"the law as over-fitted: {left}"
+            f"the law as over-fitted, and nothing is said beyond: {left}"
         )
     if kept < FEWEST:
         curve.notes.append(
-            f"{family}: {kept} sizes that differ are too few for a law, which needs {FEWEST}"
+            f"{family}: a law needs {FEWEST} sizes that differ, and there "
+            f"{'is 1' if kept == 1 else f'are {kept}'}"
         )
         return curve
     _fit(curve, groups[:kept], draws, seed)
     return curve
-
-
-def _merged(groups: Sequence[Group]) -> list[Group]:
-    """Sizes by amount; what is called otherwise but has the same amount is one size."""
-    found: list[Group] = []
-    for group in sorted(groups, key=lambda g: g.amount):
-        if found and group.amount <= found[-1].amount * 1.001:
-            last = found.pop()
-            group = Group(
-                f"{last.label} = {group.label}", last.amount, last.valid + group.valid,
-                last.rows + group.rows,
-            )  # fmt: skip
-        found.append(group)
-    return found
-
-
-def _before_overfitting(groups: Sequence[Group]) -> int:
-    """How many of the sizes lie before the error on validation rises for good."""
-    means = np.array([np.mean(group.valid) for group in groups])
-    best = int(means.argmin())
-    spreads = [np.var(group.valid, ddof=1) for group in groups if len(group.valid) > 1]
-    if spreads:
-        each = np.sqrt(np.mean(spreads))
-        of_two = np.sqrt(1 / len(groups[-1].valid) + 1 / len(groups[best].valid))
-        allowed = _SIGMAS * each * of_two
-    else:
-        allowed = _RISE * means[best]
-    return best + 1 if means[-1] - means[best] > allowed else len(groups)
 
 
 def _fit(curve: Curve, groups: Sequence[Group], draws: Draws, seed: int) -> None:
@@ -170,8 +148,8 @@ def _fit(curve: Curve, groups: Sequence[Group], draws: Draws, seed: int) -> None
     extra = _lack_of_fit(y - whole(x)[0], noise, 3 if kind == "power" else 5, rows)
     random = np.random.default_rng([seed, n])
     samples = curve.samples[:, :n] + random.normal(0.0, extra, (draws.draws, n))
-    curve.laws = fit_laws(x, samples, weights=weights, **how)
-    laws, fitted = curve.laws, y - whole(x)[0]
+    laws = curve.laws = fit_laws(x, samples, weights=weights, **how)
+    fitted = y - whole(x)[0]
     # Percentiles are too narrow at a boundary: where E may be 0, what the law says without E counts
     # as well.
     other = fit_laws(x, samples, weights=weights, **how, floor=False) if _at_zero(laws) else laws
@@ -200,6 +178,30 @@ def _fit(curve: Curve, groups: Sequence[Group], draws: Draws, seed: int) -> None
         )
     if n - _HELD >= FEWEST:
         curve.summary["held_out"] = _held_out(curve, x, y, samples, weights, how)
+    why = curve.summary["lawless"] = _lawless(whole(x)[0], laws, float(extra), curve.summary)
+    if why:
+        curve.laws, curve.reach = Between(x, curve.samples[:, :n]), 1.0
+        curve.notes.append(
+            f"{curve.family}: the error does not follow a power law: {why}; nothing is said beyond "
+            "the sizes that were run, and what lies between them is read off their errors"
+        )
+
+
+def _lawless(fitted: Floats, laws: Laws, extra: float, summary: dict[str, Any]) -> str:
+    """Why the errors of a family do not follow its law; "" where they do."""
+    falls = float(np.mean(laws.scale > 0))
+    if falls < _BAND[2]:
+        return f"it falls with size in {falls:.0%} of the draws alone"
+    span = float(fitted[0] - fitted[-1])
+    if extra > _SCATTERED * span:
+        return (
+            f"sizes scatter about it by {extra:.2g} more than seeds do, and in all it falls by "
+            f"{span:.2g}"
+        )
+    held = summary.get("held_out", ())
+    if held and not any(each["inside"] for each in held):
+        return "the smaller sizes predict none of the two largest within its interval"
+    return ""
 
 
 def _plain(laws: Laws) -> Floats:

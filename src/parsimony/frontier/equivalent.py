@@ -10,13 +10,10 @@ import numpy.typing as npt
 
 from parsimony.frontier.curves import Curve
 
-__all__ = ["DECADE", "Equivalent", "Verdict", "equivalent_scale"]
+__all__ = ["Equivalent", "Verdict", "equivalent_scale"]
 
 Floats = npt.NDArray[np.float64]
 Verdict = Literal["more", "less", "open"]
-
-#: how far beyond the largest trained size anything is said
-DECADE = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,14 +25,14 @@ class Equivalent:
     amount
         What the model with that error has itself.
     low, middle, high
-        95 % interval of what the family needs, and its median; None where it lies beyond a decade
-        of the sizes that were trained.
+        95 % interval of what the family needs, and its median; None where it lies beyond the reach
+        of the curve.
     at_least
-        Lower limit with 95 %, where ``high`` is None: it lies within that decade.
+        Lower limit with 95 %, where ``high`` is None: it lies within that reach.
     at_most
         Upper limit with 95 %, where ``low`` is None because every size is good enough.
     extrapolated
-        Whether what is said lies beyond the largest trained size.
+        Whether a limit that is said lies beyond the sizes of the law.
     verdict
         "more": it needs more than the model has, with 95 %; "less": it needs less; "open".
     """
@@ -71,12 +68,12 @@ def equivalent_scale(curve: Curve, errors: Floats, amount: float) -> Equivalent 
     Returns
     -------
     Equivalent or None
-        None where the family has no law.
+        None where the family has too few sizes.
     """
     if curve.laws is None:
         return None
-    fitted = [point.amount for point in curve.points if point.role == "law"]
-    top, bottom = max(fitted) * DECADE, min(fitted) / DECADE
+    smallest, largest = curve.ends
+    top, bottom = largest * curve.reach, smallest / curve.reach
     drawn = curve.laws.inverse(errors)
     # Order statistics, as infinity cannot be interpolated with.
     low, middle, high = np.quantile(drawn, (0.025, 0.5, 0.975), method="inverted_cdf")
@@ -90,7 +87,7 @@ def equivalent_scale(curve: Curve, errors: Floats, amount: float) -> Equivalent 
         verdict = "more"
     elif upper is not None and upper < amount:
         verdict = "less"
-    said = at_least if beyond else float(high)
+    said = [v for v in (lower, upper) if v is not None and bottom <= v <= top]
     return Equivalent(
         amount,
         None if beyond or before else float(low),
@@ -98,6 +95,6 @@ def equivalent_scale(curve: Curve, errors: Floats, amount: float) -> Equivalent 
         None if beyond or before else float(high),
         at_least,
         at_most,
-        said is not None and said > max(fitted),
+        any(v > largest or v < smallest for v in said),
         verdict,
     )

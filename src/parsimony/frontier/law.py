@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Kind", "Laws", "fit_laws", "profile_of_floor"]
+__all__ = ["Between", "Kind", "Laws", "fit_laws", "profile_of_floor"]
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["power", "broken"]
@@ -25,7 +25,7 @@ _STEP, _COARSE_STEP = _ALPHA[1] / _ALPHA[0], _COARSE[1] / _COARSE[0]
 _REFINED, _REFINED_BENT = 21, 7
 _HUBER = 1.345
 _PASSES = 4
-_TINY = 1e-12
+_TINY, _LEAST = 1e-12, 1e-9
 #: χ²(1) at 95 %
 _CHI = 3.841
 
@@ -76,6 +76,41 @@ class Laws:
         found = np.where(rest >= at_bend, first, second) * self.center
         found = np.where(self.scale <= _TINY, np.where(errors >= self.floor, 0.0, np.inf), found)
         return np.where(errors <= self.floor, np.inf, found)
+
+
+@dataclass(frozen=True)
+class Between:
+    """No law: in every draw the errors of the sizes, joined by straight lines on two logarithms.
+
+    Attributes
+    ----------
+    amounts, errors
+        (sizes,), ascending, and (draws, sizes).
+    """
+
+    amounts: Floats
+    errors: Floats
+
+    def __call__(self, amounts: Floats) -> Floats:
+        """Return the errors at amounts between the first and the last size, (draws, amounts)."""
+        x, known = np.log(amounts), np.log(self.amounts)
+        y = np.log(np.maximum(self.errors, _LEAST))
+        found: Floats = np.exp(np.array([np.interp(x, known, row) for row in y]))
+        return found
+
+    def inverse(self, errors: Floats) -> Floats:
+        """Return the least amounts at which each draw has its error, (draws,).
+
+        Infinity where no size has so small an error, 0 where the smallest has.
+        """
+        reached = self.errors <= errors[:, None]
+        k, rows = reached.argmax(1), np.arange(len(errors))
+        before = np.maximum(k - 1, 0)
+        x, y = np.log(self.amounts), np.log(np.maximum(self.errors, _LEAST))
+        fall = np.maximum(y[rows, before] - y[rows, k], _TINY)
+        part = np.clip((y[rows, before] - np.log(np.maximum(errors, _LEAST))) / fall, 0.0, 1.0)
+        found = np.exp(x[before] + part * (x[k] - x[before]))
+        return np.where(reached.any(1), np.where(k == 0, 0.0, found), np.inf)
 
 
 def _falls(x: Floats, alpha: Floats, later: Floats, bend: Floats) -> Floats:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parsimony.frontier.analysis import Analysis
-from parsimony.frontier.figures import LOOKS, Look, frontier_figure, stratum_figure
+from parsimony.frontier.figures import frontier_figure
+from parsimony.frontier.look import LOOKS
 from parsimony.frontier.protocol import Protocol
 from parsimony.frontier.row import Row
-from parsimony.frontier.words import METRICS, amount_text, scale_text
+from parsimony.frontier.stratum_figure import stratum_figure
+from parsimony.frontier.words import METRICS, amount_text, named, scale_text
 from parsimony.pages.templating import environment
 from parsimony.version import __version__
 
@@ -36,8 +38,8 @@ def frontier_page(
     if analyses:
         for key, look in LOOKS.items():
             pictures[key] = _source(frontier_figure(analyses[0], metric, look))
-            drawn = _strata(analyses[0], rows, metric, look)
-            strata |= {} if drawn is None else {key: drawn}
+            drawn = stratum_figure(analyses[0], look)
+            strata |= {} if drawn is None else {key: _source(drawn)}
     return (
         environment()
         .get_template("frontier.html.j2")
@@ -50,11 +52,6 @@ def frontier_page(
             protocol=protocol.text, amount_text=amount_text, version=__version__,
         )
     )  # fmt: skip
-
-
-def _strata(found: Analysis, rows: Sequence[Row], metric: str, look: Look) -> str | None:
-    drawn = stratum_figure(found, rows, metric, look)
-    return None if drawn is None else _source(drawn[0])
 
 
 def _source(image: bytes) -> str:
@@ -72,7 +69,7 @@ def _table(found: Analysis) -> dict[str, Any]:
     ]
     crossings = [
         {
-            "model": f"{each.model.family} at {each.model.group.label}",
+            "model": named(each.model),
             "side": each.model.side, "own": amount_text(each.model.group.amount),
             "error": each.model.error, "family": each.curve.family,
             "needs": scale_text(each.scale, unit), "extrapolated": each.scale.extrapolated,

@@ -30,8 +30,11 @@ _ANALYSIS = (
     "size and family of either side are chosen on validation; the law is fitted to test errors; "
     "sizes beyond the least validation error are left out where it rises for good; the two largest "
     "sizes are held out, predicted and compared; 1,000 nested bootstrap draws, 95 %; nothing is "
-    "said beyond ten times the largest trained size"
+    "said beyond ten times the largest trained size, nor beyond it where the error follows no law "
+    "or rises"
 )
+#: fields that say how long, and not what
+_OF_THE_CLOCK = ("budgets", "expected")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class Protocol:
         Trials of tuning for each size, the same for all.
     budgets
         Wall seconds, one for each time that the frontier was begun or gone on with; None: no limit.
+    expected
+        Seconds of a run, as they were measured for the plan, by family and size; of those that were
+        not, none.
     """
 
     data: str
@@ -64,11 +70,12 @@ class Protocol:
     stop_rule: str = _STOP
     analysis: str = _ANALYSIS
     budgets: list[float] = field(default_factory=list)
+    expected: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
-        """Of all but the budgets."""
-        held = {n: value for n, value in _without_none(asdict(self)).items() if n != "budgets"}
+        """Of all that decides what is run: not of budgets and expected times."""
+        held = {n: v for n, v in _without_none(asdict(self)).items() if n not in _OF_THE_CLOCK}
         return hashlib.sha256(json_text(held, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -110,7 +117,7 @@ def agreed(protocol: Protocol, folder: Path) -> Protocol:
     before = read_protocol(folder)
     if before.hash != protocol.hash:
         was, now = (_without_none(asdict(each)) for each in (before, protocol))
-        changed = [name for name in now if was.get(name) != now[name] and name != "budgets"]
+        changed = [name for name in now if was.get(name) != now[name] and name not in _OF_THE_CLOCK]
         raise LedgerMismatch(
             f"the protocol is another one: {', '.join(changed)} changed",
             remedy="repeat the first command with --resume, or choose another --out",

@@ -11,10 +11,12 @@ from typing import Any
 
 from parsimony.decoding.strict_json import json_text
 from parsimony.frontier.analysis import Analysis, Best, analyse
-from parsimony.frontier.figures import LOOKS, frontier_figure, stratum_names
+from parsimony.frontier.figures import frontier_figure
+from parsimony.frontier.look import WHITE
 from parsimony.frontier.page import frontier_page
 from parsimony.frontier.row import Row
 from parsimony.frontier.runs import Runs
+from parsimony.frontier.stratum_figure import stratum_error, stratum_names
 from parsimony.frontier.words import crossing_words, verdict
 
 __all__ = ["CSV", "FIGURE", "JSON", "PAGE", "Found", "frontier_files", "gathered"]
@@ -90,7 +92,7 @@ def gathered(runs: Runs, n_planned: int, command: str) -> Found:
         "runs": counts,
         "measures": [_told(each) for each in analyses],
         "loss": [_told(each) for each in of_loss[:1]],
-        "strata": _strata(analyses, rows), "folder": str(runs.folder),
+        "strata": _strata(analyses), "folder": str(runs.folder),
         "page": str(runs.folder / PAGE),
         "figure": str(runs.folder / f"{FIGURE}.png") if analyses else None,
         "protocol": protocol.hash, "command": command, "seconds": runs.spent, "notes": notes,
@@ -135,31 +137,19 @@ def _best(best: Best | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _strata(analyses: Sequence[Analysis], rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _strata(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
     """Errors of the two compared models on each part of the test queries."""
     if not analyses:
         return []
-    pair = (analyses[0].knowledge, analyses[0].scaled)
-    found = []
-    for name, n in stratum_names(rows).items():
-        errors: dict[str, float] = {}
-        for best in pair:
-            own = [] if best is None else [
-                row.strata[name].value for row in rows
-                if row.family == best.family and row.status == "done" and name in row.strata
-                and _label(row, analyses[0]) == best.group.label
-            ]  # fmt: skip
-            if best is not None and own:
-                errors[best.side] = 1.0 - sum(own) / len(own)
-        if errors:
-            found.append({"name": name, "n": n, **errors})
+    first, found = analyses[0], []
+    for name, n in stratum_names(first.rows).items():
+        here: dict[str, Any] = {"name": name, "n": n}
+        for best in (first.knowledge, first.scaled):
+            error = None if best is None else stratum_error(first, best.group, name)
+            if best is not None and error is not None:
+                here[best.side] = error
+        found.append(here)
     return found
-
-
-def _label(row: Row, found: Analysis) -> str:
-    """The name of the group that a row is of."""
-    along = found.measure.key == "labels"
-    return f"{row.labels_share:.0%} ({row.size})" if along else row.size
 
 
 def frontier_files(folder: Path, found: Found, runs: Runs) -> dict[Path, bytes | str]:
@@ -171,9 +161,7 @@ def frontier_files(folder: Path, found: Found, runs: Runs) -> dict[Path, bytes |
     if found.analyses:
         first, metric = found.analyses[0], found.told["metric"]
         for form in ("svg", "png"):
-            files[folder / f"{FIGURE}.{form}"] = frontier_figure(
-                first, metric, LOOKS["light"], form
-            )
+            files[folder / f"{FIGURE}.{form}"] = frontier_figure(first, metric, WHITE, form)
     page = frontier_page(found.told, found.analyses, found.rows, runs.protocol)
     files[folder / PAGE] = page.encode("utf-8", errors="replace")
     return files

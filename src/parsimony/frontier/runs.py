@@ -19,12 +19,15 @@ from typing import Any
 from parsimony.decoding import checked, read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
+from parsimony.frontier.costs import fraction
 from parsimony.frontier.families import Family, Size
 from parsimony.frontier.protocol import PROTOCOL, Protocol
 from parsimony.frontier.row import Row, Subject, Tuned
-from parsimony.frontier.running import METRICS, run_size, tune_size
+from parsimony.frontier.running import METRICS, run_size
+from parsimony.frontier.tuning import TRIAL, tune_size
 from parsimony.frontier.warming import is_shaped, warm
 from parsimony.run.atomic import write_atomic
+from parsimony.run.deadline import Deadline
 from parsimony.run.engine import Engine
 from parsimony.search.settings import Rung
 from parsimony.search.trial import Trial
@@ -74,19 +77,22 @@ class Runs:
 
     Parameters
     ----------
-    folder, protocol, subject
-        Where, what is to be run, and on what.
+    folder, protocol
+        Where, and what is to be run.
     families
         The protocol's.
+    budget
+        Until when, of this part alone; what earlier parts took is taken from it.
     resume
         Go on with the runs that are there.
     on_row
-        Called with every row, and how many are still to come.
+        Called with every row, how many are still to come, and what they take in seconds, where
+        that was measured.
     """
 
     def __init__(
-        self, folder: Path, protocol: Protocol, families: Sequence[Family], *, resume: bool,
-        on_row: Callable[[Row, int], None] | None = None,
+        self, folder: Path, protocol: Protocol, families: Sequence[Family], budget: Deadline, *,
+        resume: bool, on_row: Callable[[Row, int, float | None], None] | None = None,
     ) -> None:  # fmt: skip
         self.folder, self.protocol, self.on_row = folder, protocol, on_row
         self.subject: Subject = protocol.task
@@ -102,7 +108,7 @@ class Runs:
             if k < len(family.sizes)
         ]
         self.rows: dict[tuple[str, int], Row] = {}
-        self._begin = time.perf_counter() - max((trial.at for trial in self.store), default=0.0)
+        self.budget = budget.after(max((trial.at for trial in self.store), default=0.0))
 
     def __enter__(self) -> Runs:
         """Return the runs."""
@@ -115,17 +121,15 @@ class Runs:
     @property
     def spent(self) -> float:
         """Wall seconds, those of earlier parts included."""
-        return time.perf_counter() - self._begin
+        return self.budget.spent()
 
-    def make(self, engine: Engine, budget: float | None, *, reserve: float = 0.0) -> None:
+    def make(self, engine: Engine, *, reserve: float = 0.0) -> None:
         """Make what is not there yet, within the budget.
 
         Parameters
         ----------
-        budget
-            Wall seconds of the whole, earlier parts included.
         reserve
-            Seconds of it that are kept for what follows.
+            Seconds of the budget that are kept for what follows.
         """
         more = len(self.protocol.budgets) > 1
         for job in self.jobs:
@@ -138,20 +142,22 @@ class Runs:
                 self.rows[job.key] = row
         for seed in self.protocol.seeds:
             asked = [j for j in self.jobs if j.seed == seed and j.key not in self.rows]
-            self._round(asked, engine, None if budget is None else budget - reserve)
+            self._round(asked, engine, reserve)
 
-    def _round(self, asked: Sequence[Job], engine: Engine, budget: float | None) -> None:
-        behind = sum(job.key not in self.rows for job in self.jobs)
-        until = None if budget is None else time.time() + budget - self.spent
+    def _round(self, asked: Sequence[Job], engine: Engine, reserve: float) -> None:
+        limited = self.budget.limited
+        until = time.time() + self.budget.left() - reserve if limited else None
         first = self.protocol.seeds[0]
-        jobs = [
-            {
+        weights = {job.key: self._weight(job) for job in self.jobs if job.key not in self.rows}
+        behind, jobs = sum(weights.values()), list[dict[str, Any]]()
+        for job in asked:
+            alike = max(1.0, behind / weights[job.key] / engine.slots)
+            tuned = None if job.seed == first else self._tuned(replace(job, seed=first))
+            jobs.append({
                 "job": job, "folder": self.folder / "runs" / job.folder, "until": until,
-                "left": max(1.0, (behind - n) / engine.slots),
-                "tuned": None if job.seed == first else self._tuned(replace(job, seed=first)),
-            }
-            for n, job in enumerate(asked)
-        ]  # fmt: skip
+                "left": alike, "tuned": tuned,
+            })  # fmt: skip
+            behind -= weights[job.key]
         function = partial(run_job, subject=self.subject, trials=self.protocol.trials)
 
         def go_on() -> bool:
@@ -165,7 +171,18 @@ class Runs:
             self.store.append(_as_trial(job, row, self.spent))
             self.rows[job.key] = row
             if self.on_row is not None:
-                self.on_row(row, sum(each.key not in self.rows for each in self.jobs))
+                left = [each for each in self.jobs if each.key not in self.rows]
+                seconds = sum(map(self._weight, left)) / engine.slots
+                self.on_row(row, len(left), seconds if self.protocol.expected else None)
+
+    def _weight(self, job: Job) -> float:
+        """What a run and its tuning are thought to take; the same for all where nobody measured."""
+        took = self.protocol.expected.get(job.family.name, {}).get(job.size.label)
+        if took is None:
+            every = [t for sizes in self.protocol.expected.values() for t in sizes.values()]
+            took = max(every, default=1.0)
+        tuning = TRIAL * self.protocol.trials if job.seed == self.protocol.seeds[0] else 0.0
+        return max(took * (1 + tuning) * fraction(job.share), 1e-3)
 
     def _read(self, job: Job) -> Row | None:
         path = self.folder / "runs" / job.folder / _ROW
@@ -207,7 +224,7 @@ def run_job(
     until
         :func:`time.time` at which the budget ends; None: never.
     left
-        How many runs are still to share what is left.
+        How many runs as long as this one are still to share what is left.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not warm(job.size, subject.kind, None if until is None else until - time.time()):

@@ -11,7 +11,7 @@ from parsimony.frontier.families import Size
 from parsimony.problems import open_task
 from parsimony.search.method_trial import MethodTrial
 
-__all__ = ["warm"]
+__all__ = ["is_shaped", "warm", "warming_seconds"]
 
 #: methods whose kernels are compiled for a shape, and the settings that make it
 _SHAPED, _SHAPE = ("redgnn", "adaprop", "emergnn"), ("dim", "attention_dim")
@@ -31,6 +31,17 @@ def is_shaped(size: Size) -> bool:
     return size.method in _SHAPED
 
 
+def warming_seconds(size: Size, kind: str) -> float:
+    """What :func:`warm` is thought to take, by what was seen in this process."""
+    if _key(size, kind) in _warmed:
+        return 0.0
+    slowest = max(_warmed.values(), default=0.0)  # says how busy the machine is
+    if not is_shaped(size):
+        return _OTHER * slowest
+    seen = [took for (method, *_), took in _warmed.items() if method == size.method]
+    return max(seen, default=_COMPILING)
+
+
 def warm(size: Size, kind: str, left: float | None = None) -> bool:
     """Train a method for an epoch on small embedded data, once in this process and for each shape.
 
@@ -47,22 +58,22 @@ def warm(size: Size, kind: str, left: float | None = None) -> bool:
     bool
         False where compiling would, by what was seen, take longer than is left: nothing was done.
     """
+    key = _key(size, kind)
+    if key in _warmed:
+        return True
+    if left is not None and left < warming_seconds(size, kind):
+        return False
+    begin = time.perf_counter()
+    _train(*key)
+    _warmed[key] = time.perf_counter() - begin
+    return True
+
+
+def _key(size: Size, kind: str) -> tuple[str, str, _Shape]:
     shape: _Shape = ()
     if is_shaped(size):
         shape = tuple((n, size.settings[n]) for n in _SHAPE if n in size.settings)
-    key = size.method, kind, shape
-    if key in _warmed:
-        return True
-    if left is not None:
-        seen = [took for (method, *_), took in _warmed.items() if method == size.method]
-        slowest = max(_warmed.values(), default=0.0)  # says how busy the machine is
-        expected = max(seen, default=_COMPILING) if is_shaped(size) else _OTHER * slowest
-        if left < expected:
-            return False
-    begin = time.perf_counter()
-    _train(size.method, kind, shape)
-    _warmed[key] = time.perf_counter() - begin
-    return True
+    return size.method, kind, shape
 
 
 def _train(method: str, kind: str, shape: _Shape) -> None:

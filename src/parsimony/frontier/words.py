@@ -5,7 +5,9 @@ from __future__ import annotations
 from parsimony.frontier.analysis import Analysis, Best, Crossing
 from parsimony.frontier.equivalent import Equivalent
 
-__all__ = ["METRICS", "amount_text", "crossing_words", "scale_text", "verdict"]
+__all__ = [
+    "METRICS", "amount_text", "crossing_words", "limit_text", "named", "scale_text", "verdict",
+]  # fmt: skip
 
 METRICS = {
     "mrr": "MRR", "macro_f1": "macro-F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC",
@@ -27,6 +29,18 @@ def times_text(ratio: float) -> str:
     return f"{_number(ratio)} times as many" if ratio >= 1 else f"{_number(1 / ratio)} times fewer"
 
 
+def limit_text(scale: Equivalent) -> str:
+    """The limit as a multiple: ``more than 3 times as many``; of an interval its middle."""
+    own = scale.amount
+    if scale.low is not None and scale.middle is not None:
+        return times_text(scale.middle / own)
+    if scale.at_least is not None:
+        than = "more" if scale.at_least >= own else "not more"
+        return f"{than} than {times_text(scale.at_least / own)}"
+    than = "less" if (scale.at_most or 0.0) >= own else "more"
+    return f"{than} than {times_text((scale.at_most or own) / own)}"
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
@@ -40,17 +54,9 @@ def scale_text(scale: Equivalent, unit: str) -> str:
             f"{amount_text(scale.high)}), {times_text(scale.middle / own)}"
         )
     if scale.at_least is not None:
-        than = "more" if scale.at_least >= own else "not more"
-        return (
-            f"> {amount_text(scale.at_least)} {unit} with 95 %, {than} than "
-            f"{times_text(scale.at_least / own)}"
-        )
+        return f"> {amount_text(scale.at_least)} {unit} with 95 %, {limit_text(scale)}"
     if scale.at_most is not None:
-        than = "less" if scale.at_most >= own else "more"
-        return (
-            f"< {amount_text(scale.at_most)} {unit} with 95 %, {than} than "
-            f"{times_text(scale.at_most / own)}"
-        )
+        return f"< {amount_text(scale.at_most)} {unit} with 95 %, {limit_text(scale)}"
     return f"an amount of {unit} that these runs do not say"
 
 
@@ -58,7 +64,7 @@ def crossing_words(crossing: Crossing, unit: str) -> str:
     """Say what a family needs for the error of a model of the other side."""
     text = (
         f"{crossing.curve.family} needs {scale_text(crossing.scale, unit)}, for the error of "
-        f"{_named(crossing.model)}, which has {amount_text(crossing.model.group.amount)} {unit}"
+        f"{named(crossing.model)}, which has {amount_text(crossing.model.group.amount)} {unit}"
     )
     return text + _beyond(crossing)
 
@@ -66,12 +72,27 @@ def crossing_words(crossing: Crossing, unit: str) -> str:
 def _beyond(crossing: Crossing) -> str:
     if not crossing.scale.extrapolated:
         return ""
-    largest = amount_text(crossing.curve.largest)
-    return f" (extrapolated: the largest that was trained and is in the law has {largest})"
+    smallest, largest = map(amount_text, crossing.curve.ends)
+    return f" (extrapolated: the sizes in its law have {smallest} to {largest})"
 
 
-def _named(best: Best) -> str:
-    return f"{best.family} at {best.group.label}"
+def named(best: Best, *more: str) -> str:
+    """A model by its family and size: ``ComplEx (d = 64)``."""
+    return f"{best.family} ({'; '.join([best.group.label, *more])})"
+
+
+def _lawless(crossing: Crossing | None) -> str:
+    """Why nothing is extrapolated from a family; "" where it may be."""
+    if crossing is None or not crossing.curve.summary.get("lawless"):
+        return ""
+    return (
+        f" The error of {crossing.curve.family} does not follow a power law, so that nothing is "
+        "said of it beyond the sizes that were run."
+    )
+
+
+def _measured(best: Best, name: str, unit: str) -> str:
+    return named(best, f"{name} {1 - best.error:.3f}, {amount_text(best.group.amount)} {unit}")
 
 
 def verdict(found: Analysis, metric: str) -> tuple[str, str]:
@@ -91,20 +112,16 @@ def verdict(found: Analysis, metric: str) -> tuple[str, str]:
                                        "the side that is scaled up")  # fmt: skip
     name = METRICS.get(metric, metric)
     gain, low, high = found.gain
-    both = (
-        f"{_named(ours)} ({name} {1 - ours.error:.3f}, {amount_text(ours.group.amount)} {unit}) "
-        f"against {_named(theirs)} ({name} {1 - theirs.error:.3f}, "
-        f"{amount_text(theirs.group.amount)} {unit})"
-    )
+    both = f"{_measured(ours, name, unit)} against {_measured(theirs, name, unit)}"
     apart = f"{gain:+.3f} (95 %: {low:+.3f} to {high:+.3f})"
     forward, back = found.crossing(ours, theirs), found.crossing(theirs, ours)
     needs = "" if forward is None else (
-        f" To be as right as {_named(ours)}, {theirs.family} needs "
-        f"{scale_text(forward.scale, unit)}{_beyond(forward)}."
+        f" To be as right as {named(ours)}, {theirs.family} needs "
+        f"{scale_text(forward.scale, unit)}{_beyond(forward)}.{_lawless(forward)}"
     )  # fmt: skip
     reverse = "" if back is None else (
-        f" To be as right as {_named(theirs)}, {ours.family} needs "
-        f"{scale_text(back.scale, unit)}{_beyond(back)}."
+        f" To be as right as {named(theirs)}, {ours.family} needs "
+        f"{scale_text(back.scale, unit)}{_beyond(back)}.{_lawless(back)}"
     )  # fmt: skip
     if high < 0:
         if forward is not None and forward.scale.verdict == "more":

@@ -38,5 +38,13 @@ def distinct_triples(triples: np.ndarray, n_entities: int, n_relations: int) -> 
     -------
     array of the dtype of ``triples``, shape (n_distinct, 3)
     """
-    distinct: np.ndarray = triples[first_occurrences(triples, n_entities, n_relations)]
+    keys = triple_keys(triples, n_entities, n_relations)
+    if keys is None:
+        return np.unique(triples, axis=0)
+    # Sorted values are enough, and decoded they are the triples: no order need be kept.
+    keys = np.unique(keys)
+    distinct = np.empty((len(keys), 3), triples.dtype)
+    distinct[:, 2] = keys % n_entities if len(keys) else 0
+    keys //= max(n_entities, 1)
+    distinct[:, 1], distinct[:, 0] = keys % max(n_relations, 1), keys // max(n_relations, 1)
     return distinct

@@ -7,23 +7,25 @@ into dictionary codes: a triple takes twelve bytes plus one copy of each distinc
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from parsimony.decoding.blocks import BLOCK, read_blocks
 from parsimony.decoding.columns import is_header
 from parsimony.decoding.files import check_file
 from parsimony.decoding.lines import TextTable, shorten
 from parsimony.decoding.look import Look, Reading
-from parsimony.decoding.parquet import read_parquet
+from parsimony.decoding.parquet import parquet_batches, parquet_rows, read_parquet
 from parsimony.decoding.tables import read_cells
 from parsimony.errors import FormatError, InvalidParameter, suggest
 from parsimony.graph.names import COLUMNS, Names
 from parsimony.graph.rdf import RDF_SUFFIXES, RdfLines, read_rdf
 from parsimony.graph.rescan import Lines, TableLines
 
-__all__ = ["fact_columns", "line_reader", "read_triples", "reading"]
+__all__ = ["fact_blocks", "fact_columns", "line_reader", "read_triples", "reading"]
 
 #: Roles of the columns of facts, and those of other tables that can be read as facts.
 _ROLES = (COLUMNS, ("user", "rating", "item"), ("drug1", "type", "drug2"))
@@ -69,12 +71,8 @@ def read_triples(
     """
     path = check_file(path)
     names = names or Names.new()
-    suffix = path.suffix.lower()
-    if columns is not None and len(set(columns)) != 3:
-        raise InvalidParameter(
-            f"columns {tuple(columns)} must be three different names: head, relation, tail"
-        )
-    if suffix in RDF_SUFFIXES:
+    _require_three(columns)
+    if path.suffix.lower() in RDF_SUFFIXES:
         return read_rdf(path, names, notes)
     look = Look.at(path)
     if not look.first:
@@ -87,6 +85,63 @@ def read_triples(
     if notes is not None:
         notes += _notes(look, len(frame), guessed=columns is None)
     return frame
+
+
+def fact_blocks(
+    path: str | os.PathLike[str],
+    columns: tuple[str, str, str] | None,
+    *,
+    notes: list[str] | None = None,
+    passed: Callable[[int], object] = int,
+    size: int = BLOCK,
+) -> Iterator[pl.DataFrame]:
+    """Yield what :func:`read_triples` returns in parts, so that a file need not fit into memory.
+
+    RDF is one part. The columns are strings, or behave so.
+
+    Parameters
+    ----------
+    path, columns, notes
+        As of :func:`read_triples`.
+    size : int
+        Bytes of text in a part, about.
+    passed : callable
+        Told now and then how many bytes of the file have been read.
+
+    Raises
+    ------
+    MissingFile, NotAFile, EncodingError, FormatError, MissingExtra
+        As of :func:`read_triples`.
+    """
+    path = check_file(path)
+    _require_three(columns)
+    if path.suffix.lower() in RDF_SUFFIXES:
+        yield read_rdf(path, Names.new(), notes)
+        return
+    look = Look.at(path)
+    if not look.first:
+        return
+    table, places = _table(look, columns)
+    n = 0
+    if table is None:
+        for frame, part in _parquet_blocks(look, places):
+            n += len(frame)
+            yield frame
+            passed(part)
+    else:
+        chosen = dict(zip(COLUMNS, places, strict=True))
+        for frame in read_blocks(table, chosen, size=size, passed=passed):
+            n += len(frame)
+            yield frame
+    if notes is not None:
+        notes += _notes(look, n, guessed=columns is None)
+
+
+def _require_three(columns: tuple[str, str, str] | None) -> None:
+    if columns is not None and len(set(columns)) != 3:
+        raise InvalidParameter(
+            f"columns {tuple(columns)} must be three different names: head, relation, tail"
+        )
 
 
 def reading(look: Look) -> Reading | None:
@@ -197,11 +252,25 @@ def _notes(look: Look, n: int, *, guessed: bool) -> list[str]:
 def _read_parquet(look: Look, places: tuple[int, ...], names: Names) -> pl.DataFrame:
     chosen = {name: look.first[i] for name, i in zip(COLUMNS, places, strict=True)}
     frame = read_parquet(look.path, chosen, names.schema())
+    _require_filled(look, frame, 0)
+    return frame
+
+
+def _parquet_blocks(look: Look, places: tuple[int, ...]) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Yield facts, and how many bytes of the file they come to by their share of the rows."""
+    chosen = {name: look.first[i] for name, i in zip(COLUMNS, places, strict=True)}
+    n, n_rows, size = 0, parquet_rows(look.path), look.path.stat().st_size
+    for frame in parquet_batches(look.path, chosen, whole=False):
+        _require_filled(look, frame, n)
+        n += len(frame)
+        yield frame, size * n // max(n_rows, 1)
+
+
+def _require_filled(look: Look, frame: pl.DataFrame, before: int) -> None:
     empty = frame.select(pl.any_horizontal(pl.all().is_null() | (pl.all() == ""))).to_series()
     if empty.any():
         raise FormatError(
             "an empty field; expected head, relation and tail in every row",
             remedy="drop or complete the row",
-            where=f"{look.path}:{int(empty.arg_true()[0]) + 1}",
+            where=f"{look.path}:{before + int(empty.arg_true()[0]) + 1}",
         )
-    return frame

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -124,7 +124,7 @@ class NameIndex:
         self._names, self._unknown = names, unknown
 
     @cached_property
-    def exact(self) -> dict[str, int]:
+    def exact(self) -> Mapping[str, int]:
         """Position of every name; built at the first lookup."""
         return {name: i for i, name in enumerate(self._names)}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -17,17 +18,30 @@ from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, UnknownDrug, UnknownEntity, UnknownRelation
 from parsimony.graph.names import NameIndex, Unknown
 
-__all__ = ["Vocabulary"]
+__all__ = ["QUOTED", "UNKNOWN", "Kind", "Vocabulary", "name_lines"]
 
 Kind = Literal["entity", "relation", "drug"]
 
-_UNKNOWN: dict[Kind, Unknown] = {
+UNKNOWN: dict[Kind, Unknown] = {
     "entity": UnknownEntity, "relation": UnknownRelation, "drug": UnknownDrug,
 }  # fmt: skip
 
 
+#: a name that a list of names holds in quotes, so that every line is a name
+QUOTED = r'^$|^"|[\x00-\x1f\x7f]'
+_QUOTED = re.compile(QUOTED)
+
+
 def _needs_quotes(name: str) -> bool:
-    return not name or name[0] == '"' or any(ord(c) < 32 or ord(c) == 127 for c in name)
+    return _QUOTED.search(name) is not None
+
+
+def name_lines(names: Iterable[str]) -> str:
+    """Return one name per line; names with control characters are JSON-quoted."""
+    return "".join(
+        (json_text(name, ensure_ascii=False) if _needs_quotes(name) else name) + "\n"
+        for name in names
+    )
 
 
 class Vocabulary:
@@ -49,7 +63,7 @@ class Vocabulary:
     __slots__ = ("__dict__", "_names", "kind")
 
     def __init__(self, names: Sequence[str], kind: Kind = "entity") -> None:
-        self._names = tuple(names)
+        self._names: Sequence[str] = tuple(names)
         self.kind: Kind = kind
         if len(set(self._names)) != len(self._names):
             seen: dict[str, int] = {}
@@ -62,13 +76,18 @@ class Vocabulary:
                 seen[name] = i
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> Sequence[str]:
         """All names, in the order of their ids."""
         return self._names
 
     @cached_property
     def _index(self) -> NameIndex:
-        return NameIndex(self._names, _UNKNOWN[self.kind])
+        return NameIndex(self._names, UNKNOWN[self.kind])
+
+    @property
+    def ids(self) -> Mapping[str, int]:
+        """The id of every name."""
+        return self._index.exact
 
     def __len__(self) -> int:
         """Return the number of names."""
@@ -128,10 +147,7 @@ class Vocabulary:
         return digest.hexdigest()
 
     def _text(self) -> str:
-        return "".join(
-            (json_text(name, ensure_ascii=False) if _needs_quotes(name) else name) + "\n"
-            for name in self._names
-        )
+        return name_lines(self._names)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one name per line; names with control characters are JSON-quoted."""

@@ -6,7 +6,7 @@ are no evidence for symmetric, transitive and inverse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ class AxiomCounter:
         self.members = {name: self._mask(ids) for name, ids in members.items()}
         self.typed = self._mask([]) if not members else np.any(list(self.members.values()), axis=0)
 
-    def _entities(self) -> tuple[str, ...]:
+    def _entities(self) -> Sequence[str]:
         vocabulary = self.graph.entities
         return () if vocabulary is None else vocabulary.names
 

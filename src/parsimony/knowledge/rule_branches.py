@@ -41,6 +41,7 @@ __all__ = [
     "Branches",
     "count_branches",
     "encode_branch",
+    "entity_ids",
     "entity_names",
     "from_branch",
     "has_branch",
@@ -90,6 +91,13 @@ def entity_names(graph: KnowledgeGraph) -> Sequence[str]:
     if graph.entities is not None:
         return graph.entities.names
     return tuple(map(str, range(graph.n_entities)))
+
+
+def entity_ids(graph: KnowledgeGraph) -> Mapping[str, int]:
+    """Return the ids of the entities by the names that :func:`entity_names` gives them."""
+    if graph.entities is not None:
+        return graph.entities.ids
+    return {name: i for i, name in enumerate(entity_names(graph))}
 
 
 def encode_branch(rule: Rule, relations: Mapping[str, int], entities: Mapping[str, int]) -> Branch:

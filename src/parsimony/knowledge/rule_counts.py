@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from parsimony.errors import InvalidParameter, UnknownRelation
 from parsimony.graph.knowledge_graph import KnowledgeGraph
-from parsimony.knowledge.rule_branches import count_branches, encode_branch, entity_names
+from parsimony.knowledge.rule_branches import count_branches, encode_branch, entity_ids
 from parsimony.knowledge.rule_walks import (
     WalkIndex,
     build_trie,
@@ -56,7 +56,7 @@ Longs = npt.NDArray[np.int64]
 def relation_names(graph: KnowledgeGraph) -> tuple[str, ...]:
     """Return the names of the relations, or their ids if the graph has no names."""
     if graph.relations is not None:
-        return graph.relations.names
+        return tuple(graph.relations.names)
     return tuple(map(str, range(graph.n_relations)))
 
 
@@ -160,7 +160,7 @@ def _count(rules: Sequence[Rule], graph: KnowledgeGraph, *, pca: bool = False) -
     index = build_walk_index(graph)
     branched = np.array([rule.names_entity for rule in rules])
     if branched.any():
-        names = {name: i for i, name in enumerate(entity_names(graph))}
+        names = entity_ids(graph)
         counts[branched] = count_branches(
             index, [encode_branch(rule, ids, names) for rule in rules if rule.names_entity]
         )

@@ -43,6 +43,7 @@ PER_SECOND = 1e8  # steps of mining, roughly, on one core: how far a time budget
 PATHS = 0.5  # of the time, where rules about an entity are mined after them
 _SLOTS = 1 << 24  # maximum number of distinct paths per relation: a table of 448 MiB
 
+Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 
 
@@ -339,12 +340,17 @@ class _Facts:
     def __init__(self, index: WalkIndex, min_support: int) -> None:
         self.index, self.min_support = index, min_support
         self.node = np.repeat(np.arange(index.n_entities, dtype=np.int32), np.diff(index.indptr))
-        self.by_neighbour = np.lexsort((index.relation, index.neighbour, self.node))
+        # Rows are sorted by relation already, which a stable sort of their neighbours keeps.
+        self.by_neighbour = _by_pair(self.node, index.neighbour, index.n_entities)
         self.dropped = 0
+        self._walks: dict[int, npt.NDArray[np.float64]] = {}
 
     def paths(self, r: int, longest: int) -> tuple[Longs, Longs]:
         """Codes of the paths with enough support, and their counts; see ``_paths_between``."""
-        walks = _walks(self.index, max(longest - 1, 1))
+        length = max(longest - 1, 1)
+        if length not in self._walks:  # a pass over all edges, the same for all relations
+            self._walks[length] = _walks(self.index, length)
+        walks = self._walks[length]
         edges = np.flatnonzero(self.index.relation == r)
         x, y = self.node[edges], self.index.neighbour[edges]
         facts = np.stack([x, y], axis=1)
@@ -356,6 +362,11 @@ class _Facts:
         self.dropped += dropped
         enough = counts[:, 0] >= self.min_support
         return codes[enough], counts[enough].astype(np.int64)
+
+
+def _by_pair(node: Ints, neighbour: Ints, n: int) -> Longs:
+    """Return the order of edges by node and neighbour, keeping that of equal ones."""
+    return np.argsort(node.astype(np.int64) * n + neighbour, kind="stable")
 
 
 def _notes(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.graph.distinct import distinct_triples
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 
@@ -54,15 +55,14 @@ class WalkIndex(NamedTuple):
 
 def build_walk_index(graph: KnowledgeGraph) -> WalkIndex:
     """Sort the distinct facts of a graph in both directions, O(n log n)."""
-    triples = np.unique(graph.triples, axis=0) if len(graph) else graph.triples
-    head, relation, tail = np.ascontiguousarray(triples.T)
-    node = np.concatenate([head, tail])
-    step = np.concatenate([relation, relation + np.int32(graph.n_relations)])
-    neighbour = np.concatenate([tail, head])
-    order = np.lexsort((neighbour, step, node))
-    indptr = np.zeros(graph.n_entities + 1, dtype=np.int64)
-    np.cumsum(np.bincount(node, minlength=graph.n_entities), out=indptr[1:])
-    return WalkIndex(indptr, step[order], neighbour[order], graph.n_relations)
+    n, n_relations = graph.n_entities, graph.n_relations
+    inverse = graph.triples[:, ::-1].copy()
+    inverse[:, 1] += n_relations
+    rows = distinct_triples(np.concatenate([graph.triples, inverse]), n, 2 * n_relations)
+    indptr = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows[:, 0], minlength=n), out=indptr[1:])
+    step, neighbour = (np.ascontiguousarray(rows[:, column]) for column in (1, 2))
+    return WalkIndex(indptr, step, neighbour, n_relations)
 
 
 def without_facts(index: WalkIndex, facts: Iterable[tuple[int, int, int]]) -> WalkIndex:

@@ -14,7 +14,16 @@ import numpy.typing as npt
 
 from parsimony.knowledge.symbol_names import SIZE
 
-__all__ = ["N_FEATURES", "Patterns", "degenerate", "generic_rank", "patterns", "srf"]
+__all__ = [
+    "N_FEATURES",
+    "Patterns",
+    "degenerate",
+    "generic_rank",
+    "patterns",
+    "srf",
+    "symmetric_projection",
+    "symmetric_rank",
+]
 
 _CELLS = SIZE * SIZE
 _CHUNK = 2048
@@ -100,6 +109,45 @@ def generic_rank(cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
     table = np.concatenate([np.zeros((_DRAWS, 1)), draws], axis=1)
     g = table[:, np.abs(rows)] * np.sign(rows)
     ranks: npt.NDArray[np.int64] = np.linalg.matrix_rank(g, tol=1e-9).max(axis=0)
+    return ranks
+
+
+def symmetric_projection(cells: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the projections of (r1 … r4) onto all with G(r) = G(r)ᵀ, (n, 4, 4).
+
+    Symmetry is a linear condition, sgn(A_ij) r_|A_ij| = sgn(A_ji) r_|A_ji| for every i < j: some
+    chunks are tied, up to sign, others are 0.
+
+    Parameters
+    ----------
+    cells : array_like of int, (n, 4, 4)
+    """
+    rows = np.asarray(cells, dtype=np.int8).reshape(-1, SIZE, SIZE)
+    i, j = np.triu_indices(SIZE, 1)
+    chunk = np.concatenate([np.zeros((1, SIZE)), np.eye(SIZE)])
+    here, there = (
+        chunk[np.abs(side)] * np.sign(side)[..., None] for side in (rows[:, i, j], rows[:, j, i])
+    )
+    found: npt.NDArray[np.float64] = np.eye(SIZE) - np.linalg.pinv(here - there) @ (here - there)
+    return found.round(12)
+
+
+def symmetric_rank(cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return the rank of G(r) for almost all r with G(r) = G(r)ᵀ, (n,).
+
+    With a rank below 4, a symmetric relation cannot use all components of the entities.
+
+    Parameters
+    ----------
+    cells : array_like of int, (n, 4, 4)
+    """
+    rows = np.asarray(cells, dtype=np.int8).reshape(-1, SIZE, SIZE)
+    draws = np.random.default_rng(2).standard_normal((_DRAWS, SIZE))
+    values = np.zeros((len(rows), _DRAWS, 1 + SIZE))
+    values[..., 1:] = draws @ symmetric_projection(rows)
+    each = np.arange(len(rows))[:, None, None, None], np.arange(_DRAWS)[:, None, None]
+    g = values[(*each, np.abs(rows)[:, None])] * np.sign(rows)[:, None]
+    ranks: npt.NDArray[np.int64] = np.linalg.matrix_rank(g, tol=1e-9).max(axis=1)
     return ranks
 
 

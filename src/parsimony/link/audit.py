@@ -10,12 +10,14 @@ from parsimony.answers import as_notes
 from parsimony.errors import EmptySplit
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples
+from parsimony.graph.parts import by_node, relation_counts
 from parsimony.link.data import LinkData
 from parsimony.link.leaks import THRESHOLD, Overlap, all_facts, find_overlaps, leaked
 from parsimony.link.notes import common_facts
 from parsimony.link.popularity import popularity_ranks
 from parsimony.link.task import LinkTask
 from parsimony.metrics.ranking import Policy, Ranks
+from parsimony.run.description import size_text
 
 __all__ = ["audit", "render"]
 
@@ -40,15 +42,26 @@ def audit(data: LinkData, *, threshold: float = THRESHOLD) -> dict[str, Any]:
         of all splits, with 95 % intervals) and their ``threshold``, ``leaks`` and ``unseen`` (per
         split), ``popularity`` (the degree-only baseline on the test queries: filtered by all
         splits, both directions, realistic rank; None without test facts), ``inductive`` (the same
-        description of the test graph, or None), ``notes``.
+        description of the test graph, or None), ``store`` (of a graph store, whose files were
+        compared with their checksums: ``folder, bytes, checked``; else None), ``notes``.
 
     Raises
     ------
     EmptySplit
         No training facts.
+    ChecksumMismatch
+        A file of a graph store was changed.
     """
-    task, overlaps = LinkTask(data), find_overlaps(all_facts(data), threshold)
+    store = None
+    if data.store is not None:
+        data.store.verify()
+        store = {"folder": str(data.store.folder), "bytes": data.store.n_bytes, "checked": True}
+    task = LinkTask(data)
+    overlaps = task.overlaps
+    if threshold != THRESHOLD:
+        overlaps = find_overlaps(all_facts(data), threshold)
     report = _describe(data, overlaps)
+    report["store"] = store
     report["threshold"] = threshold
     report["notes"] = list(task.notes)
     report["popularity"] = _popularity(task)
@@ -98,7 +111,9 @@ def _counts(data: LinkData) -> dict[str, Any]:
         "relations": data.n_relations,
         **{split: len(data.triples(split)) for split in _SPLITS},
         "repeated_rows": {
-            split: len(data.triples(split)) - len(_distinct(data, split)) for split in _SPLITS
+            # of a store they were dropped when it was written
+            split: 0 if data.store else len(data.triples(split)) - len(_distinct(data, split))
+            for split in _SPLITS
         },
         "self_loops": int((data.train[:, 0] == data.train[:, 2]).sum()),
         "valid_in_test": common_facts(data.valid, data.test, data.n_entities, data.n_relations),
@@ -122,17 +137,19 @@ def _degrees(graph: KnowledgeGraph) -> dict[str, float]:
 
 def _relations(data: LinkData) -> list[dict[str, Any]]:
     """Facts per split, and mean numbers of objects per subject and of subjects per object."""
-    size = {
-        split: np.bincount(data.triples(split)[:, 1], minlength=data.n_relations)
-        for split in _SPLITS
-    }
-    distinct = _distinct(data, "train")
-    facts = np.bincount(distinct[:, 1], minlength=data.n_relations)
+    n, n_relations = data.n_entities, data.n_relations
+    size = {split: relation_counts(data.triples(split), n_relations) for split in _SPLITS}
+    facts = np.zeros(n_relations, np.int64)
     ends = {}
     for name, column in (("subjects", 0), ("objects", 2)):
-        # One integer for (relation, entity), as in popularity_counts.
-        keys = distinct[:, 1].astype(np.int64) * data.n_entities + distinct[:, column]
-        ends[name] = np.bincount(np.unique(keys) // data.n_entities, minlength=data.n_relations)
+        ends[name] = np.zeros(n_relations, np.int64)
+        for part in by_node(data.train, lambda rows, c=column: rows[:, c], n):  # type: ignore[misc]
+            # One integer for (relation, entity), as in popularity_counts.
+            keys = np.unique(part[:, 1].astype(np.int64) * n + part[:, column])
+            ends[name] += np.bincount(keys // n, minlength=n_relations)
+            if name == "subjects":
+                distinct = distinct_triples(part, n, n_relations)
+                facts += relation_counts(distinct, n_relations)
     return [
         {
             "relation": name,
@@ -148,10 +165,8 @@ def _relations(data: LinkData) -> list[dict[str, Any]]:
 
 def _unseen(data: LinkData) -> dict[str, dict[str, int]]:
     """Count entities and relations without a training fact, and the facts that need them."""
-    entity = np.zeros(data.n_entities, dtype=bool)
-    entity[data.train[:, [0, 2]]] = True
-    relation = np.zeros(data.n_relations, dtype=bool)
-    relation[data.train[:, 1]] = True
+    entity = data.graph.degrees > 0
+    relation = relation_counts(data.train, data.n_relations) > 0
     report = {}
     for split in ("valid", "test"):
         triples = data.triples(split)
@@ -194,6 +209,9 @@ def render(report: dict[str, Any], *, top: int = 15) -> str:
         Relations and overlaps shown at most.
     """
     lines = _render_graph(report, report["threshold"], top)
+    if report["store"] is not None:
+        size = size_text(report["store"]["bytes"])
+        lines.insert(1, f"graph store, {size}: all files agree with their checksums")
     if report["inductive"] is not None:
         shared = report["inductive"]["shared_entities"]
         lines += ["", f"test graph, {shared:,} entities shared with the training graph:"]

@@ -18,6 +18,7 @@ from parsimony.decoding.strict_json import json_text
 from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph, frozen_triples
 from parsimony.graph.vocabulary import Vocabulary
+from parsimony.store.opening import GraphStore, is_store
 
 __all__ = ["SPLITS", "LinkData"]
 
@@ -63,6 +64,8 @@ class LinkData:
     registered : bool
         Whether ``name`` is that of the registry, so that its presets apply. A user's own file of
         the same name is not.
+    store : GraphStore, optional
+        Where the arrays are memory-mapped from; they were checked when they were written.
     """
 
     name: str
@@ -77,10 +80,20 @@ class LinkData:
     notes: tuple[str, ...] = ()
     source: str = ""
     registered: bool = False
+    store: GraphStore | None = None
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check them against the vocabularies."""
-        for split in SPLITS:
+        more = self.n_facts is not None or self.inductive is not None
+        if self.store is not None and (
+            more
+            or any(
+                getattr(self, part) is not getattr(self.store, part)
+                for part in (*SPLITS, "entities", "relations")
+            )
+        ):
+            object.__setattr__(self, "store", None)  # other data than those of the store
+        for split in SPLITS if self.store is None else ():
             array = frozen_triples(getattr(self, split), self.n_entities, self.n_relations)
             object.__setattr__(self, split, array)
         if self.n_facts is not None and not 0 < self.n_facts <= len(self.train):
@@ -127,6 +140,8 @@ class LinkData:
     @cached_property
     def graph(self) -> KnowledgeGraph:
         """The training facts as a graph."""
+        if self.store is not None:
+            return self.store.graph
         return KnowledgeGraph(
             self.train, self.n_entities, self.n_relations, self.entities, self.relations
         )
@@ -150,6 +165,8 @@ class LinkData:
     @cached_property
     def content_hash(self) -> str:
         """sha256 over vocabularies, splits and the inductive sibling, in hexadecimal."""
+        if self.store is not None:
+            return self.store.manifest.hashes["data"]
         digest = hashlib.sha256()
         for vocabulary in (self.entities, self.relations):
             digest.update(vocabulary.content_hash.encode())
@@ -162,13 +179,39 @@ class LinkData:
             digest.update(self.inductive.content_hash.encode())
         return digest.hexdigest()
 
+    @classmethod
+    def of_store(cls, folder: str | os.PathLike[str]) -> LinkData:
+        """Open a graph store: nothing is read before it is needed.
+
+        Raises
+        ------
+        MissingFile, NotAFile, FormatError
+            ``where`` names the file.
+        """
+        store = GraphStore.open(folder)
+        told = store.manifest
+        return cls(
+            name=told.name,
+            entities=store.entities,
+            relations=store.relations,
+            train=store.train,
+            valid=store.valid,
+            test=store.test,
+            notes=tuple(told.notes),
+            source=told.source,
+            store=store,
+        )
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write arrays, vocabularies and ``meta.json`` into ``folder`` (created if absent).
 
-        ``meta.json`` is written last: a folder without it is not a dataset.
+        ``meta.json`` is written last: a folder without it is not a dataset. Data of a graph store
+        are put there as that store.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        if self.store is not None:
+            return self.store.put(folder)
         for split in SPLITS:
             np.save(folder / f"{split}.npy", getattr(self, split))
         self.entities.save(folder / "entities.txt")
@@ -201,6 +244,8 @@ class LinkData:
             ``where`` names the file.
         """
         folder = check_folder(folder)
+        if is_store(folder):
+            return cls.of_store(folder)
         path = folder / "meta.json"
         content = checked(dict[str, object], read_json(path), str(path), remedy=_REMEDY)
         if content.get("format") != _FORMAT:
@@ -239,7 +284,9 @@ class LinkData:
             name=meta.name,
             entities=entities,
             relations=relations,
-            **triples,
+            train=triples["train"],
+            valid=triples["valid"],
+            test=triples["test"],
             n_facts=n_facts,
             entity_names=checked(dict[str, str], read_json(names), str(names), remedy=_REMEDY)
             if names.exists()

@@ -20,7 +20,7 @@ from parsimony.decoding import checked, read_json
 from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.sampled_ranking import rank_within, sample_note
-from parsimony.link.strata import measure_strata, strata_of
+from parsimony.link.strata import LARGE, measure_strata, strata_of
 from parsimony.link.task import LinkTask, QuerySet
 from parsimony.metrics import Ranks
 from parsimony.metrics.bootstrap import resampled_means
@@ -32,6 +32,7 @@ from parsimony.training.probe import Probe
 
 IntArray = npt.NDArray[np.int32]
 NOTES = "notes.json"
+_TABLE = 1 << 26  # scores that are held at once
 
 
 class Query(TypedDict, total=False):
@@ -60,6 +61,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
     samples: ClassVar[bool] = True
     #: whether its reasons are parts of vectors, not walks
     by_vectors: ClassVar[bool] = False
+    #: whether its loss compares an answer with all others, so that impossible ones can be left out
+    learns_by_contrast: ClassVar[bool] = False
 
     notes_: list[str]
 
@@ -186,6 +189,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         about = np.repeat(queries.head, np.diff(queries.answer_ptr))
         unknown = entity[about] | entity[queries.answer]
         notes = [*self.task_.notes_of(split), *self.notes_]
+        if len(queries.graph) > LARGE:
+            notes.append(f"no strata by distance: the graph has more than {LARGE:,} facts")
         for of, what, follows in (
             (unknown, "an entity", self.unknown_entity),
             (
@@ -407,6 +412,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         encoded = [self.encode(query, own) for query, own in zip(queries, spelled, strict=True)]
         ids = np.array(encoded, np.int32).reshape(-1, 2)
         known = self.task_.filters(not self.task_.inductive)
+        batch = max(1, min(batch, _TABLE // max(data.n_entities, 1)))
         for at in range(0, len(ids), batch):
             part = ids[at : at + batch]
             scores = self.scores(part)
@@ -419,7 +425,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
                 if drop_known:
                     keep[answers[ptr[i] : ptr[i + 1]]] = False
                 index = np.flatnonzero(keep)
-                best = index[np.argsort(-row[index], kind="stable")[:top]]
+                best = index[_best(row[index], top)]
                 notes = self._doubts([int(part[i, 0])], int(part[i, 1]))
                 if len(index) > top:
                     notes.append(f"the best {top:,} of {len(index):,} answers are given")
@@ -474,6 +480,15 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             kept = read_json(notes, error=CorruptRun)
             self.notes_ = checked(list[str], kept, str(notes), error=CorruptRun)
         return self
+
+
+def _best(scores: npt.NDArray[np.float32], top: int) -> npt.NDArray[np.intp]:
+    """Return the places of the highest scores, the first of equal ones first."""
+    chosen = np.arange(len(scores))
+    if top < len(scores):
+        least = np.partition(scores, len(scores) - top)[len(scores) - top]
+        chosen = np.flatnonzero(scores >= least)
+    return chosen[np.argsort(-scores[chosen], kind="stable")[:top]]
 
 
 def _of_unknown(unknown: npt.NDArray[np.bool_], what: str, follows: str) -> list[str]:

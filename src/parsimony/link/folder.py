@@ -24,7 +24,7 @@ from parsimony.link.data import SPLITS, LinkData
 from parsimony.link.entity_labels import read_labels
 from parsimony.link.single_file import suspected_header
 
-__all__ = ["load_folder", "split_files"]
+__all__ = ["load_folder", "split_files", "split_path"]
 
 
 Columns = tuple[str, str, str]
@@ -122,7 +122,7 @@ def read_names(path: Path, kind: Kind) -> Vocabulary:
 def _load_one(
     folder: Path, name: str, source: str, relations: Vocabulary | None, columns: Columns | None
 ) -> LinkData:
-    paths = {split: _path(folder, split) for split in SPLITS}
+    paths = {split: split_path(folder, split) for split in SPLITS}
     frames, given, notes = _frames(folder, paths, columns)
     for split, path in paths.items():
         if not len(frames[split]):
@@ -169,7 +169,7 @@ def _load_one(
     )
 
 
-def _path(folder: Path, split: str) -> Path:
+def split_path(folder: Path, split: str) -> Path:
     """Return the file of a split; where there is none, the name that it should have."""
     found = split_files(folder, split)
     if len(found) > 1:

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples
+from parsimony.graph.parts import by_node, stated
 from parsimony.link.data import SPLITS, LinkData
 from parsimony.metrics.proportion import wilson_interval
 
@@ -80,7 +81,9 @@ def all_facts(data: LinkData) -> KnowledgeGraph:
         for split in SPLITS:
             head, relation, tail = data.inductive.triples(split).T
             facts.append(np.stack([ids[head], relation, ids[tail]], axis=1))
-    return KnowledgeGraph(np.concatenate(facts), n, data.n_relations)
+    triples = np.concatenate(facts)
+    triples.flags.writeable = False  # so that the graph need not copy them
+    return KnowledgeGraph(triples, n, data.n_relations)
 
 
 def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[Overlap]:
@@ -98,8 +101,28 @@ def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[O
     list of Overlap
         Most shared pairs first.
     """
-    n, n_relations = graph.n_entities, graph.n_relations
-    triples = distinct_triples(graph.triples, n, n_relations).astype(np.int64)
+    n, m = graph.n_entities, graph.n_relations
+    parts = [
+        _count_pairs(distinct_triples(part, n, m).astype(np.int64), n, m)
+        for part in by_node(graph.triples, lambda facts: facts[:, ::2].min(axis=1), n)
+    ]
+    if not len(graph):
+        return []
+    size, proper_size, same, mirrored = (
+        sum(counts[1:], counts[0]) for counts in zip(*parts, strict=True)
+    )
+    found = _pairs("duplicate", same, size, threshold)
+    found += _pairs("inverse", mirrored, proper_size, threshold)
+    return sorted(found, key=lambda o: (-o.shared, o.kind, o.first, o.second))
+
+
+def _count_pairs(
+    triples: npt.NDArray[np.int64], n: int, n_relations: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], sparse.csr_matrix, sparse.csr_matrix]:
+    """Count pairs of each relation, proper ones, and those that two share, as is and mirrored.
+
+    The facts are distinct, and all that join two entities are there or none.
+    """
     head, relation, tail = triples.T
     pairs, pair_of = np.unique(
         np.concatenate([head * n + tail, tail * n + head]), return_inverse=True
@@ -113,9 +136,7 @@ def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[O
     mirrored = sparse.csr_matrix((ones[proper], (backward[proper], relation[proper])), shape=shape)
     size = np.bincount(relation, minlength=n_relations)
     proper_size = np.bincount(relation[proper], minlength=n_relations)
-    found = _pairs("duplicate", holds.T @ holds, size, threshold)
-    found += _pairs("inverse", holds.T @ mirrored, proper_size, threshold)
-    return sorted(found, key=lambda o: (-o.shared, o.kind, o.first, o.second))
+    return size, proper_size, holds.T @ holds, holds.T @ mirrored
 
 
 def _pairs(
@@ -154,37 +175,42 @@ def leaked(
         ``linked``: some fact joins the two entities, in whichever direction.
     """
     n, n_relations = graph.n_entities, graph.n_relations
-    known = np.sort(_key(graph.triples, n, n_relations))
     inverse: list[tuple[int, int]] = []
     same: list[tuple[int, int]] = []
     for o in overlaps:
         target = {"duplicate": same}.get(o.kind, inverse)
         target += [(o.first, o.second), (o.second, o.first)]
-    result = {"exact": _among(_key(triples, n, n_relations), known)}
-    for name, substitutes, flip in (("inverse", inverse, True), ("duplicate", same, False)):
-        hit = np.zeros(len(triples), dtype=bool)
+    rows = np.arange(len(triples))
+    asked = {"exact": [(rows, triples)], "inverse": [], "duplicate": []}
+    for name, substitutes in (("inverse", inverse), ("duplicate", same)):
         for r, s in set(substitutes):
-            of_r = triples[:, 1] == r
-            other = triples[of_r][:, [2, 1, 0]] if flip else triples[of_r].copy()
+            of_r = rows[triples[:, 1] == r]
+            other = triples[of_r][:, [2, 1, 0]] if name == "inverse" else triples[of_r]
             other[:, 1] = s
-            hit[of_r] |= _among(_key(other, n, n_relations), known)
-        result[name] = hit
-    joined = np.sort(graph.triples[:, 0].astype(np.int64) * n + graph.triples[:, 2])
-    head, tail = triples[:, 0].astype(np.int64), triples[:, 2].astype(np.int64)
-    result["linked"] = _among(head * n + tail, joined) | _among(tail * n + head, joined)
+            asked[name].append((of_r, other))
+    # One pass over the graph for all of them.
+    every = np.concatenate([facts for each in asked.values() for _, facts in each])
+    known = stated(
+        _key(every, n, n_relations), graph.triples, lambda facts: _key(facts, n, n_relations)
+    )
+    result, begin = {}, 0
+    for name, each in asked.items():
+        result[name] = np.zeros(len(triples), dtype=bool)
+        for of, facts in each:
+            result[name][of] |= known[begin : begin + len(facts)]
+            begin += len(facts)
+    both = np.concatenate([triples, triples[:, [2, 1, 0]]])
+    joined = stated(_pair(both, n), graph.triples, lambda facts: _pair(facts, n))
+    result["linked"] = joined[: len(triples)] | joined[len(triples) :]
     return result
+
+
+def _pair(facts: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int64]:
+    key: npt.NDArray[np.int64] = facts[:, 0].astype(np.int64) * n + facts[:, 2]
+    return key
 
 
 def _key(triples: npt.NDArray[np.int32], n: int, n_relations: int) -> npt.NDArray[np.int64]:
     head, relation, tail = triples.T.astype(np.int64)
     key: npt.NDArray[np.int64] = (head * n_relations + relation) * n + tail
     return key
-
-
-def _among(keys: npt.NDArray[np.int64], known: npt.NDArray[np.int64]) -> BoolArray:
-    """Say which keys are among the sorted known ones; np.isin would sort those every time."""
-    if not len(known):
-        return np.zeros(len(keys), dtype=bool)
-    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    found: BoolArray = known[place] == keys
-    return found

@@ -14,6 +14,7 @@ from parsimony.graph.rdf import RDF_SUFFIXES
 from parsimony.link.data import LinkData
 from parsimony.link.folder import load_folder, split_files
 from parsimony.link.single_file import load_file
+from parsimony.store.opening import is_store
 
 __all__ = ["is_graph", "load"]
 
@@ -26,7 +27,9 @@ def is_graph(name_or_path: str) -> bool:
     if name_or_path in registry.names():
         return name_or_path in registry.names("link")
     path = Path(os.path.expanduser(name_or_path))
-    return bool(split_files(path, "train")) or path.suffix.lower() in RDF_SUFFIXES
+    if path.suffix.lower() in RDF_SUFFIXES or is_store(path):
+        return True
+    return bool(split_files(path, "train"))
 
 
 def load(
@@ -43,7 +46,7 @@ def load(
     name_or_path : str or path
         A registered name (searched in the folders of ``PARSIMONY_DATA``, then ``mirror`` or
         ``PARSIMONY_MIRROR``, then the user's cache, then the embedded sets), a dataset folder,
-        or a single TSV, CSV, Parquet or RDF file.
+        a graph store (:mod:`parsimony.store`), or a single TSV, CSV, Parquet or RDF file.
     mirror : str or path, optional
         A folder or web address with a ``manifest.json``.
     columns : tuple of str, optional
@@ -70,6 +73,8 @@ def load(
     if text in registry.names():
         return _registered(text, mirror)
     path = Path(os.path.expanduser(text))
+    if is_store(path):
+        return LinkData.of_store(path)
     if path.is_dir():
         return load_folder(path, columns=columns)
     if os.path.lexists(path):

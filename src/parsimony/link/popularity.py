@@ -7,10 +7,14 @@ not clearly beat this has learned names, not reasons.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.graph import KnowledgeGraph
+from parsimony.graph.parts import by_node
 from parsimony.link.task import QuerySet
 
 __all__ = ["popularity_counts", "popularity_ranks"]
@@ -28,15 +32,48 @@ def popularity_counts(graph: KnowledgeGraph) -> tuple[IntArray, IntArray]:
     count : int64 array, shape (n,)
         Facts behind each key; an absent key counts 0.
     """
-    head, relation, tail = graph.triples.T.astype(np.int64)
-    keys = np.concatenate(
-        [
-            relation * graph.n_entities + tail,
-            (relation + graph.n_relations) * graph.n_entities + head,
-        ]
-    )
-    key, count = np.unique(keys, return_counts=True)
-    return key, count
+    parts = [*_parts(graph)]
+    key, count = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    order = np.argsort(key)  # a key is in one part only
+    return key[order], count[order]
+
+
+def _parts(graph: KnowledgeGraph) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield :func:`popularity_counts` in parts, each sorted."""
+    n = graph.n_entities
+    for column, offset in ((2, 0), (0, graph.n_relations)):
+        for part in by_node(graph.triples, lambda facts, c=column: facts[:, c], n):  # type: ignore[misc]
+            relation = part[:, 1].astype(np.int64) + offset
+            yield np.unique(relation * n + part[:, column], return_counts=True)
+
+
+def _scores(
+    graph: KnowledgeGraph, wanted: IntArray, top: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Count some keys, and how many keys there are of every (relation, count).
+
+    Returns
+    -------
+    score : (n_wanted,)
+    level : (n,)
+        ``relation * top + count``, ascending.
+    below : (n + 1,)
+        Keys of a lower level.
+    """
+    score = np.zeros(len(wanted), np.int64)
+    levels, sizes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for key, count in _parts(graph):
+        at = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
+        if len(key):
+            hit = key[at] == wanted
+            score[hit] = count[at[hit]]
+        level, size = np.unique(key // graph.n_entities * top + count, return_counts=True)
+        levels.append(level)
+        sizes.append(size)
+    level, place = np.unique(np.concatenate(levels), return_inverse=True)
+    size = np.zeros(len(level), np.int64)
+    np.add.at(size, place, np.concatenate(sizes))
+    return score, level, np.concatenate([[0], np.cumsum(size)])
 
 
 def popularity_ranks(queries: QuerySet) -> tuple[IntArray, IntArray]:
@@ -53,35 +90,31 @@ def popularity_ranks(queries: QuerySet) -> tuple[IntArray, IntArray]:
         Other candidates that score strictly higher, and exactly as high.
     """
     graph = queries.graph
-    n = graph.n_entities
-    key, count = popularity_counts(graph)
-    top = int(count.max(initial=0)) + 1
-
-    def score(relation: IntArray, entity: IntArray) -> IntArray:
-        wanted = relation * n + entity
-        found = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
-        hit = key[found] == wanted if len(key) else np.zeros(len(wanted), dtype=bool)
-        return np.where(hit, count[found] if len(key) else 0, 0)
-
+    n, top = graph.n_entities, len(graph) + 1
     n_answers = np.diff(queries.answer_ptr)
     relation = queries.relation.astype(np.int64)
     of_answer = np.repeat(np.arange(len(queries)), n_answers)
+    of_known = np.repeat(np.arange(len(queries)), np.diff(queries.known_ptr))
     answer_relation = relation[of_answer]
-    answer_score = score(answer_relation, queries.answer.astype(np.int64))
+    wanted = np.concatenate(
+        [answer_relation * n + queries.answer, relation[of_known] * n + queries.known]
+    )
+    scores, level, below = _scores(graph, wanted, top)
+    answer_score, known_score = scores[: len(of_answer)], scores[len(of_answer) :]
+
+    def behind(value: IntArray, side: Literal["left", "right"]) -> IntArray:
+        return below[np.searchsorted(level, value, side)]
 
     # All candidates: (relation, count) of the entities that answer the relation at all, sorted,
     # so that a binary search counts those above; everybody else shares the score 0.
-    ranked = np.sort(key // n * top + count)
-    low = np.searchsorted(ranked, answer_relation * top + answer_score, "left")
-    high = np.searchsorted(ranked, answer_relation * top + answer_score, "right")
-    end = np.searchsorted(ranked, (answer_relation + 1) * top, "left")
-    start = np.searchsorted(ranked, answer_relation * top, "left")
+    low = behind(answer_relation * top + answer_score, "left")
+    high = behind(answer_relation * top + answer_score, "right")
+    end = behind((answer_relation + 1) * top, "left")
+    start = behind(answer_relation * top, "left")
     greater = end - high
     equal = np.where(answer_score > 0, high - low, n - (end - start))
 
     # Known answers of the same query leave the ranking; the answer itself is one of them.
-    of_known = np.repeat(np.arange(len(queries)), np.diff(queries.known_ptr))
-    known_score = score(relation[of_known], queries.known.astype(np.int64))
     known = np.sort(of_known * top + known_score)
     low = np.searchsorted(known, of_answer * top + answer_score, "left")
     high = np.searchsorted(known, of_answer * top + answer_score, "right")

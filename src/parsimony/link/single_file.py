@@ -19,7 +19,7 @@ from parsimony.graph.splits import split_triples
 from parsimony.link.column_order import DOCUMENTED, column_order, numbered
 from parsimony.link.data import LinkData
 
-__all__ = ["load_file"]
+__all__ = ["load_file", "split_note", "suspected_header"]
 
 
 def suspected_header(*frames: pl.DataFrame) -> list[str]:

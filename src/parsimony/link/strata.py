@@ -16,11 +16,21 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from parsimony.graph import KnowledgeGraph
+from parsimony.graph.parts import stated
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.metrics.subgroups import buckets
 
-__all__ = ["FAR", "KINDS", "UNREACHABLE", "Strata", "distances", "measure_strata", "strata_of"]
+__all__ = [
+    "FAR",
+    "KINDS",
+    "LARGE",
+    "UNREACHABLE",
+    "Strata",
+    "distances",
+    "measure_strata",
+    "strata_of",
+]
 
 IntArray = npt.NDArray[np.integer[Any]]
 #: kind of stratum → stratum → its members among the answers, (n_answers,)
@@ -37,6 +47,8 @@ KINDS = {
 FAR, UNREACHABLE = 4, 5
 _DISTANCES = ("0", "1", "2", "3", "4 and more", "unreachable")
 _BANDS = (1, 3, 10, 30, 100, 300)
+#: facts up to which distances are measured
+LARGE = 1 << 22
 _PRODUCTS = 1 << 24  # multiplications of a sparse product at a time: 200 MB at most
 
 
@@ -48,23 +60,29 @@ def strata_of(queries: QuerySet) -> Strata:
     dict
         ``side`` (tail, head: which end was asked for), ``half_links`` (both, head, tail, none:
         which of (h, r, ·) and (·, r, t) the facts walked hold), ``distance`` (0, 1, 2, 3, 4 and
-        more, unreachable; 0 where both ends are one entity) and ``in_degree`` (bands).
+        more, unreachable; 0 where both ends are one entity; left out of graphs of more than
+        :data:`LARGE` facts, whose hubs make it costly) and ``in_degree`` (bands).
     """
     graph, asked = queries.graph, queries.answer_relation
     about = np.repeat(queries.head, np.diff(queries.answer_ptr))
     heads = asked >= graph.n_relations
     relation = asked % graph.n_relations
     head, tail = np.where(heads, queries.answer, about), np.where(heads, about, queries.answer)
-    fact_head, fact_relation, fact_tail = graph.triples.astype(np.int64).T
     n = graph.n_entities
-    head_seen = np.isin(relation.astype(np.int64) * n + head, fact_relation * n + fact_head)
-    tail_seen = np.isin(relation.astype(np.int64) * n + tail, fact_relation * n + fact_tail)
+    head_seen, tail_seen = (
+        stated(
+            relation.astype(np.int64) * n + end,
+            graph.triples,
+            lambda facts, c=column: facts[:, 1].astype(np.int64) * n + facts[:, c],  # type: ignore[misc]
+        )
+        for column, end in ((0, head), (2, tail))
+    )
     into = np.where(
         heads,
-        np.bincount(fact_head, minlength=n)[queries.answer],
-        np.bincount(fact_tail, minlength=n)[queries.answer],
+        np.bincount(graph.triples[:, 0], minlength=n)[queries.answer],
+        np.bincount(graph.triples[:, 2], minlength=n)[queries.answer],
     )
-    steps = distances(graph, head, tail)
+    steps = np.empty(0, np.int8) if len(graph) > LARGE else distances(graph, head, tail)
     strata: Strata = {
         "side": {"tail": ~heads, "head": heads},
         "half_links": {
@@ -73,12 +91,13 @@ def strata_of(queries: QuerySet) -> Strata:
             "tail": ~head_seen & tail_seen,
             "none": ~head_seen & ~tail_seen,
         },
-        "distance": {name: steps == i for i, name in enumerate(_DISTANCES)},
+        "distance": {name: steps == i for i, name in enumerate(_DISTANCES) if len(steps)},
         "in_degree": {"0": into == 0, **buckets("{}", into, _BANDS)},
     }
     return {
         kind: {name: members for name, members in found.items() if members.any()}
         for kind, found in strata.items()
+        if found
     }
 
 

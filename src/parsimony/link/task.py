@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +24,9 @@ from parsimony import base
 from parsimony.errors import CorruptRun, DataError, EmptySplit, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples, first_occurrences
+from parsimony.graph.parts import relation_counts
 from parsimony.link.data import LinkData
-from parsimony.link.leaks import all_facts, find_overlaps, renumbered
+from parsimony.link.leaks import Overlap, all_facts, find_overlaps, renumbered
 from parsimony.link.loading import load
 from parsimony.link.notes import Asked, common_facts, split_notes
 from parsimony.link.subgraph import walked_subgraph
@@ -101,6 +102,12 @@ def _cut(
     return own, values[index]
 
 
+#: (head, relation) of queries → entities of each, (ptr, entity): known answers, for example
+AnswerFilter = Callable[[IntArray, IntArray], tuple[npt.NDArray[np.int64], IntArray]]
+#: (head, relation) of queries → which entities can answer them, (n_queries, n_entities)
+Possible = Callable[[IntArray, IntArray], npt.NDArray[np.bool_]]
+
+
 class Batch(NamedTuple):
     """Training queries, their answers, and what the loss leaves out of their partition sums.
 
@@ -135,7 +142,7 @@ def group_answers(
     return head, relation, ptr, queries[order, 2].astype(np.int32)
 
 
-def training_batch(queries: IntArray, n_relations: int, known: Filter | None = None) -> Batch:
+def training_batch(queries: IntArray, n_relations: int, known: AnswerFilter | None = None) -> Batch:
     """Group (head, relation, tail) rows into a batch; ``known`` names the answers to leave out."""
     grouped = group_answers(queries, n_relations)
     head, relation, ptr, _ = grouped
@@ -154,6 +161,17 @@ class Filter:
         self._key = distinct[:, 0].astype(np.int64) * (2 * n_relations) + distinct[:, 1]
         self._tail = distinct[:, 2].astype(np.int32)
 
+    @classmethod
+    def of(cls, arrays: Mapping[str, npt.NDArray[Any]], n_relations: int) -> Self:
+        """The filter whose :meth:`arrays` these are."""
+        self = cls(np.empty((0, 3), np.int32), 0, n_relations)
+        self._key, self._tail = arrays["key"], arrays["tail"]
+        return self
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What it holds, for another process."""
+        return {"key": self._key, "tail": self._tail}
+
     def __call__(
         self, head: IntArray, relation: IntArray
     ) -> tuple[npt.NDArray[np.int64], IntArray]:
@@ -164,6 +182,38 @@ class Filter:
         ptr = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
         index = np.arange(ptr[-1]) - np.repeat(ptr[:-1], count) + np.repeat(low, count)
         return ptr, self._tail[index]
+
+
+class GraphFilter(Filter):
+    """The same, read off the edges of a stored graph: nothing of its size is made.
+
+    Parameters
+    ----------
+    graph
+        Distinct facts, grouped already.
+    more
+        Facts beside those of the graph, few.
+    """
+
+    def __init__(self, graph: KnowledgeGraph, more: IntArray) -> None:
+        super().__init__(more, graph.n_entities, graph.n_relations)
+        self._graph = graph
+
+    def __call__(
+        self, head: IntArray, relation: IntArray
+    ) -> tuple[npt.NDArray[np.int64], IntArray]:
+        """Known answers of every query: (known_ptr, known)."""
+        ptr, more = super().__call__(head, relation)
+        indptr, neighbour, step, _ = self._graph.digraph
+        found = [
+            np.union1d(neighbour[low:high][step[low:high] == r], more[a:b])
+            for low, high, r, a, b in zip(
+                indptr[head].tolist(), indptr[head + 1].tolist(), relation.tolist(),
+                ptr[:-1].tolist(), ptr[1:].tolist(), strict=True,
+            )
+        ]  # fmt: skip
+        own = np.concatenate([[0], np.cumsum([len(each) for each in found])]).astype(np.int64)
+        return own, np.concatenate([np.empty(0, np.int32), *found]).astype(np.int32)
 
 
 class LinkTask(base.Task):
@@ -281,12 +331,12 @@ class LinkTask(base.Task):
     @cached_property
     def train_graph(self) -> KnowledgeGraph:
         """The facts to learn from."""
-        return _graph(self.data)
+        return self.data.graph
 
     @cached_property
     def test_graph(self) -> KnowledgeGraph:
         """The facts walked at test time."""
-        return self.train_graph if self.data.inductive is None else _graph(self.data.inductive)
+        return self.train_graph if self.data.inductive is None else self.data.inductive.graph
 
     def walking(self, graph: KnowledgeGraph) -> LinkTask:
         """The same task, asked on another graph of the entities of :attr:`test_graph`."""
@@ -298,8 +348,9 @@ class LinkTask(base.Task):
     @cached_property
     def learned(self) -> npt.NDArray[np.bool_]:
         """Which relations have a fact to learn from, (n_relations,)."""
-        found = np.zeros(self.n_relations, bool)
-        found[self.train_graph.triples[:, 1]] = True
+        found: npt.NDArray[np.bool_] = (
+            relation_counts(self.train_graph.triples, self.n_relations) > 0
+        )
         if self.training_queries is not None:
             found[self.training_queries[:, 1]] = True
         return found
@@ -323,8 +374,13 @@ class LinkTask(base.Task):
     def training_answers(self) -> Filter:
         """The answers of every query that training may know of."""
         fixed = self.training_queries
+        if self.data.store is not None:
+            return GraphFilter(self.data.graph, np.empty((0, 3), np.int32))
         facts = self.data.train if fixed is None else np.concatenate([self.data.train, fixed])
         return Filter(facts, self.data.n_entities, self.n_relations)
+
+    #: which entities can answer training queries; the loss leaves the others out. None: all can
+    possible: Possible | None = None
 
     def entailed(self, active: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The edges of the training graph that hold where only these facts of it are known."""
@@ -423,6 +479,8 @@ class LinkTask(base.Task):
             head, relation, tail = np.concatenate(seen).T
             shared = np.stack([to_test[head], relation, to_test[tail]], axis=1)
             seen = [graph.triples, shared[(shared >= 0).all(axis=1)]]
+        elif len(seen) == 1:
+            return self.data.graph
         return KnowledgeGraph(np.concatenate(seen), data.n_entities, data.n_relations)
 
     @property
@@ -441,11 +499,15 @@ class LinkTask(base.Task):
         return (*self.data.notes, *more)
 
     @cached_property
+    def overlaps(self) -> list[Overlap]:
+        """Relations that repeat or mirror each other, counted on the facts of all splits."""
+        return find_overlaps(all_facts(self.data))
+
+    @cached_property
     def _split_notes(self) -> dict[str, list[str]]:
-        overlaps = find_overlaps(all_facts(self.data))
         asked = {split: self._asked(split) for split in ("valid", "test")}
         notes = {
-            split: split_notes(Asked(split, facts, self._seen(split)), overlaps)
+            split: split_notes(Asked(split, facts, self._seen(split)), self.overlaps)
             for split, (_, _, facts) in asked.items()
         }
         (of_valid, _, valid), (data, _, test) = asked.values()
@@ -483,12 +545,8 @@ class LinkTask(base.Task):
         return _filter(self.test_data) if self.inductive else self._train_filter
 
 
-def _graph(data: LinkData) -> KnowledgeGraph:
-    return KnowledgeGraph(
-        data.train, data.n_entities, data.n_relations, data.entities, data.relations
-    )
-
-
 def _filter(data: LinkData) -> Filter:
+    if data.store is not None:
+        return GraphFilter(data.graph, np.concatenate([data.valid, data.test]))
     facts = np.concatenate([data.train, data.valid, data.test])
     return Filter(facts, data.n_entities, data.n_relations)

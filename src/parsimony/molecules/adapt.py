@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.answers import Answers
+from parsimony.chem.atom_shares import atom_shares
 from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.chem.smiles import canonical_forms, reason_unreadable
 from parsimony.errors import FormatError, InvalidParameter
@@ -19,6 +20,8 @@ from parsimony.molecules.calibration import BalancedCalibration, nearest, sigmoi
 from parsimony.molecules.data import listed
 
 __all__ = ["Labelled", "adapt_molecules", "check_support"]
+
+_TOGETHER = 512  # molecules whose bits are held at a time
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def adapt_molecules(
     trained_on_all: bool,
     weighing: str,
     top: int,
+    atoms: bool = False,
 ) -> Answers:
     """Do what :meth:`parsimony.molecules.estimator.FewShotEstimator.adapt` says.
 
@@ -104,6 +108,8 @@ def adapt_molecules(
         Whether the model was trained with labels of the molecules that it was calibrated on.
     weighing
         What the method calls its weights of the supports.
+    atoms
+        Whether to say what each atom adds to the score.
     """
     if not 0 < prevalence < 1:
         raise InvalidParameter(
@@ -134,6 +140,7 @@ def adapt_molecules(
     weights = adapted.weights(rows)
     weights = None if weights is None else weights[at]
     seconds = time.perf_counter() - begin
+    shares = _shares(adapted, list(asked), rows) if atoms else None
     calibration = nearest(calibrations, len(label) / 2) if calibrations else None
     if calibration is not None:
         probability = calibration.probability(score, prevalence)
@@ -151,6 +158,10 @@ def adapt_molecules(
     known = [measured.get(form) for form in forms]
     if n_known := sum(answer is not None for answer in known):
         notes.append(f"{n_known} queries are in the support: their measured label is the answer")
+    if atoms and shares is None:
+        notes.append(
+            "atoms are not coloured: this method's score is no sum over the atoms of a molecule"
+        )
     return Answers(
         predictions=[
             {
@@ -159,6 +170,7 @@ def adapt_molecules(
                 "score": float(score[i]),
                 "known": answer,
                 "reasons": reasons[i],
+                **({} if shares is None else {"atoms": shares[at[i]].told(float(score[i]))}),
             }
             for i, answer in enumerate(known)
         ],
@@ -167,8 +179,34 @@ def adapt_molecules(
         prevalence=prevalence,
         calibration=None if calibration is None else calibration.as_dict(),
         weighing=weighing if weights is not None else "",
+        **({} if shares is None else {"beside": adapted.beside}),
         notes=notes,
     )
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """What each atom of a molecule adds to its score, in the order of its canonical SMILES."""
+
+    form: str
+    atoms: npt.NDArray[np.float64]
+
+    def told(self, score: float) -> dict[str, Any]:
+        shares = self.atoms.tolist()
+        return {"smiles": self.form, "shares": shares, "rest": score - sum(shares)}
+
+
+def _shares(
+    adapted: Adapted, forms: Sequence[str], rows: npt.NDArray[np.integer[Any]]
+) -> list[_Shares] | None:
+    found: list[_Shares] = []
+    for at in range(0, len(rows), _TOGETHER):
+        bits = adapted.bit_shares(rows[at : at + _TOGETHER])
+        if bits is None:
+            return None
+        own = zip(forms[at : at + _TOGETHER], bits, strict=True)
+        found += [_Shares(form, atom_shares(form, each)) for form, each in own]
+    return found
 
 
 def _read(smiles: Sequence[str], what: str) -> tuple[str, ...]:

@@ -22,9 +22,12 @@ class Adapted(ABC):
     ----------
     parameters : int
         Numbers that were fitted to the support, or computed from it for this task alone.
+    beside : str
+        What of a score is on no atom, where :meth:`bit_shares` has shares.
     """
 
     parameters: int = 0
+    beside: str = ""
 
     @abstractmethod
     def score(self, molecules: IntArray) -> FloatArray:
@@ -34,5 +37,13 @@ class Adapted(ABC):
         """Weights (n, n_support) that each molecule's answer gives the supports.
 
         None where the method has none: then the supports' similarity is the reason.
+        """
+        return None
+
+    def bit_shares(self, molecules: IntArray) -> FloatArray | None:
+        """What each bit of its fingerprint adds to a molecule's score, (n, n_bits), in float64.
+
+        They are exact: with what is on no atom (``beside``) they sum to the score. None where
+        a score is no such sum.
         """
         return None

@@ -257,6 +257,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         *,
         prevalence: float | None = None,
         top: int = 3,
+        atoms: bool = False,
     ) -> Answers:
         """Adapt to labelled molecules and predict others.
 
@@ -271,6 +272,11 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             fraction in the training tasks.
         top
             How many supports each answer names.
+        atoms
+            Whether to say what each atom adds to the score: of methods on fingerprints all but
+            a constant (``beside`` names what is on no atom), of ``multitask`` the part of its
+            kernel that compares fingerprints. A bit's part is split evenly between the fragments
+            that set it, a fragment's between its atoms.
 
         Returns
         -------
@@ -279,8 +285,10 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             "smiles", "label", "similarity", "weight"}]}], "adapted_parameters", "seconds",
             "prevalence", "calibration", "weighing", "notes"}``. ``score`` is uncalibrated; a query
             that is in the support is answered by its measured label (``known``). The ``support`` of
-            a reason is its row in the support that was given, from 0. Neither the order of rows nor
-            the spelling of molecules changes an answer.
+            a reason is its row in the support that was given, from 0. With ``atoms``, predictions
+            have ``atoms``: ``{"smiles", "shares", "rest"}``, the canonical SMILES, a share for each
+            of its atoms in its order, and the rest, which sum to ``score``. Neither the order of
+            rows nor the spelling of molecules changes an answer.
 
         Raises
         ------
@@ -301,6 +309,7 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
             trained_on_all=self.parameters_count_ > 0 and not self.task_.options.unseen,
             weighing=self.weighing,
             top=top,
+            atoms=atoms,
         )
 
     # ---- persistence -------------------------------------------------------------------------

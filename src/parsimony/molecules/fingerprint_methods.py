@@ -19,7 +19,7 @@ from pydantic import Field
 
 from parsimony import base
 from parsimony.base import Fitting, constructor
-from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
+from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto, tanimoto_shares
 from parsimony.errors import MissingExtra
 from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 from parsimony.molecules.estimator import FewShotEstimator
@@ -145,6 +145,8 @@ class FingerprintRidge(FingerprintMethod[FingerprintRidgeParameters]):
 class _Kernel(Adapted):
     """s(x) = Σ_i α_i k(x, x_i) + c."""
 
+    beside = "the constant"
+
     def __init__(
         self, bits: Bits, support: IntArray, alpha: FloatArray, offset: float, power: float = 1.0,
         *, linear: bool = False,
@@ -167,6 +169,14 @@ class _Kernel(Adapted):
     def weights(self, molecules: IntArray) -> FloatArray:
         """Absolute contribution of each support to the score, (n, n_support)."""
         return np.abs(self._similar(molecules) * self.alpha)
+
+    def bit_shares(self, molecules: IntArray) -> FloatArray:
+        """What each bit adds: Σ_i α_i of the part of k(x, x_i) that it makes; the rest is c."""
+        if self.linear:
+            x, own = (_scaled(bits).astype(float) for bits in (self.bits[molecules], self.own))
+            return x * (self.alpha @ own)
+        bits = self.bits[molecules]
+        return tanimoto_shares(bits, self.own, self.alpha, self.power)
 
 
 def _scaled(bits: Bits) -> npt.NDArray[np.float32]:
@@ -193,8 +203,21 @@ class _Classifier(Adapted):
         return score
 
 
+class _Linear(_Classifier):
+    """Logistic regression: its log-odds are a sum over bits."""
+
+    beside = "the constant, and what the bounds of the score cut off"
+
+    def bit_shares(self, molecules: IntArray) -> FloatArray:
+        """What each bit that is set adds: its coefficient."""
+        shares: FloatArray = self.bits[molecules] * self.model.coef_[0].astype(float)
+        return shares
+
+
 class ClassifierMethod(FingerprintMethod[FingerprintT]):
     """A classifier of scikit-learn on the support."""
+
+    fitted: ClassVar[type[_Classifier]] = _Classifier
 
     @abstractmethod
     def _classifier(self) -> Any:
@@ -213,7 +236,7 @@ class ClassifierMethod(FingerprintMethod[FingerprintT]):
                 remedy="pip install 'parsimony-learning[calib]'",
             ) from None
         model.fit(features[support], labels)
-        return _Classifier(features, model, self._count(model))
+        return self.fitted(features, model, self._count(model))
 
 
 class LogisticParameters(FingerprintParameters):
@@ -231,6 +254,7 @@ class FingerprintLogistic(ClassifierMethod[LogisticParameters]):
     paper = "scikit-learn"
     Parameters: ClassVar[type[base.Parameters]] = LogisticParameters
     __init__ = constructor(LogisticParameters)
+    fitted = _Linear
     choices: ClassVar[dict[str, tuple[Any, ...]]] = {"strength": (0.001, 0.01, 0.1, 1.0, 10.0)}
 
     def _classifier(self) -> Any:

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.chem.fingerprints import tanimoto
+from parsimony.chem.fingerprints import tanimoto, tanimoto_shares
 from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 
 __all__ = ["KernelFeatures", "KernelWeights", "Process"]
@@ -61,6 +61,8 @@ class Process(Adapted):
         Of the parts of the kernel.
     """
 
+    beside = "the network's logits and hidden units, and the descriptors"
+
     def __init__(self, features: KernelFeatures, support: IntArray, weights: KernelWeights) -> None:
         self.of, self.support, self.weights_of = features, support, weights
         self.parameters = len(support)
@@ -94,3 +96,11 @@ class Process(Adapted):
     def weights(self, molecules: IntArray) -> FloatArray:
         """Absolute contribution of each support to the correction of the mean, (n, n_support)."""
         return np.abs(self.kernel(molecules) * self.alpha)
+
+    def bit_shares(self, molecules: IntArray) -> FloatArray | None:
+        """What each bit adds through the Tanimoto part of the kernel; the rest is on no atom."""
+        if not self.weights_of.fingerprints:
+            return None
+        of = self.of.bits
+        alpha = self.weights_of.fingerprints * self.alpha
+        return tanimoto_shares(of[molecules], of[self.support], alpha)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from parsimony.chem.smiles import molecule_of
+from parsimony.chem.drawing import drawn
 from parsimony.errors import UsageError
 from parsimony.metrics import bootstrap_interval
 from parsimony.pages.templating import environment
@@ -101,6 +101,7 @@ def molecules_page(
         ``method``, ``data`` and ``learned``, what was learned before, in words.
     """
     order = sorted(result["predictions"], key=lambda p: -p["probability"])
+    greatest = max((abs(s) for p in order for s in p.get("atoms", {}).get("shares", ())), default=0)
     small = {text: molecule_svg(text, 150, 105) for text in smiles}
     view = {
         **about,
@@ -109,7 +110,7 @@ def molecules_page(
         "predictions": [
             {
                 **p,
-                "svg": molecule_svg(p["smiles"], 240, 160),
+                "svg": _coloured(p, greatest),
                 "reasons": [{**r, "svg": small[r["smiles"]]} for r in p["reasons"]],
             }
             for p in order[:DRAWN]
@@ -127,25 +128,25 @@ def molecules_page(
         "calibration": result["calibration"],
         "prevalence": result["prevalence"],
         "weighing": result["weighing"],
+        "beside": result.get("beside", ""),
         "notes": result["notes"],
     }
     return environment().get_template("molecules.html.j2").render(x=view, version=__version__)
 
 
-def molecule_svg(smiles: str, width: int, height: int) -> Markup:
-    """Draw a molecule as an SVG element for a page; empty where it cannot be read."""
-    from markupsafe import Markup
-    from rdkit.Chem import rdDepictor
-    from rdkit.Chem.Draw import rdMolDraw2D
+def _coloured(prediction: dict[str, Any], greatest: float) -> Markup:
+    """The drawing of a predicted molecule; one scale of colours for all of a page."""
+    found = prediction.get("atoms")
+    if found is None:
+        return molecule_svg(prediction["smiles"], 240, 160)
+    return molecule_svg(found["smiles"], 240, 160, found["shares"], greatest)
 
-    molecule = molecule_of(smiles)
-    if molecule is None:
-        return Markup("")
-    rdDepictor.Compute2DCoords(molecule)
-    drawing: Any = rdMolDraw2D.MolDraw2DSVG(width, height)
-    drawing.drawOptions().clearBackground = False
-    rdMolDraw2D.PrepareAndDrawMolecule(drawing, molecule)
-    drawing.FinishDrawing()
-    text = drawing.GetDrawingText()
-    # RDKit writes the element itself; of the input it repeats atoms and bonds alone.
-    return Markup(text[text.index("<svg") :].replace("<!-- END OF HEADER -->", ""))
+
+def molecule_svg(
+    smiles: str, width: int, height: int, shares: Sequence[float] | None = None,
+    greatest: float = 1.0,
+) -> Markup:  # fmt: skip
+    """Draw a molecule as an SVG element for a page (:func:`parsimony.chem.drawing.drawn`)."""
+    from markupsafe import Markup
+
+    return Markup(drawn(smiles, width, height, shares, greatest))

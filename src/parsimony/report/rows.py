@@ -28,6 +28,8 @@ def learning_charts(
     from markupsafe import Markup
 
     curves: list[tuple[str, str]] = []
+    # What has no loss is not learned in epochs: its rows are settings that were tried.
+    across = "epoch" if series(history, "loss") else "setting tried"
     for key, title in ((measure, title_of_measure), ("loss", "Training loss")):
         points = series(history, key)
         if not points:
@@ -36,8 +38,8 @@ def learning_charts(
             best = int(max(points, key=lambda point: point[1])[0])
         svg = line_chart(
             points,
-            title=f"{title} by epoch",
-            across="epoch",
+            title=f"{title} by {across}",
+            across=across,
             up=title,
             best=best if key == measure else None,
         )

@@ -19,11 +19,16 @@ def processor() -> str:
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        cores = os.cpu_count() or 1
+    cores = usable_cores()
     return f"{model}, {cores} {'core' if cores == 1 else 'cores'}"
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: a job of a cluster has a part of a node's."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
 
 
 def resident_memory() -> int:
@@ -68,6 +73,11 @@ class Cost:
         Number of labelled facts used in training.
     previous
         ``as_dict()`` of the part of the run that is resumed.
+
+    Attributes
+    ----------
+    products
+        The form of small products, where the method has such (:mod:`parsimony.kernels.products`).
     """
 
     def __init__(
@@ -79,9 +89,8 @@ class Cost:
         self._wall = float(previous.get("wall_seconds", 0.0)) - time.perf_counter()
         self._cpu = float(previous.get("cpu_seconds", 0.0)) - time.process_time()
         self._memory = int(previous.get("peak_memory_bytes", 0))
-        # A run resumed on another machine lists both.
-        machines = str(previous.get("hardware", "")).split(" + ")
-        self._hardware = " + ".join(dict.fromkeys([*filter(None, machines), processor()]))
+        self.products = ""
+        self._before = {name: str(previous.get(name, "")) for name in ("hardware", "products")}
 
     def add(self, *, flops: float = 0.0) -> None:
         """Count floating-point operations."""
@@ -93,12 +102,18 @@ class Cost:
         CPU seconds are summed over all threads of this process; memory is the peak resident
         memory of the process, including imports and data.
         """
-        return {
+        found = {
             "parameters": self.parameters,
             "labels": self.labels,
             "flops": self.flops,
             "cpu_seconds": self._cpu + time.process_time(),
             "wall_seconds": self._wall + time.perf_counter(),
             "peak_memory_bytes": max(self._memory, peak_memory()),
-            "hardware": self._hardware,
+            "hardware": self._all("hardware", processor()),
         }
+        products = self._all("products", self.products)
+        return found | ({"products": products} if products else {})
+
+    def _all(self, name: str, now: str) -> str:
+        """What a run had before and has now: one resumed on another machine lists both."""
+        return " + ".join(dict.fromkeys(filter(None, [*self._before[name].split(" + "), now])))

@@ -1,17 +1,22 @@
-"""Execution engines for independent jobs: in this process, or on a Ray cluster."""
+"""Execution engines for independent jobs: here, in processes of this machine, or on Ray."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from typing import Any, Protocol
 
-from parsimony.errors import InvalidParameter, UnknownParameter, suggest
+from parsimony.errors import InvalidParameter, UnknownParameter, WorkerLost, suggest
 
-__all__ = ["Engine", "LocalEngine", "resolve_engine"]
+__all__ = ["Engine", "LocalEngine", "ProcessEngine", "resolve_engine"]
 
 Job = Mapping[str, Any]
 
 ENGINES = ("local", "ray")
+_LIVES = 3  # of a pool of processes: a job that kills every process is not tried for ever
 
 
 class Engine(Protocol):
@@ -62,7 +67,77 @@ class LocalEngine:
         """Do nothing: there is nothing to release."""
 
 
-def resolve_engine(name: str, *, address: str | None = None) -> Engine:
+class ProcessEngine:
+    """Runs jobs in processes of this machine; jobs of one that was killed are done again.
+
+    Parameters
+    ----------
+    processes
+        How many at a time.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self.slots = processes
+
+    def run(
+        self, function: Callable[..., Any], jobs: Sequence[Job], go_on: Callable[[], bool]
+    ) -> Iterator[tuple[int, Any]]:
+        """See :class:`Engine`.
+
+        Raises
+        ------
+        WorkerLost
+            Processes were killed three times.
+        """
+        waiting, lives, going = list(enumerate(jobs)), _LIVES, True
+        while waiting:
+            running: dict[Any, tuple[int, Job]] = {}
+            pool = ProcessPoolExecutor(
+                self.slots, get_context("spawn"), initializer=_keep, initargs=(function,)
+            )
+            try:
+                while running or (waiting and going):
+                    while going and waiting and len(running) < self.slots:
+                        if not (going := go_on()):
+                            break
+                        running[pool.submit(_call_kept, dict(waiting[0][1]))] = waiting[0]
+                        del waiting[0]
+                    for done in wait(running, return_when=FIRST_COMPLETED)[0]:
+                        result = done.result()
+                        yield running.pop(done)[0], result
+            except BrokenProcessPool:
+                lives -= 1
+                if not lives:
+                    raise WorkerLost(
+                        "processes that answer are killed again and again",
+                        remedy="use fewer --workers: memory may not be enough for so many",
+                    ) from None
+                waiting = sorted([*running.values(), *waiting], key=lambda item: item[0])
+                continue
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+            return
+
+    def close(self) -> None:
+        """Do nothing: its processes end with :meth:`run`."""
+
+
+_kept: Callable[..., Any] | None = None
+
+
+def _keep(function: Callable[..., Any]) -> None:
+    """Receive the function once a process, not once a job: it may carry data."""
+    global _kept
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks hears it, and ends these
+    _kept = function
+
+
+def _call_kept(job: dict[str, Any]) -> Any:
+    assert _kept is not None
+    return _kept(**job)
+
+
+def resolve_engine(name: str, *, address: str | None = None, processes: int = 1) -> Engine:
     """Return the engine with the given name.
 
     Parameters
@@ -71,13 +146,15 @@ def resolve_engine(name: str, *, address: str | None = None) -> Engine:
         ``local`` or ``ray``.
     address
         Address of a running Ray cluster; without one, Ray is started on this machine.
+    processes
+        Of the local engine.
 
     Raises
     ------
     UnknownParameter
         No such engine.
     InvalidParameter
-        An address for the local engine.
+        An address for the local engine, or processes for Ray, which has its own.
     MissingExtra
         Ray is not installed.
     """
@@ -89,7 +166,9 @@ def resolve_engine(name: str, *, address: str | None = None) -> Engine:
     if name == "local":
         if address is not None:
             raise InvalidParameter("the local engine has no address", remedy="use --engine ray")
-        return LocalEngine()
+        return LocalEngine() if processes == 1 else ProcessEngine(processes)
+    if processes != 1:
+        raise InvalidParameter("Ray has its own workers", remedy="leave --workers out")
     from parsimony.run.engine_ray import RayEngine
 
     return RayEngine(address)

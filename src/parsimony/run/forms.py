@@ -88,6 +88,7 @@ class _Cost(TypedDict, total=False):
     wall_seconds: _Amount
     peak_memory_bytes: Count
     hardware: str
+    products: str
 
 
 class _Summary(TypedDict, total=False):

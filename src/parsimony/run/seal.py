@@ -12,6 +12,9 @@ from parsimony.errors import CorruptRun
 from parsimony.run.atomic import is_temporary, write_atomic
 
 SEAL = "checksums.json"
+# Of a graph store that a run learned from only the manifest, which holds the sums of its files:
+# they can be larger than what is read of them. `parsimony audit RUN/data` compares them.
+STORE = Path("data", "store.json")
 # Files that may change after a run has finished: its log, a new report.
 _OPEN_FILES = {SEAL, "log.jsonl", "report.html", ".lock"}
 _OPEN_FOLDERS = {"checkpoints"}
@@ -20,10 +23,11 @@ _REMEDY = "restore the folder or train again"
 
 def seal(folder: Path) -> None:
     """Record the SHA-256 of every file of the model."""
+    stored = (folder / STORE).exists()
     sums = {
         path.relative_to(folder).as_posix(): _file_sum(path)
         for path in sorted(folder.rglob("*"))
-        if _sealed(path.relative_to(folder)) and path.is_file()
+        if _sealed(path.relative_to(folder), stored) and path.is_file()
     }
     sums[SEAL] = _own_sum(sums)
     write_atomic(folder / SEAL, json_text(sums, indent=1) + "\n")
@@ -57,7 +61,9 @@ def verify(folder: Path, only: str | None = None) -> None:
             raise CorruptRun("the file differs from its checksum", remedy=_REMEDY, where=str(path))
 
 
-def _sealed(path: Path) -> bool:
+def _sealed(path: Path, stored: bool) -> bool:
+    if stored and path.parts[0] == STORE.parts[0]:
+        return path == STORE
     return (
         path.as_posix() not in _OPEN_FILES
         and path.parts[0] not in _OPEN_FOLDERS

@@ -41,7 +41,5 @@ def seed_of(settings: Mapping[str, Any], default: int = 0) -> int:
     """
     seed = settings.get("seed", default)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InvalidParameter(
-            f"seed is {seed!r}", remedy="give a whole number from 0 on"
-        )
+        raise InvalidParameter(f"seed is {seed!r}", remedy="give a whole number from 0 on")
     return seed

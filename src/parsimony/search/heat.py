@@ -19,10 +19,11 @@ from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.search.simplest import Contender
 
-__all__ = ["TIME", "Entrant", "Heat", "Row", "run_heat"]
+__all__ = ["STOPPED", "TIME", "Entrant", "Heat", "Row", "run_heat"]
 
 #: why a method got no heat more
 TIME = "the time was over"
+STOPPED = "the race was interrupted"
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -102,10 +103,15 @@ class Row:
 
     @property
     def cut(self) -> bool:
-        """Whether the time ended what could have gone on."""
+        """Whether the time, or an interruption, ended what could have gone on."""
         if self.heat is None:
-            return self.state == "left out" and self.why == TIME
-        return self.state == "finished" and self.heat.ended == "time budget"
+            return self.state == "left out" and self.why in (TIME, STOPPED)
+        return self.state == "finished" and (self.interrupted or self.heat.ended == "time budget")
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interruption ended it, or left it out."""
+        return self.why == STOPPED or (self.heat is not None and self.heat.ended == "interrupted")
 
     @property
     def contender(self) -> Contender | None:

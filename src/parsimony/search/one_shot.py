@@ -80,11 +80,12 @@ def one_shot_scores(
         if len(valid) > max_queries:
             chosen = rng(p.seed, "screening queries").permutation(len(valid))[:max_queries]
             valid = valid.take(np.sort(chosen))
-        ranker, found = model.ranker(objective), np.empty(len(symbols))
+        found = np.empty(len(symbols))
         with Progress(len(symbols), "ranking symbols", quiet=quiet) as progress:
             for n, scoring in enumerate(scorings):
+                objective.scoring = scoring
+                ranker, silent = model.ranker(objective), Progress(0, "", quiet=True)
                 ranker.scoring = scoring
-                silent = Progress(0, "", quiet=True)
                 found[n] = ranker.rank(valid, silent, pool).metrics()["mrr"]
                 progress.advance()
     return found

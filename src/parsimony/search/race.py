@@ -3,7 +3,8 @@
 What needs no epochs runs first, then the others from small to large, each for a part of the time;
 the better half goes on, from its checkpoint, with a learning rate that rises and falls once more
 (warm restarts), until one is left. Then :mod:`parsimony.search.simplest` decides: the simplest
-model that is not worse than the best. Only validation is looked at before that.
+model that is not worse than the best. Only validation is looked at before that. An interruption
+ends the heat that runs, and the winner is chosen among what there is.
 
 The run folder holds ``search/trials.jsonl`` (a row for each heat), ``search/runs/`` (a run folder
 for each method), ``race.json``, and beside them the files of the winner.
@@ -32,11 +33,12 @@ from parsimony.run.deadline import Deadline
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.folder import RunFolder
 from parsimony.run.seeds import seed_of
-from parsimony.search.heat import TIME, Entrant, Heat, Row, run_heat
+from parsimony.search.heat import STOPPED, TIME, Entrant, Heat, Row, run_heat
 from parsimony.search.heat_store import HeatStore
 from parsimony.search.race_words import rows_of, sentence
 from parsimony.search.simplest import Contender, Wanted, choose, difference
 from parsimony.search.winner import publish, require_room
+from parsimony.stopping import ending, stopped
 
 __all__ = ["DEFAULT_SECONDS", "RaceRequest", "race", "settles"]
 
@@ -175,9 +177,15 @@ class _Race:
             self.deadline = self.deadline.after(self.store.spent)
             self.units = self.store.units(self.units)
             self._enter()
-            self._without_epochs()
-            self._halve()
-            summary = self._finish()
+            try:
+                self._without_epochs()
+                self._halve()
+            except KeyboardInterrupt:
+                if not any(row.contender for row in self.rows):
+                    raise
+                self._end_heats()
+            with ending():
+                summary = self._finish()
         return load_run(self.folder), summary
 
     def _subject(self) -> dict[str, Any]:
@@ -219,10 +227,8 @@ class _Race:
         share = _FIRST
         while rows := self._open(iterated=True):
             left = self.deadline.left() - self._reserve()
-            if left <= 0:
-                for row in rows:
-                    row.state = "finished" if row.heats else "left out"
-                    row.why = row.why or TIME
+            if left <= 0 or stopped():
+                self._end_heats()
                 break
             last = len(rows) == 1
             each = left * (1.0 if last else share) / len(rows)
@@ -236,6 +242,14 @@ class _Race:
                     row.state = "finished"
             self._drop()
             share = 0.5
+
+    def _end_heats(self) -> None:
+        """Nobody gets another heat."""
+        for row in self.rows:
+            if row.state in ("waiting", "racing"):
+                row.state = "finished" if row.heats else "left out"
+                if row.entrant.iterated or not row.heats:
+                    row.why = row.why or _no_more()
 
     def _drop(self) -> None:
         """Half of those that could go on do, the better ones."""
@@ -276,15 +290,17 @@ class _Race:
         self._say()
 
         def go_on() -> bool:  # the first answer comes however late it is
-            return self.deadline.left() > 0 or all(row.heat is None for row in self.rows)
+            late = self.deadline.left() <= 0 or stopped()
+            return not late or all(row.heat is None for row in self.rows)
 
         for number, heat in engine.run(function, jobs, go_on):
             row = asked[number]
-            self.store.keep(row.name, row.heats + 1, heat, self.deadline.spent())
+            if heat.ended != "interrupted":  # else it is run again, from where it stands
+                self.store.keep(row.name, row.heats + 1, heat, self.deadline.spent())
             self._take(row, heat)
         for row in asked:
             if row.heat is None:
-                row.state, row.why = "left out", TIME
+                row.state, row.why = "left out", _no_more()
 
     def _take(self, row: Row, heat: Heat) -> None:
         row.heat, row.heats = heat, row.heats + 1
@@ -336,12 +352,17 @@ class _Race:
             "budget": self.request.seconds,
             "valid": measured["valid"],
             "test": metrics.get("test", {}).get("metrics", {}),
-            "ended": "time budget" if self.deadline.left() <= self._reserve() else "",
+            "ended": self._ended(),
             "notes": [*measured["notes"], *self._compared(), *self.notes],
             "seconds": self.deadline.spent(),
         }  # fmt: skip
         publish(self.folder, folder, summary, told="race.json")
         return summary
+
+    def _ended(self) -> str:
+        if stopped():
+            return "interrupted"
+        return "time budget" if self.deadline.left() <= self._reserve() else ""
 
     def _compared(self) -> list[str]:
         """Say on what the methods were compared."""
@@ -357,6 +378,9 @@ class _Race:
         """The blend of the two best, where it is better than the best with 95 %."""
         mixer = problem(self.task.kind).blend
         if not mixer or len(contenders) < 2 or self.deadline.left() < self._reserve():
+            return []
+        if stopped():
+            self.notes.append("no blend was tried after the interruption")
             return []
         best, *others = sorted(contenders, key=lambda c: -c.valid)
         partner = next(
@@ -383,6 +407,11 @@ class _Race:
         members = f"of {best.name} and {partner.name}"
         self.rows.append(Row(Entrant(mixer), heat, 1, seconds, "finished", members))
         return [Contender(mixer, draws, size, seconds)]
+
+
+def _no_more() -> str:
+    """Why a method gets no heat more."""
+    return STOPPED if stopped() else TIME
 
 
 def _valid(row: Row) -> float:

@@ -57,5 +57,6 @@ def sentence(
         gap, _, _ = difference(best.draws, chosen.draws)
         what += f"; {best.name} is larger and not better with 95 % ({gap:+.3f})"
     if cut := [row.name for row in rows if row.cut]:
-        what += f"; the time ended the training of {', '.join(cut)}"
+        end = "interruption" if any(row.interrupted for row in rows) else "time"
+        what += f"; the {end} ended the training of {', '.join(cut)}"
     return what

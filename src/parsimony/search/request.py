@@ -11,6 +11,7 @@ from typing import Any
 
 from parsimony.base import Data
 from parsimony.errors import UnknownParameter, suggest
+from parsimony.knowledge.book import KnowledgeBook
 from parsimony.run.engine import Engine
 from parsimony.run.renamed import present_name, renamed
 from parsimony.search.settings import Budget, SearchSettings
@@ -47,6 +48,8 @@ class SearchRequest:
         Where trials run; in this process by default.
     resume
         Go on with the search in ``out``.
+    knowledge
+        A book whose axioms bear on the space.
     mirror, columns
         How the data are read.
     seed
@@ -65,6 +68,7 @@ class SearchRequest:
     train_budget: float | None = None
     engine: Engine | None = None
     resume: bool = False
+    knowledge: KnowledgeBook | None = None
     mirror: str | None = None
     columns: tuple[str, str, str] | None = None
     seed: int = 0

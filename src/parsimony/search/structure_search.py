@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from parsimony.base import Estimator
-from parsimony.errors import EmptySplit
+from parsimony.errors import EmptySplit, UsageError
+from parsimony.knowledge.book import KnowledgeBook
 from parsimony.methods import load_run
 from parsimony.pipeline import fit
 from parsimony.problems import open_task
@@ -98,13 +99,16 @@ class StructureSearch(ABC, Generic[S, E]):
         self.settings, ladder, self.given = request.split_settings(self.noun, [*fields, *options])
         self.seed = seed_of(self.given, request.seed)
         self.given.pop("seed", None)
-        own = {name: value for name, value in self.given.items() if name not in options}
-        self.model = cast(E, self.Method(**{"seed": self.seed, **own}))
         task = open_task(
             self.Method.kind, request.data,
             {name: value for name, value in self.given.items() if name in options},
             mirror=request.mirror, columns=request.columns, seed=self.seed,
         )  # fmt: skip
+        self.notes: list[str] = []
+        if request.knowledge is not None:
+            self.given |= self.stated(request.knowledge, task)
+        own = {name: value for name, value in self.given.items() if name not in options}
+        self.model = cast(E, self.Method(**{"seed": self.seed, **own}))
         self.model.prepare(task)
         self.data = self.model.task_.data
         if not self.has_validation():
@@ -153,6 +157,19 @@ class StructureSearch(ABC, Generic[S, E]):
     @abstractmethod
     def gain(self, best: Any, measured: Any) -> dict[str, Any]:
         """How much better the best finalist is on a split, paired, with its interval."""
+
+    def stated(self, book: KnowledgeBook, task: Any) -> dict[str, Any]:
+        """Parameters of the method that a book settles; what else there is of it is noted.
+
+        Raises
+        ------
+        UsageError
+            Nothing in a book bears on the space.
+        """
+        raise UsageError(
+            f"a search of the space {self.space.name} reads no book",
+            remedy="leave --knowledge out",
+        )
 
     def derived_ladder(self, final: Rung) -> list[list[int]] | None:
         """The ladder where none is given; None: the usual one."""
@@ -222,7 +239,7 @@ class StructureSearch(ABC, Generic[S, E]):
                 "rungs": found.rungs,
                 "exhausted": found.exhausted,
                 "seconds": _seconds(found.trials, finalists, best),
-                "notes": list(self.data.notes),
+                "notes": [*self.data.notes, *self.notes],
                 "comparison": self._comparison(finalists, figures, best),
                 **self.more({name: each.structure for name, each in finalists.items()}, algorithm),
             }  # fmt: skip

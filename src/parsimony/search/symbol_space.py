@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, permutations, product
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,7 @@ import numpy.typing as npt
 from parsimony.errors import InvalidParameter
 from parsimony.knowledge.symbol import SIZE, Symbol
 from parsimony.knowledge.symbol_canonical import canonical, canonical_keys, from_keys
-from parsimony.knowledge.symbol_patterns import degenerate, srf
+from parsimony.knowledge.symbol_patterns import degenerate, srf, symmetric_rank
 
 __all__ = ["BilinearSpace"]
 
@@ -23,36 +25,55 @@ _GROWTH = 2  # blocks that one step of the greedy search adds
 _COMPARED = ("DistMult", "ComplEx", "SimplE", "Analogy", "QuatE")
 
 
+@dataclass(frozen=True)
 class BilinearSpace:
-    """Symbols; see :class:`parsimony.search.space.Space`."""
+    """Symbols; see :class:`parsimony.search.space.Space`.
+
+    Parameters
+    ----------
+    symmetric
+        Which relations are known to be symmetric. "some": the symbols that give a symmetric
+        relation all components of the entities. "all": those that are symmetric for every r; a
+        relation chunk that makes the others lopsided would have no use.
+    """
 
     name = "bilinear"
     max_size = 6
+    symmetric: Literal["none", "some", "all"] = "none"
 
     def start(self) -> list[Symbol]:
-        """Return the 5 structures of 4 blocks, and the named ones: 8 in all."""
+        """Return the 5 structures of 4 blocks, and the named ones: 8 in all, or what is valid."""
         simplest = list(self.enumerate(SIZE))
         keys = {symbol.key for symbol in simplest}
         return simplest + [s for s in self.named().values() if s.key not in keys]
 
     def named(self) -> Mapping[str, Symbol]:
-        """Return DistMult, ComplEx, SimplE, Analogy and QuatE."""
-        return {name: Symbol.named()[name] for name in _COMPARED}
+        """Return DistMult, ComplEx, SimplE, Analogy and QuatE, as far as they are valid."""
+        found = {name: Symbol.named()[name] for name in _COMPARED}
+        valid = self.valid(list(found.values()))
+        return {name: found[name] for name, good in zip(found, valid, strict=True) if good}
 
     def sample(self, random: np.random.Generator) -> Symbol:
         """Draw the number of blocks, then cells, relation chunks and signs."""
         flat = np.zeros(_CELLS, dtype=np.int8)
         n_blocks = int(random.integers(SIZE, _CELLS + 1))
         flat[random.permutation(_CELLS)[:n_blocks]] = _labels(n_blocks, random)
-        return _symbol(flat)
+        return self._symbol(flat)
 
     def grow(self, structure: Symbol, random: np.random.Generator) -> Symbol:
-        """Add two random blocks where there are none; the last one alone if so."""
+        """Add two random blocks where there are none; the last one alone if so.
+
+        Where all relations are symmetric the two mirror each other.
+        """
         flat = structure.matrix().ravel()
-        free = np.flatnonzero(flat == 0)
-        chosen = random.permutation(free)[:_GROWTH]
+        free = random.permutation(np.flatnonzero(flat == 0))
+        if self.symmetric == "all":
+            above = free[free // SIZE < free % SIZE]
+            chosen = above[:1] if len(above) else free[:1]
+        else:
+            chosen = free[:_GROWTH]
         flat[chosen] = _labels(len(chosen), random)
-        return _symbol(flat)
+        return self._symbol(flat)
 
     def mutate(self, structure: Symbol, random: np.random.Generator) -> Symbol:
         """Redraw each cell with probability 2/16, one at least (AutoBLM+)."""
@@ -60,12 +81,12 @@ class BilinearSpace:
         marked = random.random(_CELLS) < 2 / _CELLS
         marked[random.integers(_CELLS)] |= not marked.any()
         flat[marked] = random.integers(-SIZE, SIZE + 1, int(marked.sum()))
-        return _symbol(flat)
+        return self._symbol(flat)
 
     def crossover(self, first: Symbol, second: Symbol, random: np.random.Generator) -> Symbol:
         """Take each cell from either parent."""
         mine = random.random((SIZE, SIZE)) < 0.5
-        return _symbol(np.where(mine, first.matrix(), second.matrix()))
+        return self._symbol(np.where(mine, first.matrix(), second.matrix()))
 
     def size(self, structure: Symbol) -> int:
         """Return the number of blocks."""
@@ -79,8 +100,8 @@ class BilinearSpace:
                 remedy=f"--set max_size={_LISTED} or less",
             )
         for n_blocks in range(SIZE, max_size + 1):
-            for rows in enumerated(n_blocks):
-                yield _symbol(rows)
+            listed = [_symbol(rows) for rows in enumerated(n_blocks)]
+            yield from (s for s, good in zip(listed, self.valid(listed), strict=True) if good)
 
     def keys(self, structures: Sequence[Symbol]) -> list[str]:
         """Return the canonical forms, one line each."""
@@ -89,10 +110,19 @@ class BilinearSpace:
         return [str(_symbol(rows)) for rows in canonical(_cells(structures))]
 
     def valid(self, structures: Sequence[Symbol]) -> npt.NDArray[np.bool_]:
-        """Whether all numbers have an effect: generic rank 4, every relation chunk used."""
+        """Whether all numbers have an effect: generic rank 4, every relation chunk used.
+
+        And whether it suits the relations that are known to be symmetric.
+        """
         if not structures:
             return np.empty(0, np.bool_)
-        return ~degenerate(_cells(structures))
+        cells = _cells(structures)
+        good: npt.NDArray[np.bool_] = ~degenerate(cells)
+        if self.symmetric == "some":
+            good[good] = symmetric_rank(cells[good]) == SIZE
+        elif self.symmetric == "all":
+            good &= (cells == cells.swapaxes(1, 2)).all((1, 2))
+        return good
 
     def features(self, structures: Sequence[Symbol]) -> npt.NDArray[np.float64]:
         """AutoBLM's symmetry features, and counts: of blocks, by place, relation and mirror."""
@@ -106,6 +136,11 @@ class BilinearSpace:
     def parse(self, text: str) -> Symbol:
         """Read a name, rows or infix."""
         return Symbol.parse(text)
+
+    def _symbol(self, cells: Cells) -> Symbol:
+        """A structure that was drawn; where all relations are symmetric, mirrored."""
+        rows = cells.reshape(SIZE, SIZE)
+        return _symbol(np.triu(rows) + np.triu(rows, 1).T if self.symmetric == "all" else rows)
 
 
 def _symbol(cells: Cells) -> Symbol:

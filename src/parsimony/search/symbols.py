@@ -13,13 +13,17 @@ import numpy.typing as npt
 from parsimony.decoding import checked, read_json
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
+from parsimony.knowledge.book import KnowledgeBook
+from parsimony.knowledge.book_check import of_vocabulary
 from parsimony.knowledge.symbol import Symbol
 from parsimony.link.embeddings.bilinear import Bilinear
+from parsimony.link.guidance.entries import SURE, is_sure
 from parsimony.link.subgraph import walked_subgraph
 from parsimony.link.task import LinkTask
 from parsimony.metrics.bootstrap import bootstrap_interval
 from parsimony.run.atomic import write_atomic
 from parsimony.search.one_shot import one_shot_scores
+from parsimony.search.request import SearchRequest
 from parsimony.search.settings import Rung
 from parsimony.search.structure_search import Finalist, StructureSearch
 from parsimony.search.symbol_space import BilinearSpace
@@ -107,7 +111,7 @@ class OneShotSymbols:
 class SymbolSearch(StructureSearch[Symbol, Bilinear]):
     """Searches symbols by the validation MRR of method "bilinear"."""
 
-    space = BilinearSpace()
+    space: BilinearSpace = BilinearSpace()
     noun: ClassVar[str] = "symbol"
     measure: ClassVar[str] = "mrr"
     Method = Bilinear
@@ -115,6 +119,35 @@ class SymbolSearch(StructureSearch[Symbol, Bilinear]):
     free: ClassVar[frozenset[str]] = frozenset({*_OF_TRIALS, "seed", "threads", "symbol"})
     chunks: ClassVar[int] = 4
     parts: ClassVar[bool] = True
+
+    def __init__(self, request: SearchRequest) -> None:
+        super().__init__(request)
+        known, n = self.model.resolved_.symmetric or (), len(self.data.relations)
+        if known:
+            all_ = len({*known}) == n
+            self.space = BilinearSpace("all" if all_ else "some")
+            self.notes.append(
+                f"all {n:,} relations are symmetric: only symbols with G(r) = G(r)ᵀ for every r "
+                "are tried"
+                if all_
+                else f"{len({*known}):,} of {n:,} relations are symmetric: their G(r) is kept "
+                "so, and only symbols that leave it rank 4 are tried"
+            )
+
+    def stated(self, book: KnowledgeBook, task: LinkTask) -> dict[str, Any]:
+        """The relations that the book's axioms call symmetric."""
+        of_vocabulary(book, task.train_graph)
+        found = dict.fromkeys(self.given.get("symmetric") or ())
+        for axiom in book.axioms:
+            if axiom.kind != "symmetric" and (axiom.kind != "inverse" or len({*axiom.terms}) > 1):
+                continue
+            if is_sure(axiom, SURE):
+                found[axiom.terms[0]] = None
+            else:
+                self.notes.append(f"warning: less than {SURE:g} sure, not used: {axiom}")
+        if not found:
+            self.notes.append("warning: the book calls no relation symmetric: it has no effect")
+        return {"symmetric": list(found)} if found else {}
 
     def has_validation(self) -> bool:
         """Whether there are validation facts."""

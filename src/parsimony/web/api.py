@@ -330,12 +330,14 @@ async def adapt(request: Request, run: str, question: m.Adapt) -> Response:
 
 @router.get("/molecule.svg")
 async def molecule(
-    request: Request, smiles: Annotated[str, Query(min_length=1, max_length=2000)]
+    request: Request,
+    smiles: Annotated[str, Query(min_length=1, max_length=2000)],
+    shares: Annotated[str, Query(max_length=8000)] = "",
 ) -> Response:
-    """The drawing of a molecule."""
+    """The drawing of a molecule, its atoms coloured by shares from -1 to 1 by comma."""
     from parsimony.web.drawing import molecule_svg
 
-    svg = await service_of(request).read(lambda: molecule_svg(smiles))
+    svg = await service_of(request).read(lambda: molecule_svg(smiles, shares))
     return Response(svg, 200, {"cache-control": "private, max-age=3600"}, "image/svg+xml")
 
 

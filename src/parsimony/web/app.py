@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 
 from parsimony.errors import InvalidParameter, ParsimonyError
 from parsimony.version import __version__
-from parsimony.web import api, book_api
+from parsimony.web import api, book_api, fit_api
 from parsimony.web.docs_page import docs_page
+from parsimony.web.fits import Fits
 from parsimony.web.gauges import Gauges
 from parsimony.web.guard import Guard
 from parsimony.web.jobs import Jobs
@@ -26,7 +27,10 @@ from parsimony.web.site import add_pages
 __all__ = ["create_app"]
 
 
-def create_app(service: Service, *, token: str | None = None, hosts: Iterable[str] = ()) -> FastAPI:
+def create_app(
+    service: Service, *, token: str | None = None, hosts: Iterable[str] = (),
+    fits: Fits | None = None,
+) -> FastAPI:  # fmt: skip
     """Make the application of some runs.
 
     Parameters
@@ -35,12 +39,16 @@ def create_app(service: Service, *, token: str | None = None, hosts: Iterable[st
         The runs.
     token, hosts
         See :class:`parsimony.web.guard.Guard`.
+    fits
+        Those that can be started; None: none can.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         app.state.jobs.close()
+        if fits is not None:
+            fits.close()
         service.close()
 
     app = FastAPI(
@@ -50,8 +58,10 @@ def create_app(service: Service, *, token: str | None = None, hosts: Iterable[st
     )  # fmt: skip
     gauges = Gauges()
     app.state.service, app.state.jobs, app.state.gauges = service, Jobs(), gauges
+    app.state.fits = fits
     app.include_router(api.router)
     app.include_router(book_api.router)
+    app.include_router(fit_api.router)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

@@ -1,39 +1,36 @@
-"""Molecules drawn by RDKit."""
+"""Molecules drawn for the pages."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from parsimony.chem.drawing import drawn
 from parsimony.chem.smiles import canonical, reason_unreadable
 from parsimony.errors import FormatError
 
 __all__ = ["molecule_svg"]
 
 
-def molecule_svg(smiles: str, width: int = 320, height: int = 220) -> str:
+def molecule_svg(smiles: str, shares: str = "", width: int = 320, height: int = 220) -> str:
     """Draw a molecule as SVG.
 
     Parameters
     ----------
+    shares
+        Numbers from -1 to 1 by comma, of the atoms in the order of ``smiles``, which are coloured
+        by them.
     width, height
         In pixels.
 
     Raises
     ------
     FormatError
-        A SMILES that cannot be read, with its position.
+        A SMILES that cannot be read, with its position, or a share that is no number.
     MissingExtra
         RDKit is not installed.
     """
     if canonical(smiles) is None:
         raise FormatError(reason_unreadable(smiles), remedy="correct the SMILES")
-    from rdkit import Chem
-    from rdkit.Chem.Draw import rdMolDraw2D
-
-    drawing = rdMolDraw2D.MolDraw2DSVG(width, height)
-    options: Any = drawing.drawOptions()
-    options.clearBackground = False
-    rdMolDraw2D.PrepareAndDrawMolecule(drawing, Chem.MolFromSmiles(smiles))
-    drawing.FinishDrawing()
-    svg: str = drawing.GetDrawingText()
-    return svg
+    try:
+        given = [float(share) for share in shares.split(",")] if shares else []
+    except ValueError:
+        raise FormatError("a share is no number", remedy="write 0.5,-0.25,0") from None
+    return drawn(smiles, width, height, given)

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 __all__ = [
     "Adapt", "Answered", "Asked", "Batch", "BookEntry", "BookShown", "Candidate", "Card",
     "Comparison", "Counterfactual", "CounterfactualFound", "Entities", "Entity", "EntryText",
-    "Explain", "Explained", "Fact", "Failure", "Item", "JobAsked",
-    "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "Problem", "Question",
-    "RelationShown", "Relations", "Rules", "RunShown", "Runs", "Side", "Strike", "StrikeFound",
-    "Struck", "StructuredStep", "WhatElse", "WhatElseFound",
+    "Explain", "Explained", "Fact", "Failure", "FitAsked", "FitShown", "FitsListed", "Item",
+    "JobAsked", "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "Problem",
+    "Question", "RelationShown", "Relations", "Rules", "RunShown", "Runs", "Side", "Strike",
+    "StrikeFound", "Struck", "StructuredStep", "WhatElse", "WhatElseFound",
 ]  # fmt: skip
 
 MOST_TOP = 1000
@@ -460,6 +460,7 @@ class Adapt(Asked):
                        Field(min_length=1, max_length=MOST_CANDIDATES)]  # fmt: skip
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
     top: Top = 3
+    atoms: bool = Field(False, description="Whether to say what each atom adds to the score.")
 
 
 # ---- jobs ------------------------------------------------------------------------------------
@@ -481,3 +482,44 @@ class JobShown(Shown):
     seconds: float
     result: dict[str, Any] | None = None
     error: Problem | None = None
+
+
+# ---- fits ------------------------------------------------------------------------------------
+
+
+class FitAsked(Asked):
+    """A fit: what ``parsimony fit`` takes of it. ``data`` is a name that ``GET /fits`` lists."""
+
+    data: Name
+    method: Annotated[str, StringConstraints(max_length=100)] = "auto"
+    epochs: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=864_000, description="The time budget.")] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    settings: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")],
+             bool | int | Annotated[float, Field(allow_inf_nan=False)]],
+        Field(max_length=50, description="Parameters that are numbers, true or false."),
+    ] = {}  # fmt: skip
+
+
+class FitShown(Shown):
+    """A fit as it stands; ``history, heats, log, epoch, seconds_left`` where one is asked for."""
+
+    id: str
+    data: str
+    method: str
+    state: Literal["running", "stopping", "stopped", "finished", "failed"]
+    seconds: float
+    usable: bool = Field(description="Whether there is a run that can be served.")
+    resumable: bool
+    served: str | None = Field(None, description="The id of the run, once it is served.")
+    error: Problem | None = None
+
+
+class FitsListed(Shown):
+    """All fits, the latest first; ``data`` is what can be learned from, with its methods."""
+
+    enabled: bool
+    data: list[dict[str, Any]]
+    fits: list[FitShown]
+    most: int = Field(0, description="That run at a time.")

@@ -52,6 +52,7 @@ class Assays(Questions):
         found: Answer = self.model.adapt(
             support, [row["label"] for row in asked["support"]], asked["predict"],
             prevalence=asked.get("prevalence"), top=asked.get("top", 3),
+            atoms=asked.get("atoms", False),
         )  # fmt: skip
         for row, smiles in zip(found["predictions"], asked["predict"], strict=True):
             row["id"] = smiles

@@ -246,13 +246,9 @@ class Service:
         self.limits = limits or Limits()
         self._long, self._readers = ThreadPoolExecutor(2), ThreadPoolExecutor(2)
         self.runs: dict[str, Served] = {}
+        self._edits = edits
         for path in paths:
-            name = path.resolve().name or "run"
-            taken, k = name, 1
-            while name in self.runs:
-                k += 1
-                name = f"{taken}-{k}"
-            self.runs[name] = Served(name, path, Desk(self.limits, self._long), edits)
+            self.add(path)
         if "torch" in sys.modules:  # a run of rules does without
             sys.modules["torch"].set_num_threads(1)  # requests are the parallelism
 
@@ -270,6 +266,17 @@ class Service:
                 remedy=suggest(id, self.runs) or f"runs: {', '.join(self.runs)}",
             )
         return self.runs[id]
+
+    def add(self, path: Path) -> Served:
+        """Read one more run, and serve it by the name of its folder, or the next that is free."""
+        name = path.resolve().name or "run"
+        taken, k = name, 1
+        while name in self.runs:
+            k += 1
+            name = f"{taken}-{k}"
+        found = Served(name, path, Desk(self.limits, self._long), self._edits)
+        self.runs[name] = found
+        return found
 
     async def read(self, work: Callable[[], T]) -> T:
         """Do what asks no model, in a thread."""

@@ -20,6 +20,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.web.app import create_app
+from parsimony.web.fits import Fits
+from parsimony.web.known_data import KnownData
 from parsimony.web.served import Service
 from parsimony.web.waiting import Limits
 
@@ -91,6 +93,7 @@ class Serving:
         port: int = 8765,
         token: str | None = None,
         edits: Path | None = None,
+        fits: Path | None = None,
         limits: Limits | None = None,
     ) -> Serving:
         """Read the runs, take the port, and make the application.
@@ -118,12 +121,13 @@ class Serving:
         listening = _listen(host, port)
         try:
             service = Service(runs, limits, edits)
+            started = None if fits is None else Fits(fits, KnownData(service))
             service.warm()
         except BaseException:
             listening.close()
             raise
         hosts = ["*", host] if outside else [host]
-        app = create_app(service, token=token, hosts=hosts)
+        app = create_app(service, token=token, hosts=hosts, fits=started)
         config = uvicorn.Config(
             app, http=_Connection, ws="none", loop="asyncio", lifespan="on", access_log=False,
             log_level="warning", server_header=False, timeout_keep_alive=15,

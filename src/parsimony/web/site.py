@@ -31,6 +31,7 @@ PAGES = {
     "/knowledge": "knowledge",
     "/molecules": "molecules",
     "/ratings": "ratings",
+    "/fits": "fits",
 }
 _SHARED = {  # with the reports
     "style.css": "templates/style.css",

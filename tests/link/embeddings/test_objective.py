@@ -12,7 +12,7 @@ from parsimony.knowledge.symbol import Symbol
 from parsimony.link.embeddings.batches import GroupedQueries
 from parsimony.link.embeddings.distance import RotatEScoring, TransEScoring
 from parsimony.link.embeddings.objective import Objective, Penalties
-from parsimony.link.embeddings.objective_torch import plain_loss
+from parsimony.link.embeddings.objective_torch import plain_loss, plain_score
 from parsimony.link.embeddings.scoring import BilinearScoring
 from parsimony.link.embeddings.tables import Regulariser, Table, ThreadPool
 
@@ -77,6 +77,56 @@ def test_values_and_gradients_are_those_of_the_plain_loss(name, reciprocal, comp
     bare = Penalties(relation_weight=0.0)
     wanted = plain_loss(scoring, *tables, asked(grouped, which), bare)
     assert found.loss / len(asked(grouped, which)) == pytest.approx(wanted.item(), abs=1e-8)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("name", "reciprocal"), [("complex", True), ("transe", False)])
+def test_impossible_answers_are_no_part_of_the_loss(name, reciprocal, compiled):
+    ours = objective(
+        SCORINGS[name], reciprocal=reciprocal, pool=ThreadPool(2) if compiled else None
+    )
+    drawn = np.random.default_rng(4).random((N, 2 * R, N)) < 0.4  # of entity, asked relation
+    grouped = GroupedQueries.of(facts(), N, R, reciprocal, lambda e, of: drawn[e, of])
+    which = np.arange(0, len(grouped), 2)
+    found = ours.gradients(grouped.batch(which, 0))
+    tables = [t.weight.clone().requires_grad_() for t in (ours.entity, ours.relation)]
+    possible = []
+    for q in which:
+        answers = grouped.answer[grouped.ptr[q] : grouped.ptr[q + 1]]
+        of = grouped.relation[q] + (R if grouped.inverse[q] else 0)
+        row = drawn[grouped.entity[q], of] | np.isin(np.arange(N), answers)
+        possible += [row] * len(answers)
+    one_by_one = asked(grouped, which)
+    wanted = plain_loss(
+        ours.scoring, *tables, one_by_one, Penalties(), torch.from_numpy(np.array(possible))
+    )
+    wanted.backward()
+    torch.testing.assert_close(found.entity, tables[0].grad, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(found.relation, tables[1].grad, rtol=1e-8, atol=1e-8)
+    assert found.loss / len(one_by_one) == pytest.approx(wanted.item(), abs=1e-8)
+    some = grouped.batch(which, 3, np.random.default_rng(0))  # a sample leaves the same ones out
+    np.testing.assert_array_equal(some.impossible, grouped.batch(which, 0).impossible[:, some.row])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_relations_kept_symmetric_have_the_gradient_of_the_projected_loss(compiled):
+    scoring, rows = BilinearScoring(Symbol.parse("SimplE").blocks), [0, 2, R]
+    penalties = Penalties(relation_weight=0.3)
+    ours = objective(scoring, penalties, reciprocal=True, pool=ThreadPool(1) if compiled else None)
+    ours = Objective(scoring, ours.entity, ours.relation, penalties, ours.pool, rows)
+    grouped = GroupedQueries.of(facts(), N, R, True)
+    which = np.arange(len(grouped))
+    found = ours.gradients(grouped.batch(which, 0))
+    tables = [t.weight.clone().requires_grad_() for t in (ours.entity, ours.relation)]
+    kept = torch.isin(torch.arange(2 * R), torch.tensor(rows))[:, None]
+    relation = torch.where(kept, scoring.symmetrised(tables[1]), tables[1])
+    plain_loss(scoring, tables[0], relation, asked(grouped, which), penalties).backward()
+    torch.testing.assert_close(found.entity, tables[0].grad, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(found.relation, tables[1].grad, rtol=1e-8, atol=1e-8)
+    h, r, t = ours.entity.weight[:1], ours.relations(), ours.entity.weight[1:2]
+    for k in range(2 * R):
+        there, back = plain_score(scoring, h, r[k], t), plain_score(scoring, t, r[k], h)
+        assert torch.allclose(there, back, atol=1e-12) == (k in rows)
 
 
 def test_single_precision_agrees():

@@ -16,6 +16,7 @@ from parsimony.link.guidance.completion import Inference, complete, complete_ref
 from parsimony.link.guidance.guided import Guided
 from parsimony.link.guidance.mask import Mask
 from parsimony.link.guidance.prior import shrunk_choice
+from parsimony.link.left_out import LeftOut
 from parsimony.link.task import LinkTask
 
 
@@ -78,6 +79,41 @@ def test_mask_of_types_and_values():
     asked = np.array([0, 2, 3], np.int32), np.array([0, 1, 3], np.int32)
     expected = [[1, 1, 1, 1, 0], [0, 0, 0, 1, 0], [1, 1, 1, 1, 1]]
     np.testing.assert_array_equal(mask.possible(*asked), np.array(expected, bool))
+    # A known value rules the others out, but not where the fact itself is asked, as in training.
+    expected[1] = [1, 1, 1, 1, 1]
+    anew = mask.possible(*asked, asked_anew=True)
+    np.testing.assert_array_equal(anew, np.array(expected, bool))
+
+
+def test_what_the_loss_leaves_out_is_known_or_impossible(task):
+    drawn = np.random.default_rng(0).random((12, 6, 12)) < 0.5
+    left_out = LeftOut(task.training_answers, lambda head, relation: drawn[head, relation])
+    asked = np.arange(12, dtype=np.int32), np.arange(12, dtype=np.int32) % 6
+    ptr, found = left_out(*asked)
+    for i, (e, r) in enumerate(zip(*asked, strict=True)):
+        facts = {*map(tuple, task.data.train.tolist())}
+        known = {t for t in range(12) if ((e, r, t) if r < 3 else (t, r - 3, e)) in facts}
+        wanted = known | {*np.flatnonzero(~drawn[e, r]).tolist()}
+        assert found[ptr[i] : ptr[i + 1]].tolist() == sorted(wanted)
+
+
+@pytest.mark.parametrize("method", ["redgnn", "transe"])
+def test_a_mask_is_in_the_loss_where_validation_allows_it(task, method):
+    member = {"method": method, "dim": 4, "epochs": 1, "threads": 1}
+    valid = task.data.valid[task.data.valid[:, 1] == task.data.valid[0, 1]]
+    known = f"range(r{valid[0, 1]}, T)"
+    spare = next(i for i in range(12) if i not in valid[:, 2])
+    plain = Guided(member=member, knowledge_as="prior").fit(task, knowledge=book(known)).member_
+    for outside, masked in ((spare, True), (valid[0, 2], False)):
+        types = {f"m{i}": ("U" if i == outside else "T",) for i in range(12)}
+        guided = Guided(member=member).fit(task, knowledge=book(known, types=types))
+        notes = " ".join(guided.notes_)
+        assert ("are left out of the loss" in notes) == masked
+        assert ("the loss is not masked: " in notes) != masked
+        same = all(np.array_equal(a, guided.member_._tensors()[n])
+                   for n, a in plain._tensors().items())  # fmt: skip
+        assert same != masked
+    assert task.possible is None
 
 
 def test_weights_of_few_answers_are_drawn_to_those_of_all():

@@ -14,6 +14,7 @@ from parsimony.errors import InvalidParameter, UnknownRelation
 from parsimony.graph import KnowledgeGraph, Vocabulary
 from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.knowledge.rules import Rule, format_rules, parse_rules
+from parsimony.link.rules.grounding import groundings
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
 from parsimony.link.task import Filter, both_directions, group_answers
 
@@ -118,7 +119,7 @@ def test_groundings_are_walks_of_the_body(case, data):
     n = graph.n_relations
     x, y = (data.draw(st.integers(0, graph.n_entities - 1)) for _ in range(2))
     r = data.draw(st.integers(0, n - 1))
-    found = RuleScorer(rules, graph).groundings(x, r, y, n_rules=99, n_walks=99)
+    found = groundings(RuleScorer(rules, graph), x, r, y, n_rules=99, n_walks=99)
     without = facts_of(graph) - {(x, r, y)}
     for rule, _, walks in found:
         path = [int(name) + n * inverse for name, inverse in rule.steps]

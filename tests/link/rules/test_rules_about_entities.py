@@ -14,6 +14,7 @@ from parsimony.knowledge.rule_branches import from_branch
 from parsimony.knowledge.rule_walks import build_walk_index, without_facts
 from parsimony.knowledge.rules import Atom, Rule, format_rules, parse_rule, parse_rules
 from parsimony.link.rules.constants import BranchRules, known_here
+from parsimony.link.rules.grounding import groundings
 from parsimony.link.rules.method import RuleReasoner
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import LinkTask
@@ -84,7 +85,7 @@ def test_they_add_to_path_rules(data, aggregation):
                 expected = -np.log1p(-max(said, default=0))
             assert row[y] == pytest.approx(expected, rel=1e-3 if aggregation == "max" else 1e-5)
             if said:
-                grounded = scorer.groundings(x, 0, y, n_rules=99)
+                grounded = groundings(scorer, x, 0, y, n_rules=99)
                 assert all(g.walks for g in grounded)
 
 

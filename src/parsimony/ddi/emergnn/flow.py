@@ -18,6 +18,7 @@ from parsimony.errors import InvalidParameter
 from parsimony.kernels.emergnn.flow import backward, forward
 from parsimony.kernels.emergnn.graph import ActiveGraph
 from parsimony.kernels.emergnn.screen import around
+from parsimony.kernels.products import one_blas_thread
 
 LAYERS = 3
 SHARED = 6  # pairs
@@ -62,9 +63,10 @@ class PairFlow:
 
     def map(self, function: Any, shares: list[IntArray]) -> list[Any]:
         """Apply a function to every share, in threads."""
-        if self._pool is None or len(shares) < 2:
-            return [function(share) for share in shares]
-        return list(self._pool.map(function, shares))
+        with one_blas_thread():
+            if self._pool is None or len(shares) < 2:
+                return [function(share) for share in shares]
+            return list(self._pool.map(function, shares))
 
     def __call__(
         self,

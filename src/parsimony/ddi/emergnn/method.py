@@ -34,6 +34,7 @@ from parsimony.ddi.targets import PairTargets
 from parsimony.explain import Explanation
 from parsimony.kernels.emergnn.graph import ActiveGraph, PairGraph
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN, HIDE_FIRST, HIDE_SECOND
+from parsimony.kernels.products import measured
 
 CHUNK = 1024  # pairs scored at once
 SMOOTHING = 1e-3  # of the label scores
@@ -79,6 +80,7 @@ class EmerGNN(PairNetworkEstimator[EmerGNNParameters]):
             len(powers) + bool(powers and task.labelling.multi),
         )  # fmt: skip
         if generator is not None:
+            self.cost_.products = measured().name
             self._network.initialise(generator)
         self._bits = torch.from_numpy(np.ascontiguousarray(self.fingerprints_))
         self._similar = [similarity(self.fingerprints_, power) for power in powers]

@@ -25,10 +25,13 @@ from parsimony.kernels.dense import constant, product
 from parsimony.kernels.emergnn.graph import inverse_of
 from parsimony.kernels.emergnn.paths import merged, middle_edges, neighbourhood
 from parsimony.kernels.numerics import kernel
+from parsimony.kernels.products import chosen
 
 
 @kernel
-def layer1(dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta):  # type: ignore[no-untyped-def]
+def layer1(  # type: ignore[no-untyped-def]
+    form, dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta,
+):  # fmt: skip
     """States of the signatures, as the excess over the background state, which comes last."""
     d = len(dim)
     n = begin.shape[0]
@@ -44,7 +47,7 @@ def layer1(dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta):  
         for k in range(d):
             z[g, k] = total[k] * f[k]
             p[g, k] = b[0, k]
-    product(z, wt[0], p)
+    product(form, z, wt[0], p)
     for k in range(d):
         delta[n, k] = max(b[0, k], zero)
     for g in range(n):
@@ -54,7 +57,8 @@ def layer1(dim, begin, end, relation, f, alpha, e, wt, b, kappa, z, p, delta):  
 
 @kernel
 def layer2(  # type: ignore[no-untyped-def]
-    dim, ptr, column, weight, state, kind, group, alpha, e, wt, b, delta, message, y, p, total,
+    form, dim, ptr, column, weight, state, kind, group, alpha, e, wt, b, delta, message, y, p,
+    total,
 ):  # fmt: skip
     """Columns, rows, and the sums of rows with equal signature."""
     d = len(dim)
@@ -67,7 +71,7 @@ def layer2(  # type: ignore[no-untyped-def]
         to = message[c]
         for k in range(d):
             to[k] = scale * x[k] * h[k]
-    product(message, wt[1], y)
+    product(form, message, wt[1], y)
     for i in range(group.shape[0]):
         row = p[i]
         for k in range(d):
@@ -83,7 +87,9 @@ def layer2(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def layer3(dim, begin, end, relation, n_relations, scale_in, alpha, e, wt, b, total, kappa, z, p):  # type: ignore[no-untyped-def]
+def layer3(  # type: ignore[no-untyped-def]
+    form, dim, begin, end, relation, n_relations, scale_in, alpha, e, wt, b, total, kappa, z, p,
+):  # fmt: skip
     """The state of the receiving drug before its ReLU."""
     d = len(dim)
     for g in range(begin.shape[0]):
@@ -98,11 +104,11 @@ def layer3(dim, begin, end, relation, n_relations, scale_in, alpha, e, wt, b, to
             z[0, k] += weights[k] * total[g, k]
     for k in range(d):
         p[0, k] = b[2, k]
-    product(z, wt[2], p)
+    product(form, z, wt[2], p)
 
 
 @kernel
-def back3(dim,  # type: ignore[no-untyped-def]
+def back3(form, dim,  # type: ignore[no-untyped-def]
     begin, end, relation, n_relations, scale_in, alpha, e, w, total, kappa, z, p, d_out,
     d_total, d_alpha, d_e, d_wt, d_b,
 ):  # fmt: skip
@@ -114,8 +120,8 @@ def back3(dim,  # type: ignore[no-untyped-def]
     for k in range(d):
         g_p[0, k] = d_out[k] if p[0, k] > zero else zero
         d_b[2, k] += g_p[0, k]
-    product(z.T, g_p, d_wt[2])
-    product(g_p, w[2], g_z)
+    product(form, z.T, g_p, d_wt[2])
+    product(form, g_p, w[2], g_z)
     g_kappa = np.empty(d, p.dtype)
     for g in range(begin.shape[0]):
         for k in range(d):
@@ -143,7 +149,7 @@ def add_rho(dim, g, scale, layer, r, alpha, e, d_alpha, d_e):  # type: ignore[no
 
 
 @kernel
-def back2(dim,  # type: ignore[no-untyped-def]
+def back2(form, dim,  # type: ignore[no-untyped-def]
     ptr, column, weight, state, kind, group, alpha, e, w, delta, message, p, d_total,
     d_delta, d_alpha, d_e, d_wt, d_b,
 ):  # fmt: skip
@@ -164,9 +170,9 @@ def back2(dim,  # type: ignore[no-untyped-def]
             scale = weight[m]
             for k in range(d):
                 to[k] += scale * row[k]
-    product(message.T, d_y, d_wt[1])
+    product(form, message.T, d_y, d_wt[1])
     d_message = np.zeros_like(message)
-    product(d_y, w[1], d_message)
+    product(form, d_y, w[1], d_message)
     for c in range(state.shape[0]):
         r = kind[c]
         scale = alpha[1, r]
@@ -183,8 +189,8 @@ def back2(dim,  # type: ignore[no-untyped-def]
 
 @kernel
 def back1(  # type: ignore[no-untyped-def]
-    dim, begin, end, relation, f, alpha, e, w, b, kappa, z, p, d_delta, d_f, d_alpha, d_e, d_wt,
-    d_b,
+    form, dim, begin, end, relation, f, alpha, e, w, b, kappa, z, p, d_delta, d_f, d_alpha, d_e,
+    d_wt, d_b,
 ):  # fmt: skip
     """Gradients through layer 1; overwrites p with the gradient of the sums."""
     d = len(dim)
@@ -201,9 +207,9 @@ def back1(  # type: ignore[no-untyped-def]
             p[g, k] = d_delta[g, k] if p[g, k] > zero else zero
         for k in range(d):
             d_b[0, k] += p[g, k]
-    product(z.T, p, d_wt[0])
+    product(form, z.T, p, d_wt[0])
     d_z = np.zeros_like(p)
-    product(p, w[0], d_z)
+    product(form, p, w[0], d_z)
     for g in range(n):
         grad = d_z[g]
         for k in range(d):
@@ -215,7 +221,7 @@ def back1(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def direction(dim,  # type: ignore[no-untyped-def]
+def direction(form, dim,  # type: ignore[no-untyped-def]
     matrix, begin_a, end_a, kept_a, begin_b, end_b, kept_b, group_b, n_relations, scale_in,
     f, alpha, e, w, wt, b, out, backward, d_out, d_f, d_alpha, d_e, d_wt, d_b,
 ):  # fmt: skip
@@ -228,12 +234,13 @@ def direction(dim,  # type: ignore[no-untyped-def]
     z1 = np.empty((n_a, d), f.dtype)
     p1 = np.empty((n_a, d), f.dtype)
     delta = np.empty((n_a + 1, d), f.dtype)
-    layer1(dim, begin_a, end_a, kept_a, f, alpha, e, wt, b, kappa1, z1, p1, delta)
+    layer1(form, dim, begin_a, end_a, kept_a, f, alpha, e, wt, b, kappa1, z1, p1, delta)
     message = np.empty((state.shape[0], d), f.dtype)
     y = np.zeros((state.shape[0], d), f.dtype)
     p2 = np.empty((group_b.shape[0], d), f.dtype)
     total = np.zeros((n_b, d), f.dtype)
     layer2(
+        form,
         dim,
         ptr,
         column,
@@ -255,24 +262,25 @@ def direction(dim,  # type: ignore[no-untyped-def]
     z3 = np.zeros((1, d), f.dtype)
     p3 = np.empty((1, d), f.dtype)
     layer3(
-        dim, begin_b, end_b, kept_b, n_relations, scale_in, alpha, e, wt, b, total, kappa3, z3, p3
-    )
+        form, dim, begin_b, end_b, kept_b, n_relations, scale_in, alpha, e, wt, b, total, kappa3,
+        z3, p3,
+    )  # fmt: skip
     if not backward:
         zero = f[0] * 0
         for k in range(d):
             out[k] = max(p3[0, k], zero)
         return
     d_total = np.empty((n_b, d), f.dtype)
-    back3(dim,
+    back3(form, dim,
         begin_b, end_b, kept_b, n_relations, scale_in, alpha, e, w, total, kappa3, z3, p3,
         d_out, d_total, d_alpha, d_e, d_wt, d_b,
     )  # fmt: skip
     d_delta = np.zeros_like(delta)
-    back2(dim,
+    back2(form, dim,
         ptr, column, weight, state, kind, group_b, alpha, e, w, delta, message, p2, d_total,
         d_delta, d_alpha, d_e, d_wt, d_b,
     )  # fmt: skip
-    back1(dim,
+    back1(form, dim,
         begin_a, end_a, kept_a, f, alpha, e, w, b, kappa1, z1, p1, d_delta,
         d_f, d_alpha, d_e, d_wt, d_b,
     )  # fmt: skip
@@ -286,7 +294,7 @@ def incoming(x, degree_ptr, degree_relation, degree_weight, scale):  # type: ign
 
 
 @kernel
-def run(dim,  # type: ignore[no-untyped-def]
+def run(form, dim,  # type: ignore[no-untyped-def]
     indptr, neighbour, relation, degree_ptr, degree_relation, degree_count, degree_weight,
     n_relations, n_types, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out, size,
     backward, d_out, d_f, d_alpha, d_e, d_wt, d_b,
@@ -314,7 +322,7 @@ def run(dim,  # type: ignore[no-untyped-def]
             degree_count, degree_weight, n_relations, biased, like,
         )  # fmt: skip
         incoming(v, degree_ptr, degree_relation, degree_weight, scale)
-        direction(dim,
+        direction(form, dim,
             forth, begin_u, end_u, kept_u, begin_v, end_v, kept_v, group_v, n_relations, scale,
             f[i, 0], alpha[i], e, w, wt, b, out[i, 0],
             backward, d_out[i, 0], d_f[i, 0], d_alpha[i], d_e, d_wt, d_b,
@@ -324,7 +332,7 @@ def run(dim,  # type: ignore[no-untyped-def]
             degree_count, degree_weight, n_relations, biased, like,
         )  # fmt: skip
         incoming(u, degree_ptr, degree_relation, degree_weight, scale)
-        direction(dim,
+        direction(form, dim,
             back, begin_v, end_v, kept_v, begin_u, end_u, kept_u, group_u, n_relations, scale,
             f[i, 1], alpha[i], e, w, wt, b, out[i, 1],
             backward, d_out[i, 1], d_f[i, 1], d_alpha[i], d_e, d_wt, d_b,
@@ -357,7 +365,7 @@ def forward(dim: int, *arguments: Any) -> None:
     """
     *inputs, out, size = arguments
     f, alpha, e, _w, wt, b, _biased = inputs[-7:]
-    run(constant(dim), *inputs, out, size, False, out, f, alpha, e, wt, b)
+    run(chosen(), constant(dim), *inputs, out, size, False, out, f, alpha, e, wt, b)
 
 
 def backward(dim: int, *arguments: Any) -> None:
@@ -373,4 +381,4 @@ def backward(dim: int, *arguments: Any) -> None:
     """
     *inputs, d_out, d_f, d_alpha, d_e, d_wt, d_b = arguments
     size = np.empty((0, 4), np.int64)
-    run(constant(dim), *inputs, d_out, size, True, d_out, d_f, d_alpha, d_e, d_wt, d_b)
+    run(chosen(), constant(dim), *inputs, d_out, size, True, d_out, d_f, d_alpha, d_e, d_wt, d_b)

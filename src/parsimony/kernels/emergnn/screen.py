@@ -18,6 +18,7 @@ from parsimony.kernels.emergnn.flow import direction, incoming
 from parsimony.kernels.emergnn.graph import inverse_of
 from parsimony.kernels.emergnn.paths import is_hidden, merged, neighbourhood
 from parsimony.kernels.numerics import kernel
+from parsimony.kernels.products import chosen
 
 
 @kernel
@@ -282,7 +283,7 @@ def back_from(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def run(dim,  # type: ignore[no-untyped-def]
+def run(form, dim,  # type: ignore[no-untyped-def]
     indptr, neighbour, relation, degree_ptr, degree_relation, degree_count, degree_weight,
     n_relations, n_types, drug, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out,
 ):  # fmt: skip
@@ -355,13 +356,13 @@ def run(dim,  # type: ignore[no-untyped-def]
                 break
             side = 0 if pairs[i, 0] == drug else 1
             incoming(v, degree_ptr, degree_relation, degree_weight, scale)
-            direction(dim,
+            direction(form, dim,
                 forth, begin_a, end_a, kept_a, begin_v, end_v, kept_v, group_v, n_relations,
                 scale, f[i, side], alpha[i], e, w, wt, b, out[i, side],
                 False, f[i, 0], f[i, 1], alpha[i], e, wt, b,
             )  # fmt: skip
             incoming(drug, degree_ptr, degree_relation, degree_weight, scale)
-            direction(dim,
+            direction(form, dim,
                 back, begin_v, end_v, kept_v, begin_a, end_a, kept_a, group_a, n_relations,
                 scale, f[i, 1 - side], alpha[i], e, w, wt, b, out[i, 1 - side],
                 False, f[i, 0], f[i, 1], alpha[i], e, wt, b,
@@ -380,4 +381,4 @@ def around(dim: int, *arguments: Any) -> None:
         ``*graph, drug, rows, pairs, hidden, f, alpha, e, w, wt, b, biased, out``: as for
         :func:`parsimony.kernels.emergnn.flow.forward`, plus the common drug.
     """
-    run(constant(dim), *arguments)
+    run(chosen(), constant(dim), *arguments)

@@ -26,11 +26,12 @@ BLOCK = 96  # rows: 16 tiles
 
 
 @kernel
-def gru_forward(dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out):  # type: ignore[no-untyped-def]
+def gru_forward(form, dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out):  # type: ignore[no-untyped-def]
     """Compute the new states of the rows.
 
-    IN  dim: ``constant`` of d; x (n_rows, d) inputs; hidden (n_sources, d) old states, of which
-        row i continues ``previous[i]`` (n_old,); w_ih, w_hh (d, 3 d): W_ih and W_hh transposed
+    IN  form of the products and dim: ``constant`` of d (dense.py); x (n_rows, d) inputs; hidden
+        (n_sources, d) old states, of which row i continues ``previous[i]`` (n_old,); w_ih, w_hh
+        (d, 3 d): W_ih and W_hh transposed
     OUT gate (n_rows, 3 d) r, z, n; y_n (n_old, d); out (n_rows, d)
     """
     d = len(dim)
@@ -47,7 +48,7 @@ def gru_forward(dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out
         for i in range(end - begin):
             for k in range(3 * d):
                 g[i, k] = bias[k]
-        product(x[begin:end], w_ih, g)
+        product(form, x[begin:end], w_ih, g)
         if old:
             y = y_n[begin : begin + old]
             for i in range(old):
@@ -56,8 +57,8 @@ def gru_forward(dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out
                     state[i, k] = h[k]
                 for k in range(d):
                     y[i, k] = b_n[k]
-            product(state[:old], w_hh[:, : 2 * d], g[:old, : 2 * d])
-            product(state[:old], w_hh[:, 2 * d :], y)
+            product(form, state[:old], w_hh[:, : 2 * d], g[:old, : 2 * d])
+            product(form, state[:old], w_hh[:, 2 * d :], y)
         # Short loops over few arrays: LLVM vectorises a loop only if it needs few run-time checks
         # for overlapping arrays.
         for i in range(end - begin):
@@ -82,7 +83,7 @@ def gru_forward(dim, x, hidden, previous, w_ih, w_hh, b_ih, b_hh, gate, y_n, out
 
 @kernel
 def gru_backward(  # type: ignore[no-untyped-def]
-    dim, x, hidden, previous, w_ih, w_hh, b_hh, gate, y_n, d_out,
+    form, dim, x, hidden, previous, w_ih, w_hh, b_hh, gate, y_n, d_out,
     d_x, d_hidden, d_w_ih, d_w_hh, d_b_ih, d_b_hh,
 ):  # fmt: skip
     """Compute the gradients of inputs, old states and weights.
@@ -141,14 +142,14 @@ def gru_backward(  # type: ignore[no-untyped-def]
         for i in range(end - begin):
             for k in range(d):
                 to[i, k] = zero
-        product(g, w_ih, to)
-        product(g.T, x[begin:end], d_w_ih)
+        product(form, g, w_ih, to)
+        product(form, g.T, x[begin:end], d_w_ih)
         if old:
             g = d_gate[:old]
-            product(g[:, : 2 * d], w_hh[: 2 * d], d_old[:old])
-            product(d_y[:old], w_hh[2 * d :], d_old[:old])
-            product(g[:, : 2 * d].T, state[:old], d_w_hh[: 2 * d])
-            product(d_y[:old].T, state[:old], d_w_hh[2 * d :])
+            product(form, g[:, : 2 * d], w_hh[: 2 * d], d_old[:old])
+            product(form, d_y[:old], w_hh[2 * d :], d_old[:old])
+            product(form, g[:, : 2 * d].T, state[:old], d_w_hh[: 2 * d])
+            product(form, d_y[:old].T, state[:old], d_w_hh[2 * d :])
             for i in range(old):
                 to_state = d_hidden[previous[begin + i]]
                 for k in range(d):

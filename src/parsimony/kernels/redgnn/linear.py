@@ -16,17 +16,18 @@ ACTIVATIONS = {"identity": 0, "relu": 1, "tanh": 2}
 
 
 @kernel
-def linear(x, weight, activation, out):  # type: ignore[no-untyped-def]
+def linear(form, x, weight, activation, out):  # type: ignore[no-untyped-def]
     """Compute activated products of rows.
 
-    IN  x (n, k) weight (k, m): W transposed; activation: one of ``ACTIVATIONS``
+    IN  form of the products (dense.py); x (n, k) weight (k, m): W transposed; activation: one of
+        ``ACTIVATIONS``
     OUT out (n, m)
     """
     zero = weight.dtype.type(0)
     flat = out.reshape(out.size)
     for i in range(flat.size):
         flat[i] = zero
-    product(x, weight, out)
+    product(form, x, weight, out)
     if activation == 1:
         for i in range(flat.size):
             flat[i] = max(flat[i], flat[i] * 0)  # NaN stays NaN
@@ -36,10 +37,10 @@ def linear(x, weight, activation, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def linear_backward(x, weight, activation, out, d_out, d_x, d_weight):  # type: ignore[no-untyped-def]
+def linear_backward(form, x, weight, activation, out, d_out, d_x, d_weight):  # type: ignore[no-untyped-def]
     """Compute the gradients of rows and weights.
 
-    IN    x (n, k) weight (m, k): W; activation, out as in the forward pass
+    IN    form, activation, out as in the forward pass; x (n, k) weight (m, k): W
     INOUT d_out (n, m): the gradient of the activated values, replaced by that of the products
     OUT   d_x (n, k); d_weight (m, k) is added to
     """
@@ -55,8 +56,8 @@ def linear_backward(x, weight, activation, out, d_out, d_x, d_weight):  # type: 
     flat = d_x.reshape(d_x.size)
     for i in range(flat.size):
         flat[i] = zero
-    product(d_out, weight, d_x)
-    product(d_out.T, x, d_weight)
+    product(form, d_out, weight, d_x)
+    product(form, d_out.T, x, d_weight)
 
 
 @kernel

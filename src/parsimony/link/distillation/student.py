@@ -13,7 +13,7 @@ import numpy.typing as npt
 from parsimony.errors import EmptySplit, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule, mine_rules, parse_rule
-from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
+from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_ids
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.link.distillation.fidelity import Fidelity, HeldOut
 from parsimony.link.distillation.questions import asked_questions
@@ -231,7 +231,7 @@ class _Encoder:
 
     def __init__(self, graph: KnowledgeGraph) -> None:
         self.relations = {name: i for i, name in enumerate(relation_names(graph))}
-        self.entities = {name: i for i, name in enumerate(entity_names(graph))}
+        self.entities = entity_ids(graph)
 
     def __call__(self, rule: Rule) -> _Encoded:
         if rule.names_entity:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.link.task import both_directions, group_answers
+from parsimony.link.task import Possible, both_directions, group_answers
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -23,7 +23,8 @@ IntArray = npt.NDArray[np.integer[Any]]
 class Batch:
     """Queries and answers as rows of the candidates; the first ``n_forward`` ask for tails.
 
-    ``row`` says which entities the candidates are; the loss adds ``bias`` to their scores.
+    ``row`` says which entities the candidates are; the loss adds ``bias`` to their scores, and
+    leaves out those that are ``impossible``, (n_queries, n_candidates).
     """
 
     entity: IntArray
@@ -33,6 +34,7 @@ class Batch:
     answer: IntArray
     row: IntArray
     bias: npt.NDArray[np.float32]
+    impossible: npt.NDArray[np.bool_] | None = None
 
     @property
     def count(self) -> IntArray:
@@ -44,7 +46,9 @@ class Batch:
 class GroupedQueries:
     """All distinct queries of the training facts, in both directions.
 
-    Of query i the answers are ``answer[ptr[i]:ptr[i + 1]]``, once for each time the fact is stated.
+    Of query i the answers are ``answer[ptr[i]:ptr[i + 1]]``, once for each time the fact is stated;
+    ``asked`` is its relation where r + R asks for heads. ``possible`` says which entities can
+    answer; a stated answer always can.
     """
 
     entity: IntArray
@@ -53,21 +57,24 @@ class GroupedQueries:
     ptr: IntArray
     answer: IntArray
     n_entities: int
+    asked: IntArray
+    possible: Possible | None = None
 
     @classmethod
     def of(
-        cls, triples: npt.NDArray[np.int32], n_entities: int, n_relations: int, reciprocal: bool
-    ) -> GroupedQueries:
+        cls, triples: npt.NDArray[np.int32], n_entities: int, n_relations: int, reciprocal: bool,
+        possible: Possible | None = None,
+    ) -> GroupedQueries:  # fmt: skip
         """Group facts (n, 3); with ``reciprocal`` relations heads are the tails of r + R."""
         entity, relation, ptr, answer = group_answers(
             both_directions(triples, n_relations), n_relations
         )
-        inverse = relation >= n_relations
+        asked, inverse = relation, relation >= n_relations
         if reciprocal:
             inverse = np.zeros_like(inverse)
         else:
             relation = relation % n_relations
-        return cls(entity, relation, inverse, ptr, answer, n_entities)
+        return cls(entity, relation, inverse, ptr, answer, n_entities, asked, possible)
 
     def __len__(self) -> int:
         """Return the number of distinct queries."""
@@ -94,6 +101,7 @@ class GroupedQueries:
         answer = self.answer[
             np.arange(ptr[-1]) - np.repeat(ptr[:-1], count) + np.repeat(self.ptr[which], count)
         ]
+        impossible = self._impossible(which, count, answer)
         entity = self.entity[which]
         mentioned = np.unique(np.concatenate([entity, answer])) if negatives > 0 else answer
         row: IntArray
@@ -106,7 +114,19 @@ class GroupedQueries:
         return Batch(
             entity.astype(np.int64), self.relation[which].astype(np.int64),
             int(np.count_nonzero(~self.inverse[which])), ptr, answer.astype(np.int64), row, bias,
+            None if impossible is None else impossible[:, row],
         )  # fmt: skip
+
+    def _impossible(
+        self, which: IntArray, count: IntArray, answer: IntArray
+    ) -> npt.NDArray[np.bool_] | None:
+        """Which entities are no candidates of queries, (n_queries, n_entities); None: all are."""
+        if self.possible is None:
+            return None
+        asked = (column[which].astype(np.int32) for column in (self.entity, self.asked))
+        found = ~self.possible(*asked)
+        found[np.repeat(np.arange(len(which)), count), answer] = False
+        return found if found.any() else None
 
 
 def _sample(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from pydantic import Field, field_validator
 
 from parsimony.base import Parameters, constructor, tuned, tuned_among
-from parsimony.knowledge.symbol import Symbol, check_dimension
+from parsimony.errors import InvalidParameter, UnknownRelation
+from parsimony.knowledge.axioms import Axiom
+from parsimony.knowledge.symbol import SIZE, Symbol, check_dimension
+from parsimony.knowledge.symbol_patterns import symmetric_rank
 from parsimony.link.embeddings.estimator import EmbeddingEstimator, EmbeddingParameters
 from parsimony.link.embeddings.scoring import BilinearScoring
 from parsimony.run.deadline import Deadline
@@ -65,6 +69,10 @@ class NamedParameters(EmbeddingParameters):
         "out, the sparser the graph the more: 0.4 over the facts per entity, at most 0.2",
         json_schema_extra=tuned(1e-3, 1.0, log=True, zero=True),
     )
+    symmetric: tuple[str, ...] | None = Field(
+        None,
+        description="names of relations that are symmetric: their G(r) is kept so; by default none",
+    )
     joined: bool = Field(
         False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"
     )
@@ -116,6 +124,46 @@ class BilinearEstimator(EmbeddingEstimator[P]):
                 f"dura = {dura:g}, chosen by the facts per entity of the graph, {facts:.1f}"
             )
         super()._setup()
+        self._require_symmetric()
+
+    def _require_symmetric(self) -> None:
+        """Check the relations that are to be symmetric, and that the symbol can express it.
+
+        Raises
+        ------
+        UnknownRelation
+            With the nearest name.
+        InvalidParameter
+            G(r) is symmetric for r = 0 alone.
+        """
+        names, known = self.resolved_.symmetric or (), self.task_.data.relations.names
+        if not names:
+            return
+        for name in names:
+            if name not in known:
+                raise UnknownRelation.of(name, known, where="symmetric")
+        rank = int(symmetric_rank([self.symbol_.cells])[0])
+        if not rank:
+            raise InvalidParameter(
+                f"no relation of the symbol {self.symbol_} is symmetric",
+                remedy="--set symbol=ComplEx",
+            )
+        part = "" if rank == SIZE else f"; by this symbol they read {rank} of {SIZE} chunks alone"
+        self.notes_.append(
+            f"G(r) is kept symmetric for {len(names):,} of {len(known):,} relations{part}"
+        )
+
+    def _symmetric_rows(self) -> list[int]:
+        index, n = self.task_.data.relations.index, self.task_.n_relations
+        rows = [index(name) for name in self.resolved_.symmetric or ()]
+        return rows + [row + n for row in rows] if self.resolved_.reciprocal else rows
+
+    def _answer_with(self, tables: Mapping[str, torch.Tensor]) -> None:
+        if rows := self._symmetric_rows():
+            relation = tables["relation"].clone()
+            relation[rows] = BilinearScoring(self.symbol_.blocks).symmetrised(relation[rows])
+            tables = {**tables, "relation": relation}
+        super()._answer_with(tables)
 
     def _scoring(self) -> BilinearScoring:
         return BilinearScoring(self.symbol_.blocks)
@@ -128,8 +176,12 @@ class BilinearEstimator(EmbeddingEstimator[P]):
     def knowledge_table(
         self, top: int, *, quiet: bool = True, deadline: Deadline | None = None
     ) -> dict[str, Any]:
-        """Return the symbol as knowledge.toml keeps it: ``fit --symbol`` takes it back."""
-        return {"symbol": self.symbol_.to_dict()}
+        """Return the symbol as knowledge.toml keeps it: ``fit --symbol`` takes it back.
+
+        Relations that are kept symmetric are axioms, which ``search --knowledge`` takes.
+        """
+        stated = [str(Axiom("symmetric", (name,))) for name in self.resolved_.symmetric or ()]
+        return {**({"axioms": stated} if stated else {}), "symbol": self.symbol_.to_dict()}
 
     def parts(self, head: int, relation: int, tail: int) -> dict[str, float]:
         """Return what every block adds to the score, the largest first."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -32,7 +31,7 @@ from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
-from parsimony.run.cost import resident_memory
+from parsimony.run.cost import resident_memory, usable_cores
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
@@ -108,7 +107,7 @@ class EmbeddingParameters(Parameters):
     )  # fmt: skip
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     threads: int = Field(
-        default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64, description="threads"
+        default_factory=lambda: min(usable_cores(), 8), ge=1, le=64, description="threads"
     )
 
 
@@ -126,6 +125,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     by_vectors: ClassVar[bool] = True
+    learns_by_contrast: ClassVar[bool] = True
     unknown_entity: ClassVar[str] = "its vector was never trained as an answer"
     unknown_relation: ClassVar[str] = "its vector was never trained"
 
@@ -218,15 +218,19 @@ class EmbeddingEstimator(LinkEstimator[P]):
         }
         return Objective(
             self.scoring_, tables["entity"], tables["relation"], Penalties.of(self.resolved_),
-            pool if torch.device(device).type == "cpu" else None,
+            pool if torch.device(device).type == "cpu" else None, self._symmetric_rows(),
         )  # fmt: skip
+
+    def _symmetric_rows(self) -> Sequence[int]:
+        """Rows of the relations whose score is to be symmetric."""
+        return ()
 
     def training_queries(self) -> GroupedQueries:
         """All distinct queries of the training facts."""
         task = self.task_
         return GroupedQueries.of(
             task.train_graph.triples, task.data.n_entities, task.n_relations,
-            self.resolved_.reciprocal,
+            self.resolved_.reciprocal, task.possible,
         )  # fmt: skip
 
     def _first_vectors(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -254,7 +258,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
             self._require_fitted()
             entity, relation = torch.from_numpy(self.entity_), torch.from_numpy(self.relation_)
         else:
-            entity, relation = objective.entity.weight, objective.relation.weight
+            entity, relation = objective.entity.weight, objective.relations()
         return Ranker(
             self.scoring_, entity, relation, self.task_.n_relations,
             reciprocal=self.resolved_.reciprocal, block=self.resolved_.eval_batch,

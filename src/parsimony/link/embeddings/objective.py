@@ -9,6 +9,7 @@ of the candidates. Everything between them happens in place in buffers that keep
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -90,6 +91,9 @@ class Objective:
     pool
         Threads of the compiled kernels; None runs the same formulas by torch's own operations, on
         any device.
+    symmetric
+        Rows of the relations whose G(r) is kept symmetric, of a bilinear score. Their vectors are
+        projected where they are read, and so is their gradient: the table may hold more.
     """
 
     def __init__(
@@ -99,12 +103,27 @@ class Objective:
         relation: Table,
         penalties: Penalties,
         pool: ThreadPool | None,
+        symmetric: Sequence[int] = (),
     ) -> None:
         self.scoring, self.entity, self.relation = scoring, entity, relation
         self.penalties, self.pool = penalties, pool
         self.buffers = Buffers(entity.weight)
         self.flops = 0.0
+        self._symmetric = torch.tensor(symmetric, device=relation.weight.device).long()
         self._all = torch.arange(len(relation.weight), device=relation.weight.device)
+
+    def relations(self) -> Tensor:
+        """The relations' vectors as the scoring function reads them."""
+        return self._symmetrised(self.relation.weight)
+
+    def _symmetrised(self, vectors: Tensor) -> Tensor:
+        """Vectors, or gradients, of all relations: the rows that are kept symmetric projected."""
+        if not len(self._symmetric):
+            return vectors
+        assert isinstance(self.scoring, BilinearScoring)
+        found = vectors.clone()
+        found[self._symmetric] = self.scoring.symmetrised(found[self._symmetric])
+        return found
 
     def step(self, batch: Batch, lr: float, generator: torch.Generator | None = None) -> float:
         """Update both tables; returns the summed cross-entropy of the batch's answers."""
@@ -133,12 +152,15 @@ class Objective:
         candidates = table if whole else torch.index_select(
             table, 0, self._on(batch.row), out=self.buffers.get("candidates", m, table.shape[1])
         )  # fmt: skip
-        e, r = candidates[entity], self.relation.weight[relation]
+        relations = self.relations()
+        e, r = candidates[entity], relations[relation]
         drops = [self._drop(x, self.penalties.input_dropout, generator) for x in (e, r)]
         query = self._queries(batch, e, r)
         drop = self._drop(query, self.penalties.dropout, generator)
 
         scores = self.scoring.compare(candidates, query, self.buffers.get("scores", m, n))
+        if batch.impossible is not None:
+            scores.masked_fill_(self._on(batch.impossible).T, -torch.inf)
         loss, factor = self._residual(scores, batch)
         factor /= len(batch.answer)
         d_candidates = self.buffers.get("d_candidates", m, table.shape[1])
@@ -158,7 +180,8 @@ class Objective:
             d_candidates.index_add_(0, entity[part], de)
             d_relation.index_add_(0, relation[part], dr)
         if self.penalties.relation_weight > 0:
-            self._predict_relations(batch, candidates, d_candidates, d_relation)
+            self._predict_relations(batch, candidates, relations, d_candidates, d_relation)
+        d_relation = self._symmetrised(d_relation)
         return Gradients(loss, d_candidates, d_relation, *self._mentions(batch, m))
 
     # ---- parts -------------------------------------------------------------------------------
@@ -225,7 +248,12 @@ class Objective:
         return first, second
 
     def _predict_relations(
-        self, batch: Batch, candidates: Tensor, d_candidates: Tensor, d_relation: Tensor
+        self,
+        batch: Batch,
+        candidates: Tensor,
+        relations: Tensor,
+        d_candidates: Tensor,
+        d_relation: Tensor,
     ) -> None:
         """Add the gradient of predicting the relation of every forward fact among all."""
         scoring = self.scoring
@@ -237,7 +265,7 @@ class Objective:
         head = self._on(np.repeat(batch.entity[: batch.n_forward], count))
         tail = self._on(batch.answer[:n])
         asked = np.repeat(batch.relation[: batch.n_forward], count)
-        h, t, relations = candidates[head], candidates[tail], self.relation.weight
+        h, t = candidates[head], candidates[tail]
         query = scoring.relation_query(h, t)
         scores = torch.mm(relations, query.T)
         facts = Batch(

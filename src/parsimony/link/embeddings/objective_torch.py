@@ -54,6 +54,7 @@ def plain_loss(
     relation: Tensor,
     facts: list[tuple[int, int, int, bool]],
     penalties: Penalties,
+    possible: Tensor | None = None,
 ) -> Tensor:
     """Mean loss of facts asked one by one among all entities.
 
@@ -61,14 +62,18 @@ def plain_loss(
     ----------
     facts
         (entity, relation, answer, inverse): an inverse one asks (?, relation, entity).
+    possible
+        (n_facts, n_entities) candidates that each is compared with; all where left out.
     """
     total = entity.new_zeros(())
     joined, joined_relation = scoring.groups() if penalties.joined else ((0,), (0,))
-    for e, r, a, inverse in facts:
+    for i, (e, r, a, inverse) in enumerate(facts):
         if inverse:
             scores = plain_score(scoring, entity, relation[r], entity[e])
         else:
             scores = plain_score(scoring, entity[e], relation[r], entity)
+        if possible is not None:
+            scores = scores.masked_fill(~possible[i], -torch.inf)
         total = total - scores.log_softmax(0)[a]
         vectors = (entity[e], relation[r], entity[a])
         groups = (joined, joined_relation, joined)

@@ -8,9 +8,13 @@ entity vectors, both with hand-written gradients. Of n queries and m candidates 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from parsimony.knowledge.symbol_patterns import symmetric_projection
 
 Block = tuple[int, int, int, int]
 
@@ -130,6 +134,18 @@ class BilinearScoring(Scoring):
         """Two products; the factor goes into the small matrices."""
         torch.mm(gradient, query * factor[:, None], out=out)
         return torch.mm(gradient.T, candidates).mul_(factor[:, None])
+
+    @cached_property
+    def _projection(self) -> Tensor:
+        cells = np.zeros((self.CHUNKS, self.CHUNKS), np.int8)
+        for i, k, j, sign in self.blocks:
+            cells[i, j] = sign * (k + 1)
+        return torch.from_numpy(symmetric_projection(cells)[0])
+
+    def symmetrised(self, relation: Tensor) -> Tensor:
+        """The nearest vectors (n, d) with G(r) = G(r)ᵀ; the projection is its own transpose."""
+        p = self._projection.to(relation)
+        return torch.einsum("ij,njd->nid", p, self._cut(relation)).reshape(relation.shape)
 
     # ---- asking for the relation -------------------------------------------------------------
 

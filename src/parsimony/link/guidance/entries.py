@@ -12,7 +12,17 @@ from parsimony.knowledge.book import KnowledgeBook
 from parsimony.link.guidance.completion import Inference
 from parsimony.link.guidance.mask import MASKING
 
-__all__ = ["changed_relations", "inferences_of", "masking_axioms", "prior_rules"]
+__all__ = [
+    "SURE",
+    "changed_relations",
+    "inferences_of",
+    "is_sure",
+    "masking_axioms",
+    "prior_rules",
+]
+
+#: least confidence of a counted entry that is taken for true, where nothing else is asked for
+SURE = 0.95
 
 
 def is_sure(item: Rule | Axiom, least: float) -> bool:

@@ -38,6 +38,7 @@ from parsimony.link.guidance.possible_answers import PossibleAnswers
 from parsimony.link.guidance.prior import Prior
 from parsimony.link.guidance.reasons import origins
 from parsimony.link.question import Question
+from parsimony.link.rules.grounding import groundings
 from parsimony.link.task import QuerySet
 from parsimony.link.weighing import counted
 from parsimony.metrics import Ranks
@@ -104,12 +105,15 @@ class Guided(LinkEstimator[GuidedParameters]):
             limits["time_budget"] = 0.9 * fitting.time_budget
         if fitting.device not in ("cpu", *member.devices):
             limits["device"] = "cpu"
+        if member.learns_by_contrast and (note := self._applied.mask_loss()):
+            self.notes_.append(note)
+        task = self._applied.walked_task
         if fitting.run is None:
-            member.fit(self._applied.walked_task, **limits)
+            member.fit(task, **limits)
         else:
             folder = fitting.run.path / "checkpoints" / "member"
             with closing(RunFolder.create(folder, member.config(), resume=True)) as inner:
-                member.fit(self._applied.walked_task, run=inner, **limits)
+                member.fit(task, run=inner, **limits)
         self.history_, self.best_epoch_ = member.history_, member.best_epoch_
         self.ended_ = member.ended_
         self.cost_.add(flops=member.cost_.flops)
@@ -383,8 +387,8 @@ class Guided(LinkEstimator[GuidedParameters]):
         notes = origins(found, self._applied)
         if self.prior_ is not None and self.prior_.weight[question.relation] > 0:
             graph = self._applied.whole(self.task_.test_graph)
-            groundings = self.prior_.scorer(graph).groundings(*fact, n_rules=5)
-            rules = tuple(g.rule for g in groundings)
+            grounded = groundings(self.prior_.scorer(graph), *fact, n_rules=5)
+            rules = tuple(each.rule for each in grounded)
             feature = self.prior_.feature(*question.query, graph)[0, question.answer]
             added = float(self.prior_.weight[question.relation] * self.prior_.spread * feature)
             notes.append(

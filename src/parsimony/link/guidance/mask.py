@@ -121,8 +121,12 @@ class Mask:
             self._edges[asked] = ends if asked < r else ends[::-1]
         return self._edges[asked]
 
-    def possible(self, head: Ints, relation: Ints) -> Bools:
-        """Which entities can answer each query, (n_queries, n_entities)."""
+    def possible(self, head: Ints, relation: Ints, *, asked_anew: bool = False) -> Bools:
+        """Which entities can answer each query, (n_queries, n_entities).
+
+        With ``asked_anew`` what the graph knows of the entity asked about rules nothing out, as in
+        training, where the queries are known facts.
+        """
         found = np.ones((len(head), self.graph.n_entities), bool)
         for i, (entity, asked) in enumerate(zip(head.tolist(), relation.tolist(), strict=True)):
             row = found[i]
@@ -134,7 +138,7 @@ class Mask:
             own = answer[source == entity]
             if asked in self._taken:
                 row[answer[~np.isin(answer, own)]] = False
-            if asked in self._single and len(own):
+            if asked in self._single and len(own) and not asked_anew:
                 row[:] = False
             row[own] = True
         return found

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from parsimony import base
 from parsimony.link.blend import Member
 from parsimony.link.guidance.applied import Use
+from parsimony.link.guidance.entries import SURE
 
 __all__ = ["GuidedParameters"]
 
@@ -25,7 +26,7 @@ class GuidedParameters(base.Parameters):
         "as far as it has entries for them",
     )  # fmt: skip
     sure: float = Field(
-        0.95,
+        SURE,
         ge=0,
         le=1,
         description="least confidence of a counted entry that infers facts or masks, in [0, 1]",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from parsimony.errors import EmptySplit
+from parsimony.link.left_out import LeftOut
 from parsimony.link.reasoning.parameters import ReasonerParameters
 from parsimony.link.reasoning.sharding import ShardedPropagation
 from parsimony.link.reasoning.weights import Weights
@@ -130,7 +131,8 @@ class ReasonerLearner(Learner):
         self.flat, self.named = torch.from_numpy(weights.flat), weights
         self.gradients = [Weights(weights.shapes) for _ in propagation.shards]
         self.adam = Adam(self.flat, parameters.weight_decay)
-        self.known = task.training_answers if parameters.mask_answers else None
+        known = task.training_answers if parameters.mask_answers else None
+        self.known = known if task.possible is None else LeftOut(known, task.possible)
         self.all_valid: QuerySet | None
         try:
             self.all_valid = task.queries("valid")
@@ -196,9 +198,13 @@ class ReasonerLearner(Learner):
             self.valid = self.all_valid if rows is None else self.all_valid.take(rows)
 
     def warm_up(self) -> None:
-        """Compile the kernels, or read them from their cache, by the query that costs least."""
+        """Compile the kernels, or read them from their cache, by the query that costs least.
+
+        One for every shard, as other processes compute some.
+        """
         facts = self.task.train_graph.triples
-        cheapest = facts[np.argmin(self.propagation.reach[facts[:, 0]])][None]
+        least = int(np.argmin(self.propagation.reach[facts[:, 0]]))
+        cheapest = facts[[least] * self.propagation.threads]
         active = np.ones(len(facts), np.uint8)
         self.propagation.step(self.named, self.gradients, cheapest, active, 0, self.known)
         self.flops = self.propagation.flops

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 from pydantic import Field
 
 from parsimony import base
 from parsimony.base import tuned, tuned_among
+from parsimony.run.cost import usable_cores
 
 __all__ = ["ReasonerParameters"]
 
@@ -89,6 +89,6 @@ class ReasonerParameters(base.Parameters):
     protocol: Literal["redgnn", "grail"] = Field("redgnn", description="inductive protocol")
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     threads: int = Field(
-        default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=64,
+        default_factory=lambda: min(usable_cores(), 8), ge=1, le=64,
         description="shards per batch, one thread each",
     )  # fmt: skip

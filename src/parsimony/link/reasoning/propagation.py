@@ -28,6 +28,7 @@ import numpy.typing as npt
 from parsimony.graph import Adjacency
 from parsimony.kernels.dense import constant
 from parsimony.kernels.molecules.gathers import add_rows
+from parsimony.kernels.products import chosen
 from parsimony.kernels.redgnn.attention import attention_kernels, projection_gradients
 from parsimony.kernels.redgnn.candidates import select_rows
 from parsimony.kernels.redgnn.frontier import Frontier, Scratch, Step, expand, restrict, start
@@ -112,7 +113,7 @@ class Propagation:
         self.profile = profile
         self.scratch = Scratch(n_entities)
         self.kernels = attention_kernels(architecture.dim, architecture.attention_dim)
-        self.dim = constant(architecture.dim)
+        self.dim, self.form = constant(architecture.dim), chosen()
         self.sampler = ["w_sample"] if architecture.top_k is not None else []
         if architecture.mix_criteria:
             self.sampler += ["W_prior_q", "W_prior_r", "criteria"]
@@ -263,7 +264,7 @@ class Propagation:
                 w["w_alpha"], w["b_alpha"], hidden, w["relation"], alpha, m[block],
             )  # fmt: skip
             begin = self._lap("edges", begin)
-            linear(m[block], w_h, ACTIVATIONS[arch.activation], x[block])
+            linear(self.form, m[block], w_h, ACTIVATIONS[arch.activation], x[block])
             begin = self._lap("dense", begin)
         x_kept, next_query = x, step.query
         if arch.top_k is not None and not arch.from_message:
@@ -286,7 +287,7 @@ class Propagation:
         y_n = self.space.array(f"y{layer}", n_old, d)
         out = self.space.array(f"h{layer + 1}", n_kept, d)
         gru_forward(
-            self.dim, x_kept, hidden, step.previous,
+            self.form, self.dim, x_kept, hidden, step.previous,
             np.ascontiguousarray(weights["gru.W_ih"].T),
             np.ascontiguousarray(weights["gru.W_hh"].T),
             weights["gru.b_ih"], weights["gru.b_hh"], gate, y_n, out,
@@ -373,7 +374,7 @@ class Propagation:
         d_hidden = self.space.array(name, n_sources, d, zero=True)
         d_kept = self.space.array("d_kept", *saved.x_kept.shape)
         gru_backward(
-            self.dim, saved.x_kept, saved.hidden, step.previous, weights["gru.W_ih"],
+            self.form, self.dim, saved.x_kept, saved.hidden, step.previous, weights["gru.W_ih"],
             weights["gru.W_hh"], weights["gru.b_hh"], saved.gate, saved.y_n, d_out,
             d_kept, d_hidden, gradient["gru.W_ih"], gradient["gru.W_hh"], gradient["gru.b_ih"],
             gradient["gru.b_hh"],
@@ -391,8 +392,8 @@ class Propagation:
         for block in blocks(len(d_x)):
             d_block = d_m[: block.stop - block.start]
             linear_backward(
-                saved.m[block], w["W_h"], ACTIVATIONS[arch.activation], saved.x[block],
-                d_x[block], d_block, g["W_h"],
+                self.form, saved.m[block], w["W_h"], ACTIVATIONS[arch.activation],
+                saved.x[block], d_x[block], d_block, g["W_h"],
             )  # fmt: skip
             begin = self._lap("dense", begin)
             self.kernels.backward(

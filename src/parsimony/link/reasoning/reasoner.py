@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from parsimony.base import Fitting
 from parsimony.base.memory import FIXED
-from parsimony.errors import EmptySplit
+from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.explain import Explanation
 from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
+from parsimony.kernels.products import measured
 from parsimony.knowledge import Rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.reasoning.architecture import Architecture
+from parsimony.link.reasoning.crew import CrewPropagation, work
 from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
 from parsimony.link.reasoning.epoch import ReasonerLearner, queries_of_epoch
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
@@ -33,6 +35,7 @@ from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
 from parsimony.training.trainer import Schedule
+from parsimony.training.workers import Crew, crew
 
 IntArray = npt.NDArray[np.int32]
 ReasonerT = TypeVar("ReasonerT", bound=ReasonerParameters)
@@ -50,6 +53,8 @@ class Reasoner(LinkEstimator[ReasonerT]):
     """
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    learns_by_contrast: ClassVar[bool] = True
+    shares_batches: ClassVar[bool] = True
 
     weights_: Weights
     architecture_: Architecture
@@ -100,14 +105,40 @@ class Reasoner(LinkEstimator[ReasonerT]):
 
     def _fit(self, fitting: Fitting) -> None:
         p, self.device_ = self.resolved_, fitting.device
+        self.cost_.products = measured().name
+        if fitting.workers > p.threads:
+            raise InvalidParameter(
+                f"{fitting.workers} workers share the {p.threads} shards of a batch (threads)",
+                remedy=f"at most --workers {p.threads}, or a new run with --set "
+                f"threads={fitting.workers}",
+            )
         self.weights_ = Weights(self.shapes_).initialise(rng(p.seed, "weights"))
         schedule = Schedule(p.epochs, p.patience, ema_decay=p.ema_decay, seed=p.seed)
-        with one_torch_thread():
+        with crew(fitting.workers, self.method) as others, one_torch_thread():
+            propagation = (
+                self.propagation(self.task_.train_graph) if others is None else self._shared(others)
+            )
             learner = ReasonerLearner(
-                self.task_, self.propagation(self.task_.train_graph), self.weights_, p,
+                self.task_, propagation, self.weights_, p,
                 unreached=self._unreached, quiet=fitting.quiet,
             )  # fmt: skip
             self._train(learner, schedule, fitting)
+
+    def _shared(self, others: Crew) -> CrewPropagation:
+        """The passes of training, shared with other processes."""
+        p, task = self.resolved_, self.task_
+        self.training_notes_.append(
+            f"{others.size} processes shared every batch; CPU seconds and memory are of the first"
+        )
+        known = task.training_answers if p.mask_answers else None
+        return CrewPropagation(
+            task.train_graph, self.architecture_, p.threads, others, known, self.shapes_
+        )
+
+    @classmethod
+    def work(cls, crew: Crew) -> None:
+        """Compute parts of the batches of another process's training."""
+        work(crew)
 
     def memory_parts(self) -> dict[str, float]:
         """What a batch of training queries, or of ranked ones, takes on all threads."""

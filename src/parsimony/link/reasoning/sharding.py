@@ -1,7 +1,8 @@
 """Forward passes and gradients of batches on threads.
 
 A batch is cut into one shard per thread; every shard expands, propagates and differentiates on its
-own buffers, and the gradients are added.
+own buffers, and the gradients are added. Threads of several processes can share the shards
+(:mod:`parsimony.link.reasoning.crew`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import numpy.typing as npt
 import torch
 
 from parsimony.graph import KnowledgeGraph
+from parsimony.kernels.products import one_blas_thread
 from parsimony.kernels.ranking import filtered_counts
 from parsimony.kernels.redgnn.frontier import Frontier
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.weights import Weights
-from parsimony.link.task import Filter, QuerySet, training_batch
+from parsimony.link.task import AnswerFilter, QuerySet, training_batch
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
@@ -36,7 +38,8 @@ def one_torch_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with one_blas_thread():
+            yield
     finally:
         torch.set_num_threads(before)
 
@@ -64,10 +67,17 @@ class ShardedPropagation:
         Number of shards per batch.
     device
         "cpu" runs the fused kernels; anything else the plain torch form on that device.
+    own
+        The shards that are computed here; all by default.
     """
 
     def __init__(
-        self, graph: KnowledgeGraph, architecture: Architecture, threads: int, device: str = "cpu"
+        self,
+        graph: KnowledgeGraph,
+        architecture: Architecture,
+        threads: int,
+        device: str = "cpu",
+        own: range | None = None,
     ) -> None:
         self.graph, self.architecture, self.threads = graph, architecture, threads
         if device == "cpu":
@@ -80,7 +90,9 @@ class ShardedPropagation:
             make = lambda: PlainPropagation(  # noqa: E731
                 graph.digraph, graph.n_entities, architecture, device
             )
-            threads = 1
+            self.threads = 1
+        self.own = range(self.threads) if own is None else own
+        threads = len(self.own)
         self.shards = [make() for _ in range(threads)]
         # OpenMP counts threads for each calling thread, so every worker must ask for one.
         self._pool = (
@@ -106,29 +118,32 @@ class ShardedPropagation:
         queries: IntArray,
         active: npt.NDArray[np.uint8],
         seed: int,
-        known: Filter | None = None,
+        known: AnswerFilter | None = None,
     ) -> float:
         """Loss of a batch of (head, relation, answer) rows; its gradient in ``gradients[0]``.
 
-        ``known`` names the answers that the partition sums leave out.
+        Both are of the shards that are computed here. ``known`` names the answers that the
+        partition sums leave out.
         """
         parts = [queries]
-        if len(self.shards) > 1:
-            shares = share_out(self.reach[queries[:, 0]], min(len(self.shards), len(queries)))
+        if self.threads > 1:
+            shares = share_out(self.reach[queries[:, 0]], min(self.threads, len(queries)))
             parts = [queries[share] for share in shares]
+        own = [part for part in self.own if part < len(parts)]
+        gradients[0].flat.fill(0)
 
         def work(i: int) -> float:
             gradients[i].flat.fill(0)
-            batch = training_batch(parts[i], self.architecture.n_relations, known)
+            batch = training_batch(parts[own[i]], self.architecture.n_relations, known)
             return float(
                 self.shards[i].loss_and_gradient(
                     weights, batch, active, gradients[i],
-                    train_seed=seed * len(self.shards) + i,
+                    train_seed=seed * self.threads + own[i],
                 )
             )  # fmt: skip
 
-        loss = float(sum(self._map(work, len(parts))))
-        for other in gradients[1 : len(parts)]:
+        loss = float(sum(self._map(work, len(own))))
+        for other in gradients[1 : len(own)]:
             gradients[0].flat += other.flat
         return loss
 

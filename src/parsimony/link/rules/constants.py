@@ -19,7 +19,7 @@ from parsimony.knowledge.rule_branches import (
     ANY,
     Branch,
     Branches,
-    entity_names,
+    entity_ids,
     has_branch,
     holders,
     step_nodes,
@@ -38,7 +38,7 @@ def known_here(rules: Iterable[Rule], graph: KnowledgeGraph) -> list[Rule]:
     rules = list(rules)
     if not any(rule.names_entity for rule in rules):
         return rules
-    known = set(entity_names(graph))
+    known = entity_ids(graph)
 
     def here(rule: Rule) -> bool:
         terms = (term for atom in (rule.head, *rule.body) for term in atom.terms)

@@ -35,6 +35,7 @@ from parsimony.link.rules.combining import (
     weighed,
 )
 from parsimony.link.rules.constants import known_here
+from parsimony.link.rules.grounding import groundings, walked_facts
 from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.reasons import drawn, no_path
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
@@ -403,11 +404,11 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         whole = self.scorer(self.task_.test_graph)
         scorer = whole.on(without_facts(whole.index, [fact]))
         row = scorer.score(*question.query)[0]
-        groundings = scorer.groundings(*fact, n_rules=n_paths, backwards=side == "head")
-        evidence = {edge[:3] for g in groundings for walk in g.walks for edge in walk}
+        found = groundings(scorer, *fact, n_rules=n_paths, backwards=side == "head")
+        evidence = {edge[:3] for g in found for walk in g.walks for edge in walk}
         faithfulness = None
         if evidence and draws:
-            pool = sorted(scorer.walked_facts(question.entity, question.relation))
+            pool = sorted(walked_facts(scorer, question.entity, question.relation))
             random = rng(seed, "faithfulness", *question)
             drops = [
                 self._drop(scorer, question, [pool[i] for i in chosen])
@@ -420,13 +421,13 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             faithfulness = Faithfulness.of(
                 deleted, float(np.mean(drops)), len(evidence), draws, len(pool) - len(evidence)
             )
-        paths, subgraph = drawn(groundings, data, backwards=side == "head")
+        paths, subgraph = drawn(found, data, backwards=side == "head")
         mentioned = {head, tail} | {name for e in subgraph for name in (e.head, e.tail)}
         return Explanation(
             query=(head, relation, tail),
             score=float(row[question.answer]),
             paths=paths,
-            rules=tuple(g.rule for g in groundings),
+            rules=tuple(g.rule for g in found),
             subgraph=subgraph,
             faithfulness=faithfulness,
             probability=float(self.probability(row)[question.answer]),

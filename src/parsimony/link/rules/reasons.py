@@ -9,7 +9,7 @@ from parsimony.knowledge.rule_bodies import LONGEST
 from parsimony.knowledge.rules import Rule
 from parsimony.link.data import LinkData
 from parsimony.link.question import Question
-from parsimony.link.rules.scoring import Grounding
+from parsimony.link.rules.grounding import Grounding
 from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
 from parsimony.link.task import LinkTask
 
@@ -44,7 +44,7 @@ def no_path(
 
 
 def drawn(
-    groundings: Sequence[Grounding], data: LinkData, *, backwards: bool
+    found: Sequence[Grounding], data: LinkData, *, backwards: bool
 ) -> tuple[tuple[Path, ...], tuple[EvidenceEdge, ...]]:
     """Return the walks of groundings as paths by names, and their edges by layer.
 
@@ -53,7 +53,7 @@ def drawn(
     entities, relations = data.entities, data.relations
     paths: list[Path] = []
     attention: dict[tuple[int, Step], float] = {}
-    for grounding in groundings:
+    for grounding in found:
         turned = backwards and not grounding.rule.names_entity
         for walk in grounding.walks:
             walked = tuple(

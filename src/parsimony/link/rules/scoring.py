@@ -23,7 +23,7 @@ from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 from parsimony.kernels.ranking import filtered_counts
-from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_names
+from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_ids
 from parsimony.knowledge.rule_counts import count_rules, encode_rule, relation_names
 from parsimony.knowledge.rule_walks import (
     PathTrie,
@@ -31,8 +31,6 @@ from parsimony.knowledge.rule_walks import (
     build_trie,
     build_walk_index,
     expand,
-    has_other_walk,
-    is_own,
 )
 from parsimony.knowledge.rules import Rule
 from parsimony.link.rules.clustering import clusters_of, overlaps
@@ -53,25 +51,12 @@ from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 
-__all__ = ["Aggregation", "Grounding", "RuleScorer", "apply_rules"]
+__all__ = ["Aggregation", "RuleScorer", "apply_rules"]
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
 THRESHOLD = 0.5  # overlap of the pairs of rules that say the same thing, unless it is chosen
-
-
-class Grounding(NamedTuple):
-    """A rule that supports an answer, and walks of its body that do.
-
-    ``walks`` holds edges (head, relation, tail, inverse): a fact in its stored order, and whether
-    it is walked from tail to head. They lead from the head of the explained fact to its tail; those
-    of a rule about an entity begin at the other entity of the fact, and end where the body does.
-    """
-
-    rule: Rule
-    confidence: float
-    walks: tuple[tuple[tuple[int, int, int, bool], ...], ...]
 
 
 class _Body(NamedTuple):
@@ -202,9 +187,9 @@ class RuleScorer:
         ids = {name: i for i, name in enumerate(relation_names(graph))}
         paths: dict[int, dict[tuple[int, ...], Rule]] = {}
         about: dict[Branch, Rule] = {}
-        names: dict[str, int] = {}
+        names: Mapping[str, int] = {}
         if any(rule.names_entity for rule in self.rules):
-            names = {name: i for i, name in enumerate(entity_names(graph))}
+            names = entity_ids(graph)
         for rule in self.rules:
             if rule.names_entity:
                 branch = encode_branch(rule, ids, names)
@@ -217,14 +202,14 @@ class RuleScorer:
             if rival is None or self.confidence(rule) > self.confidence(rival):
                 of_head[path] = rule
         n_relations = self.index.n_relations
-        self._about, self._about_rules = BranchRules(list(about), self.index), list(about.values())
+        self.about = BranchRules(list(about), self.index)
         self._relations = {
             head: _Relation(list(some.values()), list(some), []) for head, some in paths.items()
         }
-        self._about_place = np.zeros(len(about), np.int32)  # among the rules of its relation
+        self.about_place = np.zeros(len(about), np.int32)  # among the rules of its relation
         for i, (branch, rule) in enumerate(about.items()):
             own = self._relations.setdefault(branch.step % n_relations, _Relation([], [], []))
-            self._about_place[i] = len(own.rules)
+            self.about_place[i] = len(own.rules)
             own.rules.append(rule)
             own.about.append(i)
         self._bodies: dict[int, _Body] = {}
@@ -242,6 +227,11 @@ class RuleScorer:
         """Return the rules of a query relation, in the order that plans and labels follow."""
         own = self._relations.get(relation % self.index.n_relations)
         return own.rules if own else []
+
+    def paths_of(self, relation: int) -> list[tuple[int, ...]]:
+        """Return the bodies of its path rules, which come before those about an entity."""
+        own = self._relations.get(relation % self.index.n_relations)
+        return own.paths if own else []
 
     def combination(self, relation: int) -> Combination:
         """Return how the rules of a query relation are combined."""
@@ -310,7 +300,7 @@ class RuleScorer:
         """Return the same rules on other facts about the same entities."""
         self._prepare_labels()
         other = copy.copy(self)
-        other.index, other._about = index, self._about.on(index)
+        other.index, other.about = index, self.about.on(index)
         return other
 
     def _prepare_labels(self) -> None:
@@ -320,12 +310,11 @@ class RuleScorer:
             if any(self.combination(r).aggregation == "clusters" for r in (head, head + n)):
                 self.labels(head)
 
-    def _body(self, relation: int) -> _Body:
+    def body(self, relation: int) -> _Body:
         """Return the trie of a query relation, bodies walked from Y for ``r + R``."""
         if relation not in self._bodies:
             n = self.index.n_relations
-            own = self._relations.get(relation % n)
-            paths = own.paths if own else []
+            paths = self.paths_of(relation)
             if relation >= n:
                 paths = [tuple(map(self.index.inverse, reversed(path))) for path in paths]
             trie, node_of = build_trie(paths)
@@ -336,13 +325,13 @@ class RuleScorer:
 
     def fired(self, entity: int, relation: int) -> Firings:
         """Find what each rule leads to in one query; rules are numbered as by ``rules_of``."""
-        body = self._body(relation)
-        found, by = self._about.fired(entity, relation)
+        body = self.body(relation)
+        found, by = self.about.fired(entity, relation)
         # Here, not where the body is made: scorers on other facts share bodies, not scratch.
         if len(self._levels) <= body.deepest:
             self._levels = np.empty((body.deepest + 1, self.graph.n_entities), np.int32)
         return Firings(*_fire(
-            *self.index[:3], *body.trie, body.rule, entity, found, self._about_place[by],
+            *self.index[:3], *body.trie, body.rule, entity, found, self.about_place[by],
             self._levels, self._stamp, self._mark,
         ))  # fmt: skip
 
@@ -353,14 +342,15 @@ class RuleScorer:
         """
         if self.combination(relation).aggregation == BEST_TWO:
             firings = self.fired(entity, relation)
-            return combine_best_two(firings, self._plan(relation), self.graph.n_entities)
+            return combine_best_two(firings, self.plan_used(relation), self.graph.n_entities)
         n = combine(
-            *self.fired(entity, relation), *self._plan(relation),
+            *self.fired(entity, relation), *self.plan_used(relation),
             self._total, self._last, self._nodes, self._scores,
         )  # fmt: skip
         return self._nodes[:n], self._scores[:n]
 
-    def _plan(self, relation: int) -> Plan:
+    def plan_used(self, relation: int) -> Plan:
+        """Return how the rules of a query relation are combined."""
         if relation not in self._plans:
             self._plans[relation] = self.plan(relation, self.combination(relation))
         return self._plans[relation]
@@ -397,99 +387,6 @@ class RuleScorer:
             if progress is not None:
                 progress.advance(1)
         return greater, equal
-
-    def groundings(
-        self, head: int, relation: int, tail: int, *,
-        n_rules: int = 5, n_walks: int = 1, backwards: bool = False,
-    ) -> list[Grounding]:  # fmt: skip
-        """Say why: the most confident rules that lead from head to tail, with their walks.
-
-        Walks that use the fact (head, relation, tail) itself are left out, and so are rules that
-        do not count: those not used, and those in a cluster of which a better one leads there.
-
-        Parameters
-        ----------
-        head, relation, tail : int
-            ``relation`` below n_relations.
-        n_rules, n_walks : int
-            Most rules, and most walks of each.
-        backwards : bool
-            Whether the head is the answer, so that the rules are combined as for heads.
-        """
-        asked = relation + self.index.n_relations * backwards
-        plan, rules = self._plan(asked), self.rules_of(relation)
-        paths = self._relations[relation].paths if rules else []
-        smoothing = self.combination(asked).smoothing
-        confidence = [self.confidence(rule, smoothing) for rule in rules]
-        entities, by = self._about.fired(head, relation)
-        about = {int(self._about_place[i]): i for i in by[entities == tail].tolist()}
-        shown: set[int] = set()
-        found: list[Grounding] = []
-        for i in sorted(
-            plan.order.tolist(),
-            key=lambda i: (-confidence[i], len(rules[i].body), i >= len(paths), paths[i : i + 1]),
-        ):
-            if len(found) == n_rules:
-                break
-            if int(plan.cluster[i]) in shown:
-                continue
-            if i in about:
-                walks = self._about.walks(about[i], relation, head, tail, n_walks)
-            elif i < len(paths) and has_other_walk(
-                *self.index, np.array(paths[i], np.int32), head, relation, tail
-            ):
-                walks = self._walks(paths[i], head, relation, tail, n_walks)
-            else:
-                continue
-            shown.add(int(plan.cluster[i]))
-            found.append(Grounding(rules[i], confidence[i], tuple(walks)))
-        return found
-
-    def walked_facts(self, head: int, relation: int) -> set[tuple[int, int, int]]:
-        """Return all facts that some rule walks in answering (head, relation, ?)."""
-        body = self._body(relation)
-        n = self.index.n_relations
-        facts: set[tuple[int, int, int]] = set()
-        levels: list[set[int]] = [{head}]
-        for step, depth in zip(body.trie.step, body.trie.depth, strict=True):
-            del levels[depth:]
-            levels.append(set())
-            for u in levels[depth - 1]:
-                for v in self.index.neighbours(u, step).tolist():
-                    levels[depth].add(v)
-                    facts.add((v, int(step) - n, u) if step >= n else (u, int(step), v))
-        for v, i in zip(*(a.tolist() for a in self._about.fired(head, relation)), strict=True):
-            for walk in self._about.walks(i, relation, head, v):
-                facts |= {edge[:3] for edge in walk}
-        return facts
-
-    def _walks(
-        self, path: tuple[int, ...], x: int, r: int, y: int, n_walks: int
-    ) -> list[tuple[tuple[int, int, int, bool], ...]]:
-        """List walks along a path from x to y, without the fact (x, r, y)."""
-        n = self.index.n_relations
-        # Sets of entities from which the rest of the path reaches y prune the search.
-        reach = [{y}]
-        for step in reversed(path[1:]):
-            back = self.index.inverse(step)
-            reach.append({v for u in reach[-1] for v in self.index.neighbours(u, back).tolist()})
-        reach.reverse()
-        found: list[tuple[tuple[int, int, int, bool], ...]] = []
-
-        def walk(u: int, d: int, edges: tuple[tuple[int, int, int, bool], ...]) -> None:
-            if d == len(path):
-                found.append(edges)
-                return
-            for v in self.index.neighbours(u, path[d]).tolist():
-                if len(found) >= n_walks:
-                    return
-                if v in reach[d] and not is_own(u, path[d], v, x, r, y, n):
-                    inverse = path[d] >= n
-                    fact = (v, path[d] - n, u, True) if inverse else (u, path[d], v, False)
-                    walk(v, d + 1, (*edges, fact))
-
-        walk(x, 0, ())
-        return found
 
 
 def _with_evidence(rules: list[Rule], graph: KnowledgeGraph) -> list[Rule]:

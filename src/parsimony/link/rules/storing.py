@@ -13,6 +13,7 @@ from parsimony.knowledge.rule_branches import (
     Branch,
     Branches,
     encode_branch,
+    entity_ids,
     entity_names,
     from_branch,
 )
@@ -49,7 +50,7 @@ def as_tensors(
     where the body ends anywhere; that of a path rule are NO_ENDS.
     """
     ids = {name: i for i, name in enumerate(relation_names(graph))}
-    entities = {name: i for i, name in enumerate(entity_names(graph))}
+    entities = entity_ids(graph)
     encoded = [
         encode_branch(rule, ids, entities)
         if rule.names_entity

@@ -5,20 +5,20 @@
   const family = getComputedStyle(document.body).fontFamily;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function box(label, limit, size = FONT, pad = 18) { // a name in lines no wider than the limit, at most four
+  function box(label, limit, size = FONT, pad = 18, longest = 130, most = 4) { // a name in few lines no wider than the limit, or than a word that is not longer still
     measure.font = `${size}px ${family}`;
     const wide = (text) => measure.measureText(text).width;
     const lines = [""];
     for (let word of label.split(/(?<=[\s_\-/])/u)) {
       if (lines.at(-1) && wide(lines.at(-1) + word.trimEnd()) > limit) lines.push("");
-      while (wide(word) > limit) { // one long word: break it where it must break
+      while (wide(word) > Math.max(limit, longest)) { // no word but an id: break it where it must break
         let n = word.length - 1;
         while (n > 1 && wide(word.slice(0, n)) > limit) n--;
         lines[lines.length - 1] += word.slice(0, n); lines.push(""); word = word.slice(n);
       }
       lines[lines.length - 1] += word;
     }
-    if (lines.length > 4) lines.splice(4, Infinity, "…");
+    if (lines.length > most) lines.splice(most, Infinity, "…");
     return { text: lines.map((line) => line.trim()).join("\n"), w: Math.max(...lines.map((line) => wide(line.trim()))) + pad, h: lines.length * size * 1.3 + pad * 0.6 };
   }
 
@@ -95,7 +95,7 @@
   function draw(root, data) {
     const holder = root.querySelector(".graph"), note = root.querySelector(".note");
     const hint = note.textContent;
-    holder.style.minWidth = `${data.columns * 165}px`;
+    holder.style.minWidth = `${data.columns * 190}px`;
     const room = holder.clientWidth;
     const limit = Math.max(90, Math.min(170, room / data.columns * 0.62));
     const sizes = new Map(data.nodes.map((n) => [n.id, box(n.label, limit)]));
@@ -128,10 +128,10 @@
     const cy = cytoscape({
       container: holder, elements, layout: { name: "preset" }, style: palette(root), autoungrabify: false,
       userZoomingEnabled: false, boxSelectionEnabled: false, minZoom: 0.3, maxZoom: 3 });
-    const between = Math.max(64, gap - Math.max(...[...sizes.values()].map((size) => size.w)) - 6);
+    const between = Math.max(84, gap - Math.max(...[...sizes.values()].map((size) => size.w)) - 6);
     cy.add(cy.edges().filter((e) => !e.data("idle")).map((e) => ({
       classes: "label", grabbable: false, selectable: false,
-      data: { id: `${e.id()}-label`, of: e.id(), named: e.data("named"), shown: e.data("shown"), ...box(e.data("label"), between, SMALL, 4) } })));
+      data: { id: `${e.id()}-label`, of: e.id(), named: e.data("named"), shown: e.data("shown"), ...box(e.data("label"), between, SMALL, 4, 110, 2) } })));
     place(cy);
     cy.on("drag", "node", () => place(cy));
     const repaint = () => cy.style(palette(root));

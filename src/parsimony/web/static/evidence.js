@@ -70,7 +70,7 @@ export function evidence(found, { strike = null, what = null, factsOnly = false 
         { head: "#", n: true, cell: (i) => i + 1 },
         { head: "weight", n: true, cell: (i) => [number(found.paths[i].weight), bar(heaviest > 0 ? found.paths[i].weight / heaviest : 0)] },
         { head: "path", className: "walk", cell: (i) => walk(found.paths[i].steps, label, label(ends[0])) },
-      ], kind.paths))),
+      ], kind.paths, { className: "under" }))),
     found.path_order && found.paths.length ? el("p", { class: "caption" }, found.path_order, " Arrows have the direction of the facts.") : null,
     facts.size ? [el("h2", { id: "facts" }, "Facts on these paths"),
       table("Facts on the paths", [
@@ -87,7 +87,7 @@ export function evidence(found, { strike = null, what = null, factsOnly = false 
         { head: "confidence", n: true, cell: (rule) => fraction(rule.confidence) },
         { head: "support", n: true, cell: (rule) => supported(rule.text, rule.support) },
         { head: "rule", className: "clause", cell: (rule) => clause(rule.text) },
-      ], found.rules)] : null,
+      ], found.rules, { className: "under" })] : null,
     parts(found),
     found.likenesses?.length ? [el("h2", { id: "alike" }, "Most similar known facts"),
       table("Most similar known facts", [

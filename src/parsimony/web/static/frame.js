@@ -11,9 +11,10 @@ const PAGES = [
   ["/molecules", "Molecules", (run) => run.kind === "molecules" && run.can.includes("adapt")],
   ["/ratings", "Ratings", (run) => run.kind === "coldstart" && run.can.includes("adapt")],
   ["/knowledge", "Knowledge", (run) => run.can.includes("book")],
+  ["/fits", "Fits", () => true],
 ];
 
-export const first = (run) => PAGES.find(([path, , has]) => path !== "/" && has(run))?.[0] ?? "/";
+export const first = (run) => PAGES.find(([path, , has]) => path !== "/" && path !== "/fits" && has(run))?.[0] ?? "/";
 
 // Returns {run, runs}: the run of the address, else the first that `fits` the page.
 export async function frame(fits = () => true) {

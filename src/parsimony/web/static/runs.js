@@ -1,6 +1,7 @@
 // Runs: what is served, compared where two or more are chosen, and how each was learned.
-import { at, button, count, el, fill, notes, number, percent, svg, table } from "./dom.js";
+import { at, button, count, el, notes, number, table } from "./dom.js";
 import { download, get, into, ofRun, query } from "./api.js";
+import { curves } from "./curves.js";
 import { first, frame, titled } from "./frame.js";
 import { address, follow, go, read } from "./state.js";
 
@@ -19,7 +20,7 @@ function render() {
     return [
       table("Runs served", [
         ...(runs.length > 1 ? [{ head: "compare", cell: (r) => { const box = el("input", { type: "checkbox", checked: chosen.includes(r.id), "aria-label": `Compare ${r.id}`, on: { change: pick } }); boxes.set(r.id, box); return box; } }] : []),
-        { head: "run", cell: (r) => [el("b", {}, r.id), el("br"), el("span", { class: "muted" }, KIND[r.kind] ?? r.kind)] },
+        { head: "run", cell: (r) => [el("b", {}, r.id), " ", el("br"), el("span", { class: "muted" }, KIND[r.kind] ?? r.kind)] },
         { head: "data", cell: (r) => r.data },
         { head: "method", cell: (r) => r.method },
         { head: "measured", n: true, cell: (r) => measured(of.get(r.id)) },
@@ -42,11 +43,18 @@ function measured(row) {
   return split ? [number(row[split]), el("br"), el("span", { class: "muted" }, `${row.metric.replaceAll("_", " ")}, ${split}`)] : "–";
 }
 
+function amount(name, value) {
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value !== "number") return String(value);
+  if (name.endsWith("bytes")) return `${(value / 2 ** 20).toFixed(1)} MiB`;
+  return Number.isInteger(value) ? (value < 10_000 ? String(value) : count(value)) : number(value, 4);
+}
+
 async function about(signal) {
   const [card, learned] = await Promise.all([get(ofRun(run.id), signal), get(ofRun(run.id, "/history"), signal).catch(() => ({ history: [] }))]);
   const flat = (object, before = "") => Object.entries(object ?? {}).flatMap(([name, value]) =>
-    value !== null && typeof value === "object" && !Array.isArray(value) ? flat(value, `${before}${name}.`) : [[before + name, Array.isArray(value) ? value.join(", ") : String(value)]]);
-  const rows = (caption, object) => { const found = flat(object).filter(([, value]) => value.length < 200); return found.length ? [el("h3", {}, caption), table(caption, [{ head: "what", cell: ([name]) => name.replaceAll("_", " ") }, { head: "value", cell: ([, value]) => value }], found)] : null; };
+    value !== null && typeof value === "object" && !Array.isArray(value) ? flat(value, `${before}${name}.`) : [[before + name, amount(name, value)]]);
+  const rows = (caption, object) => { const found = flat(object).filter(([, value]) => value.length < 200); return found.length ? [el("h3", {}, caption), table(caption, [{ head: "what", cell: ([name]) => (caption === "Parameters" ? el("code", {}, name) : name.replaceAll("_", " ")) }, { head: "value", cell: ([, value]) => value }], found, { className: "plain" })] : null; };
   const splits = Object.entries(card.metrics ?? {}).filter(([, found]) => found?.metrics);
   const names = [...new Set(splits.flatMap(([, found]) => Object.keys(found.metrics)))];
   return [
@@ -58,25 +66,6 @@ async function about(signal) {
     curves(learned.history ?? []),
     rows("Data", card.data_info), rows("Cost", card.ledger), rows("Parameters", card.config),
   ];
-}
-
-function curves(history) {
-  const series = [...new Set(history.flatMap((row) => Object.keys(row)))].filter((key) => key === "loss" || key.startsWith("valid"));
-  const drawn = series.map((key) => [key, history.map((row, i) => [row.epoch ?? i + 1, row[key]]).filter(([, y]) => Number.isFinite(y))]).filter(([, points]) => points.length > 1);
-  return drawn.length ? [el("h3", {}, "Learning"), el("div", { class: "curves" }, drawn.map(([key, points]) => el("figure", {}, el("figcaption", {}, key.replaceAll("_", " ")), curve(points, key.replaceAll("_", " ")))))] : null;
-}
-
-function curve(points, name) {
-  const [W, H, L, R, T, B] = [480, 226, 66, 14, 14, 46];
-  const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
-  const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const X = (x) => L + ((x - x0) / (x1 - x0 || 1)) * (W - L - R), Y = (y) => T + ((y1 - y) / (y1 - y0 || 1)) * (H - T - B);
-  const text = (x, y, words, more = {}) => svg("text", { x, y, "text-anchor": "middle", ...more }, words);
-  return svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${name} by epoch, from ${number(ys[0])} to ${number(ys.at(-1))}` },
-    ...[y0, (y0 + y1) / 2, y1].flatMap((y) => [svg("line", { class: "grid", x1: L, x2: W - R, y1: Y(y), y2: Y(y) }), text(L - 8, Y(y) + 4, number(y), { "text-anchor": "end" })]),
-    ...[...new Set([x0, Math.round((x0 + x1) / 2), x1])].map((x) => text(X(x), H - 28, String(x))),
-    text((L + W - R) / 2, H - 8, "epoch"), svg("text", { transform: `translate(14 ${(T + H - B) / 2}) rotate(-90)`, "text-anchor": "middle" }, name),
-    svg("polyline", { class: "line", points: points.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" ") }));
 }
 
 function comparison(found) {

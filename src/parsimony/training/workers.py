@@ -1,0 +1,285 @@
+"""Processes that compute parts of each batch of one training, over torch.distributed (gloo).
+
+The first process trains as it would alone: it has the trainer, the run folder, the budget, every
+decision. The others hold the graph; they are told the weights and a batch, and give back their part
+of the gradient, which is added up at the first. A broadcast and a sum move what an all-reduce
+moves, and processes that decide nothing cannot disagree about when to stop.
+
+``--workers N`` starts N − 1 others here; they find each other by a file in a private folder and
+talk over the loopback address. Under ``torchrun``, on one machine or on many, its processes are the
+workers. Messages are JSON and arrays: nothing that is received is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.distributed as dist
+
+from parsimony.errors import InvalidParameter, WorkerLost
+from parsimony.training.launcher import launched, rank_here
+
+__all__ = ["Crew", "crew", "follow", "meet", "release", "serve"]
+
+#: how long a process waits for another that says nothing and has not closed its connection
+PATIENCE = timedelta(minutes=30)
+#: seconds for workers that are started here
+START = 120.0
+HEADER = 4096  # bytes
+
+_met: list[bool] = []  # whether this process has led what a launcher started
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class Crew:
+    """The processes of one training, as one of them sees them.
+
+    Parameters
+    ----------
+    started
+        The others, where the first process has started them itself.
+
+    Attributes
+    ----------
+    rank, size
+        The number of this process, 0 the first, and how many there are.
+    """
+
+    def __init__(self, started: tuple[subprocess.Popen[bytes], ...] = ()) -> None:
+        self.rank, self.size, self.started = dist.get_rank(), dist.get_world_size(), started
+
+    def tell(self, what: str, arrays: Arrays | None = None, **plain: Any) -> None:
+        """Tell the others what is to be done; ``plain`` goes as JSON, arrays as they are.
+
+        Raises
+        ------
+        WorkerLost
+            Another process is gone.
+        """
+        given = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
+        form = [[name, array.dtype.str, list(array.shape)] for name, array in given.items()]
+        text = json.dumps({"what": what, "arrays": form, **plain}).encode()
+        header = np.zeros(HEADER, np.uint8)
+        header[: len(text)] = np.frombuffer(text, np.uint8)
+        with self._lost():
+            dist.broadcast(torch.from_numpy(header), 0)
+            for array in given.values():
+                self._broadcast(array if array.flags.writeable else array.copy())
+
+    def hear(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Wait for what the first process tells: its plain part, and the arrays.
+
+        Raises
+        ------
+        WorkerLost
+            The first process is gone.
+        """
+        header = np.empty(HEADER, np.uint8)
+        with self._lost():
+            dist.broadcast(torch.from_numpy(header), 0)
+            told: dict[str, Any] = json.loads(header.tobytes().rstrip(b"\0"))
+            arrays = {}
+            for name, dtype, shape in told.pop("arrays"):
+                arrays[name] = np.empty(shape, np.dtype(dtype))
+                self._broadcast(arrays[name])
+        return told, arrays
+
+    @staticmethod
+    def _broadcast(array: npt.NDArray[Any]) -> None:
+        if array.size:
+            dist.broadcast(torch.from_numpy(array.reshape(-1).view(np.uint8)), 0)
+
+    def add_up(self, *arrays: npt.NDArray[Any]) -> None:
+        """Add arrays over all processes; the sums are in those of the first.
+
+        Raises
+        ------
+        WorkerLost
+            Another process is gone.
+        """
+        with self._lost():
+            # Started together: the second one does not wait for the first one's way.
+            under_way = [dist.reduce(torch.from_numpy(array), 0, async_op=True) for array in arrays]
+            for each in under_way:
+                each.wait()
+
+    @contextmanager
+    def _lost(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            raise self._gone(error) from None
+
+    def _gone(self, error: RuntimeError) -> WorkerLost:
+        if self.rank:
+            return WorkerLost("the first process of this training has ended")
+        time.sleep(0.2)  # the system tells how a process ended after it has closed its connections
+        ended = [
+            f"worker {number} ended ({_how(code)})"
+            for number, each in enumerate(self.started, start=1)
+            if (code := each.poll()) is not None
+        ]
+        why = ", ".join(ended) or str(error).splitlines()[0][:200]
+        return WorkerLost(
+            f"the {self.size} workers of this training have lost each other: {why}",
+            remedy="continue from the last checkpoint with --resume, with as many --workers as "
+            "there are now",
+        )
+
+    def dismiss(self, *, failed: bool = False) -> None:
+        """Let the others go."""
+        if not failed:
+            self.tell("end")
+        for each in self.started:
+            if failed:
+                each.kill()
+            each.wait()
+
+
+@contextmanager
+def crew(workers: int, method: str) -> Iterator[Crew | None]:
+    """The first process's side of a training with others; None where it trains alone.
+
+    Parameters
+    ----------
+    workers
+        How many processes share the batches; under a launcher there are as many as it started.
+    method
+        That the others work for.
+
+    Raises
+    ------
+    InvalidParameter
+        Another number than the launcher started.
+    WorkerLost
+        One did not start, or is gone.
+    """
+    if workers == 1:
+        yield None
+        return
+    size = launched()
+    if size not in (0, workers):
+        raise InvalidParameter(
+            f"{workers} workers, but the launcher started {size} processes",
+            remedy="leave --workers out under torchrun",
+        )
+    if rank_here():
+        raise InvalidParameter(
+            "the first process of a launcher leads the training",
+            remedy="call parsimony.training.workers.follow(method) in the others",
+        )
+    with tempfile.TemporaryDirectory(prefix="parsimony-crew-") as private:
+        started: tuple[subprocess.Popen[bytes], ...] = ()
+        if size:
+            _met.append(True)
+            dist.init_process_group("gloo", timeout=PATIENCE)
+        else:
+            started = _start(workers, method, Path(private) / "met")
+        made, done = Crew(started), False
+        try:
+            yield made
+            done = True
+        finally:
+            try:
+                made.dismiss(failed=not done)
+            finally:
+                dist.destroy_process_group()
+
+
+def _start(workers: int, method: str, place: Path) -> tuple[subprocess.Popen[bytes], ...]:
+    """Start the others here and meet them."""
+    started = tuple(
+        subprocess.Popen(
+            [sys.executable, "-m", "parsimony.training.worker", method, str(place), str(rank),
+             str(workers)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )
+        for rank in range(1, workers)
+    )  # fmt: skip
+    store, begin = file_store(place, workers), time.monotonic()
+    there = [f"worker {rank}" for rank in range(1, workers)]
+    while not store.check(there):
+        ended = [each for each in started if each.poll() is not None]
+        if ended or time.monotonic() - begin > START:
+            for each in started:
+                each.kill()
+                each.wait()
+            why = f" ({_how(ended[0].returncode)})" if ended else f" within {START:.0f} s"
+            raise WorkerLost(
+                f"a worker did not start{why}", remedy="try again, with fewer --workers"
+            )
+        time.sleep(0.02)
+    meet(store, 0, workers)
+    return started
+
+
+def file_store(place: Path | str, size: int) -> Any:
+    """Where processes of one machine find each other: nobody else reads the file."""
+    return dist.FileStore(str(place), size)  # type: ignore[attr-defined]
+
+
+def meet(store: Any, rank: int, size: int) -> None:
+    """Join the processes that a file of this machine names, on the loopback address."""
+    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
+    before = os.environ.get("GLOO_SOCKET_IFNAME")
+    if loopback is not None and before is None:
+        os.environ["GLOO_SOCKET_IFNAME"] = loopback
+    try:
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
+    finally:
+        if loopback is not None and before is None:
+            del os.environ["GLOO_SOCKET_IFNAME"]
+
+
+def release() -> None:
+    """Let those go whom a launcher has started, where there was nothing to train."""
+    if not _met:
+        dist.init_process_group("gloo", timeout=PATIENCE)
+        Crew().dismiss()
+        dist.destroy_process_group()
+
+
+def follow(method: str) -> None:
+    """Work for the first process until it lets us go, as one that the launcher has started.
+
+    Raises
+    ------
+    WorkerLost
+        The first process is gone.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # launchers send it to all, as Ctrl-C
+    dist.init_process_group("gloo", timeout=PATIENCE)
+    serve(method)
+
+
+def serve(method: str) -> None:
+    """Do what the first process tells, until it says that it is the end."""
+    from parsimony.methods import resolve
+
+    # Ctrl-C goes to all: the first process hears it, ends its epoch, and lets the others go.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    try:
+        resolve(method).work(Crew())
+    finally:
+        dist.destroy_process_group()
+
+
+def _how(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"code {code}"

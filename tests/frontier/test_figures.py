@@ -1,0 +1,91 @@
+"""Figures and words: ticks on short axes, both themes and widths, parts of the queries."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from tests.frontier.planted import planted_rows
+
+from parsimony.frontier.analysis import analyse
+from parsimony.frontier.figures import frontier_figure
+from parsimony.frontier.look import LOOKS, ticks
+from parsimony.frontier.stratum_figure import stratum_error, stratum_figure
+from parsimony.frontier.words import named, verdict
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return planted_rows(tmp_path_factory.mktemp("rows"), seeds=2, queries=100)
+
+
+@pytest.fixture(scope="module")
+def found(results):
+    return analyse(results, "parameters", draws=60)[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.62, 0.69), (0.01, 0.9), (1e3, 2.5e3), (4e2, 3e6), (1, 1e15), (0.9, 0.95)]
+)
+def test_every_axis_has_ticks_that_one_can_read(low, high):
+    found = ticks(low, high)
+    assert 2 <= len(found) <= 8 and found == sorted(found)
+    assert low <= found[0] and found[-1] <= high
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_figures_have_the_colours_of_their_theme_and_name_what_they_show(found, name):
+    look = LOOKS[name]
+    for drawn in (frontier_figure(found, "mrr", look), stratum_figure(found, look)):
+        text = drawn.decode()
+        assert look.paper in text and look.of("scaled") in text and look.of("knowledge") in text
+        assert "RED-GNN" in text and "ComplEx" in text
+    text = frontier_figure(found, "mrr", look).decode()
+    assert "1 − MRR, test" in text and "held out, as predicted" in text
+    assert ("extrapolation" in text) == (found.curves["ComplEx"].reach > 1)
+
+
+def test_what_is_not_drawn_has_no_key(found):
+    curves = {name: dataclasses.replace(c, reach=1.0) for name, c in found.curves.items()}
+    text = frontier_figure(
+        dataclasses.replace(found, curves=curves, crossings=[]), "mrr", LOOKS["light"]
+    ).decode()
+    assert "extrapolation" not in text and "over-fitted" not in text
+
+
+def test_parts_of_the_queries_are_those_of_the_sizes_of_the_curve(results, found):
+    """On the labels axis a family has several sizes at a share, and one of them stands for it."""
+    group = found.curves["ComplEx"].groups[0]
+    both = [row.strata["relation: rare"].value for row, _ in results[:2]]
+    assert stratum_error(found, group, "relation: rare") == pytest.approx(1 - sum(both) / 2)
+    assert stratum_error(found, group, "nothing") is None
+    shared = [
+        (dataclasses.replace(row, labels_share=share, labels=int(100 * share)), folder)
+        for row, folder in results
+        for share in (0.1, 1.0)
+    ]
+    along = analyse(shared, "labels", headline_share=0.1, draws=20)[0]
+    groups = along.curves["ComplEx"].groups
+    assert [g.label for g in groups] == [
+        "10 % of the labels, d = 512", "100 % of the labels, d = 512"
+    ]  # fmt: skip
+    assert stratum_figure(along, LOOKS["light"]) is not None
+
+
+def test_models_are_named_in_plain_words(found):
+    assert named(found.scaled) == "ComplEx (d = 512)"
+    _, sentence = verdict(found, "mrr")
+    assert re.search(r"RED-GNN \(d = \d+; MRR 0\.\d{3}, [\d.]+( k)? parameters\)", sentence)
+    assert "RED-GNN at" not in sentence and "ComplEx at" not in sentence
+
+
+def test_the_sentence_says_where_a_family_follows_no_law(found):
+    curve = found.curves["ComplEx"]
+    lawless = dataclasses.replace(curve, reach=1.0, summary=curve.summary | {"lawless": "it jumps"})
+    crossings = [
+        dataclasses.replace(each, curve=lawless) if each.curve is curve else each
+        for each in found.crossings
+    ]
+    _, sentence = verdict(dataclasses.replace(found, crossings=crossings), "mrr")
+    assert "The error of ComplEx does not follow a power law" in sentence

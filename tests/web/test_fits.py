@@ -1,0 +1,146 @@
+"""Fits that are started over the interface: real processes, which are watched, stopped, served."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="the web extra is not installed")
+
+from parsimony.web import fit_progress as progress
+
+BASE = "http://127.0.0.1:8765"
+RUNS = Path(__file__).resolve().parents[1] / "fixtures" / "runs_0_1"
+
+
+@pytest.fixture
+def fits(tmp_path):
+    """A service of its own, as fits are added to it; a client of it, and its fits."""
+    import warnings
+
+    from fastapi.testclient import TestClient
+
+    from parsimony.web.app import create_app
+    from parsimony.web.fits import Fits
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.served import Service
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # names of old runs
+        service = Service([RUNS / name for name in ("redgnn", "tanimoto")])
+    made = Fits(tmp_path / "fits", KnownData(service))
+    app = create_app(service, fits=made)
+    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
+        yield client, made
+
+
+def until(client, id, *states, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = client.get(f"/api/v1/fits/{id}").json()
+        if found["state"] in states and (found["state"] != "running" or found["history"]):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(found)
+
+
+def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
+    client, made = fits
+    asked = {"data": "royal", "method": "distmult", "epochs": 100_000, "seconds": 600,
+             "settings": {"dim": 4}}  # fmt: skip
+    begun = client.post("/api/v1/fits", json=asked)
+    assert begun.status_code == 202, begun.text
+    id = begun.json()["id"]
+    found = until(client, id, "running", "failed")
+    assert found["epochs"] == 100_000 and 0 < found["seconds_left"] <= 600
+    assert found["history"][-1]["loss"] > 0 and not found["usable"]
+    assert client.post(f"/api/v1/fits/{id}/serve").status_code == 400
+    assert client.delete(f"/api/v1/fits/{id}").json()["state"] in ("stopping", "stopped")
+    found = until(client, id, "stopped")
+    assert found["usable"] and found["valid"]["mrr"] > 0 and found["error"] is None
+    run = client.post(f"/api/v1/fits/{id}/serve").json()
+    assert run["id"] == id and run["method"] == "distmult"
+    question = {"head": "Victoria_of_Wales", "relation": "cousin", "top": 3}
+    answers = client.post(f"/api/v1/runs/{id}/predict", json=question).json()["answers"]
+    assert len(answers) == 3
+    assert client.post(f"/api/v1/fits/{id}/resume").status_code == 400  # it is served
+
+    from parsimony.web.fits import Fits
+
+    later = Fits(tmp_path / "fits", made.data)  # of a server that was started again
+    (row,) = later.listed()["fits"]
+    assert row["state"] == "stopped" and row["resumable"] and row["seconds"] > 0
+    before = len(found["history"])
+    later.resume(id)
+    end = time.monotonic() + 120
+    while len(later.shown(id)["history"]) <= before and time.monotonic() < end:
+        time.sleep(0.1)
+    assert len(later.shown(id)["history"]) > before
+    later.close()  # waits a moment; on a busy machine the fit takes longer to write its run
+    while later.shown(id)["state"] != "stopped" and time.monotonic() < end:
+        time.sleep(0.1)
+    assert later.shown(id)["state"] == "stopped" and later.shown(id)["usable"]
+
+
+def test_a_fit_that_cannot_be_says_why(fits):
+    client, _ = fits
+    asked = {"data": "royal", "method": "distmult", "settings": {"no_such_thing": 3}}
+    found = until(client, client.post("/api/v1/fits", json=asked).json()["id"], "failed")
+    assert "no_such_thing" in found["error"]["message"] and not found["usable"]
+
+
+def test_only_what_the_server_knows_is_learned_from(fits, tmp_path):
+    client, made = fits
+    (tmp_path / "secret.csv").write_text("a,b,c\n")
+
+    def status(**asked):
+        return client.post("/api/v1/fits", json=asked).status_code
+
+    for data in (str(tmp_path / "secret.csv"), "../secret.csv", "no such", "", "--help", "run x"):
+        assert status(data=data) == 400
+    assert status(data="royal", method="emergnn") == 400  # of another kind
+    assert status(data="royal", method="../x") == 400
+    for settings in ({"encoder": "/etc/passwd"}, {"--out": 3}, {"dim": [1]}, {"Dim": 1}):
+        assert status(data="royal", settings=settings) == 422
+    assert status(data="royal", out="/tmp/x") == 422
+    assert client.get("/api/v1/fits/..%2Fsecret.csv").status_code == 404
+    elsewhere = {"Origin": "http://example.org"}
+    refused = client.post("/api/v1/fits", json={"data": "royal"}, headers=elsewhere)
+    assert refused.status_code == 403
+    assert made.listed()["fits"] == []
+    offered = {each["name"]: each for each in made.listed()["data"]}
+    assert {"redgnn", "rules"} <= set(offered["royal"]["methods"])
+
+
+def test_a_server_without_a_folder_for_them_starts_none(client, ask):
+    assert ask("fits") == {"enabled": False, "data": [], "fits": [], "most": 0}
+    refused = client.post("/api/v1/fits", json={"data": "royal"})
+    assert refused.status_code == 403 and "--fits" in refused.json()["error"]["remedy"]
+
+
+def test_a_race_is_read_while_it_goes_on(tmp_path):
+    from parsimony.search.heat import Heat
+    from parsimony.search.heat_store import HeatStore
+
+    subject = {"space": "race", "methods": ["degree", "rules", "redgnn"]}
+    runs = tmp_path / "search" / "runs"
+    with HeatStore(tmp_path, subject, resume=False, seed=0) as store:
+        store.keep("degree", 1, Heat(np.array([0.25, 0.2, 0.3]), 0, seconds=2.0), 2.0)
+        store.keep("rules", 1, Heat(np.zeros(1), seconds=1.0, error="no rule"), 3.0)
+        for method in ("degree", "redgnn"):
+            (runs / method).mkdir(parents=True)
+            (runs / method / "config.toml").write_text("[parameters]\nepochs = 10\n")
+        found = {row["method"]: row for row in progress.heats(tmp_path, running=True)}
+    assert found["degree"]["valid"] == 0.25 and found["degree"]["heats"] == 1
+    assert found["rules"]["valid"] is None and found["rules"]["state"] == "no rule"
+    assert found["redgnn"]["state"] == "training" and found["redgnn"]["heats"] == 0
+    log = runs / "redgnn" / "log.jsonl"
+    log.write_text('{"time": 1.0, "epoch": 4, "loss": 2.0, "seconds": 3.0}\n{"time": 2.0, "ep')
+    history, most, method = progress.curve(tmp_path)
+    assert [row["epoch"] for row in history] == [4] and (most, method) == (10, "redgnn")
+    assert progress.time_left(history, most, None, 5.0) == 18.0
+    assert progress.time_left(history, most, 15.0, 5.0) == 10.0
+    assert progress.time_left([], None, None, 5.0) is None
