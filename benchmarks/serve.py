@@ -24,6 +24,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 CLIENTS = (1, 2, 5, 10, 20, 50)
+ASKING_WHY = (1, 10, 50)
 
 
 class Server:
@@ -134,7 +135,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0, help="per number of clients")
     parser.add_argument("--requests", type=int, default=20_000, help="for the memory")
-    parser.add_argument("--explanations", type=float, default=5.0, help="seconds; 0: none")
+    parser.add_argument(
+        "--explanations", type=float, default=5.0, help="seconds per number of clients; 0: none"
+    )
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     facts = facts_of(given.run)
@@ -152,8 +155,9 @@ def main() -> None:
         result["entities"] = load(server, found, 1, given.seconds)
         if given.explanations:
             why = [address(server.run, "explain", fact) for fact in facts]
-            result["explain"] = load(server, why, 1, given.explanations)
+            result["explain"] = [load(server, why, n, given.explanations) for n in ASKING_WHY]
         result["memory"] = memory_over(server, paths, given.requests)
+        result["load_after"] = os.getloadavg()[0]
         result["exit"] = server.close()
         result["process_per_question"] = process_per_question(given.run, facts[0], 3)
     finally:

@@ -339,6 +339,7 @@ ELSEWHERE = {
     ("web/fit_api.py", "start it with --fits FOLDER"): "a server runs on: tests/web/test_fits.py",
     ("web/serving.py", "add --token TOKEN"): "a server runs on: tests/web/test_serve_verb.py",
     ("web/serving.py", "--port 0 takes a free one"): "a server runs on, as above",
+    ("cli/remote.py", "for example --server"): "a server runs on: tests/web/test_remote.py",
     ("run/lock.py", "wait for it"): "test_a_run_that_another_process_writes",
     ("cli/command_group.py", " --help"): "test_the_help_that_is_pointed_at",
 }

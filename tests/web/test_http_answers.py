@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -118,6 +119,33 @@ def test_etag_files_batches_table(client, ask):
     assert [row["run"] for row in ask("table")["runs"]][:2] == ["redgnn", "rules"]
     compared = ask("compare", run=["redgnn", "rules"], split="valid")
     assert [row["run"] for row in compared["runs"]] == ["redgnn", "rules"]
+
+
+def test_a_card_is_sent_again_where_the_run_was_measured_meanwhile(client, service, tmp_path):
+    address, served = "/api/v1/runs/rules", service.run("rules")
+    tag = client.get(address).headers["etag"]
+    assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
+    there, seal = served.path, tmp_path / "checksums.json"
+    seal.write_text("another")
+    served.path = tmp_path
+    again = client.get(address, headers={"If-None-Match": tag})
+    served.path = there
+    assert again.status_code == 200 and again.headers["etag"] != tag
+
+
+def test_a_file_of_hidden_known_answers_has_the_ranks_of_the_page(client, ask):
+    query = {"head": VICTORIA, "relation": COUSIN, "top": 10}
+    found = ask("runs/redgnn/predict", **query)
+    shown = [
+        [str(rank), row["entity"]]
+        for rank, row in enumerate(found["answers"], start=1)
+        if found["about"][row["entity"]]["known"] == "no"
+    ]
+    assert 0 < len(shown) < len(found["answers"])
+    query |= {"hide_known": "true", "format": "csv"}
+    text = client.get("/api/v1/runs/redgnn/predict", params=query).text
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [[row["rank"], row["entity"]] for row in rows] == shown
 
 
 def test_a_run_with_any_name_can_be_saved(client, service, monkeypatch):

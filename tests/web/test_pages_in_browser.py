@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -181,16 +182,20 @@ def test_a_question_by_the_keyboard_its_answers_and_back(page):
     page.wait_for_url(re.compile("known=hide"))
     settled(page)
     assert page.locator("table.answers .known").count() == 0
-    assert page.locator("table.answers tbody tr").count() < rows
+    shown = page.locator("table.answers tbody tr td:first-child").all_inner_texts()
+    assert len(shown) < rows
     with page.expect_download() as started:
         page.get_by_role("button", name="Download CSV").click()
     text = Path(started.value.path()).read_text(encoding="utf-8")
-    assert "probability" in text.splitlines()[0] and len(text.splitlines()) > 3
+    saved = list(csv.DictReader(text.splitlines()))
+    assert [row["rank"] for row in saved] == shown and "probability" in text.splitlines()[0]
     page.go_back()
     settled(page)
     assert page.url == asked and page.locator("table.answers tbody tr").count() == rows
     assert not page.get_by_label("hide known answers").is_checked()
 
+    page.get_by_role("button", name=re.compile("^What is similar to")).click()
+    page.wait_for_selector("main >> text=Similarity:")
     page.get_by_text("Ask from the other side").click()
     settled(page)
     page.wait_for_selector("table.answers tbody tr")
@@ -230,6 +235,11 @@ def test_striking_out_changes_the_answer_and_putting_back_restores_it(page, site
     page.get_by_role("button", name="Which facts hold this answer up?").click()
     page.wait_for_selector("#holds .verdict")
     assert page.locator("#holds").inner_text()
+    page.get_by_role("button", name="A second opinion, without the model").click()
+    page.wait_for_selector("#second table")
+    page.get_by_label("Facts that may be added").select_option("sister")
+    page.get_by_role("button", name="Which facts would bring it among the first ten?").click()
+    page.wait_for_selector("#bring .verdict")
 
 
 def test_drugs_by_mechanism_then_two_and_why(page):

@@ -11,12 +11,15 @@ import pytest
 from parsimony.ddi.striking import without as without_of_pairs
 from parsimony.ddi.task import DDITask
 from parsimony.errors import FormatError, UsageError
+from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge.book import KnowledgeBook
 from parsimony.knowledge.rules import parse_rule
 from parsimony.link.blend import Blend
+from parsimony.link.bringing_in import bring_in
 from parsimony.link.counterfactual import counterfactual, standing
 from parsimony.link.guidance.guided import Guided
 from parsimony.link.question import Question
+from parsimony.link.similar import fact_vectors
 from parsimony.link.striking import without
 from parsimony.link.task import LinkTask
 from parsimony.link.walk_kinds import facts_between, walk_counts
@@ -223,3 +226,71 @@ def test_strike_out_of_pairs(ask):
     found = ask("runs/walks/strike", body)
     assert found["before"]["answers"] and found["after"]["answers"] and found["caution"]
     ask("runs/walks/strike", {"head": drugs[0], "tail": drugs[1], "nodes": [u]}, 400)
+
+
+# ---- what would bring an answer in -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", ["redgnn", "rules"])
+def test_facts_that_bring_an_answer_in_do_so_on_a_graph_that_has_them(run):
+    """The set is scored as on a graph of its own, to 1e-6, and none of it can be left out."""
+    model = load_run(RUNS / run)
+    task = model.task_
+    head, relation, _ = task.data.test[0].tolist()
+    for e in range(task.data.n_entities):  # mostly no answers
+        found = bring_in(model, fact := (head, relation, e), within=2, most=3)
+        if found.facts:
+            break
+    else:
+        pytest.fail("no answer could be brought in")
+    assert found.before.rank > 2 >= found.after.rank
+    question, graph = Question.of(fact, "tail", task.n_relations), task.test_graph
+    kept = graph.triples[~(graph.triples == np.array(fact)).all(1)]
+
+    def beside(facts):
+        rows = np.concatenate([kept, np.array(facts, kept.dtype).reshape(-1, 3)])
+        other = KnowledgeGraph(
+            rows, graph.n_entities, graph.n_relations, graph.entities, graph.relations
+        )
+        return standing(model.on(other), question)
+
+    assert beside([]).rank == found.before.rank
+    after = beside(found.facts)
+    assert after.rank == found.after.rank
+    assert after.score == pytest.approx(found.after.score, abs=1e-6)
+    stated = {*map(tuple, kept.tolist())}
+    assert not stated & {*found.facts} and fact not in found.facts
+    for each in found.facts:
+        assert beside([other for other in found.facts if other != each]).rank > 2
+
+
+def test_what_would_bring_in_over_http(ask):
+    fact = {"head": "Victoria_of_Wales", "relation": "cousin", "tail": "Maud_of_Wales"}
+    found = ask("runs/rules/bring-in", fact | {"within": 1, "most": 1, "among": ["sister"]})
+    assert {step["fact"][1] for step in found["steps"]} <= {"sister"}
+    assert "greedy" in found["method"] and found["found"] == bool(found["facts"])
+    ask("runs/rules/bring-in", fact | {"among": ["nix"]}, 404)
+
+
+# ---- without the model -----------------------------------------------------------------------
+
+
+def test_similar_entities_by_facts_and_by_vectors(ask):
+    for run, told in (("rules", "facts"), ("complex", "vectors")):
+        found = ask(f"runs/{run}/similar", entity="victoria_of_wales", limit=3)
+        values = [one["similarity"] for one in found["similar"]]
+        assert found["entity"] == "Victoria_of_Wales" and told in found["measure"]
+        assert len(values) == 3 and values == sorted(values, reverse=True) and values[0] <= 1
+        assert "Victoria_of_Wales" not in {one["name"] for one in found["similar"]}
+
+
+def test_similarity_by_facts_is_the_cosine_of_what_is_said():
+    triples = np.array(
+        [[0, 0, 3], [1, 0, 3], [0, 1, 4], [1, 1, 4], [1, 1, 4], [2, 0, 3], [2, 1, 5]]
+    )
+    table = fact_vectors(KnowledgeGraph(triples, 6, 2))
+    like = (table @ table.T).toarray()
+    assert like[0, 1] == pytest.approx(1)
+    common, rare, other = np.log(6 / 3), np.log(6 / 2), np.log(6 / 1)
+    assert like[0, 2] == pytest.approx(common**2 / np.hypot(common, rare) / np.hypot(common, other))
+    assert like[0, 5] == 0

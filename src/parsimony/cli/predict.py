@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,10 +27,14 @@ from parsimony.cli.options import (
     with_book,
 )
 from parsimony.cli.partial import Unknown
+from parsimony.cli.remote import Remote, Server, refuse_with_server
 from parsimony.cli.table_files import check_table, table_bytes
 from parsimony.errors import UsageError
 from parsimony.stopping import interruptible
 from parsimony.visible import visible
+
+if TYPE_CHECKING:
+    from parsimony.answers import Answers
 
 Candidates = Annotated[
     Path | None,
@@ -71,6 +75,7 @@ def command(
     ] = 1,
     knowledge: Knowledge = None,
     settings: Settings = None,
+    server: Server = None,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
@@ -80,6 +85,13 @@ def command(
     single = [name for name, value in (("--head", head), ("--tail", tail)) if value is not None]
     single += ["--relation"] if relation is not None else []
     check_table(out)
+    if server is not None:
+        refuse_with_server(
+            queries=queries, knowledge=knowledge, set=settings, candidates=candidates
+        )
+        check_query(head, relation, tail)
+        answer_from(output, Remote(server, run), run, head, relation, tail, top, drop_known, out)
+        return
     if queries is not None:
         if single:
             raise UsageError(f"--queries cannot be combined with {', '.join(single)}")
@@ -171,14 +183,37 @@ def answer(
         drop_known=drop_known,
     )
     unknown.tell(result, "candidates")
+    why = "" if run is None or not estimator.gives_reasons else explain_line(run, result)
+    show(output, result, estimator.task_.test_data.label, why, out)
+
+
+def answer_from(
+    output: Output, remote: Remote, run: Path, head: str | None, relation: str | None,
+    tail: str | None, top: int, drop_known: bool, out: Path | None,
+) -> None:  # fmt: skip
+    """The same as :func:`answer`, of a run at a server."""
+    from parsimony.answers import Answers
+
+    asked = {"head": head, "relation": relation, "tail": tail, "top": top, "drop_known": drop_known}
+    found = remote.ask("predict", asked)
+    about = found.pop("about", {})
+    result = Answers(found)
+    why = explain_line(run, result) if "explain" in remote.card()["can"] else ""
+    more = f" --server {shlex.quote(remote.address)}" if why else ""
+    show(output, result, lambda name: about.get(name, {}).get("label", name), why + more, out)
+
+
+def show(
+    output: Output, result: Answers, label: Callable[[str], str], why: str, out: Path | None
+) -> None:
+    """Print answers, and write them where a file is given."""
     if out is not None:
         from parsimony.cli.batch import frame_of
 
         output.files({out: table_bytes(frame_of([result], [0]), out.suffix)})
     from parsimony.cli.tables import answers_table
 
-    table = answers_table(result, estimator.task_.test_data.label)
-    why = "" if run is None or not estimator.gives_reasons else explain_line(run, result)
+    table = answers_table(result, label)
     output.result(result, *table, *[f"\nWhy the first: {why}"] * bool(why))
 
 

@@ -11,8 +11,7 @@ import typer
 
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import Json, Quiet, require_there
-
-TOKEN = "PARSIMONY_TOKEN"
+from parsimony.cli.remote import TOKEN
 
 
 def command(

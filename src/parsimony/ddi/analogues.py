@@ -10,6 +10,7 @@ import numpy.typing as npt
 from parsimony.chem.fingerprints import tanimoto
 from parsimony.ddi.data import DDIData
 from parsimony.ddi.grounds import ALIKE
+from parsimony.run.steps import step_done
 
 IntArray = npt.NDArray[np.int32]
 
@@ -32,6 +33,7 @@ def nearest_analogues(
     :data:`~parsimony.ddi.grounds.ALIKE` speaks for nothing. Interactions between u and v themselves
     are left out.
     """
+    step_done()
     facts = facts[facts[:, 1] == t]
     first, second = facts[:, 0], facts[:, 2]
     like = tanimoto(fingerprints[[u, v]], fingerprints)

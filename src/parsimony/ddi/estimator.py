@@ -35,6 +35,7 @@ from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 
 __all__ = ["CALIBRATION", "AnyPairEstimator", "PairEstimator", "chosen", "fingerprints_of"]
 
@@ -190,6 +191,7 @@ class PairEstimator(Estimator[DDITask, ParametersT]):
         if not known.all():
             table[~known] = self._probabilities(pairs[~known], facts)
         for pair in np.unique(own):
+            step_done()
             rows = np.flatnonzero(of == pair)
             others = np.delete(facts, row[own == pair], 0)
             table[rows] = self._probabilities(pairs[rows], others)

@@ -18,6 +18,7 @@ from parsimony.base import Fitting, Parameters, tuned, tuned_among
 from parsimony.ddi.estimator import FloatArray, IntArray, PairEstimator, Tensors
 from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 from parsimony.training.network import NetworkLearner
 from parsimony.training.trainer import Schedule, Step
 
@@ -101,6 +102,7 @@ class PairNetworkEstimator(PairEstimator[NetworkParametersT]):
         self._network.eval()
         with torch.no_grad():
             for at in range(0, max(len(pairs), 1), chunk):
+                step_done()
                 part = slice(at, at + chunk)
                 found = logits(pairs[part], part)
                 if labelling.multi:

@@ -32,6 +32,7 @@ from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.renamed import renamed
+from parsimony.run.steps import step_done
 
 __all__ = ["Blend", "described", "member_of", "standardised"]
 
@@ -224,6 +225,7 @@ class Blend(LinkEstimator[BlendParameters]):
         graph = graph or self.task_.test_graph
         out = np.empty((len(head), graph.n_entities), np.float32)
         for at in range(0, len(head), _BLOCK):
+            step_done()
             rows = slice(at, at + _BLOCK)
             first, second = self._standardised(head[rows], relation[rows], graph)
             out[rows] = self.weight_ * first + (1 - self.weight_) * second

@@ -165,7 +165,9 @@ def _candidates(
     return list(facts)[:CANDIDATES]
 
 
-def by_names(found: Counterfactual, model: LinkEstimator[Any]) -> dict[str, Any]:
+def by_names(
+    found: Counterfactual, model: LinkEstimator[Any], method: str = METHOD
+) -> dict[str, Any]:
     """The result by names, as the interfaces give it."""
     data = model.task_.test_data
 
@@ -181,6 +183,6 @@ def by_names(found: Counterfactual, model: LinkEstimator[Any]) -> dict[str, Any]
         "steps": [
             {"fact": named(step.fact), **vars(step.standing)} for step in found.steps
         ],
-        "method": METHOD,
+        "method": method,
         "notes": list(found.notes),
     }  # fmt: skip

@@ -28,6 +28,7 @@ from parsimony.metrics.guard import require_scores
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
+from parsimony.run.steps import step_done
 from parsimony.training.probe import Probe
 
 IntArray = npt.NDArray[np.int32]
@@ -84,6 +85,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         greater = np.empty(len(queries.answer), np.int64)
         equal = np.empty(len(queries.answer), np.int64)
         for i in range(len(queries)):
+            step_done()
             asked = queries.head[i : i + 1], queries.relation[i : i + 1]
             # a method of another package may know of the test graph alone
             other = queries.graph is not self.task_.test_graph
@@ -414,6 +416,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         known = self.task_.filters(not self.task_.inductive)
         batch = max(1, min(batch, _TABLE // max(data.n_entities, 1)))
         for at in range(0, len(ids), batch):
+            step_done()
             part = ids[at : at + batch]
             scores = self.scores(part)
             ptr, answers = known(part[:, 0], part[:, 1])

@@ -18,7 +18,7 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.struck_graph import StruckGraph
 
-__all__ = ["without"]
+__all__ = ["graph_rows", "without"]
 
 
 def without(
@@ -54,3 +54,18 @@ def without(
     graph: KnowledgeGraph = model.task_.test_graph
     rows = np.asarray(facts if isinstance(facts, np.ndarray) else [*facts])  # type: ignore[misc]
     return model.on(StruckGraph.of(graph, rows.reshape(-1, 3)))
+
+
+def graph_rows(
+    triples: npt.NDArray[np.integer], facts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The facts among ``facts`` (n, 3) that a graph states, each once."""
+    if not len(facts):
+        return facts.reshape(-1, 3)
+    n = int(max(triples.max(initial=0), facts.max())) + 1
+
+    def keys(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        found: npt.NDArray[np.int64] = (rows[:, 1] * n + rows[:, 0]) * n + rows[:, 2]
+        return found
+
+    return facts[np.isin(keys(facts), keys(triples.astype(np.int64)))]

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from parsimony.errors import InvalidParameter, ParsimonyError
 from parsimony.version import __version__
-from parsimony.web import api, book_api, fit_api
+from parsimony.web import api, ask_api, book_api, fit_api
 from parsimony.web.docs_page import docs_page
 from parsimony.web.fits import Fits
 from parsimony.web.gauges import Gauges
@@ -60,6 +60,7 @@ def create_app(
     app.state.service, app.state.jobs, app.state.gauges = service, Jobs(), gauges
     app.state.fits = fits
     app.include_router(api.router)
+    app.include_router(ask_api.router)
     app.include_router(book_api.router)
     app.include_router(fit_api.router)
 

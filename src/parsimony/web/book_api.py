@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from parsimony.web import models as m
-from parsimony.web.api import Limit, Text, service_of
+from parsimony.web.api import Limit, Text, gone, service_of
 from parsimony.web.book_edits import EditedBook
 from parsimony.web.replies import json_reply, not_modified, tag_of
 
 __all__ = ["router"]
 
+T = TypeVar("T")
 router = APIRouter(prefix="/api/v1/runs/{run}/book", responses={400: {"model": m.Failure}})
 
 
 async def _book(request: Request, run: str) -> EditedBook:
     served = service_of(request).run(run)
     served.asking("rules")  # the same runs have both
-    return await service_of(request).read(lambda: served.book)
+    return await _read(request, run, lambda: served.book)
+
+
+async def _read(request: Request, run: str, work: Callable[[], T]) -> T:
+    """Do what asks no model."""
+    desk = service_of(request).run(run).desk
+    return await desk.ask(lambda ticket: work(), gone(request), lane="read")
 
 
 @router.get("", response_model=m.BookShown)
@@ -34,7 +42,7 @@ async def book(
     tag = tag_of(service_of(request).run(run), found.version)
     if (same := not_modified(request, tag)) is not None:
         return same
-    shown = await service_of(request).read(lambda: found.shown(relation, q, sort, offset, limit))
+    shown = await _read(request, run, lambda: found.shown(relation, q, sort, offset, limit))
     return json_reply(shown, tag)
 
 
@@ -42,34 +50,34 @@ async def book(
 async def add(request: Request, run: str, entry: m.EntryText) -> Response:
     """Add an entry, measured on the training facts."""
     found = await _book(request, run)
-    return json_reply(await service_of(request).read(lambda: found.add(entry.text)), status=201)
+    return json_reply(await _read(request, run, lambda: found.add(entry.text)), status=201)
 
 
 @router.put("/entries/{id}", response_model=m.BookEntry)
 async def change(request: Request, run: str, id: str, entry: m.EntryText) -> Response:
     """Put another entry in the place of one."""
     found = await _book(request, run)
-    return json_reply(await service_of(request).read(lambda: found.add(entry.text, id)))
+    return json_reply(await _read(request, run, lambda: found.add(entry.text, id)))
 
 
 @router.delete("/entries/{id}")
 async def forget(request: Request, run: str, id: str) -> Response:
     """Leave an entry out, or take one in again that was left out."""
     found = await _book(request, run)
-    return json_reply(await service_of(request).read(lambda: found.forget(id)))
+    return json_reply(await _read(request, run, lambda: found.forget(id)))
 
 
 @router.post("/measure", response_model=m.Measured)
 async def measure(request: Request, run: str, entry: m.EntryText) -> Response:
     """Measure an entry without adding it."""
     found = await _book(request, run)
-    return json_reply(await service_of(request).read(lambda: found.measure(entry.text)))
+    return json_reply(await _read(request, run, lambda: found.measure(entry.text)))
 
 
 @router.get("/file")
 async def file(request: Request, run: str) -> Response:
     """The book as a file that ``fit --knowledge`` takes."""
     found = await _book(request, run)
-    content = await service_of(request).read(found.file)
+    content = await _read(request, run, found.file)
     headers = {"content-disposition": 'attachment; filename="book.toml"'}
     return Response(content, 200, headers, "application/toml")

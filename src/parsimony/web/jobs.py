@@ -30,7 +30,7 @@ class _Job:
     ticket: Ticket
     began: float
     ended: float | None = None
-    state: str = "running"
+    state: str = "waiting"
     result: Any = None
     error: dict[str, str] | None = None
     task: asyncio.Task[None] | None = None
@@ -58,15 +58,20 @@ class Jobs:
         self._tidy()
         if len(self._jobs) >= _MOST:
             raise Busy(f"{_MOST} jobs are kept already", remedy="cancel some, or ask later")
-        ticket = Ticket(desk.limits.job, desk.lock)
+        ticket = desk.ticket("job")
         job = _Job(secrets.token_urlsafe(12), ticket, time.monotonic())
         self._jobs[job.id] = job
         job.task = asyncio.get_running_loop().create_task(self._run(job, desk, work))
         return job.shown()
 
     async def _run(self, job: _Job, desk: Desk, work: Callable[[Ticket], Any]) -> None:
+        def begun(ticket: Ticket) -> Any:
+            if job.state == "waiting":
+                job.state = "running"
+            return work(ticket)
+
         try:
-            found = await desk.ask(work, long=True, seconds=desk.limits.job, ticket=job.ticket)
+            found = await desk.ask(begun, lane="job", ticket=job.ticket)
             if job.state == "running":  # not cancelled in a step that looks at no ticket
                 job.state, job.result = "done", found
         except (Cancelled, asyncio.CancelledError):

@@ -1,11 +1,10 @@
-"""What a run of link prediction is asked: answers, reasons, and answers without some evidence."""
+"""What a run of link prediction is asked beside answers: reasons, and what hangs on which facts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,10 +14,14 @@ from parsimony.errors import UsageError
 from parsimony.explain import Explanation
 from parsimony.explain.page import browser_view
 from parsimony.knowledge import Rule
-from parsimony.knowledge.sources import mine_types
+from parsimony.link.bringing_in import METHOD as BRINGING_IN
+from parsimony.link.bringing_in import bring_in
 from parsimony.link.counterfactual import by_names, counterfactual, standing
 from parsimony.link.question import Question
-from parsimony.link.striking import without
+from parsimony.link.second_opinion import SecondOpinion
+from parsimony.link.second_opinion import by_names as opinion_by_names
+from parsimony.link.similar import fact_vectors, similarities
+from parsimony.link.striking import graph_rows, without
 from parsimony.link.walk_kinds import (
     Kind,
     as_steps,
@@ -29,9 +32,9 @@ from parsimony.link.walk_kinds import (
     walk_counts,
 )
 from parsimony.run.folder import RunFolder
-from parsimony.web.known_facts import KnownFacts
+from parsimony.web.link_answers import LinkAnswers
 from parsimony.web.rule_lists import rule_list
-from parsimony.web.served import Answer, Questions
+from parsimony.web.served import Answer
 from parsimony.web.waiting import Ticket
 
 __all__ = ["Links"]
@@ -43,10 +46,13 @@ STRIKING = (
 )
 
 
-class Links(Questions):
-    """A run that ranks entities."""
+class Links(LinkAnswers):
+    """A run that ranks entities, and explains its answers if its method does."""
 
-    long: ClassVar[frozenset[str]] = frozenset({"strike", "what-else", "counterfactual", "rules"})
+    long: ClassVar[frozenset[str]] = frozenset(
+        {"strike", "what-else", "counterfactual", "bring-in", "second-opinion", "rules"}
+    )
+    steps: ClassVar[frozenset[str]] = frozenset({"explain", "similar"})
 
     def __init__(self, model: Any, run: RunFolder) -> None:
         super().__init__(model, run)
@@ -54,131 +60,13 @@ class Links(Questions):
         self.can = (
             "predict",
             *["explain"] * model.gives_reasons,
+            "second-opinion",
+            "similar",
             *["strike", "what-else"] * walks,
-            *["counterfactual"] * (walks and model.gives_reasons and model.method != "degree"),
+            *["counterfactual", "bring-in"]
+            * (walks and model.gives_reasons and model.method != "degree"),
             *["rules", "book"] * (not hasattr(model, "vectors")),
         )
-
-    # ---- the data ----------------------------------------------------------------------------
-
-    def counts(self) -> Answer:
-        """Entities, relations, facts by split."""
-        data = self.model.task_.data
-        splits = {split: len(getattr(data, split)) for split in ("train", "valid", "test")}
-        return {"n_entities": data.n_entities, "n_relations": data.n_relations, **splits}
-
-    def calibration(self) -> str:
-        """Of most methods a softmax, of rules their confidence."""
-        if self.model.method == "rules":
-            return "Probabilities are the rules' confidences, counted on the training facts."
-        return "Probabilities are the softmax of the scores over all entities, uncalibrated."
-
-    @cached_property
-    def _data(self) -> Any:
-        return self.model.task_.test_data
-
-    def names(self) -> Sequence[str]:
-        """All entities."""
-        found: Sequence[str] = self._data.entities.names
-        return found
-
-    @cached_property
-    def _labels(self) -> Sequence[str]:
-        names = self._data.entity_names
-        return self.names() if names is None else [names.get(n, n) for n in self.names()]
-
-    def labels(self) -> Sequence[str]:
-        """Readable names."""
-        return self._labels
-
-    def weights(self) -> npt.NDArray[np.number]:
-        """Facts of each."""
-        found: npt.NDArray[np.number] = self.model.task_.test_graph.degrees
-        return found
-
-    @cached_property
-    def _types(self) -> Mapping[str, Sequence[str]]:
-        stated = (self.run.read_toml("knowledge.toml") or {}).get("types", {})
-        return stated or mine_types(self.model.task_.test_graph)[0]
-
-    def types(self) -> Mapping[str, Sequence[str]]:
-        """Those of the run's book, else those that the facts state."""
-        return self._types
-
-    @cached_property
-    def known(self) -> KnownFacts:
-        """Which split states a fact."""
-        return KnownFacts(self._data)
-
-    def relations(self, entity: str | None) -> Answer:
-        """All relations with the number of their facts; an entity's own come first."""
-        data, triples = self._data, self.model.task_.test_graph.triples
-        n = data.n_relations
-        facts = np.bincount(triples[:, 1], minlength=n)
-        rows = [{"name": data.relations.name(r), "facts": int(facts[r])} for r in range(n)]
-        if entity is not None:
-            e = data.entities.index(entity, notes=[])
-            for name, column in (("as_head", 0), ("as_tail", 2)):
-                own = np.bincount(triples[triples[:, column] == e, 1], minlength=n)
-                for row, count in zip(rows, own.tolist(), strict=True):
-                    row[name] = count
-        rows.sort(key=lambda r: (-(r.get("as_head", 0) + r.get("as_tail", 0)), -r["facts"]))
-        return {"relations": rows}
-
-    def facts(self, entity: str, limit: int) -> Answer:
-        """The training facts of an entity."""
-        e = self._data.entities.index(entity, notes=[])
-        triples = self.model.task_.test_graph.triples
-        own = triples[(triples[:, 0] == e) | (triples[:, 2] == e)]
-        return {"facts": [self._named(*row) for row in own[:limit].tolist()], "total": len(own)}
-
-    def _named(self, h: int, r: int, t: int) -> list[str]:
-        entities, relations = self._data.entities, self._data.relations
-        return [entities.name(h), relations.name(r), entities.name(t)]
-
-    def warm(self) -> None:
-        """Predict and explain a training fact."""
-        h, r, t = self._named(*self.model.task_.test_graph.triples[0].tolist())
-        self.predict({"head": h, "relation": r}, Ticket(600.0, Lock()))
-        if "explain" in self.can:
-            self.model.explain(h, r, t)
-
-    # ---- answers -----------------------------------------------------------------------------
-
-    def predict(self, asked: Answer, ticket: Ticket) -> Answer:
-        """The best answers, and ``about``: label, types and split of each."""
-        return self._predicted(self.model, asked)
-
-    def _predicted(self, model: Any, asked: Answer) -> Answer:
-        top, candidates = asked.get("top", 10), asked.get("candidates")
-        if (kind := asked.get("type")) is not None:
-            of_type = self.of_type(kind).tolist()
-            if candidates is None:
-                candidates = [self.names()[e] for e in of_type]
-            else:
-                index, allowed = self._data.entities.index, {*of_type}
-                candidates = [name for name in candidates if index(name, notes=[]) in allowed]
-        found = model.predict(
-            asked.get("head"), asked["relation"], asked.get("tail"),
-            top=top, candidates=candidates, drop_known=asked.get("drop_known", False),
-        )  # fmt: skip
-        if kind is not None and asked.get("candidates") is None:
-            found["answers"] = [a for a in found["answers"] if a["score"] != model._unreached]
-        return {**found, "about": self._about(found)}
-
-    def _about(self, found: Answer) -> Answer:
-        query, data = found["query"], self._data
-        end = "head" if "head" in query else "tail"
-        asked, r = data.entities.index(query[end]), data.relations.index(query["relation"])
-        ids = [data.entities.index(row["entity"]) for row in found["answers"]]
-        splits = self.known.splits(
-            np.array([(asked, r, e) if end == "head" else (e, r, asked) for e in ids], np.int64)
-        )
-        names, labels, types = self.names(), self.labels(), self.types()
-        return {
-            names[e]: {"label": labels[e], "types": list(types.get(names[e], ())), "known": split}
-            for e, split in [*zip(ids, splits, strict=True), (asked, "no")]
-        }
 
     # ---- reasons -----------------------------------------------------------------------------
 
@@ -342,24 +230,58 @@ class Links(Questions):
         )  # fmt: skip
         return by_names(found, self.model)
 
+    def bring_in(self, asked: Answer, ticket: Ticket) -> Answer:
+        """The few facts that would bring a wanted answer among the first ones."""
+        fact = self.model.encode_fact(asked["head"], asked["relation"], asked["tail"])
+        among = asked.get("among")
+        relations = self._data.relations
+        found = bring_in(
+            self.model, fact, side=asked.get("side", "tail"), within=asked.get("within", 10),
+            most=asked.get("most", 5),
+            among=None if among is None else [relations.index(r) for r in among],
+        )  # fmt: skip
+        return by_names(found, self.model, BRINGING_IN)
+
+    # ---- without the model -------------------------------------------------------------------
+
+    @cached_property
+    def _second(self) -> SecondOpinion:
+        return SecondOpinion(self.model.task_.test_graph)
+
+    def second_opinion(self, asked: Answer, ticket: Ticket) -> Answer:
+        """Which kinds of paths join both ends more often than degrees explain."""
+        fact = self.model.encode_fact(asked["head"], asked["relation"], asked["tail"])
+        n, graph = self.model.task_.n_relations, self.model.task_.test_graph
+        question = Question.of(fact, asked.get("side", "tail"), n)
+        found = self._second.on(question, seed=asked.get("seed", 0))
+        return opinion_by_names(found, graph, top=asked.get("top", 20))
+
+    @cached_property
+    def _similarities(self) -> tuple[Any, str]:
+        return similarities(self.model, lambda: fact_vectors(self.model.task_.test_graph))
+
+    def similar(self, asked: Answer, ticket: Ticket) -> Answer:
+        """Entities like another one, the most similar first."""
+        e = self._data.entities.index(asked["entity"], notes=[])
+        measure, told = self._similarities
+        value, top = measure(e), asked.get("limit", 10)
+        value[e] = 0
+        best = np.argsort(-value, kind="stable")[:top]
+        names, labels, types = self.names(), self.labels(), self.types()
+        return {
+            "entity": names[e],
+            "similar": [
+                {"name": names[i], "label": labels[i], "types": list(types.get(names[i], ())),
+                 "similarity": float(value[i])}
+                for i in best.tolist() if value[i] > 0
+            ],
+            "measure": told,
+            "notes": [],
+        }  # fmt: skip
+
     def rules(self, asked: Answer, ticket: Ticket) -> Answer:
         """The rules of the run."""
         return rule_list(self.model, self.run, asked)
-
-
-def graph_rows(
-    triples: npt.NDArray[np.integer], facts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """The facts among ``facts`` (n, 3) that a graph states, each once."""
-    if not len(facts):
-        return facts.reshape(-1, 3)
-    n = int(max(triples.max(initial=0), facts.max())) + 1
-
-    def keys(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        found: npt.NDArray[np.int64] = (rows[:, 1] * n + rows[:, 0]) * n + rows[:, 2]
-        return found
-
-    return facts[np.isin(keys(facts), keys(triples.astype(np.int64)))]
 
 
 def _kinds(found: Explanation) -> list[Answer]:

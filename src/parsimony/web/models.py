@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 __all__ = [
-    "Adapt", "Answered", "Asked", "Batch", "BookEntry", "BookShown", "Candidate", "Card",
+    "Adapt", "Answered", "Asked", "Batch", "BookEntry", "BookShown", "BringIn", "Candidate", "Card",
     "Comparison", "Counterfactual", "CounterfactualFound", "Entities", "Entity", "EntryText",
     "Explain", "Explained", "Fact", "Failure", "FitAsked", "FitShown", "FitsListed", "Item",
     "JobAsked", "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "Problem",
-    "Question", "RelationShown", "Relations", "Rules", "RunShown", "Runs", "Side", "Strike",
-    "StrikeFound", "Struck", "StructuredStep", "WhatElse", "WhatElseFound",
+    "Question", "RelationShown", "Relations", "Rules", "RunShown", "Runs", "SecondOpinion",
+    "SecondOpinionFound", "Side", "Similar", "SimilarEntity", "Strike", "StrikeFound", "Struck",
+    "StructuredStep", "SurprisingKind", "WhatElse", "WhatElseFound",
 ]  # fmt: skip
 
 MOST_TOP = 1000
@@ -66,7 +67,7 @@ class RunShown(Shown):
     """A run that is served.
 
     ``can`` lists what it can be asked: of predict, explain, strike, what-else, counterfactual,
-    rules, book, pair, partners, add-drug, adapt.
+    bring-in, second-opinion, similar, rules, book, pair, partners, add-drug, adapt.
     """
 
     id: str = Field(description="Its name in addresses.")
@@ -345,7 +346,7 @@ class Counterfactual(Asked):
 
 
 class Removal(Shown):
-    """A fact taken out, and where the answer stands then."""
+    """A fact taken out, or added, and where the answer stands then."""
 
     fact: Fact
     score: float | None
@@ -353,7 +354,7 @@ class Removal(Shown):
 
 
 class CounterfactualFound(Shown):
-    """``facts``: no fewer of them suffice (each was put back alone); empty if none were found."""
+    """``facts``: none of them can be left out (each was tried alone); empty if none were found."""
 
     found: bool
     facts: list[Fact]
@@ -361,6 +362,75 @@ class CounterfactualFound(Shown):
     after: Standing
     steps: list[Removal]
     method: str
+    notes: list[str]
+
+
+class BringIn(Asked):
+    """Which few facts would bring an answer among the first ``within``.
+
+    ``among`` restricts the facts to some relations.
+    """
+
+    head: Name
+    relation: Name
+    tail: Name
+    side: Side = "tail"
+    within: Annotated[int, Field(ge=1, le=MOST_TOP)] = 10
+    most: Annotated[int, Field(ge=1, le=20, description="Most facts added.")] = 5
+    among: Annotated[list[Name], Field(max_length=100)] | None = None
+
+
+# ---- without the model -----------------------------------------------------------------------
+
+
+class SecondOpinion(Asked):
+    """Kinds of paths between both ends that degrees do not explain."""
+
+    head: Name
+    relation: Name
+    tail: Name
+    side: Side = "tail"
+    top: Top = 20
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+class SurprisingKind(Shown):
+    """A kind of path: how many there are and would be by chance; ``q`` is p after correction."""
+
+    steps: list[tuple[str, Literal["forward", "inverse"]]]
+    text: str
+    paths: int
+    expected: float
+    p: float
+    q: float
+    draws: int
+
+
+class SecondOpinionFound(Shown):
+    """Kinds, the most surprising first, of ``tested`` that could join the ends."""
+
+    kinds: list[SurprisingKind]
+    tested: int
+    longest: int
+    method: str
+    notes: list[str]
+
+
+class SimilarEntity(Shown):
+    """An entity and how similar it is, at most 1."""
+
+    name: str
+    label: str
+    types: list[str] = []
+    similarity: float
+
+
+class Similar(Shown):
+    """Entities like another one, the most similar first; ``measure`` says by what."""
+
+    entity: str
+    similar: list[SimilarEntity]
+    measure: str
     notes: list[str]
 
 
@@ -470,7 +540,9 @@ class JobAsked(Asked):
     """A long question that is waited for: ``ask`` names the route, ``body`` is what it takes."""
 
     run: Name
-    ask: Literal["strike", "counterfactual", "what-else", "explain", "predict"]
+    ask: Literal[
+        "strike", "counterfactual", "bring-in", "second-opinion", "what-else", "explain", "predict"
+    ]
     body: dict[str, Any]
 
 

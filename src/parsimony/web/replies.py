@@ -20,6 +20,7 @@ from parsimony.errors import (
     UnknownRelation,
     UsageError,
 )
+from parsimony.version import __version__
 from parsimony.web.served import Served
 
 __all__ = [
@@ -32,9 +33,9 @@ _KINDS = {
 }
 
 
-def tag_of(served: Served, version: str = "0") -> str:
-    """The ETag of all that a run answers: of its seal, and of the edits of its book."""
-    return f'W/"{served.hash[:16]}-{version}"'
+def tag_of(served: Served, more: str = "0") -> str:
+    """The ETag of what a run answers: of its seal, of this version, and of what else it is by."""
+    return f'W/"{served.hash[:16]}-{__version__}-{more[:16]}"'
 
 
 def not_modified(request: Request, tag: str) -> Response | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +22,11 @@ from parsimony.run.folder import RunFolder
 from parsimony.run.seal import SEAL
 from parsimony.web.book_edits import EditedBook
 from parsimony.web.name_search import NameSearch
-from parsimony.web.waiting import Desk, Limits, Ticket
+from parsimony.web.waiting import Desk, Lane, Limits, Ticket
 
 __all__ = ["Questions", "Served", "Service"]
 
 Answer = dict[str, Any]
-T = TypeVar("T")
 
 
 class Questions:
@@ -39,9 +36,10 @@ class Questions:
     the ticket that may end it.
     """
 
-    #: what it can be asked, and of these what takes long
+    #: what it can be asked, and of these what takes long, or several steps
     can: tuple[str, ...] = ()
     long: ClassVar[frozenset[str]] = frozenset()
+    steps: ClassVar[frozenset[str]] = frozenset({"explain"})
     caution: ClassVar[str] = ""
 
     def __init__(self, model: Any, run: RunFolder) -> None:
@@ -157,8 +155,15 @@ class Served:
         self._edits, self._reading = edits, Lock()
         self.folder = RunFolder.open(path)
         self.model: Any = load_run(path)
-        self.hash = hashlib.sha256((path / SEAL).read_bytes()).hexdigest()
+        self.hash = _sealed(path)
         self.questions: Questions = problem(self.model.kind).part("web")(self.model, self.folder)
+
+    def sealed(self) -> str:
+        """The hash of the seal as it is now: a run may be measured while it is served."""
+        try:
+            return _sealed(self.path)
+        except OSError:  # the folder is gone, what was read is not
+            return self.hash
 
     @property
     def book(self) -> EditedBook:
@@ -218,9 +223,15 @@ class Served:
         found: Callable[[Answer, Ticket], Answer] = getattr(self.questions, verb.replace("-", "_"))
         return found
 
-    def takes_long(self, verb: str) -> bool:
-        """Whether a kind of question takes more than a moment."""
-        return verb in self.questions.long
+    def lane(self, verb: str) -> Lane:
+        """Where a kind of question is handed in."""
+        if verb in self.questions.long:
+            return "long"
+        return "reason" if verb in self.questions.steps else "answer"
+
+
+def _sealed(path: Path) -> str:
+    return hashlib.sha256((path / SEAL).read_bytes()).hexdigest()
 
 
 class Service:
@@ -244,7 +255,7 @@ class Service:
         self, paths: Iterable[Path], limits: Limits | None = None, edits: Path | None = None
     ) -> None:
         self.limits = limits or Limits()
-        self._long, self._readers = ThreadPoolExecutor(2), ThreadPoolExecutor(2)
+        self.desk = Desk(self.limits)  # for what is of no run, or of several
         self.runs: dict[str, Served] = {}
         self._edits = edits
         for path in paths:
@@ -274,13 +285,9 @@ class Service:
         while name in self.runs:
             k += 1
             name = f"{taken}-{k}"
-        found = Served(name, path, Desk(self.limits, self._long), self._edits)
+        found = Served(name, path, Desk(self.limits), self._edits)
         self.runs[name] = found
         return found
-
-    async def read(self, work: Callable[[], T]) -> T:
-        """Do what asks no model, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     def warm(self) -> None:
         """Ask every run something, so that the first question is as fast as the next."""
@@ -291,7 +298,5 @@ class Service:
 
     def close(self) -> None:
         """Give up all questions."""
-        self._readers.shutdown(wait=False, cancel_futures=True)
-        for served in self.runs.values():
-            served.desk.close()
-        self._long.shutdown(wait=False, cancel_futures=True)
+        for desk in (self.desk, *(served.desk for served in self.runs.values())):
+            desk.close()

@@ -61,7 +61,7 @@ def make_server(paths: Sequence[Path]) -> MCPServer[Any]:
         """Ask a run in its turn, and say with the answer what kind of answer it is."""
         try:
             served = chosen(run)
-            ticket = Ticket(service.limits.long, served.desk.lock)
+            ticket = served.desk.ticket("long")
             value = ticket.run(lambda: work(served, ticket))
         except ParsimonyError as error:
             raise ToolError(json_text({"error": plain(error.to_dict())})) from None

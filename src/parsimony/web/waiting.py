@@ -1,8 +1,9 @@
 """Questions that take time: asked in threads, given up when the asker leaves or the time is over.
 
-Every run has a lock, as its model has buffers of its own: one question computes at a time. Quick
-questions of a run stand in one line; long ones have threads of their own, and let the quick ones
-pass at every point where they can be stopped.
+A model has buffers of its own: one question to a run computes at a time, in turns
+(:mod:`parsimony.web.turns`). Every run has lanes with threads of their own, so that a question
+never waits behind longer ones: they let it pass at every step (:mod:`parsimony.run.steps`), where
+they also end if nobody waits for them any longer.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from parsimony.errors import ParsimonyError, UsageError
+from parsimony.run.steps import stepping
+from parsimony.web.turns import Turns
 
-__all__ = ["Busy", "Cancelled", "Desk", "Left", "Limits", "Ticket", "TooLong"]
+__all__ = ["Busy", "Cancelled", "Desk", "Lane", "Left", "Limits", "Ticket", "TooLong"]
 
 T = TypeVar("T")
-_TURN = 0.05  # seconds between two looks at whether to give up while waiting for the lock
+#: Answers; reasons and others of several steps; long questions; jobs; what asks no model.
+Lane = Literal["answer", "reason", "long", "job", "read"]
+_THREADS: dict[Lane, int] = {"answer": 1, "reason": 2, "long": 2, "job": 4, "read": 2}
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Limits:
     body_seconds
         Within which it has to be there.
     quick, long, job
-        Seconds of a question, of a long one, and of one that is waited for as a job.
+        Seconds of a question, of a long one, and of one that is looked at as a job.
     waiting
         Most questions to a run at a time.
     """
@@ -76,14 +81,16 @@ class Ticket:
     ----------
     seconds
         Until it loses it.
-    lock
-        Of the run; held while the model computes.
+    turns
+        Of the run, taken while the model computes; None where no model is asked.
+    long
+        In which line it waits for its turn.
     """
 
-    def __init__(self, seconds: float, lock: threading.Lock) -> None:
-        self.seconds, self.lock = seconds, lock
+    def __init__(self, seconds: float, turns: Turns | None, *, long: bool = False) -> None:
+        self.seconds, self.turns, self.long = seconds, turns, long
         self._end = time.monotonic() + seconds
-        self._cancelled, self._holds = threading.Event(), False
+        self._cancelled = threading.Event()
 
     def cancel(self) -> None:
         """Let the question end where it looks next."""
@@ -102,43 +109,34 @@ class Ticket:
         if self._cancelled.is_set():
             raise Cancelled("the question was cancelled", remedy="ask it again")
         if time.monotonic() > self._end:
-            raise TooLong(
-                f"the question took longer than {self.seconds:g} s",
-                remedy="ask for less, or ask it as a job (POST /api/v1/jobs)",
-            )
+            raise too_long(self.seconds)
 
     def check(self) -> None:
         """Between two steps: look, and let others who wait for the run have their turn."""
         self.look()
-        self._release()
-        time.sleep(0.0002)
-        self._take()
+        if self.turns is not None and self.turns.wanted:
+            self.turns.give_back()
+            self.turns.take(long=self.long)  # is held again whatever happens: `run` gives it back
+            self.look()
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do the work with the lock held."""
-        self._take()
-        try:
-            return work()
-        finally:
-            self._release()
-
-    def _take(self) -> None:
-        while not self.lock.acquire(timeout=_TURN):
-            self.look()
-        self._holds = True
-
-    def _release(self) -> None:
-        if self._holds:
-            self._holds = False
-            self.lock.release()
+        """Do the work in its turn; its steps are checks."""
+        with stepping(self.check):
+            if self.turns is None:
+                return work()
+            self.turns.take(long=self.long, look=self.look)
+            try:
+                return work()
+            finally:
+                self.turns.give_back()
 
 
 class Desk:
     """Where questions to one run are handed in."""
 
-    def __init__(self, limits: Limits, long: ThreadPoolExecutor) -> None:
-        self.limits, self.lock = limits, threading.Lock()
-        self._quick, self._long = ThreadPoolExecutor(1), long
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.turns = limits, Turns()
+        self._lanes = {lane: ThreadPoolExecutor(n, lane) for lane, n in _THREADS.items()}
         self.waiting = 0
         self._tickets: set[Ticket] = set()
 
@@ -146,15 +144,21 @@ class Desk:
         """Cancel what waits or runs."""
         for ticket in list(self._tickets):
             ticket.cancel()
-        self._quick.shutdown(wait=False, cancel_futures=True)
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+
+    def ticket(self, lane: Lane) -> Ticket:
+        """A ticket for a question in a lane."""
+        of = {"long": self.limits.long, "job": self.limits.job}
+        turns = None if lane == "read" else self.turns
+        return Ticket(of.get(lane, self.limits.quick), turns, long=lane in of)
 
     async def ask(
         self,
         work: Callable[[Ticket], T],
         gone: Callable[[], Awaitable[None]] | None = None,
         *,
-        long: bool = False,
-        seconds: float | None = None,
+        lane: Lane = "answer",
         ticket: Ticket | None = None,
     ) -> T:
         """Wait for the answer to a question.
@@ -162,13 +166,13 @@ class Desk:
         Parameters
         ----------
         work
-            Asks the model; called in a thread, with the lock of the run.
+            Asks the model; called in a thread, in the question's turn.
         gone
             Returns when the asker has left.
-        long
-            Whether it takes more than a moment.
-        seconds
-            It may take; that of its kind by default.
+        lane
+            By how long it takes.
+        ticket
+            One that can also be cancelled elsewhere, or has other limits than the lane's.
 
         Raises
         ------
@@ -176,8 +180,7 @@ class Desk:
         """
         if self.waiting >= self.limits.waiting:
             raise Busy(f"{self.waiting} questions to this run wait already", remedy="ask later")
-        limit = seconds or (self.limits.long if long else self.limits.quick)
-        own = ticket or Ticket(limit, self.lock)
+        own = ticket or self.ticket(lane)
         self.waiting += 1
         self._tickets.add(own)
         loop = asyncio.get_running_loop()
@@ -186,11 +189,11 @@ class Desk:
             own.look()
             return own.run(lambda: work(own))
 
-        future = loop.run_in_executor(self._long if long else self._quick, done)
+        future = loop.run_in_executor(self._lanes[lane], done)
         left = None if gone is None else asyncio.ensure_future(gone())
         try:
             both: list[asyncio.Future[Any]] = [future] if left is None else [future, left]
-            await asyncio.wait(both, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(both, timeout=own.seconds, return_when=asyncio.FIRST_COMPLETED)
             if future.done():
                 return future.result()
             own.cancel()
@@ -198,10 +201,7 @@ class Desk:
             future.cancel()
             if left is not None and left.done():
                 raise Left("the asker has left")
-            raise TooLong(
-                f"the question took longer than {limit:g} s",
-                remedy="ask for less, or ask it as a job (POST /api/v1/jobs)",
-            )
+            raise too_long(own.seconds)
         except asyncio.CancelledError:
             own.cancel()
             raise
@@ -210,6 +210,14 @@ class Desk:
                 left.cancel()
             self.waiting -= 1
             self._tickets.discard(own)
+
+
+def too_long(seconds: float) -> TooLong:
+    """The error of a question whose time is over."""
+    return TooLong(
+        f"the question took longer than {seconds:g} s",
+        remedy="ask for less, or ask it as a job (POST /api/v1/jobs)",
+    )
 
 
 def _heard(future: asyncio.Future[Any]) -> None:

@@ -26,6 +26,7 @@ from parsimony.ddi.task import DDITask
 from parsimony.explain import EvidenceEdge, Explanation, Faithfulness, Path, Step
 from parsimony.explain.parts import Analogue, Direction, Known
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 
 PATH_ORDER = (
     "First the path that adds most to the type's logit above the average type; that is its weight. "
@@ -211,6 +212,7 @@ def _deletions(
     used = np.flatnonzero(walked & (stored >= 0))
 
     def drop(deleted: npt.NDArray[np.int64]) -> float:
+        step_done()
         gone = np.zeros(len(stored), bool)
         gone[deleted] = True
         return flow.logit - flow.without(Gone(*(gone[row] for row in rows)))

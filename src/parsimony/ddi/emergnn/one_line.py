@@ -12,6 +12,7 @@ from parsimony.ddi.grounds import ALIKE, NEITHER, structures
 from parsimony.ddi.task import DDITask
 from parsimony.explain import Explanation, Path
 from parsimony.explain.text import path_text
+from parsimony.run.steps import step_done
 
 MOST = 30  # paths among which one is looked for that passes no drug that is not alike
 
@@ -30,6 +31,7 @@ def reason_line(
     add most, the best path by its exact contribution stands for them; where the structures do, the
     nearest known interaction.
     """
+    step_done()
     having, parts = structures(task.data, fingerprints, u, v), dict(opened.parts)
     paths = PathDigraph(opened.graph, u, v, opened.hidden)
     flow, walks = WalkedFlow(paths, opened.weights), paths.walks()

@@ -33,6 +33,7 @@ from parsimony.kernels.emergnn.graph import ActiveGraph
 from parsimony.kernels.emergnn.paths import HIDE_BETWEEN
 from parsimony.knowledge.rules import Rule
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 
 STATED = "First what was stated, whatever it adds; then what was found. "
 PATH_ORDER = (
@@ -239,6 +240,7 @@ def reason_line(
     task: DDITask, graph: ActiveGraph, model: MetapathModel, u: int, t: int, v: int
 ) -> str:
     """Why an interaction gets its probability: what adds most, with one walk of the kind."""
+    step_done()
     if stated := _stated(task, graph, model, u, t, v):
         first = stated[0]
         return f"stated: {first.words}, such as {_walk_text(task, graph, first.adds, first.steps)}"
@@ -301,6 +303,7 @@ def _deletions(
     codes = np.array([(h * big + r) * n + t for h, r, t in facts])
 
     def drop(gone: IntArray) -> float:
+        step_done()
         left = np.ones(len(pair.facts), bool)
         left[gone] = False
         return logit - pair.logit(np.all(left[pair.uses], axis=1))

@@ -41,6 +41,7 @@ from parsimony.metrics.classification import METRICS, classification_metrics
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_indices, require_tensors
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 
 CHUNK = 4096  # pairs whose walks are counted at once
 SCOUTS = 4000  # training pairs among which metapaths are looked for
@@ -153,6 +154,7 @@ class Walks(PairEstimator[WalksParameters]):
         own, shared = [], []
         with Progress(len(pairs), "counting walks", quiet=quiet) as progress:
             for at in range(0, max(len(pairs), 1), CHUNK):
+                step_done()
                 part = slice(at, at + CHUNK)
                 counts, by_type = count_walks(
                     graph, pairs[part], hidden[part], self._kinds, self.metapaths_, self.shared_

@@ -22,6 +22,7 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
+from parsimony.run.steps import step_done
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -103,6 +104,7 @@ class Ranker:
         """
         shards = []
         for part in self._blocks(len(queries)):
+            step_done()
             answer_ptr = queries.answer_ptr[part.start : part.stop + 1]
             known_ptr = queries.known_ptr[part.start : part.stop + 1]
             count = np.diff(answer_ptr)

@@ -28,6 +28,7 @@ from parsimony.link.reasoning.propagation_torch import (
     gru_cell,
     plain_forward,
 )
+from parsimony.run.steps import step_done
 
 IntArray = npt.NDArray[np.int32]
 Walk = tuple[tuple[int, int, int], ...]  # steps (source, relation, target)
@@ -170,6 +171,7 @@ def _run(
     at = int(np.searchsorted(nodes, cone.tail))
     total = torch.zeros(variants, dtype=dtype)
     for number, edges in enumerate(cone.layers):
+        step_done()
         w = {
             name.split(".")[1]: value
             for name, value in weights.items()
@@ -261,6 +263,7 @@ def best_walks(
     Prefix = dict[Walk, float]
     best: dict[int, Prefix] = {cone.head: {(): 1.0}}
     for edges in strongest_edges(cone):
+        step_done()
         after: dict[int, Prefix] = {}
         for s, r, o, alpha in zip(
             edges.source.tolist(), edges.relation.tolist(), edges.target.tolist(),

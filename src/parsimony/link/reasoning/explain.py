@@ -36,6 +36,7 @@ from parsimony.link.task import LinkTask
 from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 
 LONGEST_RULE = 3  # counting four atoms on a dense graph (umls) takes minutes
 PATH_ORDER = {
@@ -155,6 +156,7 @@ def explain_answer(
     cone = backward_cone(
         graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
     )
+    step_done()
     walks = best_walks(cone, n_relations, max(CANDIDATES, n_paths))
     notes = reasoner._doubts([u, v], r)
     if len(walks) > n_paths:
@@ -302,6 +304,7 @@ def extract_rules(
         chosen = generator.permutation(chosen)
     with Progress(len(chosen), "extracting rules", quiet=quiet) as progress:
         for u, r, v in graph.triples[chosen].tolist():
+            step_done()
             if deadline is not None and deadline.passed():
                 break
             cone = backward_cone(

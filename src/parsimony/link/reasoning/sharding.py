@@ -28,6 +28,7 @@ from parsimony.link.task import AnswerFilter, QuerySet, training_batch
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
+from parsimony.run.steps import step_done
 
 IntArray = npt.NDArray[np.int32]
 
@@ -163,6 +164,7 @@ class ShardedPropagation:
             active = np.ones(max(len(self.graph), 1), np.uint8)
         slices = [slice(i, min(i + batch, len(head))) for i in range(0, len(head), batch)]
         for at in range(0, len(slices), len(self.shards)):
+            step_done()
             group = slices[at : at + len(self.shards)]
 
             def work(i: int, group: list[slice] = group) -> tuple[Frontier, npt.NDArray[Any]]:

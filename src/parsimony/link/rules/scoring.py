@@ -50,6 +50,7 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
+from parsimony.run.steps import step_done
 
 __all__ = ["Aggregation", "RuleScorer", "apply_rules"]
 
@@ -360,6 +361,7 @@ class RuleScorer:
         entities, relations = np.atleast_1d(entity), np.atleast_1d(relation)
         out = np.zeros((len(entities), self.graph.n_entities), np.float32)
         for row, x, r in zip(out, entities.tolist(), relations.tolist(), strict=True):
+            step_done()
             nodes, scores = self.reached(x, r)
             row[nodes] = scores
         return out
@@ -374,6 +376,7 @@ class RuleScorer:
         position, tick = np.zeros(self.graph.n_entities, np.int64), np.zeros(1, np.int64)
         rows = np.arange(self.graph.n_entities)
         for i in range(len(queries)):
+            step_done()
             nodes, scores = self.reached(int(queries.head[i]), int(queries.relation[i]))
             require_scores(scores)
             known = slice(queries.known_ptr[i], queries.known_ptr[i + 1])

@@ -1,8 +1,9 @@
 // Ask: (head, relation, ?) or (?, relation, tail), and the ranked answers.
-import { at, bar, button, count, el, fill, notes, number, percent, plural, table } from "./dom.js";
+import { at, bar, button, count, el, fill, held, notes, number, percent, plural, table } from "./dom.js";
 import { download, get, into, ofRun, query } from "./api.js";
 import { first, frame, titled } from "./frame.js";
 import { finder } from "./search.js";
+import { similar } from "./beyond.js";
 import { address, follow, go, read } from "./state.js";
 
 const { run } = await frame((one) => one.kind === "link");
@@ -61,7 +62,7 @@ async function render() {
   entity.set(q.name);
   into(at("found"), async (signal) => {
     const found = await get(ofRun(run.id, `/predict${query(body(q))}`), signal);
-    const own = found.about[q.name]?.label ?? (await get(ofRun(run.id, `/entities${query({ q: q.name, limit: 1 })}`), signal)).entities.find((e) => e.name === q.name)?.label ?? q.name;
+    const own = held(found.about, q.name)?.label ?? (await get(ofRun(run.id, `/entities${query({ q: q.name, limit: 1 })}`), signal)).entities.find((e) => e.name === q.name)?.label ?? q.name;
     entity.set(q.name, own);
     await relations(q.relation);
     titled(q.known === "head" ? `${own} ${q.relation} ?` : `? ${q.relation} ${own}`);
@@ -70,17 +71,17 @@ async function render() {
 }
 
 function answers(q, own, found, hide) {
-  const known = (a) => found.about[a.entity]?.known ?? "no";
+  const known = (a) => held(found.about, a.entity)?.known ?? "no";
   const rows = found.answers.map((a, i) => ({ ...a, rank: i + 1 })).filter((a) => !hide || known(a) === "no");
   const hidden = found.answers.length - rows.length;
   const why = (a) => address({ run: run.id, head: q.known === "head" ? q.name : a.entity, relation: q.relation, tail: q.known === "head" ? a.entity : q.name, side: q.known === "head" ? "tail" : "head" }, "/why");
-  const name = (a) => found.about[a.entity]?.label ?? a.entity;
-  const file = (format) => download(ofRun(run.id, `/predict${query({ ...body(q), drop_known: hide ? "true" : null, format })}`), `${run.id}-${q.relation}.${format}`);
+  const name = (a) => held(found.about, a.entity)?.label ?? a.entity;
+  const file = (format) => download(ofRun(run.id, `/predict${query({ ...body(q), hide_known: hide ? "true" : null, format })}`), `${run.id}-${q.relation}.${format}`);
   return [
     el("h2", {}, q.known === "head" ? [el("bdi", {}, own), " ", el("span", { class: "rel" }, q.relation), " ?"] : ["? ", el("span", { class: "rel" }, q.relation), " ", el("bdi", {}, own)]),
     table("Ranked answers", [
       { head: "rank", n: true, cell: (a) => a.rank },
-      { head: "answer", cell: (a) => [el("b", {}, name(a)), (found.about[a.entity]?.types ?? []).length ? el("span", { class: "muted" }, ` ${found.about[a.entity].types.slice(0, 2).join(", ")}`) : null] },
+      { head: "answer", cell: (a) => [el("b", {}, name(a)), (held(found.about, a.entity)?.types ?? []).length ? el("span", { class: "muted" }, ` ${held(found.about, a.entity).types.slice(0, 2).join(", ")}`) : null] },
       { head: "probability", n: true, cell: (a) => [percent(a.probability), bar(a.probability)] },
       { head: "score", n: true, className: "optional", cell: (a) => number(a.score) },
       { head: "in the data", cell: (a) => (known(a) === "no" ? el("span", { class: "muted" }, "predicted, not stated") : el("span", { class: "known" }, `known, ${known(a)}`)) },
@@ -91,7 +92,15 @@ function answers(q, own, found, hide) {
     el("p", { class: "row" }, button("Download CSV", () => file("csv")), button("Download Parquet", () => file("parquet")),
       el("a", { href: address({ run: run.id, [q.known === "head" ? "tail" : "head"]: q.name, relation: q.relation }, "/ask") }, "Ask from the other side")),
     notes(found.notes),
+    run.can.includes("similar") ? alike(q, own) : null,
   ];
+}
+
+function alike(q, own) {
+  const place = el("div", { role: "region", "aria-label": "Similar entities", "aria-live": "polite" });
+  const show = () => into(place, async (signal) => similar(await get(ofRun(run.id, `/similar${query({ entity: q.name })}`), signal),
+    (one) => address({ run: run.id, [q.known]: one.name, relation: q.relation }, "/ask")));
+  return [el("p", {}, button(`What is similar to ${own}?`, show)), place];
 }
 
 function examples() { return el("p", { class: "muted" }, "Type a name, choose a relation, and ask. Names are found by parts of them and with small errors of spelling."); }

@@ -21,6 +21,9 @@ export function svg(tag, attributes = {}, ...children) {
   return made;
 }
 
+// What a table holds under a name. Names are data: one may be "constructor" or "__proto__".
+export const held = (table, name) => (table && Object.hasOwn(table, name) ? table[name] : undefined);
+
 export const at = (id) => document.getElementById(id);
 export const fill = (place, ...children) => { place.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false)); return place; };
 

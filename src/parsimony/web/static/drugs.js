@@ -1,5 +1,5 @@
 // Drugs: one drug and all its partners by mechanism, or two drugs and why.
-import { at, button, el, fill, notes, percent, table } from "./dom.js";
+import { at, button, el, fill, held, notes, percent, table } from "./dom.js";
 import { download, get, into, ofRun, query } from "./api.js";
 import { first, frame, titled } from "./frame.js";
 import { finder } from "./search.js";
@@ -64,7 +64,7 @@ async function pair(drugs, labels, type, signal) {
   const explained = best && run.can.includes("explain")
     ? await get(ofRun(run.id, `/explain${query({ head: best.drug1, relation: best.type, tail: best.drug2 })}`), signal) : null;
   if (explained) {
-    label = (name) => explained.labels?.[name] ?? name;
+    label = (name) => held(explained.labels, name) ?? name;
     if (run.can.includes("strike")) asked = { drugs: drugs.slice(0, 2), type: `${best.drug1} ${best.type} ${best.drug2}` };
   }
   const sets = (found.set?.orders ?? []).map((order) => el("li", {}, order.abstains

@@ -1,5 +1,5 @@
 // An explanation on the page: figures, deletion test, picture, paths by kind, edges and rules.
-import { bar, button, count, el, fraction, list, notes, number, percent, plural, table } from "./dom.js";
+import { bar, button, count, el, fraction, held, list, notes, number, percent, plural, table } from "./dom.js";
 import { pictured } from "./picture.js";
 
 const STATED = { train: "stated in train", valid: "stated in validation", test: "stated in test" };
@@ -21,7 +21,7 @@ const computed = ([, relation]) => relation.startsWith("alike "); // likeness of
 // `strike(...entries)` and `what(kind)` add buttons; without them the evidence is only shown. With
 // `factsOnly`, a kind is struck out as the facts of its paths, entities and relations are not.
 export function evidence(found, { strike = null, what = null, factsOnly = false } = {}) {
-  const label = (name) => found.labels?.[name] ?? name;
+  const label = (name) => held(found.labels, name) ?? name;
   const view = found.view ?? {};
   const ends = found.side === "head" ? [found.query.tail, found.query.head] : [found.query.head, found.query.tail];
   const source = new Map((found.edges ?? []).map((edge) => [JSON.stringify(edge.fact), edge.stated]));

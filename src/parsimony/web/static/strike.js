@@ -1,5 +1,5 @@
 // Evidence that a person has struck out, and the answers before and after.
-import { button, count, el, notes, number, percent, plural, table } from "./dom.js";
+import { button, count, el, held, notes, number, percent, plural, table } from "./dom.js";
 import { ofRun, send } from "./api.js";
 import { go, read } from "./state.js";
 
@@ -68,7 +68,7 @@ export async function beforeAndAfter(run, question, label, signal) {
     el("h3", {}, title),
     table(`${title}: ranked answers`, [
       { head: "rank", n: true, cell: (a, i) => i + 1 },
-      { head: "answer", cell: (a) => [el("b", {}, about[a.entity]?.label ?? label(a.entity)), (about[a.entity]?.known ?? "no") === "no" ? null : el("span", { class: "known" }, " known")] },
+      { head: "answer", cell: (a) => [el("b", {}, held(about, a.entity)?.label ?? label(a.entity)), (held(about, a.entity)?.known ?? "no") === "no" ? null : el("span", { class: "known" }, " known")] },
       { head: "probability", n: true, cell: (a) => percent(a.probability) },
       ...(moved ? [{ head: "before", n: true, cell: (a) => rank.get(a.entity) ?? `> ${found.before.answers.length}` }] : []),
     ], answers, { row: (a) => ({ class: a.entity === followed ? "chosen" : null }) }));

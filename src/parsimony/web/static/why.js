@@ -1,9 +1,10 @@
 // Why: the evidence of an answer; strike some out; what else has the reason; what it rests on.
-import { at, button, count, el, fill, notes, number, plural, table } from "./dom.js";
+import { at, button, count, el, fill, held, notes, number, plural, table } from "./dom.js";
 import { failure, get, into, job, ofRun, query, Refused, send } from "./api.js";
 import { frame, titled } from "./frame.js";
 import { evidence } from "./evidence.js";
 import { beforeAndAfter, strike } from "./strike.js";
+import { bringIn, bringInForm, secondOpinion } from "./beyond.js";
 import { address, follow, read } from "./state.js";
 
 const { run } = await frame((one) => one.kind === "link");
@@ -25,16 +26,20 @@ function render() {
   const key = JSON.stringify([run.id, q]);
   const once = key === shown ? Promise.resolve() : into(at("found"), async (signal) => {
     const found = await get(ofRun(run.id, `/explain${query(q)}`), signal);
-    label = (name) => found.labels?.[name] ?? name;
+    label = (name) => held(found.labels, name) ?? name;
     title(q);
     return evidence(found, {
       strike: run.can.includes("strike") ? (...entries) => { strike(...entries); at("struck-place").scrollIntoView(); } : null,
       what: run.can.includes("what-else") ? (kind) => whatElse(q, kind) : null,
     });
   }, "Looking for the evidence …");
-  if (key !== shown) { title(q); fill(at("else")); fill(at("holds")); }
+  if (key !== shown) {
+    title(q); ["else", "holds", "second", "bring"].forEach((id) => fill(at(id)));
+    fill(at("tools"), run.can.includes("counterfactual") ? button("Which facts hold this answer up?", () => counterfactual(q)) : null, " ",
+      run.can.includes("second-opinion") ? button("A second opinion, without the model", () => secondOpinion(run, q, label, at("second"))) : null);
+    if (run.can.includes("bring-in")) bringInForm(run, (among) => bringIn(run, q, label, at("bring"), among)).then((made) => at("tools").append(" ", ...made));
+  }
   shown = key;
-  fill(at("tools"), run.can.includes("counterfactual") ? button("Which facts hold this answer up?", () => counterfactual(q)) : null);
   once.then(() => into(at("struck-place"), (signal) => beforeAndAfter(run, q, label, signal), "Asking again without it …"));
 }
 
