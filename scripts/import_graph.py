@@ -65,9 +65,7 @@ class House:
     @cached_property
     def imports(self) -> Graph:
         """Module → modules of the package that it imports anywhere."""
-        return {
-            name: frozenset(self._imported(tree)) - {name} for name, tree in self.trees.items()
-        }
+        return {name: frozenset(self._imported(tree)) - {name} for name, tree in self.trees.items()}
 
     def _imported(self, tree: ast.Module) -> Iterator[str]:
         for node in ast.walk(tree):

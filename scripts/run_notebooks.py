@@ -35,8 +35,10 @@ def executed(path: Path, folder: Path | str) -> Any:
 
 def tidy(book: Any) -> Any:
     """Drop what differs from run to run, and plain texts beside a table."""
-    book.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python",
-                                    "name": "python3"}, "language_info": {"name": "python"}}
+    book.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
     for number, cell in enumerate(book.cells):
         cell.id, cell.metadata = f"cell-{number}", {}
         outputs = [o for o in cell.get("outputs", []) if o.get("data", {}).get("text/html") != ""]

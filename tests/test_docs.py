@@ -52,7 +52,8 @@ def test_links_into_a_page_name_a_heading():
         (page.name, target, anchor)
         for page in PAGES
         for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", text_of(page))
-        if not target.startswith("http") and target.endswith((".md", ""))
+        if not target.startswith("http")
+        and target.endswith((".md", ""))
         and anchor not in anchors(page if not target else page.parent / target)
     ]
     assert not missing

@@ -225,9 +225,7 @@ def _named(data: LinkData, split: str) -> Iterable[tuple[str, str, str]]:
     return ((entity[h], relation[r], entity[t]) for h, r, t in data.triples(split).tolist())
 
 
-def _ids(
-    facts: Iterable[tuple[str, str, str]], entities: Vocabulary, relations: Vocabulary
-) -> Ids:
+def _ids(facts: Iterable[tuple[str, str, str]], entities: Vocabulary, relations: Vocabulary) -> Ids:
     number: Mapping[str, int] = {name: i for i, name in enumerate(entities)}
     kind: Mapping[str, int] = {name: i for i, name in enumerate(relations)}
     rows = [(number[h], kind[r], number[t]) for h, r, t in facts]

@@ -174,7 +174,8 @@ class _Kernel(Adapted):
         """What each bit adds: Σ_i α_i of the part of k(x, x_i) that it makes; the rest is c."""
         if self.linear:
             x, own = (_scaled(bits).astype(float) for bits in (self.bits[molecules], self.own))
-            return x * (self.alpha @ own)
+            shares: FloatArray = x * (self.alpha @ own)
+            return shares
         bits = self.bits[molecules]
         return tanimoto_shares(bits, self.own, self.alpha, self.power)
 

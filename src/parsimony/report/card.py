@@ -123,8 +123,10 @@ def _groups(strata: Mapping[str, Any], headline: str) -> Iterator[tuple[str, str
         elif isinstance(found, Sequence) and not isinstance(found, str):
             for row in found:
                 n = row.get("n_queries", row.get("n", 0))
-                yield f"{name.replace('_', ' ')}: {row['stratum']}", amount(n), _number(
-                    row.get(headline)
+                yield (
+                    f"{name.replace('_', ' ')}: {row['stratum']}",
+                    amount(n),
+                    _number(row.get(headline)),
                 )
 
 

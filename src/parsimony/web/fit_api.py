@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -12,6 +15,8 @@ from parsimony.web.fits import Fits
 from parsimony.web.replies import json_reply
 
 __all__ = ["router"]
+
+T = TypeVar("T")
 
 router = APIRouter(prefix="/api/v1/fits", responses={400: {"model": m.Failure}})
 
@@ -31,40 +36,45 @@ def _fits(request: Request) -> Fits:
     return found
 
 
+async def _read(request: Request, work: Callable[[], T]) -> T:
+    """Do what asks no model, in a thread."""
+    return await service_of(request).desk.ask(lambda ticket: work(), lane="read")
+
+
 @router.get("", response_model=m.FitsListed)
 async def listed(request: Request) -> Response:
     """All fits, and what can be started; ``enabled`` is false where the server starts none."""
     if request.app.state.fits is None:
         return json_reply({"enabled": False, "data": [], "fits": [], "most": 0})
-    return json_reply(await service_of(request).read(_fits(request).listed))
+    return json_reply(await _read(request, _fits(request).listed))
 
 
 @router.post("", response_model=m.FitShown, status_code=202)
 async def start(request: Request, asked: m.FitAsked) -> Response:
     """Start a fit."""
     fits = _fits(request)
-    return json_reply(await service_of(request).read(lambda: fits.start(asked)), status=202)
+    return json_reply(await _read(request, lambda: fits.start(asked)), status=202)
 
 
 @router.get("/{id}", response_model=m.FitShown)
 async def shown(request: Request, id: str) -> Response:
     """How a fit stands: its curve, its race, the end of its log, the time left."""
     fits = _fits(request)
-    return json_reply(await service_of(request).read(lambda: fits.shown(id)))
+    return json_reply(await _read(request, lambda: fits.shown(id)))
 
 
 @router.delete("/{id}", response_model=m.FitShown)
 async def stop(request: Request, id: str) -> Response:
     """Stop a fit: it writes what it has learned as a run; a second time it ends at once."""
     fits = _fits(request)
-    return json_reply(await service_of(request).read(lambda: fits.stop(id)))
+    return json_reply(await _read(request, lambda: fits.stop(id)))
 
 
 @router.post("/{id}/resume", response_model=m.FitShown, status_code=202)
 async def resume(request: Request, id: str) -> Response:
     """Go on with a fit that was stopped or killed."""
     fits = _fits(request)
-    return json_reply(await service_of(request).read(lambda: fits.resume(id)), status=202)
+    return json_reply(await _read(request, lambda: fits.resume(id)), status=202)
 
 
 @router.post("/{id}/serve", response_model=m.RunShown)
@@ -79,4 +89,4 @@ async def serve(request: Request, id: str) -> Response:
             fits.serve_as(id, known := served.id)
         return service.run(known).shown()
 
-    return json_reply(await service.read(load))
+    return json_reply(await service.desk.ask(lambda ticket: load(), lane="answer"))

@@ -19,7 +19,7 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.sharding import IntArray, ShardedPropagation
 from parsimony.link.reasoning.weights import Weights
-from parsimony.link.task import Filter, QuerySet, runs_of
+from parsimony.link.task import AnswerFilter, Filter, QuerySet, runs_of
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
@@ -69,7 +69,7 @@ class CrewPropagation(ShardedPropagation):
 
     def step(
         self, weights: Weights, gradients: list[Weights], queries: IntArray,
-        active: npt.NDArray[np.uint8], seed: int, known: Filter | None = None,
+        active: npt.NDArray[np.uint8], seed: int, known: AnswerFilter | None = None,
     ) -> float:  # fmt: skip
         """As of :class:`ShardedPropagation`, with the gradient of all."""
         if active is not self._active:
