@@ -97,7 +97,7 @@ def fit(
         method = method or method_for(data, columns=columns)
         method, parameters, epochs = _around(method, parameters or {}, epochs)
     if resume and out is not None:
-        parameters = _as_begun(Path(out), method) | dict(parameters or {})
+        parameters = as_begun(Path(out), method) | dict(parameters or {})
     estimator, task = _opened(
         data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device,
         knowledge=book, workers=workers,
@@ -223,7 +223,7 @@ def _hash(book: KnowledgeBook) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _as_begun(out: Path, method: str | None) -> dict[str, Any]:
+def as_begun(out: Path, method: str | None) -> dict[str, Any]:
     """The parameters that an unfinished run was begun with, as its version resolved them.
 
     A default that has changed since then does not change the run.

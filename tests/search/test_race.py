@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import parsimony
 from parsimony import errors
 from parsimony.search.fitting import meant_method
+from parsimony.search.heat import Entrant
 from parsimony.search.race import RaceRequest, race
 from parsimony.search.simplest import Contender, choose, difference
 
@@ -172,6 +173,40 @@ def test_what_one_method_cannot_do_ends_no_race(tmp_path, monkeypatch):
     told = {row["method"]: row for row in summary["rows"]}
     assert told["rules"]["verdict"] == "failed"
     assert told["rules"]["why"] == "reading rules needs a package"
+
+
+def test_a_later_heat_that_fails_leaves_what_the_earlier_one_learned(tmp_path, monkeypatch):
+    from parsimony.search import race as module
+
+    train = module.run_heat
+
+    def breaks(task, entrant, folder, **limits):
+        if folder.exists():
+            return module.Heat(np.zeros(1), error="it broke")
+        return replace(train(task, entrant, folder, **limits), ended="time budget")
+
+    monkeypatch.setattr(module, "run_heat", breaks)
+    request = RaceRequest(
+        "royal", tmp_path / "run", seconds=60, settings=FEW, epochs=1,
+        methods=("degree", "complex", "distmult"),
+    )  # fmt: skip
+    _, summary = race(request)
+    told = next(row for row in summary["rows"] if "it broke" in row["why"])
+    assert told["valid"] > 0
+    assert told["heats"] == 2
+
+
+def test_a_heat_goes_on_as_it_was_begun(won):
+    """Also on a machine with another number of cores, where defaults are others."""
+    out, *_ = won
+    folder = out / "search" / "runs" / "complex"
+    again = begun_again(Entrant("complex", {"threads": 7, "no_such": 1}), folder)
+    assert (again["threads"], again["epochs"]) == (7, 2)
+    assert begun_again(Entrant("complex"), folder)["threads"] == 1
+
+
+def begun_again(entrant, folder):
+    return entrant.estimator(folder).get_params()
 
 
 def test_the_sentence_says_what_the_time_cut(tmp_path):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from parsimony.base import Estimator, Task
 from parsimony.errors import DataError, InvalidMeasure, TrainingDiverged, UsageError
 from parsimony.methods import resolve
-from parsimony.pipeline import keep
+from parsimony.pipeline import as_begun, keep
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.search.simplest import Contender
@@ -40,11 +40,13 @@ class Entrant:
         """Whether it is trained in epochs, so that more time can make it better."""
         return "epochs" in resolve(self.method).Parameters.model_fields
 
-    def estimator(self) -> Estimator[Any, Any]:
-        """The unfitted method; settings that it does not have are left out."""
+    def estimator(self, begun: Path | None = None) -> Estimator[Any, Any]:
+        """The unfitted method, as it was begun in a folder; settings that it lacks are left out."""
         cls = resolve(self.method)
         fields = cls.Parameters.model_fields
-        return cls(**{name: value for name, value in self.settings.items() if name in fields})
+        own = {} if begun is None else as_begun(begun, self.method)
+        given = {name: value for name, value in self.settings.items() if name in fields}
+        return cls(**(own | given))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +137,8 @@ def run_heat(
         As of :meth:`parsimony.base.Estimator.resampled`.
     """
     begin = time.perf_counter()
-    estimator = entrant.estimator()
     try:
+        estimator = entrant.estimator(folder)
         config = estimator.prepare(task, epochs=epochs)
         with RunFolder.create(folder, config, resume=True) as run:
             before = float((run.read_json("ledger.json") or {}).get("wall_seconds", 0.0))

@@ -303,11 +303,14 @@ class _Race:
                 row.state, row.why = "left out", _no_more()
 
     def _take(self, row: Row, heat: Heat) -> None:
-        row.heat, row.heats = heat, row.heats + 1
         row.seconds += heat.seconds
-        row.state = "racing"
-        if heat.error is not None:
-            row.state, row.why = "failed", heat.error
+        row.heats += 1
+        if heat.error is None:
+            row.heat, row.state = heat, "racing"
+        elif row.contender is None:
+            row.heat, row.state, row.why = heat, "failed", heat.error
+        else:  # its run stands as the heat before left it
+            row.state, row.why = "finished", heat.error
         self._say()
 
     def _say(self) -> None:
