@@ -35,9 +35,9 @@ bench: setup                     ## speed, as ratios measured in one run
 bench-runs: setup                ## the long runs of benchmarks/runs.toml that have no result yet
 	$(BIN)/python benchmarks/run_all.py
 
-docs: setup                      ## the site of docs/, to be read offline: docs/_build/index.html
+docs: setup                      ## the site of docs/, to be read offline: docs/_build/html/index.html
 	$(BIN)/python scripts/results_page.py
-	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 notebooks: setup                 ## run the notebooks of docs/ and keep what they show
 	$(BIN)/python scripts/run_notebooks.py

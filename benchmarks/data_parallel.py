@@ -50,7 +50,7 @@ def main() -> None:
     alone = ShardedPropagation(graph, prepared.architecture, 1)
     rates = {"one": 0.0, "several": 0.0}
     by_cpu = dict(rates)
-    with crew(workers, method) as others:
+    with crew(workers, type(prepared.estimator)) as others:
         assert others is not None
         shared = CrewPropagation(graph, prepared.architecture, workers, others, None, shapes)
         walk(alone), walk(shared)

@@ -30,12 +30,14 @@ def repeat(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     subprocess.run(parsimony + words, check=True)
     asked = [*parsimony, "evaluate", str(folder), "--split", "test", "--json", "--quiet"]
     found = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
+    summary = json.loads((folder / "summary.json").read_bytes())
     low, high = recorded["interval"]["mrr"]
     again = found["metrics"]["mrr"]
     return {
         "name": entry["name"], "command": entry["command"], "date": date.today().isoformat(),
         "version": __version__, "mrr": again, "recorded": recorded["metrics"]["mrr"],
         "interval": [low, high], "within": low <= again <= high,
+        "epochs": summary["epochs"], "ended": summary["ended"],
     }  # fmt: skip
 
 

@@ -35,6 +35,8 @@ highlight_language = "none"
 html_theme = "furo"
 html_title = f"Parsimony {__version__}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 
 # Of the command line, from what the program itself says.

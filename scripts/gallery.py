@@ -29,17 +29,20 @@ def charts(page: str) -> list[str]:
     """The charts of a page, each a picture by itself."""
     style = (resources.files("parsimony.pages") / "templates" / "style.css").read_text("utf-8")
     colours = re.search(r":root \{(.*?)\}", style, re.S)
-    rules = re.findall(r"^svg.*$", style, re.M)
+    rules = [rule for rule in re.findall(r"^svg.*$", style, re.M) if "width: 100%" not in rule]
     assert colours
     css = f"svg {{ {colours[1].strip()} background: var(--paper); font-family: sans-serif; }}\n"
     css += "\n".join(rules)
-    found = re.findall(r"<svg .*?</svg>", page, re.S)
-    return [
-        svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
-            ">", f"><style>{css}</style>", 1
-        )
-        for svg in found
-    ]
+    found = [svg for svg in re.findall(r"<svg .*?</svg>", page, re.S) if "aria-label" in svg]
+    return [_whole(svg, css) for svg in found]
+
+
+def _whole(svg: str, css: str) -> str:
+    """A chart as a file of its own, in its own size."""
+    size = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
+    assert size, svg[:200]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[1]}" height="{size[2]}" '
+    return svg.replace("<svg ", head, 1).replace(">", f"><style>{css}</style>", 1)
 
 
 def titled(pictures: list[str], words: str) -> str:
@@ -59,16 +62,17 @@ def draw(docs: Path) -> None:
     cards.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as runs:
         graph, _ = parsimony.fit("royal", "rules", out=f"{runs}/royal")
+        counts, _ = parsimony.fit("royal", "degree", out=f"{runs}/degree")
         drugs, _ = parsimony.fit("cyp", "walks", out=f"{runs}/cyp")
         pages = {
             run: charts(run_page(run_info(f"{runs}/{run}", estimator=model)))
-            for run, model in (("royal", graph), ("cyp", drugs))
+            for run, model in (("degree", counts), ("cyp", drugs))
         }
         for run, model in (("royal", graph), ("cyp", drugs)):
             text = run_card(f"{runs}/{run}", estimator=model)
             (cards / f"{run}.md").write_text(text, encoding="utf-8")
     for name, words in OF_GRAPH.items():
-        (place / f"{name}.svg").write_text(titled(pages["royal"], words), encoding="utf-8")
+        (place / f"{name}.svg").write_text(titled(pages["degree"], words), encoding="utf-8")
     for name, words in OF_DRUGS.items():
         (place / f"{name}.svg").write_text(titled(pages["cyp"], words), encoding="utf-8")
     uncle = ("Leopold_I_of_Belgium", "uncle", "Ernest_II_of_Saxe-Coburg_and_Gotha")

@@ -88,7 +88,8 @@ def repeated_rows() -> Iterator[list[str]]:
     for row in read("repeated") or []:
         recorded = figure(row["recorded"]) + spread(row["interval"])
         within = "✓" if row["within"] else "✗"
-        yield [row["name"], recorded, figure(row["mrr"]), within, row["date"]]
+        end = f"{row['epochs']} epochs, {row['ended']}"
+        yield [row["name"], recorded, figure(row["mrr"]), within, end, row["date"]]
 
 
 def race_rows() -> Iterator[list[str]]:
@@ -239,8 +240,10 @@ def page() -> str:
                "min", "date"], link_rows()),
         HISTORY,
         "Some rows were trained again by the command beside them in the list, with a later version "
-        "(`python benchmarks/repeat.py NAME`):\n",
-        table(["row", "recorded", "again", "inside the interval", "date"], repeated_rows()),
+        "(`python benchmarks/repeat.py NAME`). What a time budget ends depends on how busy the "
+        "machine is:\n",
+        table(["row", "recorded", "again", "inside the interval", "ended by", "date"],
+              repeated_rows()),
         "",
         "## Races: no method named\n\n`parsimony fit GRAPH --time-budget …`: counting, rules, "
         "embeddings and reasoners compete; the simplest that is not worse than the best "

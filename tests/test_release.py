@@ -86,12 +86,12 @@ def required(*groups):
     project = tomllib.loads(text_of("pyproject.toml"))["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *(line for group in groups for line in extras[group])]
-    return {re.match(r"[\w-]+", line)[0] for line in lines}
+    return {re.match(r"[\w.-]+", line)[0] for line in lines}
 
 
 def test_everything_that_development_installs_is_pinned():
     extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
-    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", text_of("constraints.txt"), re.M))
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", text_of("constraints.txt"), re.M))
     everything = required(*(extra for extra in extras if extra != "bench"))
     assert everything - set(pins) == set()
     assert set(pins) - everything == {"myst-parser"}  # the part of myst-nb that reads our pages

@@ -306,6 +306,7 @@ ELSEWHERE = {
     ("graph/rdf.py", "pip install"): "a package to install",
     ("ddi/mechanisms.py", "choose one by --set graph="): "drug pairs without a background graph",
     ("knowledge/ontology.py", "pip install"): "a package to install",
+    ("link/interchange.py", "pip install"): "a package to install",
     ("molecules/fingerprint_methods.py", "pip install"): "a package to install",
     ("run/engine_ray.py", "pip install"): "a package to install",
     ("search/tpe.py", "pip install"): "a package to install",

@@ -103,7 +103,7 @@ def test_a_book_keeps_relations_symmetric(typed, tmp_path):
     (tmp_path / "family.rules").write_text("symmetric(cousin)\n")
     words = ["search", "royal", *TINY, "--trials", 2, "--compare", 0, "--out", "found", "--json"]
     done = typed(*words, "--knowledge", "family.rules").json
-    assert any("1 of 11 relations are symmetric" in note for note in done["notes"])
+    assert any("symmetric: 1 of 11 relations" in note for note in done["notes"])
     rows = (tmp_path / "found" / "search" / "trials.jsonl").read_text().splitlines()
     assert json.loads(rows[0])["trainer"]["symmetric"] == ["cousin"]
     (axiom,) = read_book(tmp_path / "found" / "knowledge.toml").axioms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import json
 import os
 import threading
@@ -250,6 +251,24 @@ def test_a_source_that_trickles_is_given_up(kinship, monkeypatch):
     kinship.trickles = True
     with pytest.raises(DownloadError):
         datasets.load("kinship")
+
+
+def test_what_arrives_anew_is_no_standstill(kinship, monkeypatch):
+    """A source that sends all again is measured by that, not by how far the part had come."""
+    monkeypatch.setattr(transfer, "_TIMEOUT", 0.0)
+    monkeypatch.setattr(transfer, "_SLOWEST", 1)
+    out = transfer.Limited(io.BytesIO(), None, "", "")
+    out.done = 1 << 30  # of an earlier transfer
+    began = threading.Event()
+
+    def slow(url, out, *_):
+        out.done = 0
+        out.write(bytes(1 << 20))
+        began.wait(0.5)
+
+    monkeypatch.setattr(transfer, "_get", slow)
+    transfer.transfer("http://127.0.0.1:9", out)
+    assert (out.done, out.received) == (1 << 20, 1 << 20)
 
 
 def test_without_a_network(cache, monkeypatch):

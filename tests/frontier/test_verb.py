@@ -8,7 +8,9 @@ import time
 
 import pytest
 from tests.frontier.planted import planted_rows
+from typer.testing import CliRunner
 
+from parsimony.cli import app
 from parsimony.errors import CorruptRun, LedgerMismatch, UnknownParameter, UsageError
 from parsimony.frontier import warming
 from parsimony.frontier.analysis import analyse
@@ -73,6 +75,17 @@ def test_frontier_is_killed_and_goes_on_and_ends_with_a_page(facts, tmp_path):
     path.write_text(written.replace("trials = 0", "trials = 9"))
     with pytest.raises(CorruptRun, match="changed after it was written"):
         run_frontier(request(facts, out, resume=True))
+
+
+def test_dry_run_says_what_runs_take_and_writes_nothing(facts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--family", "rules", "--family", "DistMult", "--sizes", "1", "--dry-run", "--json"]
+    done = CliRunner().invoke(app, ["frontier", str(facts), *words])
+    found = json.loads(done.stdout)
+    assert found["expected"].keys() == {"rules", "DistMult"} and found["seconds"] > 0
+    assert (found["runs"], found["seeds"], found["trials"]) == (6, 3, 4)
+    assert "estimated time" in done.stderr and "a run" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_budget_that_is_over_leaves_runs_that_are_told(facts, tmp_path):
@@ -157,3 +170,16 @@ def test_verdict_is_that_of_planted_rows(tmp_path, knowledge, side):
         planted_rows(tmp_path / "loss", seeds=1), "parameters", loss=True, draws=50
     )
     assert of_loss.curves["ComplEx"].laws is not None
+
+
+@pytest.mark.parametrize(("kept", "side"), [(3, "open"), (8, "knowledge")])
+def test_a_family_that_was_not_scaled_far_does_not_lose(tmp_path, kept, side):
+    """Its three smallest sizes are worse, the last of them is the best: no verdict."""
+    rows = [
+        (row, folder)
+        for row, folder in planted_rows(tmp_path, knowledge=2.0)
+        if row.side == "knowledge" or row.parameters <= 100 * 4 * 2 ** (kept - 1)
+    ]
+    told, sentence = verdict(analyse(rows, "parameters", draws=200)[0], "mrr")
+    assert told == side
+    assert ("larger ones may do better" in sentence) == (side == "open")

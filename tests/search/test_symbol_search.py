@@ -102,7 +102,7 @@ def test_relations_that_a_book_calls_symmetric_stay_so(tmp_path):
     for r, symmetric in ((0, True), (1, False), (2, True), (3, False)):
         scores = model._score(every, np.full(len(every), r, np.int32))
         assert np.allclose(scores, scores.T, atol=1e-5) == symmetric
-    assert any("1 of 2 relations are symmetric" in note for note in found["notes"])
+    assert any("symmetric: 1 of 2 relations" in note for note in found["notes"])
     assert any("not used: 0.50  5/10  symmetric(last)" in note for note in found["notes"])
     for line in (tmp_path / "search" / "trials.jsonl").read_text().splitlines()[1:]:
         assert Symbol.parse(json.loads(line)["structure"]).patterns.symmetric == 4
@@ -129,6 +129,6 @@ def test_a_book_of_other_relations_is_refused_with_its_line(tmp_path):
 
 
 def test_a_symbol_that_cannot_be_symmetric_is_refused():
-    model = Bilinear(symbol="CP", symmetric=["next"], **{"dim": 8, "epochs": 1})
+    model = Bilinear(symbol="CP", symmetric="next", **{"dim": 8, "epochs": 1})
     with pytest.raises(InvalidParameter, match="no relation of the symbol"):
         model.fit(LinkTask(inverses()))

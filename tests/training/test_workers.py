@@ -96,6 +96,7 @@ def test_a_lost_worker_is_told_and_the_run_goes_on_with_fewer(alone, tmp_path, k
     np.testing.assert_allclose(weights(tmp_path / "run"), weights(alone[0]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_a_launcher_started_leads_and_follows(alone, tmp_path, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -265,10 +265,11 @@ def _follow(method: str) -> None:
     """Work for the first of the processes that a launcher has started."""
     from parsimony.methods import resolve
 
-    resolve(method).check_call(workers=launched())
+    cls = resolve(method)
+    cls.check_call(workers=launched())
     from parsimony.training.workers import follow
 
-    follow(method)
+    follow(cls.work)
 
 
 def _release() -> None:

@@ -85,6 +85,13 @@ def command(
     single = [name for name, value in (("--head", head), ("--tail", tail)) if value is not None]
     single += ["--relation"] if relation is not None else []
     check_table(out)
+    spread = engine != "local" or address is not None or workers != 1
+    if spread and (queries is None or knowledge is not None):
+        raise UsageError(
+            "--engine, --address and --workers are for --queries, without a book: weighing one is "
+            "done in one process",
+            remedy="leave them out",
+        )
     if server is not None:
         refuse_with_server(
             queries=queries, candidates=candidates, engine=engine != "local", address=address,
@@ -108,13 +115,6 @@ def command(
         )
     else:
         check_query(head, relation, tail)
-    spread = engine != "local" or address is not None or workers != 1
-    if spread and (queries is None or knowledge is not None):
-        raise UsageError(
-            "--engine, --address and --workers are for --queries, without a book: weighing one is "
-            "done in one process",
-            remedy="leave them out",
-        )
     estimator = with_book(open_run(run, "link"), knowledge, settings)
     unknown = Unknown()
     allowed = None if candidates is None else read_candidates(candidates, estimator, unknown)

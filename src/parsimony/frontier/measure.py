@@ -153,7 +153,7 @@ def _strata(task: LinkTask) -> dict[str, npt.NDArray[np.bool_]]:
     if task not in _STRATA:
         queries = _queries(task, "test")
         found = {
-            f"{kind}: {name}": members
+            f"{kind.replace('_', '-')}: {name}": members
             for kind, parts in strata_of(queries).items()
             if kind in ("distance", "half_links")
             for name, members in parts.items()

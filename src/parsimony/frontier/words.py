@@ -33,7 +33,8 @@ def limit_text(scale: Equivalent) -> str:
     """The limit as a multiple: ``more than 3 times as many``; of an interval its middle."""
     own = scale.amount
     if scale.low is not None and scale.middle is not None:
-        return times_text(scale.middle / own)
+        ratio = scale.middle / own
+        return "about as many" if 0.95 < ratio < 1.05 else times_text(ratio)
     if scale.at_least is not None:
         than = "more" if scale.at_least >= own else "not more"
         return f"{than} than {times_text(scale.at_least / own)}"
@@ -47,11 +48,10 @@ def _number(value: float) -> str:
 
 def scale_text(scale: Equivalent, unit: str) -> str:
     """Say an equivalent scale with its limits: ``> 1.2 M parameters with 95 %``."""
-    own = scale.amount
     if scale.low is not None and scale.high is not None and scale.middle is not None:
         return (
             f"{amount_text(scale.middle)} {unit} (95 %: {amount_text(scale.low)} to "
-            f"{amount_text(scale.high)}), {times_text(scale.middle / own)}"
+            f"{amount_text(scale.high)}), {limit_text(scale)}"
         )
     if scale.at_least is not None:
         return f"> {amount_text(scale.at_least)} {unit} with 95 %, {limit_text(scale)}"
@@ -91,6 +91,17 @@ def _lawless(crossing: Crossing | None) -> str:
     )
 
 
+def _unscaled(found: Analysis, best: Best) -> str:
+    """Why a family that is behind cannot be said to lose: its sizes ended while it got better."""
+    curve = found.curves[best.family]
+    if best.group.rows != curve.groups[-1].rows or len(curve.points) < 2:
+        return ""
+    return (
+        f" But {best.family} was best at the largest of its {len(curve.points)} sizes that were "
+        "run, too few for a law: larger ones may do better."
+    )
+
+
 def _measured(best: Best, name: str, unit: str) -> str:
     return named(best, f"{name} {1 - best.error:.3f}, {amount_text(best.group.amount)} {unit}")
 
@@ -123,6 +134,9 @@ def verdict(found: Analysis, metric: str) -> tuple[str, str]:
         f" To be as right as {named(theirs)}, {ours.family} needs "
         f"{scale_text(back.scale, unit)}{_beyond(back)}.{_lawless(back)}"
     )  # fmt: skip
+    short = _unscaled(found, theirs if low > 0 else ours)
+    if (low > 0 or high < 0) and (forward if low > 0 else back) is None and short:
+        return "open", f"Open: {both}; the difference is {apart}.{short}"
     if high < 0:
         if forward is not None and forward.scale.verdict == "more":
             return "open", (

@@ -130,8 +130,8 @@ class SymbolSearch(StructureSearch[Symbol, Bilinear]):
                 f"all {n:,} relations are symmetric: only symbols with G(r) = G(r)ᵀ for every r "
                 "are tried"
                 if all_
-                else f"{len({*known}):,} of {n:,} relations are symmetric: their G(r) is kept "
-                "so, and only symbols that leave it rank 4 are tried"
+                else f"known to be symmetric: {len({*known}):,} of {n:,} relations; their G(r) is "
+                "kept so, and only symbols that leave it rank 4 are tried"
             )
 
     def stated(self, book: KnowledgeBook, task: LinkTask) -> dict[str, Any]:

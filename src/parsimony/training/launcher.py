@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from parsimony.run.cost import usable_cores
-
 __all__ = ["even_threads", "launched", "rank_here"]
 
 _VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -27,5 +25,7 @@ def rank_here() -> int:
 
 def even_threads(workers: int) -> int:
     """Threads of all workers together, where each machine's cores are shared by those on it."""
+    from parsimony.run.cost import usable_cores  # the command line asks this module on every start
+
     here = int(os.environ.get("LOCAL_WORLD_SIZE", workers)) if launched() else workers
     return min(workers * max(usable_cores() // here, 1), _MOST)

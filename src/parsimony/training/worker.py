@@ -1,24 +1,27 @@
-"""``python -m parsimony.training.worker METHOD FILE RANK SIZE``: one that ``--workers`` starts."""
+"""``python -m parsimony.training.worker MODULE:CLASS FILE RANK SIZE``: one that ``fit`` starts."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 from parsimony.errors import ParsimonyError
+from parsimony.run.progress import say
 from parsimony.training.workers import file_store, meet, serve
 
 __all__ = ["main"]
 
 
-def main(method: str, place: str, rank: str, size: str) -> int:
+def main(home: str, place: str, rank: str, size: str) -> int:
     """Meet the process that started this one, and work for it; returns the exit code."""
     store = file_store(place, int(size))
     store.set(f"worker {rank}", "there")
+    module, _, name = home.partition(":")
     try:
         meet(store, int(rank), int(size))
-        serve(method)
+        serve(getattr(import_module(module), name).work)
     except ParsimonyError as error:
-        print(f"error: worker {rank}: {error}", file=sys.stderr)
+        say(f"error: worker {rank}: {error}")
         return error.exit_code
     return 0
 

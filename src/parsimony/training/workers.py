@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -153,15 +153,15 @@ class Crew:
 
 
 @contextmanager
-def crew(workers: int, method: str) -> Iterator[Crew | None]:
+def crew(workers: int, cls: type) -> Iterator[Crew | None]:
     """The first process's side of a training with others; None where it trains alone.
 
     Parameters
     ----------
     workers
         How many processes share the batches; under a launcher there are as many as it started.
-    method
-        That the others work for.
+    cls
+        The method, whose ``work`` the others do.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def crew(workers: int, method: str) -> Iterator[Crew | None]:
     if rank_here():
         raise InvalidParameter(
             "the first process of a launcher leads the training",
-            remedy="call parsimony.training.workers.follow(method) in the others",
+            remedy="call parsimony.training.workers.follow in the others",
         )
     with tempfile.TemporaryDirectory(prefix="parsimony-crew-") as private:
         started: tuple[subprocess.Popen[bytes], ...] = ()
@@ -190,7 +190,7 @@ def crew(workers: int, method: str) -> Iterator[Crew | None]:
             _met.append(True)
             dist.init_process_group("gloo", timeout=PATIENCE)
         else:
-            started = _start(workers, method, Path(private) / "met")
+            started = _start(workers, cls, Path(private) / "met")
         made, done = Crew(started), False
         try:
             yield made
@@ -202,11 +202,12 @@ def crew(workers: int, method: str) -> Iterator[Crew | None]:
                 dist.destroy_process_group()
 
 
-def _start(workers: int, method: str, place: Path) -> tuple[subprocess.Popen[bytes], ...]:
+def _start(workers: int, cls: type, place: Path) -> tuple[subprocess.Popen[bytes], ...]:
     """Start the others here and meet them."""
+    home = f"{cls.__module__}:{cls.__qualname__}"
     started = tuple(
         subprocess.Popen(
-            [sys.executable, "-m", "parsimony.training.worker", method, str(place), str(rank),
+            [sys.executable, "-m", "parsimony.training.worker", home, str(place), str(rank),
              str(workers)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )
@@ -255,8 +256,13 @@ def release() -> None:
         dist.destroy_process_group()
 
 
-def follow(method: str) -> None:
+def follow(work: Callable[[Crew], None]) -> None:
     """Work for the first process until it lets us go, as one that the launcher has started.
+
+    Parameters
+    ----------
+    work
+        Of the method's class: :meth:`parsimony.base.Estimator.work`.
 
     Raises
     ------
@@ -265,18 +271,16 @@ def follow(method: str) -> None:
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # launchers send it to all, as Ctrl-C
     dist.init_process_group("gloo", timeout=PATIENCE)
-    serve(method)
+    serve(work)
 
 
-def serve(method: str) -> None:
+def serve(work: Callable[[Crew], None]) -> None:
     """Do what the first process tells, until it says that it is the end."""
-    from parsimony.methods import resolve
-
     # Ctrl-C goes to all: the first process hears it, ends its epoch, and lets the others go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     try:
-        resolve(method).work(Crew())
+        work(Crew())
     finally:
         dist.destroy_process_group()
 

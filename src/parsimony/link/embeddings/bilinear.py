@@ -71,11 +71,18 @@ class NamedParameters(EmbeddingParameters):
     )
     symmetric: tuple[str, ...] | None = Field(
         None,
-        description="names of relations that are symmetric: their G(r) is kept so; by default none",
+        description="names of relations that are symmetric, with commas between them: their G(r) "
+        "is kept so; by default none",
     )
     joined: bool = Field(
         False, description="n3 of lengths over the chunks that the symbol connects, not of numbers"
     )
+
+    @field_validator("symmetric", mode="before")
+    @classmethod
+    def _names(cls, given: Any) -> Any:
+        """Take "cousin,spouse" as well."""
+        return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
 
     @field_validator("dim")
     @classmethod

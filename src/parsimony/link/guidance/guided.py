@@ -2,7 +2,8 @@
 
 Uses, each by itself (``knowledge_as``): ``facts`` that follow complete the graph that is walked or
 trained on; the rules' score is a ``prior`` of the answers' scores; impossible answers are behind a
-``mask``; a ``restriction`` walks only relations that rules of the asked one use.
+``mask``; a ``restriction`` walks only relations that rules of the asked one use; a masked ``loss``
+compares no answer with impossible ones.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ class Guided(LinkEstimator[GuidedParameters]):
             limits["time_budget"] = 0.9 * fitting.time_budget
         if fitting.device not in ("cpu", *member.devices):
             limits["device"] = "cpu"
-        if member.learns_by_contrast and (note := self._applied.mask_loss()):
-            self.notes_.append(note)
+        if "loss" in self.uses_:
+            self.notes_.append(self._applied.mask_loss())
         task = self._applied.walked_task
         if fitting.run is None:
             member.fit(task, **limits)
@@ -191,6 +192,11 @@ class Guided(LinkEstimator[GuidedParameters]):
             raise UsageError(
                 f"method {self.member_.method} walks no edges: nothing can be restricted",
                 remedy="--set knowledge_as=prior, or --method redgnn",
+            )
+        if "loss" in self.uses_ and not self.member_.learns_by_contrast:
+            raise UsageError(
+                f"the loss of method {self.member_.method} compares no answers",
+                remedy="--set knowledge_as=mask, or --method complex",
             )
         self._sem, self._edges = PossibleAnswers(), 0
 
@@ -444,7 +450,7 @@ class Guided(LinkEstimator[GuidedParameters]):
         return found
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        uses = [use for use, used in zip(USES, tensors["uses"].tolist(), strict=True) if used]
+        uses = [use for use, used in zip(USES, tensors["uses"].tolist(), strict=False) if used]
         if uses:
             self.resolved_ = self.resolved_.model_copy(update={"knowledge_as": tuple(uses)})
         self._take(book_from_table(run.read_toml(BOOK) or {}, str(run.path / BOOK)))

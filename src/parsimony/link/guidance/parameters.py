@@ -22,8 +22,8 @@ class GuidedParameters(base.Parameters):
     )
     knowledge_as: tuple[Use, ...] | None = Field(
         None, min_length=1,
-        description="uses of the book: facts, prior, mask, restriction; default: the first three, "
-        "as far as it has entries for them",
+        description="uses of the book: facts, prior, mask, restriction, loss; default: the first "
+        "three, as far as it has entries for them",
     )  # fmt: skip
     sure: float = Field(
         SURE,

@@ -113,8 +113,12 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 f"threads={fitting.workers}",
             )
         self.weights_ = Weights(self.shapes_).initialise(rng(p.seed, "weights"))
+        if fitting.workers > 1 and self.task_.possible is not None:
+            raise InvalidParameter(
+                "what a book makes impossible is known to one process", remedy="use one worker"
+            )
         schedule = Schedule(p.epochs, p.patience, ema_decay=p.ema_decay, seed=p.seed)
-        with crew(fitting.workers, self.method) as others, one_torch_thread():
+        with crew(fitting.workers, type(self)) as others, one_torch_thread():
             propagation = (
                 self.propagation(self.task_.train_graph) if others is None else self._shared(others)
             )

@@ -18,7 +18,7 @@
       }
       lines[lines.length - 1] += word;
     }
-    if (lines.length > most) lines.splice(most, Infinity, "…");
+    if (lines.length > most) lines.splice(most - 1, Infinity, `${lines[most - 1].trim()} …`);
     return { text: lines.map((line) => line.trim()).join("\n"), w: Math.max(...lines.map((line) => wide(line.trim()))) + pad, h: lines.length * size * 1.3 + pad * 0.6 };
   }
 
