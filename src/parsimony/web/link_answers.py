@@ -16,6 +16,8 @@ from parsimony.web.waiting import Ticket
 
 __all__ = ["LinkAnswers"]
 
+_WARMED = 20  # relations: one may have no rules, so that nothing is compiled
+
 
 class LinkAnswers(Questions):
     """A run that ranks entities."""
@@ -98,9 +100,12 @@ class LinkAnswers(Questions):
         return [entities.name(h), relations.name(r), entities.name(t)]
 
     def warm(self) -> None:
-        """Predict and explain a training fact."""
-        h, r, t = self._named(*self.model.task_.test_graph.triples[0].tolist())
-        self.predict({"head": h, "relation": r}, Ticket(600.0, None))
+        """Predict a training fact of each of some relations, and explain one."""
+        triples = self.model.task_.test_graph.triples
+        first = np.unique(triples[:, 1], return_index=True)[1][:_WARMED]
+        for fact in triples[first].tolist():
+            h, r, t = self._named(*fact)
+            self.predict({"head": h, "relation": r}, Ticket(600.0, None))
         if "explain" in self.can:
             self.model.explain(h, r, t)
 
