@@ -217,10 +217,11 @@ HISTORY = """
 How these rows came about. Hyper-parameters are the published ones or were chosen on validation from
 a few trials; where a run was repeated or both methods were run, the better one on validation is
 reported. Rows dated before 26 November were trained with earlier defaults, and random streams have
-changed since: the commands will not give these figures digit by digit, but within their interval.
-The intervals do not hold the choice of a seed; sets with three seeds show how much that is. On
-nell_v4 validation is a poor guide: most of its test queries have relations that training hardly
-has, so its settings were chosen with relations held out from the training queries
+changed since: the commands will not give these figures digit by digit; how near they come stands
+below for those that were tried again. The intervals do not hold the choice of a seed; sets with
+three seeds show how much that is. On nell_v4 validation is a poor guide: most of its test queries
+have relations that training hardly has, so its settings were chosen with relations held out
+from the training queries
 (`relative`, see [methods](methods/index.md)).
 """
 
