@@ -152,9 +152,10 @@ def test_a_folder_keeps_its_splits(tmp_path):
         write(folder / f"{split}.txt", part)
     same(stored(folder, out=tmp_path / "out"), load(folder))
     (folder / "redgnn_split.json").write_text('{"n_facts": 5}')
+    (tmp_path / "own_ind").mkdir()
     data = stored(folder, out=tmp_path / "other")
     assert data.n_facts is None
-    assert data.notes[0] == "not read into the store: redgnn_split.json"
+    assert data.notes[0] == "not read into the store: redgnn_split.json, own_ind"
     for split in SPLITS:
         (folder / f"{split}.txt").rename(folder / f"{split}2id.txt")
     with pytest.raises(FormatError, match="OpenKE"):

@@ -175,6 +175,8 @@ def _write(
         if len(parts) == 1:
             yield _split_note(n, seed, held_out)
         left = [name for name in _COMPANIONS if len(parts) > 1 and (first / name).exists()]
+        test_graph = first.resolve().with_name(f"{name}_ind")
+        left += [test_graph.name] if len(parts) > 1 and test_graph.is_dir() else []
         if left:
             yield f"not read into the store: {', '.join(left)}"
         yield from said
