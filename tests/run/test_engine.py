@@ -40,6 +40,9 @@ def test_the_job_of_a_killed_process_is_done_again(tmp_path):
     expected = {number: number * number for number in range(5)}
     assert asked(ProcessEngine(2), Squared(tmp_path / "there")) == expected
     assert asked(LocalEngine(), Squared(tmp_path / "there")) == expected
+    left = iter([True, True])
+    found = asked(ProcessEngine(1), Squared(tmp_path / "once"), go_on=lambda: next(left, False))
+    assert found == {0: 0, 1: 1}  # asked about once
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kill -9")

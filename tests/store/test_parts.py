@@ -82,6 +82,14 @@ def test_known_answers_off_the_edges(both, seed):
         assert np.array_equal(found, expected)
 
 
+def test_known_answers_go_to_another_process(both):
+    data, stored = both
+    known = LinkTask(stored).training_answers
+    there, expected = Filter.of(known.arrays(), data.n_relations), LinkTask(data).training_answers
+    for name, array in expected.arrays().items():
+        assert np.array_equal(there.arrays()[name], array)
+
+
 def test_the_same_queries(both):
     for split in ("valid", "test"):
         one, other = (LinkTask(data).queries(split) for data in both)

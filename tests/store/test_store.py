@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from parsimony.decoding.blocks import read_blocks
 from parsimony.errors import (
+    CannotWrite,
     ChecksumMismatch,
     DataError,
     EmptySplit,
@@ -27,6 +29,7 @@ from parsimony.errors import (
     RunExists,
     UnknownEntity,
 )
+from parsimony.link import ingesting
 from parsimony.link.data import SPLITS, LinkData
 from parsimony.link.ingesting import ingest
 from parsimony.link.loading import load
@@ -127,6 +130,7 @@ def test_every_format(tmp_path, suffix):
     same(data, expected)
     assert data.name == "facts"
     same(load(path), expected)  # packed files need no store
+    assert load(path).name == "facts"
 
 
 def test_several_files_and_cells_in_quotes_over_blocks(tmp_path, monkeypatch):
@@ -148,9 +152,10 @@ def test_a_folder_keeps_its_splits(tmp_path):
         write(folder / f"{split}.txt", part)
     same(stored(folder, out=tmp_path / "out"), load(folder))
     (folder / "redgnn_split.json").write_text('{"n_facts": 5}')
+    (tmp_path / "own_ind").mkdir()
     data = stored(folder, out=tmp_path / "other")
     assert data.n_facts is None
-    assert data.notes[0] == "not read into the store: redgnn_split.json"
+    assert data.notes[0] == "not read into the store: redgnn_split.json, own_ind"
     for split in SPLITS:
         (folder / f"{split}.txt").rename(folder / f"{split}2id.txt")
     with pytest.raises(FormatError, match="OpenKE"):
@@ -246,6 +251,17 @@ def test_a_flipped_byte_is_found_on_request_and_before_a_walk(made, tmp_path):
         data.graph.digraph  # noqa: B018
 
 
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_fact_out_of_range_is_found_before_it_is_followed(made, tmp_path, split):
+    store = copy_of(made, tmp_path)
+    content = bytearray((store / f"{split}.npy").read_bytes())
+    content[-1] = 0x7F
+    replace(store / f"{split}.npy", bytes(content))
+    with pytest.raises(FormatError, match="ids out of range") as caught:
+        load(store).graph.digraph  # noqa: B018
+    assert caught.value.where.endswith(f"{split}.npy")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -286,6 +302,18 @@ def test_a_bad_line_is_named_and_nothing_is_left(tmp_path, text, where):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["f.tsv"]
 
 
+def test_a_disk_that_just_holds_the_store_is_enough(tmp_path, monkeypatch):
+    """Rows and bytes read are of the same blocks."""
+    path = write(tmp_path / "f.tsv", [(f"h{i % 2}", "r", f"t{i // 2:03d}") for i in range(400)])
+    monkeypatch.setattr("parsimony.graph.formats.read_blocks", small_blocks)
+    usage = shutil.disk_usage(tmp_path)._replace(free=400 * 50)
+    monkeypatch.setattr(ingesting.shutil, "disk_usage", lambda _: usage)
+    assert is_store(ingest([path], tmp_path / "out")["store"])
+    monkeypatch.setattr(ingesting.shutil, "disk_usage", lambda _: usage._replace(free=400 * 30))
+    with pytest.raises(CannotWrite, match="the disk has"):
+        ingest([path], tmp_path / "other")
+
+
 def test_damaged_packing_empty_files_and_narrow_memory(tmp_path):
     content = gzip.compress(("a\tr\tb\n" * 5000).encode())
     (tmp_path / "cut.tsv.gz").write_bytes(content[:-9])
@@ -296,7 +324,12 @@ def test_damaged_packing_empty_files_and_narrow_memory(tmp_path):
         ingest([tmp_path / "text.tsv.gz"], tmp_path / "out")
     (tmp_path / "none.tsv").write_text("\n")
     with pytest.raises(EmptySplit):
-        ingest([tmp_path / "none.tsv"], tmp_path / "out")
+        ingest(tmp_path / "none.tsv", tmp_path / "out")
+    with pytest.raises(InvalidParameter, match="no files"):
+        ingest([], tmp_path / "out")
+    (tmp_path / "f.nt.gz").write_bytes(gzip.compress(b"<http://a> <http://r> <http://b> .\n"))
+    with pytest.raises(FormatError, match="unpack it first"):
+        ingest([tmp_path / "f.nt.gz"], tmp_path / "out")
     with pytest.raises(InvalidParameter, match="names of"):
         ingest([write(tmp_path / "f.tsv", rows(1, 300))], tmp_path / "out", memory=100)
     assert not (tmp_path / "out").exists()

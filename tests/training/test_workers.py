@@ -22,6 +22,7 @@ from parsimony.link.reasoning import reasoner
 from parsimony.link.reasoning.epoch import ReasonerLearner
 from parsimony.methods import load_run
 from parsimony.pipeline import fit
+from parsimony.training import workers
 
 SETTINGS = {"dim": 4, "n_layers": 2, "batch": 40, "threads": 2, "dropout": 0.1, "seed": 3}
 EPOCHS = 3
@@ -122,6 +123,25 @@ def test_a_worker_that_cannot_start_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(WorkerLost, match="did not start"):
         train(tmp_path / "run", workers=2)
+
+
+def test_who_waits_for_one_that_was_stopped_is_ended(monkeypatch, tmp_path):
+    started = []
+
+    def stopped(store, rank, size):
+        raise KeyboardInterrupt
+
+    class Started(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(["sleep", "600"], **options)
+            started.append(self)
+            workers.file_store(arguments[0][4], 2).set("worker 1", "there")
+
+    monkeypatch.setattr(workers, "meet", stopped)
+    monkeypatch.setattr(workers.subprocess, "Popen", Started)
+    with pytest.raises(KeyboardInterrupt), workers.crew(2, reasoner.Reasoner):
+        pass
+    assert [each.returncode for each in started] == [-signal.SIGKILL]
 
 
 def test_what_cannot_be_shared_is_refused_before_anything_starts(tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ def read_blocks(
         Bytes of a block, longer than any line (:data:`parsimony.decoding.lines.MAX_LINE`). Cells
         in quotes can go on over lines: a block ends where no quote is open.
     passed : callable
-        Told after every block how many bytes of the file have been read.
+        Told before every block how many bytes of the file have been read, its own included.
 
     Yields
     ------
@@ -60,11 +60,11 @@ def read_blocks(
                 continue
             rest = data[end or len(data) :]
             data = data[: end or len(data)]
+            raw = getattr(stream, "raw", stream)
+            passed(raw.tell_packed() if hasattr(raw, "tell_packed") else stream.tell())
             if data:
                 yield parse_cells(replace(table, before=before), columns, types, data)
                 before += data.count(b"\n")
-            raw = getattr(stream, "raw", stream)
-            passed(raw.tell_packed() if hasattr(raw, "tell_packed") else stream.tell())
 
 
 def _end(data: bytes, quoted: bool) -> int:

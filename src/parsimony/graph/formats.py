@@ -18,6 +18,7 @@ from parsimony.decoding.columns import is_header
 from parsimony.decoding.files import check_file
 from parsimony.decoding.lines import TextTable, shorten
 from parsimony.decoding.look import Look, Reading
+from parsimony.decoding.packed import bare
 from parsimony.decoding.parquet import parquet_batches, parquet_rows, read_parquet
 from parsimony.decoding.tables import read_cells
 from parsimony.errors import FormatError, InvalidParameter, suggest
@@ -72,7 +73,7 @@ def read_triples(
     path = check_file(path)
     names = names or Names.new()
     _require_three(columns)
-    if path.suffix.lower() in RDF_SUFFIXES:
+    if _is_rdf(path):
         return read_rdf(path, names, notes)
     look = Look.at(path)
     if not look.first:
@@ -115,7 +116,7 @@ def fact_blocks(
     """
     path = check_file(path)
     _require_three(columns)
-    if path.suffix.lower() in RDF_SUFFIXES:
+    if _is_rdf(path):
         yield read_rdf(path, Names.new(), notes)
         return
     look = Look.at(path)
@@ -126,8 +127,8 @@ def fact_blocks(
     if table is None:
         for frame, part in _parquet_blocks(look, places):
             n += len(frame)
-            yield frame
             passed(part)
+            yield frame
     else:
         chosen = dict(zip(COLUMNS, places, strict=True))
         for frame in read_blocks(table, chosen, size=size, passed=passed):
@@ -135,6 +136,14 @@ def fact_blocks(
             yield frame
     if notes is not None:
         notes += _notes(look, n, guessed=columns is None)
+
+
+def _is_rdf(path: Path) -> bool:
+    if path.suffix.lower() not in RDF_SUFFIXES and bare(path).suffix.lower() in RDF_SUFFIXES:
+        raise FormatError(
+            "packed RDF, which is read as it is only", remedy="unpack it first", where=str(path)
+        )
+    return path.suffix.lower() in RDF_SUFFIXES
 
 
 def _require_three(columns: tuple[str, str, str] | None) -> None:
@@ -164,7 +173,7 @@ def fact_columns(
 
     None for RDF, an empty file, or one that cannot be read as facts.
     """
-    if Path(path).suffix.lower() in RDF_SUFFIXES:
+    if _is_rdf(Path(path)):
         return None
     look = Look.at(path)
     if columns is not None and look.first:
@@ -174,7 +183,7 @@ def fact_columns(
 
 def line_reader(path: Path, columns: tuple[str, str, str] | None = None) -> Lines:
     """Return the slow reader of a text file: separator, header and column positions resolved."""
-    if path.suffix.lower() in RDF_SUFFIXES:
+    if _is_rdf(path):
         return RdfLines(path)
     table, _ = _table(Look.at(path), columns)
     assert table is not None

@@ -42,7 +42,7 @@ def default_memory() -> int:
 
 
 def ingest(
-    facts: Sequence[str | os.PathLike[str]],
+    facts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
     columns: Columns | None = None,
@@ -92,6 +92,8 @@ def ingest(
     begun, out = time.perf_counter(), Path(os.path.abspath(os.path.expanduser(out)))
     if held_out < 1:
         raise InvalidParameter(f"held_out is {held_out}", remedy="give 1 or more")
+    if isinstance(facts, str | os.PathLike):
+        facts = [facts]
     parts = _parts([Path(os.path.expanduser(each)) for each in facts])
     with only_writer(out):
         _require_free(out)
@@ -116,6 +118,8 @@ def ingest(
 
 def _parts(paths: list[Path]) -> list[list[Path]]:
     """Return the files of one split, or those of train, valid and test."""
+    if not paths:
+        raise InvalidParameter("no files of facts", remedy="name one or more")
     if len(paths) == 1 and paths[0].is_dir():
         if not any(split_files(paths[0], split) for split in SPLITS):
             raise EmptySplit(
@@ -171,6 +175,8 @@ def _write(
         if len(parts) == 1:
             yield _split_note(n, seed, held_out)
         left = [name for name in _COMPANIONS if len(parts) > 1 and (first / name).exists()]
+        test_graph = first.resolve().with_name(f"{name}_ind")
+        left += [test_graph.name] if len(parts) > 1 and test_graph.is_dir() else []
         if left:
             yield f"not read into the store: {', '.join(left)}"
         yield from said

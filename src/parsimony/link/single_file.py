@@ -10,6 +10,7 @@ import polars as pl
 
 from parsimony.decoding.lines import shorten
 from parsimony.decoding.look import Look, is_number
+from parsimony.decoding.packed import bare
 from parsimony.errors import EmptySplit
 from parsimony.graph.distinct import first_occurrences
 from parsimony.graph.encoding import build_vocabularies, encode
@@ -130,7 +131,7 @@ def load_file(
     if len(unique) < len(triples):
         notes.append(f"{len(triples) - len(unique):,} repeated rows dropped before the split")
     return LinkData(
-        name=path.stem,
+        name=bare(path).stem,
         entities=entities,
         relations=relations,
         train=train,

@@ -197,7 +197,13 @@ class GraphFilter(Filter):
 
     def __init__(self, graph: KnowledgeGraph, more: IntArray) -> None:
         super().__init__(more, graph.n_entities, graph.n_relations)
-        self._graph = graph
+        self._graph, self._more = graph, more
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What a :class:`Filter` of all of these facts holds; that is as large as the graph."""
+        graph = self._graph
+        facts = np.concatenate([graph.triples, self._more])
+        return Filter(facts, graph.n_entities, graph.n_relations).arrays()
 
     def __call__(
         self, head: IntArray, relation: IntArray

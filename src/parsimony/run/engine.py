@@ -90,18 +90,20 @@ class ProcessEngine:
             Processes were killed three times.
         """
         waiting, lives, going = list(enumerate(jobs)), _LIVES, True
+        again = 0  # so many of those in front were allowed before, and are not asked about anew
         while waiting:
             running: dict[Any, tuple[int, Job]] = {}
             pool = ProcessPoolExecutor(
                 self.slots, get_context("spawn"), initializer=_keep, initargs=(function,)
             )
             try:
-                while running or (waiting and going):
-                    while going and waiting and len(running) < self.slots:
-                        if not (going := go_on()):
+                while running or (waiting and (again or going)):
+                    while waiting and (again or going) and len(running) < self.slots:
+                        if not again and not (going := go_on()):
                             break
                         running[pool.submit(_call_kept, dict(waiting[0][1]))] = waiting[0]
                         del waiting[0]
+                        again = max(again - 1, 0)
                     for done in wait(running, return_when=FIRST_COMPLETED)[0]:
                         result = done.result()
                         yield running.pop(done)[0], result
@@ -112,6 +114,7 @@ class ProcessEngine:
                         "processes that answer are killed again and again",
                         remedy="use fewer --workers: memory may not be enough for so many",
                     ) from None
+                again += len(running)
                 waiting = sorted([*running.values(), *waiting], key=lambda item: item[0])
                 continue
             finally:

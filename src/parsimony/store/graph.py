@@ -10,10 +10,25 @@ import numpy as np
 from parsimony.errors import FormatError
 from parsimony.graph.adjacency import Adjacency
 from parsimony.graph.knowledge_graph import KnowledgeGraph
+from parsimony.graph.parts import blocks
 from parsimony.graph.vocabulary import Vocabulary
 from parsimony.store.manifest import REMEDY
 
-__all__ = ["StoredGraph"]
+__all__ = ["StoredGraph", "require_within"]
+
+
+def require_within(triples: np.ndarray, n_entities: int, n_relations: int, where: str) -> None:
+    """Look through facts for ids out of range, which compiled loops would follow out of bounds.
+
+    Raises
+    ------
+    FormatError
+        There is one: the file was changed.
+    """
+    limits = n_entities, n_relations, n_entities
+    for block in blocks(triples):
+        if (block < 0).any() or (block >= limits).any():
+            raise FormatError("ids out of range", remedy=REMEDY, where=where)
 
 
 class StoredGraph(KnowledgeGraph):
@@ -47,7 +62,7 @@ class StoredGraph(KnowledgeGraph):
 
     @cached_property
     def digraph(self) -> Adjacency:
-        """Both directions of every fact; looked through once, so that a walk stays in bounds.
+        """Both directions of every fact; both looked through once, so that walks stay in bounds.
 
         Raises
         ------
@@ -65,6 +80,8 @@ class StoredGraph(KnowledgeGraph):
             raise FormatError(
                 "edges that lead out of the graph", remedy=REMEDY, where=str(self._folder)
             )
+        where = str(self._folder / "train.npy")
+        require_within(self.triples, self.n_entities, self.n_relations, where)
         return found
 
     @cached_property

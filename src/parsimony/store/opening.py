@@ -1,4 +1,4 @@
-"""Opening a store: sizes are compared with the manifest, nothing is read, no code is run."""
+"""Opening a store: sizes are compared with the manifest, little is read, no code is run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from parsimony.decoding.files import check_file
 from parsimony.errors import ChecksumMismatch, FormatError
 from parsimony.graph.adjacency import Adjacency
 from parsimony.graph.vocabulary import Vocabulary
-from parsimony.store.graph import StoredGraph
+from parsimony.store.graph import StoredGraph, require_within
 from parsimony.store.manifest import DIGRAPH, MANIFEST, REMEDY, Manifest, file_sum
 from parsimony.store.names import MappedNames, StoredVocabulary
 
@@ -63,7 +63,8 @@ class GraphStore:
         MissingFile, NotAFile
             A file is missing.
         FormatError
-            A file is of another size or shape than the manifest says; ``where`` names it.
+            A file is of another size or shape than the manifest says, or held-out facts name what
+            is not there; ``where`` names it.
         """
         folder = check_folder(folder)
         told = Manifest.read(folder)
@@ -71,6 +72,9 @@ class GraphStore:
             split: _map(folder, told, f"{split}.npy", np.int32, (n, 3))
             for split, n in told.facts.items()
         }
+        for split in ("valid", "test"):
+            where = str(folder / f"{split}.npy")
+            require_within(facts[split], told.n_entities, told.n_relations, where)
         n_edges = 2 * told.facts["train"]
         shapes: dict[str, tuple[type, int]] = dict.fromkeys(DIGRAPH, (np.int32, n_edges))
         shapes["indptr"] = np.int64, told.n_entities + 1

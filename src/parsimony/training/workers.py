@@ -205,29 +205,31 @@ def crew(workers: int, cls: type) -> Iterator[Crew | None]:
 def _start(workers: int, cls: type, place: Path) -> tuple[subprocess.Popen[bytes], ...]:
     """Start the others here and meet them."""
     home = f"{cls.__module__}:{cls.__qualname__}"
-    started = tuple(
-        subprocess.Popen(
-            [sys.executable, "-m", "parsimony.training.worker", home, str(place), str(rank),
-             str(workers)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )
-        for rank in range(1, workers)
-    )  # fmt: skip
-    store, begin = file_store(place, workers), time.monotonic()
-    there = [f"worker {rank}" for rank in range(1, workers)]
-    while not store.check(there):
-        ended = [each for each in started if each.poll() is not None]
-        if ended or time.monotonic() - begin > START:
-            for each in started:
-                each.kill()
-                each.wait()
-            why = f" ({_how(ended[0].returncode)})" if ended else f" within {START:.0f} s"
-            raise WorkerLost(
-                f"a worker did not start{why}", remedy="try again, with fewer --workers"
-            )
-        time.sleep(0.02)
-    meet(store, 0, workers)
-    return started
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        for rank in range(1, workers):
+            started.append(subprocess.Popen(
+                [sys.executable, "-m", "parsimony.training.worker", home, str(place), str(rank),
+                 str(workers)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            ))  # fmt: skip
+        store, begin = file_store(place, workers), time.monotonic()
+        there = [f"worker {rank}" for rank in range(1, workers)]
+        while not store.check(there):
+            ended = [each for each in started if each.poll() is not None]
+            if ended or time.monotonic() - begin > START:
+                why = f" ({_how(ended[0].returncode)})" if ended else f" within {START:.0f} s"
+                raise WorkerLost(
+                    f"a worker did not start{why}", remedy="try again, with fewer --workers"
+                )
+            time.sleep(0.02)
+        meet(store, 0, workers)
+    except BaseException:  # also a signal: they would wait for us
+        for each in started:
+            each.kill()
+            each.wait()
+        raise
+    return tuple(started)
 
 
 def file_store(place: Path | str, size: int) -> Any:
