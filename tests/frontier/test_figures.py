@@ -89,3 +89,12 @@ def test_the_sentence_says_where_a_family_follows_no_law(found):
     ]
     _, sentence = verdict(dataclasses.replace(found, crossings=crossings), "mrr")
     assert "The error of ComplEx does not follow a power law" in sentence
+
+
+def test_names_of_parts_are_no_formulas(results):
+    odd = [
+        (dataclasses.replace(row, strata={"task: $\\frac$": row.strata["relation: rare"]}), folder)
+        for row, folder in results
+    ]
+    drawn = stratum_figure(analyse(odd, "parameters", draws=20)[0], LOOKS["light"])
+    assert "$\\frac$" in drawn.decode()

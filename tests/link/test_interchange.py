@@ -161,3 +161,22 @@ def test_a_name_that_text_cannot_hold_is_refused(tmp_path):
     with pytest.raises(FormatError, match="has a tab"):
         write_folder(data, tmp_path / "d")
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("name", ["", "\ufeffa", "a\ud800", "a\rb"])
+def test_a_name_that_does_not_come_back_is_refused(name, tmp_path):
+    names, likes = Vocabulary([name, "c"], "entity"), Vocabulary(["likes"], "relation")
+    data = LinkData("d", names, likes, np.array([[0, 0, 1]]), np.empty((0, 3)), np.empty((0, 3)))
+    with pytest.raises(FormatError, match="is empty, or has"):
+        write_folder(data, tmp_path / "d")
+
+
+def test_names_of_pyg_may_be_an_array_and_numbers_of_pykeen_have_no_gap(royal):
+    fields = SimpleNamespace(**to_pyg(royal))
+    back = from_pyg(fields, entities=np.array(royal.entities.names), relations=royal.relations)
+    assert back.entities == royal.entities
+    parts = [factory(royal, split) for split in SPLITS]
+    first = royal.entities.name(0)
+    parts[0].entity_to_id[first] = royal.n_entities
+    with pytest.raises(UsageError, match="not numbered"):
+        from_pykeen(*parts)

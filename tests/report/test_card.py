@@ -13,6 +13,7 @@ from parsimony.cli import app
 from parsimony.methods import load_run
 from parsimony.problems import PROBLEMS
 from parsimony.report.card import _text, run_card
+from parsimony.run.folder import RunFolder
 
 OLD = Path(__file__).parents[1] / "fixtures" / "runs_0_1"
 SECTIONS = [f"## {word}" for word in
@@ -70,3 +71,17 @@ def test_the_verb_prints_or_writes_it(tmp_path):
     done = CliRunner().invoke(app, ["card", str(run), "--out", str(tmp_path / "c.md"), "--json"])
     assert json.loads(done.stdout)["bytes"] == (tmp_path / "c.md").stat().st_size
     assert (tmp_path / "c.md").read_text() == run_card(run, estimator=load_run(run))
+
+
+def test_a_card_of_validation_alone_says_so(tmp_path):
+    run = tmp_path / "my run"
+    shutil.copytree(OLD / "redgnn", run)
+    metrics = json.loads((run / "metrics.json").read_text())
+    del metrics["test"]
+    name = next(iter(metrics["valid"]["metrics"]))
+    metrics["valid"]["metrics"][name] = None
+    RunFolder.open(run).amend("metrics.json", metrics)
+    text = run_card(run)
+    assert "questions of validation" in text and "of the test" not in text
+    assert rows(text, "## Measured")["validation", name][2] == "–"
+    assert "parsimony report 'my run'" in text

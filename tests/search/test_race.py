@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import parsimony
 from parsimony import errors
+from parsimony.link.task import LinkTask
 from parsimony.search.fitting import meant_method
-from parsimony.search.heat import Entrant
+from parsimony.search.heat import Entrant, run_heat
 from parsimony.search.race import RaceRequest, race
 from parsimony.search.simplest import Contender, choose, difference
 
@@ -75,7 +76,7 @@ def won(tmp_path_factory):
     out = tmp_path_factory.mktemp("race") / "run"
     told = []
     request = RaceRequest(
-        "royal", out, seconds=120, settings=FEW, epochs=2, methods=("degree", "rules", "complex"),
+        "royal", out, seconds=600, settings=FEW, epochs=2, methods=("degree", "rules", "complex"),
         on_heat=lambda rows: told.append([(row.name, row.state) for row in rows]),
     )  # fmt: skip
     model, summary = race(request)
@@ -194,6 +195,45 @@ def test_a_later_heat_that_fails_leaves_what_the_earlier_one_learned(tmp_path, m
     told = next(row for row in summary["rows"] if "it broke" in row["why"])
     assert told["valid"] > 0
     assert told["heats"] == 2
+
+
+@pytest.mark.parametrize("problem", [errors.TrainingDiverged("it broke"), KeyboardInterrupt()])
+def test_a_heat_that_breaks_leaves_a_run_that_can_be_read(tmp_path, monkeypatch, problem):
+    folder, task = tmp_path / "run", LinkTask(parsimony.load("royal")).unregistered()
+    entrant = Entrant("distmult", {"threads": 1, "dim": 8})
+    how = {"seconds": None, "units": 50}
+    assert run_heat(task, entrant, folder, epochs=1, **how).error is None
+    before = parsimony.load_run(folder)
+
+    def breaks(*_):
+        raise problem
+
+    monkeypatch.setattr(type(before), "_fit", breaks)
+    if isinstance(problem, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            run_heat(task, entrant, folder, epochs=2, **how)
+    else:
+        assert run_heat(task, entrant, folder, epochs=2, **how).error == "it broke"
+    np.testing.assert_array_equal(parsimony.load_run(folder).entity_, before.entity_)
+
+
+def test_an_interruption_that_nobody_listens_for_is_called_so(tmp_path, monkeypatch):
+    from parsimony.search import race as module
+
+    train = module.run_heat
+
+    def breaks(task, entrant, folder, **limits):
+        if entrant.method == "complex":
+            raise KeyboardInterrupt
+        return train(task, entrant, folder, **limits)
+
+    monkeypatch.setattr(module, "run_heat", breaks)
+    request = RaceRequest(
+        "royal", tmp_path / "run", seconds=60, settings=FEW, methods=("degree", "complex")
+    )
+    _, summary = race(request)
+    assert summary["ended"] == "interrupted"
+    assert "the interruption ended the training of complex" in summary["sentence"]
 
 
 def test_a_heat_goes_on_as_it_was_begun(won):

@@ -22,7 +22,7 @@ from parsimony.link.data import LinkData
 from parsimony.link.embeddings.bilinear import Bilinear
 from parsimony.link.task import LinkTask
 from parsimony.search import Budget, SearchRequest, run_search
-from parsimony.search.symbols import SymbolTrial
+from parsimony.search.symbols import SymbolSearch, SymbolTrial
 
 SETTINGS = {"dim": 8, "epochs": 4, "threads": 1, "per_round": 2}
 
@@ -132,3 +132,9 @@ def test_a_symbol_that_cannot_be_symmetric_is_refused():
     model = Bilinear(symbol="CP", symmetric="next", **{"dim": 8, "epochs": 1})
     with pytest.raises(InvalidParameter, match="no relation of the symbol"):
         model.fit(LinkTask(inverses()))
+
+
+def test_a_book_adds_to_the_relations_that_are_set(tmp_path):
+    asked = request(tmp_path, knowledge=book("symmetric(next)"), settings=SETTINGS | {
+        "symmetric": "last, next"})  # fmt: skip
+    assert SymbolSearch(asked).model.resolved_.symmetric == ("last", "next")

@@ -69,7 +69,7 @@ def stratum_figure(found: Analysis, look: Look) -> bytes | None:
             panel.plot(x, y, "o-", color=colour, markersize=3.5, linewidth=1.3, label=best.family)
             amounts += x
             highest = max([highest, *(error for error in errors if error is not None)])
-        panel.set_title(f"{name} ({n:,})", fontsize=8, color=look.ink, loc="left")
+        panel.set_title(f"{name} ({n:,})", fontsize=8, color=look.ink, loc="left", parse_math=False)
         panel.set(xscale="log")
         plain_axes(panel, look, 7.5)
     at = ticks(min(amounts) / 1.3, max(amounts) * 1.3)

@@ -11,6 +11,7 @@ and only :func:`to_networkx` makes an object of another library.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["from_networkx", "from_pyg", "from_pykeen", "to_networkx", "to_pyg", "write_folder"]
 
 Ids = npt.NDArray[np.int32]
+
+#: of a name: what a line of a text file cannot give back
+_UNWRITABLE = re.compile(r"^$|^\ufeff|[\t\n\r\ud800-\udfff]")
 
 
 def from_networkx(
@@ -133,8 +137,8 @@ def from_pyg(
     every = np.concatenate(parts)
     n = int(getattr(data, "num_nodes", None) or every[:, [0, 2]].max(initial=-1) + 1)
     n_kinds = int(every[:, 1].max(initial=-1)) + 1
-    named = Vocabulary(list(entities or map(str, range(n))), "entity")
-    kinds = Vocabulary(list(relations or map(str, range(n_kinds))), "relation")
+    named = Vocabulary(_names(entities, n), "entity")
+    kinds = Vocabulary(_names(relations, n_kinds), "relation")
     if len(parts) == 1:
         return _split(every, named, kinds, name, "PyG", seed)
     train, valid, test = parts
@@ -175,16 +179,16 @@ def from_pykeen(training: Any, validation: Any, testing: Any, *, name: str = "gr
     Raises
     ------
     UsageError
-        A factory with inverse triples, which are made here where they are needed.
+        A factory with inverse triples, which are made here where they are needed; or numbers that
+        are not 0, 1, 2, ….
     """
     if getattr(training, "create_inverse_triples", False):
         raise UsageError(
             "the factory adds inverse triples",
             remedy="make it with create_inverse_triples=False",
         )
-    names, kinds = training.entity_to_id, training.relation_to_id
-    entities = Vocabulary(sorted(names, key=names.__getitem__), "entity")
-    relations = Vocabulary(sorted(kinds, key=kinds.__getitem__), "relation")
+    entities = Vocabulary(_by_number(training.entity_to_id), "entity")
+    relations = Vocabulary(_by_number(training.relation_to_id), "relation")
     train, valid, test = (
         np.asarray(part.mapped_triples, np.int32) for part in (training, validation, testing)
     )
@@ -200,15 +204,17 @@ def write_folder(data: LinkData, folder: str | os.PathLike[str]) -> Path:
     Raises
     ------
     FormatError
-        A name with a tab or a line end, which such a file cannot hold.
+        A name that such a file cannot hold: an empty one, one with a tab or a line end, one that
+        begins with a byte order mark, or half of a surrogate pair.
     CannotWrite
         The folder is full or not writable.
     """
     folder = Path(folder)
     for name in (*data.entities, *data.relations):
-        if set(name) & set("\t\n\r"):
+        if _UNWRITABLE.search(name):
             raise FormatError(
-                f"the name {name!r} has a tab or a line end", remedy="rename it, or write Parquet"
+                f"the name {name!r} is empty, or has a tab, a line end, or what is no text",
+                remedy="rename it, or write Parquet",
             )
     contents: dict[Path, bytes | str] = {
         folder / f"{split}.txt": "".join("\t".join(fact) + "\n" for fact in _named(data, split))
@@ -218,6 +224,20 @@ def write_folder(data: LinkData, folder: str | os.PathLike[str]) -> Path:
     contents[folder / "relations.txt"] = "".join(f"{name}\n" for name in data.relations)
     write_outputs(contents)
     return folder
+
+
+def _names(given: Iterable[str] | None, n: int) -> list[str]:
+    return [str(i) for i in range(n)] if given is None else [str(name) for name in given]
+
+
+def _by_number(numbers: Mapping[str, int]) -> list[str]:
+    names = sorted(numbers, key=numbers.__getitem__)
+    if [numbers[name] for name in names] != list(range(len(names))):
+        raise UsageError(
+            f"{len(names):,} names are not numbered 0, 1, 2, …",
+            remedy="make the factory anew from labelled triples",
+        )
+    return names
 
 
 def _named(data: LinkData, split: str) -> Iterable[tuple[str, str, str]]:

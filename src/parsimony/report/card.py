@@ -7,6 +7,7 @@ from the run folder alone.
 from __future__ import annotations
 
 import html
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,9 @@ def _lines(run: RunFolder, estimator: Estimator[Any, Any]) -> Iterator[str]:
     yield from _table(("parameter", "value"), values.items())
     summary = run.read_json("summary.json") or {}
     if estimator.method and summary.get("epochs"):
-        yield from (f"{summary['epochs']} epochs; number {summary.get('best_epoch')} answers, "
-                    "chosen on validation.", "")  # fmt: skip
+        chosen = ", chosen on validation" * bool(metrics.get("valid"))
+        yield from (f"{summary['epochs']} epochs; number {summary.get('best_epoch')} answers"
+                    f"{chosen}.", "")  # fmt: skip
     yield from ("## Measured", "")
     yield from _measured(metrics)
     measured = metrics.get("test") or metrics.get("valid") or {}
@@ -93,7 +95,7 @@ def _lines(run: RunFolder, estimator: Estimator[Any, Any]) -> Iterator[str]:
     yield from _table(("", ""), named_rows(run.read_json("ledger.json") or {}, COST))
     if said := [*(run.read_json("notes.json") or []), *summary.get("notes", [])]:
         yield from ("## Notes", "", *(f"- {_text(note)}" for note in dict.fromkeys(said)), "")
-    yield from ("## To use it", "", "```", f"parsimony report {run.path.name}", "```", "")
+    yield from ("## To use it", "", "```", f"parsimony report {_shown(run.path)}", "```", "")
     yield "or `parsimony.load_run` in Python. Loading executes no code."
 
 
@@ -105,14 +107,16 @@ def _measured(metrics: Mapping[str, Any]) -> Iterator[str]:
         for name, value in (found.get("metrics") or {}).items():
             low, high = intervals.get(name) or (None, None)
             between = "" if low is None else f"{low:.3f} to {high:.3f}"
-            rows.append((words, name, f"{value:.3f}", between))
+            rows.append((words, name, _number(value), between))
     yield from _table(("split", "measure", "value", "95 % interval"), rows)
-    found = metrics.get("test") or metrics.get("valid") or {}
+    tested = bool(metrics.get("test"))
+    found = metrics.get("test" if tested else "valid") or {}
+    where = "the test" if tested else "validation"
     n = found.get("n_queries", found.get("users"))
     policy = f"; ranks: {found['policy']}" if found.get("policy") else ""
     if n is not None:
-        yield from (f"{amount(n)} questions of the test{policy}. Intervals hold the choice of the "
-                    "questions, not that of the seed.", "")  # fmt: skip
+        yield from (f"{amount(n)} questions of {where}{policy}. Intervals hold the "
+                    "choice of the questions, not that of the seed.", "")  # fmt: skip
 
 
 def _groups(strata: Mapping[str, Any], headline: str) -> Iterator[tuple[str, str, str]]:
@@ -134,6 +138,11 @@ def _relations(measured: Mapping[str, Any], n: int = 5) -> list[tuple[str, str, 
     rows = [row for row in measured.get("per_relation") or [] if row.get("mrr") is not None]
     worst = sorted(rows, key=lambda row: (row["mrr"], row["relation"]))[:n]
     return [(row["relation"], amount(row["n_queries"]), _number(row["mrr"])) for row in worst]
+
+
+def _shown(path: Path) -> str:
+    """The folder's name as a word of a command, on one line."""
+    return shlex.quote(visible(path.name or path.resolve().name, one_line=True))
 
 
 def _number(value: float | None) -> str:

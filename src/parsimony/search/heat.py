@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from parsimony.base import Estimator, Task
 from parsimony.errors import DataError, InvalidMeasure, TrainingDiverged, UsageError
 from parsimony.methods import resolve
 from parsimony.pipeline import as_begun, keep
+from parsimony.run.atomic import write_atomic
 from parsimony.run.deadline import Deadline
-from parsimony.run.folder import RunFolder
+from parsimony.run.folder import CONFIG, RunFolder
+from parsimony.run.seal import SEAL
 from parsimony.search.simplest import Contender
 
 __all__ = ["STOPPED", "TIME", "Entrant", "Heat", "Row", "run_heat"]
@@ -140,7 +143,7 @@ def run_heat(
     try:
         estimator = entrant.estimator(folder)
         config = estimator.prepare(task, epochs=epochs)
-        with RunFolder.create(folder, config, resume=True) as run:
+        with _kept(folder), RunFolder.create(folder, config, resume=True) as run:
             before = float((run.read_json("ledger.json") or {}).get("wall_seconds", 0.0))
             where = device if device.partition(":")[0] in estimator.devices else "cpu"
             estimator.fit(
@@ -159,3 +162,16 @@ def run_heat(
         max(estimator.seconds_ - before, 0.0), time.perf_counter() - begin - trained,
         estimator.ended_, tuple(getattr(estimator, "notes_", ())),
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Leave the run as the heat before sealed it, where this one ends without a model."""
+    sealed = (CONFIG, SEAL) if (folder / SEAL).is_file() else ()
+    before = {folder / name: (folder / name).read_bytes() for name in sealed}
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            write_atomic(path, content)
+        raise

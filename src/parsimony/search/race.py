@@ -160,6 +160,7 @@ class _Race:
         labels = max(self.task.n_labels, 1)
         self.units = max(_FEWEST, int(request.seconds * _UNITS / labels))
         self.asks = self.task.count("valid"), self.task.count("test")
+        self.broken_off = False
         self.notes: list[str] = []
 
     def _entrant(self, method: str) -> Entrant:
@@ -183,6 +184,7 @@ class _Race:
             except KeyboardInterrupt:
                 if not any(row.contender for row in self.rows):
                     raise
+                self.broken_off = True
                 self._end_heats()
             with ending():
                 summary = self._finish()
@@ -227,7 +229,7 @@ class _Race:
         share = _FIRST
         while rows := self._open(iterated=True):
             left = self.deadline.left() - self._reserve()
-            if left <= 0 or stopped():
+            if left <= 0 or self._stopped():
                 self._end_heats()
                 break
             last = len(rows) == 1
@@ -249,7 +251,15 @@ class _Race:
             if row.state in ("waiting", "racing"):
                 row.state = "finished" if row.heats else "left out"
                 if row.entrant.iterated or not row.heats:
-                    row.why = row.why or _no_more()
+                    row.why = row.why or self._no_more()
+
+    def _stopped(self) -> bool:
+        """Whether a signal was heard, or, where nobody listens for it, raised by Python itself."""
+        return self.broken_off or stopped()
+
+    def _no_more(self) -> str:
+        """Why a method gets no heat more."""
+        return STOPPED if self._stopped() else TIME
 
     def _drop(self) -> None:
         """Half of those that could go on do, the better ones."""
@@ -290,7 +300,7 @@ class _Race:
         self._say()
 
         def go_on() -> bool:  # the first answer comes however late it is
-            late = self.deadline.left() <= 0 or stopped()
+            late = self.deadline.left() <= 0 or self._stopped()
             return not late or all(row.heat is None for row in self.rows)
 
         for number, heat in engine.run(function, jobs, go_on):
@@ -300,7 +310,7 @@ class _Race:
             self._take(row, heat)
         for row in asked:
             if row.heat is None:
-                row.state, row.why = "left out", _no_more()
+                row.state, row.why = "left out", self._no_more()
 
     def _take(self, row: Row, heat: Heat) -> None:
         row.seconds += heat.seconds
@@ -363,7 +373,7 @@ class _Race:
         return summary
 
     def _ended(self) -> str:
-        if stopped():
+        if self._stopped():
             return "interrupted"
         return "time budget" if self.deadline.left() <= self._reserve() else ""
 
@@ -382,7 +392,7 @@ class _Race:
         mixer = problem(self.task.kind).blend
         if not mixer or len(contenders) < 2 or self.deadline.left() < self._reserve():
             return []
-        if stopped():
+        if self._stopped():
             self.notes.append("no blend was tried after the interruption")
             return []
         best, *others = sorted(contenders, key=lambda c: -c.valid)
@@ -410,11 +420,6 @@ class _Race:
         members = f"of {best.name} and {partner.name}"
         self.rows.append(Row(Entrant(mixer), heat, 1, seconds, "finished", members))
         return [Contender(mixer, draws, size, seconds)]
-
-
-def _no_more() -> str:
-    """Why a method gets no heat more."""
-    return STOPPED if stopped() else TIME
 
 
 def _valid(row: Row) -> float:

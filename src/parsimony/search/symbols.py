@@ -16,7 +16,7 @@ from parsimony.errors import CorruptRun
 from parsimony.knowledge.book import KnowledgeBook
 from parsimony.knowledge.book_check import of_vocabulary
 from parsimony.knowledge.symbol import Symbol
-from parsimony.link.embeddings.bilinear import Bilinear
+from parsimony.link.embeddings.bilinear import Bilinear, listed_names
 from parsimony.link.guidance.entries import SURE, is_sure
 from parsimony.link.subgraph import walked_subgraph
 from parsimony.link.task import LinkTask
@@ -137,7 +137,7 @@ class SymbolSearch(StructureSearch[Symbol, Bilinear]):
     def stated(self, book: KnowledgeBook, task: LinkTask) -> dict[str, Any]:
         """The relations that the book's axioms call symmetric."""
         of_vocabulary(book, task.train_graph)
-        found = dict.fromkeys(self.given.get("symmetric") or ())
+        found = dict.fromkeys(listed_names(self.given.get("symmetric")) or ())
         for axiom in book.axioms:
             if axiom.kind != "symmetric" and (axiom.kind != "inverse" or len({*axiom.terms}) > 1):
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from parsimony.knowledge.axioms import parse_axiom
 from parsimony.knowledge.book import Entry, KnowledgeBook
 from parsimony.knowledge.rules import parse_rule
 from parsimony.link.data import LinkData
+from parsimony.link.guidance.applied import AppliedBook
 from parsimony.link.guidance.completion import Inference, complete, complete_reference
 from parsimony.link.guidance.guided import Guided
 from parsimony.link.guidance.mask import Mask
@@ -184,3 +187,16 @@ def test_an_entry_that_becomes_too_much_infers_nothing(monkeypatch):
     assert done.left_out == ("transitive(r0)",)
     assert [*map(tuple, done.graph.triples[done.n_stated :].tolist())] == [(5, 1, 0)]
     assert done.origin(5, 1, 0)[0] == "symmetric(r1)"
+
+
+def test_the_mask_of_the_training_graph_knows_its_own_entities(task):
+    """Also where the graph walked at test time has as many."""
+    first, relations = task.data, task.data.relations
+    others = Vocabulary([f"n{i}" for i in range(12)], "entity")
+    other = LinkData("other", others, relations, triples(5), first.valid, first.test)
+    both = LinkTask(dataclasses.replace(first, inductive=other))
+    known = book("range(r0, T)", types={f"m{i}": ("UT"[i % 2],) for i in range(12)})
+    applied = AppliedBook(known, both, wanted=("mask", "loss"), sure=0.95)
+    asked = np.zeros(1, np.int32), np.zeros(1, np.int32)
+    mask = applied.mask(both.train_graph)
+    assert mask.possible(*asked)[0].tolist() == [bool(i % 2) for i in range(12)]

@@ -21,6 +21,11 @@ from parsimony.run.deadline import Deadline
 DURA, MOST_DURA = 0.4, 0.2
 
 
+def listed_names(given: Any) -> Any:
+    """Names, of which a text may hold several with commas between them; others as they are."""
+    return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+
+
 class NamedParameters(EmbeddingParameters):
     """Parameters of a bilinear model with a fixed symbol.
 
@@ -82,7 +87,7 @@ class NamedParameters(EmbeddingParameters):
     @classmethod
     def _names(cls, given: Any) -> Any:
         """Take "cousin,spouse" as well."""
-        return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+        return listed_names(given)
 
     @field_validator("dim")
     @classmethod

@@ -109,7 +109,10 @@ class AppliedBook:
         """Which answers the book calls possible, where the facts of a graph are known."""
         key = graph.content_hash
         if key not in self._masks:
-            test = graph.n_entities == self.task.test_data.n_entities
+            test = (
+                graph.n_entities == self.task.test_data.n_entities
+                and key != self.task.train_graph.content_hash
+            )
             data = self.task.test_data if test else self.task.data
             names = [data.entities.name(i) for i in range(graph.n_entities)]
             self._masks[key] = Mask(self.masking, self.book.types, graph, names, self._names)
