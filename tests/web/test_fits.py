@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,6 +178,20 @@ def test_a_run_that_two_ask_for_is_served_once(tmp_path):
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(ask, range(2))) == ["one-1", "one-1"]
     assert read == [tmp_path / "one"]
+
+
+def test_a_table_of_a_run_is_said_to_be_split_anew(tmp_path):
+    from parsimony.web.known_data import KnownData
+
+    (tmp_path / "facts.tsv").write_text("a\tr\tb\n")
+    runs = {}
+    for name, place in (("table", tmp_path / "facts.tsv"), ("folder", tmp_path)):
+        data = SimpleNamespace(name=name, source=str(place))
+        model = SimpleNamespace(kind="link", task_=SimpleNamespace(data=data))
+        runs[name] = SimpleNamespace(model=model, folder=SimpleNamespace(config={}))
+    known = KnownData(SimpleNamespace(runs=runs)).known
+    assert "split by the seed, anew" in known["run table"].summary
+    assert known["run folder"].summary == "those of run folder"
 
 
 def test_a_long_curve_is_sent_thinned():

@@ -67,6 +67,10 @@ class KnownData:
                     if value is not None
                 }
                 of = f"those of run {id}"
+                if os.path.isfile(
+                    place
+                ):  # of its columns and its split a run's options say nothing
+                    of += ", a table: its columns are found, and it is split by the seed, anew"
                 found[f"run {id}"] = _Known(place, served.model.kind, options, summary=of)
         return found
 
