@@ -84,7 +84,7 @@ def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
     before = found["epoch"]
     later.resume(id)
     end = time.monotonic() + 120
-    while later.shown(id)["epoch"] <= before and time.monotonic() < end:
+    while (later.shown(id)["epoch"] or 0) <= before and time.monotonic() < end:
         time.sleep(0.1)
     assert later.shown(id)["epoch"] > before
     later.close()  # waits a moment; on a busy machine the fit takes longer to write its run
@@ -150,6 +150,27 @@ def test_damaged_records_and_summaries_hide_no_other_fit(tmp_path):
         (tmp_path / "two" / name).write_text("{")
     made = Fits(tmp_path, KnownData(Service([])))
     assert [row["id"] for row in made.listed()["fits"]] == ["two", "one"]
+
+
+def test_a_process_that_cannot_be_started_takes_no_time(tmp_path, monkeypatch):
+    from parsimony.web.fits import Fits
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.served import Service
+
+    (tmp_path / ".fits").mkdir()
+    (tmp_path / ".fits" / "one.json").write_text(
+        '{"asked": {"data": "royal"}, "began": 1.0, "spent": 0.0}'
+    )
+    made = Fits(tmp_path, KnownData(Service([])))
+
+    def refused(*args, **kwargs):
+        raise BlockingIOError("no more processes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("parsimony.web.fits.subprocess.Popen", refused)
+        with pytest.raises(BlockingIOError):
+            made.resume("one")
+    assert not made._fits["one"].running and made._fits["one"].seconds == 0  # it did not begin
 
 
 def test_a_run_that_two_ask_for_is_served_once(tmp_path):

@@ -148,14 +148,15 @@ class Fits:
         Busy
             As many as may are running.
         """
-        with self._lock:
+        with self._serving, self._lock:  # not while its run is being read
             fit = self._find(id)
             if fit.running:
                 raise UsageError(f"{id} is running", remedy="wait for it, or stop it first")
             if fit.served is not None:
                 raise UsageError(f"{id} is served, and is not changed", remedy="start a new one")
             self._require_room()
-            fit.spent, fit.began, fit.ended, fit.stops = fit.seconds, time.time(), None, 0
+            fit.spent, fit.began, fit.stops = fit.seconds, time.time(), 0
+            fit.ended = fit.began  # as long as no process has been started
             self._run(fit, resume=self._begun(fit))
             return self._row(fit)
 
@@ -295,6 +296,7 @@ class Fits:
             process = fit.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True
             )
+        fit.ended = None
         threading.Thread(target=fit.wait, args=(process,), daemon=True).start()
 
     def _begun(self, fit: _Fit) -> bool:
