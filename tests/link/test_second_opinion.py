@@ -141,6 +141,14 @@ def test_what_was_planted_is_found_and_what_degrees_explain_is_not():
     assert again == found  # the seed is the same
 
 
+def test_a_fact_is_no_reason_for_itself():
+    graph = KnowledgeGraph(np.array([[0, 0, 0], [0, 0, 1], [0, 1, 1]]), 2, 2)
+    for fact in ((0, 0, 0), (0, 0, 1)):
+        for side in ("head", "tail"):
+            kinds = SecondOpinion(graph).on(Question.of(fact, side, 2), draws=3).kinds
+            assert all(kind.steps not in ((0,), (2,)) for kind in kinds)
+
+
 def test_kinds_without_a_path_count_as_tested():
     triples = np.array([[0, 0, 1], [1, 0, 2], [3, 0, 2], [4, 1, 2], [3, 0, 5], [6, 0, 4]])
     found = SecondOpinion(KnowledgeGraph(triples, 7, 2)).on(Question(0, 1, 2), draws=99)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,16 +72,21 @@ def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
     assert client.post(f"/api/v1/fits/{id}/resume").status_code == 400  # it is served
 
     from parsimony.web.fits import Fits
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.served import Service
 
-    later = Fits(tmp_path / "fits", made.data)  # of a server that was started again
+    # A server that was started again, and one that was given the run as well.
+    later = Fits(tmp_path / "fits", KnownData(Service([])))
     (row,) = later.listed()["fits"]
     assert row["state"] == "stopped" and row["resumable"] and row["seconds"] > 0
-    before = len(found["history"])
+    (row,) = Fits(tmp_path / "fits", made.data).listed()["fits"]
+    assert row["served"] == id and not row["resumable"]
+    before = found["epoch"]
     later.resume(id)
     end = time.monotonic() + 120
-    while len(later.shown(id)["history"]) <= before and time.monotonic() < end:
+    while (later.shown(id)["epoch"] or 0) <= before and time.monotonic() < end:
         time.sleep(0.1)
-    assert len(later.shown(id)["history"]) > before
+    assert later.shown(id)["epoch"] > before
     later.close()  # waits a moment; on a busy machine the fit takes longer to write its run
     while later.shown(id)["state"] != "stopped" and time.monotonic() < end:
         time.sleep(0.1)
@@ -86,9 +94,14 @@ def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
 
 
 def test_a_fit_that_cannot_be_says_why(fits):
-    client, _ = fits
+    client, made = fits
     asked = {"data": "royal", "method": "distmult", "settings": {"no_such_thing": 3}}
-    found = until(client, client.post("/api/v1/fits", json=asked).json()["id"], "failed")
+    id = client.post("/api/v1/fits", json=asked).json()["id"]
+    end = time.monotonic() + 120
+    while made._fits[id].ended is None and time.monotonic() < end:
+        time.sleep(0.05)
+    assert made._fits[id].ended is not None  # its time stands still, though nobody looked
+    found = until(client, id, "failed")
     assert "no_such_thing" in found["error"]["message"] and not found["usable"]
 
 
@@ -121,12 +134,108 @@ def test_a_server_without_a_folder_for_them_starts_none(client, ask):
     assert refused.status_code == 403 and "--fits" in refused.json()["error"]["remedy"]
 
 
+def test_damaged_records_and_summaries_hide_no_other_fit(tmp_path):
+    from parsimony.web.fits import Fits
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.served import Service
+
+    records = tmp_path / ".fits"
+    records.mkdir()
+    for id, began in (("one", "1.0"), ("two", "2.0"), ("three", '"x"')):
+        (records / f"{id}.json").write_text(
+            f'{{"asked": {{"data": "royal"}}, "began": {began}, "spent": 0.0}}'
+        )
+    (tmp_path / "two").mkdir()
+    for name in ("checksums.json", "summary.json"):
+        (tmp_path / "two" / name).write_text("{")
+    made = Fits(tmp_path, KnownData(Service([])))
+    assert [row["id"] for row in made.listed()["fits"]] == ["two", "one"]
+
+
+def test_a_process_that_cannot_be_started_takes_no_time(tmp_path, monkeypatch):
+    from parsimony.web.fits import Fits
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.served import Service
+
+    (tmp_path / ".fits").mkdir()
+    (tmp_path / ".fits" / "one.json").write_text(
+        '{"asked": {"data": "royal"}, "began": 1.0, "spent": 0.0}'
+    )
+    made = Fits(tmp_path, KnownData(Service([])))
+
+    def refused(*args, **kwargs):
+        raise BlockingIOError("no more processes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("parsimony.web.fits.subprocess.Popen", refused)
+        with pytest.raises(BlockingIOError):
+            made.resume("one")
+    assert not made._fits["one"].running and made._fits["one"].seconds == 0  # it did not begin
+
+
+def test_a_run_that_two_ask_for_is_served_once(tmp_path):
+    from parsimony.web.fits import Fits
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.served import Service
+
+    (tmp_path / ".fits").mkdir()
+    (tmp_path / ".fits" / "one.json").write_text(
+        '{"asked": {"data": "royal"}, "began": 1.0, "spent": 0.0}'
+    )
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "checksums.json").write_text("{}")
+    made, read, second = Fits(tmp_path, KnownData(Service([]))), [], threading.Event()
+
+    def add(run):
+        read.append(run)
+        second.wait(0.2)  # until the other one asks, if it is let
+        return f"one-{len(read)}"
+
+    def ask(k):
+        if k:
+            second.set()
+        return made.serve("one", add)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(ask, range(2))) == ["one-1", "one-1"]
+    assert read == [tmp_path / "one"]
+
+
+def test_a_table_of_a_run_is_said_to_be_split_anew(tmp_path):
+    from parsimony.web.known_data import KnownData
+
+    (tmp_path / "facts.tsv").write_text("a\tr\tb\n")
+    runs = {}
+    for name, place in (("table", tmp_path / "facts.tsv"), ("folder", tmp_path)):
+        data = SimpleNamespace(name=name, source=str(place))
+        model = SimpleNamespace(kind="link", task_=SimpleNamespace(data=data))
+        runs[name] = SimpleNamespace(model=model, folder=SimpleNamespace(config={}))
+    known = KnownData(SimpleNamespace(runs=runs)).known
+    assert "split by the seed, anew" in known["run table"].summary
+    assert known["run folder"].summary == "those of run folder"
+
+
+def test_a_long_curve_is_sent_thinned():
+    history = [{"epoch": epoch} for epoch in range(1, 2502)]
+    sent = progress.thinned(history)
+    assert (
+        len(sent) <= 1000
+        and sent[-1] == history[-1]
+        and sent == sorted(sent, key=lambda row: row["epoch"])
+    )
+    assert progress.thinned(history[:1000]) == history[:1000] and progress.thinned([]) == []
+
+
 def test_a_race_is_read_while_it_goes_on(tmp_path):
     from parsimony.search.heat import Heat
     from parsimony.search.heat_store import HeatStore
 
     subject = {"space": "race", "methods": ["degree", "rules", "redgnn"]}
     runs = tmp_path / "search" / "runs"
+    runs.mkdir(parents=True)
+    (runs.parent / "trials.jsonl").touch()
+    assert progress.heats(tmp_path, running=True) == []  # it is being begun
+    (runs.parent / "trials.jsonl").unlink()
     with HeatStore(tmp_path, subject, resume=False, seed=0) as store:
         store.keep("degree", 1, Heat(np.array([0.25, 0.2, 0.3]), 0, seconds=2.0), 2.0)
         store.keep("rules", 1, Heat(np.zeros(1), seconds=1.0, error="no rule"), 3.0)

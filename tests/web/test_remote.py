@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -91,13 +92,12 @@ def test_errors_are_those_of_the_run_or_say_what_is_with_the_server(address, mon
     assert "token" in refused["message"] and "PARSIMONY_TOKEN" in refused["remedy"]
 
 
-def test_another_kind_of_server_is_said_to_be_none():
+def what_is_said_of(answer):
+    """The message where a server of another kind answers."""
+
     class Other(BaseHTTPRequestHandler):
         def do_POST(self):
-            self.send_response(302)
-            self.send_header("Location", "http://192.0.2.1/")  # is not followed: it has the token
-            self.end_headers()
-            self.wfile.write(b"<html>")
+            answer(self)
 
         def log_message(self, *args):
             pass
@@ -108,4 +108,31 @@ def test_another_kind_of_server_is_said_to_be_none():
         address = f"http://127.0.0.1:{server.server_port}"
         printed = said("predict", "rules", *QUESTION, "--server", address, "--json", code=2)
         thread.join(5)
-    assert "no server of runs" in json.loads(printed)["error"]["message"]
+    return json.loads(printed)["error"]["message"]
+
+
+def test_another_kind_of_server_is_said_to_be_none():
+    def elsewhere(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "http://192.0.2.1/")  # is not followed: it has the token
+        handler.end_headers()
+        handler.wfile.write(b"<html>")
+
+    assert "no server of runs" in what_is_said_of(elsewhere)
+
+
+def test_a_reply_without_end_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr("parsimony.cli.remote._MOST", 1 << 20)
+    monkeypatch.setenv("PARSIMONY_TOKEN", f"{TOKEN}\n")  # as of a file
+    given = []
+
+    def endless(handler):
+        given.append(handler.headers["Authorization"])
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):  # it hangs up
+            for _ in range(64):
+                handler.wfile.write(b" " * (1 << 20))
+
+    assert "more than 1 MiB" in what_is_said_of(endless)
+    assert given == [f"Bearer {TOKEN}"]

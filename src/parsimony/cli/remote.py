@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -20,6 +21,7 @@ __all__ = ["TOKEN", "Remote", "Server", "refuse_with_server"]
 
 TOKEN = "PARSIMONY_TOKEN"
 _SECONDS = 150  # the server's own limits are below
+_MOST = 64 << 20  # bytes of a reply
 _REMEDY = "leave --server out to read the run itself"
 
 Server = Annotated[
@@ -88,15 +90,15 @@ class Remote:
 
     def _sent(self, method: str, rest: str, body: bytes) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
-        if token := os.environ.get(TOKEN):
+        if token := os.environ.get(TOKEN, "").strip():  # a line break would end in an error
             headers["Authorization"] = f"Bearer {token}"
         kind = http.client.HTTPSConnection if self._safe else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=_SECONDS)
         path = f"{self._path}/api/v1/runs/{quote(self.run, safe='')}{rest}"
         try:
             connection.request(method, path, body, headers)
-            reply = connection.getresponse()
-            status, text = reply.status, reply.read()
+            with connection.getresponse() as reply:
+                status, text = reply.status, _read(reply)
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise NoServer(f"no answer from {self.address}: {reason}", remedy=_REMEDY) from None
@@ -130,6 +132,18 @@ class Remote:
         raise (kind if known else ParsimonyError)(
             message, remedy=remedy, where=str(told["where"]) if told.get("where") else None
         )
+
+
+def _read(reply: http.client.HTTPResponse) -> bytes:
+    """The body, if it comes within the time, and is not larger than any answer."""
+    end, found = time.monotonic() + _SECONDS, bytearray()
+    while part := reply.read1(1 << 16):
+        found += part
+        if len(found) > _MOST:
+            raise ValueError(f"it sends more than {_MOST >> 20} MiB")
+        if time.monotonic() > end:
+            raise ValueError(f"it sends for more than {_SECONDS} s")
+    return bytes(found)
 
 
 def refuse_with_server(**given: object) -> None:

@@ -126,17 +126,20 @@ class SecondOpinion:
             Of the draws.
         """
         rests, longest = self._rests(question, longest)
+        itself = {question.relation}  # steps of which the fact that is asked about is one
+        if question.entity == question.answer:
+            itself.add(self._inverse(question.relation))
         tested, found = 0, []
         for step in self._steps_of(question.entity):
             step_done()
             rows = self._of_step(step)
             own = int(np.searchsorted(rows.source, question.entity))
-            if step == question.relation:
+            if step in itself:
                 rows = _without(rows, own, question.answer)
             may = np.zeros(self._graph.n_entities, bool)
             may[rows.target] = True
             going = rests.those(may[rests.entity])
-            if step == question.relation:  # the fact itself is what is asked
+            if step in itself:
                 going = going.those(going.code > 0)
             mine = rows.target[rows.ptr[own] : rows.ptr[own + 1]]
             if not len(mine):

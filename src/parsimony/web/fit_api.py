@@ -73,10 +73,6 @@ async def serve(request: Request, id: str) -> Response:
     fits, service = _fits(request), service_of(request)
 
     def load() -> object:
-        known = fits.served(id)
-        if known is None:
-            served = service.add(fits.finished(id))
-            fits.serve_as(id, known := served.id)
-        return service.run(known).shown()
+        return service.run(fits.serve(id, lambda run: service.add(run).id)).shown()
 
     return json_reply(await service.read(load, long=True))

@@ -12,9 +12,10 @@ from parsimony.run.folder import CONFIG, RunFolder, read_config
 from parsimony.run.seal import SEAL
 from parsimony.search.trials import TRIALS, read_trials
 
-__all__ = ["curve", "finished", "heats", "last_lines", "time_left", "written"]
+__all__ = ["curve", "finished", "heats", "last_lines", "thinned", "time_left", "written"]
 
 _LINES = 12  # of a log that are shown
+_POINTS = 1000  # epochs of a curve that are sent
 _RECENT = 5  # epochs that say how long the next ones take
 
 
@@ -24,11 +25,12 @@ def finished(folder: Path) -> bool:
 
 
 def written(folder: Path) -> dict[str, Any]:
-    """The summary of a finished run; of a race that of race.json."""
-    for name in ("race.json", "summary.json"):
-        if (folder / name).is_file():
-            found = read_json(folder / name, error=CorruptRun)
-            return found if isinstance(found, dict) else {}
+    """The summary of a finished run; of a race that of race.json. Empty if it is damaged."""
+    with contextlib.suppress(CorruptRun):
+        for name in ("race.json", "summary.json"):
+            if (folder / name).is_file():
+                found = read_json(folder / name, error=CorruptRun)
+                return found if isinstance(found, dict) else {}
     return {}
 
 
@@ -39,9 +41,7 @@ def curve(folder: Path) -> tuple[list[dict[str, Any]], int | None, str]:
     """
     at, method = folder, ""
     if not (folder / CONFIG).is_file():
-        logs = sorted(
-            (folder / "search" / "runs").glob("*/log.jsonl"), key=lambda log: log.stat().st_mtime
-        )
+        logs = _latest(folder, "log.jsonl")
         if not logs:
             return [], None, ""
         at = logs[-1].parent
@@ -85,7 +85,9 @@ def heats(folder: Path, *, running: bool) -> list[dict[str, Any]]:
     path = folder / "search" / TRIALS
     if not path.is_file():
         return []
-    head = read_bytes(path).partition(b"\n")[0]
+    head, whole, _ = read_bytes(path).partition(b"\n")
+    if not whole:  # it is being begun
+        return []
     methods = parse_json(head, str(path), error=CorruptRun).get("methods", [])
     rows = {
         method: {"method": method, "heats": 0, "valid": None, "parameters": None, "seconds": 0.0,
@@ -103,16 +105,25 @@ def heats(folder: Path, *, running: bool) -> list[dict[str, Any]]:
     for method, row in rows.items():
         if method in verdicts:
             row["state"] = verdicts[method].get("why") or row["state"]
-    begun = [log.parent.name for log in _latest(folder)]
+    begun = [log.parent.name for log in _latest(folder, CONFIG)]
     if running and begun and begun[-1] in rows:
         rows[begun[-1]]["state"] = "training" if not rows[begun[-1]]["heats"] else "racing"
     return list(rows.values())
 
 
-def _latest(folder: Path) -> list[Path]:
-    """The configurations of the methods of a race, the last one to be begun at the end."""
-    found = (folder / "search" / "runs").glob(f"*/{CONFIG}")
-    return sorted(found, key=lambda config: config.stat().st_mtime)
+def _latest(folder: Path, name: str) -> list[Path]:
+    """A file of each method of a race, the one that was written last at the end."""
+    found = []
+    for path in (folder / "search" / "runs").glob(f"*/{name}"):
+        with contextlib.suppress(OSError):  # the race has put another in its place
+            found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found)]
+
+
+def thinned(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Some epochs, evenly spaced, the last among them: they are sent every second."""
+    step = -(-len(history) // _POINTS) or 1
+    return history[::-step][::-1]
 
 
 def last_lines(log: Path) -> list[str]:

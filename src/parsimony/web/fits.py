@@ -15,11 +15,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from parsimony.decoding import read_json
 from parsimony.decoding.strict_json import json_text
@@ -35,6 +34,7 @@ __all__ = ["Fits"]
 
 MOST = 2  # that run at a time: they share the machine with the answers
 _RECORDS = ".fits"
+_LONGEST = 100  # letters of a fit's name, to which a number may be added
 _LEAVE = 5.0  # seconds that a fit has to end with the server
 
 
@@ -58,15 +58,13 @@ class _Fit:
 
     @property
     def running(self) -> bool:
-        """Whether its process is there; notes when it ended."""
-        process = self.process
-        if process is None:
-            return False
-        self.code = process.poll()
-        if self.code is None:
-            return True
+        """Whether its process is there."""
+        return self.process is not None
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Note how its process ends, and when: perhaps nobody looks at the page then."""
+        self.code = process.wait()
         self.ended, self.process = time.time(), None
-        return False
 
     @property
     def seconds(self) -> float:
@@ -92,7 +90,7 @@ class Fits:
 
     def __init__(self, folder: Path, data: KnownData) -> None:
         self.folder, self.data = folder, data
-        self._lock = threading.Lock()
+        self._lock, self._serving = threading.Lock(), threading.Lock()
         if folder.exists() and not folder.is_dir():
             raise NotAFile("the folder of fits is a file", remedy="name a folder",
                            where=str(folder))  # fmt: skip
@@ -102,13 +100,16 @@ class Fits:
             raise cannot_write(folder, error) from error
         self._fits: dict[str, _Fit] = {}
         for record in sorted((folder / _RECORDS).glob("*.json")):
-            with contextlib.suppress(CorruptRun, ValidationError, KeyError, TypeError):
+            with contextlib.suppress(CorruptRun, ValueError, KeyError, TypeError):
                 found = read_json(record, error=CorruptRun)
                 asked = FitAsked.model_validate(found["asked"])
                 began, spent = float(found["began"]), float(found["spent"])
                 told = progress.written(folder / record.stem)
                 spent = told.get("total_seconds", told.get("seconds", spent))
-                self._fits[record.stem] = _Fit(record.stem, asked, began, spent, ended=began)
+                served = data.served_from(folder / record.stem)
+                self._fits[record.stem] = _Fit(
+                    record.stem, asked, began, spent, ended=began, served=served
+                )
 
     # ---- what is asked ---------------------------------------------------------------------------
 
@@ -125,14 +126,15 @@ class Fits:
         with self._lock:
             self.data.words(asked)  # refuses
             stem = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{asked.data}-{asked.method}-{asked.seed}")
-            stem, number = stem.strip("-.") or "fit", 1
+            stem, number = stem[:_LONGEST].strip("-.") or "fit", 1
             id = stem
             while id in self._fits or (self.folder / id).exists():
                 number += 1
                 id = f"{stem}-{number}"
             self._require_room()
-            fit = self._fits[id] = _Fit(id, asked, time.time())
+            fit = _Fit(id, asked, time.time())
             self._run(fit, resume=False)
+            self._fits = {**self._fits, id: fit}  # others may be looking through them
             return self._row(fit)
 
     def resume(self, id: str) -> dict[str, Any]:
@@ -146,14 +148,15 @@ class Fits:
         Busy
             As many as may are running.
         """
-        with self._lock:
+        with self._serving, self._lock:  # not while its run is being read
             fit = self._find(id)
             if fit.running:
                 raise UsageError(f"{id} is running", remedy="wait for it, or stop it first")
             if fit.served is not None:
                 raise UsageError(f"{id} is served, and is not changed", remedy="start a new one")
             self._require_room()
-            fit.spent, fit.began, fit.ended, fit.stops = fit.seconds, time.time(), None, 0
+            fit.spent, fit.began, fit.stops = fit.seconds, time.time(), 0
+            fit.ended = fit.began  # as long as no process has been started
             self._run(fit, resume=self._begun(fit))
             return self._row(fit)
 
@@ -166,9 +169,9 @@ class Fits:
         """
         with self._lock:
             fit = self._find(id)
-            if fit.running and fit.process is not None:
+            if (process := fit.process) is not None:
                 fit.stops += 1
-                fit.process.terminate()
+                process.terminate()
             return self._row(fit)
 
     def finished(self, id: str) -> Path:
@@ -185,17 +188,24 @@ class Fits:
             raise UsageError(f"{id} has written no run yet", remedy="wait for its end")
         return self.folder / fit.id
 
-    def serve_as(self, id: str, run: str) -> None:
-        """Keep by what name the run of a fit is served."""
-        self._find(id).served = run
+    def serve(self, id: str, add: Callable[[Path], str]) -> str:
+        """By what name the run of a fit is served; ``add`` reads it, if nobody has before.
 
-    def served(self, id: str) -> str | None:
-        """By what name the run of a fit is served."""
-        return self._find(id).served
+        Raises
+        ------
+        NoSuchFit
+        UsageError
+            There is no run yet.
+        """
+        with self._serving:
+            fit = self._find(id)
+            if fit.served is None:
+                fit.served = add(self.finished(id))
+            return fit.served
 
     def close(self) -> None:
         """Stop all that run; they write what they have, and can be gone on with."""
-        running = [fit.process for fit in self._fits.values() if fit.running and fit.process]
+        running = [process for fit in self._fits.values() if (process := fit.process) is not None]
         for process in running:
             process.terminate()
         end = time.monotonic() + _LEAVE
@@ -233,7 +243,7 @@ class Fits:
             "epoch": history[-1]["epoch"] if learns else None,
             "epochs": most if learns else None,
             "seconds_left": left if running else None,
-            "history": history,
+            "history": progress.thinned(history),
             "heats": progress.heats(folder, running=running),
             "measure": self.data.measure(fit.asked) if race else "",
             "log": progress.last_lines(self._record(fit, "log")),
@@ -262,7 +272,7 @@ class Fits:
     def _error(self, fit: _Fit) -> dict[str, Any]:
         """The error object that the command printed, else the end of its log."""
         path = self._record(fit, "out")
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
+        with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
             return dict(json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["error"])
         lines = progress.last_lines(self._record(fit, "log"))
         return {"type": "ParsimonyError", "message": lines[-1] if lines else "it ended at once",
@@ -283,9 +293,11 @@ class Fits:
             self._record(fit, "log").open("ab" if resume else "wb") as log,
         ):
             # Ctrl-C in the server's terminal is the server's alone, which then stops its fits.
-            fit.process = subprocess.Popen(
+            process = fit.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True
             )
+        fit.ended = None
+        threading.Thread(target=fit.wait, args=(process,), daemon=True).start()
 
     def _begun(self, fit: _Fit) -> bool:
         folder = self.folder / fit.id

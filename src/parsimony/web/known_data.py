@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from parsimony import datasets
@@ -54,7 +55,7 @@ class KnownData:
     def known(self) -> dict[str, _Known]:
         """By name; data of a run that are no registered ones are called after the run."""
         found = dict(self._registered)
-        for id, served in list(self.service.runs.items()):
+        for id, served in self.service.runs.items():
             data = served.model.task_.data
             if data.name in found:
                 continue
@@ -66,8 +67,18 @@ class KnownData:
                     if value is not None
                 }
                 of = f"those of run {id}"
+                if os.path.isfile(
+                    place
+                ):  # of its columns and its split a run's options say nothing
+                    of += ", a table: its columns are found, and it is split by the seed, anew"
                 found[f"run {id}"] = _Known(place, served.model.kind, options, summary=of)
         return found
+
+    def served_from(self, folder: Path) -> str | None:
+        """The run that is served from a folder."""
+        place = folder.resolve()
+        runs = self.service.runs.items()
+        return next((id for id, served in runs if served.path.resolve() == place), None)
 
     def shown(self) -> list[dict[str, Any]]:
         """For the page: ``name, kind, summary, methods``, and ``races`` of what auto compares."""

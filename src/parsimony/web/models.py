@@ -575,7 +575,10 @@ class FitAsked(Asked):
 
 
 class FitShown(Shown):
-    """A fit as it stands; ``history, heats, log, epoch, seconds_left`` where one is asked for."""
+    """A fit as it stands; ``history, heats, log, epoch, seconds_left`` where one is asked for.
+
+    Of a long ``history`` up to 1,000 epochs are sent, the last among them.
+    """
 
     id: str
     data: str

@@ -261,8 +261,6 @@ class Service:
         self._edits = edits
         for path in paths:
             self.add(path)
-        if "torch" in sys.modules:  # a run of rules does without
-            sys.modules["torch"].set_num_threads(1)  # requests are the parallelism
 
     def run(self, id: str) -> Served:
         """A run by its id.
@@ -287,7 +285,9 @@ class Service:
             k += 1
             name = f"{taken}-{k}"
         found = Served(name, path, Desk(self.limits), self._edits)
-        self.runs[name] = found
+        self.runs = {**self.runs, name: found}  # others may be looking through them
+        if "torch" in sys.modules:  # a run of rules does without
+            sys.modules["torch"].set_num_threads(1)  # requests are the parallelism
         return found
 
     async def read(

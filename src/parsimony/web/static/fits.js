@@ -9,7 +9,7 @@ await frame();
 const EVERY = 1000, of = (id, rest = "") => `/fits/${encodeURIComponent(id)}${rest}`;
 const STATE = { running: "is running", stopping: "writes what it has learned, and stops", stopped: "was stopped", finished: "has finished", failed: "failed" };
 const offered = await get("/fits").catch((error) => { fill(at("off"), failure(error)); return { enabled: false, data: null }; });
-let timer = 0, shown = {}, current = null;
+let timer = 0, shown = {}, current = null, lost = false;
 
 at("ask").hidden = !offered.enabled;
 if (!offered.enabled && offered.data) {
@@ -142,11 +142,14 @@ function watch(id, live) {
     if (document.hidden) { watch(id, true); return; }
     try {
       const fit = await get(of(id));
+      if (lost) { fill(at("said")); lost = false; }
       if (read().get("fit") !== id) return;
       if (one(fit)) watch(id, true); else render();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       fill(at("said"), failure(error));
+      lost = error.status !== 404; // a server that is busy, or away for a moment, is asked again
+      if (lost && read().get("fit") === id) watch(id, true);
     }
   }, EVERY);
 }
