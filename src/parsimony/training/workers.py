@@ -205,13 +205,15 @@ def crew(workers: int, cls: type) -> Iterator[Crew | None]:
 def _start(workers: int, cls: type, place: Path) -> tuple[subprocess.Popen[bytes], ...]:
     """Start the others here and meet them."""
     home = f"{cls.__module__}:{cls.__qualname__}"
+    # They find modules where this process does; their own folder is an empty one.
+    where = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     started: list[subprocess.Popen[bytes]] = []
     try:
         for rank in range(1, workers):
             started.append(subprocess.Popen(
                 [sys.executable, "-m", "parsimony.training.worker", home, str(place), str(rank),
                  str(workers)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=place.parent, env=where,
             ))  # fmt: skip
         store, begin = file_store(place, workers), time.monotonic()
         there = [f"worker {rank}" for rank in range(1, workers)]
