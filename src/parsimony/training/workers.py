@@ -31,6 +31,7 @@ import numpy.typing as npt
 import torch
 import torch.distributed as dist
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter, WorkerLost
 from parsimony.training.launcher import launched, rank_here
 
@@ -74,7 +75,7 @@ class Crew:
         """
         given = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
         form = [[name, array.dtype.str, list(array.shape)] for name, array in given.items()]
-        text = json.dumps({"what": what, "arrays": form, **plain}).encode()
+        text = json_text({"what": what, "arrays": form, **plain}).encode()
         header = np.zeros(HEADER, np.uint8)
         header[: len(text)] = np.frombuffer(text, np.uint8)
         with self._lost():
