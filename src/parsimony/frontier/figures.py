@@ -73,6 +73,7 @@ def _draw_curve(axes: Any, curve: Curve, first: bool, marker: str, look: Look) -
             point.amount, _drawn(point.error), marker, color=colour, alpha=strength,
             markersize=6 if first else 4.5,
             markerfacecolor=colour if point.role == "law" else look.paper,
+            zorder=4,  # no word hides a measured point
         )  # fmt: skip
     name = f"{curve.family}{' (compared)' if first else ''}"
     line = {"color": colour, "alpha": strength, "linewidth": 1.8 if first else 0.9}
@@ -120,7 +121,7 @@ def _draw_crossing(axes: Any, crossing: Crossing, look: Look) -> None:
     )  # fmt: skip
     words = limit_text(scale) + ", extrapolated" * scale.extrapolated
     axes.annotate(
-        words, ((own * target) ** 0.5, error), (0, 5), textcoords="offset points",
+        words, ((own * target) ** 0.5, error), (0, 9), textcoords="offset points",
         ha="center", fontsize=8.5 if look.wide else 7.5, color=look.ink,
         bbox={"facecolor": look.paper, "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
     )  # fmt: skip
