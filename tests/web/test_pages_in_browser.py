@@ -337,7 +337,7 @@ def test_a_fit_is_started_watched_and_stopped_by_the_keyboard(page):
     page.locator("#epochs").fill("100000")
     page.get_by_text("Parameters of the method").focus()
     page.keyboard.press("Enter")
-    page.locator("#settings").fill("dim = 4")
+    page.locator("#settings").fill("dim = 4\npatience = 100000")  # it ends when it is stopped
     page.get_by_role("button", name="Start").focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("fit=royal-distmult-0"))

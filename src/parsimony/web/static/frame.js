@@ -19,9 +19,11 @@ export const first = (run) => PAGES.find(([path, , has]) => path !== "/" && path
 // Returns {run, runs}: the run of the address, else the first that `fits` the page.
 export async function frame(fits = () => true) {
   let found;
+  at("main").setAttribute("aria-busy", "true"); // until the page follows its address
   try {
     found = await get("/runs");
   } catch (error) {
+    at("main").removeAttribute("aria-busy");
     if (error instanceof Refused) fill(at("main"), el("h1", {}, "The server refused"), failure(error));
     throw error;
   }

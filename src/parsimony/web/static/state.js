@@ -23,8 +23,12 @@ export function go(changes, { replace = false } = {}) {
   rendering();
 }
 
-export function follow(render) {
-  rendering = () => { shown = location.search; render(); };
+export async function follow(render) {
+  rendering = () => { shown = location.search; return render(); };
   addEventListener("popstate", () => { if (location.search !== shown) rendering(); }); // not for a fragment alone
-  rendering();
+  try {
+    await rendering();
+  } finally {
+    document.getElementById("main").removeAttribute("aria-busy"); // frame() has set it; each place says it from here on
+  }
 }
