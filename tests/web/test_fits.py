@@ -53,7 +53,7 @@ def until(client, id, *states, seconds=120):
 def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
     client, made = fits
     asked = {"data": "royal", "method": "distmult", "epochs": 100_000, "seconds": 600,
-             "settings": {"dim": 4}}  # fmt: skip
+             "settings": {"dim": 4, "patience": 100_000}}  # fmt: skip
     begun = client.post("/api/v1/fits", json=asked)
     assert begun.status_code == 202, begun.text
     id = begun.json()["id"]
