@@ -630,7 +630,7 @@ def _check_workers(workers: int, device: str, cls: type[Estimator[Any, Any]]) ->
     if not cls.shares_batches:
         raise InvalidParameter(
             f"method {cls.method!r} trains in one process",
-            remedy="leave --workers out, or use method redgnn or adaprop",
+            remedy="leave --workers out, or use redgnn, adaprop or a method of vectors",
         )
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 64:
         raise InvalidParameter(f"workers is {workers!r}", remedy="give a number from 1 to 64")
