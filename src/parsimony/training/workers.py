@@ -37,7 +37,7 @@ __all__ = ["Crew", "crew", "follow", "meet", "release", "serve"]
 #: how long a process waits for another that says nothing and has not closed its connection
 PATIENCE = timedelta(minutes=30)
 #: seconds for workers that are started here
-START = 120.0
+START = 300.0
 
 _met: list[bool] = []  # whether this process has led what a launcher started
 
