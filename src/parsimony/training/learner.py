@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -133,6 +134,10 @@ class Learner(ABC):
     def keeping(self, *, averaged: bool) -> Keeping:
         """What keeps the tensors' moving average and the best of them, and writes checkpoints."""
         return Keeping(self, averaged=averaged)
+
+    def unchanged(self) -> AbstractContextManager[None]:
+        """Give the model and the optimiser their tensors back when the block ends."""
+        return Keeping(self, averaged=False).unchanged()
 
     def parts(self) -> dict[str, float]:
         """What the record of an epoch holds beside its loss: the losses that it is made of."""

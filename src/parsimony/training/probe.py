@@ -122,7 +122,7 @@ def _as_it_was(learner: Learner) -> Iterator[None]:
     flops, progress = learner.flops, learner.progress
     learner.progress = 0.0
     try:
-        with learner.keeping(averaged=False).unchanged():
+        with learner.unchanged():
             yield
     finally:
         learner.flops, learner.progress = flops, progress

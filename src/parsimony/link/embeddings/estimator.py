@@ -251,7 +251,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
         }
         return Objective(
             self.scoring_, tables["entity"], tables["relation"], Penalties.of(self.resolved_),
-            pool if torch.device(device).type == "cpu" else None, self._symmetric_rows(),
+            pool if device == "cpu" else None, self._symmetric_rows(),
         )  # fmt: skip
 
     def _symmetric_rows(self) -> Sequence[int]:

@@ -50,6 +50,9 @@ class Ranker:
         Queries scored at a time.
     """
 
+    #: of the entities, the first one whose vector is here
+    first = 0
+
     def __init__(
         self,
         scoring: Scoring,
@@ -198,9 +201,6 @@ class Ranker:
             (greater, equal),
         )  # fmt: skip
         return greater, equal
-
-    #: of the entities, the first one whose vector is here
-    first = 0
 
     def _agreed(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Scores of answers, of which those of entities that are not here are 0."""

@@ -7,7 +7,7 @@ with the rows that it has.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,15 @@ class Leader:
         self.crew.tell(what, arrays, **plain)
         return getattr(self.side, what)(**plain, **(arrays or {}))
 
+    @contextmanager
+    def within(self, name: str) -> Iterator[None]:
+        """Let all enter a block of their keeping's, "averaged" or "unchanged", and leave it."""
+        self.do("enter", name=name)
+        try:
+            yield
+        finally:
+            self.do("leave", name=name)
+
     def close_round(self) -> None:
         """End a round that was cut, or is over: its rows go back to their owners."""
         if self._open:
@@ -108,21 +117,9 @@ class SharedKeeping(Keeping):
         """Move the average."""
         self.leader.do("follow", part=part)
 
-    @contextmanager
-    def _within(self, name: str) -> Iterator[None]:
-        self.leader.do("enter", name=name)
-        try:
-            yield
-        finally:
-            self.leader.do("leave", name=name)
-
-    def averaged(self) -> Any:
+    def averaged(self) -> AbstractContextManager[None]:
         """Let the model stand at the average meanwhile."""
-        return self._within("averaged")
-
-    def unchanged(self) -> Any:
-        """Give all processes their tensors back in the end."""
-        return self._within("unchanged")
+        return self.leader.within("averaged")
 
     def keep_best(self) -> None:
         """Keep the model as it stands."""
@@ -205,6 +202,10 @@ class SharedLearner(EmbeddingLearner):
         """Count the operations of a look at validation, of all processes."""
         self.leader.side.flops += flops * self.leader.crew.size
         self.flops = self.leader.side.flops
+
+    def unchanged(self) -> AbstractContextManager[None]:
+        """Give all processes their tensors back when the block ends."""
+        return self.leader.within("unchanged")
 
     def keeping(self, *, averaged: bool) -> Keeping:
         """What passes the trainer's wishes on."""
