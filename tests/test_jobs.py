@@ -48,7 +48,8 @@ def test_kubernetes_jobs_are_of_the_published_schema(path):
         validator.validate(document, validator.latest_version(), strict=True)
     service, job = documents
     pod = job["spec"]["template"]["spec"]
-    assert service["metadata"]["name"] == pod["subdomain"] == service["spec"]["selector"]["job-name"]
+    name, selector = service["metadata"]["name"], service["spec"]["selector"]
+    assert name == pod["subdomain"] == selector["job-name"] == job["metadata"]["name"]
     arguments = pod["containers"][0]["args"]
     at = arguments.index("fit")
     assert options_of(arguments[at:]) <= KNOWN

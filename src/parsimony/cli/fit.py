@@ -113,8 +113,8 @@ def command(
             min=1,
             max=64,
             metavar="N",
-            help="Processes that share every batch (redgnn, adaprop). On several machines: start "
-            "the command by torchrun on each.",
+            help="Processes that share every batch (redgnn, adaprop) or cut the table of vectors "
+            "(complex and others). On several machines: start the command by torchrun on each.",
         ),
     ] = None,
     engine: Annotated[

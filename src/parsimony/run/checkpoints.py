@@ -18,11 +18,9 @@ from safetensors.numpy import save as save_safetensors
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.run.atomic import write_atomic
-from parsimony.run.shards import RowParts, Shard, map_shards, shard_files, write_shards
+from parsimony.run.shards import Shard, map_shards, shard_files, write_shards
 
 Tensors = Mapping[str, npt.NDArray[Any]]
-#: those of shards are mapped
-Found = dict[str, npt.NDArray[Any] | RowParts]
 _NAME = re.compile(r"(\d{6,})\.safetensors")
 
 
@@ -86,7 +84,7 @@ class Checkpoints:
 
     def load(
         self, *, drop_damaged: bool = False
-    ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Read the last undamaged checkpoint.
 
         Parameters
@@ -97,7 +95,8 @@ class Checkpoints:
         Returns
         -------
         (state, tensors) or None
-            None where there is no checkpoint.
+            None where there is no checkpoint. Tables of shards are mapped
+            (:class:`parsimony.run.shards.RowParts`).
 
         Raises
         ------
@@ -142,11 +141,11 @@ def tensor_digest(text: str, tensors: Tensors) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Read one file; None if it is damaged."""
     data = path.read_bytes()
     try:
-        tensors: dict[str, npt.NDArray[Any]] = load_safetensors(data)
+        tensors: dict[str, Any] = load_safetensors(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         text, digest = header["__metadata__"]["state"], header["__metadata__"]["sha256"]
         state = json.loads(text)  # a measure in it may be NaN

@@ -19,7 +19,7 @@ __all__ = ["relational_sum"]
 
 
 @triton.jit
-def _forward(
+def _forward(  # type: ignore[no-untyped-def]
     indptr, source, relation, a, p, w, b, hidden, embedding, alpha, out,
     D: tl.constexpr, A: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_A: tl.constexpr,
 ):  # fmt: skip
@@ -41,7 +41,7 @@ def _forward(
 
 
 @triton.jit
-def _backward(
+def _backward(  # type: ignore[no-untyped-def]
     indptr, source, relation, a, p, w, hidden, embedding, alpha, d_alpha, d_out,
     d_a, d_p, d_w, d_b, d_hidden, d_embedding,
     D: tl.constexpr, A: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_A: tl.constexpr,
@@ -118,7 +118,8 @@ def relational_sum(
     indptr, source, relation
         Edges by the row that they lead to: (n_rows + 1,), (n_edges,), (n_edges,), int64.
     a, p, w, b
-        Projections of sources and relations (·, attention_dim), weights (attention_dim,), bias (1,).
+        Projections of sources and relations (·, attention_dim), weights (attention_dim,), bias
+        (1,).
     hidden, embedding
         States of the sources and vectors of the relations, (·, dim).
     """

@@ -180,13 +180,15 @@ class EmbeddingEstimator(LinkEstimator[P]):
         }  # fmt: skip
 
     def _fit(self, fitting: Fitting) -> None:
-        with crew(fitting.workers, type(self)) as others:
-            if others is None:
-                self._fit_alone(fitting)
-            else:
-                from parsimony.link.embeddings.sharded.leader import fit_shared
+        if fitting.workers == 1:
+            self._fit_alone(fitting)
+            return
+        from parsimony.link.embeddings.sharded.leader import fit_shared, require_shareable
 
-                self._answer_with(fit_shared(self, others, fitting))
+        require_shareable(self, fitting.workers)
+        with crew(fitting.workers, type(self)) as others:
+            assert others is not None
+            self._answer_with(fit_shared(self, others, fitting))
 
     @classmethod
     def work(cls, crew: Crew) -> None:

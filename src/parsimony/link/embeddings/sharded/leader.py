@@ -31,7 +31,7 @@ from parsimony.training.trainer import Step
 if TYPE_CHECKING:
     from parsimony.link.embeddings.estimator import EmbeddingEstimator
 
-__all__ = ["fit_shared"]
+__all__ = ["fit_shared", "require_shareable"]
 
 Array = npt.NDArray[Any]
 _QUERIES = ("head", "relation", "answer_ptr", "answer", "known_ptr", "known")
@@ -212,6 +212,26 @@ class SharedLearner(EmbeddingLearner):
         return SharedKeeping(self.leader, averaged=averaged)
 
 
+def require_shareable(model: EmbeddingEstimator[Any], workers: int) -> None:
+    """Refuse what several processes cannot train, before any is started.
+
+    Raises
+    ------
+    InvalidParameter
+        More processes than pairs of entities, or a book that excludes answers.
+    """
+    n = model.task_.data.n_entities
+    if model.task_.possible is not None:
+        raise InvalidParameter(
+            "what a book makes impossible is known to one process", remedy="use one worker"
+        )
+    if 2 * workers > n:
+        raise InvalidParameter(
+            f"{workers} workers share {n} entities: each needs two at least",
+            remedy="leave --workers out",
+        )
+
+
 def fit_shared(model: EmbeddingEstimator[Any], crew: Crew, fitting: Fitting) -> dict[str, Any]:
     """Train a prepared model with other processes; returns its tables.
 
@@ -221,21 +241,8 @@ def fit_shared(model: EmbeddingEstimator[Any], crew: Crew, fitting: Fitting) -> 
         ``relation``, and ``entity``: mapped from the shards that were written into the run folder,
         or in memory where there is none.
 
-    Raises
-    ------
-    InvalidParameter
-        More processes than pairs of entities, or a book that excludes answers.
     """
     task, p = model.task_, model.resolved_
-    if task.possible is not None:
-        raise InvalidParameter(
-            "what a book makes impossible is known to one process", remedy="use one worker"
-        )
-    if 2 * crew.size > task.data.n_entities:
-        raise InvalidParameter(
-            f"{crew.size} workers share {task.data.n_entities} entities: each needs two at least",
-            remedy="leave --workers out",
-        )
     leader = Leader(model, crew)
     side = leader.side
     model.training_notes_.append(
