@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,26 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from parsimony.run.folder import RunFolder
-    from parsimony.training.learner import Learner
 
-__all__ = ["Keeping", "copy_into", "part", "require_same_form"]
+__all__ = ["Keeping", "Trained", "copy_into", "part", "require_same_form"]
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class Trained(Protocol):
+    """Whoever has tensors that are trained; as of :class:`parsimony.training.learner.Learner`."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """The trained tensors."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors of the model."""
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """What the optimiser remembers."""
+
+    def restore_optimizer(self, state: dict[str, Tensor]) -> None:
+        """Give it back."""
 
 
 class Keeping:
@@ -31,7 +46,7 @@ class Keeping:
         Whether a moving average of the weights is kept, which then is what answers.
     """
 
-    def __init__(self, learner: Learner, *, averaged: bool) -> None:
+    def __init__(self, learner: Trained, *, averaged: bool) -> None:
         self.learner = learner
         # Without a moving average the mean is the weights themselves.
         self.mean = _copies(learner.weights()) if averaged else {}

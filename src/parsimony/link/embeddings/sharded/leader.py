@@ -51,12 +51,12 @@ class Leader:
     def __init__(self, model: EmbeddingEstimator[Any], crew: Crew) -> None:
         task, p = model.task_, model.resolved_
         self.crew, self._open = crew, False
-        plain = {
+        plain: dict[str, Any] = {
             # Names of relations are told by their numbers.
             "parameters": p.model_dump(mode="json", exclude_none=True, exclude={"symmetric"}),
             "n_entities": task.data.n_entities, "n_relations": task.n_relations,
         }  # fmt: skip
-        rows = {"symmetric": np.array(model._symmetric_rows(), np.int64)}
+        rows: dict[str, Any] = {"symmetric": np.array(model._symmetric_rows(), np.int64)}
         crew.tell("open", rows, **plain)
         self.side = Side(crew, type(model), **plain, **rows)
 
@@ -85,10 +85,14 @@ class Leader:
     def round(self, facts: list[Array], seed: int, number: int) -> int:
         """Begin a round; returns its steps."""
         self.close_round()
-        arrays = {
+        arrays: dict[str, Any] = {
             "relation": self.side.relation.weight.numpy(), "sums": self.side.relation.state.numpy()
         }  # fmt: skip
-        plain = {"seed": seed, "number": number, "counts": [len(rows) for rows in facts]}
+        plain: dict[str, Any] = {
+            "seed": seed,
+            "number": number,
+            "counts": [len(rows) for rows in facts],
+        }
         self.crew.tell("round", arrays, **plain)
         for rank, rows in enumerate(facts):
             if rank and len(rows):

@@ -90,7 +90,9 @@ class Side:
         """The own rows, and the relations, which all processes have alike."""
         return {"entity": self.entity.weight, "relation": self.relation.weight}
 
-    state = weights
+    def state(self) -> dict[str, Tensor]:
+        """The same: there are no other tensors."""
+        return self.weights()
 
     def optimizer_state(self) -> dict[str, Tensor]:
         """Sums of squared gradients."""
@@ -310,11 +312,11 @@ def work(crew: Crew, cls: type[EmbeddingEstimator[Any]]) -> None:
             told, arrays = crew.hear()
             what = told.pop("what")
             if what == "open":
-                side = Side(crew, cls, **told, **arrays)
+                side = Side(crew, cls, **{**told, **arrays})
             elif side is None or what not in WORDS:
                 return
             elif what == "round":
-                side.round(None, **told, **arrays)
+                side.round(None, **{**told, **arrays})
             elif what == "take":
                 side.take(arrays, **told)
             else:
