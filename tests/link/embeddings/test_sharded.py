@@ -291,6 +291,7 @@ def test_a_file_a_shard_is_mapped_and_answers_as_one_table(three, tmp_path):
         np.testing.assert_array_equal(found, whole.entity_)
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_told_and_the_run_goes_on_with_others(three, tmp_path, monkeypatch):
     run = tmp_path / "run"
     shutil.copytree(three[0], run)
@@ -314,6 +315,7 @@ def test_a_lost_worker_is_told_and_the_run_goes_on_with_others(three, tmp_path, 
 
 
 def test_too_few_entities_are_refused(tmp_path):
-    (tmp_path / "few.tsv").write_text("a\tr\tb\nb\tr\tc\nc\tr\ta\n")
+    facts = [f"{h}\t{r}\t{t}\n" for r in "rst" for h in "abc" for t in "abc" if h != t]
+    (tmp_path / "few.tsv").write_text("".join(facts))
     with pytest.raises(InvalidParameter, match="each needs two at least"):
         fit(str(tmp_path / "few.tsv"), "distmult", parameters={"dim": 4}, workers=2)
