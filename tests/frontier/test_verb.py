@@ -115,6 +115,21 @@ def test_plan_of_a_short_budget_is_measured_and_goes_on_as_it_began(facts, tmp_p
     assert whole.n_runs == 3 * sum(len(family.sizes) for family in families("link", sizes=8))
 
 
+def test_a_graph_of_new_entities_leaves_out_who_has_vectors_for_the_old_ones(tmp_path):
+    for name, who in (("pair", "ab"), ("pair_ind", "xy")):
+        folder = tmp_path / name
+        folder.mkdir()
+        for split, n in (("train", 12), ("valid", 4), ("test", 4)):
+            lines = [f"{who[0]}{k}\tlikes\t{who[1]}{(k * k + n) % 12}" for k in range(n)]
+            (folder / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    how = {"names": None, "sizes": None}
+    plan = planned(request(tmp_path / "pair", tmp_path / "f", **how))
+    assert [f.name for f in plan.families] == ["rules", "RED-GNN", "AdaProp", "message passing"]
+    assert plan.left_out.startswith("no vectors for the entities of the test graph: chosen symbol")
+    with pytest.raises(UsageError, match=r"left out \(no vectors for the entities of the test graph"):
+        planned(request(tmp_path / "pair", tmp_path / "f"))
+
+
 def test_budget_counts_from_when_the_command_began(facts, tmp_path):
     """Imports, reading and planning are of it: what they took is not given to runs again."""
     late = Deadline(60.0, began=time.perf_counter() - 59.0)
