@@ -126,7 +126,7 @@ def test_a_graph_of_new_entities_leaves_out_who_has_vectors_for_the_old_ones(tmp
     plan = planned(request(tmp_path / "pair", tmp_path / "f", **how))
     assert [f.name for f in plan.families] == ["rules", "RED-GNN", "AdaProp", "message passing"]
     assert plan.left_out.startswith("no vectors for the entities of the test graph: chosen symbol")
-    with pytest.raises(UsageError, match=r"left out \(no vectors for the entities of the test graph"):
+    with pytest.raises(UsageError, match=r"left out \(no vectors for"):
         planned(request(tmp_path / "pair", tmp_path / "f"))
 
 
