@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from tests.frontier.planted import planted_rows
@@ -20,8 +21,8 @@ from parsimony.frontier.frontier import run_frontier
 from parsimony.frontier.planning import planned
 from parsimony.frontier.protocol import PROTOCOL, read_protocol
 from parsimony.frontier.request import FrontierRequest
-from parsimony.frontier.row import Subject
-from parsimony.frontier.runs import Job, in_turn, run_job
+from parsimony.frontier.row import Row, Subject
+from parsimony.frontier.runs import Job, Runs, in_turn, run_job
 from parsimony.frontier.warming import is_shaped
 from parsimony.frontier.words import verdict
 from parsimony.run.deadline import Deadline
@@ -157,6 +158,17 @@ def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, mo
     monkeypatch.setattr(warming, "_warmed", {("rules", "link", ()): 200.0})  # a busy machine
     assert not warming.warm(Size("d = 4", "distmult", {"dim": 4}, 1.0), "link", 40.0)
     assert warming.warm(Size("1", "rules", {"per_relation": 1}, 1.0), "link", 1.0)
+
+
+def test_what_a_run_took_is_what_the_next_seed_gets(facts, tmp_path):
+    plan = planned(request(facts, tmp_path))
+    with Runs(tmp_path, plan.protocol, plan.families, Deadline(100.0), resume=False) as runs:
+        first, second = (job for job in runs.jobs if job.family.name == "DistMult")
+        guessed = runs._weight(second)
+        row = Row(first.family.name, "scaled", first.size.label, "distmult", {}, 0, 1.0, "mrr")
+        for status, took in (("done", 50.0), ("out of time", 100.0)):
+            runs.rows[first.key] = replace(row, seconds=50.0, status=status)
+            assert guessed < runs._weight(second) == took
 
 
 def test_plan_of_labels_leaves_out_the_extremes_and_one_side_is_refused(facts, tmp_path):
