@@ -21,7 +21,8 @@ from parsimony.frontier.frontier import run_frontier
 from parsimony.frontier.planning import planned
 from parsimony.frontier.protocol import PROTOCOL, read_protocol
 from parsimony.frontier.request import FrontierRequest
-from parsimony.frontier.row import Row, Subject
+from parsimony.frontier.row import Row, Subject, Tuned
+from parsimony.frontier.running import run_size
 from parsimony.frontier.runs import Job, Runs, in_turn, run_job
 from parsimony.frontier.warming import is_shaped
 from parsimony.frontier.words import verdict
@@ -169,6 +170,16 @@ def test_what_a_run_took_is_what_the_next_seed_gets(facts, tmp_path):
         for status, took in (("done", 50.0), ("out of time", 100.0)):
             runs.rows[first.key] = replace(row, seconds=50.0, status=status)
             assert guessed < runs._weight(second) == took
+
+
+def test_a_run_that_was_cut_goes_on_with_another_number_of_cores(facts, tmp_path, monkeypatch):
+    (family,) = (family for family in families("link") if family.name == "DistMult")
+    size = Size("d = 4", "distmult", {"dim": 4, "epochs": 3}, 1.0)
+    how = {"share": 1.0, "seed": 0, "folder": tmp_path, "tuned": Tuned()}
+    for cores, seconds, status in ((2, 1e-3, "out of time"), (1, None, "done")):
+        monkeypatch.setattr("parsimony.link.embeddings.estimator.usable_cores", lambda n=cores: n)
+        row = run_size(family, size, Subject(str(facts), "link"), seconds=seconds, **how)
+        assert (row.status, row.why.startswith("cannot")) == (status, False), row.why
 
 
 def test_plan_of_labels_leaves_out_the_extremes_and_one_side_is_refused(facts, tmp_path):

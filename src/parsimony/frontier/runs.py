@@ -138,7 +138,7 @@ class Runs:
             trial = self.store.find(job.text, job.seed, _RUNG)
             if trial is None or (row := self._read(job)) is None:
                 continue
-            if more and row.status == "out of time":
+            if more and row.status != "done":
                 (self.folder / "runs" / job.folder / _ROW).unlink()
             else:
                 self.rows[job.key] = row
