@@ -121,9 +121,11 @@ class SharedKeeping(Keeping):
         """Move the average."""
         self.leader.do("follow", part=part)
 
-    def averaged(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
         """Let the model stand at the average meanwhile."""
-        return self.leader.within("averaged")
+        with self.leader.within("averaged"):
+            yield
 
     def keep_best(self) -> None:
         """Keep the model as it stands."""
