@@ -1,23 +1,15 @@
 """Answer many queries into one table, in atomic shards, so that it can be resumed.
 
 A shard is a pure function of the run and its queries, so that any engine may answer it
-(:mod:`parsimony.run.engine`); none changes a byte of the table. This process writes the files.
-
-A folder ``FILE.parts`` next to ``FILE`` (.parquet, .csv or .tsv) holds the finished shards and
-identifies the batch (``batch.json``). After a kill, the same command continues after the last
-complete shard. At the end the shards are merged into one file by a single rename, and the folder is
-removed.
+(:mod:`parsimony.run.shards`); none changes a byte of the table. This process writes the files.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import io
-import os
-import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,22 +19,13 @@ import polars as pl
 
 from parsimony.cli.partial import Unknown
 from parsimony.cli.table_files import TEXT, table_bytes, unescaped
-from parsimony.decoding import checked, read_json
 from parsimony.decoding.parquet import PARQUET, join_parquet
-from parsimony.decoding.strict_json import json_text
-from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
+from parsimony.errors import FormatError, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
 from parsimony.methods import load_run
-from parsimony.run.atomic import (
-    cannot_write,
-    remove_folder,
-    remove_temporary,
-    require_no_links,
-    write_atomic,
-)
 from parsimony.run.engine import Engine, LocalEngine
-from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
+from parsimony.run.shards import Shards, shards_of
 
 __all__ = ["ASKED", "frame_of", "read_queries", "run_batch"]
 
@@ -198,19 +181,11 @@ def run_batch(
     identity = _identity(run, queries, top, candidates, drop_known, shard)
     if book is not None:
         identity["book"] = [hashlib.sha256(book.read_bytes()).hexdigest(), *(settings or ())]
-    with only_writer(out):
-        if out.exists() and not _parts(out).exists():
-            raise RunExists(
-                "the output file exists",
-                remedy="choose another --out, or remove it",
-                where=str(out),
-            )
-        _claim(_parts(out), identity)
-
+    with shards_of(out, identity) as shards:
         here = estimator if isinstance(engine, LocalEngine) else None
         allowed = None if candidates is None else tuple(candidates)
         answer = _Answer(str(run.absolute()), top, allowed, drop_known, here)
-        n_answers, resumed = _answered(engine, answer, rows, asked, out, shard, quiet)
+        n_answers, resumed = _answered(shards, engine, answer, rows, asked, out, shard, quiet)
     done: dict[str, Any] = {
         "out": str(out),
         "queries": len(asked),
@@ -250,11 +225,8 @@ def _loaded(run: str) -> Any:
     return load_run(run)
 
 
-def _parts(out: Path) -> Path:
-    return out.with_name(out.name + ".parts")
-
-
 def _answered(
+    shards: Shards,
     engine: Engine,
     answer: _Answer,
     rows: list[int],
@@ -270,43 +242,38 @@ def _answered(
     CannotWrite
         The disk is full or the folder not writable; finished shards stay.
     """
-    parts = _parts(out)
-    files = [parts / f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
+    names = [f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
+    numbers = [rows[at : at + shard] for at in range(0, len(asked), shard)]
+    jobs = [
+        {"part": asked[i * shard : (i + 1) * shard], "numbers": own}
+        for i, own in enumerate(numbers)
+    ]
     resumed = 0
     with Progress(len(asked), "answering", quiet=quiet) as progress:
-        jobs, places = list[dict[str, Any]](), list[Path]()
-        for i, file in enumerate(files):
-            numbers = rows[i * shard : (i + 1) * shard]
-            if _is_shard(file, numbers):
-                resumed += len(numbers)
-                progress.advance(len(numbers))
-            else:
-                jobs.append({"part": asked[i * shard : (i + 1) * shard], "numbers": numbers})
-                places.append(file)
-        for i, content in engine.run(answer, jobs, lambda: True):
-            write_atomic(places[i], content)
-            progress.advance(len(jobs[i]["numbers"]))
-    whole = parts / "whole.tmp"
-    whole.unlink(missing_ok=True)  # of a merge that was killed; a link is not written through
-    try:
-        n_answers = _join(files, whole, out.suffix)
-        os.replace(whole, out)
-        remove_folder(parts)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        problem = error if isinstance(error, OSError) else OSError(str(error)[:200])
-        raise cannot_write(out, problem) from error
+        for i, _, there in shards.run(engine, answer, jobs, names, _is_shard):
+            resumed += there * len(numbers[i])
+            progress.advance(len(numbers[i]))
+    n_answers = 0
+
+    def join(whole: Path) -> None:
+        nonlocal n_answers
+        assert shards.folder is not None
+        try:
+            n_answers = _join([shards.folder / name for name in names], whole, out.suffix)
+        except pl.exceptions.PolarsError as error:
+            raise OSError(str(error)[:200]) from error
+
+    shards.become(out, join)
     return n_answers, resumed
 
 
-def _is_shard(file: Path, numbers: Sequence[int]) -> bool:
-    """Whether a whole shard of the queries is there; what is damaged is done again."""
-    if not file.exists():
-        return False
+def _is_shard(content: bytes, job: Mapping[str, Any]) -> bool:
+    """Whether it is a whole shard of a job's queries."""
     try:
-        queries = pl.read_parquet(io.BytesIO(file.read_bytes()))
+        queries = pl.read_parquet(io.BytesIO(content))
     except (OSError, pl.exceptions.PolarsError):
         return False
-    return queries.schema == _SCHEMA and set(queries["query"]) <= set(numbers)
+    return queries.schema == _SCHEMA and set(queries["query"]) <= set(job["numbers"])
 
 
 def _join(files: Sequence[Path], whole: Path, suffix: str) -> int:
@@ -362,30 +329,3 @@ def _identity(
         "drop_known": drop_known,
         "shard": shard,
     }
-
-
-def _claim(parts: Path, identity: dict[str, Any]) -> None:
-    """Create the folder of shards, or reuse it if it belongs to the same batch."""
-    note = parts / "batch.json"
-    for left in parts.parent.glob(f".{glob.escape(parts.name)}.*.tmp"):  # a kill while removing
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        parts.mkdir(exist_ok=True)
-    except OSError as error:
-        raise cannot_write(parts, error) from error
-    require_no_links(parts)
-    remove_temporary(parts)
-    if not note.exists() and not any(parts.glob("*.parquet")):
-        write_atomic(note, json_text(identity, indent=1) + "\n")
-        return
-    try:
-        before = checked(dict[str, Any], read_json(note))
-    except DataError:
-        before = {}
-    changed = [key for key, value in identity.items() if before.get(key) != value]
-    if changed:
-        raise RunExists(
-            f"the folder holds shards of another batch: {', '.join(changed)} differ",
-            remedy="repeat the first command, choose another --out, or remove the folder",
-            where=str(parts),
-        )
