@@ -323,6 +323,7 @@ def _ahead(
     stop: Callable[[], bool], quiet: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """What is counted ahead, until when."""
+
     def by(deadline: Deadline) -> MiningShards:
         return MiningShards(engine, shards, deadline=deadline, stop=stop, quiet=quiet)
 

@@ -121,9 +121,7 @@ class MiningPlan:
     def count_short(self, bodies: Bodies) -> None:
         """Count bodies of two atoms before any long one, and leave these a part of the budget."""
         if self.short_first:
-            short = [
-                self.facts.paths(r, min(int(self.lengths[r]), 2))[0] for r in range(self.n)
-            ]
+            short = [self.facts.paths(r, min(int(self.lengths[r]), 2))[0] for r in range(self.n)]
             bodies(np.unique(np.concatenate(short)))
             bodies.left = min(bodies.left, self.long)
 

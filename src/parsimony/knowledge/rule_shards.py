@@ -190,9 +190,7 @@ class MiningShards:
             parts = int(min(max(walks[own].sum() // SHARD, 1), _PARTS)) if len(own) == 1 else 1
             for part in range(parts):
                 groups.append(own)
-                jobs.append(
-                    {"kind": "pairs", "codes": codes[own], "part": part, "parts": parts}
-                )
+                jobs.append({"kind": "pairs", "codes": codes[own], "part": part, "parts": parts})
         names = [f"pairs-{_digest(j['codes'])}-{j['part']}-{j['parts']}" for j in jobs]
         pairs, left = np.zeros(len(codes), np.int64), np.zeros(len(codes), np.int64)
         for own, job in zip(groups, jobs, strict=True):

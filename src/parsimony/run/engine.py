@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import pickle
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, Protocol
 
@@ -174,8 +176,17 @@ def _keep(content: bytes, shared: Any, places: list[tuple[int, int]]) -> None:
     """Receive the function once a process, not once a job: it may carry data."""
     global _kept
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks hears it, and ends these
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     buffers = [memoryview(shared).cast("B")[first:last] for first, last in places]
     _kept = pickle.loads(content, buffers=buffers)
+
+
+def _end_with_parent() -> None:
+    """Leave when the process that asks was killed: nobody else would say so."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call_kept(job: dict[str, Any]) -> Any:
