@@ -1,31 +1,28 @@
 """Answer many queries into one table, in atomic shards, so that it can be resumed.
 
 A shard is a pure function of the run and its queries, so that any engine may answer it
-(:mod:`parsimony.run.shards`); none changes a byte of the table. This process writes the files.
+(:mod:`parsimony.cli.model_shards`); none changes a byte of the table.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from parsimony.cli.model_shards import ModelShards, digest, holds, join_shards, parquet_bytes
 from parsimony.cli.partial import Unknown
-from parsimony.cli.table_files import TEXT, table_bytes, unescaped
-from parsimony.decoding.parquet import PARQUET, join_parquet
+from parsimony.cli.table_files import TEXT, unescaped
+from parsimony.decoding.parquet import PARQUET
 from parsimony.errors import FormatError, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
-from parsimony.methods import load_run
 from parsimony.run.engine import Engine, LocalEngine
-from parsimony.run.progress import Progress
-from parsimony.run.shards import Shards, shards_of
+from parsimony.run.shards import shards_of
 
 __all__ = ["ASKED", "frame_of", "read_queries", "run_batch"]
 
@@ -180,12 +177,25 @@ def run_batch(
     engine = engine or LocalEngine()
     identity = _identity(run, queries, top, candidates, drop_known, shard)
     if book is not None:
-        identity["book"] = [hashlib.sha256(book.read_bytes()).hexdigest(), *(settings or ())]
+        identity["book"] = [digest(book.read_bytes()), *(settings or ())]
     with shards_of(out, identity) as shards:
-        here = estimator if isinstance(engine, LocalEngine) else None
+        numbers = [rows[at : at + shard] for at in range(0, len(asked), shard)]
         allowed = None if candidates is None else tuple(candidates)
-        answer = _Answer(str(run.absolute()), top, allowed, drop_known, here)
-        n_answers, resumed = _answered(shards, engine, answer, rows, asked, out, shard, quiet)
+        answering = ModelShards(
+            estimator,
+            run,
+            partial(_answer, top=top, candidates=allowed, drop_known=drop_known),
+            [
+                {"part": asked[i * shard : (i + 1) * shard], "numbers": own}
+                for i, own in enumerate(numbers)
+            ],
+            [f"{at:08d}.parquet" for at in range(0, len(asked), shard)],
+            [len(own) for own in numbers],
+        )
+        resumed = 0
+        for i, _, there in answering.done(engine, shards, _is_shard, "answering", quiet=quiet):
+            resumed += there * len(numbers[i])
+        n_answers = join_shards(shards, answering.names, out)
     done: dict[str, Any] = {
         "out": str(out),
         "queries": len(asked),
@@ -199,94 +209,18 @@ def run_batch(
     return done
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """Answers a shard by a table of Parquet; other processes get it without the model."""
-
-    run: str
-    top: int
-    candidates: tuple[str, ...] | None
-    drop_known: bool
-    estimator: Any = None
-
-    def __call__(self, part: list[dict[str, str]], numbers: list[int]) -> bytes:
-        estimator = _loaded(self.run) if self.estimator is None else self.estimator
-        answers = estimator.predict_batch(
-            part, top=self.top, candidates=self.candidates, drop_known=self.drop_known
-        )
-        content = io.BytesIO()
-        frame_of(answers, numbers).write_parquet(content)
-        return content.getvalue()
-
-
-@lru_cache(1)
-def _loaded(run: str) -> Any:
-    """The model of a run, once a process."""
-    return load_run(run)
-
-
-def _answered(
-    shards: Shards,
-    engine: Engine,
-    answer: _Answer,
-    rows: list[int],
-    asked: list[dict[str, str]],
-    out: Path,
-    shard: int,
-    quiet: bool,
-) -> tuple[int, int]:
-    """Answer shard by shard, then merge: how many answers, how many queries were answered before.
-
-    Raises
-    ------
-    CannotWrite
-        The disk is full or the folder not writable; finished shards stay.
-    """
-    names = [f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
-    numbers = [rows[at : at + shard] for at in range(0, len(asked), shard)]
-    jobs = [
-        {"part": asked[i * shard : (i + 1) * shard], "numbers": own}
-        for i, own in enumerate(numbers)
-    ]
-    resumed = 0
-    with Progress(len(asked), "answering", quiet=quiet) as progress:
-        for i, _, there in shards.run(engine, answer, jobs, names, _is_shard):
-            resumed += there * len(numbers[i])
-            progress.advance(len(numbers[i]))
-    n_answers = 0
-
-    def join(whole: Path) -> None:
-        nonlocal n_answers
-        assert shards.folder is not None
-        try:
-            n_answers = _join([shards.folder / name for name in names], whole, out.suffix)
-        except pl.exceptions.PolarsError as error:
-            raise OSError(str(error)[:200]) from error
-
-    shards.become(out, join)
-    return n_answers, resumed
+def _answer(
+    estimator: Any, part: list[dict[str, str]], numbers: list[int], **options: Any
+) -> bytes:
+    """Answer a shard of queries."""
+    return parquet_bytes(frame_of(estimator.predict_batch(part, **options), numbers))
 
 
 def _is_shard(content: bytes, job: Mapping[str, Any]) -> bool:
     """Whether it is a whole shard of a job's queries."""
-    try:
-        queries = pl.read_parquet(io.BytesIO(content))
-    except (OSError, pl.exceptions.PolarsError):
+    if not holds(_SCHEMA)(content, job):
         return False
-    return queries.schema == _SCHEMA and set(queries["query"]) <= set(job["numbers"])
-
-
-def _join(files: Sequence[Path], whole: Path, suffix: str) -> int:
-    """Write the shards into one file, as the suffix says, and return how many rows they have."""
-    if suffix.lower() in PARQUET:
-        return join_parquet(files, whole)
-    n = 0
-    with whole.open("wb") as stream:
-        for i, file in enumerate(files):
-            frame = pl.read_parquet(io.BytesIO(file.read_bytes()))
-            stream.write(table_bytes(frame, suffix, header=i == 0))
-            n += len(frame)
-    return n
+    return set(pl.read_parquet(io.BytesIO(content))["query"]) <= set(job["numbers"])
 
 
 def frame_of(answers: Any, numbers: Sequence[int]) -> pl.DataFrame:
@@ -317,10 +251,6 @@ def _identity(
     shard: int,
 ) -> dict[str, Any]:
     """Return what identifies a batch: existing shards are reused only if all of it is equal."""
-
-    def digest(data: bytes) -> str:
-        return hashlib.sha256(data).hexdigest()
-
     return {
         "queries": digest(queries.read_bytes()),
         "model": digest((run / "checksums.json").read_bytes()),
