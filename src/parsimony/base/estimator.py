@@ -407,7 +407,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             _check_workers(workers, device, cls)
         if engine is not None and not cls.counts_in_shards:
             raise InvalidParameter(
-                f"method {cls.method!r} trains here", remedy="leave --engine and --address out"
+                f"method {cls.method!r} trains here", remedy="leave the engine out"
             )
 
     @classmethod

@@ -62,8 +62,8 @@ def evaluate_in_shards(
     """
     if not getattr(estimator, "ranks_apart", False):
         raise UsageError(
-            f"method {estimator.method!r} is measured in one process",
-            remedy="leave --workers, --engine, --address and --out out",
+            f"method {estimator.method!r} is measured in one process, without --out",
+            remedy="leave them out",
         )
     begin, queries = time.perf_counter(), estimator.task_.queries(split)
     block = getattr(estimator.resolved_, "eval_batch", SHARD)
