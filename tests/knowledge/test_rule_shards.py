@@ -28,7 +28,7 @@ def mined(graph, **options):
     return [(str(rule), rule.support, rule.body_count) for rule in rules], notes
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     graphs(max_entities=6, max_relations=2, max_facts=20),
     st.sampled_from([None, 2, 3]),

@@ -643,7 +643,9 @@ def _as_book(knowledge: Sequence[Rule] | KnowledgeBook | None) -> KnowledgeBook 
 
 
 def _check_workers(workers: int, device: str, cls: type[Estimator[Any, Any]]) -> None:
-    if not (cls.shares_batches or cls.counts_in_shards):
+    from parsimony.training.launcher import launched
+
+    if not (cls.shares_batches or (cls.counts_in_shards and not launched())):
         raise InvalidParameter(
             f"method {cls.method!r} trains in one process",
             remedy="leave --workers out, or use method rules, redgnn or adaprop",

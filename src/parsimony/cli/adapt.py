@@ -102,7 +102,7 @@ def command(
                 remedy="parsimony adapt RUN --support FOLDER --predict FOLDER --out FILE.parquet",
             )
         with spread(engine, address, workers, out) as where:
-            _adapt_many(output, estimator, run, asked, where, quiet)
+            _adapt_many(output, estimator, run, asked, out, where, quiet)
         return
     if is_spread(engine, address, workers):
         raise UsageError(
@@ -112,25 +112,26 @@ def command(
 
 
 def _adapt_many(
-    output: Output, estimator: Any, run: Path, wanted: _NewTask, engine: Any, quiet: bool
+    output: Output, estimator: Any, run: Path, wanted: _NewTask, out: Path, engine: Any, quiet: bool
 ) -> None:
     """Adapt to every task of two folders, each for itself, into one table."""
     from parsimony.cli.adapting import adapt_all, tasks_of
 
     files = tasks_of(wanted.support, wanted.predict)
     unknown, options, notes = Unknown(), dict[str, Any](), list[str]()
+    rows_of = _ROWS[estimator.kind]
     if estimator.kind == "molecules":
         options = {"prevalence": wanted.prevalence, "top": wanted.top}
-        rows_of, schema = _molecule_rows, _molecule_schema()
+        schema = _molecule_schema()
         tasks = {name: _read_molecules(wanted, *pair) for name, pair in files.items()}
         notes = [f"{name}: {n}" for name, read in tasks.items() for one in read for n in one.notes]
     else:
-        rows_of, schema = _rating_rows, _rating_schema()
+        schema = _rating_schema()
         tasks = {
             name: _read_user(estimator, wanted, unknown, *pair) for name, pair in files.items()
         }
     done = adapt_all(
-        estimator, run, tasks, wanted.out,  # type: ignore[arg-type]
+        estimator, run, tasks, out,
         rows_of=rows_of, schema=schema, options=options,
         files=[path for pair in files.values() for path in pair], engine=engine, quiet=quiet,
     )  # fmt: skip
@@ -355,4 +356,8 @@ def _rating_rows(
 _ADAPT: dict[str, Callable[[Output, Any, _NewTask], None]] = {
     "molecules": _adapt_molecules,
     "coldstart": _adapt_ratings,
+}
+_ROWS: dict[str, Callable[..., list[tuple[Any, ...]]]] = {
+    "molecules": _molecule_rows,
+    "coldstart": _rating_rows,
 }

@@ -10,6 +10,7 @@ counts and notes as without them.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,10 @@ class MiningShards:
 
     def paths(self, plan: MiningPlan) -> None:
         """Count what a plan will ask for."""
-        function, facts, bodies = _Paths(plan.facts, plan.bodies), plan.facts, plan.bodies
+        facts, bodies = plan.facts, plan.bodies
+        sent = copy.copy(facts)
+        sent.known = {}  # what is found stays here
+        function = _Paths(sent, copy.copy(bodies))
         first, whole = self.deadline.part(0.5), self.deadline.part(0.8)
         keys = plan.keys(timed=self.deadline.limited)
         self._count_paths(function, facts, keys, first)

@@ -503,5 +503,5 @@ def _shards_of(fitting: Fitting) -> Iterator[tuple[Engine | None, Shards]]:
     finally:
         if engine is not None and engine is not fitting.engine:
             engine.close()
-    if folder is not None and not stopped():
+    if folder is not None:
         remove_folder(folder)
