@@ -115,9 +115,9 @@ def main() -> None:
                 [sys.executable, __file__, *words], capture_output=True, text=True, check=True
             )
             rows.append(json.loads(done.stdout.splitlines()[-1]))
-            print(rows[-1], file=sys.stderr, flush=True)
-    same = {n: len({row["sha256"] for row in rows if row["facts"] == n}) == 1 for n in given.facts}
-    record("rule_shards", {"load_after": os.getloadavg()[0], "same_rules": same, "rows": rows})
+            kept = {(row["facts"], row["sha256"]) for row in rows}
+            same = len(kept) == len({row["facts"] for row in rows})
+            record("rule_shards", {"load": os.getloadavg()[0], "same_rules": same, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ def small_shards(patch, bound):
     """Cut so that a few facts fill a range and a shard, and hubs are shared out."""
     patch.setattr(rule_paths, "RANGE", bound)
     patch.setattr(rule_shards, "SHARD", bound)
+    patch.setattr(rule_shards, "EDGES", bound)
     patch.setattr(rule_branch_mining, "_HEADS", 2)
 
 

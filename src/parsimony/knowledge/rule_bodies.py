@@ -202,12 +202,12 @@ class Bodies:
 
         ``share`` of what is left of the budget may be spent, all that it takes if infinite.
         """
-        new = np.setdiff1d(codes, self.codes)
+        new = np.unique(codes[~_among(codes, self.codes)[1]])
         if len(new):
-            codes_now = np.concatenate([self.codes, new])
-            counts = np.concatenate([self.counts, self._count(new, share)])
-            order = np.argsort(codes_now)
-            self.codes, self.counts = codes_now[order], counts[order]
+            counts = self._count(new, share)
+            at = np.searchsorted(self.codes, new)
+            self.codes = np.insert(self.codes, at, new)
+            self.counts = np.insert(self.counts, at, counts)
         found: Longs = self.counts[np.searchsorted(self.codes, codes)]
         return found
 
@@ -297,9 +297,7 @@ def _known(
     codes: Longs, keys: Longs, values: npt.NDArray[Any], count: Callable[[Longs], npt.NDArray[Any]]
 ) -> npt.NDArray[Any]:
     """Look up what was counted ahead, and count the rest."""
-    at = np.searchsorted(keys, codes)
-    there = at < len(keys)
-    there[there] = keys[at[there]] == codes[there]
+    at, there = _among(codes, keys)
     if not there.any():
         return count(codes)
     found = np.empty(len(codes), values.dtype)
@@ -307,3 +305,11 @@ def _known(
     if not there.all():
         found[~there] = count(codes[~there])
     return found
+
+
+def _among(codes: Longs, keys: Longs) -> tuple[Longs, npt.NDArray[np.bool_]]:
+    """Where codes stand among ascending ones, and which are there."""
+    at = np.searchsorted(keys, codes)
+    there = at < len(keys)
+    there[there] = keys[at[there]] == codes[there]
+    return at, there

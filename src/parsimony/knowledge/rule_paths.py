@@ -18,7 +18,7 @@ from parsimony.knowledge.rule_walks import WalkIndex, is_own
 
 __all__ = ["Counted", "Facts", "Range", "n_walks"]
 
-RANGE = 2e8  # walks listed, about, in one range of a relation's facts: seconds
+RANGE = 5e6  # walks listed, about, in one range of a relation's facts: seconds
 _SLOTS = 1 << 24  # maximum number of distinct paths per relation: a table of 448 MiB
 
 Ints = npt.NDArray[np.int32]

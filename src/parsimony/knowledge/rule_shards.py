@@ -21,6 +21,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from parsimony.knowledge import rule_paths
 from parsimony.knowledge.rule_bodies import Bodies
 from parsimony.knowledge.rule_branch_mining import BranchMiner
 from parsimony.knowledge.rule_paths import Counted, Facts, Range
@@ -32,7 +33,8 @@ from parsimony.run.shards import Shards
 
 __all__ = ["MiningShards"]
 
-SHARD = 2e8  # walks or edges gone over in a shard, about: seconds
+# In a shard, about; seconds: edges gone over to count walks, and walks followed to count pairs.
+EDGES, SHARD = 5e8, 2e7
 _PARTS = 64  # of the entities that an expensive path starts from, at most
 
 Array = npt.NDArray[Any]
@@ -138,7 +140,7 @@ class MiningShards:
         self, function: _Paths, facts: Facts, keys: list[tuple[int, int]], until: Deadline
     ) -> None:
         ranges = [each for key in keys for each in facts.ranges(*key)]
-        groups = _cut(np.array([each.cost for each in ranges]))
+        groups = _cut(np.array([each.cost for each in ranges]), rule_paths.RANGE)
         own_ranges = [[tuple(ranges[i]) for i in own] for own in groups]
         jobs = [{"kind": "paths", "ranges": own} for own in own_ranges]
         names = [f"paths-{_digest(np.array(own, float))}" for own in own_ranges]
@@ -161,7 +163,7 @@ class MiningShards:
     def _count_walks(
         self, function: _Paths, bodies: Bodies, codes: Array, until: Deadline
     ) -> tuple[Array, Array]:
-        groups = _cut(bodies.cost(codes)[0])
+        groups = _cut(bodies.cost(codes)[0], EDGES)
         jobs = [{"kind": "walks", "codes": codes[own]} for own in groups]
         names = [f"walks-{_digest(codes[own])}" for own in groups]
         found = dict(self._run(function, jobs, names, "walks along bodies", until))
@@ -190,7 +192,7 @@ class MiningShards:
             if len(keys):
                 walks = np.where(keys[at] == codes, counted[at], walks)
         groups, jobs = [], list[dict[str, Any]]()
-        for own in _cut(walks):
+        for own in _cut(walks, SHARD):
             parts = int(min(max(walks[own].sum() // SHARD, 1), _PARTS)) if len(own) == 1 else 1
             for part in range(parts):
                 groups.append(own)
@@ -219,12 +221,12 @@ class MiningShards:
                 progress.advance()
 
 
-def _cut(costs: Array) -> list[Array]:
-    """Cut consecutive items so that none but single ones cost more than a shard."""
+def _cut(costs: Array, most: float) -> list[Array]:
+    """Cut consecutive items into shards; those that cost more than one by themselves are alone."""
     if not len(costs):
         return []
-    heavy = costs > SHARD
-    number = np.cumsum(np.where(heavy, 0, costs)) // SHARD + 2 * np.cumsum(heavy)
+    heavy = costs > most
+    number = np.cumsum(np.where(heavy, 0, costs)) // most + 2 * np.cumsum(heavy)
     number = number + np.r_[0, np.cumsum(heavy)[:-1]]
     return np.split(np.arange(len(costs)), np.flatnonzero(np.diff(number)) + 1)
 
