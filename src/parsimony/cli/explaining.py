@@ -48,7 +48,7 @@ def explain_all(
         raise FormatError(
             "no facts to explain", remedy="one per line: head, relation, tail", where=str(queries)
         )
-    asked = {} if side is None else {"side": side}
+    asked: dict[str, Any] = {} if side is None else {"side": side}
     parts = [facts[at : at + SHARD] for at in range(0, len(facts), SHARD)]
     explaining = ModelShards(
         estimator, run, partial(_explained, seed=seed, **asked),

@@ -68,7 +68,7 @@ def evaluate_in_shards(
     begin, queries = time.perf_counter(), estimator.task_.queries(split)
     block = getattr(estimator.resolved_, "eval_batch", SHARD)
     shard = block * max(1, SHARD // block)
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {"split": split, "first": at, "last": min(at + shard, len(queries))}
         for at in range(0, len(queries), shard)
     ]
@@ -91,7 +91,7 @@ def evaluate_in_shards(
         if out is not None:
             join_shards(shards, names, out)
     seconds = time.perf_counter() - begin
-    found = estimator.measures(split, Ranks.join(parts), queries, seconds, seed=seed)
+    found: dict[str, Any] = estimator.measures(split, Ranks.join(parts), queries, seconds, seed=seed)
     return found if out is None else found | {"out": str(out)}
 
 
