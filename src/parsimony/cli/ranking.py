@@ -91,7 +91,8 @@ def evaluate_in_shards(
         if out is not None:
             join_shards(shards, names, out)
     seconds = time.perf_counter() - begin
-    found: dict[str, Any] = estimator.measures(split, Ranks.join(parts), queries, seconds, seed=seed)
+    ranks = Ranks.join(parts)
+    found: dict[str, Any] = estimator.measures(split, ranks, queries, seconds, seed=seed)
     return found if out is None else found | {"out": str(out)}
 
 
