@@ -23,6 +23,7 @@ from parsimony.link.single_file import split_note, suspected_header
 from parsimony.run.atomic import is_temporary, replaced_folder
 from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
+from parsimony.store.dictionary import DictionaryFull
 from parsimony.store.manifest import Manifest
 from parsimony.store.writing import StoreWriter
 
@@ -82,8 +83,6 @@ def ingest(
     ------
     RunExists
         There is something at ``out``, or another process writes there.
-    InvalidParameter
-        The names do not fit into ``memory``.
     MissingFile, NotAFile, EncodingError, FormatError, EmptySplit, MissingExtra
         The facts cannot be read; ``where`` names file and line.
     CannotWrite
@@ -157,19 +156,7 @@ def _write(
 ) -> Manifest:
     files, said = [path for part in parts for path in part], list[str]()
     given = columns or _order(files, said)
-    total = sum(path.stat().st_size for path in files)
-    with Progress(total, "reading", quiet=writer.quiet) as progress:
-        for part in parts:
-            writer.begin()
-            for frame in _frames(part, given, said, progress):
-                writer.add(frame)
-                _require_disk(writer, progress, total)
-            if not writer.n_rows[-1]:
-                raise EmptySplit(
-                    "no triples, expected at least one row of head, relation, tail",
-                    remedy="complete the file",
-                    where=str(part[0]),
-                )
+    passes = _read(writer, parts, given, said)
 
     def notes(n: dict[str, int], repeated: int) -> Iterator[str]:
         if len(parts) == 1:
@@ -180,6 +167,11 @@ def _write(
         if left:
             yield f"not read into the store: {', '.join(left)}"
         yield from said
+        if passes > 1:
+            yield (
+                f"the names exceed the memory, so that the facts were read {passes} times: "
+                "--memory gives more"
+            )
         if repeated:
             yield f"{repeated:,} repeated rows dropped" + " before the split" * (len(parts) == 1)
 
@@ -187,6 +179,37 @@ def _write(
     source = ", ".join(map(str, files)) if len(parts) == 1 else str(first)
     name = first.resolve().name if len(parts) > 1 else bare(first).stem
     return writer.finish(name, source, seed=seed, most=held_out, notes=notes)
+
+
+def _read(
+    writer: StoreWriter, parts: list[list[Path]], columns: Columns | None, said: list[str]
+) -> int:
+    """Read all facts, again for every share of the names where these exceed the memory."""
+    total = sum(path.stat().st_size for part in parts for path in part)
+    number, passes = 0, 1
+    while number < passes:
+        writer.read(number, passes)
+        notes: list[str] = []
+        label = "reading" if passes == 1 else f"reading, {number + 1} of {passes}"
+        try:
+            with Progress(total, label, quiet=writer.quiet) as progress:
+                for part in parts:
+                    writer.begin()
+                    for frame in _frames(part, columns, notes, progress):
+                        writer.add(frame)
+                        _require_disk(writer, progress, total)
+                    if not writer.n_rows[-1]:
+                        raise EmptySplit(
+                            "no triples, expected at least one row of head, relation, tail",
+                            remedy="complete the file",
+                            where=str(part[0]),
+                        )
+        except DictionaryFull:
+            number, passes = 0, 2 * passes
+        else:
+            number += 1
+    said += notes
+    return passes
 
 
 def _order(files: list[Path], said: list[str]) -> Columns | None:
