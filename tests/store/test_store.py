@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parsimony.decoding.blocks import read_blocks
+from parsimony.decoding.blocks import BLOCK, read_blocks
 from parsimony.errors import (
     CannotWrite,
     ChecksumMismatch,
@@ -55,7 +55,7 @@ def write(path, facts, blank=()):
 
 
 def small_blocks(*given, size, **more):
-    return read_blocks(*given, size=64, **more)
+    return read_blocks(*given, size=64 if size == BLOCK else size, **more)
 
 
 def stored(*paths, out, **how):

@@ -103,7 +103,7 @@ def grouped(
     int64 array, shape (n_nodes + 1,)
         Where the edges of each node of the pile begin.
     int32 array, shape (3, n_edges)
-        Their neighbours, relations and facts.
+        Their neighbours, relations and facts; overwritten by the next.
     """
     added = -1 if tails is None else n_relations
     ptr = np.zeros(len(heads) + 1, np.int64)
@@ -117,11 +117,12 @@ def grouped(
         rows = np.empty((own[-1], 4), np.int32)
         for first, block in blocks():
             _deal(block, first, low, high, added, _NODES, pile, place, rows)
+        buffer = np.empty(3 * max(own[end] - own[begin] for begin, end in piles), np.int32)
         for begin, end in piles:
             at = own[begin : end + 1] - own[begin]
             forward = at[:-1].copy()
             backward = forward + heads[low + begin : low + end]
-            edges = np.empty((3, at[-1]), np.int32)
+            edges = buffer[: 3 * at[-1]].reshape(3, -1)
             _arrange(rows[own[begin] : own[end]], low + begin, added, forward, backward, edges)
             yield at, edges
 

@@ -86,6 +86,15 @@ class StoreWriter:
         """Begin a split, train first; without a second one the facts are split at random."""
         self.n_rows.append(0)
 
+    @property
+    def n_relations(self) -> int:
+        """The number of relations so far."""
+        return len(self._relations)
+
+    def relations(self) -> list[str]:
+        """Return the relations so far, in the order in which they appeared."""
+        return [name for part in self._relations.names() for name in part]
+
     def add(self, frame: pl.DataFrame) -> None:
         """Append facts to the split begun last.
 
@@ -185,13 +194,13 @@ class StoreWriter:
         return manifest
 
     def blocks(self, path: Path | None = None, skip: int = 0) -> Iterator[tuple[int, IntArray]]:
-        """Yield the row at which a block of facts begins, and the block."""
-        at = 0
-        with (path or self._raw).open("rb") as stream:
+        """Yield the row at which a block of facts begins, and the block, until the next is read."""
+        at, rows = 0, np.empty((_ROWS, 3), np.int32)
+        with (path or self._raw).open("rb", buffering=0) as stream:
             stream.seek(skip)
-            while len(block := np.fromfile(stream, np.int32, 3 * _ROWS)):
-                yield at, block.reshape(-1, 3)
-                at += len(block) // 3
+            while n := stream.readinto(rows) // 12:  # type: ignore[arg-type]
+                yield at, rows[:n]
+                at += n
 
     def _parts(self, n_entities: int, seed: int, most: int | None) -> npt.NDArray[np.int8]:
         """Say to which split each row falls, -1 for a row that was stated before in its split."""
