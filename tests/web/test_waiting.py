@@ -150,6 +150,45 @@ def test_too_many_are_turned_away(desk):
     assert desk.waiting == 0
 
 
+def test_who_cannot_have_an_answer_in_time_is_told_when_to_ask_again():
+    """By how long such questions took: at once, or where the time ends before its turn."""
+    desk = Desk(replace(Limits(), quick=0.2))
+    started, end = threading.Event(), threading.Event()
+
+    def deaf(ticket):
+        started.set()
+        end.wait(5)
+
+    async def asked():
+        first = asyncio.ensure_future(desk.ask(deaf, ticket=Ticket(60, desk.turns)))
+        while not started.is_set():
+            await asyncio.sleep(0.001)
+        second = Ticket(0.05, desk.turns)
+        waiting = asyncio.ensure_future(desk.ask(lambda ticket: 1, ticket=second))
+        await asyncio.sleep(0)
+        assert desk.before(second) == 1
+        with pytest.raises(Busy, match="1 question is before") as late:
+            await waiting
+        desk._took("answer", 3.0)
+        with pytest.raises(Busy) as at_once:
+            await desk.ask(lambda ticket: 1)
+        assert await desk.ask(lambda ticket: 2, lane="reason", ticket=Ticket(60, None)) == 2
+        end.set()
+        await first
+        return late.value.again, at_once.value.again
+
+    assert asyncio.run(asked()) == (1, 6)  # 3 s each, of which 0.2 may be waited
+    desk.close()
+
+
+def test_over_http_busy_says_when_to_ask_again(client, service, monkeypatch):
+    monkeypatch.setattr(service.run("rules").desk, "limits", replace(Limits(), waiting=0))
+    body = dict(zip(("head", "relation", "tail"), FACT, strict=True))
+    busy = client.post("/api/v1/runs/rules/explain", json=body)
+    assert busy.status_code == 429 and int(busy.headers["retry-after"]) >= 1
+    assert "ask again in" in busy.json()["error"]["remedy"]
+
+
 def test_a_job_is_looked_at_and_cancelled(desk):
     started, ended = threading.Event(), threading.Event()
 

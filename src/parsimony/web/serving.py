@@ -94,6 +94,7 @@ class Serving:
         token: str | None = None,
         edits: Path | None = None,
         fits: Path | None = None,
+        memory: int | None = None,
         limits: Limits | None = None,
     ) -> Serving:
         """Read the runs, take the port, and make the application.
@@ -121,7 +122,7 @@ class Serving:
         listening = _listen(host, port)
         try:
             service = Service(runs, limits, edits)
-            started = None if fits is None else Fits(fits, KnownData(service))
+            started = None if fits is None else Fits(fits, KnownData(service), memory)
             service.warm()
         except BaseException:
             listening.close()

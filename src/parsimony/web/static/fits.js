@@ -67,6 +67,7 @@ function put(place, key, ...children) {
   if (had) at("state").focus(); // a button that is gone takes the focus with it
 }
 
+const gigabytes = (bytes) => `${number(bytes / 1e9, 2)} GB`;
 const duration = (seconds) => (seconds >= 5400 ? `${(seconds / 3600).toFixed(1)} h` : seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds)} s`);
 const act = (text, id, rest, method, more = {}) => button(text, () => guarded(async () => { await send(of(id, rest), undefined, { method }); render(); }), more);
 
@@ -118,7 +119,7 @@ function all(fits) {
     { head: "state", cell: (fit) => `${STATE[fit.state]}${fit.served ? `, served as ${fit.served}` : ""}` },
     { head: "seconds", n: true, cell: (fit) => (fit.state === "running" ? "–" : number(fit.seconds)) },
   ], fits, { className: "stack", row: (fit) => ({ class: fit.id === read().get("fit") ? "chosen" : null }) })
-    : el("p", { class: "muted" }, `None yet. At most ${plural(offered.most, "fit")} run at a time.`)];
+    : el("p", { class: "muted" }, `None yet. At most ${plural(offered.most, "fit")} run at a time, each in at most ${gigabytes(offered.memory)} of memory.`)];
 }
 
 function render() {
