@@ -59,6 +59,14 @@ def command(
             help="Most memory of each of these fits [default: a quarter of the machine's].",
         ),
     ] = None,
+    frontier: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--frontier",
+            metavar="FOLDER",
+            help="Show what parsimony frontier wrote there; may be repeated.",
+        ),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -78,7 +86,14 @@ def command(
 
     most = None if memory is None else parse_memory(memory)
     serving = Serving.open(
-        runs, host=host, port=port, token=token, edits=edits, fits=fits, memory=most
+        runs,
+        host=host,
+        port=port,
+        token=token,
+        edits=edits,
+        fits=fits,
+        memory=most,
+        frontiers=frontier or [],
     )
     if open_page:
         serving.open_browser()

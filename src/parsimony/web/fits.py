@@ -272,6 +272,7 @@ class Fits:
             "seconds_left": left if running else None,
             "history": progress.thinned(history),
             "heats": progress.heats(folder, running=running),
+            "curves": progress.race_curves(folder) if race else [],
             "measure": self.data.measure(fit.asked) if race else "",
             "log": progress.last_lines(self._record(fit, "log")),
             "said": summary.get("sentence", ""),

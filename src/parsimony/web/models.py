@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 __all__ = [
     "Adapt", "Answered", "Asked", "Batch", "BookEntry", "BookShown", "BringIn", "Candidate", "Card",
     "Comparison", "Counterfactual", "CounterfactualFound", "Entities", "Entity", "EntryText",
-    "Explain", "Explained", "Fact", "Failure", "FitAsked", "FitShown", "FitsListed", "Item",
+    "Explain", "Explained", "Fact", "Failure", "FitAsked", "FitShown", "FitsListed",
+    "FrontierShown", "FrontiersListed", "Item",
     "JobAsked", "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "PathShown",
     "Problem", "QueryShown", "Question", "RelationShown", "Relations", "RuleShown", "Rules",
     "RunShown", "Runs", "SecondOpinion", "SecondOpinionFound", "Side", "Similar", "SimilarEntity",
@@ -588,6 +589,30 @@ class JobShown(Shown):
     before: int = 0
     result: dict[str, Any] | None = None
     error: Problem | None = None
+
+
+# ---- frontiers -------------------------------------------------------------------------------
+
+
+class FrontierShown(Shown):
+    """A frontier of accuracy against size: two families on the same data, and what was found."""
+
+    id: str
+    data: str
+    axis: str
+    metric: str
+    families: list[str]
+    sentence: str
+    finished: bool
+    runs: dict[str, int] = Field(description="How many were planned, done, and not.")
+    figure: bool = Field(description="Whether there is a drawing.")
+    notes: list[str]
+
+
+class FrontiersListed(Shown):
+    """All that are served."""
+
+    frontiers: list[FrontierShown]
 
 
 # ---- fits ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 import { at, button, count, el, fill, number, plural, table } from "./dom.js";
 import { failure, get, into, Refused, send } from "./api.js";
 import { curves } from "./curves.js";
+import { race, raceCurves } from "./race.js";
 import { first, frame, titled } from "./frame.js";
 import { address, follow, go, read } from "./state.js";
 
@@ -95,15 +96,9 @@ function one(fit) {
   const valid = Object.entries(fit.valid ?? {});
   put("race", [fit.heats, valid, fit.error], fit.error ? failure(fit.error) : null,
     valid.length ? el("p", {}, `On validation: ${valid.map(([name, value]) => `${name.replaceAll("_", " ")} ${number(value)}`).join(", ")}.`) : null,
-    fit.heats.length ? [el("h3", {}, "The race"), table("The methods of the race", [
-      { head: "method", cell: (row) => el("b", {}, row.method) },
-      { head: `${fit.measure.replaceAll("_", " ")}, valid`, n: true, cell: (row) => number(row.valid) },
-      { head: "parameters", n: true, cell: (row) => count(row.parameters) },
-      { head: "heats", n: true, cell: (row) => count(row.heats) },
-      { head: "seconds", n: true, cell: (row) => number(row.seconds) },
-      { head: "state", cell: (row) => row.state },
-    ], fit.heats, { className: "stack", row: (row) => ({ class: !live && row.state.startsWith("chosen") ? "chosen" : null }) })] : null);
+    race(fit.heats, fit.measure, { row: (row) => ({ class: !live && row.state.startsWith("chosen") ? "chosen" : null }) }));
   put("curve", fit.history.length ? [fit.learning, fit.history.at(-1)] : null, curves(fit.history) ?? (live && fit.epoch === null ? el("p", { class: "caption" }, "No epoch has ended yet: data are read and loops compiled.") : null));
+  put("curves", fit.curves.map((one) => [one.method, one.history.length]), raceCurves(fit.curves, fit.learning || fit.heats.find((row) => row.state.startsWith("chosen"))?.method));
   at("log").hidden = !fit.log.length; at("last").textContent = fit.log.at(-1) ?? ""; at("lines").textContent = fit.log.join("\n");
   put("tools", [fit.state, fit.usable, fit.resumable], tools(fit));
   at("progress").hidden = !live || !fit.epochs || fit.epoch === null;
