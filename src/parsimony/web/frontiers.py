@@ -1,4 +1,4 @@
-"""Frontiers that ``parsimony frontier`` wrote, shown beside the runs; their folders are only read."""
+"""Frontiers that ``parsimony frontier`` wrote, shown beside the runs; nothing is written."""
 
 from __future__ import annotations
 
@@ -6,14 +6,40 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from parsimony.decoding import checked, read_bytes, read_json
 from parsimony.errors import CorruptRun, MissingFile, MissingRun, suggest
-from parsimony.web.models import FrontierShown
 
 __all__ = ["Frontiers"]
 
 _TOLD, _PAGE, _FIGURE = "frontier.json", "frontier.html", "frontier.svg"
 _REMEDY = "name the --out folder of parsimony frontier"
+
+
+class _Data(BaseModel):
+    name: str
+
+
+class _Curve(BaseModel):
+    family: str
+
+
+class _Measure(BaseModel):
+    curves: list[_Curve]
+
+
+class _Told(BaseModel):
+    """What is read of frontier.json."""
+
+    data: _Data
+    axis: str
+    metric: str
+    sentence: str
+    finished: bool
+    runs: dict[str, int]
+    notes: list[str]
+    measures: list[_Measure]
 
 
 class Frontiers:
@@ -69,22 +95,15 @@ class Frontiers:
 
     def _row(self, name: str) -> dict[str, Any]:
         path = self._folders[name] / _TOLD
-        told = read_json(path, error=CorruptRun)
-        if not isinstance(told, dict):
-            raise CorruptRun("no frontier", remedy=_REMEDY, where=str(path))
-        data, measures = told.get("data"), told.get("measures")
-        row = {
-            "id": name, "data": data.get("name") if isinstance(data, dict) else None,
-            "axis": told.get("axis"), "metric": told.get("metric"),
-            "sentence": told.get("sentence"), "finished": told.get("finished"),
-            "runs": told.get("runs"), "notes": told.get("notes"),
-            "families": [
-                curve.get("family") for curve in measures[0].get("curves", [])
-            ] if measures else [],
+        how: dict[str, Any] = {"error": CorruptRun, "remedy": _REMEDY}
+        told = checked(_Told, read_json(path, **how), str(path), **how)
+        families = [curve.family for measure in told.measures[:1] for curve in measure.curves]
+        return {
+            "id": name, "data": told.data.name, "axis": told.axis, "metric": told.metric,
+            "families": families, "sentence": told.sentence, "finished": told.finished,
+            "runs": told.runs, "notes": told.notes,
             "figure": (self._folders[name] / _FIGURE).is_file(),
         }  # fmt: skip
-        checked(FrontierShown, row, str(path), error=CorruptRun, remedy=_REMEDY)
-        return row
 
     def _file(self, name: str, file: str) -> bytes:
         if name not in self._folders:
