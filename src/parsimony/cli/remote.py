@@ -124,7 +124,7 @@ class Remote:
     def _foreign(self, reason: str) -> NoServer:
         return NoServer(
             f"what {self.address} answers is not what a server of runs does: {reason}"[:500],
-            remedy=f"compare the version of that server with this one; {_REMEDY}",
+            remedy=_REMEDY,
         )
 
     def _sent(self, method: str, rest: str, body: bytes) -> dict[str, Any]:

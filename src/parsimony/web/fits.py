@@ -306,7 +306,7 @@ class Fits:
             error = InvalidParameter(
                 f"it took {fit.took / 1e9:.2g} GB of memory, more than the "
                 f"{fit.memory / 1e9:.2g} GB that a fit may take here, and was ended",
-                remedy="choose a smaller model, or serve with more --memory",
+                remedy="choose a smaller model, or a server that allows its fits more memory",
             )
             return error.to_dict()
         if told := self._told(fit):

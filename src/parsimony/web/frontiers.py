@@ -14,7 +14,7 @@ from parsimony.errors import CorruptRun, MissingFile, MissingRun, suggest
 __all__ = ["Frontiers"]
 
 _TOLD, _PAGE, _FIGURE = "frontier.json", "frontier.html", "frontier.svg"
-_REMEDY = "name the --out folder of parsimony frontier"
+_REMEDY = "name a folder that a frontier was written to"
 
 
 class _Data(BaseModel):
