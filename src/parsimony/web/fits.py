@@ -290,7 +290,7 @@ class Fits:
         elif not done:
             told = self._told(fit) if fit.code is None else None  # of an earlier server
             failed = fit.code not in (None, 0) or (told or {}).get("type", _STOPPED) != _STOPPED
-            state = "failed" if failed and not fit.stops else "stopped"
+            state = "failed" if fit.took or (failed and not fit.stops) else "stopped"
         error = self._error(fit) if state == "failed" else None
         return {
             "id": fit.id, "data": fit.asked.data, "method": fit.asked.method, "state": state,

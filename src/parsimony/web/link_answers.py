@@ -105,7 +105,7 @@ class LinkAnswers(Questions):
         triples = self.model.task_.test_graph.triples
         first = np.unique(triples[:, 1], return_index=True)[1][:_WARMED]
         for fact in triples[first].tolist():
-            h, r, t = self._named(*fact)
+            h, r, _ = self._named(*fact)
             self.predict({"head": h, "relation": r}, Ticket(600.0, None))
         for fact in triples[first[:_EXPLAINED]].tolist() if "explain" in self.can else ():
             if self.model.explain(*self._named(*fact)).faithfulness is not None:
