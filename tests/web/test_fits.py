@@ -60,6 +60,7 @@ def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
     assert begun.status_code == 202, begun.text
     id = begun.json()["id"]
     found = until(client, id, "running", "failed")
+    assert f"--memory {made.memory}" in " ".join(made._fits[id].process.args)  # by its formula
     assert found["epochs"] == 100_000 and 0 < found["seconds_left"] <= 600
     assert found["history"][-1]["loss"] > 0 and not found["usable"]
     assert client.post(f"/api/v1/fits/{id}/serve").status_code == 400
@@ -107,14 +108,15 @@ def test_a_fit_that_cannot_be_says_why(fits):
     assert "no_such_thing" in found["error"]["message"] and not found["usable"]
 
 
-def test_a_fit_that_would_take_the_machine_is_refused_by_its_formula(fits):
+def test_a_fit_that_takes_more_memory_than_it_may_is_ended(fits):
     client, made = fits
-    made.memory = 10**8
-    asked = {"data": "royal", "method": "distmult", "settings": {"dim": 4096}}
+    made.memory = 10**8  # less than the libraries take
+    asked = {"data": "royal", "method": "distmult"}
     id = client.post("/api/v1/fits", json=asked).json()["id"]
     assert client.get("/api/v1/fits").json()["memory"] == 10**8
     found = until(client, id, "failed")
-    assert "GB allowed" in found["error"]["message"] and found["memory"] == 10**8
+    assert "GB that a fit may take here" in found["error"]["message"]
+    assert found["memory"] == 10**8 and found["resumable"]
 
 
 def recorded(folder, id, process):

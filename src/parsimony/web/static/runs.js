@@ -30,23 +30,22 @@ function render() {
         { head: "", cell: (r) => el("a", { href: address({ run: r.id }, first(r)), "aria-label": `${GO[r.kind] ?? "Open"}: ${r.id}` }, first(r) === "/" ? "" : GO[r.kind] ?? "Open") },
         { head: "", cell: (r) => el("a", { href: address({ run: r.id, about: "1" }), "aria-label": `About ${r.id}` }, "About") },
       ], runs, { className: "stack" }),
-      frontiers((await get("/frontiers", signal).catch(() => ({ frontiers: [] }))).frontiers),
     ];
   });
   into(at("more"), async (signal) => {
     if (chosen.length > 1) return comparison(await get(`/compare${query({ run: chosen })}`, signal));
     if (state.has("about")) return about(signal);
-    return null;
+    return frontiers((await get("/frontiers", signal)).frontiers);
   });
 }
 
 function frontiers(found) {
   return found.length ? [el("h2", {}, "Frontiers"), found.map((one) => {
-    const at = `/frontiers/${encodeURIComponent(one.id)}`, image = el("img", { class: "frontier", alt: `${one.metric} by ${one.axis} of ${one.families.join(" and ")} on ${one.data}: ${one.sentence}` });
+    const at = `/frontiers/${encodeURIComponent(one.id)}`, image = el("img", { class: "frontier", alt: `The error (${one.metric}) by ${one.axis} of ${one.families.join(" and ")} on ${one.data}: ${one.sentence}` });
     if (one.figure) picture(`${at}/figure.svg`).then((place) => { image.src = place; }, () => image.remove());
     return el("section", { class: "frontier" }, el("h3", {}, `${one.families.join(", ")} on ${one.data}`), el("p", {}, one.sentence),
       one.finished ? null : el("p", { class: "caption" }, `Not finished: ${count(one.runs.done)} of ${plural(one.runs.planned, "run")} are done.`),
-      one.figure ? el("figure", {}, image, el("figcaption", {}, `Error of ${one.metric} by ${one.axis}; the page has the laws, the tables and all runs.`)) : null, notes(one.notes),
+      one.figure ? el("figure", {}, image, el("figcaption", { class: "caption" }, `The error by ${one.axis}; the page has the laws, the tables and all runs.`)) : null, notes(one.notes),
       el("p", {}, button("Download its page", () => download(`${at}/page`, `${one.id}.html`))));
   })] : null;
 }
