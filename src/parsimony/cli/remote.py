@@ -87,7 +87,7 @@ class Remote:
         from parsimony.web import models as m
 
         given = {key: value for key, value in body.items() if value is not None}
-        forms = {"predict": m.Answered, "explain": m.Explained}
+        forms: dict[str, type[BaseModel]] = {"predict": m.Answered, "explain": m.Explained}
         found = self._sent("POST", f"/{verb}", json_text(given).encode())
         return self._checked(forms.get(verb, m.SecondOpinionFound), found)
 

@@ -67,7 +67,8 @@ def load_array(path: Path, mmap: bool) -> np.ndarray:
 def rows_of(triples: np.ndarray, fact: tuple[int, int, int]) -> np.ndarray:
     """Return the rows of facts (n, 3) that are equal to one, int64."""
     rows = np.flatnonzero(triples[:, 0] == fact[0])  # one column is read of nearly all
-    return rows[(triples[rows, 1:] == fact[1:]).all(axis=1)]
+    found: np.ndarray = rows[(triples[rows, 1:] == fact[1:]).all(axis=1)]
+    return found
 
 
 class KnowledgeGraph:

@@ -59,7 +59,7 @@ def scorers(draw):
     return RuleScorer(rules, graph, combinations=combined)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(scorers(), st.data())
 def test_many_deletions_at_once_are_each_deletion_alone(scorer, data):
     graph, index = scorer.graph, scorer.index

@@ -17,7 +17,7 @@ from parsimony.kernels.numerics import kernel
 from parsimony.knowledge.rule_branches import find_branch
 from parsimony.knowledge.rule_walks import WalkIndex, first_at_least
 from parsimony.link.question import Question
-from parsimony.link.rules.combining import Firings
+from parsimony.link.rules.combining import Firings, Plan
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.run.steps import step_done
 
@@ -125,18 +125,54 @@ def _follow_about(  # type: ignore[no-untyped-def]
     return found
 
 
+@kernel
+def _tied(rule, ptr, entity, weight, answer, kept, best):  # type: ignore[no-untyped-def]
+    """Keep of what fired the entities whose best rule weighs as the answer's, and one below them.
+
+    IN  rule, ptr, entity: Firings; weight (n_rules,): 0 where a rule is not used
+        best: scratch, zeros
+    OUT kept (n,): bool, what fired
+    """
+    for s in range(len(rule)):
+        w = weight[rule[s]]
+        for at in range(ptr[s], ptr[s + 1]):
+            if kept[at]:
+                best[entity[at]] = max(best[entity[at]], w)
+    top, below, after = best[answer], 0.0, -1
+    for v in range(len(best)):
+        if below < best[v] < top:
+            below, after = best[v], v
+    for at in range(len(entity)):
+        kept[at] = kept[at] and (best[entity[at]] == top or entity[at] == after)
+
+
 class Followed(NamedTuple):
     """Firings, and of every entity the deletions, as bits, in which the rule leads to it."""
 
     firings: Firings
     mask: Longs
 
-    def under(self, deletion: int, only: int | None = None) -> Firings:
-        """What rules lead to in one deletion; ``only``: of one entity."""
+    def under(self, deletion: int) -> Firings:
+        """What rules lead to in one deletion."""
+        return self._only((self.mask >> deletion & 1).astype(bool))
+
+    def deciding(self, deletion: int, answer: int, plan: Plan) -> Firings:
+        """As much of it as gives an answer its score.
+
+        Where ties are broken these are all entities whose best rule is as good as the answer's, and
+        one of those that come next.
+        """
+        there = (self.mask >> deletion & 1).astype(bool)
+        if not plan.lexicographic:
+            return self._only(there & (self.firings.entity == answer))
+        weight = np.zeros(len(plan.weight))
+        weight[plan.order] = plan.weight[plan.order]
+        best = np.zeros(1 + max(answer, self.firings.entity.max(initial=0)))
+        _tied(*self.firings, weight, answer, there, best)
+        return self._only(there)
+
+    def _only(self, kept: npt.NDArray[np.bool_]) -> Firings:
         rule, ptr, entity = self.firings
-        kept = (self.mask >> deletion & 1).astype(bool)
-        if only is not None:
-            kept &= entity == only
         ends = np.concatenate([[0], np.cumsum(kept)])[ptr]
         fired = ends[1:] > ends[:-1]
         first = np.concatenate([ends[:1], ends[1:][fired]])
@@ -144,7 +180,9 @@ class Followed(NamedTuple):
 
     def rules_to(self, deletion: int, answer: int) -> Ints:
         """The rules that lead to an answer in a deletion."""
-        return self.under(deletion, answer).rule
+        rule, ptr, entity = self.firings
+        led = np.flatnonzero((self.mask >> deletion & 1).astype(bool) & (entity == answer))
+        return rule[np.searchsorted(ptr, led, "right") - 1]
 
 
 class Deletions:
@@ -232,8 +270,7 @@ def scores_without(
     ``always`` are deleted in all.
     """
     scores: list[np.float32] = []
-    # Where rules are compared with each other the other answers matter as well.
-    alone = not scorer.plan_used(question.relation).lexicographic
+    plan = scorer.plan_used(question.relation)
     for at in range(0, len(deleted), MOST):
         step_done()
         deletions = Deletions(scorer.index, always)
@@ -241,7 +278,7 @@ def scores_without(
         followed, _ = deletions.follow(scorer, question.entity, question.relation)
         for way in ways:
             step_done()
-            fired = followed.under(way, question.answer if alone else None)
+            fired = followed.deciding(way, question.answer, plan)
             nodes, found = scorer.combined(fired, question.relation)
             place = np.flatnonzero(nodes == question.answer)
             scores.append(found[place[0]] if len(place) else np.float32(0))
