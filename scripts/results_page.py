@@ -172,6 +172,20 @@ def rating_rows() -> Iterator[list[str]]:
         yield [name, *cells, f"{row['parameters']:,}", f"{row['seconds']:.0f}"]
 
 
+def frontiers() -> Iterator[str]:
+    """What each frontier says, with how much it rests on."""
+    for path in sorted((RESULTS / "frontier").glob("*.json")):
+        found = json.loads(path.read_bytes())
+        rows, runs = found["rows"], found["runs"]
+        of = f"{found['data']['name']}, {found['axis']}"
+        seeds, trials = len({row["seed"] for row in rows}), max(row["trials"] for row in rows)
+        yield (
+            f"- **{of}** ({found['date']}): {found['sentence']} "
+            f"[{runs['done']} of {runs['planned']} runs](../benchmarks/results/frontier/{path.stem}"
+            f".md); seeds: {seeds}, trials of tuning a size: at most {trials}."
+        )
+
+
 def speed_rows() -> Iterator[list[str]]:
     epoch = read("epoch")
     for data, row in (epoch["result"] if epoch else {}).items():
@@ -250,6 +264,11 @@ def page() -> str:
         "embeddings and reasoners compete; the simplest that is not worse than the best "
         "on validation is kept (`python benchmarks/races.py GRAPH:BUDGET`).\n",
         table(["graph", "budget", "took", "test MRR", "kept", "date"], race_rows()),
+        "\n## Against scaling up\n\nModels driven by knowledge and models that are scaled up, the "
+        "same data, the same tuning, each at several sizes "
+        "(`parsimony frontier DATA --axis parameters|labels`; [how](frontier.md)). Every run, and "
+        "every equivalent scale with its interval, is in the record.\n",
+        *frontiers(),
         "\n## Pairs of drugs\n\nDrugBank, 86 types, `drugbank-SPLIT-SETTING`: in S1 one drug of a "
         "pair is new, in S2 both. Intervals are over resampled new drugs; an ensemble's parameters "
         "are those of all its members (`python benchmarks/compare_ddi.py`).\n",

@@ -210,6 +210,8 @@ def test_ctrl_c_ends_a_race_with_the_best_until_then(tmp_path):
     assert again.returncode == 0
     heats = [sum(row["heats"] for row in each["rows"]) for each in (told, more)]
     assert heats[0] < heats[1]
+    paused = json.loads((tmp_path / "run" / "search" / "draws" / "spent.json").read_text())
+    assert 0 < paused <= told["seconds"] and paused < more["seconds"]  # no second is given twice
 
 
 @pytest.mark.slow

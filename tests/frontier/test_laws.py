@@ -107,6 +107,19 @@ def test_seeds_that_agree_do_not_make_a_tiny_rise_over_fitting():
     assert all(point.role == "law" for point in curve_of("rules", "knowledge", same, draws).points)
 
 
+@pytest.mark.parametrize(("rise", "role"), [(0.01, "law"), (0.2, "over-fitted")])
+def test_one_seed_is_over_fitted_beyond_what_its_queries_scatter(rise, role):
+    """Of 100 queries a mean error scatters by .04, though one seed shows no spread."""
+    random = np.random.default_rng(0)
+    errors = law(SIZES)
+    values = [np.clip(e + random.normal(0, 0.3, 100), 0, None) for e in errors]
+    draws = Draws(np.array([v.mean() for v in values]), values, draws=200)
+    valid = errors.copy()
+    valid[-1] = valid.min() + rise
+    groups = [Group(str(i), float(SIZES[i]), (v,), (i,)) for i, v in enumerate(valid)]
+    assert curve_of("MLP", "scaled", groups, draws).points[-1].role == role
+
+
 @pytest.mark.parametrize(
     ("errors", "why"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from tests.frontier.planted import planted_rows
@@ -20,8 +21,9 @@ from parsimony.frontier.frontier import run_frontier
 from parsimony.frontier.planning import planned
 from parsimony.frontier.protocol import PROTOCOL, read_protocol
 from parsimony.frontier.request import FrontierRequest
-from parsimony.frontier.row import Subject
-from parsimony.frontier.runs import Job, in_turn, run_job
+from parsimony.frontier.row import Row, Subject, Tuned
+from parsimony.frontier.running import run_size
+from parsimony.frontier.runs import Job, Runs, in_turn, run_job
 from parsimony.frontier.warming import is_shaped
 from parsimony.frontier.words import verdict
 from parsimony.run.deadline import Deadline
@@ -115,6 +117,21 @@ def test_plan_of_a_short_budget_is_measured_and_goes_on_as_it_began(facts, tmp_p
     assert whole.n_runs == 3 * sum(len(family.sizes) for family in families("link", sizes=8))
 
 
+def test_a_graph_of_new_entities_leaves_out_who_has_vectors_for_the_old_ones(tmp_path):
+    for name, who in (("pair", "ab"), ("pair_ind", "xy")):
+        folder = tmp_path / name
+        folder.mkdir()
+        for split, n in (("train", 12), ("valid", 4), ("test", 4)):
+            lines = [f"{who[0]}{k}\tlikes\t{who[1]}{(k * k + n) % 12}" for k in range(n)]
+            (folder / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    how = {"names": None, "sizes": None}
+    plan = planned(request(tmp_path / "pair", tmp_path / "f", **how))
+    assert [f.name for f in plan.families] == ["rules", "RED-GNN", "AdaProp", "message passing"]
+    assert plan.left_out.startswith("no vectors for the entities of the test graph: chosen symbol")
+    with pytest.raises(UsageError, match=r"left out \(no vectors for"):
+        planned(request(tmp_path / "pair", tmp_path / "f"))
+
+
 def test_budget_counts_from_when_the_command_began(facts, tmp_path):
     """Imports, reading and planning are of it: what they took is not given to runs again."""
     late = Deadline(60.0, began=time.perf_counter() - 59.0)
@@ -142,6 +159,27 @@ def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, mo
     monkeypatch.setattr(warming, "_warmed", {("rules", "link", ()): 200.0})  # a busy machine
     assert not warming.warm(Size("d = 4", "distmult", {"dim": 4}, 1.0), "link", 40.0)
     assert warming.warm(Size("1", "rules", {"per_relation": 1}, 1.0), "link", 1.0)
+
+
+def test_what_a_run_took_is_what_the_next_seed_gets(facts, tmp_path):
+    plan = planned(request(facts, tmp_path))
+    with Runs(tmp_path, plan.protocol, plan.families, Deadline(100.0), resume=False) as runs:
+        first, second = (job for job in runs.jobs if job.family.name == "DistMult")
+        guessed = runs._weight(second)
+        row = Row(first.family.name, "scaled", first.size.label, "distmult", {}, 0, 1.0, "mrr")
+        for status, took in (("done", 50.0), ("out of time", 100.0)):
+            runs.rows[first.key] = replace(row, seconds=50.0, status=status)
+            assert guessed < runs._weight(second) == took
+
+
+def test_a_run_that_was_cut_goes_on_with_another_number_of_cores(facts, tmp_path, monkeypatch):
+    (family,) = (family for family in families("link") if family.name == "DistMult")
+    size = Size("d = 4", "distmult", {"dim": 4, "epochs": 3}, 1.0)
+    how = {"share": 1.0, "seed": 0, "folder": tmp_path, "tuned": Tuned()}
+    for cores, seconds, status in ((2, 1e-3, "out of time"), (1, None, "done")):
+        monkeypatch.setattr("parsimony.link.embeddings.estimator.usable_cores", lambda n=cores: n)
+        row = run_size(family, size, Subject(str(facts), "link"), seconds=seconds, **how)
+        assert (row.status, row.why.startswith("cannot")) == (status, False), row.why
 
 
 def test_plan_of_labels_leaves_out_the_extremes_and_one_side_is_refused(facts, tmp_path):

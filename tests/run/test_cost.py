@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from parsimony.run import cost as module
-from parsimony.run.cost import Cost, peak_memory, processor
+from parsimony.run.cost import Cost, own_cores, peak_memory, processor, usable_cores
 
 FIELDS = {
     "parameters", "labels", "flops", "cpu_seconds", "wall_seconds", "peak_memory_bytes", "hardware",
@@ -79,3 +79,10 @@ def test_works_without_proc(monkeypatch, missing):
     monkeypatch.setitem(sys.modules, "resource", None)  # Windows has neither
     assert missing != "/proc/self/status" or peak_memory() == 0
     processor.cache_clear()
+
+
+@pytest.mark.parametrize(("asked", "most"), [("1", 1), ("1,4", 1), ("9999", None), ("", None),
+                                             ("0", None), ("many", None)])  # fmt: skip
+def test_as_many_cores_as_the_environment_says(asked, most, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert usable_cores() == (most or own_cores())

@@ -107,7 +107,7 @@ def curve_of(family: str, side: str, groups: Sequence[Group], draws: Draws, seed
     """
     groups = merged(groups)
     samples = draws.means([group.rows for group in groups])
-    kept = before_overfitting(groups)
+    kept = before_overfitting(groups, samples)
     low, high = np.quantile(samples, (_BAND[0], _BAND[2]), axis=0)
     points = [
         Point(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["Group", "before_overfitting", "merged"]
 
 #: rise of the error on validation that is called over-fitting, the largest of: standard errors of
-#: the seeds, a part of the error, and as much as a few queries make
+#: the seeds and of what is drawn, a part of the error, and as much as a few queries make
 _SIGMAS, _RISE, _LEAST_RISE = 2.0, 0.02, 0.002
 
 
@@ -38,8 +39,12 @@ def merged(groups: Sequence[Group]) -> list[Group]:
     return found
 
 
-def before_overfitting(groups: Sequence[Group]) -> int:
-    """How many of the sizes lie before the error on validation rises for good."""
+def before_overfitting(groups: Sequence[Group], samples: npt.NDArray[np.floating]) -> int:
+    """How many of the sizes lie before the error on validation rises for good.
+
+    ``samples`` are resampled errors on test, (draws, sizes). Which size is best they do not say;
+    how far the difference of two sizes scatters, they do, of one seed as well.
+    """
     means = np.array([np.mean(group.valid) for group in groups])
     best = int(means.argmin())
     spreads = [np.var(group.valid, ddof=1) for group in groups if len(group.valid) > 1]
@@ -47,4 +52,5 @@ def before_overfitting(groups: Sequence[Group]) -> int:
     if spreads:
         of_two = np.sqrt(1 / len(groups[-1].valid) + 1 / len(groups[best].valid))
         allowed = max(allowed, _SIGMAS * np.sqrt(np.mean(spreads)) * of_two)
+    allowed = max(allowed, _SIGMAS * float(np.std(samples[:, -1] - samples[:, best])))
     return best + 1 if means[-1] - means[best] > allowed else len(groups)

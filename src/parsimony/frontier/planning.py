@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from parsimony.base import Task
 from parsimony.errors import (
     EmptySplit,
     InvalidParameter,
@@ -64,7 +65,8 @@ class Plan:
     seconds
         Of all runs, as measured, on all processors of the engine; None: not known.
     left_out
-        A note on what takes no part for the sake of the budget; "" where nothing is left out.
+        A note on what takes no part, as it cannot answer on these data or for the sake of the
+        budget; "" where nothing is left out.
     """
 
     protocol: Protocol
@@ -157,7 +159,7 @@ def planned(request: FrontierRequest, *, estimate: bool = False) -> Plan:
             )
     along_labels = request.axis == "labels"
     shares = sorted(set(request.shares or (SHARES if along_labels else (1.0,))))
-    whole = _all_of(kind, request)
+    whole, unable = _able(_all_of(kind, request), task)
     costs: Costs = {}
     if request.resume and (request.out / PROTOCOL).exists():  # another budget is no other plan
         before = read_protocol(request.out)
@@ -196,7 +198,7 @@ def planned(request: FrontierRequest, *, estimate: bool = False) -> Plan:
         protocol, chosen.families, n_sizes * chosen.seeds,
         n_sizes * (chosen.seeds + chosen.trials),
         None if seconds is None else seconds / request.engine.slots,
-        _left_out(whole, chosen),
+        "; ".join(filter(None, (unable, _left_out(whole, chosen)))),
     )  # fmt: skip
 
 
@@ -242,6 +244,25 @@ def _as_before(whole: tuple[Family, ...], request: FrontierRequest, before: Prot
     )
 
 
+def _able(whole: tuple[Family, ...], task: Task) -> tuple[tuple[Family, ...], str]:
+    """Those that can answer on these data, and a note on the others; both sides stay."""
+    if not getattr(task, "inductive", False):
+        return whole, ""
+    able = tuple(family for family in whole if family.unseen)
+    absent = ", ".join(family.name for family in whole if not family.unseen)
+    why = f"no vectors for the entities of the test graph: {absent}" if absent else ""
+    _require_both(able, "RED-GNN, message passing, …", why)
+    return able, why
+
+
+def _require_both(families: Sequence[Family], known: str, why: str = "") -> None:
+    if {family.side for family in families} != {"knowledge", "scaled"}:
+        raise UsageError(
+            "a frontier compares two sides, and one of them is left out" + f" ({why})" * bool(why),
+            remedy=f"name at least one family of each: {known}",
+        )
+
+
 def _left_out(whole: Sequence[Family], chosen: Affordable) -> str:
     """Say what takes no part for the sake of the budget."""
     kept = {family.name: family for family in chosen.families}
@@ -274,11 +295,7 @@ def _all_of(kind: str, request: FrontierRequest) -> tuple[Family, ...]:
                 remedy=suggest(name, known) or f"families: {', '.join(known)}",
             )
     found = tuple(f for f in found if request.names is None or f.name in request.names)
-    if {family.side for family in found} != {"knowledge", "scaled"}:
-        raise UsageError(
-            "a frontier compares two sides, and one of them is left out",
-            remedy=f"name at least one family of each: {', '.join(known)}",
-        )
+    _require_both(found, ", ".join(known))
     if along_labels:
         found = tuple(
             replace(f, sizes=f.sizes[1:-1] or f.sizes) if len(f.sizes) > sizes else f for f in found

@@ -25,7 +25,7 @@ from parsimony.frontier.labels import labels_of, learned_part
 from parsimony.frontier.measure import measured, metric_of, valid_value
 from parsimony.frontier.opening import estimator_of, opened, words_of
 from parsimony.frontier.row import Row, Subject, Tuned
-from parsimony.pipeline import keep
+from parsimony.pipeline import as_begun, keep
 from parsimony.run.atomic import write_atomic
 from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
@@ -99,7 +99,8 @@ def _run(
 ) -> tuple[Row, Any]:
     whole = opened(subject)
     learned = learned_part(whole, row.method, row.labels_share, row.seed, thinned=subject.thinned)
-    estimator = estimator_of(row.method, row.settings, row.seed)
+    begun = as_begun(folder / RUN, row.method)  # such as threads, on a machine with fewer cores
+    estimator = estimator_of(row.method, begun | row.settings, row.seed)
     config = estimator.prepare(learned)
     with RunFolder.create(folder / RUN, config, resume=True) as run:
         limit = deadline if deadline.limited else None

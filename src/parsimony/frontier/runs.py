@@ -38,6 +38,8 @@ __all__ = ["Job", "Runs", "in_turn", "run_job"]
 _TUNED, _ROW = "tuned.json", "row.json"
 #: a run may take so many times what would be left for each; and at least so many seconds
 _PATIENCE, _LEAST = 4.0, 2.0
+#: how many times what it had, a run is thought to take whose time was short
+_SHORT = 2.0
 #: of the time of a run, what its tuning may take
 _TUNING = 0.6
 _RUNG = Rung(1, 1)
@@ -136,7 +138,7 @@ class Runs:
             trial = self.store.find(job.text, job.seed, _RUNG)
             if trial is None or (row := self._read(job)) is None:
                 continue
-            if more and row.status == "out of time":
+            if more and row.status != "done":
                 (self.folder / "runs" / job.folder / _ROW).unlink()
             else:
                 self.rows[job.key] = row
@@ -181,8 +183,21 @@ class Runs:
         if took is None:
             every = [t for sizes in self.protocol.expected.values() for t in sizes.values()]
             took = max(every, default=1.0)
+        took = max(took * fraction(job.share), self._taken(job))
         tuning = TRIAL * self.protocol.trials if job.seed == self.protocol.seeds[0] else 0.0
-        return max(took * (1 + tuning) * fraction(job.share), 1e-3)
+        return max(took * (1 + tuning), 1e-3)
+
+    def _taken(self, job: Job) -> float:
+        """What such a run has taken with another seed, more where that was not enough; else 0."""
+        alike = [row for (text, _), row in self.rows.items() if text == job.text]
+        return max(
+            (
+                (_SHORT if row.status == "out of time" else 1.0)
+                * max(row.seconds, row.processor_seconds / (1 + row.trials))
+                for row in alike
+            ),
+            default=0.0,
+        )
 
     def _read(self, job: Job) -> Row | None:
         path = self.folder / "runs" / job.folder / _ROW

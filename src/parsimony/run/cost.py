@@ -19,16 +19,22 @@ def processor() -> str:
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
-    cores = usable_cores()
+    cores = own_cores()
     return f"{model}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use: a job of a cluster has a part of a node's."""
+def own_cores() -> int:
+    """Return how many cores this process may run on: a job of a cluster has a part of a node's."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
         return os.cpu_count() or 1
+
+
+def usable_cores() -> int:
+    """Return how many of them it is to use: ``OMP_NUM_THREADS`` may say fewer, as for torch."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(own_cores(), int(asked)) if asked.isdecimal() and int(asked) else own_cores()
 
 
 def resident_memory() -> int:

@@ -32,6 +32,12 @@ class _Units(TypedDict):
     units: Annotated[int, Ge(1)]
 
 
+class _Spent(TypedDict):
+    """Wall seconds of the race when it was interrupted."""
+
+    seconds: Annotated[float, Ge(0)]
+
+
 class _Told(TypedDict):
     """What is kept of a heat beside its trial and its draws."""
 
@@ -83,8 +89,15 @@ class HeatStore:
 
     @property
     def spent(self) -> float:
-        """Wall seconds of the race until the last heat ended."""
-        return max((trial.at for trial in self._trials), default=0.0)
+        """Wall seconds of the race until its last heat ended, or was interrupted."""
+        kept = self._draws / "spent.json"
+        paused = {"seconds": read_json(kept, error=CorruptRun) if kept.exists() else 0.0}
+        told = checked(_Spent, paused, str(kept), error=CorruptRun)
+        return max([told["seconds"], *(trial.at for trial in self._trials)])
+
+    def pause(self, at: float) -> None:
+        """Note when a heat was interrupted, in wall seconds of the race."""
+        write_atomic(self._draws / "spent.json", json_text(at))
 
     def units(self, wanted: int) -> int:
         """How many units all heats are compared on: as it was begun, else ``wanted``."""

@@ -186,6 +186,8 @@ class _Race:
                     raise
                 self.broken_off = True
                 self._end_heats()
+            if self._stopped():
+                self.store.pause(self.deadline.spent())
             with ending():
                 summary = self._finish()
         return load_run(self.folder), summary

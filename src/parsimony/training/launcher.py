@@ -25,7 +25,7 @@ def rank_here() -> int:
 
 def even_threads(workers: int) -> int:
     """Threads of all workers together, where each machine's cores are shared by those on it."""
-    from parsimony.run.cost import usable_cores  # the command line asks this module on every start
+    from parsimony.run.cost import own_cores  # the command line asks this module on every start
 
     here = int(os.environ.get("LOCAL_WORLD_SIZE", workers)) if launched() else workers
-    return min(workers * max(usable_cores() // here, 1), _MOST)
+    return min(workers * max(own_cores() // here, 1), _MOST)

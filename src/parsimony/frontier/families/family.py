@@ -52,6 +52,8 @@ class Family:
         Why it is here.
     main
         Whether it is of the main comparison, which a budget is spent on first.
+    unseen
+        Whether it can answer about entities that were not in the facts it learned from.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Family:
     sizes: tuple[Size, ...]
     about: str
     main: bool = False
+    unseen: bool = True
 
     def only(self, labels: Container[str]) -> Family:
         """Keep the sizes of these labels."""

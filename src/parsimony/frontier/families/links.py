@@ -54,18 +54,19 @@ def links() -> list[Family]:
                 symbol="Analogy",
             ),
             "a small bilinear model whose structure is chosen among the named symbols",
+            unseen=False,
         ),
         Family(
             "ComplEx", "scaled", grown("complex", "dim", POWERS, d, tuned=_EMBEDDING, each=1e3),
-            "with DURA, N3 and relation prediction; reciprocal relations", main=True,
+            "with DURA, N3 and relation prediction; reciprocal relations", main=True, unseen=False,
         ),
         Family(
             "RotatE", "scaled", grown("rotate", "dim", POWERS, d, tuned=_DISTANCE, each=1e3),
-            "with N3, trained against all entities",
+            "with N3, trained against all entities", unseen=False,
         ),
         Family(
             "DistMult", "scaled", grown("distmult", "dim", POWERS, d, tuned=_EMBEDDING, each=1e3),
-            "with DURA, N3 and relation prediction; reciprocal relations", main=True,
+            "with DURA, N3 and relation prediction; reciprocal relations", main=True, unseen=False,
         ),
         Family(
             "AutoSF's symbol", "scaled",
@@ -73,6 +74,7 @@ def links() -> list[Family]:
                 "bilinear", "dim", POWERS, d, tuned=_EMBEDDING, each=1e3, symbol="AutoSF-FB15k-237"
             ),
             "the symbol that AutoSF published for FB15k-237, with DURA, N3 and relation prediction",
+            unseen=False,
         ),
         Family(
             "message passing", "scaled", passing,
