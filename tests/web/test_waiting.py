@@ -52,10 +52,10 @@ def test_a_question_is_answered_or_fails_as_its_work_does(desk):
 
 def test_the_time_of_a_question_is_limited(desk):
     started, ended = threading.Event(), threading.Event()
-    with pytest.raises(TooLong):
+    with pytest.raises((TooLong, Busy)):  # by whether it came to begin
         ticket = Ticket(0.05, desk.turns, long=True)
         asyncio.run(desk.ask(endless(started, ended), lane="long", ticket=ticket))
-    assert not started.is_set() or ended.wait(5)  # it may not have come to begin
+    assert not started.is_set() or ended.wait(5)
     assert asyncio.run(desk.ask(lambda ticket: 2)) == 2
 
 
@@ -319,10 +319,11 @@ def test_a_question_over_its_time_lets_the_run_go(client, service, monkeypatch):
         try:
             while True:
                 step_done()
+                time.sleep(0.001)
         finally:
             ended.set()
 
-    monkeypatch.setattr(served.desk, "limits", replace(Limits(), quick=0.1))
+    monkeypatch.setattr(served.desk, "limits", replace(Limits(), quick=2.0))
     monkeypatch.setattr(served.model, "explain", endless_explain)
     body = dict(zip(("head", "relation", "tail"), FACT, strict=True))
     slow = client.post("/api/v1/runs/rules/explain", json=body)
@@ -334,7 +335,7 @@ def test_a_question_over_its_time_lets_the_run_go(client, service, monkeypatch):
 
 def test_reading_has_a_limit_too(client, service, monkeypatch):
     served = service.run("rules")
-    monkeypatch.setattr(served.desk, "limits", replace(Limits(), quick=0.05))
+    monkeypatch.setattr(served.desk, "limits", replace(Limits(), quick=1.0))
     end = threading.Event()
     monkeypatch.setattr(served.questions, "entities", lambda *args: end.wait(5))
     reply = client.get("/api/v1/runs/rules/entities")

@@ -9,6 +9,7 @@ they also end if nobody waits for them any longer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import threading
 import time
@@ -236,13 +237,15 @@ class Desk:
             both: list[asyncio.Future[Any]] = [future] if left is None else [future, left]
             await asyncio.wait(both, timeout=own.seconds, return_when=asyncio.FIRST_COMPLETED)
             if future.done():
-                return future.result()
+                with contextlib.suppress(*[] if own.begun else [TooLong]):
+                    return future.result()
             own.cancel()
             future.add_done_callback(_heard)
             future.cancel()
             if left is not None and left.done():
                 raise Left("the asker has left")
-            if not own.begun and (before := self.before(own)):
+            if not own.begun:  # others had all of its time
+                before = max(self.before(own), 1)
                 raise Busy.of(before, self._wait(lane, before), own.seconds)
             raise too_long(own.seconds)
         except asyncio.CancelledError:
