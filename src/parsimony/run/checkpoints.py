@@ -18,7 +18,7 @@ from safetensors.numpy import save as save_safetensors
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.run.atomic import write_atomic
-from parsimony.run.shards import Shard, map_shards, shard_files, write_shards
+from parsimony.run.table_shards import Shard, map_shards, shard_files, write_shards
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 _NAME = re.compile(r"(\d{6,})\.safetensors")
@@ -96,7 +96,7 @@ class Checkpoints:
         -------
         (state, tensors) or None
             None where there is no checkpoint. Tables of shards are mapped
-            (:class:`parsimony.run.shards.RowParts`).
+            (:class:`parsimony.run.table_shards.RowParts`).
 
         Raises
         ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parsimony.errors import CorruptRun
 from parsimony.run.folder import MODEL, RunFolder
-from parsimony.run.shards import shard_files
+from parsimony.run.table_shards import shard_files
 
 __all__ = ["RULES", "description_bytes", "size_text"]
 

@@ -43,7 +43,7 @@ from parsimony.run.forms import FORMS, Checkpoint, LogLine, RunConfig
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.run.seal import SEAL, seal, verify
-from parsimony.run.shards import RowParts, Shard, map_shards, shard_files, write_shards
+from parsimony.run.table_shards import RowParts, Shard, map_shards, shard_files, write_shards
 
 VERSION = 1
 CONFIG = "config.toml"

@@ -1,204 +1,175 @@
-"""Tables too large for one file or one process: every shard of rows a safetensors file of its own.
+"""Work in shards: shard id → pure function → atomic file, on any engine, resumable.
 
-Shards are written block by block and mapped when they are read, so that neither needs the memory
-that a table takes.
+A folder ``FILE.parts`` next to ``FILE`` holds the finished shards and identifies the work
+(``batch.json``). After a kill, the same command continues after the shards that are complete. At
+the end they become one file by a single rename, and the folder is removed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import glob
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
-
+from parsimony.decoding import checked, read_json
 from parsimony.decoding.strict_json import json_text
-from parsimony.errors import CorruptRun
-from parsimony.run.atomic import replaced_file
+from parsimony.errors import DataError, RunExists
+from parsimony.run.atomic import (
+    cannot_write,
+    remove_folder,
+    remove_temporary,
+    require_no_links,
+    write_atomic,
+)
+from parsimony.run.engine import Engine
+from parsimony.run.lock import only_writer
 
-__all__ = ["RowParts", "Shard", "blocks_of", "map_shards", "shard_files", "write_shards"]
+__all__ = ["Shards", "parts_of", "shards_of"]
 
-Array = npt.NDArray[Any]
-
-#: bytes of a block
-BLOCK = 1 << 24
-_REMEDY = "restore the folder or train again"
+Job = Mapping[str, Any]
 
 
-class RowParts:
-    """A table whose rows lie in several arrays, one below the other; read where it is asked.
+class Shards:
+    """The finished shards of a piece of work; without a folder none is kept.
 
     Parameters
     ----------
-    parts
-        Arrays (·, width) of one dtype.
-    files
-        Where they are mapped from.
+    folder
+        Where they lie; see :func:`shards_of`.
     """
 
-    ndim = 2
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
 
-    def __init__(self, parts: Sequence[Array], files: Sequence[Path] = ()) -> None:
-        self.parts, self.files = tuple(parts), tuple(files)
-        self._ends = np.cumsum([len(part) for part in parts])
-        self.dtype, self.shape = parts[0].dtype, (int(self._ends[-1]), parts[0].shape[1])
-        self.size = self.shape[0] * self.shape[1]
-        self.nbytes = self.size * self.dtype.itemsize
+    def run(
+        self,
+        engine: Engine,
+        function: Callable[..., bytes],
+        jobs: Sequence[Job],
+        names: Sequence[str],
+        whole: Callable[[bytes, Job], bool],
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> Iterator[tuple[int, bytes, bool]]:
+        """Yield (index of the job, its shard, whether it was there already), in any order.
 
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return self.shape[0]
+        Parameters
+        ----------
+        engine, go_on
+            See :meth:`parsimony.run.engine.Engine.run`.
+        function
+            Pure: what it returns depends on the job alone, whatever process calls it.
+        names
+            Of the shards' files.
+        whole
+            Whether what a file holds is the shard of a job: what is damaged is done again.
 
-    def __getitem__(self, index: Any) -> Array:
-        """A row, rows from … to, or rows by number: of a mapped file, only these are read."""
-        if isinstance(index, slice):
-            low, high, _ = index.indices(len(self))
-            begins = self._ends - [len(part) for part in self.parts]
-            cuts = [
-                part[max(low - begin, 0) : high - begin]
-                for part, begin, end in zip(self.parts, begins, self._ends, strict=True)
-                if begin < high and end > low
-            ]
-            return cuts[0] if len(cuts) == 1 else np.concatenate([self.parts[0][:0], *cuts])
-        rows = np.asarray(index)
-        found = np.empty((*rows.shape, self.shape[1]), self.dtype)
-        where = np.searchsorted(self._ends, rows, side="right")
-        for k in np.unique(where):
-            found[where == k] = self.parts[k][rows[where == k] - self._ends[k] + len(self.parts[k])]
-        return found
+        Raises
+        ------
+        CannotWrite
+            The disk is full or the folder not writable; finished shards stay.
+        """
+        left = []
+        for i, name in enumerate(names):
+            there = self._read(name)
+            if there is not None and whole(there, jobs[i]):
+                yield i, there, True
+            else:
+                left.append(i)
+        for k, content in engine.run(function, [jobs[i] for i in left], go_on):
+            if self.folder is not None:
+                write_atomic(self.folder / names[left[k]], content)
+            yield left[k], content, False
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """All rows, in memory."""
-        return np.concatenate(self.parts).astype(dtype or self.dtype, copy=False)
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return None if self.folder is None else (self.folder / name).read_bytes()
+        except OSError:
+            return None
 
+    def become(self, out: Path, write: Callable[[Path], Any]) -> None:
+        """Let ``write`` make the whole in a file beside the shards, and put it in their place.
 
-@dataclass(frozen=True)
-class Shard:
-    """The rows of one shard: of every table its width, and its blocks from first to last."""
-
-    rows: int
-    widths: Mapping[str, int]
-    blocks: Callable[[str], Iterator[Array]]
-
-    @classmethod
-    def of(cls, tables: Mapping[str, Array]) -> Shard:
-        """Of arrays in memory, or mapped."""
-        widths = {name: table.shape[1] for name, table in tables.items()}
-        rows = len(next(iter(tables.values())))
-
-        def blocks(name: str) -> Iterator[Array]:
-            return (tables[name][a:b] for a, b in blocks_of(rows, 4 * widths[name]))
-
-        return cls(rows, widths, blocks)
-
-
-def blocks_of(rows: int, width: int) -> list[tuple[int, int]]:
-    """Rows from … to of blocks of about :data:`BLOCK` bytes, where a row has ``width`` bytes."""
-    step = max(BLOCK // max(width, 1), 1)
-    return [(at, min(at + step, rows)) for at in range(0, rows, step)]
-
-
-def shard_files(folder: Path, stem: str) -> list[Path]:
-    """The files of the shards of a stem, in order."""
-    return sorted(folder.glob(f"{stem}-*-of-*.safetensors"))
+        Raises
+        ------
+        CannotWrite
+        """
+        assert self.folder is not None
+        whole = self.folder / "whole.tmp"
+        whole.unlink(missing_ok=True)  # of a kill while merging; a link is not written through
+        try:
+            write(whole)
+            os.replace(whole, out)
+            remove_folder(self.folder)
+        except OSError as error:
+            raise cannot_write(out, error) from error
 
 
-def write_shards(folder: Path, stem: str, shards: Sequence[Shard]) -> dict[str, str]:
-    """Write ``STEM-00001-of-00003.safetensors`` and so on, float32, each whole or not at all.
+def parts_of(out: Path) -> Path:
+    """Return the folder of a file's shards."""
+    return out.with_name(out.name + ".parts")
 
-    Returns
-    -------
-    dict
-        SHA-256 of every file, by name, in order.
+
+@contextmanager
+def shards_of(
+    out: Path | None, identity: Mapping[str, Any], *, replace: bool = False
+) -> Iterator[Shards]:
+    """Hold the shards of a file that is to be made; of none where no file is wanted.
+
+    Parameters
+    ----------
+    identity
+        What the shards depend on: existing ones are used only if all of it is equal.
+    replace
+        Whether a file that is there already may be replaced.
 
     Raises
     ------
+    RunExists
+        The file exists, another process writes it, or the shards next to it belong to another
+        piece of work.
     CannotWrite
-        The disk is full, or the folder is not writable.
+        The folder is not writable.
     """
-    sums = {}
-    for number, shard in enumerate(shards, start=1):
-        path = folder / f"{stem}-{number:05d}-of-{len(shards):05d}.safetensors"
-        form: dict[str, Any] = {"__metadata__": {"format": "np"}}
-        at = 0
-        for name, width in shard.widths.items():
-            size = 4 * shard.rows * width
-            shape = [shard.rows, width]
-            form[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
-            at += size
-        header = json_text(form).encode()
-        header += b" " * (-len(header) % 8)
-        digest = hashlib.sha256()
-        with replaced_file(path) as stream:
-            for piece in chain((len(header).to_bytes(8, "little"), header), _pieces(shard)):
-                digest.update(piece)
-                stream.write(piece)
-        sums[path.name] = digest.hexdigest()
-    return sums
-
-
-def _pieces(shard: Shard) -> Iterator[bytes]:
-    """The bytes of all tables of a shard, one after another."""
-    for name in shard.widths:
-        for block in shard.blocks(name):
-            yield np.ascontiguousarray(block, "<f4").tobytes()
-
-
-def map_shards(files: Sequence[Path], *, finite: bool = True) -> dict[str, RowParts]:
-    """Map the tables of shards, by name.
-
-    Raises
-    ------
-    CorruptRun
-        A shard is missing or damaged, or holds a number that is not finite where ``finite``.
-    """
-    of = {path.name.rpartition("-of-")[2].partition(".")[0] for path in files}
-    if len(of) != 1 or int(of.pop()) != len(files):
-        raise CorruptRun(
-            f"{len(files)} files are not all shards of the table",
-            remedy=_REMEDY,
-            where=str(files[0]),
-        )
-    found = [_mapped(path, finite) for path in files]
-    for path, tables in zip(files, found, strict=True):
-        for name, table in tables.items():
-            if found[0].keys() != tables.keys() or table.shape[1:] != found[0][name].shape[1:]:
-                raise CorruptRun("not the expected shard", remedy=_REMEDY, where=str(path))
-    return {name: RowParts([tables[name] for tables in found], files) for name in found[0]}
-
-
-def _mapped(path: Path, finite: bool) -> dict[str, Array]:
-    try:
-        with safe_open(path, "np") as checked:  # the library checks sizes, types and offsets
-            names = checked.keys()
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            form = json.loads(stream.read(length))
-        tables = {}
-        for name in names:
-            if form[name]["dtype"] != "F32" or len(form[name]["shape"]) != 2:
-                raise ValueError(f"{name[:60]!r} is no table of float32")
-            at = 8 + length + form[name]["data_offsets"][0]
-            shape = tuple(form[name]["shape"])
-            # Written to, it would not reach the file: torch wants arrays that can be written to.
-            table = (
-                np.memmap(path, np.dtype("<f4"), "c", at, shape)
-                if os.path.getsize(path) > at and shape[0] * shape[1]
-                else np.empty(shape, np.float32)
+    if out is None:
+        yield Shards()
+        return
+    with only_writer(out):
+        if out.exists() and not parts_of(out).exists() and not replace:
+            raise RunExists(
+                "the output file exists",
+                remedy="choose another --out, or remove it",
+                where=str(out),
             )
-            for low, high in blocks_of(shape[0], 4 * shape[1]) if finite else ():
-                if not np.isfinite(table[low:high]).all():
-                    raise ValueError(f"{name[:60]!r} holds a number that is not finite")
-            tables[name] = np.asarray(table)
-    except (OSError, SafetensorError, ValueError, LookupError, TypeError) as problem:
-        raise CorruptRun(
-            f"not the expected tensors ({str(problem)[:200]})", remedy=_REMEDY, where=str(path)
-        ) from None
-    return tables
+        claim(parts_of(out), identity)
+        yield Shards(parts_of(out))
+
+
+def claim(parts: Path, identity: Mapping[str, Any]) -> None:
+    """Create the folder of shards, or reuse it if it belongs to the same piece of work."""
+    note = parts / "batch.json"
+    for left in parts.parent.glob(f".{glob.escape(parts.name)}.*.tmp"):  # a kill while removing
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        parts.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(parts, error) from error
+    require_no_links(parts)
+    remove_temporary(parts)
+    if not any(parts.iterdir()):
+        write_atomic(note, json_text(identity, indent=1) + "\n")
+        return
+    try:
+        before = checked(dict[str, Any], read_json(note))
+    except DataError:
+        before = {}
+    changed = [key for key, value in identity.items() if before.get(key) != value]
+    if changed:
+        raise RunExists(
+            f"the folder holds shards of another batch: {', '.join(changed)} differ",
+            remedy="repeat the first command, choose another --out, or remove the folder",
+            where=str(parts),
+        )

@@ -35,7 +35,7 @@ from parsimony.run.checkpoints import Checkpoints
 from parsimony.run.cost import Cost
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
-from parsimony.run.shards import RowParts, Shard, map_shards, shard_files, write_shards
+from parsimony.run.table_shards import RowParts, Shard, map_shards, shard_files, write_shards
 
 SETTINGS = {"dim": 8, "batch": 2000, "seed": 1, "threads": 1, "input_dropout": 0.0}
 

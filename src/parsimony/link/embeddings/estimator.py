@@ -32,12 +32,11 @@ from parsimony.link.question import Question
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.cost import resident_memory, usable_cores
-from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
-from parsimony.run.shards import RowParts, blocks_of
+from parsimony.run.table_shards import RowParts, blocks_of
 from parsimony.training.trainer import Schedule
 from parsimony.training.workers import Crew, crew
 
@@ -326,25 +325,18 @@ class EmbeddingEstimator(LinkEstimator[P]):
                 out[part] = scores.numpy().T
         return out
 
-    def evaluate(
-        self,
-        split: str = "test",
-        *,
-        seed: int = 0,
-        quiet: bool = True,
-        deadline: Deadline | None = None,
-    ) -> Measures:
-        """Rank a split; on test also tell its facts from false ones.
+    def measures(self, split: str, *ranked: Any, seed: int = 0, **more: Any) -> Measures:
+        """Measure ranks; on test also tell the split's facts from false ones.
 
         Returns
         -------
         dict
-            That of :meth:`LinkEstimator.evaluate` and, on test where there are validation facts,
+            That of :meth:`LinkEstimator.measures` and, on test where there are validation facts,
             ``triple_classification``: see :mod:`parsimony.link.embeddings.triple_classification`.
         """
         from parsimony.link.embeddings.triple_classification import classify_triples
 
-        result = super().evaluate(split, seed=seed, quiet=quiet, deadline=deadline)
+        result = super().measures(split, *ranked, seed=seed, **more)
         if split == "test" and len(self.task_.data.valid):
             found = classify_triples(self.task_.data, self.ranker(), seed=seed)
             result["triple_classification"] = found

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.run.shards import RowParts
+from parsimony.run.table_shards import RowParts
 
 IntArray = npt.NDArray[np.integer[Any]]
 

@@ -22,8 +22,8 @@ from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
-from parsimony.run.shards import RowParts
 from parsimony.run.steps import step_done
+from parsimony.run.table_shards import RowParts
 
 IntArray = npt.NDArray[np.integer[Any]]
 

@@ -25,7 +25,7 @@ from parsimony.link.embeddings.tables import Table, ThreadPool, torch_threads
 from parsimony.link.task import QuerySet
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
-from parsimony.run.shards import Shard, blocks_of
+from parsimony.run.table_shards import Shard, blocks_of
 from parsimony.training.crew import Crew
 from parsimony.training.keeping import Keeping
 
