@@ -648,7 +648,7 @@ def _check_workers(workers: int, device: str, cls: type[Estimator[Any, Any]]) ->
     if not (cls.shares_batches or (cls.counts_in_shards and not launched())):
         raise InvalidParameter(
             f"method {cls.method!r} trains in one process",
-            remedy="leave --workers out, or use method rules, redgnn or adaprop",
+            remedy="leave --workers out, or use rules, redgnn, adaprop or a method of vectors",
         )
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 64:
         raise InvalidParameter(f"workers is {workers!r}", remedy="give a number from 1 to 64")

@@ -125,11 +125,10 @@ def command(
         )
     if server is not None:
         refuse_with_server(knowledge=knowledge)
-        from parsimony.explain import Explanation
 
         remote, asked = Remote(server, run), {"head": head, "relation": relation, "tail": tail}
         found = remote.ask("explain", {**asked, "side": side, "seed": seed})
-        explanation = Explanation.from_dict(found)
+        explanation = remote.explanation(found)
         query = {**found["query"], "side": side, "seed": seed}
         opinion = remote.ask("second-opinion", query) if second_opinion else None
         show(out, explanation, opinion, html, dot)

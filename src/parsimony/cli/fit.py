@@ -113,8 +113,9 @@ def command(
             min=1,
             max=64,
             metavar="N",
-            help="Processes that share every batch (redgnn, adaprop) or count (rules). To share "
-            "batches on several machines: start the command by torchrun on each.",
+            help="Processes that share every batch (redgnn, adaprop), cut the table of vectors "
+            "(complex and others) or count (rules). To train on several machines: start the "
+            "command by torchrun on each.",
         ),
     ] = None,
     engine: Annotated[

@@ -36,7 +36,8 @@ from parsimony.link.rules.combining import (
     weighed,
 )
 from parsimony.link.rules.constants import known_here
-from parsimony.link.rules.grounding import groundings, walked_facts
+from parsimony.link.rules.deleting import Deletions, scores_without
+from parsimony.link.rules.grounding import groundings
 from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.reasons import drawn, no_path
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
@@ -53,7 +54,6 @@ from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 from parsimony.run.shards import Shards
-from parsimony.run.steps import step_done
 from parsimony.stopping import held, stopped
 
 __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
@@ -409,25 +409,28 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         data = self.task_.test_data
         fact = self.encode_fact(head, relation, tail)
         question = Question.of(fact, side, self.task_.n_relations)
-        whole = self.scorer(self.task_.test_graph)
-        scorer = whole.on(without_facts(whole.index, [fact]))
-        row = scorer.score(*question.query)[0]
-        found = groundings(scorer, *fact, n_rules=n_paths, backwards=side == "head")
-        evidence = {edge[:3] for g in found for walk in g.walks for edge in walk}
+        scorer = self.scorer(self.task_.test_graph)
+        asked = question.entity, question.relation
+        without = Deletions(scorer.index, [fact])
+        without.add([])
+        followed, walked = without.follow(scorer, *asked)
+        nodes, scores = scorer.combined(followed.under(0), question.relation)
+        row = np.zeros(scorer.graph.n_entities, np.float32)
+        row[nodes] = scores
+        leading = followed.rules_to(0, question.answer).tolist()
+        found = groundings(
+            scorer, *fact, n_rules=n_paths, backwards=side == "head", leading=leading
+        )
+        evidence = sorted({edge[:3] for g in found for walk in g.walks for edge in walk})
         faithfulness = None
         if evidence and draws:
-            pool = sorted(walked_facts(scorer, question.entity, question.relation))
-            random = rng(seed, "faithfulness", *question)
-            drops = [
-                self._drop(scorer, question, [pool[i] for i in chosen])
-                for chosen in (
-                    random.choice(len(pool), min(len(evidence), len(pool)), replace=False)
-                    for _ in range(draws)
-                )
-            ]
-            deleted = self._drop(scorer, question, sorted(evidence))
+            random, n = rng(seed, "faithfulness", *question), min(len(evidence), len(walked))
+            drawn_at = [random.choice(len(walked), n, replace=False) for _ in range(draws)]
+            others = [[*map(without.fact, walked[at].tolist())] for at in drawn_at]
+            left = scores_without(scorer, question, [fact], [evidence, *others])
+            deleted, *drops = (float(row[question.answer] - score) for score in left)
             faithfulness = Faithfulness.of(
-                deleted, float(np.mean(drops)), len(evidence), draws, len(pool) - len(evidence)
+                deleted, float(np.mean(drops)), len(evidence), draws, len(walked) - len(evidence)
             )
         paths, subgraph = drawn(found, data, backwards=side == "head")
         mentioned = {head, tail} | {name for e in subgraph for name in (e.head, e.tail)}
@@ -450,15 +453,6 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             path_order="By weight, the confidence of the rule.",
             notes=(*self.notes_, *self._doubts([fact[0], fact[2]], fact[1])),
         )
-
-    def _drop(
-        self, scorer: RuleScorer, question: Question, facts: Sequence[tuple[int, int, int]]
-    ) -> float:
-        """Return how much the score falls when facts are deleted."""
-        step_done()
-        less = scorer.on(without_facts(scorer.index, facts))
-        whole, left = (s.score(*question.query)[0, question.answer] for s in (scorer, less))
-        return float(whole - left)
 
     # ---- persistence -------------------------------------------------------------------------
 
