@@ -71,9 +71,10 @@ def address(run: str, verb: str, fact: tuple[str, str, str]) -> str:
 
 
 def load(server: Server, paths: list[str], clients: int, seconds: float) -> dict[str, Any]:
-    """Ask with so many clients at once for some seconds."""
+    """Ask with so many clients at once for some seconds; a busy server is asked again."""
     taken: list[float] = []
     wrong: list[int] = []
+    busy: list[int] = []
     end = time.perf_counter() + seconds
 
     def one(seed: int) -> None:
@@ -84,6 +85,10 @@ def load(server: Server, paths: list[str], clients: int, seconds: float) -> dict
             connection.request("GET", draw.choice(paths))
             reply = connection.getresponse()
             reply.read()
+            if reply.status == 429:  # as it says; no answer, so no latency
+                busy.append(int(reply.headers.get("retry-after", 1)))
+                time.sleep(min(busy[-1], max(end - time.perf_counter(), 0)))
+                continue
             own.append(time.perf_counter() - begin)
             if reply.status != 200:
                 wrong.append(reply.status)
@@ -97,7 +102,7 @@ def load(server: Server, paths: list[str], clients: int, seconds: float) -> dict
         thread.join()
     wall = time.perf_counter() - begin
     p50, p95, p99 = np.percentile(np.array(taken) * 1e3, (50, 95, 99))
-    return {"clients": clients, "requests": len(taken), "errors": len(wrong),
+    return {"clients": clients, "requests": len(taken), "errors": len(wrong), "busy": len(busy),
             "per_second": round(len(taken) / wall, 1), "p50_ms": round(float(p50), 2),
             "p95_ms": round(float(p95), 2), "p99_ms": round(float(p99), 2)}  # fmt: skip
 

@@ -27,6 +27,7 @@ from parsimony.errors import (
     suggest,
 )
 from parsimony.methods import resolve
+from parsimony.run.folder import CONFIG, read_config
 
 __all__ = ["PROBLEMS", "Problem", "can_read", "kind_of", "load", "method_for", "open_task",
            "problem", "require_kind"]  # fmt: skip
@@ -184,6 +185,8 @@ def kind_of(
         kind = registry.entry(text).kind
         return kind if kind in PROBLEMS else None
     path = Path(os.path.expanduser(text))
+    if (run := _config_of_run(path)) is not None:
+        return str(run["task"])
     known = next((p.kind for p in PROBLEMS.values() if p.part("recognise")(text)), None)
     if path.is_file() and known is None:
         return _kind_of_table(path, text, wanted, columns)
@@ -200,6 +203,14 @@ def kind_of(
                 where=text,
             )
     return known
+
+
+def _config_of_run(path: Path) -> dict[str, Any] | None:
+    """The configuration of a run folder; None where it is none, or of a problem not known here."""
+    if not (path / "data").is_dir() or not (path / CONFIG).is_file():
+        return None
+    config = read_config(path)
+    return config if config.get("task") in PROBLEMS and "method" in config else None
 
 
 def _kind_of_table(
@@ -387,7 +398,8 @@ def open_task(
     kind
         "link", "ddi", "molecules" or "coldstart".
     data
-        A registered name, a dataset folder, a file, or loaded data.
+        A registered name, a dataset folder, a file, a run folder, whose own data and split are
+        taken, or loaded data.
     settings
         Of the task, and of the method where the task follows it (``protocol``).
 
@@ -398,6 +410,10 @@ def open_task(
     DataError
         The data are wrong.
     """
+    if isinstance(data, str | os.PathLike) and os.fspath(data) not in registry.names():
+        path = Path(os.path.expanduser(os.fspath(data)))
+        if (run := _config_of_run(path)) is not None:
+            data = problem(run["task"]).part("task").load(path / "data", run).data
     if not isinstance(data, str | os.PathLike):
         own = kind_of(data)
         if own != kind:

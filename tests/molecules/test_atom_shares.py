@@ -114,3 +114,49 @@ def test_atoms_are_drawn_in_two_colours_and_small_shares_in_none():
     plain, coloured = drawn("OCCCl", 200, 150), drawn("OCCCl", 200, 150, [1, 0, 0.01, -1], 1.0)
     assert plain.count("<ellipse") == 0 and coloured.count("<ellipse") == 2
     assert drawn("C1", 200, 150) == ""
+
+
+def test_of_ridge_on_the_encoder_the_atoms_make_the_part_of_the_embedding():
+    """It is what a score loses where a molecule has no embedding."""
+    import torch
+
+    from parsimony.chem.graphs import molecule_graphs
+    from parsimony.molecules.encoder.gin import GIN
+    from parsimony.molecules.meta.atom_states import embedding_shares
+    from parsimony.molecules.meta.closed_form import PrototypeNetwork, RidgeNetwork
+    from parsimony.molecules.meta.inputs import PLAIN, MetaFeatures
+
+    random = np.random.default_rng(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder, network = GIN(2, 16).eval(), RidgeNetwork().eval()
+        other = PrototypeNetwork(16, 3, 4, 0.0)
+    forms = [canonical(smiles) for smiles in ("CCO", "OCCCl", "c1ccccc1O", "CC(=O)N", "C")]
+    graphs = molecule_graphs(forms)
+    raw = encoder.embed(graphs).numpy()
+    moments = np.stack([raw.mean(0), np.maximum(raw.std(0), 1e-4)]).astype(np.float32)
+    e = (raw - moments[0]) / moments[1]
+    described, *profile = (
+        torch.from_numpy(random.normal(size=(5, n)).astype(np.float32)) for n in (PLAIN, 3, 3, 3)
+    )
+
+    def features(embedding):
+        return MetaFeatures(torch.from_numpy(embedding), described, *profile, graphs)
+
+    rows = np.arange(5)
+    state = network.adapt(features(e).inputs(rows[None, :4]), torch.tensor([[0.0, 1.0, 1.0, 0.0]]))
+    direction = network.by_embedding(state).numpy()
+    with torch.no_grad():
+        with_it, without = (
+            network.score(state, features(x).inputs(rows[None]))[0].numpy() for x in (e, 0 * e)
+        )
+    shares = embedding_shares(encoder, graphs, moments, 100.0, direction)
+    assert [len(each) for each in shares] == [3, 4, 7, 4, 1]
+    assert [each.sum() for each in shares] == pytest.approx(with_it - without, abs=1e-5)
+    # What is cut off is on no atom.
+    bound = np.abs(e[0]).max() * 0.9
+    cut = embedding_shares(encoder, graphs, moments, bound, direction)
+    kept = np.abs(e[0]) < bound
+    assert not kept.all()
+    assert cut[0].sum() == pytest.approx((e[0] * direction)[kept].sum(), abs=1e-5)
+    assert other.by_embedding(None) is None

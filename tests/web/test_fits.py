@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,6 +60,7 @@ def test_a_fit_is_watched_stopped_served_and_gone_on_with(fits, tmp_path):
     assert begun.status_code == 202, begun.text
     id = begun.json()["id"]
     found = until(client, id, "running", "failed")
+    assert f"--memory {made.memory}" in " ".join(made._fits[id].process.args)  # by its formula
     assert found["epochs"] == 100_000 and 0 < found["seconds_left"] <= 600
     assert found["history"][-1]["loss"] > 0 and not found["usable"]
     assert client.post(f"/api/v1/fits/{id}/serve").status_code == 400
@@ -105,6 +108,69 @@ def test_a_fit_that_cannot_be_says_why(fits):
     assert "no_such_thing" in found["error"]["message"] and not found["usable"]
 
 
+def test_a_fit_that_takes_more_memory_than_it_may_is_ended(fits):
+    client, made = fits
+    made.memory = 10**8  # less than the libraries take
+    asked = {"data": "royal", "method": "distmult"}
+    id = client.post("/api/v1/fits", json=asked).json()["id"]
+    assert client.get("/api/v1/fits").json()["memory"] == 10**8
+    found = until(client, id, "failed")
+    assert "GB that a fit may take here" in found["error"]["message"]
+    assert found["memory"] == 10**8 and found["resumable"]
+
+
+def recorded(folder, id, process):
+    """A fit as a server has noted it down before it was killed."""
+    from parsimony.web.processes import mark_of
+
+    (folder / ".fits").mkdir()
+    note = {"asked": {"data": "royal"}, "began": time.time(), "spent": 0.0,
+            "pid": process.pid, "mark": mark_of(process.pid)}  # fmt: skip
+    (folder / ".fits" / f"{id}.json").write_text(json.dumps(note))
+
+
+@pytest.mark.parametrize("code", ["", "x = bytearray(1 << 28);"], ids=["stopped", "too large"])
+def test_a_fit_of_a_server_that_was_killed_is_found_again_watched_and_stopped(code, tmp_path):
+    from parsimony.web.fits import Fits
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.served import Service
+
+    words = [sys.executable, "-c", f"import time; {code} time.sleep(600)"]
+    with subprocess.Popen(words) as process:
+        recorded(tmp_path, "left", process)
+        made = Fits(tmp_path, KnownData(Service([])), 10**9 if not code else 10**8)
+        assert made.shown("left")["state"] == "running" or code
+        if not code:
+            made.stop("left")
+    assert process.returncode < 0
+    made._fits["left"].watched.join(20)
+    row = made.shown("left")
+    assert row["state"] == ("failed" if code else "stopped") and row["resumable"]
+    assert ("more than the 0.1 GB" in row["error"]["message"]) if code else row["error"] is None
+    (again,) = Fits(tmp_path, KnownData(Service([]))).listed()["fits"]
+    assert again["state"] == "stopped"  # another process may have that number by now
+
+
+def test_what_a_run_of_a_table_is_learned_from_again_is_split_as_it_was(tmp_path):
+    from parsimony import fit
+    from parsimony.problems import kind_of
+    from parsimony.web.known_data import KnownData
+    from parsimony.web.models import FitAsked
+    from parsimony.web.served import Service
+
+    table = tmp_path / "facts.tsv"
+    table.write_text("".join(f"e{i % 7}\tr{i % 2}\te{i % 11}\n" for i in range(60)))
+    first, _ = fit(str(table), "degree", out=tmp_path / "run", seed=5)
+    data = KnownData(Service([tmp_path / "run"]))
+    place, *_ = data.words(FitAsked(data="run run", method="degree", seed=9))
+    assert place == str(tmp_path / "run") and kind_of(place) == "link"
+    assert "split as there" in data.known["run run"].summary
+    again, _ = fit(place, "degree", seed=9)
+    assert again.task_.data.content_hash == first.task_.data.content_hash
+    other, _ = fit(str(table), "degree", seed=9)
+    assert other.task_.data.content_hash != first.task_.data.content_hash
+
+
 def test_only_what_the_server_knows_is_learned_from(fits, tmp_path):
     client, made = fits
     (tmp_path / "secret.csv").write_text("a,b,c\n")
@@ -129,7 +195,7 @@ def test_only_what_the_server_knows_is_learned_from(fits, tmp_path):
 
 
 def test_a_server_without_a_folder_for_them_starts_none(client, ask):
-    assert ask("fits") == {"enabled": False, "data": [], "fits": [], "most": 0}
+    assert ask("fits") == {"enabled": False, "data": [], "fits": [], "most": 0, "memory": 0}
     refused = client.post("/api/v1/fits", json={"data": "royal"})
     assert refused.status_code == 403 and "--fits" in refused.json()["error"]["remedy"]
 
@@ -200,19 +266,6 @@ def test_a_run_that_two_ask_for_is_served_once(tmp_path):
         assert list(pool.map(ask, range(2))) == ["one-1", "one-1"]
     assert read == [tmp_path / "one"]
 
-
-def test_a_table_of_a_run_is_said_to_be_split_anew(tmp_path):
-    from parsimony.web.known_data import KnownData
-
-    (tmp_path / "facts.tsv").write_text("a\tr\tb\n")
-    runs = {}
-    for name, place in (("table", tmp_path / "facts.tsv"), ("folder", tmp_path)):
-        data = SimpleNamespace(name=name, source=str(place))
-        model = SimpleNamespace(kind="link", task_=SimpleNamespace(data=data))
-        runs[name] = SimpleNamespace(model=model, folder=SimpleNamespace(config={}))
-    known = KnownData(SimpleNamespace(runs=runs)).known
-    assert "split by the seed, anew" in known["run table"].summary
-    assert known["run folder"].summary == "those of run folder"
 
 
 def test_a_long_curve_is_sent_thinned():

@@ -92,7 +92,7 @@ def test_errors_are_those_of_the_run_or_say_what_is_with_the_server(address, mon
     assert "token" in refused["message"] and "PARSIMONY_TOKEN" in refused["remedy"]
 
 
-def what_is_said_of(answer):
+def what_is_said_of(answer, verb="predict", words=QUESTION):
     """The message where a server of another kind answers."""
 
     class Other(BaseHTTPRequestHandler):
@@ -106,7 +106,7 @@ def what_is_said_of(answer):
         thread = threading.Thread(target=server.handle_request)
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
-        printed = said("predict", "rules", *QUESTION, "--server", address, "--json", code=2)
+        printed = said(verb, "rules", *words, "--server", address, "--json", code=2)
         thread.join(5)
     return json.loads(printed)["error"]["message"]
 
@@ -119,6 +119,27 @@ def test_another_kind_of_server_is_said_to_be_none():
         handler.wfile.write(b"<html>")
 
     assert "no server of runs" in what_is_said_of(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("predict", {"hello": "world"}),
+        ("predict", {"query": {"relation": "r"}, "answers": [], "notes": []}),
+        ("predict", {"query": {"head": "h", "relation": "r"}, "answers": [{}], "notes": []}),
+        ("explain", {}),
+        ("explain", {"query": {"head": "h", "relation": "r", "tail": "t"}, "score": 1.0,
+                     "paths": [], "rules": [], "notes": [], "faithfulness": {"verdict": "no"}}),
+    ],
+)  # fmt: skip
+def test_json_of_another_form_is_said_to_be_none(verb, told):
+    def other(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(json.dumps(told).encode())
+
+    words = QUESTION if verb == "predict" else FACT
+    assert "not what a server of runs does" in what_is_said_of(other, verb, words)
 
 
 def test_a_reply_without_end_is_not_read_to_its_end(monkeypatch):

@@ -17,6 +17,10 @@ from parsimony.errors import InvalidParameter, ParsimonyError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import BaseModel
+
+    from parsimony.explain import Explanation
+
 __all__ = ["TOKEN", "Remote", "Server", "refuse_with_server"]
 
 TOKEN = "PARSIMONY_TOKEN"
@@ -80,13 +84,48 @@ class Remote:
             What the server says is wrong, of the same class as without it.
         """
         from parsimony.decoding.strict_json import json_text
+        from parsimony.web import models as m
 
         given = {key: value for key, value in body.items() if value is not None}
-        return self._sent("POST", f"/{verb}", json_text(given).encode())
+        forms: dict[str, type[BaseModel]] = {"predict": m.Answered, "explain": m.Explained}
+        found = self._sent("POST", f"/{verb}", json_text(given).encode())
+        return self._checked(forms.get(verb, m.SecondOpinionFound), found)
 
     def card(self) -> dict[str, Any]:
         """What the server knows of the run."""
-        return self._sent("GET", "", b"")
+        from parsimony.web.models import Card
+
+        return self._checked(Card, self._sent("GET", "", b""))
+
+    def explanation(self, found: Mapping[str, Any]) -> Explanation:
+        """The explanation that a server sent.
+
+        Raises
+        ------
+        NoServer
+            What it sent is none.
+        """
+        from parsimony.explain import Explanation
+
+        try:
+            return Explanation.from_dict(found)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise self._foreign(f"{type(error).__name__}: {error}") from None
+
+    def _checked(self, form: type[BaseModel], found: dict[str, Any]) -> dict[str, Any]:
+        from parsimony.decoding import checked
+
+        try:
+            checked(form, found, error=NoServer)
+        except NoServer as error:
+            raise self._foreign(error.message) from None
+        return found
+
+    def _foreign(self, reason: str) -> NoServer:
+        return NoServer(
+            f"what {self.address} answers is not what a server of runs does: {reason}"[:500],
+            remedy=_REMEDY,
+        )
 
     def _sent(self, method: str, rest: str, body: bytes) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}

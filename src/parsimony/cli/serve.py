@@ -51,6 +51,22 @@ def command(
             help="Let the page start fits, which write their runs there [default: none].",
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="4G",
+            help="Most memory of each of these fits [default: a quarter of the machine's].",
+        ),
+    ] = None,
+    frontier: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--frontier",
+            metavar="FOLDER",
+            help="Show what parsimony frontier wrote there; may be repeated.",
+        ),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -65,9 +81,20 @@ def command(
         require_there(run)
     if edits is not None and edits.exists() and not edits.is_dir():
         raise NotAFile("the folder of edits is a file", remedy="name a folder", where=str(edits))
+    from parsimony.base.memory import parse_memory
     from parsimony.web.serving import Serving
 
-    serving = Serving.open(runs, host=host, port=port, token=token, edits=edits, fits=fits)
+    most = None if memory is None else parse_memory(memory)
+    serving = Serving.open(
+        runs,
+        host=host,
+        port=port,
+        token=token,
+        edits=edits,
+        fits=fits,
+        memory=most,
+        frontiers=frontier or [],
+    )
     if open_page:
         serving.open_browser()
     out.result(

@@ -16,7 +16,7 @@ from parsimony.errors import FormatError, InvalidParameter
 from parsimony.graph.adjacency import Adjacency, group_by_node
 from parsimony.graph.vocabulary import Vocabulary
 
-__all__ = ["KnowledgeGraph", "frozen_triples", "load_array"]
+__all__ = ["KnowledgeGraph", "frozen_triples", "load_array", "rows_of"]
 
 
 def frozen_triples(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray:
@@ -62,6 +62,13 @@ def load_array(path: Path, mmap: bool) -> np.ndarray:
         path, kind="iu", ndim=2, mmap=mmap, remedy="save it again"
     )
     return array
+
+
+def rows_of(triples: np.ndarray, fact: tuple[int, int, int]) -> np.ndarray:
+    """Return the rows of facts (n, 3) that are equal to one, int64."""
+    rows = np.flatnonzero(triples[:, 0] == fact[0])  # one column is read of nearly all
+    found: np.ndarray = rows[(triples[rows, 1:] == fact[1:]).all(axis=1)]
+    return found
 
 
 class KnowledgeGraph:
@@ -143,6 +150,10 @@ class KnowledgeGraph:
             np.concatenate([facts, facts]),
             self.n_entities,
         )
+
+    def rows_of(self, fact: tuple[int, int, int]) -> np.ndarray:
+        """Return the rows that state a fact (head, relation, tail), int64."""
+        return rows_of(self.triples, fact)
 
     @cached_property
     def degrees(self) -> np.ndarray:

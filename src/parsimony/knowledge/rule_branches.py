@@ -43,6 +43,7 @@ __all__ = [
     "encode_branch",
     "entity_ids",
     "entity_names",
+    "find_branch",
     "from_branch",
     "has_branch",
     "holders",
@@ -157,16 +158,17 @@ def from_branch(branch: Branch, relations: Sequence[str], entities: Sequence[str
 
 
 @kernel
-def has_branch(indptr, relation, neighbour, path, x, constant, end):  # type: ignore[no-untyped-def]
+def find_branch(indptr, relation, neighbour, path, x, constant, end, gone, bit, at):  # type: ignore[no-untyped-def]
     """Return whether a chain of distinct entities leads from x along ``path`` to ``end``.
 
     IN  the WalkIndex; path (length,); end may be ANY; no entity between is the constant or the end
+        gone (n_entries,): entries with ``bit`` are not walked; looked at where bit is not 0
+    OUT at (≥ length,): the entries of the chain
     """
     length = len(path)
     if x in (constant, end):
         return False
     node = np.empty(length, np.int32)  # node[d]: the entity reached after d steps
-    at = np.empty(length, np.int64)
     node[0] = x
     at[0] = first_at_least(relation, neighbour, indptr[x], indptr[x + 1], path[0], 0)
     d = 0
@@ -174,20 +176,25 @@ def has_branch(indptr, relation, neighbour, path, x, constant, end):  # type: ig
         u = node[d]
         row_end = indptr[u + 1]
         if d == length - 1 and end >= 0:
-            last = first_at_least(relation, neighbour, indptr[u], row_end, path[d], end)
-            if last < row_end and relation[last] == path[d] and neighbour[last] == end:
+            at[d] = first_at_least(relation, neighbour, indptr[u], row_end, path[d], end)
+            last = at[d] < row_end and relation[at[d]] == path[d] and neighbour[at[d]] == end
+            if last and (bit == 0 or gone[at[d]] & bit == 0):
                 return True
             d -= 1
+            if d >= 0:
+                at[d] += 1
             continue
         if at[d] >= row_end or relation[at[d]] != path[d]:
             d -= 1
+            if d >= 0:
+                at[d] += 1
             continue
         v = neighbour[at[d]]
-        at[d] += 1
-        taken = v in (constant, end)
+        taken = v in (constant, end) or (bit != 0 and gone[at[d]] & bit != 0)
         for k in range(d + 1):
             taken = taken or node[k] == v
         if taken:
+            at[d] += 1
             continue
         if d == length - 1:
             return True
@@ -195,6 +202,13 @@ def has_branch(indptr, relation, neighbour, path, x, constant, end):  # type: ig
         node[d] = v
         at[d] = first_at_least(relation, neighbour, indptr[v], indptr[v + 1], path[d], 0)
     return False
+
+
+@kernel
+def has_branch(indptr, relation, neighbour, path, x, constant, end):  # type: ignore[no-untyped-def]
+    """Return whether there is such a chain; see ``find_branch``."""
+    at = np.empty(len(path), np.int64)
+    return find_branch(indptr, relation, neighbour, path, x, constant, end, neighbour, 0, at)
 
 
 def step_nodes(index: WalkIndex) -> tuple[Longs, Ints]:

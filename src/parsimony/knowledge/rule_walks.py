@@ -48,6 +48,11 @@ class WalkIndex(NamedTuple):
         last = first_at_least(self.relation, self.neighbour, low, high, step + 1, 0)
         return self.neighbour[first:last]
 
+    def level(self, entities: Ints, step: int) -> Ints:
+        """Return the entities that a step leads to from some distinct ones."""
+        stamp, out = np.zeros(self.n_entities, np.int64), np.empty(self.n_entities, np.int32)
+        return out[: expand(*self[:3], entities, len(entities), step, stamp, 1, out)]
+
     def inverse(self, step: int) -> int:
         """Return the step that traverses the same facts in the opposite direction."""
         return step - self.n_relations if step >= self.n_relations else step + self.n_relations

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import breadth_first_order
 
 from parsimony.graph import KnowledgeGraph
+from parsimony.link.task import runs_of
 
 __all__ = ["NO_WALK", "shortest_walk", "steps"]
 
@@ -16,7 +15,7 @@ NO_WALK = "no walk at all joins them in the facts walked"
 def shortest_walk(
     graph: KnowledgeGraph, start: int, goal: int, without: tuple[int, int, int]
 ) -> int | None:
-    """Length of the shortest walk over facts in either direction, by breadth-first search.
+    """Length of the shortest walk over facts in either direction, searched from both ends.
 
     Parameters
     ----------
@@ -30,18 +29,28 @@ def shortest_walk(
     int or None
         None where no walk joins them.
     """
-    digraph = graph.digraph
-    kept = (graph.triples != np.array(without, np.int32)).any(axis=1)[digraph.fact]
-    ptr = np.concatenate([[0], np.cumsum(kept)])[digraph.indptr]
-    neighbour, n = digraph.neighbour[kept], graph.n_entities
-    edges = sparse.csr_matrix((np.ones(len(neighbour), np.int8), neighbour, ptr), (n, n))
-    _, before = breadth_first_order(edges, start)
-    length, at = 0, goal
-    while at != start:
-        at, length = int(before[at]), length + 1
-        if at < 0:
+    if start == goal:
+        return 0
+    digraph, gone = graph.digraph, graph.rows_of(without)
+    seen = np.zeros((2, graph.n_entities), bool)
+    fronts = [np.array([start]), np.array([goal])]
+    seen[0, start] = seen[1, goal] = True
+    length = 0
+    while True:
+        runs = [runs_of(digraph.indptr, front)[1] for front in fronts]
+        side = int(len(runs[1]) < len(runs[0]))
+        edges = runs[side]
+        if not len(edges):
             return None
-    return length
+        if len(gone):
+            edges = edges[~np.isin(digraph.fact[edges], gone)]
+        reached = np.zeros(graph.n_entities, bool)
+        reached[digraph.neighbour[edges]] = True
+        length += 1
+        if (reached & seen[1 - side]).any():
+            return length
+        fronts[side] = np.flatnonzero(reached & ~seen[side])
+        seen[side] |= reached
 
 
 def steps(length: int) -> str:

@@ -24,6 +24,7 @@ from parsimony import base
 from parsimony.errors import CorruptRun, DataError, EmptySplit, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
 from parsimony.graph.distinct import distinct_triples, first_occurrences
+from parsimony.graph.knowledge_graph import rows_of
 from parsimony.graph.parts import relation_counts
 from parsimony.link.data import LinkData
 from parsimony.link.leaks import Overlap, all_facts, find_overlaps, renumbered
@@ -532,11 +533,11 @@ class LinkTask(base.Task):
 
     def split_of(self, head: int, relation: int, tail: int) -> Split | None:
         """Return the split of the test data that states a fact, or None."""
-        fact, data = np.array([head, relation, tail], np.int32), self.test_data
+        fact, data = (head, relation, tail), self.test_data
         splits: tuple[tuple[Split, IntArray], ...] = (
             ("train", data.train), ("valid", data.valid), ("test", data.test),
         )  # fmt: skip
-        return next((name for name, facts in splits if (facts == fact).all(axis=1).any()), None)
+        return next((name for name, facts in splits if len(rows_of(facts, fact))), None)
 
     def filters(self, of_training_graph: bool) -> Filter:
         """Return the filter of the training graph's entities, or of the test graph's."""

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.answers import Answers
-from parsimony.chem.atom_shares import atom_shares
 from parsimony.chem.fingerprints import morgan_fingerprints, tanimoto
 from parsimony.chem.smiles import canonical_forms, reason_unreadable
 from parsimony.errors import FormatError, InvalidParameter
@@ -159,9 +158,7 @@ def adapt_molecules(
     if n_known := sum(answer is not None for answer in known):
         notes.append(f"{n_known} queries are in the support: their measured label is the answer")
     if atoms and shares is None:
-        notes.append(
-            "atoms are not coloured: this method's score is no sum over the atoms of a molecule"
-        )
+        notes.append(f"atoms are not coloured: {adapted.no_atoms}")
     return Answers(
         predictions=[
             {
@@ -179,7 +176,7 @@ def adapt_molecules(
         prevalence=prevalence,
         calibration=None if calibration is None else calibration.as_dict(),
         weighing=weighing if weights is not None else "",
-        **({} if shares is None else {"beside": adapted.beside}),
+        **({} if shares is None else {"beside": adapted.beside, "spread": adapted.spread}),
         notes=notes,
     )
 
@@ -201,11 +198,11 @@ def _shares(
 ) -> list[_Shares] | None:
     found: list[_Shares] = []
     for at in range(0, len(rows), _TOGETHER):
-        bits = adapted.bit_shares(rows[at : at + _TOGETHER])
-        if bits is None:
+        own = forms[at : at + _TOGETHER]
+        shares = adapted.atom_shares(rows[at : at + _TOGETHER], own)
+        if shares is None:
             return None
-        own = zip(forms[at : at + _TOGETHER], bits, strict=True)
-        found += [_Shares(form, atom_shares(form, each)) for form, each in own]
+        found += map(_Shares, own, shares)
     return found
 
 

@@ -275,8 +275,10 @@ class FewShotEstimator(Estimator[MoleculeTask, ParametersT], Generic[ParametersT
         atoms
             Whether to say what each atom adds to the score: of methods on fingerprints all but
             a constant (``beside`` names what is on no atom), of ``multitask`` the part of its
-            kernel that compares fingerprints. A bit's part is split evenly between the fragments
-            that set it, a fragment's between its atoms.
+            kernel that compares fingerprints, of ``ridge`` the one that compares embeddings, which
+            are means over atoms (``spread`` says how shares are meant). A bit's part is split
+            evenly between the fragments that set it, a fragment's between its atoms. Where a method
+            has no such shares a note says why.
 
         Returns
         -------

@@ -10,6 +10,8 @@ from fastapi.responses import Response
 
 from parsimony.run.steps import step_done
 from parsimony.web import models as m
+from parsimony.web.fit_progress import heats, race_curves
+from parsimony.web.frontiers import Frontiers
 from parsimony.web.jobs import Jobs
 from parsimony.web.replies import download, json_reply, not_modified, tag_of
 from parsimony.web.served import Served, Service
@@ -78,8 +80,14 @@ async def card(request: Request, run: str) -> Response:
 
 @router.get("/runs/{run}/history")
 async def history(request: Request, run: str) -> Response:
-    """The learning curve."""
-    return await _read(request, run, lambda s: {"history": list(s.folder.history())})
+    """The learning curve; of a run that a race chose also its methods and their curves."""
+
+    def work(served: Served) -> dict[str, Any]:
+        folder = served.folder.path
+        return {"history": list(served.folder.history()), "heats": heats(folder, running=False),
+                "curves": race_curves(folder)}  # fmt: skip
+
+    return await _read(request, run, work)
 
 
 @router.get("/runs/{run}/report")
@@ -136,6 +144,32 @@ async def compare(
         return found
 
     return json_reply(await service.read(work, gone(request), long=True))
+
+
+# ---- frontiers -------------------------------------------------------------------------------
+
+
+@router.get("/frontiers", response_model=m.FrontiersListed)
+async def frontiers(request: Request) -> Response:
+    """The frontiers that are served, and what each found."""
+    found: Frontiers = request.app.state.frontiers
+    return json_reply({"frontiers": await service_of(request).read(found.shown)})
+
+
+@router.get("/frontiers/{frontier}/figure.svg")
+async def frontier_figure(request: Request, frontier: str) -> Response:
+    """The drawing of a frontier."""
+    found: Frontiers = request.app.state.frontiers
+    svg = await service_of(request).read(lambda: found.figure(frontier))
+    return Response(svg, 200, {"cache-control": "private, no-cache"}, "image/svg+xml")
+
+
+@router.get("/frontiers/{frontier}/page")
+async def frontier_page(request: Request, frontier: str) -> Response:
+    """The page of a frontier, as one file."""
+    found: Frontiers = request.app.state.frontiers
+    page = await service_of(request).read(lambda: found.page(frontier))
+    return Response(page, 200, download(f"{frontier}.html"), "text/html; charset=utf-8")
 
 
 # ---- entities --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from parsimony.version import __version__
 from parsimony.web import api, ask_api, book_api, fit_api
 from parsimony.web.docs_page import docs_page
 from parsimony.web.fits import Fits
+from parsimony.web.frontiers import Frontiers
 from parsimony.web.gauges import Gauges
 from parsimony.web.guard import Guard
 from parsimony.web.jobs import Jobs
@@ -29,7 +30,7 @@ __all__ = ["create_app"]
 
 def create_app(
     service: Service, *, token: str | None = None, hosts: Iterable[str] = (),
-    fits: Fits | None = None,
+    fits: Fits | None = None, frontiers: Frontiers | None = None,
 ) -> FastAPI:  # fmt: skip
     """Make the application of some runs.
 
@@ -41,6 +42,8 @@ def create_app(
         See :class:`parsimony.web.guard.Guard`.
     fits
         Those that can be started; None: none can.
+    frontiers
+        Those that are shown.
     """
 
     @asynccontextmanager
@@ -58,7 +61,7 @@ def create_app(
     )  # fmt: skip
     gauges = Gauges()
     app.state.service, app.state.jobs, app.state.gauges = service, Jobs(), gauges
-    app.state.fits = fits
+    app.state.fits, app.state.frontiers = fits, frontiers or Frontiers(())
     app.include_router(api.router)
     app.include_router(ask_api.router)
     app.include_router(book_api.router)

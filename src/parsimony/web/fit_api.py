@@ -35,7 +35,7 @@ def _fits(request: Request) -> Fits:
 async def listed(request: Request) -> Response:
     """All fits, and what can be started; ``enabled`` is false where the server starts none."""
     if request.app.state.fits is None:
-        return json_reply({"enabled": False, "data": [], "fits": [], "most": 0})
+        return json_reply({"enabled": False, "data": [], "fits": [], "most": 0, "memory": 0})
     return json_reply(await service_of(request).read(_fits(request).listed))
 
 

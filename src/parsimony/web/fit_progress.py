@@ -12,7 +12,9 @@ from parsimony.run.folder import CONFIG, RunFolder, read_config
 from parsimony.run.seal import SEAL
 from parsimony.search.trials import TRIALS, read_trials
 
-__all__ = ["curve", "finished", "heats", "last_lines", "thinned", "time_left", "written"]
+__all__ = [
+    "curve", "finished", "heats", "last_lines", "race_curves", "thinned", "time_left", "written",
+]  # fmt: skip
 
 _LINES = 12  # of a log that are shown
 _POINTS = 1000  # epochs of a curve that are sent
@@ -53,6 +55,22 @@ def curve(folder: Path) -> tuple[list[dict[str, Any]], int | None, str]:
         history = list(RunFolder(at, config).history())
         return history, most if isinstance(most, int) else None, method
     return [], None, method
+
+
+def race_curves(folder: Path) -> list[dict[str, Any]]:
+    """The epochs of every method of a race, over all its heats, the one that learned last last.
+
+    Returns
+    -------
+    list of dict
+        ``method, history``, thinned; empty where it is no race.
+    """
+    found = []
+    for log in _latest(folder, "log.jsonl"):
+        with contextlib.suppress(ParsimonyError, OSError):  # it is being written
+            history = list(RunFolder(log.parent, read_config(log.parent)).history())
+            found.append({"method": log.parent.name, "history": thinned(history)})
+    return found
 
 
 def time_left(

@@ -21,21 +21,33 @@ from pathlib import Path
 from typing import Any
 
 from parsimony.decoding import read_json
+from parsimony.decoding.files import memory_budget
 from parsimony.decoding.strict_json import json_text
-from parsimony.errors import CorruptRun, NotAFile, UnknownParameter, UsageError, suggest
+from parsimony.errors import (
+    CorruptRun,
+    InvalidParameter,
+    NotAFile,
+    UnknownParameter,
+    UsageError,
+    suggest,
+)
 from parsimony.run.atomic import cannot_write, write_atomic
 from parsimony.search.race import DEFAULT_SECONDS
 from parsimony.web import fit_progress as progress
 from parsimony.web.known_data import KnownData
 from parsimony.web.models import FitAsked
+from parsimony.web.processes import Adopted, Process, mark_of, resident
 from parsimony.web.waiting import Busy
 
 __all__ = ["Fits"]
 
 MOST = 2  # that run at a time: they share the machine with the answers
 _RECORDS = ".fits"
+_STOPPED = "Interrupted"  # the error of a command that a signal ended
 _LONGEST = 100  # letters of a fit's name, to which a number may be added
 _LEAVE = 5.0  # seconds that a fit has to end with the server
+_LOOK = 0.3  # seconds between two looks at how much memory a fit takes
+_BEYOND = 1.25  # times what it may take: a formula is not exact
 
 
 class NoSuchFit(UnknownParameter):
@@ -50,7 +62,10 @@ class _Fit:
     asked: FitAsked
     began: float  # of the last start, time.time()
     spent: float = 0.0  # seconds before that
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
+    watched: threading.Thread | None = None
+    memory: int = 0  # bytes that it may take
+    took: int = 0  # bytes, where that was more
     stops: int = 0
     ended: float | None = None
     served: str | None = None
@@ -61,9 +76,15 @@ class _Fit:
         """Whether its process is there."""
         return self.process is not None
 
-    def wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Note how its process ends, and when: perhaps nobody looks at the page then."""
-        self.code = process.wait()
+    def wait(self, process: Process) -> None:
+        """Note how its process ends, and when; end it where it takes far more than it may."""
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.code = process.wait(_LOOK)
+                break
+            if self.memory and (took := resident(process.pid)) > self.memory * _BEYOND:
+                self.took = took
+                process.kill()
         self.ended, self.process = time.time(), None
 
     @property
@@ -81,6 +102,8 @@ class Fits:
         In which the runs are written; made where it is missing.
     data
         What may be learned from.
+    memory
+        Most bytes of each; by default as many as one file may take, divided among all.
 
     Raises
     ------
@@ -88,8 +111,9 @@ class Fits:
         The folder is a file.
     """
 
-    def __init__(self, folder: Path, data: KnownData) -> None:
+    def __init__(self, folder: Path, data: KnownData, memory: int | None = None) -> None:
         self.folder, self.data = folder, data
+        self.memory = memory_budget() // MOST if memory is None else memory
         self._lock, self._serving = threading.Lock(), threading.Lock()
         if folder.exists() and not folder.is_dir():
             raise NotAFile("the folder of fits is a file", remedy="name a folder",
@@ -107,9 +131,12 @@ class Fits:
                 told = progress.written(folder / record.stem)
                 spent = told.get("total_seconds", told.get("seconds", spent))
                 served = data.served_from(folder / record.stem)
-                self._fits[record.stem] = _Fit(
-                    record.stem, asked, began, spent, ended=began, served=served
-                )
+                fit = _Fit(record.stem, asked, began, spent, ended=began, served=served)
+                left = Adopted(int(found.get("pid", 0)), str(found.get("mark", "")))
+                if left.alive:  # of a server that was killed
+                    fit.spent, fit.memory = float(found["spent"]), self.memory
+                    self._watch(fit, left)
+                self._fits[record.stem] = fit
 
     # ---- what is asked ---------------------------------------------------------------------------
 
@@ -220,7 +247,7 @@ class Fits:
         rows = [self._row(fit) for fit in self._fits.values()]
         rows.sort(key=lambda row: -row["began"])
         return {"enabled": True, "folder": str(self.folder), "data": self.data.shown(),
-                "most": MOST, "fits": rows}  # fmt: skip
+                "most": MOST, "memory": self.memory, "fits": rows}  # fmt: skip
 
     def shown(self, id: str) -> dict[str, Any]:
         """One with its curve, its race, and the end of its log.
@@ -245,6 +272,7 @@ class Fits:
             "seconds_left": left if running else None,
             "history": progress.thinned(history),
             "heats": progress.heats(folder, running=running),
+            "curves": progress.race_curves(folder) if race else [],
             "measure": self.data.measure(fit.asked) if race else "",
             "log": progress.last_lines(self._record(fit, "log")),
             "said": summary.get("sentence", ""),
@@ -260,28 +288,47 @@ class Fits:
         elif done and progress.written(self.folder / fit.id).get("ended") == "interrupted":
             state = "stopped"
         elif not done:
-            state = "failed" if fit.code not in (None, 0) and not fit.stops else "stopped"
+            told = self._told(fit) if fit.code is None else None  # of an earlier server
+            failed = fit.code not in (None, 0) or (told or {}).get("type", _STOPPED) != _STOPPED
+            state = "failed" if fit.took or (failed and not fit.stops) else "stopped"
         error = self._error(fit) if state == "failed" else None
         return {
             "id": fit.id, "data": fit.asked.data, "method": fit.asked.method, "state": state,
             "began": fit.began, "seconds": round(fit.seconds, 1), "usable": done and not running,
             "resumable": not running and state in ("stopped", "failed") and fit.served is None,
             "served": fit.served, "asked": fit.asked.model_dump(), "error": error,
+            "memory": fit.memory or None,
         }  # fmt: skip
 
     def _error(self, fit: _Fit) -> dict[str, Any]:
-        """The error object that the command printed, else the end of its log."""
-        path = self._record(fit, "out")
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
-            return dict(json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["error"])
+        """Why it was ended, the error object that the command printed, or the end of its log."""
+        if fit.took:
+            error = InvalidParameter(
+                f"it took {fit.took / 1e9:.2g} GB of memory, more than the "
+                f"{fit.memory / 1e9:.2g} GB that a fit may take here, and was ended",
+                remedy="choose a smaller model, or a server that allows its fits more memory",
+            )
+            return error.to_dict()
+        if told := self._told(fit):
+            return told
         lines = progress.last_lines(self._record(fit, "log"))
         return {"type": "ParsimonyError", "message": lines[-1] if lines else "it ended at once",
                 "remedy": "its log says more"}  # fmt: skip
+
+    def _told(self, fit: _Fit) -> dict[str, Any] | None:
+        """The error object that the command printed."""
+        path = self._record(fit, "out")
+        with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
+            return dict(json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["error"])
+        return None
 
     # ---- the process -----------------------------------------------------------------------------
 
     def _run(self, fit: _Fit, *, resume: bool) -> None:
         words = self.data.words(fit.asked)
+        fit.memory, fit.took = self.memory, 0
+        if fit.asked.method != "auto":  # methods of a race have no formula of their own yet
+            words += ["--memory", str(self.memory)]
         record = {"asked": fit.asked.model_dump(), "began": fit.began, "spent": fit.spent}
         write_atomic(self._record(fit, "json"), json_text(record) + "\n")
         command = [
@@ -293,11 +340,17 @@ class Fits:
             self._record(fit, "log").open("ab" if resume else "wb") as log,
         ):
             # Ctrl-C in the server's terminal is the server's alone, which then stops its fits.
-            process = fit.process = subprocess.Popen(
+            process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True
             )
-        fit.ended = None
-        threading.Thread(target=fit.wait, args=(process,), daemon=True).start()
+        record |= {"pid": process.pid, "mark": mark_of(process.pid)}  # for the next server
+        write_atomic(self._record(fit, "json"), json_text(record) + "\n")
+        self._watch(fit, process)
+
+    def _watch(self, fit: _Fit, process: Process) -> None:
+        fit.process, fit.ended = process, None
+        fit.watched = threading.Thread(target=fit.wait, args=(process,), daemon=True)
+        fit.watched.start()
 
     def _begun(self, fit: _Fit) -> bool:
         folder = self.folder / fit.id

@@ -27,6 +27,7 @@ class NoSuchJob(UnknownParameter):
 @dataclass
 class _Job:
     id: str
+    desk: Desk
     ticket: Ticket
     began: float
     ended: float | None = None
@@ -38,7 +39,8 @@ class _Job:
     def shown(self) -> dict[str, Any]:
         seconds = (self.ended or time.monotonic()) - self.began
         return {"id": self.id, "state": self.state, "seconds": round(seconds, 3),
-                "result": self.result, "error": self.error}  # fmt: skip
+                "before": self.desk.before(self.ticket), "result": self.result,
+                "error": self.error}  # fmt: skip
 
 
 class Jobs:
@@ -59,7 +61,7 @@ class Jobs:
         if len(self._jobs) >= _MOST:
             raise Busy(f"{_MOST} jobs are kept already", remedy="cancel some, or ask later")
         ticket = desk.ticket("job")
-        job = _Job(secrets.token_urlsafe(12), ticket, time.monotonic())
+        job = _Job(secrets.token_urlsafe(12), desk, ticket, time.monotonic())
         self._jobs[job.id] = job
         job.task = asyncio.get_running_loop().create_task(self._run(job, desk, work))
         return job.shown()

@@ -66,11 +66,10 @@ class KnownData:
                     for name, value in served.folder.config.get("options", {}).items()
                     if value is not None
                 }
-                of = f"those of run {id}"
-                if os.path.isfile(
-                    place
-                ):  # of its columns and its split a run's options say nothing
-                    of += ", a table: its columns are found, and it is split by the seed, anew"
+                # A table would be split anew; what a run holds is split already.
+                if os.path.isfile(place):
+                    place = str(served.path.resolve())
+                of = f"those of run {id}, split as there"
                 found[f"run {id}"] = _Known(place, served.model.kind, options, summary=of)
         return found
 

@@ -16,6 +16,7 @@ from parsimony.web.waiting import Ticket
 
 __all__ = ["LinkAnswers"]
 
+_EXPLAINED = 5  # facts at most, until one has evidence to be deleted
 _WARMED = 20  # relations: one may have no rules, so that nothing is compiled
 
 
@@ -100,14 +101,15 @@ class LinkAnswers(Questions):
         return [entities.name(h), relations.name(r), entities.name(t)]
 
     def warm(self) -> None:
-        """Predict a training fact of each of some relations, and explain one."""
+        """Predict a training fact of each of some relations, and explain one that has evidence."""
         triples = self.model.task_.test_graph.triples
         first = np.unique(triples[:, 1], return_index=True)[1][:_WARMED]
         for fact in triples[first].tolist():
-            h, r, t = self._named(*fact)
+            h, r, _ = self._named(*fact)
             self.predict({"head": h, "relation": r}, Ticket(600.0, None))
-        if "explain" in self.can:
-            self.model.explain(h, r, t)
+        for fact in triples[first[:_EXPLAINED]].tolist() if "explain" in self.can else ():
+            if self.model.explain(*self._named(*fact)).faithfulness is not None:
+                break
 
     # ---- answers -----------------------------------------------------------------------------
 

@@ -6,18 +6,20 @@ under ``about``, so that a program that reads ``--json`` reads this as well.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 __all__ = [
     "Adapt", "Answered", "Asked", "Batch", "BookEntry", "BookShown", "BringIn", "Candidate", "Card",
     "Comparison", "Counterfactual", "CounterfactualFound", "Entities", "Entity", "EntryText",
-    "Explain", "Explained", "Fact", "Failure", "FitAsked", "FitShown", "FitsListed", "Item",
-    "JobAsked", "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "Problem",
-    "Question", "RelationShown", "Relations", "Rules", "RunShown", "Runs", "SecondOpinion",
-    "SecondOpinionFound", "Side", "Similar", "SimilarEntity", "Strike", "StrikeFound", "Struck",
-    "StructuredStep", "SurprisingKind", "WhatElse", "WhatElseFound",
+    "Explain", "Explained", "Fact", "Failure", "FitAsked", "FitShown", "FitsListed",
+    "FrontierShown", "FrontiersListed", "Item",
+    "JobAsked", "JobShown", "Kind", "Measured", "Molecule", "NewDrug", "Pair", "PathShown",
+    "Problem", "QueryShown", "Question", "RelationShown", "Relations", "RuleShown", "Rules",
+    "RunShown", "Runs", "SecondOpinion", "SecondOpinionFound", "Side", "Similar", "SimilarEntity",
+    "Strike", "StrikeFound", "Struck", "StructuredStep", "SurprisingKind", "WhatElse",
+    "WhatElseFound",
 ]  # fmt: skip
 
 MOST_TOP = 1000
@@ -175,10 +177,24 @@ class About(Shown):
     known: Literal["train", "valid", "test", "no"] = "no"
 
 
+class QueryShown(Shown):
+    """A question by names: a relation, and the end that is known; of an explanation both."""
+
+    head: str | None = None
+    relation: str
+    tail: str | None = None
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Self:
+        if self.head is None and self.tail is None:
+            raise ValueError("neither a head nor a tail")
+        return self
+
+
 class Answered(Shown):
     """What ``parsimony predict --json`` prints, and ``about``: entity → label, types, known."""
 
-    query: dict[str, Any]
+    query: QueryShown
     answers: list[Candidate]
     notes: list[str]
     about: dict[str, About] = {}
@@ -223,16 +239,31 @@ class StructuredStep(Shown):
     stated: str
 
 
+class PathShown(Shown):
+    """A path: each step a fact as stated, and whether it is walked "forward" or "inverse"."""
+
+    weight: float | None
+    steps: list[tuple[str, str, str, Literal["forward", "inverse"]]]
+
+
+class RuleShown(Shown):
+    """A rule as text, with its counts where it was counted."""
+
+    text: str
+    support: int | None = None
+    confidence: float | None = None
+
+
 class Explained(Shown):
     """What ``parsimony explain --json`` prints, and ``kinds``, ``edges``.
 
     ``view`` is there with ``full``: the figures, sentences and the picture that a page shows.
     """
 
-    query: dict[str, Any]
+    query: QueryShown
     score: float | None
-    paths: list[dict[str, Any]]
-    rules: list[dict[str, Any]]
+    paths: list[PathShown]
+    rules: list[RuleShown]
     notes: list[str]
     kinds: list[Kind] = []
     edges: list[StructuredStep] = []
@@ -547,13 +578,41 @@ class JobAsked(Asked):
 
 
 class JobShown(Shown):
-    """A job: its result is there when it is done, its error when it failed."""
+    """A job: its result is there when it is done, its error when it failed.
+
+    ``before``: jobs that have to end before it begins.
+    """
 
     id: str
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     seconds: float
+    before: int = 0
     result: dict[str, Any] | None = None
     error: Problem | None = None
+
+
+# ---- frontiers -------------------------------------------------------------------------------
+
+
+class FrontierShown(Shown):
+    """A frontier of accuracy against size: two families on the same data, and what was found."""
+
+    id: str
+    data: str
+    axis: str
+    metric: str
+    families: list[str]
+    sentence: str
+    finished: bool
+    runs: dict[str, int] = Field(description="How many were planned, done, and not.")
+    figure: bool = Field(description="Whether there is a drawing.")
+    notes: list[str]
+
+
+class FrontiersListed(Shown):
+    """All that are served."""
+
+    frontiers: list[FrontierShown]
 
 
 # ---- fits ------------------------------------------------------------------------------------
@@ -588,6 +647,7 @@ class FitShown(Shown):
     usable: bool = Field(description="Whether there is a run that can be served.")
     resumable: bool
     served: str | None = Field(None, description="The id of the run, once it is served.")
+    memory: int | None = Field(None, description="Most bytes that it may take.")
     error: Problem | None = None
 
 
@@ -598,3 +658,4 @@ class FitsListed(Shown):
     data: list[dict[str, Any]]
     fits: list[FitShown]
     most: int = Field(0, description="That run at a time.")
+    memory: int = Field(0, description="Most bytes that one may take.")

@@ -22,6 +22,7 @@ from parsimony.errors import (
 )
 from parsimony.version import __version__
 from parsimony.web.served import Served
+from parsimony.web.waiting import Busy
 
 __all__ = [
     "download", "error_reply", "json_reply", "not_modified", "status_of", "table_reply", "tag_of",
@@ -91,5 +92,8 @@ def status_of(error: ParsimonyError) -> int:
 
 
 def error_reply(error: ParsimonyError) -> Response:
-    """The error object that ``--json`` prints."""
-    return json_reply({"error": error.to_dict()}, status=status_of(error))
+    """The error object that ``--json`` prints; where many ask, when to ask again."""
+    reply = json_reply({"error": error.to_dict()}, status=status_of(error))
+    if isinstance(error, Busy) and error.again is not None:
+        reply.headers["retry-after"] = str(error.again)
+    return reply

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from parsimony.errors import InvalidParameter, UsageError
 from parsimony.web.app import create_app
 from parsimony.web.fits import Fits
+from parsimony.web.frontiers import Frontiers
 from parsimony.web.known_data import KnownData
 from parsimony.web.served import Service
 from parsimony.web.waiting import Limits
@@ -94,6 +95,8 @@ class Serving:
         token: str | None = None,
         edits: Path | None = None,
         fits: Path | None = None,
+        memory: int | None = None,
+        frontiers: Sequence[Path] = (),
         limits: Limits | None = None,
     ) -> Serving:
         """Read the runs, take the port, and make the application.
@@ -121,13 +124,14 @@ class Serving:
         listening = _listen(host, port)
         try:
             service = Service(runs, limits, edits)
-            started = None if fits is None else Fits(fits, KnownData(service))
+            started = None if fits is None else Fits(fits, KnownData(service), memory)
+            drawn = Frontiers(frontiers)
             service.warm()
         except BaseException:
             listening.close()
             raise
         hosts = ["*", host] if outside else [host]
-        app = create_app(service, token=token, hosts=hosts, fits=started)
+        app = create_app(service, token=token, hosts=hosts, fits=started, frontiers=drawn)
         config = uvicorn.Config(
             app, http=_Connection, ws="none", loop="asyncio", lifespan="on", access_log=False,
             log_level="warning", server_header=False, timeout_keep_alive=15,

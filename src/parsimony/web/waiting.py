@@ -9,12 +9,14 @@ they also end if nobody waits for them any longer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from parsimony.errors import ParsimonyError, UsageError
 from parsimony.run.steps import stepping
@@ -25,6 +27,7 @@ __all__ = ["Busy", "Cancelled", "Desk", "Lane", "Left", "Limits", "Ticket", "Too
 T = TypeVar("T")
 #: Answers; reasons and others of several steps; long questions; jobs; what asks no model.
 Lane = Literal["answer", "reason", "long", "job", "read"]
+_MEMORY = 0.8  # weight of the questions before in the mean of their seconds
 _THREADS: dict[Lane, int] = {"answer": 1, "reason": 2, "long": 2, "job": 4, "read": 2}
 
 
@@ -69,9 +72,25 @@ class Left(Cancelled):
 
 
 class Busy(UsageError):
-    """Too many questions wait."""
+    """Too many questions wait.
+
+    Attributes
+    ----------
+    again
+        Seconds after which it is worth asking again, where that is known.
+    """
 
     status: ClassVar[int] = 429
+    again: int | None = None
+
+    @classmethod
+    def of(cls, before: int, wait: float, seconds: float) -> Self:
+        """Say how many are before a question that has ``seconds``, and how long they take."""
+        questions = "question is" if before == 1 else "questions are"
+        error = cls(f"the run is busy: {before} {questions} before this one")
+        error.again = max(math.ceil(wait - seconds), 1)
+        error.remedy = f"ask again in {error.again} s, or ask it as a job (POST /api/v1/jobs)"
+        return error
 
 
 class Ticket:
@@ -85,11 +104,16 @@ class Ticket:
         Of the run, taken while the model computes; None where no model is asked.
     long
         In which line it waits for its turn.
+
+    Attributes
+    ----------
+    begun
+        Whether it has had its first turn.
     """
 
     def __init__(self, seconds: float, turns: Turns | None, *, long: bool = False) -> None:
         self.seconds, self.turns, self.long = seconds, turns, long
-        self._end = time.monotonic() + seconds
+        self._end, self.begun = time.monotonic() + seconds, False
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -123,8 +147,10 @@ class Ticket:
         """Do the work in its turn; its steps are checks."""
         with stepping(self.check):
             if self.turns is None:
+                self.begun = True
                 return work()
             self.turns.take(long=self.long, look=self.look)
+            self.begun = True
             try:
                 return work()
             finally:
@@ -137,15 +163,31 @@ class Desk:
     def __init__(self, limits: Limits) -> None:
         self.limits, self.turns = limits, Turns()
         self._lanes = {lane: ThreadPoolExecutor(n, lane) for lane, n in _THREADS.items()}
-        self.waiting = 0
-        self._tickets: set[Ticket] = set()
+        self._lines: dict[Lane, list[Ticket]] = {lane: [] for lane in _THREADS}
+        self._mean: dict[Lane, float] = {}  # seconds of the last questions, from turn to end
 
     def close(self) -> None:
         """Cancel what waits or runs."""
-        for ticket in list(self._tickets):
-            ticket.cancel()
+        for line in self._lines.values():
+            for ticket in line:
+                ticket.cancel()
         for lane in self._lanes.values():
             lane.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def waiting(self) -> int:
+        """Questions that have no answer yet."""
+        return sum(map(len, self._lines.values()))
+
+    def before(self, ticket: Ticket) -> int:
+        """How many questions have to end before one begins; 0 where it has begun."""
+        line = next((line for line in self._lines.values() if ticket in line), [])
+        return 0 if ticket.begun or ticket not in line else line.index(ticket)
+
+    def _wait(self, lane: Lane, before: int) -> float:
+        """Seconds until a question with so many before it has its answer; 0: not known."""
+        threads, mean = _THREADS[lane], self._mean.get(lane, 0.0)
+        return max(before - threads + 1, 0) * mean / threads + mean
 
     def ticket(self, lane: Lane) -> Ticket:
         """A ticket for a question in a lane."""
@@ -178,16 +220,16 @@ class Desk:
         ------
         Busy, TooLong, Left, Cancelled
         """
-        if self.waiting >= self.limits.waiting:
-            raise Busy(f"{self.waiting} questions to this run wait already", remedy="ask later")
-        own = ticket or self.ticket(lane)
-        self.waiting += 1
-        self._tickets.add(own)
+        own, line = ticket or self.ticket(lane), self._lines[lane]
+        wait = self._wait(lane, len(line))
+        if self.waiting >= self.limits.waiting or (line and wait > own.seconds):
+            raise Busy.of(self.waiting if wait <= own.seconds else len(line), wait, own.seconds)
+        line.append(own)
         loop = asyncio.get_running_loop()
 
         def done() -> T:
             own.look()
-            return own.run(lambda: work(own))
+            return own.run(lambda: self._timed(lane, lambda: work(own)))
 
         future = loop.run_in_executor(self._lanes[lane], done)
         left = None if gone is None else asyncio.ensure_future(gone())
@@ -195,12 +237,16 @@ class Desk:
             both: list[asyncio.Future[Any]] = [future] if left is None else [future, left]
             await asyncio.wait(both, timeout=own.seconds, return_when=asyncio.FIRST_COMPLETED)
             if future.done():
-                return future.result()
+                with contextlib.suppress(*[] if own.begun else [TooLong]):
+                    return future.result()
             own.cancel()
             future.add_done_callback(_heard)
             future.cancel()
             if left is not None and left.done():
                 raise Left("the asker has left")
+            if not own.begun:  # others had all of its time
+                before = max(self.before(own), 1)
+                raise Busy.of(before, self._wait(lane, before), own.seconds)
             raise too_long(own.seconds)
         except asyncio.CancelledError:
             own.cancel()
@@ -208,8 +254,21 @@ class Desk:
         finally:
             if left is not None:
                 left.cancel()
-            self.waiting -= 1
-            self._tickets.discard(own)
+            line.remove(own)
+
+    def _timed(self, lane: Lane, work: Callable[[], T]) -> T:
+        """Do the work, and keep in mind how long such questions take; an error says nothing."""
+        begin = time.monotonic()
+        try:
+            found = work()
+        except (Cancelled, TooLong):
+            self._took(lane, time.monotonic() - begin)
+            raise
+        self._took(lane, time.monotonic() - begin)
+        return found
+
+    def _took(self, lane: Lane, seconds: float) -> None:
+        self._mean[lane] = seconds + (self._mean.get(lane, seconds) - seconds) * _MEMORY
 
 
 def too_long(seconds: float) -> TooLong:

@@ -30,6 +30,7 @@ from parsimony.knowledge.rules import Constant, Rule
 __all__ = ["BranchRules", "known_here"]
 
 Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
 Edge = tuple[int, int, int, bool]
 
 
@@ -121,7 +122,7 @@ class BranchRules:
 
     def __init__(self, branches: Sequence[Branch], index: WalkIndex) -> None:
         self.branches = tuple(branches)
-        self._arrays = Branches.of(self.branches)
+        self.arrays = Branches.of(self.branches)
         self._of_step: dict[int, Ints] = {}
         self._of_constant: dict[tuple[int, int], Ints] = {}
         by_step: dict[int, list[int]] = {}
@@ -143,7 +144,7 @@ class BranchRules:
 
     def _set(self, index: WalkIndex) -> None:
         self.index = index
-        self._step_nodes = step_nodes(index) if self.branches else None
+        self._step_nodes: tuple[Longs, Ints] | None = None  # made when asked for
         n = index.n_entities if self.branches else 0
         self._scratch = np.zeros(n, np.int64), np.zeros(1, np.int64), np.empty((2, n), np.int32)
         self._found = np.empty((2, len(self.branches)), np.int32)
@@ -159,12 +160,13 @@ class BranchRules:
         found, by = self._found
         n = 0
         if forward is not None:
-            n = _concluded(*self.index, *self._arrays, forward, entity, found, by)
+            n = _concluded(*self.index, *self.arrays, forward, entity, found, by)
         if backward is None:
             return found[:n], by[:n]
-        assert self._step_nodes is not None  # there are rules
+        if self._step_nodes is None:
+            self._step_nodes = step_nodes(self.index)
         more, of = _concluding(
-            *self.index, *self._arrays, backward, *self._step_nodes, *self._scratch
+            *self.index, *self.arrays, backward, *self._step_nodes, *self._scratch
         )
         return np.concatenate([found[:n], more]), np.concatenate([by[:n], of])
 

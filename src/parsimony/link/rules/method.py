@@ -10,7 +10,8 @@ from __future__ import annotations
 import collections
 import copy
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -35,7 +36,8 @@ from parsimony.link.rules.combining import (
     weighed,
 )
 from parsimony.link.rules.constants import known_here
-from parsimony.link.rules.grounding import groundings, walked_facts
+from parsimony.link.rules.deleting import Deletions, scores_without
+from parsimony.link.rules.grounding import groundings
 from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.reasons import drawn, no_path
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
@@ -45,12 +47,13 @@ from parsimony.link.rules.storing import Ways, as_tensors, read_rules, read_ways
 from parsimony.link.struck_graph import StruckGraph
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
-from parsimony.run.atomic import write_atomic
+from parsimony.run.atomic import remove_folder, write_atomic
 from parsimony.run.deadline import Deadline
+from parsimony.run.engine import Engine, ProcessEngine
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
-from parsimony.run.steps import step_done
+from parsimony.run.shards import Shards
 from parsimony.stopping import held, stopped
 
 __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
@@ -76,6 +79,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     method: ClassVar[str] = "rules"
     paper: ClassVar[str] = "after AMIE, WWW 2013, and AnyBURL, IJCAI 2019"
     takes_knowledge: ClassVar[bool] = True
+    counts_in_shards: ClassVar[bool] = True
     finishing: ClassVar[float] = 0.25
     Parameters = RuleReasonerParameters
     __init__ = constructor(RuleReasonerParameters)
@@ -98,7 +102,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         if fitting.knowledge is not None:
             rules = RuleScorer(fitting.knowledge.rules, graph).rules
         else:
-            with held():
+            with held(), _shards_of(fitting) as (engine, shards):
                 rules = mine_rules(
                     graph,
                     max_length=given.max_length,
@@ -109,6 +113,9 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     stop=stopped,
                     seconds=mining.left() if mining.limited else None,
                     notes=self.notes_,
+                    engine=engine,
+                    shards=shards,
+                    quiet=fitting.quiet,
                 )
         choosing = budget.part(1 - SHORTENING) if given.small else budget
         self._select(rules, choosing, fitting, whole_book=fitting.knowledge is not None)
@@ -402,25 +409,28 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         data = self.task_.test_data
         fact = self.encode_fact(head, relation, tail)
         question = Question.of(fact, side, self.task_.n_relations)
-        whole = self.scorer(self.task_.test_graph)
-        scorer = whole.on(without_facts(whole.index, [fact]))
-        row = scorer.score(*question.query)[0]
-        found = groundings(scorer, *fact, n_rules=n_paths, backwards=side == "head")
-        evidence = {edge[:3] for g in found for walk in g.walks for edge in walk}
+        scorer = self.scorer(self.task_.test_graph)
+        asked = question.entity, question.relation
+        without = Deletions(scorer.index, [fact])
+        without.add([])
+        followed, walked = without.follow(scorer, *asked)
+        nodes, scores = scorer.combined(followed.under(0), question.relation)
+        row = np.zeros(scorer.graph.n_entities, np.float32)
+        row[nodes] = scores
+        leading = followed.rules_to(0, question.answer).tolist()
+        found = groundings(
+            scorer, *fact, n_rules=n_paths, backwards=side == "head", leading=leading
+        )
+        evidence = sorted({edge[:3] for g in found for walk in g.walks for edge in walk})
         faithfulness = None
         if evidence and draws:
-            pool = sorted(walked_facts(scorer, question.entity, question.relation))
-            random = rng(seed, "faithfulness", *question)
-            drops = [
-                self._drop(scorer, question, [pool[i] for i in chosen])
-                for chosen in (
-                    random.choice(len(pool), min(len(evidence), len(pool)), replace=False)
-                    for _ in range(draws)
-                )
-            ]
-            deleted = self._drop(scorer, question, sorted(evidence))
+            random, n = rng(seed, "faithfulness", *question), min(len(evidence), len(walked))
+            drawn_at = [random.choice(len(walked), n, replace=False) for _ in range(draws)]
+            others = [[*map(without.fact, walked[at].tolist())] for at in drawn_at]
+            left = scores_without(scorer, question, [fact], [evidence, *others])
+            deleted, *drops = (float(row[question.answer] - score) for score in left)
             faithfulness = Faithfulness.of(
-                deleted, float(np.mean(drops)), len(evidence), draws, len(pool) - len(evidence)
+                deleted, float(np.mean(drops)), len(evidence), draws, len(walked) - len(evidence)
             )
         paths, subgraph = drawn(found, data, backwards=side == "head")
         mentioned = {head, tail} | {name for e in subgraph for name in (e.head, e.tail)}
@@ -443,15 +453,6 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             path_order="By weight, the confidence of the rule.",
             notes=(*self.notes_, *self._doubts([fact[0], fact[2]], fact[1])),
         )
-
-    def _drop(
-        self, scorer: RuleScorer, question: Question, facts: Sequence[tuple[int, int, int]]
-    ) -> float:
-        """Return how much the score falls when facts are deleted."""
-        step_done()
-        less = scorer.on(without_facts(scorer.index, facts))
-        whole, left = (s.score(*question.query)[0, question.answer] for s in (scorer, less))
-        return float(whole - left)
 
     # ---- persistence -------------------------------------------------------------------------
 
@@ -480,3 +481,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             values = {"aggregation": aggregation, "smoothing": one.smoothing}
             self.resolved_ = self._validate(self.resolved_.model_dump() | values)
         self.parameters_count_ = len(self.rules_)
+
+
+@contextmanager
+def _shards_of(fitting: Fitting) -> Iterator[tuple[Engine | None, Shards]]:
+    """Where to count, and where in the run finished shards are kept until all is counted."""
+    engine = fitting.engine or (ProcessEngine(fitting.workers) if fitting.workers > 1 else None)
+    if engine is None or fitting.run is None:
+        folder = None
+    else:
+        folder = fitting.run.path / "shards"
+        folder.mkdir(exist_ok=True)
+    try:
+        yield engine, Shards(folder)
+    finally:
+        if engine is not None and engine is not fitting.engine:
+            engine.close()
+    if folder is not None:
+        remove_folder(folder)

@@ -13,7 +13,7 @@ ones.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ from parsimony.knowledge.rule_walks import (
     build_trie,
     build_walk_index,
     expand,
+    has_other_walk,
 )
 from parsimony.knowledge.rules import Rule
 from parsimony.link.rules.clustering import clusters_of, overlaps
@@ -215,6 +216,7 @@ class RuleScorer:
             own.about.append(i)
         self._bodies: dict[int, _Body] = {}
         self._plans: dict[int, Plan] = {}
+        self._best_first: dict[int, list[int]] = {}
         self._named: dict[int, npt.NDArray[np.bool_]] = {}
         self._sure: dict[tuple[int, float], list[float]] = {}
         self._labels: dict[int, npt.NDArray[np.int32]] = {}
@@ -233,6 +235,25 @@ class RuleScorer:
         """Return the bodies of its path rules, which come before those about an entity."""
         own = self._relations.get(relation % self.index.n_relations)
         return own.paths if own else []
+
+    def about_of(self, relation: int) -> list[int]:
+        """Return the places of its rules about an entity among all of these."""
+        own = self._relations.get(relation % self.index.n_relations)
+        return own.about if own else []
+
+    def leading(self, head: int, relation: int, tail: int) -> Callable[[int], bool]:
+        """Say of the rules of a relation whether they lead to a fact without its help."""
+        entities, by = self.about.fired(head, relation)
+        about = {*self.about_place[by[entities == tail]].tolist()}
+        paths = self.paths_of(relation)
+
+        def leads(i: int) -> bool:
+            if i >= len(paths):
+                return i in about
+            path = np.array(paths[i], np.int32)
+            return bool(has_other_walk(*self.index, path, head, relation, tail))
+
+        return leads
 
     def combination(self, relation: int) -> Combination:
         """Return how the rules of a query relation are combined."""
@@ -291,6 +312,25 @@ class RuleScorer:
             self._named[head] = np.array([r.names_entity for r in self.rules_of(head)], bool)
         return self._named[head]
 
+    def best_first(self, relation: int) -> list[int]:
+        """Return the rules that are used in a query, as an explanation lists them.
+
+        The most confident first, then short ones, path rules, and paths in their order.
+        """
+        if relation not in self._best_first:
+            sure = self.confidences(relation)
+            rules, paths = self.rules_of(relation), self.paths_of(relation)
+
+            def key(i: int) -> tuple[object, ...]:
+                return -sure[i], len(rules[i].body), i >= len(paths), paths[i : i + 1]
+
+            self._best_first[relation] = sorted(self.plan_used(relation).order.tolist(), key=key)
+        return self._best_first[relation]
+
+    def confidences(self, relation: int) -> list[float]:
+        """Return what the rules of a query relation count with."""
+        return self._confidences(relation, self.combination(relation).smoothing)
+
     def _confidences(self, relation: int, smoothing: float) -> list[float]:
         key = relation % self.index.n_relations, smoothing
         if key not in self._sure:
@@ -341,13 +381,14 @@ class RuleScorer:
 
         The arrays are overwritten by the next call.
         """
+        return self.combined(self.fired(entity, relation), relation)
+
+    def combined(self, firings: Firings, relation: int) -> tuple[Ints, Floats]:
+        """Combine what the rules of a query relation lead to; see :meth:`reached`."""
+        plan = self.plan_used(relation)
         if self.combination(relation).aggregation == BEST_TWO:
-            firings = self.fired(entity, relation)
-            return combine_best_two(firings, self.plan_used(relation), self.graph.n_entities)
-        n = combine(
-            *self.fired(entity, relation), *self.plan_used(relation),
-            self._total, self._last, self._nodes, self._scores,
-        )  # fmt: skip
+            return combine_best_two(firings, plan, self.graph.n_entities)
+        n = combine(*firings, *plan, self._total, self._last, self._nodes, self._scores)
         return self._nodes[:n], self._scores[:n]
 
     def plan_used(self, relation: int) -> Plan:

@@ -84,6 +84,14 @@ class RidgeNetwork(MetaNetwork):
         f = self.prior(queries) + parts.sum(-1) + offset
         return self.scale.exp() * f[0], parts[0].abs()
 
+    @torch.no_grad()
+    def by_embedding(self, state: Any) -> Tensor:
+        """Σ_i α_i c e_i/d, on the scale of the scores."""
+        support, alpha, _ = state
+        direction = (alpha[0, :, None] * support.embedding[0]).sum(0) / support.embedding.shape[-1]
+        found: Tensor = (self.scale + self.kernel[2]).exp() * direction
+        return found
+
     def adapted_parameters(self, state: Any) -> int:
         """α and c₀."""
         return int(state[1].numel()) + 1

@@ -30,12 +30,14 @@ from parsimony.molecules.encoder.gin import GIN
 from parsimony.molecules.encoder.pretraining import default_artefact, load_encoder, pretrain
 from parsimony.molecules.estimator import FewShotEstimator
 from parsimony.molecules.meta.assay_profile import Profile, ProfileValues
+from parsimony.molecules.meta.atom_states import embedding_shares
 from parsimony.molecules.meta.inputs import PLAIN, MetaFeatures
 from parsimony.run.restoring import require_tensors
 
 __all__ = ["EncodedFewShot", "EncodedParameters"]
 
 FloatArray = npt.NDArray[np.float32]
+_BOUND = 4.0  # standard deviations, at which features are cut off
 
 
 class EncodedParameters(base.Parameters):
@@ -162,6 +164,13 @@ class EncodedFewShot(FewShotEstimator[EncodedT, MetaFeatures]):
                 getattr(values, name)[here] = getattr(data, name)[there]
         return self._assembled(raw, described, values, graphs)
 
+    def _on_atoms(
+        self, graphs: MoleculeGraphs, direction: npt.NDArray[np.floating[Any]]
+    ) -> list[npt.NDArray[np.float64]]:
+        """What each atom adds to a linear function of the embedding."""
+        moments = self._statistics["embedding"]
+        return embedding_shares(self._encoder, graphs, moments, _BOUND, direction)
+
     def _structure(
         self, raw: FloatArray, described: FloatArray, bits: npt.NDArray[np.uint8]
     ) -> FloatArray:
@@ -245,4 +254,4 @@ def _moments(x: FloatArray) -> FloatArray:
 
 
 def _standardised(x: FloatArray, moments: FloatArray) -> FloatArray:
-    return np.asarray(np.clip((x - moments[0]) / moments[1], -4, 4), np.float32)
+    return np.asarray(np.clip((x - moments[0]) / moments[1], -_BOUND, _BOUND), np.float32)

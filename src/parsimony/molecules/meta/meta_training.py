@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from parsimony.base import Fitting, tuned
+from parsimony.chem.graphs import MoleculeGraphs
 from parsimony.errors import InvalidParameter
 from parsimony.molecules.adapted import Adapted, FloatArray, IntArray, LabelArray
 from parsimony.molecules.episodes import training_episode
@@ -26,8 +27,9 @@ from parsimony.molecules.meta.inputs import Inputs, MetaFeatures
 from parsimony.molecules.task import MoleculeTask
 from parsimony.run.seeds import rng
 from parsimony.training import trainer
+from parsimony.training.keeping import part
 from parsimony.training.network import NetworkLearner
-from parsimony.training.trainer import Schedule, part
+from parsimony.training.trainer import Schedule
 
 __all__ = ["Episodes", "MetaNetwork", "MetaParameters", "MetaTrained"]
 
@@ -93,6 +95,13 @@ class MetaNetwork(nn.Module, ABC):
     @abstractmethod
     def adapted_parameters(self, state: Any) -> int:
         """Count the numbers that belong to one task."""
+
+    def by_embedding(self, state: Any) -> Tensor | None:
+        """The vector (d,) whose product with a query's embedding is a part of its score.
+
+        The rest of the score does not depend on the embedding. None where there is no such part.
+        """
+        return None
 
 
 class MetaLearner(NetworkLearner):
@@ -229,7 +238,7 @@ class MetaTrained(EncodedFewShot[MetaT]):
     def _adapt(self, features: MetaFeatures, support: IntArray, labels: LabelArray) -> Adapted:
         if len(np.unique(labels)) < 2:
             raise InvalidParameter("a support needs molecules of either class")
-        return _AdaptedNetwork(self._network, features, support, labels)
+        return _AdaptedNetwork(self._network, features, support, labels, self._on_atoms)
 
     # ---- persistence -------------------------------------------------------------------------
 
@@ -248,10 +257,17 @@ class MetaTrained(EncodedFewShot[MetaT]):
 class _AdaptedNetwork(Adapted):
     """A network that has seen a support."""
 
+    beside = "what the profile in other tasks, the prior score and the task's offset add"
+    spread = "an atom stands for its state in the encoder, which holds what is a few bonds away"
+    no_atoms = (
+        "its head reads the encoder through another network, so that a score is no sum over atoms"
+    )
+
     def __init__(
-        self, network: MetaNetwork, molecules: MetaFeatures, support: IntArray, labels: LabelArray
+        self, network: MetaNetwork, molecules: MetaFeatures, support: IntArray, labels: LabelArray,
+        on_atoms: Callable[[MoleculeGraphs, FloatArray], list[npt.NDArray[np.float64]]],
     ) -> None:  # fmt: skip
-        self.network, self.molecules = network, molecules
+        self.network, self.molecules, self._on_atoms = network, molecules, on_atoms
         self.state = network.adapt(
             molecules.inputs(support[None]), torch.from_numpy(labels.astype(np.float32))[None]
         )
@@ -273,6 +289,15 @@ class _AdaptedNetwork(Adapted):
         parts: Sequence[Tensor | None] = [w for _, w in self._all(molecules)]
         found = [w for w in parts if w is not None]
         return cast(FloatArray, torch.cat(found).numpy()) if found else None
+
+    def atom_shares(
+        self, molecules: IntArray, forms: Sequence[str]
+    ) -> list[npt.NDArray[np.float64]] | None:
+        """Of the part of the score that is linear in the embedding, where there is one."""
+        direction = self.network.by_embedding(self.state)
+        if direction is None:
+            return None
+        return self._on_atoms(self.molecules.graphs.take(molecules), direction.numpy())
 
 
 def _tensor(parts: list[npt.NDArray[np.int8]]) -> Tensor:

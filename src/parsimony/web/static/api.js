@@ -4,9 +4,9 @@ import { button, el, fill } from "./dom.js";
 const BASE = "/api/v1";
 
 export class Refused extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, again = 0) {
     super(problem.message);
-    this.status = status; this.remedy = problem.remedy ?? "";
+    this.status = status; this.remedy = problem.remedy ?? ""; this.again = again; // seconds
   }
 }
 
@@ -21,7 +21,7 @@ async function sent(path, { method = "GET", body, signal } = {}) {
   }
   if (!answer.ok) {
     const found = await answer.json().catch(() => ({}));
-    throw new Refused(answer.status, found.error ?? { message: `the server answered ${answer.status}` });
+    throw new Refused(answer.status, found.error ?? { message: `the server answered ${answer.status}` }, Number(answer.headers.get("Retry-After")));
   }
   return answer;
 }
@@ -62,7 +62,23 @@ export async function job(run, ask, body, place) {
     if (found.state === "done") { fill(place); return found.result; }
     if (found.state === "failed") throw new Refused(400, found.error);
     if (found.state === "cancelled" || stopped) { fill(place, el("p", { class: "caption" }, "Cancelled.")); return null; }
-    said.textContent = `Working for ${found.seconds.toFixed(0)} s …`;
+    said.textContent = found.before ? `Waiting: ${found.before} before this one …` : `Working for ${found.seconds.toFixed(0)} s …`;
+  }
+}
+
+// Where many ask at once the server says when to ask again; that is done, and said.
+async function patiently(place, work, signal) {
+  for (;;) {
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (!(error instanceof Refused) || !error.again || signal.aborted) throw error;
+      for (let left = error.again; left > 0 && !signal.aborted; left -= 1) {
+        fill(place, el("p", { class: "caption", role: "status" }, `${error.message}. Asking again in ${left} s …`));
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+      if (signal.aborted) throw new DOMException("left", "AbortError");
+    }
   }
 }
 
@@ -75,7 +91,7 @@ export async function into(place, work, waiting = "Working …") {
   place.setAttribute("aria-busy", "true");
   const slow = setTimeout(() => { if (!place.hasChildNodes()) fill(place, el("p", { class: "caption" }, waiting)); }, 250);
   try {
-    const found = await work(control.signal);
+    const found = await patiently(place, work, control.signal);
     if (!control.signal.aborted) fill(place, found ?? []);
   } catch (error) {
     if (error.name === "AbortError" || control.signal.aborted) return;

@@ -1,10 +1,10 @@
 // The learning curve of a run: a drawing for the loss and for each measure on validation.
 import { el, number, svg } from "./dom.js";
 
-export function curves(history) {
+export function curves(history, title = "Learning") {
   const series = [...new Set(history.flatMap((row) => Object.keys(row)))].filter((key) => key === "loss" || key.startsWith("valid"));
   const drawn = series.map((key) => [key, history.map((row, i) => [row.epoch ?? i + 1, row[key]]).filter(([, y]) => Number.isFinite(y))]).filter(([, points]) => points.length > 1);
-  return drawn.length ? [el("h3", {}, "Learning"), el("div", { class: "curves" }, drawn.map(([key, points]) => el("figure", {}, el("figcaption", {}, key.replaceAll("_", " ")), curve(points, key.replaceAll("_", " "), series.includes("loss") ? "epoch" : "setting tried"))))] : null;
+  return drawn.length ? [el("h3", {}, title), el("div", { class: "curves" }, drawn.map(([key, points]) => el("figure", {}, el("figcaption", {}, key.replaceAll("_", " ")), curve(points, key.replaceAll("_", " "), series.includes("loss") ? "epoch" : "setting tried"))))] : null;
 }
 
 function curve(points, name, across) {

@@ -2,6 +2,7 @@
 import { at, button, count, el, fill, number, plural, table } from "./dom.js";
 import { failure, get, into, Refused, send } from "./api.js";
 import { curves } from "./curves.js";
+import { race, raceCurves } from "./race.js";
 import { first, frame, titled } from "./frame.js";
 import { address, follow, go, read } from "./state.js";
 
@@ -67,6 +68,7 @@ function put(place, key, ...children) {
   if (had) at("state").focus(); // a button that is gone takes the focus with it
 }
 
+const gigabytes = (bytes) => `${number(bytes / 1e9, 2)} GB`;
 const duration = (seconds) => (seconds >= 5400 ? `${(seconds / 3600).toFixed(1)} h` : seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds)} s`);
 const act = (text, id, rest, method, more = {}) => button(text, () => guarded(async () => { await send(of(id, rest), undefined, { method }); render(); }), more);
 
@@ -94,15 +96,9 @@ function one(fit) {
   const valid = Object.entries(fit.valid ?? {});
   put("race", [fit.heats, valid, fit.error], fit.error ? failure(fit.error) : null,
     valid.length ? el("p", {}, `On validation: ${valid.map(([name, value]) => `${name.replaceAll("_", " ")} ${number(value)}`).join(", ")}.`) : null,
-    fit.heats.length ? [el("h3", {}, "The race"), table("The methods of the race", [
-      { head: "method", cell: (row) => el("b", {}, row.method) },
-      { head: `${fit.measure.replaceAll("_", " ")}, valid`, n: true, cell: (row) => number(row.valid) },
-      { head: "parameters", n: true, cell: (row) => count(row.parameters) },
-      { head: "heats", n: true, cell: (row) => count(row.heats) },
-      { head: "seconds", n: true, cell: (row) => number(row.seconds) },
-      { head: "state", cell: (row) => row.state },
-    ], fit.heats, { className: "stack", row: (row) => ({ class: !live && row.state.startsWith("chosen") ? "chosen" : null }) })] : null);
+    race(fit.heats, fit.measure, { row: (row) => ({ class: !live && row.state.startsWith("chosen") ? "chosen" : null }) }));
   put("curve", fit.history.length ? [fit.learning, fit.history.at(-1)] : null, curves(fit.history) ?? (live && fit.epoch === null ? el("p", { class: "caption" }, "No epoch has ended yet: data are read and loops compiled.") : null));
+  put("curves", fit.curves.map((one) => [one.method, one.history.length]), raceCurves(fit.curves, fit.learning || fit.heats.find((row) => row.state.startsWith("chosen"))?.method));
   at("log").hidden = !fit.log.length; at("last").textContent = fit.log.at(-1) ?? ""; at("lines").textContent = fit.log.join("\n");
   put("tools", [fit.state, fit.usable, fit.resumable], tools(fit));
   at("progress").hidden = !live || !fit.epochs || fit.epoch === null;
@@ -118,7 +114,7 @@ function all(fits) {
     { head: "state", cell: (fit) => `${STATE[fit.state]}${fit.served ? `, served as ${fit.served}` : ""}` },
     { head: "seconds", n: true, cell: (fit) => (fit.state === "running" ? "–" : number(fit.seconds)) },
   ], fits, { className: "stack", row: (fit) => ({ class: fit.id === read().get("fit") ? "chosen" : null }) })
-    : el("p", { class: "muted" }, `None yet. At most ${plural(offered.most, "fit")} run at a time.`)];
+    : el("p", { class: "muted" }, `None yet. At most ${plural(offered.most, "fit")} run at a time, each in at most ${gigabytes(offered.memory)} of memory.`)];
 }
 
 function render() {

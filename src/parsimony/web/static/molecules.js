@@ -32,7 +32,7 @@ function render() {
     const found = await send(ofRun(run.id, "/adapt"), { support, predict: lines("predict"), prevalence: Number(at("prevalence").value) || null, atoms: true }, { signal });
     const greatest = Math.max(0, ...found.predictions.flatMap((row) => (row.atoms?.shares ?? []).map(Math.abs)));
     return [el("h2", {}, "Predictions"), notes(found.notes),
-      greatest ? el("p", { class: "caption" }, el("span", { class: "key raises" }), "atoms that raise the score ", el("span", { class: "key lowers" }), `atoms that lower it; one scale for all. What a bit of the fingerprint adds is spread over the atoms that set it. On no atom: ${found.beside}; with it the shares sum to the score.`) : null,
+      greatest ? el("p", { class: "caption" }, el("span", { class: "key raises" }), "atoms that raise the score ", el("span", { class: "key lowers" }), `atoms that lower it; one scale for all: ${found.spread}. On no atom: ${found.beside}; with it the shares sum to the score.`) : null,
       table("Predicted molecules", [
         { head: "molecule", cell: (row) => [row.atoms ? drawing(row.atoms.smiles, row.atoms.shares, greatest) : drawing(row.id), el("code", {}, row.id),
           row.atoms ? el("p", { class: "caption" }, `score ${number(row.score)} = ${number(row.atoms.shares.reduce((sum, share) => sum + share, 0))} on its atoms + ${number(Math.abs(row.atoms.rest) < 1e-6 ? 0 : row.atoms.rest)} on none`) : null] },

@@ -1,7 +1,8 @@
 // Runs: what is served, compared where two or more are chosen, and how each was learned.
-import { at, button, count, el, notes, number, table } from "./dom.js";
-import { download, get, into, ofRun, query } from "./api.js";
+import { at, button, count, el, notes, number, plural, table } from "./dom.js";
+import { download, get, into, ofRun, picture, query } from "./api.js";
 import { curves } from "./curves.js";
+import { race, raceCurves } from "./race.js";
 import { first, frame, titled } from "./frame.js";
 import { address, follow, go, read } from "./state.js";
 
@@ -34,8 +35,19 @@ function render() {
   into(at("more"), async (signal) => {
     if (chosen.length > 1) return comparison(await get(`/compare${query({ run: chosen })}`, signal));
     if (state.has("about")) return about(signal);
-    return null;
+    return frontiers((await get("/frontiers", signal)).frontiers);
   });
+}
+
+function frontiers(found) {
+  return found.length ? [el("h2", {}, "Frontiers"), found.map((one) => {
+    const at = `/frontiers/${encodeURIComponent(one.id)}`, image = el("img", { class: "frontier", alt: `The error (${one.metric}) by ${one.axis} of ${one.families.join(" and ")} on ${one.data}: ${one.sentence}` });
+    if (one.figure) picture(`${at}/figure.svg`).then((place) => { image.src = place; }, () => image.remove());
+    return el("section", { class: "frontier" }, el("h3", {}, `${one.families.join(", ")} on ${one.data}`), el("p", {}, one.sentence),
+      one.finished ? null : el("p", { class: "caption" }, `Not finished: ${count(one.runs.done)} of ${plural(one.runs.planned, "run")} are done.`),
+      one.figure ? el("figure", {}, image, el("figcaption", { class: "caption" }, `The error by ${one.axis}; the page has the laws, the tables and all runs.`)) : null, notes(one.notes),
+      el("p", {}, button("Download its page", () => download(`${at}/page`, `${one.id}.html`))));
+  })] : null;
 }
 
 function measured(row) {
@@ -63,7 +75,7 @@ async function about(signal) {
     splits.length ? table("Measured", [{ head: "split", cell: ([split]) => split }, { head: "n", n: true, cell: ([, found]) => count(found.n_queries) }, ...names.map((name) => ({ head: name.replaceAll("_", " "), n: true, cell: ([, found]) => number(found.metrics[name]) }))], splits) : null,
     card.calibration ? el("p", {}, card.calibration) : null,
     notes(card.notes),
-    curves(learned.history ?? []),
+    curves(learned.history ?? []), race(learned.heats ?? [], ""), raceCurves(learned.curves ?? [], card.method),
     rows("Data", card.data_info), rows("Cost", card.ledger), rows("Parameters", card.config),
   ];
 }
