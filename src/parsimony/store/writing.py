@@ -161,16 +161,11 @@ class StoreWriter:
         )  # fmt: skip
         with Progress(3 * n_rows + n_entities, "arranging", quiet=self.quiet) as progress:
             self._progress = progress
-            entities, relations = (
-                write_names(
-                    names, self.folder, file, kind, memory=self.memory, advance=progress.advance
-                )
-                for names, file, kind in (
-                    (self._entities, "entities", "entity"),
-                    (self._relations, "relations", "relation"),
-                )
-            )
+            write = partial(write_names, memory=self.memory, advance=progress.advance)
+            entities = write(self._entities, self.folder, "entities", "entity")
+            relations = write(self._relations, self.folder, "relations", "relation")
             shutil.rmtree(self._spool)
+            del self._entities
             part = self._parts(n_entities, seed, most)
             facts = {split: int(np.count_nonzero(part == i)) for i, split in enumerate(SPLITS)}
             counts = f"{n_entities} {n_relations} {facts['train']}\n"
