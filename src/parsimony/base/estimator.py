@@ -300,8 +300,14 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         budget, deadline = self._limits(time_budget, run)
         self._fit(
             Fitting(
-                run, budget, device, _as_book(knowledge), quiet, deadline,
-                workers=workers, engine=engine,
+                run,
+                budget,
+                device,
+                _as_book(knowledge),
+                quiet,
+                deadline,
+                workers=workers,
+                engine=engine,
             )
         )
         self._require_finite()

@@ -82,9 +82,7 @@ class Checkpoints:
                 gone.unlink(missing_ok=True)
         return path
 
-    def load(
-        self, *, drop_damaged: bool = False
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def load(self, *, drop_damaged: bool = False) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Read the last undamaged checkpoint.
 
         Parameters

@@ -41,6 +41,7 @@ START = 300.0
 
 _met: list[bool] = []  # whether this process has led what a launcher started
 
+
 @contextmanager
 def crew(workers: int, cls: type) -> Iterator[Crew | None]:
     """The first process's side of a training with others; None where it trains alone.
