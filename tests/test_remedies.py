@@ -314,7 +314,7 @@ ELSEWHERE = {
     ("training/workers.py", "leave --workers out under torchrun"): "a launcher",
     ("training/workers.py", "parsimony.training.workers.follow"): "a launcher",
     ("training/workers.py", "with fewer --workers"): "a machine without room for a process",
-    ("training/workers.py", "--resume, with as many --workers"): "a process that was killed: "
+    ("training/crew.py", "--resume, with as many --workers"): "a process that was killed: "
     "tests/training/test_workers.py",
     ("run/engine_ray.py", "ray start --head"): "a cluster",
     ("run/engine_ray.py", "try again, or --engine local"): "a cluster",

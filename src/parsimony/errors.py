@@ -206,7 +206,9 @@ class _UnknownName(DataError):
     otherwise: ClassVar[str] = "use one of the known {}"
 
     @classmethod
-    def of(cls, name: str, known: Iterable[str], *, where: str | None = None) -> Self:
+    def of(
+        cls, name: str, known: Iterable[str], *, where: str | None = None, n: int | None = None
+    ) -> Self:
         """Build the error with a suggestion and the number of known names.
 
         Parameters
@@ -217,12 +219,15 @@ class _UnknownName(DataError):
             The vocabulary it was looked up in.
         where : str, optional
             ``file:line`` where the name was read.
+        n : int, optional
+            How many names there are, where ``known`` holds only those that it may be.
         """
         names = list(known)
+        n = len(names) if n is None else n
         hint = suggest(name, names, near=cls.near) or cls.otherwise.format(cls.plural)
         return cls(
             f"unknown {cls.noun} {name!r}",
-            remedy=f"{hint} ({len(names):,} {cls.noun if len(names) == 1 else cls.plural} known)",
+            remedy=f"{hint} ({n:,} {cls.noun if n == 1 else cls.plural} known)",
             where=where,
         )
 

@@ -19,6 +19,7 @@ from parsimony.methods import load_run, resolve
 from parsimony.problems import method_for, open_task, problem
 from parsimony.run.cost import Cost
 from parsimony.run.deadline import Deadline
+from parsimony.run.engine import Engine
 from parsimony.run.folder import CONFIG, RunFolder, read_config
 from parsimony.run.renamed import renamed
 from parsimony.run.seeds import seed_of
@@ -47,6 +48,7 @@ def fit(
     columns: tuple[str, str, str] | None = None,
     knowledge: KnowledgeBook | Iterable[Rule] | None = None,
     workers: int = 1,
+    engine: Engine | None = None,
     seed: int | None = None,
     quiet: bool = True,
 ) -> tuple[AnyEstimator, dict[str, Any]]:
@@ -78,7 +80,9 @@ def fit(
         prediction, as ``knowledge_as`` says (:mod:`parsimony.link.guidance.guided`).
     workers
         Processes that share every batch, of methods that can
-        (:mod:`parsimony.training.workers`).
+        (:mod:`parsimony.training.workers`), or that count, of method rules.
+    engine
+        Where method rules counts, in place of ``workers`` (:mod:`parsimony.run.engine`).
     seed
         Seed of the method, and of the split of a single file.
 
@@ -100,13 +104,15 @@ def fit(
         parameters = as_begun(Path(out), method) | dict(parameters or {})
     estimator, task = _opened(
         data, method, parameters, seed=seed, mirror=mirror, columns=columns, device=device,
-        knowledge=book, workers=workers,
+        knowledge=book, workers=workers, engine=engine,
     )  # fmt: skip
     limits: dict[str, Any] = {
         "epochs": epochs, "device": device, "knowledge": book, "quiet": quiet,
     }  # fmt: skip
     if workers != 1:  # methods of other packages need not know of it
         limits["workers"] = workers
+    if engine is not None:
+        limits["engine"] = engine
     notes = []
     if epochs is not None and "epochs" not in estimator.Parameters.model_fields:
         what = f"method {estimator.method!r} has no epochs"
@@ -182,6 +188,7 @@ def _opened(
     device: str,
     knowledge: KnowledgeBook | None = None,
     workers: int = 1,
+    engine: Engine | None = None,
 ) -> tuple[AnyEstimator, Any]:
     """Make the estimator and its task."""
     method = method or method_for(data, columns=columns)
@@ -191,7 +198,8 @@ def _opened(
         values.setdefault("seed", seed)
     if workers != 1 and "threads" in cls.Parameters.model_fields:
         values.setdefault("threads", even_threads(workers))
-    cls.check_call(device=device, knowledge=knowledge, workers=workers)
+    more = {} if engine is None else {"engine": engine}
+    cls.check_call(device=device, knowledge=knowledge, workers=workers, **more)
     estimator = cls(**{name: v for name, v in values.items() if not options.has(name)})
     first = seed_of(values, seed or 0)
     return estimator, open_task(cls.kind, data, values, mirror=mirror, columns=columns, seed=first)

@@ -91,6 +91,24 @@ def test_adapt(typed, run, tmp_path):
     assert "measured, in the support" in page
 
 
+def test_many_tasks_are_adapted_to(typed, run, tmp_path):
+    for folder, content in (("given", SUPPORT), ("asked", QUERIES)):
+        (tmp_path / folder).mkdir()
+        for name in ("one", "two"):
+            (tmp_path / folder / f"{name}.csv").write_text(content)
+    words = ["adapt", "run", "--support", "given", "--predict", "asked", "--out", "all.csv"]
+    done = typed(*words, "--json").json
+    assert (done["tasks"], done["predictions"], done["resumed"]) == (2, 6, 0)
+    ask(typed, "--out", "one.csv")
+    table = pl.read_csv(tmp_path / "all.csv")
+    for name in ("one", "two"):
+        own = table.filter(pl.col("task") == name).drop("task")
+        assert own.equals(pl.read_csv(tmp_path / "one.csv"))
+    (tmp_path / "asked" / "two.csv").unlink()
+    words[-1] = "more.csv"
+    assert "two" in typed(*words, "--json", code=2).error["message"]
+
+
 def test_a_higher_share_is_asked_for(typed, run):
     low, high = (
         ask(typed, "--prevalence", share, "--json").json["predictions"][0]["probability"]

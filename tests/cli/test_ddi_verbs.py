@@ -225,6 +225,16 @@ def test_screen_by_the_most_similar_drugs(typed, pairs_run):
         assert alone["probability"] == pytest.approx(partner["probability"], abs=1e-6)
 
 
+def test_every_drug_is_screened(typed, pairs_run, monkeypatch, tmp_path):
+    done = typed("ddi", "screen", pairs_run, "--all", "--top", 3, "--out", "all.csv", "--json").json
+    table = pl.read_csv("all.csv")
+    data = load_run(pairs_run).task_.data
+    assert done == {"out": "all.csv", "drugs": data.n_drugs, "rows": len(table), "resumed": 0}
+    typed("ddi", "screen", pairs_run, "--drug", "ol4", "--top", 3, "--out", "one.csv")
+    some = table.filter(pl.col("screened") == "ol4").drop("screened")
+    assert some.equals(pl.read_csv("one.csv").head(3).select(some.columns))
+
+
 def test_screen_by_structure_and_by_counts(typed, tmp_path):
     write_ddi_folder(families(), tmp_path / "mine")
     for method, says in (("mlp", "both structures"), ("prior", "how often")):
@@ -346,7 +356,7 @@ def test_a_wrong_file_of_a_new_drug(typed, drugs, tmp_path, text, kind, says):
         (["screen", "--drug", "midazolam", "--out", "a.xlsx"], "UsageError", "a.parquet"),
         (["screen", "--drug", "midazolam", "--out", "."], "NotAFile", "inside"),
         (["screen", "--drug", "midazolam", "--top", 0], "UsageError", ""),
-        (["screen"], "UsageError", "--help"),
+        (["screen"], "UsageError", "--drug A"),
         (["predict", "--drug", "warfrin", "--drug", "x"], "UnknownDrug", "'warfarin'"),
         (["add-drug", "--file", "none.toml"], "MissingFile", ""),
         (["add-drug", "--file", "new.toml", "--save", "full"], "RunExists", "another"),

@@ -12,9 +12,10 @@ from tests.knowledge.rule_oracle import count, graphs, reached
 
 from parsimony.errors import InvalidParameter
 from parsimony.graph import KnowledgeGraph
-from parsimony.knowledge import rule_bodies, rule_mining
+from parsimony.knowledge import rule_bodies, rule_paths, rule_plan
 from parsimony.knowledge.rule_counts import count_rules
-from parsimony.knowledge.rule_mining import affordable_lengths, mine_paths, mine_rules
+from parsimony.knowledge.rule_mining import mine_paths, mine_rules
+from parsimony.knowledge.rule_plan import affordable_lengths
 from parsimony.knowledge.rule_walks import build_walk_index
 
 
@@ -84,7 +85,7 @@ def test_a_sparse_graph_is_mined_for_four_atoms(monkeypatch):
     assert check_all_rules_are_found(ring(3), 4, 1)
     # bodies of four atoms are counted within the budget, shorter ones whatever it takes
     monkeypatch.setattr(rule_bodies, "_FEW", 0)
-    monkeypatch.setattr(rule_mining, "affordable_lengths", lambda *_: np.full(5, 4))
+    monkeypatch.setattr(rule_plan, "affordable_lengths", lambda *_: np.full(5, 4))
     less = mine_paths(index, budget=10)
     assert max(map(len, less.paths), default=0) < 4
     assert any("candidate bodies were left out" in note for note in less.notes)
@@ -133,7 +134,7 @@ def test_small_tables_grow(monkeypatch):
     assert len(mined.heads) > 5 * (1 << 12)  # more than a table begins with
     some = mine_rules(graph, max_length=3, min_support=1, top=300)
     assert count_rules(some, graph) == some
-    monkeypatch.setattr(rule_mining, "_SLOTS", 1 << 12)
+    monkeypatch.setattr(rule_paths, "_SLOTS", 1 << 12)
     assert len(mine_paths(index, max_length=3, min_support=1, min_confidence=0).heads) > 0
 
 
@@ -149,7 +150,7 @@ def test_length_follows_the_budget():
 @given(graphs(max_entities=6, max_relations=2, max_facts=20), st.floats(0, 400), st.floats(0, 200))
 def test_what_a_budget_leaves_is_exact_and_the_rest_is_noted(graph, budget, long):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rule_mining, "LONG", long)
+        patch.setattr(rule_plan, "LONG", long)
         patch.setattr(rule_bodies, "_FEW", 0)  # the cheaper direction, always
         index = build_walk_index(graph)
         free = mine_paths(index, max_length=3, min_support=1, min_confidence=0)
@@ -166,8 +167,8 @@ def test_what_a_budget_leaves_is_exact_and_the_rest_is_noted(graph, budget, long
 
 
 def test_a_time_budget_reaches_further(monkeypatch):
-    monkeypatch.setattr(rule_mining, "BUDGET", 1e5)
-    monkeypatch.setattr(rule_mining, "LONG", 0)
+    monkeypatch.setattr(rule_plan, "BUDGET", 1e5)
+    monkeypatch.setattr(rule_plan, "LONG", 0)
     rng = np.random.default_rng(0)
     facts = np.stack([rng.integers(0, n, 300) for n in (30, 2, 30)], axis=1).astype(np.int32)
     graph = KnowledgeGraph(facts, 30, 2)
@@ -202,7 +203,7 @@ def hub(n=2000, seed=0):
 
 
 def test_a_hub_costs_no_other_relation_its_rules(monkeypatch):
-    monkeypatch.setattr(rule_mining, "LONG", 1e7)
+    monkeypatch.setattr(rule_plan, "LONG", 1e7)
     graph, notes = hub(), []
     index = build_walk_index(graph)
     assert affordable_lengths(index, 2e6, 1e7).tolist() == [2, 3, 3]
@@ -216,7 +217,7 @@ def test_a_hub_costs_no_other_relation_its_rules(monkeypatch):
 
 
 def test_what_was_left_out_is_a_warning_without_a_list(monkeypatch):
-    monkeypatch.setattr(rule_mining, "BUDGET", 0)
+    monkeypatch.setattr(rule_plan, "BUDGET", 0)
     graph = hub(200)
     with pytest.warns(UserWarning, match="only rules of up to 1 atom"):
         mine_rules(graph, min_confidence=0.5)

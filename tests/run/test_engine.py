@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import parsimony
 from parsimony.errors import InvalidParameter, UnknownParameter, WorkerLost
 from parsimony.run.engine import LocalEngine, ProcessEngine, resolve_engine
 
@@ -50,6 +56,42 @@ def test_a_job_that_always_kills_is_given_up(tmp_path):
     (tmp_path / "there").touch()
     with pytest.raises(WorkerLost, match="fewer --workers"):
         asked(ProcessEngine(1), Squared(tmp_path / "there", always=0))
+
+
+STARTED = """
+import os, sys
+from parsimony.run.engine import ProcessEngine
+engine = ProcessEngine(1)
+print(dict(engine.run(os.getpid, [{}], lambda: True))[0], flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="reads /proc")
+def test_processes_end_with_the_one_that_asks():
+    environment = {**os.environ, "PYTHONPATH": str(Path(parsimony.__file__).parents[1])}
+    asks = subprocess.Popen(
+        [sys.executable, "-c", STARTED], env=environment, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    worker = Path("/proc") / asks.stdout.readline().strip()
+    assert worker.is_dir()
+    asks.kill()
+    asks.communicate()
+    until = time.monotonic() + 60
+    while worker.is_dir() and (worker / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_large_arrays_are_shared_and_come_whole(tmp_path):
+    large = [np.arange(70_000), np.arange(10), np.linspace(0, 1, 30_000)]
+    found = asked(ProcessEngine(1), partial(total, large), [{"number": 1}, {"number": 2}])
+    assert found == {0: total(large, 1), 1: total(large, 2)}
+
+
+def total(arrays, number):
+    return [array[:number].sum() for array in arrays]
 
 
 def test_errors_and_ends_pass_through(tmp_path):

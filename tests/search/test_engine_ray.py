@@ -12,10 +12,13 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensor_fit import TensorFit
 
 from parsimony.errors import MissingExtra, UsageError
+from parsimony.graph import KnowledgeGraph
+from parsimony.knowledge import mine_rules
 from parsimony.run.engine import LocalEngine, resolve_engine
 from parsimony.search import BilinearSpace, Budget, Rung, SearchSettings, TrialStore, search
 
@@ -101,10 +104,14 @@ def test_ray_started_here_answers_this_machine_alone():
         except OSError:
             pytest.skip("no network")
         outside = probe.getsockname()[0]
+    drawn = np.random.default_rng(0)
+    facts = np.stack([drawn.integers(0, n, 200) for n in (40, 3, 40)], axis=1).astype(np.int32)
+    graph = KnowledgeGraph(facts, 40, 3)
     engine = resolve_engine("ray")
     try:
         found = engine.run(lambda n: n + 1, [{"n": 1}, {"n": 2}], lambda: True)
         assert dict(found) == {0: 2, 1: 3}
+        assert mine_rules(graph, engine=engine, notes=[]) == mine_rules(graph, notes=[])
         host, port = ray.get_runtime_context().gcs_address.rsplit(":", 1)
         socket.create_connection((host, int(port)), 5).close()
         assert host == "127.0.0.1"

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parsimony.decoding.blocks import read_blocks
+from parsimony.decoding.blocks import BLOCK, read_blocks
 from parsimony.errors import (
     CannotWrite,
     ChecksumMismatch,
@@ -28,12 +28,15 @@ from parsimony.errors import (
     MissingFile,
     RunExists,
     UnknownEntity,
+    UnknownRelation,
 )
+from parsimony.graph.names import fold
 from parsimony.link import ingesting
 from parsimony.link.data import SPLITS, LinkData
 from parsimony.link.ingesting import ingest
 from parsimony.link.loading import load
-from parsimony.store import GraphStore, dictionary, is_store, writing
+from parsimony.store import GraphStore, arranging, dictionary, is_store, writing
+from parsimony.store.names import MappedNames
 
 NAMES = ["a", "b", "Z", "é", "e\u0301", "日本", "x y", "𝔘", "\ufeffq", '"quoted', "-1", "007"]
 
@@ -55,7 +58,7 @@ def write(path, facts, blank=()):
 
 
 def small_blocks(*given, size, **more):
-    return read_blocks(*given, size=64, **more)
+    return read_blocks(*given, size=300 if size == BLOCK else size, **more)
 
 
 def stored(*paths, out, **how):
@@ -98,13 +101,17 @@ def test_the_same_as_in_memory(tmp_path_factory, seed, n, split_seed, blank, nar
     with pytest.MonkeyPatch.context() as patch:
         if narrow:  # many blocks of facts, many ranges of nodes
             patch.setattr(writing, "_ROWS", 17)
-            patch.setattr(writing.Dictionary, "n_bytes", 0)
-            patch.setattr(dictionary, "_SLICE", 8)
-        memory = 500 if narrow else None
+            patch.setattr(arranging, "_NODES", 2)
+            patch.setattr(dictionary, "_FEWEST", 3)
+            patch.setattr(dictionary, "_HELD", 100)
+            patch.setattr("parsimony.graph.formats.read_blocks", small_blocks)
+        memory = 800 if narrow else None
         data = stored(path, out=folder / "out", seed=split_seed, memory=memory)
     expected = load(path, seed=split_seed)
     same(data, expected)
-    assert set(data.notes) <= {*expected.notes}
+    several = "times" in "".join(note for note in data.notes if "exceed the memory" in note)
+    assert several == narrow
+    assert {note for note in data.notes if "exceed the memory" not in note} <= {*expected.notes}
     assert sum("repeated rows" in note for note in data.notes) == sum(
         "repeated rows" in note for note in expected.notes
     )
@@ -162,6 +169,27 @@ def test_a_folder_keeps_its_splits(tmp_path):
         ingest([folder], tmp_path / "ids")
 
 
+def test_what_train_lacks_is_refused_or_noted_as_for_files(tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    facts = list(dict.fromkeys(rows(5, 400)))
+    parts = facts[:-40], [*facts[-40:-20], ("new", "r9", "a")], facts[-20:]
+    for split, part in zip(SPLITS, parts, strict=True):
+        write(folder / f"{split}.txt", part)
+    errors = []
+    for read in (lambda: ingest([folder], tmp_path / "out"), lambda: load(folder)):
+        with pytest.raises(UnknownRelation, match="'r9' has no fact in train") as caught:
+            read()
+        errors.append((caught.value.where, caught.value.remedy))
+    assert errors[0] == errors[1]
+    assert errors[0][0].endswith("valid.txt:21")
+    (folder / "relations.txt").write_text("r0\nr1\nr2\nr9\n")
+    notes = stored(folder, out=tmp_path / "out").notes
+    assert "not read into the store: relations.txt" in notes
+    assert {note for note in load(folder).notes if "in train" in note} <= {*notes}
+    assert sum("in train" in note for note in notes) == 2
+
+
 def test_little_is_held_out_of_a_large_graph(tmp_path):
     data = stored(write(tmp_path / "f.tsv", rows(1, 900, 60)), out=tmp_path / "out", held_out=7)
     assert (len(data.valid), len(data.test)) == (7, 7)
@@ -169,10 +197,13 @@ def test_little_is_held_out_of_a_large_graph(tmp_path):
     assert "7 facts for validation and 7 for test" in data.notes[0]
 
 
-def test_columns_by_counts(tmp_path):
+def test_columns_by_counts(tmp_path, monkeypatch):
     facts = [(h, t, r) for h, r, t in rows(2, 300)]
     path = write(tmp_path / "f.tsv", facts)
     same(stored(path, out=tmp_path / "out"), load(path))
+    monkeypatch.setattr(ingesting, "_LOOKED_AT", 1000)
+    notes = stored(path, out=tmp_path / "other").notes
+    assert any("judged by the first" in note and "--columns 1,3,2" in note for note in notes)
 
 
 # ---- names -----------------------------------------------------------------------------------
@@ -197,6 +228,27 @@ def test_names(tmp_path):
     with pytest.raises(IndexError):
         names.names[len(names)]
     assert hash(names) == hash(load(tmp_path / "f.tsv").entities)
+
+
+@given(st.lists(st.text(st.sampled_from("aAbB01.ä \u00a0İ"), min_size=1), unique=True, max_size=8))
+def test_spellings_are_found_without_a_table_as_with_one(names):
+    names = sorted(names, key=str.encode)
+    text = [name.encode() for name in names]
+    offsets = np.concatenate([[0], np.cumsum([*map(len, text)], dtype=np.int64)])
+    mapped = MappedNames(offsets, np.frombuffer(b"".join(text), np.uint8))
+    for folded in {*map(fold, names), "a", "1"}:
+        meant = [i for i, name in enumerate(names) if fold(name) == folded]
+        assert [i for i in mapped.spelled(folded) if fold(mapped[i]) == folded] == meant
+
+
+def test_a_misspelt_name_among_many(tmp_path):
+    facts = [(f"Q{i}", "r", f"Q{i + 1}") for i in range(30_000)]
+    names = stored(write(tmp_path / "f.tsv", facts), out=tmp_path / "out").entities
+    with pytest.raises(UnknownEntity) as caught:
+        names.index("Q1234x")
+    assert "did you mean 'Q1234'?" in caught.value.remedy
+    assert "30,001 entities known" in caught.value.remedy
+    assert names.index(" q777", notes=[]) == names.index("Q777")
 
 
 # ---- whole or not at all ---------------------------------------------------------------------
@@ -249,6 +301,17 @@ def test_a_flipped_byte_is_found_on_request_and_before_a_walk(made, tmp_path):
     assert caught.value.where.endswith("digraph.neighbour.npy")
     with pytest.raises(FormatError, match="out of the graph"):
         data.graph.digraph  # noqa: B018
+
+
+def test_a_name_that_is_no_text(made, tmp_path):
+    store = copy_of(made, tmp_path)
+    for file in ("entities.text.npy", "relations.text.npy"):
+        content = (store / file).read_bytes()
+        replace(store / file, content[:-1] + b"\xff")
+        with pytest.raises(FormatError, match="not UTF-8") as caught:
+            [*load(store).entities]
+        assert caught.value.where.endswith(file)
+        replace(store / file, content)
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -330,8 +393,6 @@ def test_damaged_packing_empty_files_and_narrow_memory(tmp_path):
     (tmp_path / "f.nt.gz").write_bytes(gzip.compress(b"<http://a> <http://r> <http://b> .\n"))
     with pytest.raises(FormatError, match="unpack it first"):
         ingest([tmp_path / "f.nt.gz"], tmp_path / "out")
-    with pytest.raises(InvalidParameter, match="names of"):
-        ingest([write(tmp_path / "f.tsv", rows(1, 300))], tmp_path / "out", memory=100)
     assert not (tmp_path / "out").exists()
 
 
@@ -352,7 +413,7 @@ def test_killed_while_writing(tmp_path):
     child.stdout.close()
     assert not (tmp_path / "out").exists()
     assert len([*tmp_path.glob(".out.*.tmp")]) == 1
-    ingest([path], tmp_path / "out")
+    assert "an earlier ingestion was killed" in ingest([path], tmp_path / "out")["notes"][1]
     assert is_store(tmp_path / "out")
     assert not [*tmp_path.glob(".out.*.tmp")]
 

@@ -267,7 +267,6 @@ def test_a_run_that_two_ask_for_is_served_once(tmp_path):
     assert read == [tmp_path / "one"]
 
 
-
 def test_a_long_curve_is_sent_thinned():
     history = [{"epoch": epoch} for epoch in range(1, 2502)]
     sent = progress.thinned(history)

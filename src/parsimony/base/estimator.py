@@ -20,6 +20,7 @@ from parsimony.errors import (
     UsageError,
     suggest,
 )
+from parsimony.run.engine import Engine
 from parsimony.run.progress import say
 from parsimony.run.renamed import renamed
 
@@ -49,7 +50,7 @@ class Fitting:
 
     ``time_budget`` is in seconds of learning, over all resumed parts; ``deadline``, where there is
     one, is when measuring and writing have to be done as well. ``only_estimate`` leaves before the
-    first step. ``workers`` processes share every batch.
+    first step. ``workers`` processes share every batch, or compute shards, as an ``engine`` does.
     """
 
     run: RunFolder | None = None
@@ -60,6 +61,7 @@ class Fitting:
     deadline: Deadline | None = None
     only_estimate: bool = False
     workers: int = 1
+    engine: Engine | None = None
 
 
 class Estimator(ABC, Generic[TaskT, ParametersT]):
@@ -104,6 +106,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     takes_knowledge: ClassVar[bool] = False
     #: whether several processes can share its batches (:meth:`work`)
     shares_batches: ClassVar[bool] = False
+    counts_in_shards: ClassVar[bool] = False
     #: the part of a deadline that is kept for measuring and writing
     finishing: ClassVar[float] = 0.15
     #: whether ``evaluate`` and ``knowledge`` take a ``deadline`` by which they sample
@@ -239,6 +242,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         device: str = "cpu",
         knowledge: Sequence[Rule] | KnowledgeBook | None = None,
         workers: int = 1,
+        engine: Engine | None = None,
         quiet: bool = True,
         **unknown: Any,
     ) -> Self:
@@ -262,7 +266,10 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             A book, or rules alone, where the method takes them.
         workers
             Processes that share every batch, where the method can; see
-            :mod:`parsimony.training.workers`.
+            :mod:`parsimony.training.workers`. Of a method that counts: that count shards.
+        engine
+            Where a method that counts does it, in place of ``workers``;
+            see :mod:`parsimony.run.engine`.
         quiet
             Show no progress.
 
@@ -284,13 +291,24 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         """
         from parsimony.run.cost import Cost
 
-        self.check_call(device=device, knowledge=knowledge, workers=workers, **unknown)
+        self.check_call(
+            device=device, knowledge=knowledge, workers=workers, engine=engine, **unknown
+        )
         self.history_, self.best_epoch_, self.ended_, self.parameters_count_ = [], 0, "", 0
         self.prepare(task, epochs=epochs)
         self.cost_ = Cost(0, task.n_labels, _spent(run))
         budget, deadline = self._limits(time_budget, run)
         self._fit(
-            Fitting(run, budget, device, _as_book(knowledge), quiet, deadline, workers=workers)
+            Fitting(
+                run,
+                budget,
+                device,
+                _as_book(knowledge),
+                quiet,
+                deadline,
+                workers=workers,
+                engine=engine,
+            )
         )
         self._require_finite()
         self.cost_.parameters = self.parameters_count_
@@ -369,7 +387,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
     @classmethod
     def check_call(
         cls, *, device: str = "cpu", knowledge: Sequence[Rule] | KnowledgeBook | None = None,
-        workers: int = 1, **unknown: Any,
+        workers: int = 1, engine: Engine | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         """Refuse what :meth:`fit` would refuse of its keywords, before anything is written.
 
@@ -393,6 +411,10 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             )
         if workers != 1:
             _check_workers(workers, device, cls)
+        if engine is not None and not cls.counts_in_shards:
+            raise InvalidParameter(
+                f"method {cls.method!r} trains here", remedy="leave the engine out"
+            )
 
     @classmethod
     def work(cls, crew: Crew) -> None:
@@ -627,10 +649,12 @@ def _as_book(knowledge: Sequence[Rule] | KnowledgeBook | None) -> KnowledgeBook 
 
 
 def _check_workers(workers: int, device: str, cls: type[Estimator[Any, Any]]) -> None:
-    if not cls.shares_batches:
+    from parsimony.training.launcher import launched
+
+    if not (cls.shares_batches or (cls.counts_in_shards and not launched())):
         raise InvalidParameter(
             f"method {cls.method!r} trains in one process",
-            remedy="leave --workers out, or use method redgnn or adaprop",
+            remedy="leave --workers out, or use rules, redgnn, adaprop or a method of vectors",
         )
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 64:
         raise InvalidParameter(f"workers is {workers!r}", remedy="give a number from 1 to 64")

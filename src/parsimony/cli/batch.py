@@ -1,48 +1,28 @@
 """Answer many queries into one table, in atomic shards, so that it can be resumed.
 
 A shard is a pure function of the run and its queries, so that any engine may answer it
-(:mod:`parsimony.run.engine`); none changes a byte of the table. This process writes the files.
-
-A folder ``FILE.parts`` next to ``FILE`` (.parquet, .csv or .tsv) holds the finished shards and
-identifies the batch (``batch.json``). After a kill, the same command continues after the last
-complete shard. At the end the shards are merged into one file by a single rename, and the folder is
-removed.
+(:mod:`parsimony.cli.model_shards`); none changes a byte of the table.
 """
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import io
-import os
-import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from parsimony.cli.model_shards import ModelShards, digest, holds, join_shards, parquet_bytes
 from parsimony.cli.partial import Unknown
-from parsimony.cli.table_files import TEXT, table_bytes, unescaped
-from parsimony.decoding import checked, read_json
-from parsimony.decoding.parquet import PARQUET, join_parquet
-from parsimony.decoding.strict_json import json_text
-from parsimony.errors import DataError, FormatError, RunExists, UnknownEntity, UnknownRelation
+from parsimony.cli.table_files import TEXT, unescaped
+from parsimony.decoding.parquet import PARQUET
+from parsimony.errors import FormatError, UnknownEntity, UnknownRelation
 from parsimony.graph.formats import line_reader, read_triples
-from parsimony.methods import load_run
-from parsimony.run.atomic import (
-    cannot_write,
-    remove_folder,
-    remove_temporary,
-    require_no_links,
-    write_atomic,
-)
 from parsimony.run.engine import Engine, LocalEngine
-from parsimony.run.lock import only_writer
-from parsimony.run.progress import Progress
+from parsimony.run.shards import shards_of
 
 __all__ = ["ASKED", "frame_of", "read_queries", "run_batch"]
 
@@ -197,20 +177,25 @@ def run_batch(
     engine = engine or LocalEngine()
     identity = _identity(run, queries, top, candidates, drop_known, shard)
     if book is not None:
-        identity["book"] = [hashlib.sha256(book.read_bytes()).hexdigest(), *(settings or ())]
-    with only_writer(out):
-        if out.exists() and not _parts(out).exists():
-            raise RunExists(
-                "the output file exists",
-                remedy="choose another --out, or remove it",
-                where=str(out),
-            )
-        _claim(_parts(out), identity)
-
-        here = estimator if isinstance(engine, LocalEngine) else None
+        identity["book"] = [digest(book.read_bytes()), *(settings or ())]
+    with shards_of(out, identity) as shards:
+        numbers = [rows[at : at + shard] for at in range(0, len(asked), shard)]
         allowed = None if candidates is None else tuple(candidates)
-        answer = _Answer(str(run.absolute()), top, allowed, drop_known, here)
-        n_answers, resumed = _answered(engine, answer, rows, asked, out, shard, quiet)
+        answering = ModelShards(
+            estimator,
+            run,
+            partial(_answer, top=top, candidates=allowed, drop_known=drop_known),
+            [
+                {"part": asked[i * shard : (i + 1) * shard], "numbers": own}
+                for i, own in enumerate(numbers)
+            ],
+            [f"{at:08d}.parquet" for at in range(0, len(asked), shard)],
+            [len(own) for own in numbers],
+        )
+        resumed = 0
+        for i, _, there in answering.done(engine, shards, _is_shard, "answering", quiet=quiet):
+            resumed += there * len(numbers[i])
+        n_answers = join_shards(shards, answering.names, out)
     done: dict[str, Any] = {
         "out": str(out),
         "queries": len(asked),
@@ -224,102 +209,18 @@ def run_batch(
     return done
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """Answers a shard by a table of Parquet; other processes get it without the model."""
-
-    run: str
-    top: int
-    candidates: tuple[str, ...] | None
-    drop_known: bool
-    estimator: Any = None
-
-    def __call__(self, part: list[dict[str, str]], numbers: list[int]) -> bytes:
-        estimator = _loaded(self.run) if self.estimator is None else self.estimator
-        answers = estimator.predict_batch(
-            part, top=self.top, candidates=self.candidates, drop_known=self.drop_known
-        )
-        content = io.BytesIO()
-        frame_of(answers, numbers).write_parquet(content)
-        return content.getvalue()
+def _answer(
+    estimator: Any, part: list[dict[str, str]], numbers: list[int], **options: Any
+) -> bytes:
+    """Answer a shard of queries."""
+    return parquet_bytes(frame_of(estimator.predict_batch(part, **options), numbers))
 
 
-@lru_cache(1)
-def _loaded(run: str) -> Any:
-    """The model of a run, once a process."""
-    return load_run(run)
-
-
-def _parts(out: Path) -> Path:
-    return out.with_name(out.name + ".parts")
-
-
-def _answered(
-    engine: Engine,
-    answer: _Answer,
-    rows: list[int],
-    asked: list[dict[str, str]],
-    out: Path,
-    shard: int,
-    quiet: bool,
-) -> tuple[int, int]:
-    """Answer shard by shard, then merge: how many answers, how many queries were answered before.
-
-    Raises
-    ------
-    CannotWrite
-        The disk is full or the folder not writable; finished shards stay.
-    """
-    parts = _parts(out)
-    files = [parts / f"{at:08d}.parquet" for at in range(0, len(asked), shard)]
-    resumed = 0
-    with Progress(len(asked), "answering", quiet=quiet) as progress:
-        jobs, places = list[dict[str, Any]](), list[Path]()
-        for i, file in enumerate(files):
-            numbers = rows[i * shard : (i + 1) * shard]
-            if _is_shard(file, numbers):
-                resumed += len(numbers)
-                progress.advance(len(numbers))
-            else:
-                jobs.append({"part": asked[i * shard : (i + 1) * shard], "numbers": numbers})
-                places.append(file)
-        for i, content in engine.run(answer, jobs, lambda: True):
-            write_atomic(places[i], content)
-            progress.advance(len(jobs[i]["numbers"]))
-    whole = parts / "whole.tmp"
-    whole.unlink(missing_ok=True)  # of a merge that was killed; a link is not written through
-    try:
-        n_answers = _join(files, whole, out.suffix)
-        os.replace(whole, out)
-        remove_folder(parts)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        problem = error if isinstance(error, OSError) else OSError(str(error)[:200])
-        raise cannot_write(out, problem) from error
-    return n_answers, resumed
-
-
-def _is_shard(file: Path, numbers: Sequence[int]) -> bool:
-    """Whether a whole shard of the queries is there; what is damaged is done again."""
-    if not file.exists():
+def _is_shard(content: bytes, job: Mapping[str, Any]) -> bool:
+    """Whether it is a whole shard of a job's queries."""
+    if not holds(_SCHEMA)(content, job):
         return False
-    try:
-        queries = pl.read_parquet(io.BytesIO(file.read_bytes()))
-    except (OSError, pl.exceptions.PolarsError):
-        return False
-    return queries.schema == _SCHEMA and set(queries["query"]) <= set(numbers)
-
-
-def _join(files: Sequence[Path], whole: Path, suffix: str) -> int:
-    """Write the shards into one file, as the suffix says, and return how many rows they have."""
-    if suffix.lower() in PARQUET:
-        return join_parquet(files, whole)
-    n = 0
-    with whole.open("wb") as stream:
-        for i, file in enumerate(files):
-            frame = pl.read_parquet(io.BytesIO(file.read_bytes()))
-            stream.write(table_bytes(frame, suffix, header=i == 0))
-            n += len(frame)
-    return n
+    return set(pl.read_parquet(io.BytesIO(content))["query"]) <= set(job["numbers"])
 
 
 def frame_of(answers: Any, numbers: Sequence[int]) -> pl.DataFrame:
@@ -350,10 +251,6 @@ def _identity(
     shard: int,
 ) -> dict[str, Any]:
     """Return what identifies a batch: existing shards are reused only if all of it is equal."""
-
-    def digest(data: bytes) -> str:
-        return hashlib.sha256(data).hexdigest()
-
     return {
         "queries": digest(queries.read_bytes()),
         "model": digest((run / "checksums.json").read_bytes()),
@@ -362,30 +259,3 @@ def _identity(
         "drop_known": drop_known,
         "shard": shard,
     }
-
-
-def _claim(parts: Path, identity: dict[str, Any]) -> None:
-    """Create the folder of shards, or reuse it if it belongs to the same batch."""
-    note = parts / "batch.json"
-    for left in parts.parent.glob(f".{glob.escape(parts.name)}.*.tmp"):  # a kill while removing
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        parts.mkdir(exist_ok=True)
-    except OSError as error:
-        raise cannot_write(parts, error) from error
-    require_no_links(parts)
-    remove_temporary(parts)
-    if not note.exists() and not any(parts.glob("*.parquet")):
-        write_atomic(note, json_text(identity, indent=1) + "\n")
-        return
-    try:
-        before = checked(dict[str, Any], read_json(note))
-    except DataError:
-        before = {}
-    changed = [key for key, value in identity.items() if before.get(key) != value]
-    if changed:
-        raise RunExists(
-            f"the folder holds shards of another batch: {', '.join(changed)} differ",
-            remedy="repeat the first command, choose another --out, or remove the folder",
-            where=str(parts),
-        )

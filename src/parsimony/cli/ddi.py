@@ -9,6 +9,8 @@ import typer
 
 from parsimony.cli.command_group import CommandGroup, Output
 from parsimony.cli.options import (
+    Address,
+    Engine,
     Json,
     Mirror,
     Quiet,
@@ -16,8 +18,11 @@ from parsimony.cli.options import (
     Seed,
     Settings,
     Top,
+    Workers,
+    is_spread,
     open_run,
     parse_settings,
+    spread,
 )
 from parsimony.cli.table_files import check_table, rows_bytes
 from parsimony.cli.tables import table
@@ -171,17 +176,57 @@ TableFile = Annotated[
 @app.command("screen")
 def screen(
     run: Run,
-    drug: Annotated[str, typer.Option("--drug", metavar="A", help="Id, DrugBank id or name.")],
+    drug: Annotated[
+        str | None, typer.Option("--drug", metavar="A", help="Id, DrugBank id or name.")
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Every drug: the first --top partners of each go to --out; after a kill the same "
+            "command goes on.",
+        ),
+    ] = False,
     top: Top = 20,
     drop_known: DropKnown = False,
     out: TableFile = None,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = 1,
     as_json: Json = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Rank all partners of a drug, with explanations."""
+    """Rank all partners of a drug, or of every drug, with explanations."""
+    from parsimony.errors import UsageError
+
     output = Output(as_json, quiet)
     check_table(out)
+    if every:
+        if drug is not None or out is None:
+            raise UsageError(
+                "--all is without --drug, and with --out",
+                remedy="parsimony ddi screen RUN --all --out FILE.parquet",
+            )
+        from parsimony.cli.screening import screen_all
+
+        with spread(engine, address, workers, out) as where:
+            done = screen_all(
+                open_run(run, "ddi"), run, out,
+                top=top, drop_known=drop_known, engine=where, quiet=quiet,
+            )  # fmt: skip
+        output.result(
+            done,
+            f"{done['drugs']:,} drugs screened, {done['rows']:,} partners in {done['out']} "
+            f"({done['resumed']:,} drugs before)",
+            CAUTION,
+        )
+        return
+    if drug is None or is_spread(engine, address, workers):
+        raise UsageError(
+            "one drug is screened here, or --all, with --workers, --engine and --address",
+            remedy="parsimony ddi screen RUN --drug A",
+        )
     estimator = open_run(run, "ddi")
     from parsimony.ddi.screening import screen
 
@@ -265,25 +310,9 @@ def _screened(
 
 def _partners_bytes(partners: list[dict[str, Any]], path: Path) -> bytes:
     """All partners as a table, one row each."""
-    import polars as pl
+    from parsimony.cli.screening import PARTNERS, partner_rows
 
-    rows = [
-        (
-            rank,
-            partner["drug"],
-            partner["id"],
-            *partner["order"],
-            partner["type"],
-            partner["probability"],
-            partner["text"],
-            partner["reason"] or None,
-            "; ".join(f"{fact['text']} ({fact['split']})" for fact in partner["known"]) or None,
-        )
-        for rank, partner in enumerate(partners, start=1)
-    ]
-    text = ("drug", "id", "drug1", "drug2", "type", "probability", "text", "reason", "known")
-    schema = {"rank": pl.Int32} | dict.fromkeys(text, pl.String) | {"probability": pl.Float64}
-    return rows_bytes(path, schema, rows)
+    return rows_bytes(path, PARTNERS, partner_rows(partners))
 
 
 def _partners_table(partners: list[dict[str, Any]]) -> Any:

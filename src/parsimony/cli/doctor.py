@@ -76,10 +76,17 @@ def _kernels() -> dict[str, Any]:
     interpreted = bool(getattr(numba.config, "DISABLE_JIT", False))
     return {
         "cpu": "interpreted (NUMBA_DISABLE_JIT is set: slow)" if interpreted else "numba",
-        "cuda": "torch" if torch.cuda.is_available() else None,
+        "cuda": _on_cuda() if torch.cuda.is_available() else None,
         "processor": binding.get_host_cpu_name(),
         "check": _check_kernel(),
     }
+
+
+def _on_cuda() -> str:
+    """What computes on the accelerator."""
+    from parsimony.kernels.triton import active
+
+    return "torch, the relational sum by triton" if active("cuda") else "torch"
 
 
 def _products() -> dict[str, Any]:

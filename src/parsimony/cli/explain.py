@@ -10,13 +10,18 @@ import typer
 
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
+    Address,
+    Engine,
     Json,
     Knowledge,
     Quiet,
     Run,
     Seed,
+    Workers,
     check_output,
+    is_spread,
     open_run,
+    spread,
     with_book,
 )
 from parsimony.cli.remote import Remote, Server, refuse_with_server
@@ -28,8 +33,12 @@ if TYPE_CHECKING:
 
 def command(
     run: Run,
-    head: Annotated[str, typer.Option("--head", metavar="H", help="The head, or the first drug.")],
-    tail: Annotated[str, typer.Option("--tail", metavar="T", help="The tail, or the second drug.")],
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="H", help="The head, or the first drug.")
+    ] = None,
+    tail: Annotated[
+        str | None, typer.Option("--tail", metavar="T", help="The tail, or the second drug.")
+    ] = None,
     relation: Annotated[
         str | None,
         typer.Option(
@@ -58,6 +67,21 @@ def command(
         ),
     ] = False,
     knowledge: Knowledge = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option("--queries", metavar="FILE", help="Facts to explain: head, relation, tail."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE.jsonl",
+            help="Their explanations, a JSON object a line; after a kill the same command goes on.",
+        ),
+    ] = None,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = 1,
     server: Server = None,
     as_json: Json = False,
     seed: Seed = 0,
@@ -67,6 +91,38 @@ def command(
     out = Output(as_json, quiet)
     check_output(html)
     check_output(dot)
+    check_output(file)
+    if queries is not None:
+        alone = {"--head": head, "--tail": tail, "--relation": relation, "--html": html,
+                 "--dot": dot, "--knowledge": knowledge, "--server": server}  # fmt: skip
+        if given := [name for name, value in alone.items() if value is not None]:
+            raise UsageError(f"--queries cannot be combined with {', '.join(given)}")
+        if file is None or second_opinion:
+            raise UsageError(
+                "a file of facts needs both --queries and --out, without --second-opinion",
+                remedy="parsimony explain RUN --queries FILE --out FILE.jsonl",
+            )
+        from parsimony.cli.explaining import explain_all
+
+        with spread(engine, address, workers, file) as where:
+            done = explain_all(
+                _explainer(run, side, "link"), run, queries, file,
+                side=side, seed=seed, engine=where, quiet=quiet,
+            )  # fmt: skip
+        out.result(
+            done,
+            f"{done['facts']:,} facts explained in {done['out']} "
+            f"({done['resumed']:,} of them before)",
+        )
+        return
+    if is_spread(engine, address, workers) or file is not None:
+        raise UsageError(
+            "--out, --engine, --address and --workers are for --queries", remedy="leave them out"
+        )
+    if head is None or tail is None:
+        raise UsageError(
+            "an explanation is of a fact", remedy="give --head H --relation R --tail T"
+        )
     if server is not None:
         refuse_with_server(knowledge=knowledge)
 
@@ -77,12 +133,7 @@ def command(
         opinion = remote.ask("second-opinion", query) if second_opinion else None
         show(out, explanation, opinion, html, dot)
         return
-    estimator = with_book(open_run(run), knowledge)
-    if side is not None and not estimator.asks_either_side:
-        raise UsageError(
-            f"method {estimator.method!r} is asked about both ends together, not about one side",
-            remedy="leave out --side",
-        )
+    estimator = with_book(_explainer(run, side), knowledge)
     if second_opinion and not estimator.asks_either_side:
         raise UsageError(
             "a second opinion is of links between entities", remedy="leave --second-opinion out"
@@ -94,6 +145,17 @@ def command(
     explanation = replace(explanation, notes=(*notes, *explanation.notes))
     opinion = _opinion(estimator, explanation, side, seed) if second_opinion else None
     show(out, explanation, opinion, html, dot)
+
+
+def _explainer(run: Path, side: str | None, kind: str | None = None) -> Any:
+    """Read a run that can be asked about that side."""
+    estimator = open_run(run, kind)
+    if side is not None and not estimator.asks_either_side:
+        raise UsageError(
+            f"method {estimator.method!r} is asked about both ends together, not about one side",
+            remedy="leave out --side",
+        )
+    return estimator
 
 
 def show(

@@ -113,12 +113,18 @@ def command(
             min=1,
             max=64,
             metavar="N",
-            help="Processes that share every batch (redgnn, adaprop). On several machines: start "
-            "the command by torchrun on each.",
+            help="Processes that share every batch (redgnn, adaprop), cut the table of vectors "
+            "(complex and others) or count (rules). To train on several machines: start the "
+            "command by torchrun on each.",
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", metavar="local|ray", help="Of a race: where methods train.")
+        str,
+        typer.Option(
+            "--engine",
+            metavar="local|ray",
+            help="Where the methods of a race train, or rules count.",
+        ),
     ] = "local",
     address: Address = None,
     dry_run: Annotated[
@@ -165,13 +171,16 @@ def command(
             let_race(output, request, engine=engine, address=address)
         _tell_a_stop(run, as_json)
         return
-    if simplest or best or engine != "local" or address is not None:
-        raise UsageError(
-            "--simplest, --best, --engine and --address are of a race", remedy="--method auto"
-        )
+    if simplest or best:
+        raise UsageError("--simplest and --best are of a race", remedy="--method auto")
     from parsimony.problems import method_for
 
     method = method_for(data, method or given, task, header)
+    elsewhere = engine != "local" or address is not None
+    if elsewhere and method != "rules":
+        raise UsageError(
+            "--engine and --address are of a race, or of method rules", remedy="--method auto"
+        )
     if rank_here():
         _follow(method)
         return
@@ -180,6 +189,10 @@ def command(
     if formula is not None:
         parameters["formula"] = _formula(formula, method)
     options: dict[str, Any] = {}
+    if elsewhere:
+        from parsimony.run.engine import resolve_engine
+
+        options["engine"] = resolve_engine(engine, address=address, processes=workers or 1)
     if knowledge is not None:
         from parsimony.methods import resolve
 

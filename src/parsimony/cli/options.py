@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,7 @@ import typer
 from parsimony.cli.completion import complete_data, complete_setting, complete_task
 from parsimony.errors import InvalidParameter, MissingRun, NotAFile, UsageError, suggest
 from parsimony.methods import OURS
+from parsimony.stopping import NOTHING_LOST, interruptible
 
 #: seconds that what a book is worth to a model without one is learned in, before it answers
 _WEIGHING = 60.0
@@ -34,11 +37,14 @@ __all__ = [
     "Tail",
     "Task",
     "Top",
+    "Workers",
     "check_output",
+    "is_spread",
     "open_run",
     "parse_columns",
     "parse_settings",
     "require_there",
+    "spread",
     "with_book",
 ]
 
@@ -84,9 +90,15 @@ Settings = Annotated[
         autocompletion=complete_setting,
     ),
 ]
-Engine = Annotated[str, typer.Option("--engine", metavar="local|ray", help="Where trials run.")]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", metavar="local|ray", help="Where trials, or shards, are computed."),
+]
 Address = Annotated[
     str | None, typer.Option("--address", metavar="HOST:PORT", help="Address of a Ray cluster.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes here.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue where RUN stopped.")]
 Knowledge = Annotated[
@@ -175,6 +187,28 @@ def check_output(path: Path | None) -> None:
             remedy="name a file inside it",
             where=str(path),
         )
+
+
+@contextmanager
+def spread(engine: str, address: str | None, workers: int, out: Path | None) -> Iterator[Any]:
+    """Hold the engine that computes the shards of a file, and say how to go on after a stop.
+
+    Raises
+    ------
+    UnknownParameter, InvalidParameter, MissingExtra
+        See :func:`parsimony.run.engine.resolve_engine`.
+    """
+    from parsimony.run.engine import resolve_engine
+
+    kept = NOTHING_LOST if out is None else "the same command continues where this one stopped"
+    where = resolve_engine(engine, address=address, processes=workers)
+    with closing(where), interruptible(kept):
+        yield where
+
+
+def is_spread(engine: str, address: str | None, workers: int) -> bool:
+    """Whether other processes were asked for."""
+    return engine != "local" or address is not None or workers != 1
 
 
 def require_there(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
     Address,
+    Engine,
     Head,
     Json,
     Knowledge,
@@ -23,14 +23,16 @@ from parsimony.cli.options import (
     Settings,
     Tail,
     Top,
+    Workers,
+    is_spread,
     open_run,
+    spread,
     with_book,
 )
 from parsimony.cli.partial import Unknown
 from parsimony.cli.remote import Remote, Server, refuse_with_server
 from parsimony.cli.table_files import check_table, table_bytes
 from parsimony.errors import UsageError
-from parsimony.stopping import interruptible
 from parsimony.visible import visible
 
 if TYPE_CHECKING:
@@ -65,14 +67,9 @@ def command(
         Path | None,
         typer.Option("--out", metavar="FILE", help="File for all answers: .parquet, .csv or .tsv."),
     ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="local|ray", help="Where a file is answered.")
-    ] = "local",
+    engine: Engine = "local",
     address: Address = None,
-    workers: Annotated[
-        int,
-        typer.Option("--workers", min=1, max=64, help="Processes here that answer a file."),
-    ] = 1,
+    workers: Workers = 1,
     knowledge: Knowledge = None,
     settings: Settings = None,
     server: Server = None,
@@ -85,8 +82,7 @@ def command(
     single = [name for name, value in (("--head", head), ("--tail", tail)) if value is not None]
     single += ["--relation"] if relation is not None else []
     check_table(out)
-    spread = engine != "local" or address is not None or workers != 1
-    if spread and (queries is None or knowledge is not None):
+    if is_spread(engine, address, workers) and (queries is None or knowledge is not None):
         raise UsageError(
             "--engine, --address and --workers are for --queries, without a book: weighing one is "
             "done in one process",
@@ -121,13 +117,8 @@ def command(
     if queries is not None and out is not None:
         from parsimony.answers import as_notes
         from parsimony.cli.batch import run_batch
-        from parsimony.run.engine import resolve_engine
 
-        where = resolve_engine(engine, address=address, processes=workers)
-        with (
-            closing(where),
-            interruptible("the same command continues where this one stopped"),
-        ):
+        with spread(engine, address, workers, out) as where:
             done = run_batch(
                 estimator, run, queries, out,
                 top=top, candidates=allowed, drop_known=drop_known, unknown=unknown, quiet=quiet,

@@ -9,15 +9,20 @@ import typer
 
 from parsimony.cli.command_group import Output
 from parsimony.cli.options import (
+    Address,
     Columns,
+    Engine,
     Json,
     Mirror,
     Quiet,
     Seed,
     Task,
+    Workers,
     check_output,
+    is_spread,
     open_run,
     parse_columns,
+    spread,
 )
 from parsimony.cli.table_files import SUFFIXES, rows_bytes
 from parsimony.errors import UnknownParameter, UsageError, suggest
@@ -51,6 +56,9 @@ def command(
         str, typer.Option("--format", metavar="|".join(_FORMATS), help="Format of the file.")
     ] = "text",
     task: Task = None,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = 1,
     mirror: Mirror = None,
     columns: Columns = None,
     as_json: Json = False,
@@ -59,7 +67,8 @@ def command(
 ) -> None:
     """Write the rules of a run or of a dataset as text.
 
-    Support and confidence are counted on the training facts.
+    Support and confidence are counted on the training facts. Where rules are mined, what is counted
+    is kept beside FILE until it is written: the same command goes on after a kill.
     """
     out = Output(as_json, quiet)
     check_output(file)
@@ -75,76 +84,90 @@ def command(
     names = parse_columns(columns)
     from parsimony.answers import as_notes
 
-    found, notes = find_rules(
-        source, mirror, names, seed, task,
-        top=top, relation=relation, max_length=max_length, quiet=quiet,
-    )  # fmt: skip
-    text = _text(found, form)
-    listed = [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in found]
-    if file is not None:
-        out.files({file: _content(file, text, listed)})
+    if (Path(source) / "config.toml").is_file():
+        if is_spread(engine, address, workers):
+            raise UsageError(
+                "--engine, --address and --workers are for mining; a run holds its rules",
+                remedy="leave them out",
+            )
+        found, notes = _rules_of_run(
+            source, top=top, relation=relation, max_length=max_length, quiet=quiet
+        )
+        if file is not None:
+            out.files({file: _content(file, _text(found, form), _listed(found))})
+    else:
+        from parsimony.knowledge import mine_rules
+        from parsimony.link.loading import load
+        from parsimony.problems import require_kind
+        from parsimony.run.atomic import write_atomic
+        from parsimony.run.shards import shards_of
+
+        require_kind("link", source, "rules", task)
+        data = load(source, mirror=mirror, columns=names, seed=seed)
+        _check(relation, data.relations)
+        notes = [*data.notes]
+        mined = {"facts": data.graph.content_hash, "max_length": max_length}
+        with (
+            spread(engine, address, workers, file) as where,
+            shards_of(file, mined, replace=True) as shards,
+        ):
+            rules = mine_rules(
+                data.graph, max_length=max_length, notes=notes,
+                engine=where, shards=shards, quiet=quiet,
+            )  # fmt: skip
+            found, notes = _best(rules, top, relation, notes)
+            if file is not None:
+                content = _content(file, _text(found, form), _listed(found))
+                shards.become(file, lambda path: write_atomic(path, content))
+                out.note(f"written: {file}")
+    text, listed = _text(found, form), _listed(found)
     readable = text.rstrip("\n") if found else "no rules found"
     for note in as_notes(notes):
         out.note(note)
     out.result({"rules": listed, "notes": notes}, readable)
 
 
-def find_rules(
-    source: str,
-    mirror: str | None,
-    columns: tuple[str, str, str] | None,
-    seed: int,
-    task: str | None = None,
-    *,
-    top: int,
-    relation: str | None,
-    max_length: int | None,
-    quiet: bool,
+def _rules_of_run(
+    source: str, *, top: int, relation: str | None, max_length: int | None, quiet: bool
 ) -> tuple[list[Any], list[str]]:
-    """Extract the rules of a run, or mine those of a dataset, by decreasing confidence.
-
-    Returns them with notes on what was left out.
+    """Extract the rules of a run, by decreasing confidence, with notes on what was left out.
 
     The rules that ``fit`` wrote into the run suffice for a few; extracting all of them takes
     minutes on a large graph.
     """
-    path, notes = Path(source), list[str]()
-    if (path / "config.toml").is_file():
-        if max_length is not None:
-            raise UsageError(
-                "--max-length is for mining; the rules of a run have the length they were fitted "
-                "with",
-                remedy="parsimony fit DATA --method rules --set max_length=…",
-                where=source,
-            )
-        estimator = open_run(path, "link")
-        if hasattr(estimator, "vectors"):
-            raise UsageError(
-                f"method {estimator.method} learns embeddings, not rules",
-                remedy="parsimony export writes the vectors; a symbol is in knowledge.toml",
-                where=source,
-            )
-        relations = estimator.task_.data.relations
-        _check(relation, relations)
-        written = _written(path) if relation is None else []
-        notes += estimator.rules_notes()
-        if len(written) >= top:
-            return written[:top], [*notes, f"the best {top:,} rules are given (--top)"]
-        rules = estimator.knowledge(top=_ALL, quiet=quiet)
-    else:
-        from parsimony.knowledge import mine_rules
-        from parsimony.link.loading import load
-        from parsimony.problems import require_kind
+    if max_length is not None:
+        raise UsageError(
+            "--max-length is for mining; the rules of a run have the length they were fitted with",
+            remedy="parsimony fit DATA --method rules --set max_length=…",
+            where=source,
+        )
+    path = Path(source)
+    estimator = open_run(path, "link")
+    if hasattr(estimator, "vectors"):
+        raise UsageError(
+            f"method {estimator.method} learns embeddings, not rules",
+            remedy="parsimony export writes the vectors; a symbol is in knowledge.toml",
+            where=source,
+        )
+    _check(relation, estimator.task_.data.relations)
+    written = _written(path) if relation is None else []
+    notes = [*estimator.rules_notes()]
+    if len(written) >= top:
+        return written[:top], [*notes, f"the best {top:,} rules are given (--top)"]
+    return _best(estimator.knowledge(top=_ALL, quiet=quiet), top, relation, notes)
 
-        require_kind("link", source, "rules", task)
-        data = load(source, mirror=mirror, columns=columns, seed=seed)
-        _check(relation, data.relations)
-        notes += data.notes
-        rules = mine_rules(data.graph, max_length=max_length, notes=notes)
+
+def _best(
+    rules: list[Any], top: int, relation: str | None, notes: list[str]
+) -> tuple[list[Any], list[str]]:
     rules = [rule for rule in rules if relation in (None, rule.head.relation)]
     if len(rules) > top:
         notes.append(f"the best {top:,} of {len(rules):,} rules are given (--top)")
     return rules[:top], notes
+
+
+def _listed(rules: list[Any]) -> list[dict[str, Any]]:
+    return [{"text": str(r), "support": r.support, "confidence": r.confidence} for r in rules]
 
 
 def _written(run: Path) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
 from parsimony.decoding.files import memory_budget
@@ -64,7 +65,7 @@ def read_blocks(
             passed(raw.tell_packed() if hasattr(raw, "tell_packed") else stream.tell())
             if data:
                 yield parse_cells(replace(table, before=before), columns, types, data)
-                before += data.count(b"\n")
+                before += int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
 
 
 def _end(data: bytes, quoted: bool) -> int:

@@ -135,6 +135,10 @@ class NameIndex:
             found.setdefault(fold(name), []).append(i)
         return found
 
+    def like(self, name: str) -> Sequence[str]:
+        """Return the names among which one that was meant is looked for."""
+        return self._names
+
     def find(self, name: str, *, where: str | None = None, notes: list[str] | None = None) -> int:
         """Return the position of a name.
 
@@ -158,7 +162,8 @@ class NameIndex:
             return found
         near = self._folded.get(fold(name), []) if notes is not None else []
         if notes is None or not near:
-            raise self._unknown.of(str(name), self._names, where=where)
+            known = self.like(str(name))
+            raise self._unknown.of(str(name), known, where=where, n=len(self._names))
         if len(near) > 1:
             raise self._unknown(
                 f"no {self._unknown.noun} is {spelled(name)} exactly, and {len(near):,} are "

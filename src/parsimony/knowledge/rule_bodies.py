@@ -8,7 +8,9 @@ before they are followed: bodies beyond the budget are not counted at all, and s
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -116,11 +118,11 @@ def _walks(  # type: ignore[no-untyped-def]
 
 @kernel
 def _pairs(  # type: ignore[no-untyped-def]
-    start_ptr, start, members, indptr, relation, neighbour, step, depth, end, pairs
+    start_ptr, start, members, indptr, relation, neighbour, step, depth, end, part, parts, pairs
 ):
-    """Count the pairs of every path of a trie.
+    """Count the pairs of every path of a trie, from one of so many equal parts of the starts.
 
-    IN  the starts; the WalkIndex; the trie
+    IN  the starts; the WalkIndex; the trie; part, of parts
     OUT pairs (n_nodes,)
     """
     n = len(indptr) - 1
@@ -131,7 +133,9 @@ def _pairs(  # type: ignore[no-untyped-def]
     root = 0
     sizes[0] = 1
     while root < len(step):
-        for k in range(start_ptr[step[root]], start_ptr[step[root] + 1]):
+        begin = start_ptr[step[root]]
+        size = start_ptr[step[root] + 1] - begin
+        for k in range(begin + size * part // parts, begin + size * (part + 1) // parts):
             levels[0, 0] = start[k]
             i = root
             while i < end[root]:
@@ -158,6 +162,8 @@ class Bodies:
     ----------
     left
         Steps that may still be taken.
+    known_walks, known_pairs
+        What was counted ahead: codes, ascending, and how many.
     """
 
     def __init__(self, index: WalkIndex, budget: float = np.inf) -> None:
@@ -170,18 +176,38 @@ class Bodies:
         ptr = np.zeros(2 * index.n_relations + 1, np.int64)
         np.cumsum(np.bincount(index.relation, minlength=2 * index.n_relations), out=ptr[1:])
         self._edges = ptr, node[order], index.neighbour[order]
+        none = np.zeros(0, np.int64)
+        self.known_walks: tuple[Longs, npt.NDArray[np.float64]] = none, np.zeros(0)
+        self.known_pairs: tuple[Longs, Longs] = none, none
+        self._wanted: list[Longs] | None = None
+
+    def planning(self) -> Self:
+        """The same, which only notes what it is asked to count (:attr:`wanted`)."""
+        other = copy.copy(self)
+        other._wanted = []
+        return other
+
+    @property
+    def wanted(self) -> Longs:
+        """What is to be counted, in the direction that is followed; ascending."""
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *(self._wanted or ())]))
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether walks are counted, to stay within a budget."""
+        return bool(np.isfinite(self.left))
 
     def __call__(self, codes: Longs, share: float = 1.0) -> Longs:
         """Return the pairs of paths, :data:`UNCOUNTED` where they are beyond the budget.
 
         ``share`` of what is left of the budget may be spent, all that it takes if infinite.
         """
-        new = np.setdiff1d(codes, self.codes)
+        new = np.unique(codes[~_among(codes, self.codes)[1]])
         if len(new):
-            codes_now = np.concatenate([self.codes, new])
-            counts = np.concatenate([self.counts, self._count(new, share)])
-            order = np.argsort(codes_now)
-            self.codes, self.counts = codes_now[order], counts[order]
+            counts = self._count(new, share)
+            at = np.searchsorted(self.codes, new)
+            self.codes = np.insert(self.codes, at, new)
+            self.counts = np.insert(self.counts, at, counts)
         found: Longs = self.counts[np.searchsorted(self.codes, codes)]
         return found
 
@@ -196,7 +222,7 @@ class Bodies:
             allowed = share * self.left
             walks = self._walks_of(codes)
             if walks.sum() > _FEW:
-                reverse = self._reversed(codes)
+                reverse = self.reversed(codes)
                 back = self._walks_of(reverse)
                 directed = np.where(back < walks, reverse, codes)
                 walks = np.minimum(walks, back)
@@ -205,13 +231,36 @@ class Bodies:
             self.left -= walks[fits].sum()
         counts = np.full(len(codes), UNCOUNTED, np.int64)
         if fits.any():
-            trie, nodes = self._trie(directed[fits])
-            pairs = np.zeros(len(nodes), np.int64)
-            _pairs(*self._starts, *self.index[:3], *trie, pairs)
-            counts[fits] = pairs[np.searchsorted(nodes, directed[fits])]
+            counts[fits] = self._pairs_of(directed[fits])
         return counts
 
     def _walks_of(self, codes: Longs) -> npt.NDArray[np.float64]:
+        found: npt.NDArray[np.float64] = _known(codes, *self.known_walks, self.count_walks)
+        return found
+
+    def _pairs_of(self, codes: Longs) -> Longs:
+        if self._wanted is not None:
+            self._wanted.append(codes)
+            return np.zeros(len(codes), np.int64)
+        return _known(codes, *self.known_pairs, self.count_pairs)
+
+    def count_pairs(self, codes: Longs, part: int = 0, parts: int = 1) -> Longs:
+        """Count the pairs of paths, from one of so many parts of the entities they start at."""
+        trie, nodes = self._trie(codes)
+        pairs = np.zeros(len(nodes), np.int64)
+        _pairs(*self._starts, *self.index[:3], *trie, part, parts, pairs)
+        return pairs[np.searchsorted(nodes, codes)]
+
+    def cost(self, codes: Longs) -> tuple[Longs, npt.NDArray[np.float64]]:
+        """Edges gone over to count the walks of paths, and how many walks are to be expected."""
+        n_edges = np.r_[0, np.diff(self._edges[0])]
+        fan = np.r_[1.0, n_edges[1:] / max(self.index.n_entities, 1)]
+        digits = path_digits(codes, self.index.n_relations)
+        edges: Longs = n_edges[digits].sum(axis=1)
+        return edges, n_edges[digits[:, 0]] * fan[digits[:, 1:]].prod(axis=1)
+
+    def count_walks(self, codes: Longs) -> npt.NDArray[np.float64]:
+        """Count the steps that following paths takes."""
         trie, nodes = self._trie(codes)
         walks = np.zeros(len(nodes))
         _walks(*self._edges, *self._starts[:2], *self.index[:3], *trie, walks)
@@ -223,7 +272,8 @@ class Bodies:
         found: npt.NDArray[np.float64] = total[np.searchsorted(nodes, codes)]
         return found
 
-    def _reversed(self, codes: Longs) -> Longs:
+    def reversed(self, codes: Longs) -> Longs:
+        """Return the codes of the same paths in the opposite direction."""
         n = self.index.n_relations
         digits = path_digits(codes, n)
         back = np.where(digits > 0, (digits - 1 + n) % (2 * n) + 1, 0)
@@ -241,3 +291,25 @@ class Bodies:
         step = digits[np.arange(len(nodes)), depth - 1] - 1
         end = np.searchsorted(nodes, nodes + self._units[depth - 1])
         return PathTrie(*(a.astype(np.int32) for a in (step, depth, end))), nodes
+
+
+def _known(
+    codes: Longs, keys: Longs, values: npt.NDArray[Any], count: Callable[[Longs], npt.NDArray[Any]]
+) -> npt.NDArray[Any]:
+    """Look up what was counted ahead, and count the rest."""
+    at, there = _among(codes, keys)
+    if not there.any():
+        return count(codes)
+    found = np.empty(len(codes), values.dtype)
+    found[there] = values[at[there]]
+    if not there.all():
+        found[~there] = count(codes[~there])
+    return found
+
+
+def _among(codes: Longs, keys: Longs) -> tuple[Longs, npt.NDArray[np.bool_]]:
+    """Where codes stand among ascending ones, and which are there."""
+    at = np.searchsorted(keys, codes)
+    there = at < len(keys)
+    there[there] = keys[at[there]] == codes[there]
+    return at, there

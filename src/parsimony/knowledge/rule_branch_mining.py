@@ -8,7 +8,7 @@ Counts are exact, under object identity: see :mod:`parsimony.knowledge.rule_bran
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from parsimony.kernels.numerics import kernel
 from parsimony.knowledge.rule_branches import ANY
 from parsimony.knowledge.rule_walks import WalkIndex
 
-__all__ = ["MinedBranches", "mine_branches"]
+__all__ = ["BranchMiner", "MinedBranches", "mine_branches"]
 
 BUDGET = 1e9  # edges gone through; up to about ten seconds on one core
 _CHUNK, _HEADS = 2e7, 1 << 14  # edges and heads between two questions whether to stop
@@ -162,6 +162,67 @@ def _mine(  # type: ignore[no-untyped-def]
     return n, left_out
 
 
+class BranchMiner:
+    """Mines blocks of heads, each for itself.
+
+    Attributes
+    ----------
+    blocks
+        The heads (groups), those with the most facts first.
+    notes
+        What the budget leaves out.
+    """
+
+    def __init__(
+        self,
+        index: WalkIndex,
+        min_support: int,
+        min_confidence: float,
+        per_constant: int,
+        budget: float,
+    ) -> None:
+        self.index, self.min_confidence, self.per_constant = index, min_confidence, per_constant
+        self.min_support = min(min_support, np.iinfo(np.int32).max)
+        degree = np.diff(index.indptr)
+        node = np.repeat(np.arange(index.n_entities, dtype=np.int32), degree)
+        self.groups = groups = _group(index, node, self.min_support)
+        total = np.zeros(len(node) + 1, np.int64)
+        np.cumsum(degree[index.neighbour], out=total[1:])
+        cost = total[groups.ptr[1:]] - total[groups.ptr[:-1]] + 2 * degree[groups.node]
+        heads = np.flatnonzero(groups.size >= self.min_support)
+        cheap = heads[np.argsort(cost[heads], kind="stable")]
+        within = cheap[np.cumsum(cost[cheap]) <= budget]
+        self.notes = []
+        if len(within) < len(heads):
+            self.notes.append(
+                f"warning: rules about an entity were mined for {len(within):,} of {len(heads):,} "
+                "pairs of relation and entity: the others have more facts around them than the "
+                "budget allows"
+            )
+        heads = within[np.argsort(-groups.size[within], kind="stable")]
+        block = np.maximum(np.cumsum(cost[heads]) // _CHUNK, np.arange(len(heads)) // _HEADS)
+        self.blocks = np.split(heads, np.flatnonzero(np.diff(block)) + 1)
+        self.n_heads = len(heads)
+
+    def mine(self, block: int) -> tuple[Longs, int]:
+        """Return the rules of a block, (n, 4): head, body, support, body count; how many not."""
+        some, n_groups, n_steps = self.blocks[block], len(self.groups.node), self._n_steps
+        counts, seen = np.zeros(n_groups, np.int32), np.zeros(n_groups, np.int32)
+        marked = np.full(n_groups, -1, np.int64)
+        ends = np.zeros((3, n_steps), np.int64)
+        ends[1] = -1
+        found = np.empty((len(some) * self.per_constant, 4), np.int64)
+        n, more = _mine(
+            *self.index, *self.groups, some, self.min_support, self.min_confidence,
+            self.per_constant, counts, ends, seen, marked, found,
+        )  # fmt: skip
+        return found[:n].copy(), int(more)
+
+    @property
+    def _n_steps(self) -> int:
+        return 2 * self.index.n_relations
+
+
 def mine_branches(
     index: WalkIndex,
     *,
@@ -171,6 +232,7 @@ def mine_branches(
     per_constant: int = PER_CONSTANT,
     stop: Callable[[], bool] = bool,
     budget: float | None = None,
+    ahead: Callable[[BranchMiner], Mapping[int, tuple[npt.NDArray[np.int64], int]]] | None = None,
 ) -> MinedBranches:
     """Mine every rule about one entity whose body is one atom, with enough support and confidence.
 
@@ -192,47 +254,25 @@ def mine_branches(
         come first.
     budget : float, optional
         Edges to go through; the heads with the fewest come first.
+    ahead : callable, optional
+        Mines blocks in advance, elsewhere: those that it has not are mined here.
     """
-    budget = BUDGET if budget is None else budget
-    min_support = min(min_support, np.iinfo(np.int32).max)
-    n_steps = 2 * index.n_relations
-    degree = np.diff(index.indptr)
-    node = np.repeat(np.arange(index.n_entities, dtype=np.int32), degree)
-    groups = _group(index, node, min_support)
-    total = np.zeros(len(node) + 1, np.int64)
-    np.cumsum(degree[index.neighbour], out=total[1:])
-    cost = total[groups.ptr[1:]] - total[groups.ptr[:-1]] + 2 * degree[groups.node]
-    heads = np.flatnonzero(groups.size >= min_support)
-    cheap = heads[np.argsort(cost[heads], kind="stable")]
-    within = cheap[np.cumsum(cost[cheap]) <= budget]
-    notes = []
-    if len(within) < len(heads):
-        notes.append(
-            f"warning: rules about an entity were mined for {len(within):,} of {len(heads):,} "
-            "pairs of relation and entity: the others have more facts around them than the budget "
-            "allows"
-        )
-    heads = within[np.argsort(-groups.size[within], kind="stable")]
-    block = np.maximum(np.cumsum(cost[heads]) // _CHUNK, np.arange(len(heads)) // _HEADS)
-    counts, seen = np.zeros(len(groups.node), np.int32), np.zeros(len(groups.node), np.int32)
-    marked = np.full(len(groups.node), -1, np.int64)
-    ends = np.zeros((3, n_steps), np.int64)
-    ends[1] = -1
+    miner = BranchMiner(
+        index, min_support, min_confidence, per_constant, BUDGET if budget is None else budget
+    )
+    groups, notes, n_steps = miner.groups, miner.notes, 2 * index.n_relations
+    known = {} if ahead is None else ahead(miner)
     parts = [np.zeros((0, 4), np.int64)]
     left_out = done = 0
-    for some in np.split(heads, np.flatnonzero(np.diff(block)) + 1):
-        if done and stop():
+    for k, some in enumerate(miner.blocks):
+        if done and k not in known and stop():
             notes.append(
                 f"warning: the time ended before rules about an entity were mined for "
-                f"{len(heads) - done:,} of {len(heads):,} pairs of relation and entity"
+                f"{miner.n_heads - done:,} of {miner.n_heads:,} pairs of relation and entity"
             )
             break
-        found = np.empty((len(some) * per_constant, 4), np.int64)
-        n, more = _mine(
-            *index, *groups, some, min_support, min_confidence, per_constant,
-            counts, ends, seen, marked, found,
-        )  # fmt: skip
-        parts.append(found[:n].copy())
+        rows, more = known[k] if k in known else miner.mine(k)
+        parts.append(rows)
         left_out += more
         done += len(some)
     head, body, support, body_count = np.concatenate(parts).T

@@ -60,6 +60,8 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
     unknown_entity: ClassVar[str] = "no walk leads to or from it"
     unknown_relation: ClassVar[str] = "nothing was learned about it"
     samples: ClassVar[bool] = True
+    #: whether a query's rank is the same whatever other queries are ranked beside it
+    ranks_apart: ClassVar[bool] = True
     #: whether its reasons are parts of vectors, not walks
     by_vectors: ClassVar[bool] = False
     #: whether its loss compares an answer with all others, so that impossible ones can be left out
@@ -171,6 +173,24 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             ranks, queries = rank_within(self._rank, queries, progress, deadline, seed)
         seconds = time.perf_counter() - begin
         sampled = sample_note(split, len(ranks), whole, seconds, seed)
+        return self.measures(split, ranks, queries, seconds, seed=seed, sampled=sampled)
+
+    def measures(
+        self, split: str, ranks: Ranks, queries: QuerySet, seconds: float, *, seed: int = 0,
+        sampled: Sequence[str] = (),
+    ) -> Measures:  # fmt: skip
+        """Return what :meth:`evaluate` does, of ranks that are known already.
+
+        Parameters
+        ----------
+        ranks, queries
+            Of a split's queries, in their order.
+        seconds
+            What ranking took.
+        sampled
+            Notes, where these are not all of the split.
+        """
+        whole = len(self.task_.queries(split).answer) if sampled else len(ranks)
         names = [self.task_.data.relations.name(i) for i in range(self.task_.n_relations)]
         return Measures(
             {

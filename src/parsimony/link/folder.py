@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
@@ -14,15 +13,16 @@ from parsimony.decoding import check_folder, checked, read_json
 from parsimony.decoding.files import check_file
 from parsimony.decoding.lines import numbered_lines
 from parsimony.decoding.look import SUFFIXES, Look
-from parsimony.errors import EmptySplit, FormatError, MissingFile, UnknownRelation, suggest
+from parsimony.errors import EmptySplit, FormatError, MissingFile
 from parsimony.graph.encoding import build_vocabularies, encode
 from parsimony.graph.formats import fact_columns, line_reader, read_triples
-from parsimony.graph.names import Names, spelling_notes
+from parsimony.graph.names import Names
 from parsimony.graph.vocabulary import Kind, Vocabulary
 from parsimony.link.column_order import DOCUMENTED, column_order, numbered
 from parsimony.link.data import SPLITS, LinkData
 from parsimony.link.entity_labels import read_labels
 from parsimony.link.single_file import suspected_header
+from parsimony.link.unseen import describe, not_in_train
 
 __all__ = ["load_folder", "split_files", "split_path"]
 
@@ -244,46 +244,7 @@ def _refuse_test_only(
     for split in ("valid", "test"):
         missing = set(frames[split]["relation"].unique().cast(pl.String)) - known
         if missing:
-            name, where = sorted(missing)[0], str(paths[split])
-            for number, triple in line_reader(paths[split], given[split]).triples():
-                if triple[1] in missing:
-                    name, where = triple[1], f"{paths[split]}:{number}"
-                    break
-            hint = suggest(name, known)
-            raise UnknownRelation(
-                f"relation {name!r} has no fact in train.txt",
-                remedy=(f"{hint} Or " if hint else "")
-                + "list all relations in relations.txt to allow it "
-                f"({len(known):,} in train)",
-                where=where,
-            )
-
-
-def describe(ids: dict[str, np.ndarray], entities: Vocabulary, relations: Vocabulary) -> list[str]:
-    """Return notes on what valid and test hold and train does not, and on names spelled alike."""
-    notes = spelling_notes(entities, relations)
-    seen = np.zeros(len(entities), dtype=bool)
-    seen[ids["train"][:, [0, 2]]] = True
-    for split in ("valid", "test"):
-        unseen = np.unique(ids[split][:, [0, 2]][~seen[ids[split][:, [0, 2]]]])
-        if len(unseen):
-            one = len(unseen) == 1
-            notes.append(
-                f"{len(unseen):,} {'entity' if one else 'entities'} of {split} "
-                f"{'has' if one else 'have'} no fact in train"
-            )
-    trained = np.zeros(len(relations), dtype=bool)
-    trained[ids["train"][:, 1]] = True
-    for split in ("valid", "test"):
-        missing = np.unique(ids[split][:, 1][~trained[ids[split][:, 1]]])
-        if len(missing):
-            shown = ", ".join(relations.name(int(r)) for r in missing[:5])
-            more = ", …" if len(missing) > 5 else ""
-            notes.append(
-                f"warning: {len(missing):,} relation{'s' * (len(missing) > 1)} of {split} "
-                f"without a fact in train ({shown}{more}); nothing can be learned about them"
-            )
-    return notes
+            raise not_in_train(missing, known, paths[split], given[split])
 
 
 class _Split(BaseModel, strict=True):

@@ -10,19 +10,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from parsimony.decoding.files import check_file, memory_budget
 from parsimony.decoding.packed import bare
 from parsimony.errors import CannotWrite, EmptySplit, FormatError, InvalidParameter, RunExists
 from parsimony.graph.formats import fact_blocks, fact_columns
+from parsimony.graph.parts import relation_counts
 from parsimony.link.column_order import DOCUMENTED, column_order, numbered
 from parsimony.link.data import SPLITS
 from parsimony.link.folder import split_files, split_path
 from parsimony.link.single_file import split_note, suspected_header
+from parsimony.link.unseen import not_in_train, unseen_notes
 from parsimony.run.atomic import is_temporary, replaced_folder
 from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
+from parsimony.store.dictionary import DictionaryFull
 from parsimony.store.manifest import Manifest
 from parsimony.store.writing import StoreWriter
 
@@ -82,8 +86,6 @@ def ingest(
     ------
     RunExists
         There is something at ``out``, or another process writes there.
-    InvalidParameter
-        The names do not fit into ``memory``.
     MissingFile, NotAFile, EncodingError, FormatError, EmptySplit, MissingExtra
         The facts cannot be read; ``where`` names file and line.
     CannotWrite
@@ -96,11 +98,11 @@ def ingest(
         facts = [facts]
     parts = _parts([Path(os.path.expanduser(each)) for each in facts])
     with only_writer(out):
-        _require_free(out)
+        said = _require_free(out)
         with replaced_folder(out) as folder:
             limit = memory or default_memory()
             with StoreWriter(folder, memory=limit, quiet=quiet) as writer:
-                told = _write(writer, parts, columns, seed, held_out)
+                told = _write(writer, parts, columns, seed, held_out, said)
     n_bytes = sum(each.bytes for each in told.files.values())
     seconds = time.perf_counter() - begun
     return {
@@ -138,14 +140,18 @@ def _parts(paths: list[Path]) -> list[list[Path]]:
     return [[check_file(path) for path in paths]]
 
 
-def _require_free(out: Path) -> None:
-    """Remove what a killed ingestion left; refuse a folder that holds something."""
+def _require_free(out: Path) -> list[str]:
+    """Remove what a killed ingestion left, and say so; refuse a folder that holds something."""
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise RunExists("there is something already", remedy="choose another --out", where=str(out))
-    if out.parent.is_dir():
-        for left in out.parent.glob(f".{glob.escape(out.name)}.*"):
-            if is_temporary(left) and left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
+    said = []
+    for left in out.parent.glob(f".{glob.escape(out.name)}.*") if out.parent.is_dir() else ():
+        if is_temporary(left) and left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+            said = [
+                "an earlier ingestion was killed: this one began anew, what it left was removed"
+            ]
+    return said
 
 
 def _write(
@@ -154,22 +160,11 @@ def _write(
     columns: Columns | None,
     seed: int,
     held_out: int,
+    said: list[str],
 ) -> Manifest:
-    files, said = [path for part in parts for path in part], list[str]()
+    files = [path for part in parts for path in part]
     given = columns or _order(files, said)
-    total = sum(path.stat().st_size for path in files)
-    with Progress(total, "reading", quiet=writer.quiet) as progress:
-        for part in parts:
-            writer.begin()
-            for frame in _frames(part, given, said, progress):
-                writer.add(frame)
-                _require_disk(writer, progress, total)
-            if not writer.n_rows[-1]:
-                raise EmptySplit(
-                    "no triples, expected at least one row of head, relation, tail",
-                    remedy="complete the file",
-                    where=str(part[0]),
-                )
+    passes = _read(writer, parts, given, said)
 
     def notes(n: dict[str, int], repeated: int) -> Iterator[str]:
         if len(parts) == 1:
@@ -180,6 +175,13 @@ def _write(
         if left:
             yield f"not read into the store: {', '.join(left)}"
         yield from said
+        if len(parts) > 1:
+            yield from _unseen(writer.folder, writer.relations())
+        if passes > 1:
+            yield (
+                f"the names exceed the memory, so that the facts were read {passes} times: "
+                "--memory gives more"
+            )
         if repeated:
             yield f"{repeated:,} repeated rows dropped" + " before the split" * (len(parts) == 1)
 
@@ -187,6 +189,51 @@ def _write(
     source = ", ".join(map(str, files)) if len(parts) == 1 else str(first)
     name = first.resolve().name if len(parts) > 1 else bare(first).stem
     return writer.finish(name, source, seed=seed, most=held_out, notes=notes)
+
+
+def _read(
+    writer: StoreWriter, parts: list[list[Path]], columns: Columns | None, said: list[str]
+) -> int:
+    """Read all facts, again for every share of the names where these exceed the memory."""
+    total = sum(path.stat().st_size for part in parts for path in part)
+    listed = os.path.lexists(parts[0][0].parent / "relations.txt")
+    number, passes = 0, 1
+    while number < passes:
+        writer.read(number, passes)
+        notes: list[str] = []
+        label = "reading" if passes == 1 else f"reading, {number + 1} of {passes}"
+        try:
+            with Progress(total, label, quiet=writer.quiet) as progress:
+                known = 0
+                for part in parts:
+                    writer.begin()
+                    for frame in _frames(part, columns, notes, progress):
+                        writer.add(frame)
+                        _require_disk(writer, progress, total)
+                        if known and writer.n_relations > known and not listed:
+                            found = writer.relations()
+                            new, train = {*found[known:]}, {*found[:known]}
+                            raise not_in_train(new, train, part[0], columns)
+                    known = known or writer.n_relations
+                    if not writer.n_rows[-1]:
+                        raise EmptySplit(
+                            "no triples, expected at least one row of head, relation, tail",
+                            remedy="complete the file",
+                            where=str(part[0]),
+                        )
+        except DictionaryFull:
+            number, passes = 0, 2 * passes
+        else:
+            number += 1
+    said += notes
+    return passes
+
+
+def _unseen(folder: Path, relations: list[str]) -> list[str]:
+    ids = {split: np.load(folder / f"{split}.npy", mmap_mode="r") for split in SPLITS}
+    seen = np.diff(np.load(folder / "digraph.indptr.npy", mmap_mode="r")) > 0
+    trained = relation_counts(ids["train"], len(relations)) > 0
+    return unseen_notes(seen, trained, ids, sorted(relations).__getitem__)
 
 
 def _order(files: list[Path], said: list[str]) -> Columns | None:
@@ -199,6 +246,12 @@ def _order(files: list[Path], said: list[str]) -> Columns | None:
         return None
     order = column_order([begin], str(files[0]))
     said += [*order.notes, *suspected_header(begin)]
+    if files[1:] or bare(files[0]) != files[0] or files[0].stat().st_size > _LOOKED_AT:
+        given = ",".join(numbered(order.columns))
+        said.append(
+            f"which column holds the relations was judged by the first {len(begin):,} facts of "
+            f"{files[0].name} alone: --columns {given} says so, and another order says otherwise"
+        )
     return None if order.columns == DOCUMENTED else numbered(order.columns)
 
 

@@ -44,7 +44,8 @@ from parsimony.molecules.property_network import (
     property_networks,
 )
 from parsimony.training import trainer
-from parsimony.training.trainer import Schedule, part, require_format
+from parsimony.training.keeping import part
+from parsimony.training.trainer import Schedule, require_format
 
 __all__ = ["MultiTask"]
 

@@ -10,6 +10,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from parsimony.errors import CannotWrite
 
@@ -60,6 +61,30 @@ def write_together(contents: Mapping[Path, bytes | str]) -> None:
                 name.unlink(missing_ok=True)
     for folder in dict.fromkeys(path.parent for path in written):
         _flush_folder(folder)
+
+
+@contextlib.contextmanager
+def replaced_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stream whose file takes the place of ``path`` when the block ends without an error.
+
+    Raises
+    ------
+    CannotWrite
+        The disk is full, or the folder is not writable; the target is unchanged.
+    """
+    made = _temporary(path)
+    try:
+        with made.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(made, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            made.unlink(missing_ok=True)
+    _flush_folder(path.parent)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from safetensors.numpy import save as save_safetensors
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
 from parsimony.run.atomic import write_atomic
+from parsimony.run.table_shards import Shard, map_shards, shard_files, write_shards
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 _NAME = re.compile(r"(\d{6,})\.safetensors")
@@ -44,7 +45,9 @@ class Checkpoints:
         found = [(m, p) for p in self.folder.iterdir() if (m := _NAME.fullmatch(p.name))]
         return [p for _, p in sorted(found, key=lambda item: int(item[0][1]))]
 
-    def save(self, state: Mapping[str, Any], tensors: Tensors) -> Path:
+    def save(
+        self, state: Mapping[str, Any], tensors: Tensors, shards: Sequence[Shard] = ()
+    ) -> Path:
         """Write the next checkpoint atomically and drop the oldest ones.
 
         Parameters
@@ -53,6 +56,8 @@ class Checkpoints:
             JSON-serialisable.
         tensors
             Arrays by name.
+        shards
+            Of tables that are written shard by shard, into files beside that of the checkpoint.
 
         Returns
         -------
@@ -62,17 +67,22 @@ class Checkpoints:
         self.folder.mkdir(exist_ok=True)
         before = self.paths()
         number = 1 + (int(before[-1].stem) if before else 0)
-        text = json_text(state)
-        metadata = {"state": text, "sha256": tensor_digest(text, tensors)}
+        for orphan in self.folder.glob("*-of-*.safetensors"):  # of a save that was cut off
+            if not (self.folder / f"{orphan.name.partition('-')[0]}.safetensors").exists():
+                orphan.unlink()
+        text, beside = json_text(state), ""
+        if shards:
+            beside = json_text(write_shards(self.folder, f"{number:06d}", shards))
+        metadata = {"state": text, "sha256": tensor_digest(text + beside, tensors)}
+        metadata |= {"shards": beside} if beside else {}
         path = self.folder / f"{number:06d}.safetensors"
         write_atomic(path, tensor_bytes(tensors, metadata))
         for old in [*before, path][: -self.keep]:
-            old.unlink(missing_ok=True)
+            for gone in (old, *shard_files(self.folder, old.stem)):
+                gone.unlink(missing_ok=True)
         return path
 
-    def load(
-        self, *, drop_damaged: bool = False
-    ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+    def load(self, *, drop_damaged: bool = False) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Read the last undamaged checkpoint.
 
         Parameters
@@ -83,7 +93,8 @@ class Checkpoints:
         Returns
         -------
         (state, tensors) or None
-            None where there is no checkpoint.
+            None where there is no checkpoint. Tables of shards are mapped
+            (:class:`parsimony.run.table_shards.RowParts`).
 
         Raises
         ------
@@ -97,7 +108,8 @@ class Checkpoints:
             if found is not None:
                 if drop_damaged:
                     for bad in damaged:
-                        bad.unlink(missing_ok=True)
+                        for gone in (bad, *shard_files(self.folder, bad.stem)):
+                            gone.unlink(missing_ok=True)
                 return found
             damaged.append(path)
         if damaged:
@@ -127,15 +139,24 @@ def tensor_digest(text: str, tensors: Tensors) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Read one file; None if it is damaged."""
     data = path.read_bytes()
     try:
-        tensors: dict[str, npt.NDArray[Any]] = load_safetensors(data)
+        tensors: dict[str, Any] = load_safetensors(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         text, digest = header["__metadata__"]["state"], header["__metadata__"]["sha256"]
         state = json.loads(text)  # a measure in it may be NaN
-    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError):
+        beside = header["__metadata__"].get("shards", "")
+        if not isinstance(state, dict) or tensor_digest(text + beside, tensors) != digest:
+            return None
+        for name, total in (json.loads(beside) if beside else {}).items():
+            with (path.parent / name).open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != total:
+                    return None
+        if beside:
+            tensors |= map_shards(shard_files(path.parent, path.stem), finite=False)
+    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError, OSError,
+            CorruptRun):  # fmt: skip
         return None
-    whole = isinstance(state, dict) and tensor_digest(text, tensors) == digest
-    return (state, tensors) if whole else None
+    return state, tensors

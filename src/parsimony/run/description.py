@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parsimony.errors import CorruptRun
 from parsimony.run.folder import MODEL, RunFolder
+from parsimony.run.table_shards import shard_files
 
 __all__ = ["RULES", "description_bytes", "size_text"]
 
@@ -27,12 +28,15 @@ def description_bytes(run: RunFolder) -> int:
     remedy = "restore the folder or train again"
     if not model.is_file():
         raise CorruptRun("the model is missing", remedy=remedy, where=str(model))
-    with model.open("rb") as stream:
-        header = int.from_bytes(stream.read(_HEADER), "little")
-    size = model.stat().st_size - _HEADER - header
-    if size < 0:
-        raise CorruptRun("the model is cut off", remedy=remedy, where=str(model))
-    return size
+    total = 0
+    for path in (model, *shard_files(run.path, model.stem)):
+        with path.open("rb") as stream:
+            header = int.from_bytes(stream.read(_HEADER), "little")
+        size = path.stat().st_size - _HEADER - header
+        if size < 0:
+            raise CorruptRun("the model is cut off", remedy=remedy, where=str(path))
+        total += size
+    return total
 
 
 def size_text(n_bytes: float) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import pickle
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.sharedctypes import RawArray
 from typing import Any, Protocol
 
 from parsimony.errors import InvalidParameter, UnknownParameter, WorkerLost, suggest
@@ -17,6 +22,8 @@ Job = Mapping[str, Any]
 
 ENGINES = ("local", "ray")
 _LIVES = 3  # of a pool of processes: a job that kills every process is not tried for ever
+_LARGE = 1 << 16  # bytes of an array that all processes share
+_ALIGNED = 64
 
 
 class Engine(Protocol):
@@ -70,6 +77,9 @@ class LocalEngine:
 class ProcessEngine:
     """Runs jobs in processes of this machine; jobs of one that was killed are done again.
 
+    The arrays of a function lie in memory once, whatever the number of processes. These wait for
+    further jobs of the same function, until :meth:`close`.
+
     Parameters
     ----------
     processes
@@ -78,6 +88,8 @@ class ProcessEngine:
 
     def __init__(self, processes: int) -> None:
         self.slots = processes
+        self._pool: ProcessPoolExecutor | None = None
+        self._function: Callable[..., Any] | None = None
 
     def run(
         self, function: Callable[..., Any], jobs: Sequence[Job], go_on: Callable[[], bool]
@@ -93,9 +105,7 @@ class ProcessEngine:
         again = 0  # so many of those in front were allowed before, and are not asked about anew
         while waiting:
             running: dict[Any, tuple[int, Job]] = {}
-            pool = ProcessPoolExecutor(
-                self.slots, get_context("spawn"), initializer=_keep, initargs=(function,)
-            )
+            pool = self._started(function)
             try:
                 while running or (waiting and (again or going)):
                     while waiting and (again or going) and len(running) < self.slots:
@@ -108,6 +118,7 @@ class ProcessEngine:
                         result = done.result()
                         yield running.pop(done)[0], result
             except BrokenProcessPool:
+                self.close()
                 lives -= 1
                 if not lives:
                     raise WorkerLost(
@@ -117,22 +128,65 @@ class ProcessEngine:
                 again += len(running)
                 waiting = sorted([*running.values(), *waiting], key=lambda item: item[0])
                 continue
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+            except BaseException:
+                self.close()
+                raise
             return
 
+    def _started(self, function: Callable[..., Any]) -> ProcessPoolExecutor:
+        if self._pool is None or self._function is not function:
+            self.close()
+            self._function = function
+            self._pool = ProcessPoolExecutor(
+                self.slots, get_context("spawn"), initializer=_keep, initargs=_packed(function)
+            )
+        return self._pool
+
     def close(self) -> None:
-        """Do nothing: its processes end with :meth:`run`."""
+        """Let the processes go; what they still compute is lost."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._function = None
+
+
+def _packed(function: Callable[..., Any]) -> tuple[bytes, Any, list[tuple[int, int]]]:
+    """Pickle a function for this machine's processes, its large arrays into memory they share."""
+    large: list[memoryview] = []
+
+    def apart(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes >= _LARGE:
+            large.append(raw)
+        return raw.nbytes < _LARGE
+
+    content, places, size = pickle.dumps(function, protocol=5, buffer_callback=apart), [], 0
+    for raw in large:
+        places.append((size, size + raw.nbytes))
+        size += -(-raw.nbytes // _ALIGNED) * _ALIGNED
+    shared = RawArray(ctypes.c_char, size) if size else None
+    for (first, last), raw in zip(places, large, strict=True):
+        memoryview(shared).cast("B")[first:last] = raw  # type: ignore[arg-type]
+    return content, shared, places
 
 
 _kept: Callable[..., Any] | None = None
 
 
-def _keep(function: Callable[..., Any]) -> None:
+def _keep(content: bytes, shared: Any, places: list[tuple[int, int]]) -> None:
     """Receive the function once a process, not once a job: it may carry data."""
     global _kept
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks hears it, and ends these
-    _kept = function
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    buffers = [memoryview(shared).cast("B")[first:last] for first, last in places]
+    _kept = pickle.loads(content, buffers=buffers)
+
+
+def _end_with_parent() -> None:
+    """Leave when the process that asks was killed: nobody else would say so."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call_kept(job: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,7 @@ from parsimony.run.forms import FORMS, Checkpoint, LogLine, RunConfig
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.run.seal import SEAL, seal, verify
+from parsimony.run.table_shards import RowParts, Shard, map_shards, shard_files, write_shards
 
 VERSION = 1
 CONFIG = "config.toml"
@@ -308,12 +309,28 @@ class RunFolder:
 
     # ---- tensors -----------------------------------------------------------------------------
 
-    def save_model(self, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        """Write model.safetensors atomically."""
-        write_atomic(self.path / MODEL, tensor_bytes(tensors))
+    def save_model(self, tensors: Mapping[str, Any]) -> None:
+        """Write model.safetensors atomically; what comes in shards into one file a shard."""
+        cut = {name: table for name, table in tensors.items() if isinstance(table, RowParts)}
+        there = shard_files(self.path, Path(MODEL).stem)
+        if not cut or any(list(table.files) != there for table in cut.values()):
+            parts = [table.parts for table in cut.values()]
+            self.save_shards(
+                [Shard.of(dict(zip(cut, rows, strict=True))) for rows in zip(*parts, strict=True)]
+            )
+        whole = {name: table for name, table in tensors.items() if name not in cut}
+        write_atomic(self.path / MODEL, tensor_bytes(whole))
 
-    def load_model(self) -> dict[str, npt.NDArray[Any]]:
-        """Read model.safetensors.
+    def save_shards(self, shards: Sequence[Shard]) -> dict[str, RowParts]:
+        """Write the shards of a model's tables, in place of those that are there, and map them."""
+        stem = Path(MODEL).stem
+        files = [self.path / name for name in write_shards(self.path, stem, shards)]
+        for path in set(shard_files(self.path, stem)) - set(files):
+            path.unlink()
+        return map_shards(files) if files else {}
+
+    def load_model(self) -> dict[str, Any]:
+        """Read model.safetensors, and map what comes in shards.
 
         Raises
         ------
@@ -323,13 +340,18 @@ class RunFolder:
         path = self.path / MODEL
         if not path.exists():
             raise CorruptRun("the model is missing", remedy=_REMEDY, where=str(path))
-        return load_tensors(path, error=CorruptRun, remedy=_REMEDY)
+        files = shard_files(self.path, path.stem)
+        mapped = map_shards(files) if files else {}
+        return {**load_tensors(path, error=CorruptRun, remedy=_REMEDY), **mapped}
 
-    def save_checkpoint(self, state: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> None:
+    def save_checkpoint(
+        self, state: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]],
+        shards: Sequence[Shard] = (),
+    ) -> None:  # fmt: skip
         """Write a checkpoint atomically (``state`` is JSON-serialisable); keep the last two."""
-        self._checkpoints.save(state, tensors)
+        self._checkpoints.save(state, tensors, shards)
 
-    def load_checkpoint(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+    def load_checkpoint(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the last undamaged checkpoint as (state, tensors); None if there is none.
 
         Raises

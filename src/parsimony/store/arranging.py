@@ -1,17 +1,27 @@
-"""Compiled passes over blocks of facts: grouping by node and finding repeated rows.
+"""Facts grouped by node: dealt out to piles of neighbouring nodes, each pile arranged by itself.
 
-The facts are streamed in their order; what is random access is limited to a range of nodes, so that
-memory is bounded by the range, not by the graph. The oracle is
-:meth:`parsimony.graph.KnowledgeGraph.digraph`.
+Dealing reads and writes in order, and a pile fits into the processor's cache, so that no step waits
+for memory at random. The oracle is :meth:`parsimony.graph.KnowledgeGraph.digraph`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 import numpy as np
+import numpy.typing as npt
 
 from parsimony.kernels.numerics import kernel
 
-__all__ = ["count_ends", "mark_repeated", "scatter_edges", "scatter_keys"]
+__all__ = ["count_ends", "grouped", "mark_repeated"]
+
+_PILE = 1 << 19  # edges of a pile
+_NODES = 1 << 8  # neighbouring nodes that share a pile
+_ROW = 16  # bytes of an edge that is dealt out
+IntArray = npt.NDArray[np.int32]
+LongArray = npt.NDArray[np.int64]
+#: the row at which a block of facts begins, and the block
+Blocks = Iterable[tuple[int, IntArray]]
 
 
 @kernel
@@ -23,47 +33,115 @@ def count_ends(block, heads, tails):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def scatter_edges(  # type: ignore[no-untyped-def]
-    block, first, low, high, n_relations, forward, backward, neighbour, relation, fact
-):
-    """Write both directions of facts to the rows of the nodes from ``low`` to ``high`` - 1.
+def _deal(block, first, low, high, n_relations, nodes, pile, place, rows):  # type: ignore[no-untyped-def]
+    """Write the edges at the nodes from ``low`` to ``high`` - 1 to their piles.
 
     IN  block (n, 3): the facts from row ``first`` on
-        forward, backward (high - low,): where a node's next edge of either direction goes
-    OUT neighbour, relation, fact (n_edges of the range,)
+        n_relations: added to the relation of an edge against its fact; below 0, there are none
+        pile: of every ``nodes`` nodes of the range
+    INOUT place: where the next edge of a pile goes
+    OUT rows (n_edges, 4): node, neighbour, relation, fact
     """
     for i in range(len(block)):
         head, r, tail = block[i, 0], block[i, 1], block[i, 2]
         if low <= head < high:
-            at = forward[head - low]
-            forward[head - low] = at + 1
-            neighbour[at], relation[at], fact[at] = tail, r, first + i
-        if low <= tail < high:
-            at = backward[tail - low]
-            backward[tail - low] = at + 1
-            neighbour[at], relation[at], fact[at] = head, r + n_relations, first + i
+            p = pile[(head - low) // nodes]
+            at = place[p]
+            place[p] = at + 1
+            rows[at, 0], rows[at, 1], rows[at, 2], rows[at, 3] = head, tail, r, first + i
+        if n_relations >= 0 and low <= tail < high:
+            p = pile[(tail - low) // nodes]
+            at = place[p]
+            place[p] = at + 1
+            rows[at, 0], rows[at, 1] = tail, head
+            rows[at, 2], rows[at, 3] = r + n_relations, first + i
 
 
 @kernel
-def scatter_keys(block, first, low, high, n_entities, place, keys, rows):  # type: ignore[no-untyped-def]
-    """Write (relation, tail) as one number to the rows of the heads from ``low`` to ``high`` - 1.
+def _arrange(rows, low, n_relations, forward, backward, edges):  # type: ignore[no-untyped-def]
+    """Write the edges of a pile to the places of their nodes.
 
-    OUT keys, rows (n of the range,): the number, and the row of its fact
+    IN  rows (n, 4), low: as of :func:`_deal`
+    INOUT forward, backward: where a node's next edge of either direction goes
+    OUT edges (3, n): neighbours, relations, facts
     """
-    for i in range(len(block)):
-        head = block[i, 0]
-        if low <= head < high:
-            at = place[head - low]
-            place[head - low] = at + 1
-            keys[at] = np.int64(block[i, 1]) * n_entities + block[i, 2]
-            rows[at] = first + i
+    for i in range(len(rows)):
+        v = rows[i, 0] - low
+        if n_relations >= 0 and rows[i, 2] >= n_relations:
+            at = backward[v]
+            backward[v] = at + 1
+        else:
+            at = forward[v]
+            forward[v] = at + 1
+        edges[0, at], edges[1, at], edges[2, at] = rows[i, 1], rows[i, 2], rows[i, 3]
+
+
+def grouped(
+    blocks: Callable[[], Blocks],
+    heads: IntArray,
+    tails: IntArray | None,
+    n_relations: int,
+    memory: int,
+) -> Iterator[tuple[LongArray, IntArray]]:
+    """Yield the edges of a pile of nodes after the other, in the order of the nodes.
+
+    Those of a node stand together: those that go out, in the order of their facts, then the others.
+
+    Parameters
+    ----------
+    blocks
+        Returns all facts; asked for again for every part of the edges that fits into memory.
+    heads, tails
+        Facts that begin and end at each node; without ``tails`` edges go from head to tail alone.
+    n_relations
+        Added to the relation of an edge against its fact.
+    memory
+        Bytes that edges may take, if those of a single node do not take more.
+
+    Yields
+    ------
+    int64 array, shape (n_nodes + 1,)
+        Where the edges of each node of the pile begin.
+    int32 array, shape (3, n_edges)
+        Their neighbours, relations and facts; overwritten by the next.
+    """
+    added = -1 if tails is None else n_relations
+    ptr = np.zeros(len(heads) + 1, np.int64)
+    np.cumsum(heads if tails is None else heads + tails, out=ptr[1:])
+    for low, high in _cut(ptr, memory // _ROW, 1):
+        own = ptr[low : high + 1] - ptr[low]
+        piles = list(_cut(own, min(_PILE, max(memory // _ROW, 1)), _NODES))
+        place = own[[begin for begin, _ in piles]]
+        sizes = [-(-(end - begin) // _NODES) for begin, end in piles]
+        pile = np.repeat(np.arange(len(piles), dtype=np.int32), sizes)
+        rows = np.empty((own[-1], 4), np.int32)
+        for first, block in blocks():
+            _deal(block, first, low, high, added, _NODES, pile, place, rows)
+        buffer = np.empty(3 * max(own[end] - own[begin] for begin, end in piles), np.int32)
+        for begin, end in piles:
+            at = own[begin : end + 1] - own[begin]
+            forward = at[:-1].copy()
+            backward = forward + heads[low + begin : low + end]
+            edges = buffer[: 3 * at[-1]].reshape(3, -1)
+            _arrange(rows[own[begin] : own[end]], low + begin, added, forward, backward, edges)
+            yield at, edges
+
+
+def _cut(ptr: LongArray, most: int, step: int) -> Iterator[tuple[int, int]]:
+    """Cut nodes, so many at a time, into ranges of at most so many edges where that is possible."""
+    low, n = 0, len(ptr) - 1
+    while low < n:
+        high = int(np.searchsorted(ptr, ptr[low] + most, "right")) - 1
+        high = min(max(high - (high - low) % step, low + step), n)
+        yield low, high
+        low = high
 
 
 @kernel
-def mark_repeated(ptr, keys, rows, kept):  # type: ignore[no-untyped-def]
+def mark_repeated(ptr, edges, kept):  # type: ignore[no-untyped-def]
     """Unmark every fact of a head that was stated in an earlier row.
 
-    IN  ptr (n_heads + 1,): the heads' parts of keys and rows; rows ascend within a head
+    IN  ptr, edges: of heads, as of :func:`grouped`
     OUT kept (n,)
     """
     for v in range(len(ptr) - 1):
@@ -71,11 +149,12 @@ def mark_repeated(ptr, keys, rows, kept):  # type: ignore[no-untyped-def]
         if high - low <= 24:
             for i in range(low + 1, high):
                 for j in range(low, i):
-                    if keys[j] == keys[i]:
-                        kept[rows[i]] = False
+                    if edges[0, j] == edges[0, i] and edges[1, j] == edges[1, i]:
+                        kept[edges[2, i]] = False
                         break
         else:
-            order = np.argsort(keys[low:high], kind="mergesort")
+            keys = (edges[1, low:high].astype(np.int64) << 32) | edges[0, low:high]
+            order = np.argsort(keys, kind="mergesort")
             for i in range(1, len(order)):
-                if keys[low + order[i]] == keys[low + order[i - 1]]:
-                    kept[rows[low + order[i]]] = False
+                if keys[order[i]] == keys[order[i - 1]]:
+                    kept[edges[2, low + order[i]]] = False

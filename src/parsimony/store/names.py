@@ -10,12 +10,17 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.errors import FormatError
 from parsimony.graph.names import NameIndex, fold
 from parsimony.graph.vocabulary import UNKNOWN, Kind, Vocabulary
+from parsimony.store.manifest import REMEDY
 
 __all__ = ["MappedNames", "StoredVocabulary"]
 
 _CHUNK = 1 << 16
+_LIKE = 2_000  # names around the place of an unknown one, among which it is looked for
+_SPACES = b" \t\n\v\f\r\x1c\x1d\x1e\x1f"
+_PASSED_OVER = np.frombuffer(_SPACES + b"0.", np.uint8)  # what spellings of a name can differ in
 
 
 class MappedNames(Sequence[str]):
@@ -27,10 +32,14 @@ class MappedNames(Sequence[str]):
         Where each name begins in ``text``.
     text : uint8 array
         All names, one behind another.
+    where : str
+        The file of the text, for errors.
     """
 
-    def __init__(self, offsets: npt.NDArray[np.int64], text: npt.NDArray[np.uint8]) -> None:
-        self._offsets, self._text = offsets, text
+    def __init__(
+        self, offsets: npt.NDArray[np.int64], text: npt.NDArray[np.uint8], where: str = ""
+    ) -> None:
+        self._offsets, self._text, self._where = offsets, text, where
 
     def __len__(self) -> int:
         """Return the number of names."""
@@ -46,7 +55,7 @@ class MappedNames(Sequence[str]):
             return [self[j] for j in range(*i.indices(len(self)))]
         if not -len(self) <= i < len(self):
             raise IndexError(i)
-        return self._bytes(i % len(self)).decode()
+        return self._decoded(self._bytes(i % len(self)))
 
     def __iter__(self) -> Iterator[str]:
         """Decode a few at a time."""
@@ -54,7 +63,7 @@ class MappedNames(Sequence[str]):
             at = self._offsets[low : low + _CHUNK + 1].tolist()
             text = self._text[at[0] : at[-1]].tobytes()
             for begin, end in pairwise(at):
-                yield text[begin - at[0] : end - at[0]].decode()
+                yield self._decoded(text[begin - at[0] : end - at[0]])
 
     def __contains__(self, name: object) -> bool:
         """Return whether it is one of the names."""
@@ -64,6 +73,12 @@ class MappedNames(Sequence[str]):
         """Return the position of a name, None where there is none."""
         if not isinstance(name, str):
             return None
+        at = self.place(name)
+        wanted = name.encode("utf-8", "surrogatepass")
+        return at if at < len(self) and self._bytes(at) == wanted else None
+
+    def place(self, name: str) -> int:
+        """Return how many names are smaller."""
         wanted = name.encode("utf-8", "surrogatepass")
         low, high = 0, len(self)
         while low < high:
@@ -72,7 +87,35 @@ class MappedNames(Sequence[str]):
                 low = middle + 1
             else:
                 high = middle
-        return low if low < len(self) and self._bytes(low) == wanted else None
+        return low
+
+    def spelled(self, folded: str) -> Iterator[int]:
+        """Yield the positions of names that :func:`parsimony.graph.names.fold` may make ``folded``.
+
+        Names of ASCII characters are told by the sum of a random number for each letter, whatever
+        its case; the others are yielded all where any of them can be meant.
+        """
+        values = np.random.default_rng(0).integers(1 << 62, size=256)
+        values[ord("A") : ord("Z") + 1] = values[ord("a") : ord("z") + 1]
+        values[_PASSED_OVER] = 0
+        values[128:] = 0
+        wanted = values[np.frombuffer(folded.encode(), np.uint8)].sum()
+        for low in range(0, len(self), _CHUNK):
+            at = self._offsets[low : low + _CHUNK + 1]
+            text = self._text[at[0] : at[-1]]
+            sums = np.concatenate([[0], np.cumsum(values[text])])[at - at[0]]
+            fits = np.diff(sums) == wanted if folded.isascii() else np.zeros(len(at) - 1, bool)
+            if text.max(initial=0) > 127:
+                fits |= np.diff(np.concatenate([[0], np.cumsum(text > 127)])[at - at[0]]) > 0
+            yield from (np.flatnonzero(fits) + low).tolist()
+
+    def _decoded(self, name: bytes) -> str:
+        try:
+            return name.decode()
+        except UnicodeDecodeError:
+            raise FormatError(
+                f"a name that is not UTF-8: {name[:60]!r}", remedy=REMEDY, where=self._where
+            ) from None
 
     def _bytes(self, i: int) -> bytes:
         return self._text[int(self._offsets[i]) : int(self._offsets[i + 1])].tobytes()
@@ -85,7 +128,8 @@ class _Folded:
         self._names = names
 
     def get(self, folded: str, default: list[int]) -> list[int]:
-        return [i for i, name in enumerate(self._names) if fold(name) == folded] or default
+        found = [i for i in self._names.spelled(folded) if fold(self._names[i]) == folded]
+        return found or default
 
 
 class _Positions(Mapping[str, int]):
@@ -114,6 +158,15 @@ class _StoredIndex(NameIndex):
     def exact(self) -> Mapping[str, int]:
         assert isinstance(self._names, MappedNames)
         return _Positions(self._names)
+
+    def like(self, name: str) -> list[str]:
+        """Return names of equal spelling, and those around its place in either case."""
+        assert isinstance(self._names, MappedNames)
+        near = {*self._folded.get(fold(name), [])}
+        for spelling in (name, name.lower(), name.upper(), name.capitalize()):
+            at = self._names.place(spelling)
+            near |= {*range(max(at - _LIKE, 0), min(at + _LIKE, len(self._names)))}
+        return [self._names[i] for i in sorted(near)]
 
     @cached_property
     def _folded(self) -> Any:

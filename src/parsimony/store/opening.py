@@ -153,4 +153,5 @@ def _map(
 
 def _names(folder: Path, told: Manifest, which: str, n: int) -> MappedNames:
     offsets = _map(folder, told, f"{which}.offsets.npy", np.int64, (n + 1,))
-    return MappedNames(offsets, _map(folder, told, f"{which}.text.npy", np.uint8, (None,)))
+    file = f"{which}.text.npy"
+    return MappedNames(offsets, _map(folder, told, file, np.uint8, (None,)), str(folder / file))

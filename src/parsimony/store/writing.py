@@ -1,17 +1,20 @@
 """Writing a store: names to ids, repeated rows out, the split, the adjacency; whole or not at all.
 
-Facts are streamed: in memory are the names, some numbers an entity and as much of the rest as
-``memory`` allows. Names get codes in the order in which they appear, and ids in ascending order
-afterwards, as everywhere.
+Facts are streamed: in memory are some numbers an entity and as much of the rest as ``memory``
+allows. Names get codes in the order in which they appear, and ids in ascending order afterwards, as
+everywhere. Where a table of all names exceeds the memory, the facts are read several times, and
+every pass codes a share of the names.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +24,11 @@ from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 from parsimony.graph.names import COLUMNS
 from parsimony.graph.splits import split_parts
-from parsimony.graph.vocabulary import QUOTED, Kind, name_lines
 from parsimony.run.progress import Progress
-from parsimony.store.arranging import count_ends, mark_repeated, scatter_edges, scatter_keys
+from parsimony.store.arranging import count_ends, grouped, mark_repeated
 from parsimony.store.dictionary import Dictionary
 from parsimony.store.manifest import DIGRAPH, FORMAT, MANIFEST, SPLITS, Manifest, file_sum
+from parsimony.store.name_files import array_header, write_names
 
 __all__ = ["StoreWriter"]
 
@@ -53,10 +56,10 @@ class StoreWriter:
 
     def __init__(self, folder: Path, *, memory: int = 4 << 30, quiet: bool = True) -> None:
         self.folder, self.memory, self.quiet = folder, memory, quiet
-        self._entities, self._relations = Dictionary(), Dictionary()
-        self.n_rows: list[int] = []
+        self._spool = folder / "names"
         self._raw = folder / "rows"
-        self._stream = self._raw.open("xb")
+        self._stream = self._raw.open("x+b")
+        self.read(0, 1)
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -66,9 +69,31 @@ class StoreWriter:
         """Close the file of rows."""
         self._stream.close()
 
+    def read(self, number: int, passes: int) -> None:
+        """Begin a pass over all facts; the first one of several begins anew."""
+        self.n_rows: list[int] = []
+        self._number = number
+        if number == 0:
+            shutil.rmtree(self._spool, ignore_errors=True)
+            self._spool.mkdir()
+            self._entities = Dictionary(self._spool, self.memory)
+            self._relations = Dictionary()
+            self._stream.truncate(0)
+        self._entities.begin(number, passes)
+        self._stream.seek(0)
+
     def begin(self) -> None:
         """Begin a split, train first; without a second one the facts are split at random."""
         self.n_rows.append(0)
+
+    @property
+    def n_relations(self) -> int:
+        """The number of relations so far."""
+        return len(self._relations)
+
+    def relations(self) -> list[str]:
+        """Return the relations so far, in the order in which they appeared."""
+        return [name for part in self._relations.names() for name in part]
 
     def add(self, frame: pl.DataFrame) -> None:
         """Append facts to the split begun last.
@@ -81,25 +106,26 @@ class StoreWriter:
         Raises
         ------
         InvalidParameter
-            More facts than ids of 32 bits can number, or names that exceed the memory.
+            More facts than ids of 32 bits can number.
+        DictionaryFull
+            The names exceed the memory: more passes are needed, from the first on.
         """
-        codes = np.empty((len(frame), 3), np.int32)
-        for i, (column, dictionary) in enumerate(
-            zip(COLUMNS, (self._entities, self._relations, self._entities), strict=True)
-        ):
-            codes[:, i] = dictionary.codes(frame[column].cast(pl.String))
-        self._stream.write(codes.data)
+        head, relation, tail = (frame[column].cast(pl.String) for column in COLUMNS)
+        codes = np.empty((3, len(frame)), np.int32)
+        if self._number == 0:
+            self._relations.codes(relation, codes[1])
+        else:
+            at = self._stream.tell()
+            codes[:] = np.fromfile(self._stream, np.int32, codes.size).reshape(-1, 3).T
+            self._stream.seek(at)
+        self._entities.codes(head, codes[0])
+        self._entities.codes(tail, codes[2])
+        self._stream.write(np.ascontiguousarray(codes.T).data)
         self.n_rows[-1] += len(frame)
         if sum(self.n_rows) >= 1 << 30:
             raise InvalidParameter(
                 f"more than {1 << 30:,} facts, which a store cannot number",
                 remedy="split them into several graphs",
-            )
-        if (size := self._entities.n_bytes + self._relations.n_bytes) > self.memory:
-            raise InvalidParameter(
-                f"the names of {len(self._entities):,} entities take {size / 2**30:.3g} GiB, more "
-                f"than the memory of {self.memory / 2**30:.3g} GiB",
-                remedy="give more, for example --memory 8G",
             )
 
     def finish(
@@ -130,20 +156,19 @@ class StoreWriter:
             Too few facts.
         """
         self._stream.close()
-        n_rows = sum(self.n_rows)
-        entities = self._write_names(self._entities.names(), "entities", "entity")
-        relations = self._write_names(self._relations.names(), "relations", "relation")
-        del self._entities, self._relations
-        n_entities, n_relations = len(entities[0]), len(relations[0])
-        with Progress(5 * n_rows, "arranging", quiet=self.quiet) as progress:
+        n_rows, n_entities, n_relations = (
+            sum(self.n_rows), len(self._entities), len(self._relations)
+        )  # fmt: skip
+        with Progress(3 * n_rows + n_entities, "arranging", quiet=self.quiet) as progress:
             self._progress = progress
-            self._encode(entities[0], relations[0])
+            write = partial(write_names, memory=self.memory, advance=progress.advance)
+            entities = write(self._entities, self.folder, "entities", "entity")
+            relations = write(self._relations, self.folder, "relations", "relation")
+            shutil.rmtree(self._spool)
             part = self._parts(n_entities, seed, most)
             facts = {split: int(np.count_nonzero(part == i)) for i, split in enumerate(SPLITS)}
-            names = entities[1] + relations[1]
-            data, graph = self._write_facts(
-                part, facts, names, f"{n_entities} {n_relations} {facts['train']}\n"
-            )
+            counts = f"{n_entities} {n_relations} {facts['train']}\n"
+            data, graph = self._write_facts(part, facts, entities, relations, counts)
             del part
             self._raw.unlink()
             self._write_digraph(facts["train"], n_entities, n_relations)
@@ -163,42 +188,13 @@ class StoreWriter:
         return manifest
 
     def blocks(self, path: Path | None = None, skip: int = 0) -> Iterator[tuple[int, IntArray]]:
-        """Yield the row at which a block of facts begins, and the block."""
-        at = 0
-        with (path or self._raw).open("rb") as stream:
+        """Yield the row at which a block of facts begins, and the block, until the next is read."""
+        at, rows = 0, np.empty((_ROWS, 3), np.int32)
+        with (path or self._raw).open("rb", buffering=0) as stream:
             stream.seek(skip)
-            while len(block := np.fromfile(stream, np.int32, 3 * _ROWS)):
-                yield at, block.reshape(-1, 3)
-                at += len(block) // 3
-
-    def _write_names(self, names: pl.Series, file: str, kind: Kind) -> tuple[IntArray, str]:
-        """Write names in ascending order; return the id of every code, and their content hash."""
-        order = names.arg_sort().to_numpy()
-        ids = np.empty(len(names), np.int32)
-        ids[order] = np.arange(len(names), dtype=np.int32)
-        offsets = np.zeros(len(names) + 1, np.int64)
-        np.cumsum(names.str.len_bytes().to_numpy()[order], out=offsets[1:])
-        np.save(self.folder / f"{file}.offsets.npy", offsets)
-        digest = hashlib.sha256(kind.encode())
-        with (self.folder / f"{file}.text.npy").open("xb") as stream:
-            _header(stream, np.uint8, (int(offsets[-1]),))
-            for low in range(0, len(names), 1 << 20):
-                part = names.gather(order[low : low + (1 << 20)])
-                stream.write(part.str.join("").item().encode())
-                plain = not part.str.contains(QUOTED).any()
-                lines = part.str.join("\n").item() + "\n" if plain else name_lines(part)
-                digest.update(lines.encode())
-        return ids, digest.hexdigest()
-
-    def _encode(self, entities: IntArray, relations: IntArray) -> None:
-        """Put ids in the place of codes."""
-        with self._raw.open("r+b") as stream:
-            for at, block in self.blocks():
-                for column, ids in enumerate((entities, relations, entities)):
-                    block[:, column] = ids[block[:, column]]
-                stream.seek(12 * at)
-                stream.write(block.data)
-                self._progress.advance(len(block))
+            while n := stream.readinto(rows) // 12:  # type: ignore[arg-type]
+                yield at, rows[:n]
+                at += n
 
     def _parts(self, n_entities: int, seed: int, most: int | None) -> npt.NDArray[np.int8]:
         """Say to which split each row falls, -1 for a row that was stated before in its split."""
@@ -226,17 +222,11 @@ class StoreWriter:
     def _distinct(self, rows: slice, n_entities: int) -> npt.NDArray[np.bool_]:
         """Mark the rows of a split whose fact was not stated in an earlier one."""
         kept = np.ones(rows.stop - rows.start, bool)
-        heads, tails = np.zeros(n_entities, np.int64), np.zeros(n_entities, np.int64)
+        heads, tails = np.zeros(n_entities, np.int32), np.zeros(n_entities, np.int32)
         for _, block in self._of(rows):
             count_ends(block, heads, tails)
-        ptr = np.concatenate([[0], np.cumsum(heads)])
-        for low, high in _ranges(ptr, self.memory // 12):
-            own = ptr[low : high + 1] - ptr[low]
-            keys, row = np.empty(own[-1], np.int64), np.empty(own[-1], np.int32)
-            place = own[:-1].copy()
-            for at, block in self._of(rows):
-                scatter_keys(block, at, low, high, n_entities, place, keys, row)
-            mark_repeated(own, keys, row, kept)
+        for ptr, edges in grouped(lambda: self._of(rows), heads, None, 0, self.memory):
+            mark_repeated(ptr, edges, kept)
         self._progress.advance(len(kept))
         return kept
 
@@ -252,17 +242,24 @@ class StoreWriter:
         self,
         part: npt.NDArray[np.int8],
         facts: dict[str, int],
-        names: str,
+        entities: tuple[IntArray, str],
+        relations: tuple[IntArray, str],
         counts: str,
     ) -> tuple[str, str]:
-        """Write the splits; return the content hashes of the data and of the graph."""
-        data, graph = hashlib.sha256(names.encode()), hashlib.sha256(counts.encode())
+        """Write the splits by ids; return the content hashes of the data and of the graph."""
+        data = hashlib.sha256((entities[1] + relations[1]).encode())
+        graph = hashlib.sha256(counts.encode())
         for number, (split, n) in enumerate(facts.items()):
             data.update(f"{split} {n}\n".encode())
             with (self.folder / f"{split}.npy").open("xb") as stream:
-                _header(stream, np.int32, (n, 3))
+                array_header(stream, np.int32, (n, 3))
                 for at, block in self.blocks():
-                    chosen = np.ascontiguousarray(block[part[at : at + len(block)] == number])
+                    own = part[at : at + len(block)] == number
+                    if not own.any():
+                        continue
+                    chosen = block if own.all() else block[own]
+                    for column, (ids, _) in enumerate((entities, relations, entities)):
+                        chosen[:, column] = ids[chosen[:, column]]
                     data.update(chosen.data)
                     if split == "train":
                         graph.update(chosen.data)
@@ -275,43 +272,22 @@ class StoreWriter:
         """Write both directions of the training facts, grouped by node."""
         path = self.folder / "train.npy"
         skip = path.stat().st_size - 12 * n_facts
-        heads, tails = np.zeros(n_entities, np.int64), np.zeros(n_entities, np.int64)
+        heads, tails = np.zeros(n_entities, np.int32), np.zeros(n_entities, np.int32)
         for _, block in self.blocks(path, skip):
             count_ends(block, heads, tails)
-        indptr = np.concatenate([[0], np.cumsum(heads + tails)])
+        indptr = np.zeros(n_entities + 1, np.int64)
+        np.cumsum(heads + tails, out=indptr[1:])
         np.save(self.folder / "digraph.indptr.npy", indptr)
+        del indptr
         with contextlib.ExitStack() as stack:
             files = [
                 stack.enter_context((self.folder / f"digraph.{part}.npy").open("xb"))
                 for part in DIGRAPH[1:]
             ]
             for stream in files:
-                _header(stream, np.int32, (2 * n_facts,))
-            for low, high in _ranges(indptr, self.memory // 12):
-                forward = indptr[low:high] - indptr[low]
-                backward = forward + heads[low:high]
-                edges = [np.empty(indptr[high] - indptr[low], np.int32) for _ in files]
-                for at, block in self.blocks(path, skip):
-                    scatter_edges(block, at, low, high, n_relations, forward, backward, *edges)
+                array_header(stream, np.int32, (2 * n_facts,))
+            blocks = partial(self.blocks, path, skip)
+            for _, edges in grouped(blocks, heads, tails, n_relations, self.memory):
                 for stream, array in zip(files, edges, strict=True):
                     stream.write(array.data)
-                self._progress.advance(len(edges[0]))
-
-
-def _header(stream: Any, kind: type, shape: tuple[int, ...]) -> None:
-    about = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype(kind)),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    np.lib.format.write_array_header_1_0(stream, about)
-
-
-def _ranges(ptr: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into ranges of at most so many entries; a longer row is a range of its own."""
-    low, n = 0, len(ptr) - 1
-    while low < n:
-        high = int(np.searchsorted(ptr, ptr[low] + most, "right")) - 1
-        high = min(max(high, low + 1), n)
-        yield low, high
-        low = high
+                self._progress.advance(edges.shape[1] // 2)

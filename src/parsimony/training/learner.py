@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
+
+from parsimony.training.keeping import Keeping
 
 __all__ = ["Learner", "Schedule", "Step"]
 
@@ -127,6 +130,14 @@ class Learner(ABC):
 
     def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:  # noqa: B027
         """Let :meth:`validate` ask these of the ``n_queries`` alone; None: all."""
+
+    def keeping(self, *, averaged: bool) -> Keeping:
+        """What keeps the tensors' moving average and the best of them, and writes checkpoints."""
+        return Keeping(self, averaged=averaged)
+
+    def unchanged(self) -> AbstractContextManager[None]:
+        """Give the model and the optimiser their tensors back when the block ends."""
+        return Keeping(self, averaged=False).unchanged()
 
     def parts(self) -> dict[str, float]:
         """What the record of an epoch holds beside its loss: the losses that it is made of."""

@@ -119,14 +119,10 @@ def _seconds(function: Callable[[], object]) -> float:
 @contextmanager
 def _as_it_was(learner: Learner) -> Iterator[None]:
     """Give a learner its tensors back, and its optimiser, count and progress."""
-    state = {name: tensor.detach().clone() for name, tensor in learner.state().items()}
-    moments = {name: tensor.detach().clone() for name, tensor in learner.optimizer_state().items()}
     flops, progress = learner.flops, learner.progress
     learner.progress = 0.0
     try:
-        yield
+        with learner.unchanged():
+            yield
     finally:
-        for name, tensor in learner.state().items():
-            tensor.detach().copy_(state[name])
-        learner.restore_optimizer(moments)
         learner.flops, learner.progress = flops, progress

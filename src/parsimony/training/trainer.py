@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from parsimony.errors import CheckpointVersionError, TrainingDiverged
 from parsimony.metrics.guard import checked
@@ -30,6 +28,7 @@ from parsimony.run.progress import Progress, say
 from parsimony.run.restoring import restoring
 from parsimony.run.seeds import rng
 from parsimony.stopping import held, stopped
+from parsimony.training.keeping import part
 from parsimony.training.learner import Learner, Schedule, Step
 from parsimony.training.probe import Probe, probe
 
@@ -151,9 +150,7 @@ class Trainer:
     def _train(self, learner: Learner) -> Outcome:
         self._learner, self._state, self._begin = learner, _State(), clock()
         self._look, self._notes, self._told = 0.0, list[str](), -math.inf
-        # Without a moving average the mean is the weights themselves.
-        self._mean = _copies(learner.weights()) if self.schedule.ema_decay else {}
-        self._best: dict[str, Tensor] = {}
+        self._kept = learner.keeping(averaged=self.schedule.ema_decay > 0)
         self._resume()
         self._before = self._state.seconds + self.spent
         self._state.seconds = self._before
@@ -182,7 +179,7 @@ class Trainer:
                 self._checkpoint(self.run)
                 saved = clock()
         learner.ask(None)
-        _copy_into(learner.state(), self._best or self._answering())
+        self._kept.end()
         return Outcome(state.history, state.best_epoch, ended, state.seconds, tuple(self._notes))
 
     def _plan(self) -> None:
@@ -242,9 +239,8 @@ class Trainer:
                     break
         if learner.average_each == "epoch":
             self._follow()
-        for name, tensor in learner.state().items():  # the last step's loss did not tell
-            if not bool(torch.isfinite(tensor).all()):
-                raise _diverged(f"{name} became infinite or NaN in epoch {number}")
+        if name := self._kept.infinite():  # the last step's loss did not tell
+            raise _diverged(f"{name} became infinite or NaN in epoch {number}")
         state.epoch = number
         record: dict[str, Any] = {"epoch": number, "loss": total / max(done, 1)}
         record |= learner.parts()
@@ -266,13 +262,13 @@ class Trainer:
     def _record(self, record: dict[str, Any], begin: float, *, look: bool) -> None:
         """Look at validation where it is due, keep the best, and add to history and log."""
         state, looked = self._state, clock()
-        with self._averaged():
+        with self._kept.averaged():
             found = checked(self._learner.validate()) if look else {}
             record |= {f"valid_{name}": value for name, value in found.items()}
             score = next(iter(found.values()), -math.inf)
             if score > (-math.inf if state.best is None else state.best):
                 state.best, state.best_epoch = float(score), record["epoch"]
-                self._best = _copies(self._learner.state())
+                self._kept.keep_best()
         if state.best is None:  # nothing to choose by, so far
             state.best_epoch = record["epoch"]
         if self.phase:
@@ -286,7 +282,7 @@ class Trainer:
             self.run.log(**record)
         self._tell(record)
         if look and self.on_look is not None:
-            with self._averaged():
+            with self._kept.averaged():
                 self.on_look(record)
 
     def _tell(self, record: Mapping[str, Any]) -> None:
@@ -359,44 +355,14 @@ class Trainer:
         # Steps are many and the first ones bad; epochs are few: the mean of the first is even.
         ramp = (1 + t) / (10 + t) if self._learner.average_each == "step" else (t - 1) / t
         decay = min(self.schedule.ema_decay, ramp)
-        with torch.no_grad():
-            for name, weight in self._learner.weights().items() if self._mean else ():
-                self._mean[name].lerp_(weight, 1 - decay)
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Let the model stand at the average meanwhile."""
-        if not self._mean:
-            yield
-            return
-        own = _copies(self._learner.weights())
-        _copy_into(self._learner.weights(), self._mean)
-        try:
-            yield
-        finally:
-            _copy_into(self._learner.weights(), own)
-
-    def _answering(self) -> dict[str, Tensor]:
-        """The model of the last epoch, as it would answer."""
-        with self._averaged():
-            return _copies(self._learner.state())
+        self._kept.follow(1 - decay)
 
     # ---- checkpoints -------------------------------------------------------------------------
 
     def _checkpoint(self, run: RunFolder) -> None:
-        parts = {
-            "model": self._learner.state(),
-            "optimizer": self._learner.optimizer_state(),
-            "mean": self._mean,
-            "best": self._best,
-        }
-        tensors = {
-            f"{part}.{name}": tensor.detach().cpu().numpy()
-            for part, named in parts.items()
-            for name, tensor in named.items()
-        } | {f"carried.{name}": array for name, array in self.carried.items()}
         plain = {"format": FORMAT, "phase": self.phase, "cost": self.cost.as_dict()}
-        run.save_checkpoint(plain | asdict(self._state), tensors)
+        carried = {f"carried.{name}": array for name, array in self.carried.items()}
+        self._kept.save(run, plain | asdict(self._state), carried)
 
     def _resume(self) -> None:
         kept = None if self.run is None else self.run.load_checkpoint()
@@ -413,16 +379,7 @@ class Trainer:
         if plain["phase"] != self.phase:
             return
         self._state = _State(**{k: plain[k] for k in _State.__dataclass_fields__ if k in plain})
-        learner = self._learner
-        _copy_into(learner.state(), part(tensors, "model."))
-        moments = part(tensors, "optimizer.")
-        _require_same_form(learner.optimizer_state(), moments)  # torch's has none before a step
-        learner.restore_optimizer(moments)
-        if self._mean:
-            _copy_into(self._mean, part(tensors, "mean."))
-        self._best = part(tensors, "best.")
-        if self._best:
-            _require_same_form(learner.state(), self._best)
+        self._kept.take(tensors)
         self.carried = {k: v.numpy() for k, v in part(tensors, "carried.").items()}
 
 
@@ -449,35 +406,6 @@ def require_format(plain: Mapping[str, Any], run: RunFolder | None) -> None:
             remedy="remove the folder checkpoints to train afresh, or choose another --out",
             where=None if run is None else str(run.path / "checkpoints"),
         )
-
-
-def part(tensors: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, Tensor]:
-    """Copy the tensors whose names begin with ``prefix``, named without it."""
-    return {
-        name.removeprefix(prefix): torch.from_numpy(array.copy())
-        for name, array in tensors.items()
-        if name.startswith(prefix)
-    }
-
-
-def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
-
-def _copy_into(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    _require_same_form(live, values)
-    with torch.no_grad():
-        for name, tensor in live.items():
-            tensor.copy_(values[name])
-
-
-def _require_same_form(live: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    """Refuse other names or shapes, which torch would spread over the live ones, and NaN."""
-    for name, tensor in live.items():
-        if name not in values or values[name].shape != tensor.shape:
-            raise ValueError(f"{name!r} is missing or of another shape than {tuple(tensor.shape)}")
-        if not bool(torch.isfinite(values[name]).all()):
-            raise ValueError(f"{name!r} holds a number that is not finite")
 
 
 def _diverged(what: str) -> TrainingDiverged:

@@ -12,7 +12,6 @@ workers. Messages are JSON and arrays: nothing that is received is executed.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -20,19 +19,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.distributed as dist
 
-from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter, WorkerLost
+from parsimony.training.crew import Crew, how_ended
 from parsimony.training.launcher import launched, rank_here
 
 __all__ = ["Crew", "crew", "follow", "meet", "release", "serve"]
@@ -40,117 +37,9 @@ __all__ = ["Crew", "crew", "follow", "meet", "release", "serve"]
 #: how long a process waits for another that says nothing and has not closed its connection
 PATIENCE = timedelta(minutes=30)
 #: seconds for workers that are started here
-START = 120.0
-HEADER = 4096  # bytes
+START = 300.0
 
 _met: list[bool] = []  # whether this process has led what a launcher started
-
-Arrays = Mapping[str, npt.NDArray[Any]]
-
-
-class Crew:
-    """The processes of one training, as one of them sees them.
-
-    Parameters
-    ----------
-    started
-        The others, where the first process has started them itself.
-
-    Attributes
-    ----------
-    rank, size
-        The number of this process, 0 the first, and how many there are.
-    """
-
-    def __init__(self, started: tuple[subprocess.Popen[bytes], ...] = ()) -> None:
-        self.rank, self.size, self.started = dist.get_rank(), dist.get_world_size(), started
-
-    def tell(self, what: str, arrays: Arrays | None = None, **plain: Any) -> None:
-        """Tell the others what is to be done; ``plain`` goes as JSON, arrays as they are.
-
-        Raises
-        ------
-        WorkerLost
-            Another process is gone.
-        """
-        given = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
-        form = [[name, array.dtype.str, list(array.shape)] for name, array in given.items()]
-        text = json_text({"what": what, "arrays": form, **plain}).encode()
-        header = np.zeros(HEADER, np.uint8)
-        header[: len(text)] = np.frombuffer(text, np.uint8)
-        with self._lost():
-            dist.broadcast(torch.from_numpy(header), 0)
-            for array in given.values():
-                self._broadcast(array if array.flags.writeable else array.copy())
-
-    def hear(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Wait for what the first process tells: its plain part, and the arrays.
-
-        Raises
-        ------
-        WorkerLost
-            The first process is gone.
-        """
-        header = np.empty(HEADER, np.uint8)
-        with self._lost():
-            dist.broadcast(torch.from_numpy(header), 0)
-            told: dict[str, Any] = json.loads(header.tobytes().rstrip(b"\0"))
-            arrays = {}
-            for name, dtype, shape in told.pop("arrays"):
-                arrays[name] = np.empty(shape, np.dtype(dtype))
-                self._broadcast(arrays[name])
-        return told, arrays
-
-    @staticmethod
-    def _broadcast(array: npt.NDArray[Any]) -> None:
-        if array.size:
-            dist.broadcast(torch.from_numpy(array.reshape(-1).view(np.uint8)), 0)
-
-    def add_up(self, *arrays: npt.NDArray[Any]) -> None:
-        """Add arrays over all processes; the sums are in those of the first.
-
-        Raises
-        ------
-        WorkerLost
-            Another process is gone.
-        """
-        with self._lost():
-            # Started together: the second one does not wait for the first one's way.
-            under_way = [dist.reduce(torch.from_numpy(array), 0, async_op=True) for array in arrays]
-            for each in under_way:
-                each.wait()
-
-    @contextmanager
-    def _lost(self) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:
-            raise self._gone(error) from None
-
-    def _gone(self, error: RuntimeError) -> WorkerLost:
-        if self.rank:
-            return WorkerLost("the first process of this training has ended")
-        time.sleep(0.2)  # the system tells how a process ended after it has closed its connections
-        ended = [
-            f"worker {number} ended ({_how(code)})"
-            for number, each in enumerate(self.started, start=1)
-            if (code := each.poll()) is not None
-        ]
-        why = ", ".join(ended) or str(error).splitlines()[0][:200]
-        return WorkerLost(
-            f"the {self.size} workers of this training have lost each other: {why}",
-            remedy="continue from the last checkpoint with --resume, with as many --workers as "
-            "there are now",
-        )
-
-    def dismiss(self, *, failed: bool = False) -> None:
-        """Let the others go."""
-        if not failed:
-            self.tell("end")
-        for each in self.started:
-            if failed:
-                each.kill()
-            each.wait()
 
 
 @contextmanager
@@ -221,7 +110,7 @@ def _start(workers: int, cls: type, place: Path) -> tuple[subprocess.Popen[bytes
         while not store.check(there):
             ended = [each for each in started if each.poll() is not None]
             if ended or time.monotonic() - begin > START:
-                why = f" ({_how(ended[0].returncode)})" if ended else f" within {START:.0f} s"
+                why = f" ({how_ended(ended[0].returncode)})" if ended else f" within {START:.0f} s"
                 raise WorkerLost(
                     f"a worker did not start{why}", remedy="try again, with fewer --workers"
                 )
@@ -288,7 +177,3 @@ def serve(work: Callable[[Crew], None]) -> None:
         work(Crew())
     finally:
         dist.destroy_process_group()
-
-
-def _how(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"code {code}"

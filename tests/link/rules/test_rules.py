@@ -15,6 +15,7 @@ from parsimony.knowledge.rules import format_rules, parse_rule, parse_rules
 from parsimony.link.rules.method import RuleReasoner
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import LinkTask
+from parsimony.run.engine import LocalEngine
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,8 @@ def test_learns_from_the_training_facts_only(task):
                   "max_length": 2}  # fmt: skip
     less = dataclasses.replace(task.data, valid=task.data.valid[:1], test=task.data.test[:1])
     rules = RuleReasoner(**parameters).fit(task).rules_
-    assert RuleReasoner(**parameters).fit(LinkTask(less)).rules_ == rules
+    in_shards = RuleReasoner(**parameters).fit(LinkTask(less), engine=LocalEngine())
+    assert in_shards.rules_ == rules
 
 
 def test_edited_rules_are_taken_back(task, reasoner):

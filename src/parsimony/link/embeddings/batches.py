@@ -48,7 +48,8 @@ class GroupedQueries:
 
     Of query i the answers are ``answer[ptr[i]:ptr[i + 1]]``, once for each time the fact is stated;
     ``asked`` is its relation where r + R asks for heads. ``possible`` says which entities can
-    answer; a stated answer always can.
+    answer; a stated answer always can. Where the entities are a sample of a larger graph's,
+    ``stands_for`` is how many that has: those that a batch does not mention weigh accordingly.
     """
 
     entity: IntArray
@@ -59,11 +60,12 @@ class GroupedQueries:
     n_entities: int
     asked: IntArray
     possible: Possible | None = None
+    stands_for: int = 0
 
     @classmethod
     def of(
         cls, triples: npt.NDArray[np.int32], n_entities: int, n_relations: int, reciprocal: bool,
-        possible: Possible | None = None,
+        possible: Possible | None = None, stands_for: int = 0,
     ) -> GroupedQueries:  # fmt: skip
         """Group facts (n, 3); with ``reciprocal`` relations heads are the tails of r + R."""
         entity, relation, ptr, answer = group_answers(
@@ -74,7 +76,10 @@ class GroupedQueries:
             inverse = np.zeros_like(inverse)
         else:
             relation = relation % n_relations
-        return cls(entity, relation, inverse, ptr, answer, n_entities, asked, possible)
+        return cls(
+            entity, relation, inverse, ptr, answer, n_entities, asked, possible,
+            stands_for or n_entities,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         """Return the number of distinct queries."""
@@ -103,14 +108,20 @@ class GroupedQueries:
         ]
         impossible = self._impossible(which, count, answer)
         entity = self.entity[which]
-        mentioned = np.unique(np.concatenate([entity, answer])) if negatives > 0 else answer
+        part = self.stands_for > self.n_entities
+        mentioned = np.unique(np.concatenate([entity, answer])) if negatives > 0 or part else answer
         row: IntArray
         if negatives > 0 and generator and len(mentioned) + negatives < self.n_entities:
-            row, bias = _sample(mentioned, self.n_entities, negatives, generator)
+            row, bias = _sample(
+                mentioned, self.n_entities, negatives, generator, self.stands_for or self.n_entities
+            )
             entity = np.searchsorted(mentioned, entity)
             answer = np.searchsorted(mentioned, answer)
         else:  # nothing of the size of the table is made where a sample is enough
             row, bias = np.arange(self.n_entities), np.zeros(self.n_entities, np.float32)
+            if part and len(mentioned) < self.n_entities:
+                bias += _weight(self.stands_for, mentioned, self.n_entities - len(mentioned))
+                bias[mentioned] = 0
         return Batch(
             entity.astype(np.int64), self.relation[which].astype(np.int64),
             int(np.count_nonzero(~self.inverse[which])), ptr, answer.astype(np.int64), row, bias,
@@ -130,8 +141,9 @@ class GroupedQueries:
 
 
 def _sample(
-    mentioned: IntArray, n_entities: int, negatives: int, generator: np.random.Generator
-) -> tuple[IntArray, npt.NDArray[np.float32]]:
+    mentioned: IntArray, n_entities: int, negatives: int, generator: np.random.Generator,
+    stands_for: int,
+) -> tuple[IntArray, npt.NDArray[np.float32]]:  # fmt: skip
     """Mentioned entities, then a uniform sample of the others, with log weights."""
     others = n_entities - len(mentioned)
     size = min(n_entities, round(negatives * n_entities / others))
@@ -139,5 +151,10 @@ def _sample(
     drawn = np.sort(drawn[~np.isin(drawn, mentioned, assume_unique=True)])
     bias = np.zeros(len(mentioned) + len(drawn), np.float32)
     if len(drawn):
-        bias[len(mentioned) :] = math.log(others / len(drawn))
+        bias[len(mentioned) :] = _weight(stands_for, mentioned, len(drawn))
     return np.concatenate([mentioned, drawn]), bias
+
+
+def _weight(n_entities: int, mentioned: IntArray, drawn: int) -> float:
+    """The log weight of each of those drawn, which stand for all that are not mentioned."""
+    return math.log((n_entities - len(mentioned)) / drawn)

@@ -170,7 +170,7 @@ class BilinearEstimator(EmbeddingEstimator[P]):
         rows = [index(name) for name in self.resolved_.symmetric or ()]
         return rows + [row + n for row in rows] if self.resolved_.reciprocal else rows
 
-    def _answer_with(self, tables: Mapping[str, torch.Tensor]) -> None:
+    def _answer_with(self, tables: Mapping[str, Any]) -> None:
         if rows := self._symmetric_rows():
             relation = tables["relation"].clone()
             relation[rows] = BilinearScoring(self.symbol_.blocks).symmetrised(relation[rows])

@@ -27,7 +27,7 @@ class EmbeddingLearner(Learner):
     objective
         Loss, gradients and updates over the tables.
     queries
-        All distinct queries of the training facts.
+        All distinct queries of the training facts; None where a subclass draws its own.
     batch, negatives
         Queries per step, and the entities that a step compares them with (0: all).
     lr, decay
@@ -42,7 +42,7 @@ class EmbeddingLearner(Learner):
     def __init__(
         self,
         objective: Objective,
-        queries: GroupedQueries,
+        queries: GroupedQueries | None,
         *,
         batch: int,
         negatives: int,
@@ -64,10 +64,11 @@ class EmbeddingLearner(Learner):
 
     def epoch(self, number: int, drawn: np.random.Generator) -> tuple[int, Iterator[Step]]:
         """Draw the order of the queries; items are answers."""
+        assert self.queries is not None
         device = self.objective.entity.weight.device
         noise = torch.Generator(device).manual_seed(int(drawn.integers(2**62)))
         order = drawn.permutation(len(self.queries))
-        return len(self.queries.answer), self._steps(number, order, drawn, noise)
+        return len(self.queries.answer), self._steps(number, order, drawn, noise, self.queries)
 
     def _steps(
         self,
@@ -75,9 +76,10 @@ class EmbeddingLearner(Learner):
         order: np.ndarray,
         drawn: np.random.Generator,
         noise: torch.Generator,
+        queries: GroupedQueries,
     ) -> Iterator[Step]:
         for at in range(0, len(order), self.batch):
-            batch = self.queries.batch(order[at : at + self.batch], self.negatives, drawn)
+            batch = queries.batch(order[at : at + self.batch], self.negatives, drawn)
             self.before_step(drawn)
             loss = self.objective.step(batch, self.lr(number), noise)
             self.flops = self.objective.flops
@@ -104,9 +106,13 @@ class EmbeddingLearner(Learner):
         if self.measure is None or self.valid is None:
             return {}
         found = self.measure(self.valid)
-        self.objective.flops += 2.0 * len(self.valid) * self.objective.entity.weight.numel()
-        self.flops = self.objective.flops
+        self.looked(2.0 * len(self.valid) * self.objective.entity.weight.numel())
         return {name: found[name] for name in ("mrr", "hits@1")}
+
+    def looked(self, flops: float) -> None:
+        """Count the operations of a look at validation."""
+        self.objective.flops += flops
+        self.flops = self.objective.flops
 
     def ask(self, rows: npt.NDArray[np.integer[Any]] | None) -> None:
         """Choose validation queries."""

@@ -32,12 +32,13 @@ from parsimony.link.question import Question
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
 from parsimony.run.cost import resident_memory, usable_cores
-from parsimony.run.deadline import Deadline
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.restoring import require_tensors
 from parsimony.run.seeds import rng
+from parsimony.run.table_shards import RowParts, blocks_of
 from parsimony.training.trainer import Schedule
+from parsimony.training.workers import Crew, crew
 
 IntArray = npt.NDArray[np.int32]
 
@@ -125,18 +126,24 @@ class EmbeddingEstimator(LinkEstimator[P]):
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     by_vectors: ClassVar[bool] = True
+    shares_batches: ClassVar[bool] = True
     learns_by_contrast: ClassVar[bool] = True
     unknown_entity: ClassVar[str] = "its vector was never trained as an answer"
     unknown_relation: ClassVar[str] = "its vector was never trained"
 
     scoring_: Scoring
     shapes_: dict[str, tuple[int, int]]
-    entity_: npt.NDArray[np.float32]
+    entity_: npt.NDArray[np.float32] | RowParts
     relation_: npt.NDArray[np.float32]
 
     @abstractmethod
     def _scoring(self) -> Scoring:
         """The scoring function of the resolved parameters."""
+
+    def use_scoring(self) -> Scoring:
+        """Make the scoring function of the resolved parameters, and return it."""
+        self.scoring_ = self._scoring()
+        return self.scoring_
 
     # ---- learning ----------------------------------------------------------------------------
 
@@ -161,15 +168,40 @@ class EmbeddingEstimator(LinkEstimator[P]):
                 f"each training step compares its queries with about {p.negatives:,} of "
                 f"{task.data.n_entities:,} entities (negatives=0: with all)"
             )
-        self.scoring_ = self._scoring()
-        self.shapes_ = {
-            "entity": (task.data.n_entities, p.dim),
-            "relation": (
-                task.n_relations * (1 + p.reciprocal), self.scoring_.relation_width(p.dim)
-            ),
+        self.use_scoring()
+        self.shapes_ = self.shapes(task.data.n_entities, task.n_relations)
+
+    def shapes(self, n_entities: int, n_relations: int) -> dict[str, tuple[int, int]]:
+        """Shapes of both tables for a graph."""
+        p, width = self.resolved_, self.scoring_.relation_width(self.resolved_.dim)
+        return {
+            "entity": (n_entities, p.dim), "relation": (n_relations * (1 + p.reciprocal), width)
         }  # fmt: skip
 
     def _fit(self, fitting: Fitting) -> None:
+        if fitting.workers == 1:
+            self._fit_alone(fitting)
+            return
+        from parsimony.link.embeddings.sharded.leader import fit_shared, require_shareable
+
+        require_shareable(self, fitting.workers)
+        with crew(fitting.workers, type(self)) as others:
+            assert others is not None
+            self._answer_with(fit_shared(self, others, fitting))
+
+    @classmethod
+    def work(cls, crew: Crew) -> None:
+        """Hold rows of another process's training, and train on its facts."""
+        from parsimony.link.embeddings.sharded.side import work
+
+        work(crew, cls)
+
+    def schedule(self) -> Schedule:
+        """How long to train."""
+        p = self.resolved_
+        return Schedule(p.epochs, p.patience, p.validate_every, p.ema_decay, p.seed)
+
+    def _fit_alone(self, fitting: Fitting) -> None:
         task, p = self.task_, self.resolved_
         valid = task.queries("valid") if len(task.data.valid) else None
         with self.threads() as pool:
@@ -184,12 +216,14 @@ class EmbeddingEstimator(LinkEstimator[P]):
                 lr=p.lr, decay=p.decay, valid=valid, measure=measure,
             )  # fmt: skip
             learner.queries_at_once = p.eval_batch
-            schedule = Schedule(p.epochs, p.patience, p.validate_every, p.ema_decay, p.seed)
-            self._train(learner, schedule, fitting)
+            self._train(learner, self.schedule(), fitting)
         self._answer_with(learner.weights())
 
-    def _answer_with(self, tables: Mapping[str, torch.Tensor]) -> None:
-        self.entity_, self.relation_ = (tables[name].cpu().numpy() for name in self.shapes_)
+    def _answer_with(self, tables: Mapping[str, Any]) -> None:
+        """Take the tables; that of entities may be mapped from shards."""
+        entity = tables["entity"]
+        self.entity_ = entity if isinstance(entity, RowParts) else entity.cpu().numpy()
+        self.relation_ = tables["relation"].cpu().numpy()
         self.parameters_count_ = self.entity_.size + self.relation_.size
 
     def memory_parts(self) -> dict[str, float]:
@@ -214,11 +248,11 @@ class EmbeddingEstimator(LinkEstimator[P]):
         """The loss over fresh tables; on another device than the CPU in plain torch."""
         tables = {
             name: Table(torch.from_numpy(vectors).to(device))
-            for name, vectors in self._first_vectors().items()
+            for name, vectors in self.first_vectors().items()
         }
         return Objective(
             self.scoring_, tables["entity"], tables["relation"], Penalties.of(self.resolved_),
-            pool if torch.device(device).type == "cpu" else None, self._symmetric_rows(),
+            pool if device == "cpu" else None, self._symmetric_rows(),
         )  # fmt: skip
 
     def _symmetric_rows(self) -> Sequence[int]:
@@ -233,12 +267,24 @@ class EmbeddingEstimator(LinkEstimator[P]):
             self.resolved_.reciprocal, task.possible,
         )  # fmt: skip
 
-    def _first_vectors(self) -> dict[str, npt.NDArray[np.float32]]:
-        random = rng(self.resolved_.seed, "vectors")
-        return {
-            name: random.standard_normal(shape, np.float32) * np.float32(self.resolved_.init)
-            for name, shape in self.shapes_.items()
-        }
+    def first_vectors(
+        self, low: int = 0, high: int | None = None
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Initial vectors, of entities rows low … high alone.
+
+        The numbers are those of the whole: what comes before and after is drawn and forgotten.
+        """
+        random, scale = rng(self.resolved_.seed, "vectors"), np.float32(self.resolved_.init)
+        n, width = self.shapes_["entity"]
+        high = n if high is None else high
+        entity = np.empty((high - low, width), np.float32)
+        for at, end in blocks_of(n, 4 * width):
+            drawn = random.standard_normal((end - at, width), np.float32)
+            a, b = max(at, low), min(end, high)
+            if a < b:
+                np.multiply(drawn[a - at : b - at], scale, out=entity[a - low : b - low])
+        relation = random.standard_normal(self.shapes_["relation"], np.float32) * scale
+        return {"entity": entity, "relation": relation}
 
     # ---- scoring -----------------------------------------------------------------------------
 
@@ -256,7 +302,9 @@ class EmbeddingEstimator(LinkEstimator[P]):
         """The fitted vectors, or those of an objective as it stands, ready to be asked."""
         if objective is None:
             self._require_fitted()
-            entity, relation = torch.from_numpy(self.entity_), torch.from_numpy(self.relation_)
+            relation = torch.from_numpy(self.relation_)
+            rows = self.entity_
+            entity = rows if isinstance(rows, RowParts) else torch.from_numpy(rows)
         else:
             entity, relation = objective.entity.weight, objective.relations()
         return Ranker(
@@ -277,25 +325,18 @@ class EmbeddingEstimator(LinkEstimator[P]):
                 out[part] = scores.numpy().T
         return out
 
-    def evaluate(
-        self,
-        split: str = "test",
-        *,
-        seed: int = 0,
-        quiet: bool = True,
-        deadline: Deadline | None = None,
-    ) -> Measures:
-        """Rank a split; on test also tell its facts from false ones.
+    def measures(self, split: str, *ranked: Any, seed: int = 0, **more: Any) -> Measures:
+        """Measure ranks; on test also tell the split's facts from false ones.
 
         Returns
         -------
         dict
-            That of :meth:`LinkEstimator.evaluate` and, on test where there are validation facts,
+            That of :meth:`LinkEstimator.measures` and, on test where there are validation facts,
             ``triple_classification``: see :mod:`parsimony.link.embeddings.triple_classification`.
         """
         from parsimony.link.embeddings.triple_classification import classify_triples
 
-        result = super().evaluate(split, seed=seed, quiet=quiet, deadline=deadline)
+        result = super().measures(split, *ranked, seed=seed, **more)
         if split == "test" and len(self.task_.data.valid):
             found = classify_triples(self.task_.data, self.ranker(), seed=seed)
             result["triple_classification"] = found
@@ -384,17 +425,22 @@ class EmbeddingEstimator(LinkEstimator[P]):
         self._require_fitted()
         data = self.task_.data
         if of == "entity":
-            return [data.entities.name(i) for i in range(data.n_entities)], self.entity_
+            return [data.entities.name(i) for i in range(data.n_entities)], np.asarray(self.entity_)
         names = [data.relations.name(i) for i in range(data.n_relations)]
         if self.resolved_.reciprocal:
             names += [f"{name} (inverse)" for name in names]
         return names, self.relation_
 
-    def _tensors(self) -> dict[str, npt.NDArray[np.generic]]:
+    def _require_finite(self) -> None:
+        if not isinstance(self.entity_, RowParts):  # shards were looked through when mapped
+            super()._require_finite()
+
+    def _tensors(self) -> dict[str, Any]:
         return {"entity": self.entity_, "relation": self.relation_}
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         require_tensors(tensors, self.shapes_)
-        self._answer_with(
-            {name: torch.from_numpy(np.array(tensors[name])) for name in self.shapes_}
-        )
+        self._answer_with({
+            name: table if isinstance(table, RowParts) else torch.from_numpy(np.array(table))
+            for name, table in tensors.items() if name in self.shapes_
+        })  # fmt: skip

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.run.table_shards import RowParts
+
 IntArray = npt.NDArray[np.integer[Any]]
 
 
 def nearest_facts(
-    facts: IntArray, vectors: npt.NDArray[np.float32], h: int, r: int, t: int
+    facts: IntArray, vectors: npt.NDArray[np.float32] | RowParts, h: int, r: int, t: int
 ) -> list[tuple[float, int, int]]:
     """Facts of the relation with the same answer or the same head, most similar first.
 
@@ -45,7 +47,7 @@ def nearest_facts(
 
 
 def _cosine(
-    vectors: npt.NDArray[np.float32], given: int, others: IntArray
+    vectors: npt.NDArray[np.float32] | RowParts, given: int, others: IntArray
 ) -> npt.NDArray[np.float64]:
     rows, row = vectors[others].astype(np.float64), vectors[given].astype(np.float64)
     norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(row)

@@ -59,9 +59,11 @@ class RotatE(GeometricEstimator[RotatEParameters]):
     def _scoring(self) -> Scoring:
         return RotatEScoring()
 
-    def _first_vectors(self) -> dict[str, npt.NDArray[np.float32]]:
+    def first_vectors(
+        self, low: int = 0, high: int | None = None
+    ) -> dict[str, npt.NDArray[np.float32]]:
         """Angles are uniform on the circle."""
-        first = super()._first_vectors()
+        first = super().first_vectors(low, high)
         shape = self.shapes_["relation"]
         angle = rng(self.resolved_.seed, "angles").uniform(-np.pi, np.pi, shape)
         return first | {"relation": angle.astype(np.float32)}

@@ -127,18 +127,27 @@ class Objective:
 
     def step(self, batch: Batch, lr: float, generator: torch.Generator | None = None) -> float:
         """Update both tables; returns the summed cross-entropy of the batch's answers."""
-        found, row = self.gradients(batch, generator), self._on(batch.row)
-        p = self.penalties
-        of_entity, of_relation = self.scoring.groups() if p.joined else ((0,), (0,))
-        self.entity.update(
-            found.entity, row, found.entity_mentions, lr,
-            Regulariser(p.n3, p.l2, float(p.unit_ball), of_entity), self.pool,
-        )  # fmt: skip
-        self.relation.update(
-            found.relation, self._all, found.relation_mentions, lr,
-            Regulariser(p.n3, p.l2, group=of_relation), self.pool,
-        )  # fmt: skip
+        found = self.gradients(batch, generator)
+        self.update_entities(found, batch, lr)
+        self.update_relations(found.relation, found.relation_mentions, lr)
         return found.loss
+
+    def update_entities(self, found: Gradients, batch: Batch, lr: float) -> None:
+        """Move the candidates of a batch."""
+        p = self.penalties
+        group = self.scoring.groups()[0] if p.joined else (0,)
+        self.entity.update(
+            found.entity, self._on(batch.row), found.entity_mentions, lr,
+            Regulariser(p.n3, p.l2, float(p.unit_ball), group), self.pool,
+        )  # fmt: skip
+
+    def update_relations(self, gradient: Tensor, mentions: Tensor, lr: float) -> None:
+        """Move all relations."""
+        p = self.penalties
+        group = self.scoring.groups()[1] if p.joined else (0,)
+        self.relation.update(
+            gradient, self._all, mentions, lr, Regulariser(p.n3, p.l2, group=group), self.pool
+        )
 
     def gradients(self, batch: Batch, generator: torch.Generator | None = None) -> Gradients:
         """Gradients of the mean loss per answer, without the regularisers.

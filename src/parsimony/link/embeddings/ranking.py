@@ -23,6 +23,7 @@ from parsimony.metrics import Ranks
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
 from parsimony.run.steps import step_done
+from parsimony.run.table_shards import RowParts
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -39,7 +40,8 @@ class Ranker:
     scoring
         How vectors make a score.
     entity, relation
-        Vectors (n_entities, d) and (n_relations, ·), twice as many with ``reciprocal``.
+        Vectors (n_entities, d) and (n_relations, ·), twice as many with ``reciprocal``. Those of
+        entities may be mapped from several files, of which no more is read than is compared.
     n_relations
         R; relation r + R of a query asks for heads.
     reciprocal
@@ -48,10 +50,13 @@ class Ranker:
         Queries scored at a time.
     """
 
+    #: of the entities, the first one whose vector is here
+    first = 0
+
     def __init__(
         self,
         scoring: Scoring,
-        entity: Tensor,
+        entity: Tensor | RowParts,
         relation: Tensor,
         n_relations: int,
         *,
@@ -60,16 +65,26 @@ class Ranker:
     ) -> None:
         self.scoring, self.entity, self.relation = scoring, entity, relation
         self.n_relations, self.reciprocal, self.block = n_relations, reciprocal, block
-        self.buffers = Buffers(entity)
+        self.buffers = Buffers(relation)
         # Of equal size, none of few rows: a product of few rows may round otherwise, and equal
         # entities would no longer tie.
-        pieces = max(1, len(entity) // PIECE)
+        pieces, self._least = max(1, len(entity) // PIECE), min(PIECE, len(entity))
         self._pieces = np.linspace(0, len(entity), pieces + 1).astype(int).tolist()
+
+    def rows(self, entity: IntArray) -> Tensor:
+        """Vectors (n, d) of entities by their ids."""
+        if isinstance(self.entity, RowParts):
+            return torch.from_numpy(self.entity[entity])
+        index = torch.as_tensor(np.asarray(entity, np.int64), device=self.entity.device)
+        return self.entity[index]
+
+    def _piece(self, low: int, high: int) -> Tensor:
+        piece = self.entity[low:high]
+        return piece if isinstance(piece, Tensor) else torch.from_numpy(piece)
 
     def queries(self, entity: IntArray, relation: IntArray) -> Tensor:
         """Query vectors (n, d) of entity and relation ids."""
-        device = self.entity.device
-        e = self.entity[torch.as_tensor(np.asarray(entity, np.int64), device=device)]
+        device, e = self.relation.device, self.rows(entity)
         row = np.asarray(relation, np.int64)
         inverse = row >= self.n_relations
         if self.reciprocal:
@@ -91,7 +106,7 @@ class Ranker:
             query = self.queries(entity[part], relation[part])
             out = self.buffers.get("scores", len(self.entity), len(query))
             for low, high in pairwise(self._pieces):
-                self.scoring.compare(self.entity[low:high], query, out[low:high])
+                self.scoring.compare(self._piece(low, high), query, out[low:high])
             yield part, out
 
     def rank(self, queries: QuerySet, progress: Progress, pool: ThreadPool) -> Ranks:
@@ -155,42 +170,55 @@ class Ranker:
         round otherwise, all pieces are counted again with what was found there.
         """
         n = len(answer)
-        entity = np.concatenate([answer, known])
+        entity = np.concatenate([answer, known]) - self.first
         of_known = np.repeat(np.arange(len(known_ptr) - 1, dtype=np.uint64), np.diff(known_ptr))
         column = np.concatenate([query, of_known])
-        by_piece = np.argsort(entity, kind="stable")
+        is_here = (entity >= 0) & (entity < len(self.entity))
+        here = np.flatnonzero(is_here)
+        by_piece = here[np.argsort(entity[here], kind="stable")]
         cuts = np.searchsorted(entity[by_piece], self._pieces)
         value = self._values(vectors, query, answer)
-        score = np.empty(len(entity), value.dtype)
+        score = np.zeros(len(entity), value.dtype)
         for _ in range(2):  # the pieces of the second pass round as those of the first
             greater, equal = np.zeros((2, n), np.int32)
             for (low, high), (start, stop) in zip(
                 pairwise(self._pieces), pairwise(cuts), strict=True
             ):
-                scores = self._compare(self.entity[low:high], vectors)
-                require_scores(scores)
+                scores = self._compare(self._piece(low, high), vectors)
+                self._require(scores)
                 pool.run(higher_counts, n, (scores, query, first, value), (greater, equal))
-                here = by_piece[start:stop]
-                score[here] = scores[entity[here] - low, column[here]]
-            if np.array_equal(score[:n], value):
+                some = by_piece[start:stop]
+                score[some] = scores[entity[some] - low, column[some]]
+            found = self._agreed(score[:n])
+            if np.array_equal(found, value):
                 break
-            value = score[:n].copy()
+            value = found.copy()
+        equal[~is_here[:n]] += 1  # what is not here was not counted, and is left out nevertheless
+        kept = is_here[n:]
+        known_ptr = np.concatenate([[0], np.cumsum(kept)])[known_ptr]
         pool.run(
-            leave_out, n, (query, answer, value, known_ptr, known, score[n:]), (greater, equal)
-        )
+            leave_out, n, (query, answer, value, known_ptr, known[kept], score[n:][kept]),
+            (greater, equal),
+        )  # fmt: skip
         return greater, equal
+
+    def _agreed(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Scores of answers, of which those of entities that are not here are 0."""
+        return scores
+
+    def _require(self, scores: npt.NDArray[Any]) -> None:
+        require_scores(scores)
 
     def _values(
         self, vectors: Tensor, query: npt.NDArray[np.uint64], answer: IntArray
     ) -> npt.NDArray[Any]:
         """Scores of the answers, by products of about the size of a piece."""
         n = len(answer)
-        rows = np.resize(answer, max(n, min(PIECE, len(self.entity)))).astype(np.int64)
+        rows = np.resize(answer, max(n, self._least)).astype(np.int64)
         cuts = np.linspace(0, len(rows), max(1, n // PIECE) + 1).astype(int).tolist()
         found = []
         for low, high in pairwise(cuts):
-            chosen = torch.from_numpy(rows[low:high]).to(self.entity.device)
-            scores = self._compare(self.entity[chosen], vectors)
+            scores = self._compare(self.rows(rows[low:high]), vectors)
             k = np.arange(low, min(high, n))
             found.append(scores[k - low, query[k]])
         return np.concatenate(found)

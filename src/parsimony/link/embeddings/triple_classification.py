@@ -26,8 +26,7 @@ def fact_scores(ranker: Ranker, triples: IntArray) -> npt.NDArray[np.float32]:
     h, r, t = triples.T
 
     def score(given: IntArray, relation: IntArray, answer: IntArray) -> torch.Tensor:
-        rows = ranker.entity[torch.from_numpy(answer.astype(np.int64))]
-        return ranker.scoring.pairwise(ranker.queries(given, relation), rows)
+        return ranker.scoring.pairwise(ranker.queries(given, relation), ranker.rows(answer))
 
     scores = score(h, r, t)
     if ranker.reciprocal:

@@ -68,6 +68,7 @@ class Guided(LinkEstimator[GuidedParameters]):
         The rules and their weights, where it is a prior.
     """
 
+    ranks_apart: ClassVar[bool] = False
     method: ClassVar[str] = "guided"
     paper: ClassVar[str] = "rules and axioms around a learned model"
     takes_knowledge: ClassVar[bool] = True

@@ -1,7 +1,8 @@
 """RED-GNN and AdaProp in plain torch operations: the readable twin of the fused propagation.
 
 It uses the same CSR expansion and lets autograd make the gradient. Tests hold the fused form to
-it, in values and gradients; ``--device cuda`` runs it on the accelerator.
+it, in values and gradients; ``--device cuda`` runs it on the accelerator, with the relational sum
+in Triton where that is installed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from parsimony.graph import Adjacency
+from parsimony.kernels import triton
 from parsimony.kernels.redgnn.frontier import Frontier, Scratch, Step, expand, restrict, start
 from parsimony.kernels.redgnn.relative import relative_relations_reference
 from parsimony.kernels.redgnn.sampling import prune, top_k_new
@@ -97,11 +99,19 @@ def plain_forward(
         query_part = F.linear(embedding[q], w["W_q"], w["b_q"])
         a = F.linear(hidden, w["W_s"]) + query_part[index(row_query)]
         p = F.linear(embedding, w["W_r"])
-        logit = torch.relu(a[source] + p[relation]) @ w["w_alpha"] + w["b_alpha"]
-        alpha = torch.sigmoid(logit)
-        message = alpha[:, None] * (hidden[source] + embedding[relation])
-        m = torch.zeros(len(step.indptr) - 1, arch.dim, dtype=hidden.dtype, device=device)
-        m = m.index_add(0, target, message)
+        if triton.active(device.type):
+            from parsimony.kernels.triton.attention import relational_sum
+
+            alpha, m = relational_sum(
+                index(step.indptr), source, relation, a, p, w["w_alpha"], w["b_alpha"].view(1),
+                hidden, embedding,
+            )  # fmt: skip
+        else:
+            logit = torch.relu(a[source] + p[relation]) @ w["w_alpha"] + w["b_alpha"]
+            alpha = torch.sigmoid(logit)
+            message = alpha[:, None] * (hidden[source] + embedding[relation])
+            m = torch.zeros(len(step.indptr) - 1, arch.dim, dtype=hidden.dtype, device=device)
+            m = m.index_add(0, target, message)
         x = ACTIVATIONS[arch.activation](F.linear(m, w["W_h"]))
         frontier, kept_rows, next_query = step.frontier, None, step.query
         if arch.top_k is not None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import collections
 import copy
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -46,11 +47,13 @@ from parsimony.link.rules.storing import Ways, as_tensors, read_rules, read_ways
 from parsimony.link.struck_graph import StruckGraph
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
-from parsimony.run.atomic import write_atomic
+from parsimony.run.atomic import remove_folder, write_atomic
 from parsimony.run.deadline import Deadline
+from parsimony.run.engine import Engine, ProcessEngine
 from parsimony.run.folder import RunFolder
 from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
+from parsimony.run.shards import Shards
 from parsimony.stopping import held, stopped
 
 __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
@@ -76,6 +79,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     method: ClassVar[str] = "rules"
     paper: ClassVar[str] = "after AMIE, WWW 2013, and AnyBURL, IJCAI 2019"
     takes_knowledge: ClassVar[bool] = True
+    counts_in_shards: ClassVar[bool] = True
     finishing: ClassVar[float] = 0.25
     Parameters = RuleReasonerParameters
     __init__ = constructor(RuleReasonerParameters)
@@ -98,7 +102,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         if fitting.knowledge is not None:
             rules = RuleScorer(fitting.knowledge.rules, graph).rules
         else:
-            with held():
+            with held(), _shards_of(fitting) as (engine, shards):
                 rules = mine_rules(
                     graph,
                     max_length=given.max_length,
@@ -109,6 +113,9 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     stop=stopped,
                     seconds=mining.left() if mining.limited else None,
                     notes=self.notes_,
+                    engine=engine,
+                    shards=shards,
+                    quiet=fitting.quiet,
                 )
         choosing = budget.part(1 - SHORTENING) if given.small else budget
         self._select(rules, choosing, fitting, whole_book=fitting.knowledge is not None)
@@ -474,3 +481,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             values = {"aggregation": aggregation, "smoothing": one.smoothing}
             self.resolved_ = self._validate(self.resolved_.model_dump() | values)
         self.parameters_count_ = len(self.rules_)
+
+
+@contextmanager
+def _shards_of(fitting: Fitting) -> Iterator[tuple[Engine | None, Shards]]:
+    """Where to count, and where in the run finished shards are kept until all is counted."""
+    engine = fitting.engine or (ProcessEngine(fitting.workers) if fitting.workers > 1 else None)
+    if engine is None or fitting.run is None:
+        folder = None
+    else:
+        folder = fitting.run.path / "shards"
+        folder.mkdir(exist_ok=True)
+    try:
+        yield engine, Shards(folder)
+    finally:
+        if engine is not None and engine is not fitting.engine:
+            engine.close()
+    if folder is not None:
+        remove_folder(folder)

@@ -27,8 +27,9 @@ from parsimony.molecules.meta.inputs import Inputs, MetaFeatures
 from parsimony.molecules.task import MoleculeTask
 from parsimony.run.seeds import rng
 from parsimony.training import trainer
+from parsimony.training.keeping import part
 from parsimony.training.network import NetworkLearner
-from parsimony.training.trainer import Schedule, part
+from parsimony.training.trainer import Schedule
 
 __all__ = ["Episodes", "MetaNetwork", "MetaParameters", "MetaTrained"]
 
