@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def test_a_changed_record_changes_the_page(tmp_path, monkeypatch):
     assert rows["family", "`redgnn`"][2].startswith(".12")
     assert "✗" in rows["family", "`redgnn`"][3]
     assert rows["wn18rr", "`redgnn`"][2] == "not run"
+
+
+def test_the_headline_is_what_the_frontier_says():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    (name,) = re.findall(r"\(benchmarks/results/frontier/([\w-]+)\.svg\)", readme)
+    found = json.loads((RESULTS / "frontier" / f"{name}.json").read_bytes())
+    assert found["sentence"] in readme and found["runs"]["done"] == found["runs"]["planned"]
 
 
 def test_the_readme_fits_two_screens():

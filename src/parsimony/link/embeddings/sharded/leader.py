@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,6 @@ from parsimony.training.crew import Crew
 from parsimony.training.keeping import Keeping
 from parsimony.training.trainer import Step
 
-if TYPE_CHECKING:
-    from parsimony.link.embeddings.estimator import EmbeddingEstimator
-
 __all__ = ["fit_shared", "require_shareable"]
 
 Array = npt.NDArray[Any]
@@ -48,7 +45,7 @@ class Leader:
         The processes.
     """
 
-    def __init__(self, model: EmbeddingEstimator[Any], crew: Crew) -> None:
+    def __init__(self, model: Any, crew: Crew) -> None:
         task, p = model.task_, model.resolved_
         self.crew, self._open = crew, False
         plain: dict[str, Any] = {
@@ -218,7 +215,7 @@ class SharedLearner(EmbeddingLearner):
         return SharedKeeping(self.leader, averaged=averaged)
 
 
-def require_shareable(model: EmbeddingEstimator[Any], workers: int) -> None:
+def require_shareable(model: Any, workers: int) -> None:
     """Refuse what several processes cannot train, before any is started.
 
     Raises
@@ -238,7 +235,7 @@ def require_shareable(model: EmbeddingEstimator[Any], workers: int) -> None:
         )
 
 
-def fit_shared(model: EmbeddingEstimator[Any], crew: Crew, fitting: Fitting) -> dict[str, Any]:
+def fit_shared(model: Any, crew: Crew, fitting: Fitting) -> dict[str, Any]:
     """Train a prepared model with other processes; returns its tables.
 
     Returns

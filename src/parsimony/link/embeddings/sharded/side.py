@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,6 @@ from parsimony.run.seeds import rng
 from parsimony.run.table_shards import Shard, blocks_of
 from parsimony.training.crew import Crew
 from parsimony.training.keeping import Keeping
-
-if TYPE_CHECKING:
-    from parsimony.link.embeddings.estimator import EmbeddingEstimator
 
 __all__ = ["Side", "work"]
 
@@ -55,7 +52,7 @@ class Side:
     """
 
     def __init__(
-        self, crew: Crew, cls: type[EmbeddingEstimator[Any]], *, parameters: dict[str, Any],
+        self, crew: Crew, cls: type[Any], *, parameters: dict[str, Any],
         n_entities: int, n_relations: int, symmetric: Array,
     ) -> None:  # fmt: skip
         self.crew, self.n_entities, self.n_relations = crew, n_entities, n_relations
@@ -304,7 +301,7 @@ class Side:
             own[low:high] = torch.from_numpy(np.array(source[low:high]))
 
 
-def work(crew: Crew, cls: type[EmbeddingEstimator[Any]]) -> None:
+def work(crew: Crew, cls: type[Any]) -> None:
     """The side of the others: do what the first process tells until it lets us go."""
     side: Side | None = None
     try:
