@@ -413,9 +413,11 @@ def test_killed_while_writing(tmp_path):
     child.stdout.close()
     assert not (tmp_path / "out").exists()
     assert len([*tmp_path.glob(".out.*.tmp")]) == 1
+    other = tmp_path / ".out.v2.0a1b2c3d.tmp"  # of another store, which is being written
+    other.mkdir()
     assert "an earlier ingestion was killed" in ingest([path], tmp_path / "out")["notes"][1]
     assert is_store(tmp_path / "out")
-    assert not [*tmp_path.glob(".out.*.tmp")]
+    assert [*tmp_path.glob(".out.*.tmp")] == [other]
 
 
 # ---- as data of a run ------------------------------------------------------------------------
