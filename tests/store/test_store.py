@@ -216,6 +216,8 @@ def test_names(tmp_path):
     assert 3 not in names
     with pytest.raises(UnknownEntity, match="nobody"):
         names.index("nobody")
+    with pytest.raises(UnknownEntity, match="unknown"):
+        names.index("\udcff", notes=[])  # a byte of a command line that is no UTF-8
     notes = []
     assert names.name(names.index("E7", notes=notes)) == "e7"
     assert "taken for" in notes[0]
