@@ -102,7 +102,7 @@ def heats(folder: Path, *, running: bool) -> list[dict[str, Any]]:
     """
     if not (methods := _methods(folder)):
         return []
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         method: {"method": method, "heats": 0, "valid": None, "parameters": None, "seconds": 0.0,
                  "state": "waiting"}
         for method in methods
