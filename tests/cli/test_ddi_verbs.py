@@ -225,7 +225,10 @@ def test_screen_by_the_most_similar_drugs(typed, pairs_run):
         assert alone["probability"] == pytest.approx(partner["probability"], abs=1e-6)
 
 
-def test_every_drug_is_screened(typed, pairs_run, monkeypatch, tmp_path):
+def test_every_drug_is_screened(typed, tmp_path):
+    drugs = write_ddi_folder(families(), tmp_path / "mine") / "drugs.tsv"
+    drugs.write_text(drugs.read_text().replace("Drug ol6", "acid3"))  # the id of another
+    typed("fit", "mine", *QUICK, "--out", (pairs_run := "run"))
     done = typed("ddi", "screen", pairs_run, "--all", "--top", 3, "--out", "all.csv", "--json").json
     table = pl.read_csv("all.csv")
     data = load_run(pairs_run).task_.data

@@ -57,6 +57,8 @@ def test_a_file_of_facts_is_explained(typed, monkeypatch, tmp_path):
     assert json.loads(Path("a.jsonl").read_text().splitlines()[2]) == alone.json
     Path("facts.tsv").write_text(f"{h}\t{r}\t{t}\n{h}\t{r}\tnobody\n")
     assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:2"
+    Path("facts.tsv").write_text(f"head\trelation\ttail\n{h}\t{r}\tnobody\n")
+    assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:2"
 
 
 KILLED = """

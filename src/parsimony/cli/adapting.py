@@ -53,7 +53,8 @@ def adapt_all(
     rows_of
         Called with the estimator, a task and the options; of a module, so that it can be sent.
     files
-        From which tasks were read: another command's shards are told apart by their contents.
+        From which tasks were read: another command's shards are told apart by their contents and
+        names.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def adapt_all(
     )  # fmt: skip
     identity = {
         "model": digest((run / "checksums.json").read_bytes()), **options,
-        "tasks": digest("\n".join(digest(path.read_bytes()) for path in files).encode()),
+        "tasks": digest("\n".join(f"{digest(p.read_bytes())} {p.name}" for p in files).encode()),
     }  # fmt: skip
     with shards_of(out, identity) as shards:
         done = adapting.done(engine, shards, holds(columns), "adapting", quiet=quiet)

@@ -84,11 +84,11 @@ def screen_all(
 def _screened(estimator: Any, first: int, last: int, top: int, drop_known: bool) -> bytes:
     from parsimony.ddi.screening import screen
 
-    rows = []
-    for name in (estimator.task_.data.drugs.name(i) for i in range(first, last)):
-        try:
-            found = screen(estimator, name, top=top, drop_known=drop_known)
+    rows, data = [], estimator.task_.data
+    for i in range(first, last):
+        try:  # an id may be another drug's name
+            found = screen(estimator, data.drug_names.address(i), top=top, drop_known=drop_known)
         except UsageError:  # all partners are known
             continue
-        rows += [(name, *row) for row in partner_rows(found["partners"][:top])]
+        rows += [(data.drugs.name(i), *row) for row in partner_rows(found["partners"][:top])]
     return parquet_bytes(pl.DataFrame(rows, schema=_SCHEMA, orient="row"))

@@ -159,18 +159,18 @@ def map_shards(files: Sequence[Path], *, finite: bool = True) -> dict[str, RowPa
     CorruptRun
         A shard is missing or damaged, or holds a number that is not finite where ``finite``.
     """
-    of = {path.name.rpartition("-of-")[2].partition(".")[0] for path in files}
-    if len(of) != 1 or int(of.pop()) != len(files):
+    ends = [f"-{k:05d}-of-{len(files):05d}.safetensors" for k in range(1, len(files) + 1)]
+    if not all(path.name.endswith(end) for path, end in zip(files, ends, strict=True)):
         raise CorruptRun(
             f"{len(files)} files are not all shards of the table",
             remedy=_REMEDY,
             where=str(files[0]),
         )
     found = [_mapped(path, finite) for path in files]
+    widths = {name: table.shape[1] for name, table in found[0].items()}
     for path, tables in zip(files, found, strict=True):
-        for name, table in tables.items():
-            if found[0].keys() != tables.keys() or table.shape[1:] != found[0][name].shape[1:]:
-                raise CorruptRun("not the expected shard", remedy=_REMEDY, where=str(path))
+        if widths != {name: table.shape[1] for name, table in tables.items()}:
+            raise CorruptRun("not the expected shard", remedy=_REMEDY, where=str(path))
     return {name: RowParts([tables[name] for tables in found], files) for name in found[0]}
 
 

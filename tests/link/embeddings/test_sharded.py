@@ -196,7 +196,12 @@ def test_rows_of_parts_are_those_of_the_whole(tmp_path):
     for index in (slice(None), slice(2, 6), slice(5, 9), slice(3, 3), 4, [9, 0, 4, 3, 4]):
         np.testing.assert_array_equal(found[index], table[index])
     np.testing.assert_array_equal(np.asarray(found), table)
-    shard_files(tmp_path, "t")[1].unlink()
+    last = tmp_path / "t-00003-of-00003.safetensors"
+    for other in ("t-00004-of-00003.safetensors", "t-x-of-y.safetensors"):
+        last = last.rename(tmp_path / other)
+        with pytest.raises(CorruptRun, match="3 files are not all shards"):
+            map_shards(shard_files(tmp_path, "t"))
+    last.unlink()
     with pytest.raises(CorruptRun, match="2 files are not all shards"):
         map_shards(shard_files(tmp_path, "t"))
 
