@@ -107,10 +107,11 @@ def test_many_tasks_are_adapted_to(typed, run, monkeypatch, tmp_path):
         (tmp_path / folder / "three.csv").rename(tmp_path / folder / "two.csv")
     done = typed(*words, "--json").json
     assert (done["tasks"], done["predictions"], done["resumed"]) == (2, 6, 2)
-    ask(typed, "--out", "one.csv")
+    alone = ask(typed, "--out", "one.csv", "--json").json["notes"]
+    assert alone and done["notes"] == [f"2 of 2 tasks: {'; '.join(alone)}"]
     table = pl.read_csv(tmp_path / "all.csv")
     for name in ("one", "two"):
-        own = table.filter(pl.col("task") == name).drop("task")
+        own = table.filter(pl.col("task") == name).drop("task", "notes")
         assert own.equals(pl.read_csv(tmp_path / "one.csv"))
     (tmp_path / "asked" / "two.csv").unlink()
     words[-1] = "more.csv"
