@@ -99,8 +99,10 @@ def _screened(estimator: Any, first: int, last: int, top: int, drop_known: bool)
     for i in range(first, last):
         try:  # an id may be another drug's name
             found = screen(estimator, data.drug_names.address(i), top=top, drop_known=drop_known)
-        except UsageError:  # all partners are known
-            continue
+        except UsageError:
+            if not drop_known:
+                raise
+            continue  # all partners are known
         name, notes = data.drugs.name(i), "; ".join(found["notes"]) or None
         rows += [(name, *row, notes) for row in partner_rows(found["partners"][:top])]
     return parquet_bytes(pl.DataFrame(rows, schema=_SCHEMA, orient="row"))

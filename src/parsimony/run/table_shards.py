@@ -57,9 +57,11 @@ class RowParts:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> Array:
-        """A row, rows from … to, or rows by number: of a mapped file, only these are read."""
+        """A row, or rows, as of an array: of a mapped file, only these are read."""
         if isinstance(index, slice):
-            low, high, _ = index.indices(len(self))
+            low, high, step = index.indices(len(self))
+            if step != 1:
+                return self[np.arange(low, high, step)]
             begins = self._ends - [len(part) for part in self.parts]
             cuts = [
                 part[max(low - begin, 0) : high - begin]
@@ -68,6 +70,9 @@ class RowParts:
             ]
             return cuts[0] if len(cuts) == 1 else np.concatenate([self.parts[0][:0], *cuts])
         rows = np.asarray(index)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        rows = np.where(rows < 0, rows + len(self), rows)
         found = np.empty((*rows.shape, self.shape[1]), self.dtype)
         where = np.searchsorted(self._ends, rows, side="right")
         for k in np.unique(where):
