@@ -321,7 +321,6 @@ ELSEWHERE = {
     ("link/reasoning/torch_device.py", "--device cpu"): "a CUDA device that fails",
     ("datasets/archive.py", "PARSIMONY_CACHE to another folder"): "a full disk",
     ("link/ingesting.py", "write elsewhere: --out"): "a full disk",
-    ("store/writing.py", "--memory 8G"): "names of more than the least memory",
     ("decoding/packed.py", "pip install"): "a package to install",
     ("datasets/archive.py", "PARSIMONY_CACHE to a writable"): "a cache that fails meanwhile",
     ("cli/command_group.py", "--set batch="): "a machine without memory",

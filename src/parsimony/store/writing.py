@@ -165,6 +165,7 @@ class StoreWriter:
             entities = write(self._entities, self.folder, "entities", "entity")
             relations = write(self._relations, self.folder, "relations", "relation")
             shutil.rmtree(self._spool)
+            del self._entities
             part = self._parts(n_entities, seed, most)
             facts = {split: int(np.count_nonzero(part == i)) for i, split in enumerate(SPLITS)}
             counts = f"{n_entities} {n_relations} {facts['train']}\n"

@@ -156,20 +156,20 @@ async def frontiers(request: Request) -> Response:
     return json_reply({"frontiers": await service_of(request).read(found.shown)})
 
 
-@router.get("/frontiers/{frontier}/figure.svg")
-async def frontier_figure(request: Request, frontier: str) -> Response:
+@router.get("/frontiers/{id}/figure.svg")
+async def frontier_figure(request: Request, id: str) -> Response:
     """The drawing of a frontier."""
     found: Frontiers = request.app.state.frontiers
-    svg = await service_of(request).read(lambda: found.figure(frontier))
+    svg = await service_of(request).read(lambda: found.figure(id))
     return Response(svg, 200, {"cache-control": "private, no-cache"}, "image/svg+xml")
 
 
-@router.get("/frontiers/{frontier}/page")
-async def frontier_page(request: Request, frontier: str) -> Response:
+@router.get("/frontiers/{id}/page")
+async def frontier_page(request: Request, id: str) -> Response:
     """The page of a frontier, as one file."""
     found: Frontiers = request.app.state.frontiers
-    page = await service_of(request).read(lambda: found.page(frontier))
-    return Response(page, 200, download(f"{frontier}.html"), "text/html; charset=utf-8")
+    page = await service_of(request).read(lambda: found.page(id))
+    return Response(page, 200, download(f"{id}.html"), "text/html; charset=utf-8")
 
 
 # ---- entities --------------------------------------------------------------------------------
