@@ -24,7 +24,7 @@ from parsimony.graph.formats import line_reader, read_triples
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.shards import shards_of
 
-__all__ = ["ASKED", "frame_of", "read_queries", "run_batch"]
+__all__ = ["ASKED", "frame_of", "places_of", "read_queries", "run_batch"]
 
 #: marks the unknown end of a query
 ASKED = "?"
@@ -87,11 +87,11 @@ def read_queries(
         raise FormatError(
             f"a query has exactly one unknown end. Got {head}, {relation}, {tail}",
             remedy=f"write {ASKED} for the head or for the tail",
-            where=_places(path, [at])[at],
+            where=places_of(path, [at])[at],
         )
     wrong = (~checks["known"]).arg_true().to_list()
     unknown, strict = unknown or Unknown(), unknown is None
-    places = _places(path, wrong)
+    places = places_of(path, wrong)
     for at in wrong:
         head, relation, tail = frame.row(at)
         if relation not in data.relations:
@@ -122,8 +122,8 @@ def _as_known(frame: pl.DataFrame, data: Any) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _places(path: Path, rows: Sequence[int]) -> dict[int, str]:
-    """Return ``file:line`` of some rows of a file of queries."""
+def places_of(path: Path, rows: Sequence[int]) -> dict[int, str]:
+    """Return ``file:line`` of some rows of a file of queries, or of facts."""
     if not rows or path.suffix.lower() in PARQUET:
         return {row: f"{path}:{row + 1}" for row in rows}
     wanted = set(rows)

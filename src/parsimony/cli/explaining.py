@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from parsimony.cli.batch import places_of
 from parsimony.cli.model_shards import ModelShards, digest
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import DataError, FormatError
@@ -39,11 +40,11 @@ def explain_all(
     FormatError
         No facts.
     DataError
-        A name that the model does not know; ``where`` gives the row.
+        A name that the model does not know; ``where`` gives the line.
     RunExists, CannotWrite
         See :func:`parsimony.run.shards.shards_of`.
     """
-    facts = [_known(estimator, row, f"{queries}:{i + 1}") for i, row in enumerate(_rows(queries))]
+    facts = [_known(estimator, row, queries, i) for i, row in enumerate(_rows(queries))]
     if not facts:
         raise FormatError(
             "no facts to explain", remedy="one per line: head, relation, tail", where=str(queries)
@@ -79,13 +80,13 @@ def _rows(path: Path) -> list[Fact]:
     return [tuple(map(str, row)) for row in read_triples(path).iter_rows()]  # type: ignore[misc]
 
 
-def _known(estimator: Any, fact: Fact, where: str) -> tuple[Fact, list[str]]:
+def _known(estimator: Any, fact: Fact, path: Path, row: int) -> tuple[Fact, list[str]]:
     """The names of a fact as the data spell them, and notes on it."""
     notes: list[str] = []
     try:
         return estimator.as_known(*fact, notes), notes
     except DataError as error:
-        error.where = where
+        error.where = places_of(path, [row])[row]
         raise
 
 
