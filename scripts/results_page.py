@@ -182,7 +182,8 @@ def frontiers() -> Iterator[str]:
         yield (
             f"- **{of}** ({found['date']}): {found['sentence']} "
             f"[{runs['done']} of {runs['planned']} runs](../benchmarks/results/frontier/{path.stem}"
-            f".md); seeds: {seeds}, trials of tuning a size: at most {trials}."
+            f".md); seeds: {seeds}, "
+            + (f"trials of tuning a size: at most {trials}." if trials > 1 else "untuned.")
         )
 
 

@@ -42,7 +42,8 @@ def costs_that_grow(some, once=0.0):
         (12, 6, 1, 0, 2),  # sizes first
         (24, 6, 2, 0, 2),  # then seeds
         (36, 6, 3, 0, 2),
-        (40.1, 6, 3, 1, 2),  # then trials of tuning
+        (40.1, 6, 3, 0, 2),  # one trial, of the defaults, would tune nothing
+        (44.1, 6, 3, 2, 2),  # then trials of tuning
         (52.1, 6, 3, 4, 2),
         (78.1, 6, 3, 4, 3),  # then the other families
         (110, 8, 3, 4, 3),  # then more sizes

@@ -55,10 +55,12 @@ def request(facts, out, **more):
 def test_frontier_is_killed_and_goes_on_and_ends_with_a_page(facts, tmp_path):
     out = tmp_path / "f"
     with pytest.raises(KeyboardInterrupt):
-        run_frontier(request(facts, out, engine=Stops(1)))
+        run_frontier(request(facts, out, trials=1, engine=Stops(1)))
     written = (out / PROTOCOL).read_text()
     (first,) = read_trials(out / "search")
-    found = run_frontier(request(facts, out, resume=True, command="parsimony frontier facts.tsv"))
+    how = {"trials": 1, "resume": True, "command": "parsimony frontier facts.tsv"}
+    found = run_frontier(request(facts, out, **how))
+    assert "no size was tuned: every method ran with its defaults" in found["notes"]
     assert (out / PROTOCOL).read_text() == written
     trials = read_trials(out / "search")
     assert trials[0] == first and len(trials) == 4
@@ -72,9 +74,9 @@ def test_frontier_is_killed_and_goes_on_and_ends_with_a_page(facts, tmp_path):
     assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (out / "frontier.svg").read_bytes()
     with pytest.raises(LedgerMismatch, match="axis"):
-        run_frontier(request(facts, out, resume=True, axis="bits"))
+        run_frontier(request(facts, out, **how, axis="bits"))
     path = out / PROTOCOL
-    path.write_text(written.replace("trials = 0", "trials = 9"))
+    path.write_text(written.replace("trials = 1", "trials = 9"))
     with pytest.raises(CorruptRun, match="changed after it was written"):
         run_frontier(request(facts, out, resume=True))
 

@@ -216,6 +216,8 @@ def test_names(tmp_path):
     assert 3 not in names
     with pytest.raises(UnknownEntity, match="nobody"):
         names.index("nobody")
+    with pytest.raises(UnknownEntity, match="unknown"):
+        names.index("\udcff", notes=[])  # a byte of a command line that is no UTF-8
     notes = []
     assert names.name(names.index("E7", notes=notes)) == "e7"
     assert "taken for" in notes[0]
@@ -413,9 +415,11 @@ def test_killed_while_writing(tmp_path):
     child.stdout.close()
     assert not (tmp_path / "out").exists()
     assert len([*tmp_path.glob(".out.*.tmp")]) == 1
+    other = tmp_path / ".out.v2.0a1b2c3d.tmp"  # of another store, which is being written
+    other.mkdir()
     assert "an earlier ingestion was killed" in ingest([path], tmp_path / "out")["notes"][1]
     assert is_store(tmp_path / "out")
-    assert not [*tmp_path.glob(".out.*.tmp")]
+    assert [*tmp_path.glob(".out.*.tmp")] == [other]
 
 
 # ---- as data of a run ------------------------------------------------------------------------

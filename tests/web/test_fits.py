@@ -278,6 +278,12 @@ def test_a_long_curve_is_sent_thinned():
     assert progress.thinned(history[:1000]) == history[:1000] and progress.thinned([]) == []
 
 
+def test_what_a_search_tried_are_no_methods_of_a_race():
+    search = Path(__file__).parents[1] / "fixtures" / "runs_0_1" / "search"
+    assert (search / "search" / "trials.jsonl").is_file()
+    assert progress.heats(search, running=False) == progress.race_curves(search) == []
+
+
 def test_a_race_is_read_while_it_goes_on(tmp_path):
     from parsimony.search.heat import Heat
     from parsimony.search.heat_store import HeatStore

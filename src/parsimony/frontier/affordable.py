@@ -87,8 +87,9 @@ def affordable(
             chosen.setdefault(family.name, _ever_smaller(family, bounds.sizes)[-1])
     while seeds < bounds.seeds[1] and fits(chosen, seeds + 1, trials):
         seeds += 1
-    while trials < bounds.trials[1] and fits(chosen, seeds, trials + 1):
-        trials += 1
+    more_trials = max(trials + 1, 2)  # the first is that of the defaults: one alone tunes nothing
+    while more_trials <= bounds.trials[1] and fits(chosen, seeds, more_trials):
+        trials, more_trials = more_trials, more_trials + 1
     admit([family for family in families if family.name not in chosen])
     for family in families:
         more = chosen | {family.name: family}

@@ -83,7 +83,7 @@ def gathered(runs: Runs, n_planned: int, command: str) -> Found:
         )
     if counts["failed"]:
         notes.append(f"{counts['failed']} runs failed; the table says why")
-    if (protocol.trials == 0) and rows:
+    if protocol.trials < 2 and rows:  # the first trial is that of the defaults
         notes.append("no size was tuned: every method ran with its defaults")
     told: dict[str, Any] = {
         "data": {"name": protocol.data, "hash": protocol.data_hash},

@@ -52,7 +52,7 @@ def tune_size(
     Parameters
     ----------
     trials
-        How many; 0: nothing is tuned.
+        How many; below 2, nothing is tuned: the first is that of the defaults.
 
     Returns
     -------
@@ -71,8 +71,8 @@ def tune_size(
         model = estimator_of(size.method, size.settings, seed)
         model.prepare(learned)
         ranges = _ranges(size, model)
-        if not ranges or trials < 1:
-            return Tuned(why="there is nothing to tune" if trials else "")
+        if not ranges or trials < 2:
+            return Tuned(why="there is nothing to tune" if trials > 1 else "")
         return _tune(size, learned, model, ranges, folder, Deadline(seconds, began=begin), trials,
                      seed)  # fmt: skip
     except (KeyboardInterrupt, Interrupted):

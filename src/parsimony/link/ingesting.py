@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import time
@@ -23,7 +22,7 @@ from parsimony.link.data import SPLITS
 from parsimony.link.folder import split_files, split_path
 from parsimony.link.single_file import split_note, suspected_header
 from parsimony.link.unseen import not_in_train, unseen_notes
-from parsimony.run.atomic import is_temporary, replaced_folder
+from parsimony.run.atomic import left_behind, replaced_folder
 from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
 from parsimony.store.dictionary import DictionaryFull
@@ -145,8 +144,8 @@ def _require_free(out: Path) -> list[str]:
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise RunExists("there is something already", remedy="choose another --out", where=str(out))
     said = []
-    for left in out.parent.glob(f".{glob.escape(out.name)}.*") if out.parent.is_dir() else ():
-        if is_temporary(left) and left.is_dir() and not left.is_symlink():
+    for left in left_behind(out) if out.parent.is_dir() else ():
+        if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
             said = [
                 "an earlier ingestion was killed: this one began anew, what it left was removed"

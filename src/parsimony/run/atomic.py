@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -179,6 +180,11 @@ def remove_temporary(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def left_behind(path: Path) -> Iterator[Path]:
+    """Yield what killed writers of this path left beside it; nothing of paths called alike."""
+    return path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}{_SUFFIX}")
 
 
 def is_temporary(path: Path) -> bool:

@@ -7,7 +7,6 @@ the end they become one file by a single rename, and the folder is removed.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from parsimony.decoding.strict_json import json_text
 from parsimony.errors import DataError, RunExists
 from parsimony.run.atomic import (
     cannot_write,
+    left_behind,
     remove_folder,
     remove_temporary,
     require_no_links,
@@ -151,7 +151,7 @@ def shards_of(
 def claim(parts: Path, identity: Mapping[str, Any]) -> None:
     """Create the folder of shards, or reuse it if it belongs to the same piece of work."""
     note = parts / "batch.json"
-    for left in parts.parent.glob(f".{glob.escape(parts.name)}.*.tmp"):  # a kill while removing
+    for left in left_behind(parts):  # a kill while removing
         shutil.rmtree(left, ignore_errors=True)
     try:
         parts.mkdir(exist_ok=True)

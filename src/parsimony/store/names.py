@@ -99,7 +99,7 @@ class MappedNames(Sequence[str]):
         values[ord("A") : ord("Z") + 1] = values[ord("a") : ord("z") + 1]
         values[_PASSED_OVER] = 0
         values[128:] = 0
-        wanted = values[np.frombuffer(folded.encode(), np.uint8)].sum()
+        wanted = values[np.frombuffer(folded.encode("utf-8", "surrogatepass"), np.uint8)].sum()
         for low in range(0, len(self), _CHUNK):
             at = self._offsets[low : low + _CHUNK + 1]
             text = self._text[at[0] : at[-1]]

@@ -66,7 +66,7 @@ def race_curves(folder: Path) -> list[dict[str, Any]]:
         ``method, history``, thinned; empty where it is no race.
     """
     found = []
-    for log in _latest(folder, "log.jsonl"):
+    for log in _latest(folder, "log.jsonl") if _methods(folder) else ():
         with contextlib.suppress(ParsimonyError, OSError):  # it is being written
             history = list(RunFolder(log.parent, read_config(log.parent)).history())
             found.append({"method": log.parent.name, "history": thinned(history)})
@@ -100,19 +100,14 @@ def heats(folder: Path, *, running: bool) -> list[dict[str, Any]]:
     list of dict
         ``method, heats, valid, parameters, seconds, state``; empty where it is no race.
     """
-    path = folder / "search" / TRIALS
-    if not path.is_file():
+    if not (methods := _methods(folder)):
         return []
-    head, whole, _ = read_bytes(path).partition(b"\n")
-    if not whole:  # it is being begun
-        return []
-    methods = parse_json(head, str(path), error=CorruptRun).get("methods", [])
     rows = {
         method: {"method": method, "heats": 0, "valid": None, "parameters": None, "seconds": 0.0,
                  "state": "waiting"}
         for method in methods
     }  # fmt: skip
-    for trial in read_trials(path.parent):
+    for trial in read_trials(folder / "search"):
         row = rows.setdefault(trial.structure, {"method": trial.structure, "seconds": 0.0})
         row |= {
             "heats": row.get("heats", 0) + 1, "seconds": row["seconds"] + trial.seconds,
@@ -127,6 +122,16 @@ def heats(folder: Path, *, running: bool) -> list[dict[str, Any]]:
     if running and begun and begun[-1] in rows:
         rows[begun[-1]]["state"] = "training" if not rows[begun[-1]]["heats"] else "racing"
     return list(rows.values())
+
+
+def _methods(folder: Path) -> list[str]:
+    """The methods of a race; none where it is being begun, or is a search of another kind."""
+    path = folder / "search" / TRIALS
+    if not path.is_file():
+        return []
+    head, whole, _ = read_bytes(path).partition(b"\n")
+    told = parse_json(head, str(path), error=CorruptRun) if whole else {}
+    return list(told.get("methods", []))
 
 
 def _latest(folder: Path, name: str) -> list[Path]:

@@ -140,9 +140,9 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             if not any(scorer.rules_of(r) for r in within):
                 choices = [c for c in choices if not c.threshold]
                 thresholds = []
-                self.training_notes_.append(
+                self.training_notes_ += [
                     "the time is too short to tell which rules say the same: no clusters were tried"
-                )
+                ] * bool(rules)
             elif len(within) < n:
                 scorer.keep_apart({*range(n)} - {*within})
                 self.training_notes_.append(
