@@ -54,15 +54,12 @@ def test_a_file_of_facts_is_explained(typed, monkeypatch, tmp_path):
     h, r, t = named[2]
     alone = typed("explain", RUNS / "rules", "--head", h, "--relation", r, "--tail", t, "--json")
     assert json.loads(Path("a.jsonl").read_text().splitlines()[2]) == alone.json
-<<<<<<< HEAD
     Path("facts.tsv").write_text(f"{h}\t{r}\t{t}\n{h}\t{r}\tnobody\n")
     assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:2"
     Path("facts.tsv").write_text(f"head\trelation\ttail\n{h}\t{r}\tnobody\n")
     assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:2"
-=======
     Path("facts.tsv").write_text(f"{h}\t{r}\t{t}\n\n{h}\t{r}\tnobody\n")
     assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:3"
->>>>>>> m-rev-store
 
 
 KILLED = """

@@ -123,11 +123,7 @@ def _as_known(frame: pl.DataFrame, data: Any) -> pl.DataFrame:
 
 
 def places_of(path: Path, rows: Sequence[int]) -> dict[int, str]:
-<<<<<<< HEAD
     """Return ``file:line`` of some rows of a file of queries, or of facts."""
-=======
-    """Return ``file:line`` of some rows of a file of queries."""
->>>>>>> m-rev-store
     if not rows or path.suffix.lower() in PARQUET:
         return {row: f"{path}:{row + 1}" for row in rows}
     wanted = set(rows)

@@ -40,11 +40,7 @@ def explain_all(
     FormatError
         No facts.
     DataError
-<<<<<<< HEAD
-        A name that the model does not know; ``where`` gives the line.
-=======
         A name that the model does not know; ``where`` gives file and line.
->>>>>>> m-rev-store
     RunExists, CannotWrite
         See :func:`parsimony.run.shards.shards_of`.
     """
@@ -84,21 +80,13 @@ def _rows(path: Path) -> list[Fact]:
     return [tuple(map(str, row)) for row in read_triples(path).iter_rows()]  # type: ignore[misc]
 
 
-<<<<<<< HEAD
-def _known(estimator: Any, fact: Fact, path: Path, row: int) -> tuple[Fact, list[str]]:
-=======
 def _known(estimator: Any, fact: Fact, queries: Path, row: int) -> tuple[Fact, list[str]]:
->>>>>>> m-rev-store
     """The names of a fact as the data spell them, and notes on it."""
     notes: list[str] = []
     try:
         return estimator.as_known(*fact, notes), notes
     except DataError as error:
-<<<<<<< HEAD
-        error.where = places_of(path, [row])[row]
-=======
         error.where = places_of(queries, [row])[row]
->>>>>>> m-rev-store
         raise
 
 
