@@ -9,7 +9,7 @@ import pytest
 from tests.molecules.small_molecules import chains, write_csv
 from typer.testing import CliRunner
 
-from parsimony.cli import app
+from parsimony.cli import adapting, app
 
 pytest.importorskip("rdkit", reason="molecules need the extra chem")
 
@@ -91,18 +91,27 @@ def test_adapt(typed, run, tmp_path):
     assert "measured, in the support" in page
 
 
-def test_many_tasks_are_adapted_to(typed, run, tmp_path):
+def test_many_tasks_are_adapted_to(typed, run, monkeypatch, tmp_path):
     for folder, content in (("given", SUPPORT), ("asked", QUERIES)):
         (tmp_path / folder).mkdir()
         for name in ("one", "two"):
             (tmp_path / folder / f"{name}.csv").write_text(content)
     words = ["adapt", "run", "--support", "given", "--predict", "asked", "--out", "all.csv"]
+    with monkeypatch.context() as patch:
+        patch.setattr(adapting, "join_shards", lambda *_: 1 / 0)  # it ends before they are joined
+        assert typed(*words, code=None).code
+    for folder in ("given", "asked"):
+        (tmp_path / folder / "two.csv").rename(tmp_path / folder / "three.csv")
+    assert "tasks differ" in typed(*words, "--json", code=2).error["message"]
+    for folder in ("given", "asked"):
+        (tmp_path / folder / "three.csv").rename(tmp_path / folder / "two.csv")
     done = typed(*words, "--json").json
-    assert (done["tasks"], done["predictions"], done["resumed"]) == (2, 6, 0)
-    ask(typed, "--out", "one.csv")
+    assert (done["tasks"], done["predictions"], done["resumed"]) == (2, 6, 2)
+    alone = ask(typed, "--out", "one.csv", "--json").json["notes"]
+    assert alone and done["notes"] == [f"2 of 2 tasks: {'; '.join(alone)}"]
     table = pl.read_csv(tmp_path / "all.csv")
     for name in ("one", "two"):
-        own = table.filter(pl.col("task") == name).drop("task")
+        own = table.filter(pl.col("task") == name).drop("task", "notes")
         assert own.equals(pl.read_csv(tmp_path / "one.csv"))
     (tmp_path / "asked" / "two.csv").unlink()
     words[-1] = "more.csv"

@@ -225,13 +225,21 @@ def test_screen_by_the_most_similar_drugs(typed, pairs_run):
         assert alone["probability"] == pytest.approx(partner["probability"], abs=1e-6)
 
 
-def test_every_drug_is_screened(typed, pairs_run, monkeypatch, tmp_path):
+def test_every_drug_is_screened(typed, tmp_path):
+    drugs = write_ddi_folder(families(), tmp_path / "mine") / "drugs.tsv"
+    text = drugs.read_text().replace("Drug ol6", "acid3")  # the id of another
+    drugs.write_text(text.replace("\tCCCCCCCO\t", "\t\t"))  # ol3 has no structure
+    typed("fit", "mine", *QUICK, "--out", (pairs_run := "run"))
     done = typed("ddi", "screen", pairs_run, "--all", "--top", 3, "--out", "all.csv", "--json").json
     table = pl.read_csv("all.csv")
     data = load_run(pairs_run).task_.data
-    assert done == {"out": "all.csv", "drugs": data.n_drugs, "rows": len(table), "resumed": 0}
+    alone = typed("ddi", "screen", pairs_run, "--drug", "ol3", "--json").json
+    assert "ol3 has no structure" in alone["notes"][0]
+    assert table.filter(screened="ol3")["notes"].to_list() == alone["notes"] * 3
+    assert done == {"out": "all.csv", "drugs": data.n_drugs, "rows": len(table), "resumed": 0,
+                    "notes": alone["notes"]}  # fmt: skip
     typed("ddi", "screen", pairs_run, "--drug", "ol4", "--top", 3, "--out", "one.csv")
-    some = table.filter(pl.col("screened") == "ol4").drop("screened")
+    some = table.filter(pl.col("screened") == "ol4").drop("screened", "notes")
     assert some.equals(pl.read_csv("one.csv").head(3).select(some.columns))
 
 

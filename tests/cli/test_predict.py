@@ -180,6 +180,10 @@ def test_shards_of_another_batch_are_refused(trained, tmp_path):
     with pytest.raises(parsimony.errors.RunExists, match="queries"):
         run_batch(estimator, trained, tmp_path / "q.tsv", out, top=3, shard=2)
     shutil.rmtree(tmp_path / "o.parquet.parts")
+    shards.claim(tmp_path / "o.parquet.parts", {"top": 3, "book": ["its digest"]})
+    with pytest.raises(parsimony.errors.RunExists, match="book differ"):
+        shards.claim(tmp_path / "o.parquet.parts", {"top": 3})
+    shutil.rmtree(tmp_path / "o.parquet.parts")
     run_batch(estimator, trained, tmp_path / "q.tsv", out, top=3, shard=2)
     assert pl.read_parquet(out).equals(expected)
 

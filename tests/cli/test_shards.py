@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -55,12 +54,26 @@ def test_a_file_of_facts_is_explained(typed, monkeypatch, tmp_path):
     h, r, t = named[2]
     alone = typed("explain", RUNS / "rules", "--head", h, "--relation", r, "--tail", t, "--json")
     assert json.loads(Path("a.jsonl").read_text().splitlines()[2]) == alone.json
+    Path("facts.tsv").write_text(f"{h}\t{r}\t{t}\n{h}\t{r}\tnobody\n")
+    assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:2"
+    Path("facts.tsv").write_text(f"head\trelation\ttail\n{h}\t{r}\tnobody\n")
+    assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:2"
     Path("facts.tsv").write_text(f"{h}\t{r}\t{t}\n\n{h}\t{r}\tnobody\n")
     assert typed(*words, "--out", "c.jsonl", code=2).error["where"] == "facts.tsv:3"
 
 
 KILLED = """
-import sys
+import os, signal, sys
+from parsimony.run import shards
+write, made = shards.write_atomic, []
+
+def write_and_die(path, *more):
+    write(path, *more)
+    made.append(path.name.startswith("paths-"))
+    if sum(made) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+shards.write_atomic = write_and_die
 from parsimony.knowledge import rule_paths, rule_shards
 rule_paths.RANGE = rule_shards.SHARD = 3e4
 from parsimony.cli import app
@@ -74,17 +87,11 @@ def test_killed_mining_goes_on_with_the_same_rules(typed, monkeypatch, tmp_path)
     """The command dies by kill -9; the same command keeps its shards and writes the same file."""
     typed("rules", "royal", "--out", "whole.txt")
     environment = {**os.environ, "PYTHONPATH": str(Path(parsimony.__file__).parents[1])}
-    process = subprocess.Popen([sys.executable, "-c", KILLED], env=environment)
+    ended = subprocess.run([sys.executable, "-c", KILLED], env=environment, check=False)
+    assert ended.returncode == -signal.SIGKILL and not Path("rules.txt").exists()
     parts = Path("rules.txt.parts")
-    try:
-        while len(list(parts.glob("paths-*"))) < 2:
-            assert process.poll() is None
-            time.sleep(0.02)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert not Path("rules.txt").exists()
     before, written = {path.name for path in parts.glob("paths-*")}, []
+    assert len(before) == 2
     monkeypatch.setattr(rule_paths, "RANGE", 3e4)
     monkeypatch.setattr(rule_shards, "SHARD", 3e4)
     write = shards.write_atomic

@@ -147,7 +147,11 @@ def test_ogb_wikikg2_and_code_in_it(source, tmp_path):
     assert list(data.entities.names) == ["Q31"]
 
 
-@pytest.mark.parametrize("content", [b"no gzip", csv_gz("a,b", "0,Q31")[:-9], b""])
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", csv_gz("a,b", "0,Q31")[:-9], b""],
+    ids=["no gzip", "cut off", "empty"],  # what is packed tells the second in which it was
+)
 def test_a_damaged_member_is_no_full_disk(source, content):
     members = {
         "wikikg-v2/mapping/nodeidx2entityid.csv.gz": content,

@@ -149,5 +149,5 @@ def test_what_cannot_be_shared_is_refused_before_anything_starts(tmp_path, monke
     with pytest.raises(InvalidParameter, match="3 workers share the 2 shards"):
         train(tmp_path / "run", workers=3)
     with pytest.raises(InvalidParameter, match="trains in one process"):
-        fit("royal", "rules", out=tmp_path / "other", workers=2)
+        fit("royal", "degree", out=tmp_path / "other", workers=2)
     assert not (tmp_path / "other").exists()

@@ -135,7 +135,7 @@ def _adapt_many(
         rows_of=rows_of, schema=schema, options=options,
         files=[path for pair in files.values() for path in pair], engine=engine, quiet=quiet,
     )  # fmt: skip
-    done["notes"] = notes
+    done["notes"] = [*notes, *done["notes"]]
     unknown.tell(done, "items")
     output.result(
         done,
@@ -204,8 +204,9 @@ def _predicted(estimator: Any, labelled: Any, asked: Any, **options: Any) -> dic
 
 def _molecule_rows(
     estimator: Any, labelled: Any, asked: Any, **options: Any
-) -> list[tuple[Any, ...]]:
-    return _rows_of(_predicted(estimator, labelled, asked, **options)["predictions"])
+) -> tuple[list[tuple[Any, ...]], list[str]]:
+    found = _predicted(estimator, labelled, asked, **options)
+    return _rows_of(found["predictions"]), found["notes"]
 
 
 def _about(estimator: Any) -> dict[str, str]:
@@ -348,16 +349,16 @@ def _rating_schema() -> dict[str, Any]:
 
 def _rating_rows(
     estimator: Any, given: dict[str, float], asked: list[str]
-) -> list[tuple[Any, ...]]:
-    predictions = estimator.adapt(given, asked)["predictions"]
-    return [(p["item"], p["rating"], p["known"]) for p in predictions]
+) -> tuple[list[tuple[Any, ...]], list[str]]:
+    found = estimator.adapt(given, asked)
+    return [(p["item"], p["rating"], p["known"]) for p in found["predictions"]], found["notes"]
 
 
 _ADAPT: dict[str, Callable[[Output, Any, _NewTask], None]] = {
     "molecules": _adapt_molecules,
     "coldstart": _adapt_ratings,
 }
-_ROWS: dict[str, Callable[..., list[tuple[Any, ...]]]] = {
+_ROWS: dict[str, Callable[..., tuple[list[tuple[Any, ...]], list[str]]]] = {
     "molecules": _molecule_rows,
     "coldstart": _rating_rows,
 }

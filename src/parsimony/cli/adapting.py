@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from parsimony.run.shards import shards_of
 __all__ = ["adapt_all", "tasks_of"]
 
 Rows = Iterable[tuple[Any, ...]]
+_LISTED = 5  # of what is noted on tasks
 
 
 def tasks_of(support: Path, predict: Path) -> dict[str, tuple[Path, Path]]:
@@ -41,31 +44,34 @@ def tasks_of(support: Path, predict: Path) -> dict[str, tuple[Path, Path]]:
 
 def adapt_all(
     estimator: Any, run: Path, tasks: dict[str, Any], out: Path, *,
-    rows_of: Callable[..., Rows], schema: dict[str, Any], options: dict[str, Any],
+    rows_of: Callable[..., tuple[Rows, list[str]]], schema: dict[str, Any], options: dict[str, Any],
     files: Iterable[Path], engine: Engine, quiet: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
-    """Write the predictions of all tasks into one table; its first column is the task.
+    """Write the predictions of all tasks into one table: the task, ``schema``, notes on the task.
 
     Parameters
     ----------
     tasks
         What is known and asked, by name.
     rows_of
-        Called with the estimator, a task and the options; of a module, so that it can be sent.
+        Called with the estimator, a task and the options, it gives rows and notes; of a module, so
+        that it can be sent.
     files
-        From which tasks were read: another command's shards are told apart by their contents.
+        From which tasks were read: another command's shards are told apart by their contents and
+        names.
 
     Returns
     -------
     dict
-        ``out, tasks, predictions, resumed``: how many, and of the tasks by an earlier such command.
+        ``out, tasks, predictions, resumed``: how many, and of the tasks by an earlier such command;
+        ``notes``, the most frequent.
 
     Raises
     ------
     RunExists, CannotWrite
         See :func:`parsimony.run.shards.shards_of`.
     """
-    columns = {"task": pl.String, **schema}
+    columns = {"task": pl.String, **schema, "notes": pl.String}
     adapting = ModelShards(
         estimator, run, partial(_adapted, rows_of=rows_of, schema=columns, options=options),
         [{"name": name, "task": task} for name, task in tasks.items()],
@@ -73,18 +79,27 @@ def adapt_all(
     )  # fmt: skip
     identity = {
         "model": digest((run / "checksums.json").read_bytes()), **options,
-        "tasks": digest("\n".join(digest(path.read_bytes()) for path in files).encode()),
+        "tasks": digest("\n".join(f"{digest(p.read_bytes())} {p.name}" for p in files).encode()),
     }  # fmt: skip
+    resumed, told = 0, Counter[str]()
     with shards_of(out, identity) as shards:
         done = adapting.done(engine, shards, holds(columns), "adapting", quiet=quiet)
-        resumed = sum(there for _, _, there in done)
+        for _, content, there in done:
+            resumed += there
+            told.update(pl.read_parquet(io.BytesIO(content))["notes"].head(1).drop_nulls())
         n = join_shards(shards, adapting.names, out)
-    return {"out": str(out), "tasks": len(tasks), "predictions": n, "resumed": resumed}
+    first = sorted(told, key=lambda said: (-told[said], said))[:_LISTED]
+    notes = [f"{told[said]:,} of {len(tasks):,} tasks: {said}" for said in first]
+    notes += ["other notes: see the table"] * (len(told) > _LISTED)
+    return {
+        "out": str(out), "tasks": len(tasks), "predictions": n, "resumed": resumed, "notes": notes
+    }  # fmt: skip
 
 
 def _adapted(
-    estimator: Any, name: str, task: Any, rows_of: Callable[..., Rows], schema: dict[str, Any],
-    options: dict[str, Any],
+    estimator: Any, name: str, task: Any, rows_of: Callable[..., tuple[Rows, list[str]]],
+    schema: dict[str, Any], options: dict[str, Any],
 ) -> bytes:  # fmt: skip
-    rows = [(name, *row) for row in rows_of(estimator, *task, **options)]
+    found, notes = rows_of(estimator, *task, **options)
+    rows = [(name, *row, "; ".join(notes) or None) for row in found]
     return parquet_bytes(pl.DataFrame(rows, schema=schema, orient="row"))

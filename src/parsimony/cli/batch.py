@@ -24,7 +24,7 @@ from parsimony.graph.formats import line_reader, read_triples
 from parsimony.run.engine import Engine, LocalEngine
 from parsimony.run.shards import shards_of
 
-__all__ = ["ASKED", "frame_of", "read_queries", "run_batch"]
+__all__ = ["ASKED", "frame_of", "places_of", "read_queries", "run_batch"]
 
 #: marks the unknown end of a query
 ASKED = "?"
@@ -123,7 +123,7 @@ def _as_known(frame: pl.DataFrame, data: Any) -> pl.DataFrame:
 
 
 def places_of(path: Path, rows: Sequence[int]) -> dict[int, str]:
-    """Return ``file:line`` of some rows of a file of queries."""
+    """Return ``file:line`` of some rows of a file of queries, or of facts."""
     if not rows or path.suffix.lower() in PARQUET:
         return {row: f"{path}:{row + 1}" for row in rows}
     wanted = set(rows)

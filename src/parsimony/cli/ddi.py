@@ -219,6 +219,7 @@ def screen(
             done,
             f"{done['drugs']:,} drugs screened, {done['rows']:,} partners in {done['out']} "
             f"({done['resumed']:,} drugs before)",
+            *done["notes"],
             CAUTION,
         )
         return

@@ -166,7 +166,8 @@ def claim(parts: Path, identity: Mapping[str, Any]) -> None:
         before = checked(dict[str, Any], read_json(note))
     except DataError:
         before = {}
-    changed = [key for key, value in identity.items() if before.get(key) != value]
+    keys = [*identity, *sorted(before.keys() - identity.keys())]
+    changed = [key for key in keys if before.get(key) != identity.get(key)]
     if changed:
         raise RunExists(
             f"the folder holds shards of another batch: {', '.join(changed)} differ",

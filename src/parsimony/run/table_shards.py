@@ -57,9 +57,11 @@ class RowParts:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> Array:
-        """A row, rows from … to, or rows by number: of a mapped file, only these are read."""
+        """A row, or rows, as of an array: of a mapped file, only these are read."""
         if isinstance(index, slice):
-            low, high, _ = index.indices(len(self))
+            low, high, step = index.indices(len(self))
+            if step != 1:
+                return self[np.arange(low, high, step)]
             begins = self._ends - [len(part) for part in self.parts]
             cuts = [
                 part[max(low - begin, 0) : high - begin]
@@ -68,6 +70,9 @@ class RowParts:
             ]
             return cuts[0] if len(cuts) == 1 else np.concatenate([self.parts[0][:0], *cuts])
         rows = np.asarray(index)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        rows = np.where(rows < 0, rows + len(self), rows)
         found = np.empty((*rows.shape, self.shape[1]), self.dtype)
         where = np.searchsorted(self._ends, rows, side="right")
         for k in np.unique(where):
@@ -159,18 +164,18 @@ def map_shards(files: Sequence[Path], *, finite: bool = True) -> dict[str, RowPa
     CorruptRun
         A shard is missing or damaged, or holds a number that is not finite where ``finite``.
     """
-    of = {path.name.rpartition("-of-")[2].partition(".")[0] for path in files}
-    if len(of) != 1 or int(of.pop()) != len(files):
+    ends = [f"-{k:05d}-of-{len(files):05d}.safetensors" for k in range(1, len(files) + 1)]
+    if not all(path.name.endswith(end) for path, end in zip(files, ends, strict=True)):
         raise CorruptRun(
             f"{len(files)} files are not all shards of the table",
             remedy=_REMEDY,
             where=str(files[0]),
         )
     found = [_mapped(path, finite) for path in files]
+    widths = {name: table.shape[1] for name, table in found[0].items()}
     for path, tables in zip(files, found, strict=True):
-        for name, table in tables.items():
-            if found[0].keys() != tables.keys() or table.shape[1:] != found[0][name].shape[1:]:
-                raise CorruptRun("not the expected shard", remedy=_REMEDY, where=str(path))
+        if widths != {name: table.shape[1] for name, table in tables.items()}:
+            raise CorruptRun("not the expected shard", remedy=_REMEDY, where=str(path))
     return {name: RowParts([tables[name] for tables in found], files) for name in found[0]}
 
 

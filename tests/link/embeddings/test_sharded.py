@@ -193,10 +193,16 @@ def test_rows_of_parts_are_those_of_the_whole(tmp_path):
     found = map_shards(shard_files(tmp_path, "t"))["x"]
     assert found.shape == table.shape and found.nbytes == table.nbytes
     assert all(isinstance(part.base, np.memmap) for part in found.parts if len(part))
-    for index in (slice(None), slice(2, 6), slice(5, 9), slice(3, 3), 4, [9, 0, 4, 3, 4]):
+    for index in (slice(None), slice(2, 6), slice(5, 9), slice(3, 3), 4, [9, 0, 4, 3, 4],
+                  slice(8, 1, -3), -1, [-7, 2], table[:, 0] > 0):  # fmt: skip
         np.testing.assert_array_equal(found[index], table[index])
     np.testing.assert_array_equal(np.asarray(found), table)
-    shard_files(tmp_path, "t")[1].unlink()
+    last = tmp_path / "t-00003-of-00003.safetensors"
+    for other in ("t-00004-of-00003.safetensors", "t-x-of-y.safetensors"):
+        last = last.rename(tmp_path / other)
+        with pytest.raises(CorruptRun, match="3 files are not all shards"):
+            map_shards(shard_files(tmp_path, "t"))
+    last.unlink()
     with pytest.raises(CorruptRun, match="2 files are not all shards"):
         map_shards(shard_files(tmp_path, "t"))
 

@@ -16,6 +16,7 @@ from parsimony.link.rules.method import RuleReasoner
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import LinkTask
 from parsimony.run.engine import LocalEngine
+from parsimony.run.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,14 @@ def test_explain(reasoner):
     assert known.known and known.faithfulness is None
     own = known.query
     assert all((s.head, s.relation, s.tail) != own for path in known.paths for s in path.steps)
+
+
+def test_shards_of_a_run_that_ends_in_one_process_are_removed(task, tmp_path):
+    reasoner = RuleReasoner(max_length=1)
+    with RunFolder.create(tmp_path / "run", reasoner.prepare(task)) as run:
+        (run.path / "shards").mkdir()  # of several processes that were killed
+        reasoner.fit(task, run=run)
+        assert not (run.path / "shards").exists()
 
 
 def test_wrong_use(task):

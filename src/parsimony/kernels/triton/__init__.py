@@ -17,5 +17,5 @@ def active(device: str) -> bool:
     Without Triton, torch's own operations do. ``TRITON_INTERPRET=1`` runs them on the processor,
     slowly, to test them.
     """
-    there = find_spec("triton") is not None
-    return there and (device == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
+    asked = device == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
+    return asked and find_spec("triton") is not None

@@ -487,15 +487,13 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
 def _shards_of(fitting: Fitting) -> Iterator[tuple[Engine | None, Shards]]:
     """Where to count, and where in the run finished shards are kept until all is counted."""
     engine = fitting.engine or (ProcessEngine(fitting.workers) if fitting.workers > 1 else None)
-    if engine is None or fitting.run is None:
-        folder = None
-    else:
-        folder = fitting.run.path / "shards"
+    folder = None if fitting.run is None else fitting.run.path / "shards"
+    if engine is not None and folder is not None:
         folder.mkdir(exist_ok=True)
     try:
         yield engine, Shards(folder)
     finally:
         if engine is not None and engine is not fitting.engine:
             engine.close()
-    if folder is not None:
+    if folder is not None:  # also where a run that was begun with an engine ends without one
         remove_folder(folder)
