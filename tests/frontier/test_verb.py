@@ -198,13 +198,18 @@ def test_plan_of_labels_leaves_out_the_extremes_and_one_side_is_refused(facts, t
         require_axis("parameter")
 
 
-@pytest.mark.parametrize(("knowledge", "side"), [(2.0, "knowledge"), (0.002, "scaled")])
-def test_verdict_is_that_of_planted_rows(tmp_path, knowledge, side):
+@pytest.mark.parametrize(
+    ("knowledge", "side", "begins"),
+    [
+        (2.0, "knowledge", "Knowledge wins: RED-GNN"), (0.002, "scaled", "Scaling up wins"),
+        (1.0, "knowledge", "Knowledge wins: it needs less for the same accuracy."),
+    ],
+)  # fmt: skip
+def test_verdict_is_that_of_planted_rows(tmp_path, knowledge, side, begins):
     found = analyse(planted_rows(tmp_path, knowledge=knowledge), "parameters", draws=200)
     assert [each.measure.key for each in found] == ["parameters", "parameters_without_tables"]
     told, sentence = verdict(found[0], "mrr")
     assert told == side, sentence
-    begins = {"knowledge": "Knowledge wins", "scaled": "Scaling up wins"}[side]
     assert sentence.startswith(begins)
     (of_loss, _) = analyse(
         planted_rows(tmp_path / "loss", seeds=1), "parameters", loss=True, draws=50

@@ -150,6 +150,11 @@ def verdict(found: Analysis, metric: str) -> tuple[str, str]:
             f"Scaling up wins: it needs less for the same accuracy. {both}; the difference is "
             f"{apart}.{needs}"
         )
-    if low > 0 or (forward is not None and forward.scale.verdict == "more"):
+    if low > 0:
         return "knowledge", f"Knowledge wins: {both}; the difference is {apart}.{needs}"
+    if forward is not None and forward.scale.verdict == "more":
+        return "knowledge", (
+            f"Knowledge wins: it needs less for the same accuracy. {both}; the difference is "
+            f"{apart}.{needs}"
+        )
     return "open", f"Open: {both}; the difference is {apart}.{needs}{reverse}"
