@@ -191,7 +191,7 @@ class StoreWriter:
     def blocks(self, path: Path | None = None, skip: int = 0) -> Iterator[tuple[int, IntArray]]:
         """Yield the row at which a block of facts begins, and the block, until the next is read."""
         at, rows = 0, np.empty((_ROWS, 3), np.int32)
-        with (path or self._raw).open("rb", buffering=0) as stream:
+        with (path or self._raw).open("rb") as stream:  # a short read of a file system is filled up
             stream.seek(skip)
             while n := stream.readinto(rows) // 12:  # type: ignore[arg-type]
                 yield at, rows[:n]
