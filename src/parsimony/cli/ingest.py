@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from parsimony.cli.command_group import Output
 from parsimony.cli.options import Columns, Json, Quiet, Seed, parse_columns
 from parsimony.errors import InvalidParameter
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_LEAST = 64_000_000
 
 
 def command(
@@ -43,7 +42,7 @@ def command(
 ) -> None:
     """Write facts as a graph store, for graphs that exceed memory."""
     output = Output(as_json, quiet)
-    limit, named = None if memory is None else size_of(memory), parse_columns(columns)
+    limit, named = None if memory is None else _memory(memory), parse_columns(columns)
     from parsimony.link.ingesting import ingest
     from parsimony.run.description import size_text
 
@@ -62,17 +61,12 @@ def command(
     )
 
 
-def size_of(text: str) -> int:
-    """Return a size in bytes: a number, with K, M, G or T behind it for powers of 1,024.
+def _memory(text: str) -> int:
+    """An amount as every ``--memory`` takes it, enough for ingestion to work in."""
+    from parsimony.base.memory import parse_memory
 
-    Raises
-    ------
-    InvalidParameter
-        No such size, or less than 64 MiB.
-    """
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT]?)(?:i?B)?", text.strip(), re.I)
-    size = round(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-    if size < 64 << 20:
+    size = parse_memory(text)
+    if size < _LEAST:
         raise InvalidParameter(
             f"--memory takes a size of 64M or more. Got {text!r}", remedy="for example --memory 4G"
         )
