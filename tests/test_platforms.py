@@ -48,7 +48,7 @@ os.open, os.replace = opened, replaced
 import parsimony, parsimony.cli
 
 for module in pkgutil.walk_packages(parsimony.__path__, "parsimony."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith("__main__") and ".triton." not in module.name:  # needs CUDA
         importlib.import_module(module.name)
 
 folder = Path(sys.argv[1])

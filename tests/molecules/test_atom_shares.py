@@ -107,7 +107,7 @@ def test_a_method_without_such_a_sum_says_so():
     run = load_run(RUNS / "par")
     found = run.adapt(["OCCCl", "OCCC#N"], [1, 0], ["OCCC"], atoms=True)
     assert "atoms" not in found["predictions"][0]
-    assert any("no sum over the atoms" in note for note in found["notes"])
+    assert any("no sum over atoms" in note for note in found["notes"])
 
 
 def test_atoms_are_drawn_in_two_colours_and_small_shares_in_none():

@@ -121,7 +121,8 @@ def command(
         )
     if head is None or tail is None:
         raise UsageError(
-            "an explanation is of a fact", remedy="give --head H --relation R --tail T"
+            "an explanation is of a fact: --head and --tail are needed",
+            remedy="give --head H --relation R --tail T; --help has more",
         )
     if server is not None:
         refuse_with_server(knowledge=knowledge)

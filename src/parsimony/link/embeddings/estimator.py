@@ -441,6 +441,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         require_tensors(tensors, self.shapes_)
         self._answer_with({
-            name: table if isinstance(table, RowParts) else torch.from_numpy(np.array(table))
+            name: table if isinstance(table, RowParts)
+            else torch.from_numpy(np.array(table, np.float32))
             for name, table in tensors.items() if name in self.shapes_
         })  # fmt: skip
