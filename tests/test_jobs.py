@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from typer.main import get_command
 
 from parsimony.cli import app
 
+#: with what the environment of these tests has, activated or not
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 JOBS = Path(__file__).parents[1] / "docs" / "jobs"
 FIT = get_command(app).commands["fit"]
 KNOWN = {option for parameter in FIT.params for option in parameter.opts}
@@ -24,7 +28,7 @@ def options_of(words):
 
 @pytest.mark.parametrize("path", sorted(JOBS.glob("*.sbatch")), ids=lambda path: path.name)
 def test_slurm_jobs_are_sound_scripts(path):
-    bash, shellcheck = shutil.which("bash"), shutil.which("shellcheck")
+    bash, shellcheck = shutil.which("bash"), shutil.which("shellcheck", path=PATH)
     if bash is None:
         pytest.skip("no bash here")
     subprocess.run([bash, "-n", str(path)], check=True)
