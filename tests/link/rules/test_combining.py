@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.link.test_link_methods import clan
 
 from parsimony.link.rules.choices import plans_of
-from parsimony.link.rules.clustering import clusters_of, overlaps
+from parsimony.link.rules.clustering import clusters_of, overlaps, predicted
 from parsimony.link.rules.combining import (
     AGGREGATIONS,
     Combination,
@@ -58,13 +58,13 @@ def test_scores_equal_the_definition(data, aggregation, most, constants):
 
 def test_a_rule_said_twice_counts_once():
     sets, sure = [{0, 1}, {0, 1}, {2}], [0.5, 0.6, 0.7]
-    overlap, whole = overlaps(lambda _: firings(sets), [0], 3)
+    predicts, whole = predicted(lambda _: firings(sets), [0], 3)
+    overlap = overlaps(predicts, predicts)
     assert whole and overlap.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
-    one, same, other = clusters_of(overlap, [0.5])[:, 0].tolist()
+    label = clusters_of(predicts, [0.5], sure)[:, 0]
+    one, same, other = label.tolist()
     assert one == same != other
-    plan = plan_of(
-        Combination("clusters"), sure, clusters_of(overlap, [0.5])[:, 0], np.zeros(3, bool)
-    )
+    plan = plan_of(Combination("clusters"), sure, label, np.zeros(3, bool))
     scores = combined(firings(sets), plan)
     assert 1 - np.exp(-scores[0]) == pytest.approx(0.6)
     assert scores[2] > scores[0]
@@ -74,9 +74,24 @@ def test_a_rule_said_twice_counts_once():
 
 def test_overlaps_are_those_of_the_pairs():
     asked = [[{0, 1}, {1}], [{2}, {2, 3}], [set(), {4}]]
-    overlap, whole = overlaps(lambda x: firings(asked[x]), range(3), 2)
-    assert whole and overlap[0, 1] == pytest.approx(2 / 5)
-    assert not overlaps(lambda x: firings(asked[x]), range(3), 2, most=2)[1]
+    predicts, whole = predicted(lambda x: firings(asked[x]), range(3), 2)
+    assert whole and overlaps(predicts, predicts)[0, 1] == pytest.approx(2 / 5)
+    assert not predicted(lambda x: firings(asked[x]), range(3), 2, most=2)[1]
+
+
+def test_of_many_rules_the_strongest_are_compared_and_the_others_join_them():
+    sets = [{0, 1}, {4}, {0, 1}, {2, 3}, {2, 3, 4}, set()]
+    predicts, _ = predicted(lambda _: firings(sets), [0], len(sets))
+    strength = [0.3, 0.1, 0.9, 0.8, 0.2, 0.0]
+    few = clusters_of(predicts, [0.5, 0.9], strength, most=2)  # rules 2 and 3
+    assert few[0].tolist() == few[2].tolist()
+    assert few[4, 0] == few[3, 0] and few[4, 1] != few[3, 1]  # an overlap of 2/3
+    alone = few[[1, 2, 3, 5]]
+    assert len(np.unique(alone[:, 0])) == len(np.unique(alone[:, 1])) == 4
+    whole = clusters_of(predicts, [0.5], strength)[:, 0]  # the same partition as all compared
+    assert [[a == b for a in whole] for b in whole] == [
+        [a == b for a in few[:, 0]] for b in few[:, 0]
+    ]
 
 
 def test_ties_are_broken_by_all_that_follows():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from parsimony.knowledge.rules import Rule
+from parsimony.link.rules.clustering import COMPARED
 from parsimony.link.rules.combining import AGGREGATIONS, Aggregation, Combination, Plan
 from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.scoring import RuleScorer
@@ -50,7 +51,7 @@ def comparable(scorer: RuleScorer, n_relations: int, deadline: Deadline) -> list
     """Return the relations whose clusters take half of the time left, those with few rules first.
 
     Those of the relation with the most rules are measured; the work grows with the square of their
-    number.
+    number, up to those that are all compared.
     """
     sizes = np.array([len(scorer.rules_of(r)) for r in range(n_relations)], float)
     left, order = deadline.left(), np.argsort(sizes, kind="stable")
@@ -61,7 +62,8 @@ def comparable(scorer: RuleScorer, n_relations: int, deadline: Deadline) -> list
     before = deadline.spent()
     scorer.labels(many)
     taken = max(deadline.spent() - before, 0.0)
-    cost = taken * (sizes[order] / sizes[many]) ** 2
+    work = sizes * np.minimum(sizes, COMPARED)
+    cost = taken * work[order] / work[many]
     return [int(r) for r in order[np.cumsum(cost) <= CLUSTERING * left]]
 
 

@@ -34,7 +34,7 @@ from parsimony.knowledge.rule_walks import (
     has_other_walk,
 )
 from parsimony.knowledge.rules import Rule
-from parsimony.link.rules.clustering import clusters_of, overlaps
+from parsimony.link.rules.clustering import clusters_of, predicted
 from parsimony.link.rules.combining import (
     AGGREGATIONS,
     BEST_TWO,
@@ -58,6 +58,7 @@ __all__ = ["Aggregation", "RuleScorer", "apply_rules"]
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
+FEW = 5.0  # wrong pairs added to each rule where the strongest are looked for
 THRESHOLD = 0.5  # overlap of the pairs of rules that say the same thing, unless it is chosen
 
 
@@ -280,10 +281,12 @@ class RuleScorer:
                 found = found.reshape(-1, len(self.thresholds))
             else:
                 order = rng(0, "overlap of rules").permutation(self.graph.n_entities)
-                overlap, whole = overlaps(lambda x: self.fired(x, head), order.tolist(), len(rules))
+                predicts, whole = predicted(
+                    lambda x: self.fired(x, head), order.tolist(), len(rules)
+                )
                 if not whole:
                     self.clustered_on_some.add(head)
-                found = clusters_of(overlap, self.thresholds)
+                found = clusters_of(predicts, self.thresholds, self._confidences(head, FEW))
             self._labels[head] = found
         return self._labels[head]
 
