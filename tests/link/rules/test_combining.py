@@ -42,15 +42,22 @@ def combined(fired, plan):
 
 
 @settings(deadline=None)
-@given(st.data(), st.sampled_from(AGGREGATIONS), st.sampled_from([None, 1, 2]), st.booleans())
-def test_scores_equal_the_definition(data, aggregation, most, constants):
+@given(
+    st.data(),
+    st.sampled_from(AGGREGATIONS),
+    st.sampled_from([None, 1, 2]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_scores_equal_the_definition(data, aggregation, most, constants, learned):
     sets = data.draw(st.lists(st.sets(st.integers(0, N - 1)), min_size=1, max_size=6))
     k = len(sets)
     pick = [data.draw(st.sampled_from([0.0, 0.2, 0.5, 1.0])) for _ in sets]
     label = np.array([data.draw(st.integers(0, 2)) for _ in sets], np.int32)
     named = np.array([data.draw(st.booleans()) for _ in sets])
     way = Combination(aggregation, 0.0, 0.5, most, constants)
-    plan = plan_of(way, pick, label, named)
+    added = np.array([data.draw(st.sampled_from([0.0, 0.3, 2.0])) for _ in sets])
+    plan = plan_of(way, pick, label, named, added if learned else None)
     assert len(plan.order) <= k
     expected = combine_reference(firings(sets), plan)
     assert combined(firings(sets), plan) == pytest.approx(expected, rel=1e-5)

@@ -30,18 +30,9 @@ class Weighing(Evidence):
 
     __slots__ = ()
 
-    def _softmax(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Probabilities by the rules, and the logarithm of each query's partition sum."""
-        first, size = self.ptr[:-1], np.diff(self.ptr)
-        score = self.fires @ weights
-        top = np.maximum.reduceat(score, first)
-        p = np.exp(score - np.repeat(top, size))
-        total = np.add.reduceat(p, first)
-        return p / np.repeat(total, size), np.log(total) + top
-
     def loss(self, weights: Floats) -> tuple[float, Floats]:
         """What is minimised, but for the model's entropy; and its gradient."""
-        p, partition = self._softmax(weights)
+        p, partition = self.softmax(self.fires @ weights)
         penalty = PENALTY * (len(self.ptr) - 1)
         value = partition.sum() - self.target @ (self.fires @ weights) + penalty * weights.sum()
         return float(value), self.fires.T @ (p - self.target) + penalty
@@ -60,7 +51,7 @@ class Weighing(Evidence):
 
     def losses(self, weights: Floats) -> Floats:
         """How much the divergence grows when one rule alone is left out, (n_rules,)."""
-        p, _ = self._softmax(weights)
+        p, _ = self.softmax(self.fires @ weights)
         n = len(self.ptr) - 1
         of_query = sparse.csr_array(
             (np.ones(len(p)), np.arange(len(p)), self.ptr), shape=(n, len(p))

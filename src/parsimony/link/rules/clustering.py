@@ -76,7 +76,8 @@ def overlaps(some: Any, others: Any) -> Floats:
     both = some.toarray() @ others.toarray().T
     own, other = (each.sum(axis=1, dtype=np.float64) for each in (some, others))
     either = own[:, None] + other[None, :] - both
-    return np.divide(both, either, out=np.zeros(both.shape), where=either > 0)
+    found: Floats = np.divide(both, either, out=np.zeros(both.shape), where=either > 0)
+    return found
 
 
 def clusters_of(

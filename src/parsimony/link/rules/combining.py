@@ -9,6 +9,8 @@ right. The three ways to combine differ in what they take as independent:
     max        none: the best rule counts; ties are broken by the next best, and so on, and each
                step costs at most a thousandth of the score
 
+To each, weights of rules that were learned may be added: s + Σ v.
+
 Runs of version 0.1 keep their maximum, ``best two``: 0.999 · best + 0.001 · second best
 confidence, which is no logarithm.
 """
@@ -57,7 +59,8 @@ class Combination(NamedTuple):
 
     ``smoothing`` is the wrong pairs added to each rule; ``threshold`` (of clusters) an overlap in
     (0, 1]; ``max_rules`` the most rules used, of those with and those without an entity;
-    ``constants`` whether rules about an entity are used.
+    ``constants`` whether rules about an entity are used; ``penalty`` the λ by which the weights
+    were learned that are added, 0 where none are.
     """
 
     aggregation: Aggregation | Literal["best two"] = "noisy-or"
@@ -65,6 +68,7 @@ class Combination(NamedTuple):
     threshold: float = 0.0
     max_rules: int | None = None
     constants: bool = True
+    penalty: float = 0.0
 
 
 class Firings(NamedTuple):
@@ -85,6 +89,7 @@ class Plan(NamedTuple):
     weight: Reals  # -log(1 - confidence)
     cluster: Ints
     lexicographic: bool
+    added: Reals = np.zeros(0)  # learned weights, of all rules or of none
 
 
 def plan_of(
@@ -92,6 +97,7 @@ def plan_of(
     confidence: Sequence[float] | Reals,
     cluster: Ints | None,
     named: npt.NDArray[np.bool_],
+    added: Reals | None = None,
 ) -> Plan:
     """Return the plan of a combination.
 
@@ -104,6 +110,8 @@ def plan_of(
         Labels of the clusters; needed by ``clusters``.
     named : (n_rules,)
         Which rules are about an entity.
+    added : (n_rules,), optional
+        Weights that were learned.
     """
     sure = np.asarray(confidence, np.float64)
     used = sure > 0
@@ -121,7 +129,9 @@ def plan_of(
     by = np.lexsort((-weight, label))
     if combination.aggregation in ("max", BEST_TWO):
         by = np.argsort(-weight, kind="stable")
-    return Plan(by[used[by]].astype(np.int32), weight, label, combination.aggregation == "max")
+    order = by[used[by]].astype(np.int32)
+    more = np.zeros(0) if added is None else added
+    return Plan(order, weight, label, combination.aggregation == "max", more)
 
 
 def weighed(books: Iterable[tuple[Sequence[Rule], Reals]]) -> list[Rule]:
@@ -180,11 +190,11 @@ def _sorted(ptr, weight, n):  # type: ignore[no-untyped-def]
 
 @kernel
 def combine(  # type: ignore[no-untyped-def]
-    rule, first, entity, order, weight, cluster, lexicographic, total, last, nodes, scores
+    rule, first, entity, order, weight, cluster, lexicographic, added, total, last, nodes, scores
 ):
     """Combine what fired into scores.
 
-    IN  rule, first, entity: the Firings; order, weight, cluster, lexicographic: the Plan
+    IN  rule, first, entity: the Firings; order, weight, cluster, lexicographic, added: the Plan
         total (n_entities,) float64, last (n_entities,) int32: scratch, zeros before and after
     OUT nodes, scores (returned size,)
     """
@@ -205,6 +215,8 @@ def combine(  # type: ignore[no-untyped-def]
                 if last[v] != cluster[i] + 1:
                     total[v] += weight[i]
                     last[v] = cluster[i] + 1
+                if len(added):
+                    total[v] += added[i]
         for j in range(n):
             v = nodes[j]
             scores[j] = total[v]
@@ -234,7 +246,12 @@ def combine(  # type: ignore[no-untyped-def]
                 at_node[j] += 1
     for j in range(n):
         total[nodes[j]] = 0
-        last[nodes[j]] = 0
+    if len(added):
+        for i in order:
+            s = fired[i]
+            if s >= 0:
+                for at in range(first[s], first[s + 1]):
+                    total[entity[at]] += added[i]
     by = _sorted(ptr, filled, n)
     low = 0
     step = np.zeros(n, np.int64)
@@ -248,8 +265,11 @@ def combine(  # type: ignore[no-untyped-def]
         following = filled[ptr[by[high]]] if high < n else 0.0
         spread = min(TIE * best, 0.5 * (best - following)) / (step[high - 1] + 1)
         for k in range(low, high):
-            scores[by[k]] = best - spread * step[k]
+            scores[by[k]] = best - spread * step[k] + total[nodes[by[k]]]
         low = high
+    for j in range(n):
+        total[nodes[j]] = 0
+        last[nodes[j]] = 0
     return n
 
 
@@ -281,13 +301,15 @@ def combine_reference(firings: Firings, plan: Plan) -> dict[int, float]:
             for v in firings.entity[firings.ptr[s] : firings.ptr[s + 1]].tolist():
                 reached.setdefault(v, []).append(i)
     scores: dict[int, float] = {}
+    more = {v: sum(float(plan.added[i]) for i in rules) if len(plan.added) else 0.0
+            for v, rules in reached.items()}  # fmt: skip
     if not plan.lexicographic:
         for v, rules in reached.items():
             best: dict[int, float] = {}
             for i in rules:
                 label = int(plan.cluster[i])
                 best[label] = max(best.get(label, 0.0), float(plan.weight[i]))
-            scores[v] = sum(best.values())
+            scores[v] = sum(best.values()) + more[v]
         return scores
     lists = {v: sorted((float(plan.weight[i]) for i in rules), reverse=True)
              for v, rules in reached.items()}  # fmt: skip
@@ -297,5 +319,5 @@ def combine_reference(firings: Firings, plan: Plan) -> dict[int, float]:
         spread = min(TIE * top, (top - following) / 2) / len(tied)
         for v, each in lists.items():
             if each[0] == top:
-                scores[v] = top - spread * tied.index(tuple(each))
+                scores[v] = top - spread * tied.index(tuple(each)) + more[v]
     return scores

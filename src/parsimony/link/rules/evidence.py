@@ -18,9 +18,10 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge.rule_walks import build_walk_index
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import LinkTask, QuerySet
+from parsimony.run.progress import Progress
 from parsimony.run.seeds import rng
 
-__all__ = ["Evidence", "Question", "gather", "kept_apart", "training_parts"]
+__all__ = ["Evidence", "Question", "gather", "kept_apart", "training_parts", "true_questions"]
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -29,16 +30,21 @@ Flags = npt.NDArray[np.bool_]
 FACTS = 150  # drawn of each relation
 PARTS = 8
 FEW = 10  # validation facts of a relation
+RIVALS, OTHERS = 20, 5  # wrong answers: those that the rules rank highest, and others by chance
 
 
 @dataclass(frozen=True)
 class Question:
-    """A query (entity, relation, ?), its candidates, and how right each is, 1 in sum."""
+    """A query (entity, relation, ?), its candidates, and how right each is, 1 in sum.
+
+    ``score`` is what the rules together give each candidate, where that is asked for.
+    """
 
     entity: int
     relation: int
     candidates: Ints
     target: Floats
+    score: Floats | None = None
 
 
 class Evidence(NamedTuple):
@@ -52,11 +58,25 @@ class Evidence(NamedTuple):
         How right each candidate is, 1 in sum over a question.
     ptr : (n_questions + 1,)
         The rows of each question.
+    score : (n_rows,)
+        What the rules together give each candidate; 0 where the questions do not say.
     """
 
     fires: Any
     target: Floats
     ptr: Longs
+    score: Floats | None = None
+
+    def softmax(self, score: Floats) -> tuple[Floats, Floats]:
+        """Probabilities of a question's candidates, and the logarithm of its partition sum.
+
+        ``score`` is (n_rows,); the sums are (n_questions,).
+        """
+        first, size = self.ptr[:-1], np.diff(self.ptr)
+        top = np.maximum.reduceat(score, first)
+        p = np.exp(score - np.repeat(top, size))
+        total = np.add.reduceat(p, first)
+        return p / np.repeat(total, size), np.log(total) + top
 
 
 def training_parts(
@@ -138,6 +158,36 @@ def _without(task: LinkTask, facts: npt.NDArray[np.int32], apart: Flags) -> Know
     )
 
 
+def true_questions(
+    queries: QuerySet, scorer: RuleScorer, progress: Progress, seed: int, over: Callable[[], bool]
+) -> Iterator[Question]:
+    """Ask for training facts: the answers that some rule leads to, and the strongest wrong ones."""
+    random = rng(seed, "candidates")
+    score = np.zeros(scorer.graph.n_entities)
+    for i in range(len(queries)):
+        if over():
+            return
+        x, r = int(queries.head[i]), int(queries.relation[i])
+        answers = queries.answer[queries.answer_ptr[i] : queries.answer_ptr[i + 1]]
+        known = queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]]
+        nodes, strength = scorer.reached(x, r)
+        right = np.intersect1d(answers, nodes)
+        progress.advance(1)
+        if not len(right):
+            continue
+        open_ = ~np.isin(nodes, known)
+        rivals = nodes[open_][np.argsort(-strength[open_], kind="stable")[:RIVALS]]
+        others = random.integers(scorer.graph.n_entities, size=OTHERS)
+        wrong = np.setdiff1d(np.union1d(rivals, others), np.union1d(known, answers))
+        if len(wrong):
+            target = np.repeat([1 / len(right), 0.0], [len(right), len(wrong)])
+            candidates = np.concatenate([right, wrong]).astype(np.int32)
+            score[nodes] = strength
+            of_candidates = score[candidates]
+            score[nodes] = 0
+            yield Question(x, r, candidates, target, of_candidates)
+
+
 def gather(
     scorer: RuleScorer,
     parts: Iterable[QuerySet],
@@ -186,6 +236,7 @@ class _Gathered:
 
     sizes: list[int] = field(default_factory=list)
     targets: list[Floats] = field(default_factory=list)
+    scores: list[Floats] = field(default_factory=list)
     rows: list[Longs] = field(default_factory=list)
     rules: list[Ints] = field(default_factory=list)
     n_rows: int = 0
@@ -194,6 +245,8 @@ class _Gathered:
         self.rows.append(rows.astype(np.int64) + self.n_rows)
         self.rules.append(rules)
         self.targets.append(question.target)
+        none = np.zeros(len(question.candidates))
+        self.scores.append(none if question.score is None else question.score)
         self.sizes.append(len(question.candidates))
         self.n_rows += len(question.candidates)
 
@@ -202,4 +255,4 @@ class _Gathered:
         shape = self.n_rows, n_rules
         fires = sparse.csr_array((np.ones(len(rows)), (rows, rules)), shape=shape)
         ptr = np.concatenate([[0], np.cumsum(self.sizes)]).astype(np.int64)
-        return Evidence(fires, np.concatenate(self.targets), ptr)
+        return Evidence(fires, np.concatenate(self.targets), ptr, np.concatenate(self.scores))

@@ -38,6 +38,7 @@ from parsimony.link.rules.combining import (
 from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.deleting import Deletions, scores_without
 from parsimony.link.rules.grounding import groundings
+from parsimony.link.rules.learned_weights import PENALTIES, learned_weights
 from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.reasons import drawn, no_path
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
@@ -64,6 +65,8 @@ GAIN = 1e-3  # that rules about an entity, which are many, have to bring in vali
 BY_RELATION = "those that the best way to combine them needs, by relation"
 MINING = 0.6  # of the time to learn
 SAMPLE = 100  # validation queries of each relation and side that the choices are measured on
+LEARNING = 0.4  # of the time after mining, for weights of rules
+MEASURING = 0.3  # of that time, to measure them
 SHORTENING = 0.5  # of the time after mining, for small books where one is wanted
 
 
@@ -125,13 +128,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             self.notes_.append("warning: no rule was found: every answer scores alike")
         if stopped() or mining.passed() or budget.passed():
             self.ended_ = "interrupted" if stopped() else "time budget"
-        self.parameters_count_ = len(self.rules_)
+        self.parameters_count_ = self._numbers()
+
+    def _numbers(self) -> int:
+        """How many confidences and learned weights are used."""
+        return len(self.rules_) + sum(int((w > 0).sum()) for w in self._learned.values())
 
     def _select(
         self, rules: list[Rule], deadline: Deadline, fitting: Fitting, *, whole_book: bool
     ) -> None:
         """Choose on validation how the rules of each relation and side are combined."""
         n, given = self.task_.n_relations, self.resolved_
+        learn = given.learn_weights
+        if learn is None:  # who says how rules are combined wants no more, nor who gives rules
+            learn = given.aggregation is None and not whole_book
+        whole, deadline = deadline, deadline.part(1 - LEARNING) if learn else deadline
         choices = ways_to_combine(given, rules, whole_book=whole_book)
         thresholds = sorted({c.threshold for c in choices if c.threshold})
         scorer = RuleScorer(rules, self.task_.train_graph, thresholds=thresholds)
@@ -150,7 +161,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     "relations say the same: no clusters of them were tried"
                 )
         try:
-            valid = self.task_.queries("valid") if len(choices) > 1 else None
+            valid = self.task_.queries("valid") if learn or len(choices) > 1 else None
         except EmptySplit:  # nothing to select on: the first choice
             valid = None
         chosen: npt.NDArray[np.integer] = np.zeros(2 * n, np.int64)
@@ -209,6 +220,10 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         self.rules_ = [rule for rule in dict.fromkeys(scorer.rules) if rule in kept]
         self._thresholds = thresholds
         self._labels: dict[Rule, npt.NDArray[np.int32]] = {}
+        self._penalties: list[float] = []
+        self._learned: dict[Rule, npt.NDArray[np.float64]] = {}
+        if learn and valid is not None and rules:
+            self._learn_weights(scorer, on, asked.take(np.arange(done)), whole, fitting)
         if any(c.aggregation == "clusters" for c in self.combinations_.values()):
             for r in range(n):
                 labels = scorer.labels(r)
@@ -222,6 +237,60 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             self.notes_.append(
                 f"{len(self.rules_):,} of {len(rules):,} rules are used, {BY_RELATION}"
             )
+
+    def _learn_weights(
+        self, scorer: RuleScorer, on: RuleScorer, asked: QuerySet, deadline: Deadline,
+        fitting: Fitting,
+    ) -> None:  # fmt: skip
+        """Learn weights to add to what is chosen, where validation says that they help."""
+        n, seed = self.task_.n_relations, self.resolved_.seed
+        combined = scorer.combined_by(self.combinations_)
+        found, questions = learned_weights(
+            combined, self.task_, deadline.part(1 - MEASURING), seed=seed, quiet=fitting.quiet
+        )
+        learned = {
+            rule: weights
+            for r, of in found.items()
+            for rule, weights in zip(combined.rules_of(r), of, strict=True)
+        }
+        weighed = combined.combined_by(self.combinations_, learned, PENALTIES)
+
+        def plans(relation: int) -> list[Plan]:
+            chosen = self.combinations_[relation]
+            return [weighed.plan(relation, chosen._replace(penalty=p)) for p in (0.0, *PENALTIES)]
+
+        with Progress(len(asked), "selecting", quiet=fitting.quiet) as progress:
+            reciprocal, done = reciprocal_ranks(
+                on, asked, functools.cache(plans), progress, deadline, unreached=self._unreached
+            )
+        sizes = np.diff(asked.answer_ptr[: done + 1])
+        group = np.repeat(asked.relation[:done], sizes)
+        half = np.repeat(np.arange(done) % 2, sizes)
+        if self.resolved_.learn_weights:
+            reciprocal[:, 0] = -1.0  # they are asked for
+        chosen = chosen_by_group(reciprocal, group, 2 * n, half)
+        sides = np.unique(group)
+        with_, without = (reciprocal[np.arange(len(group)), c].mean() for c in (chosen[group], 0))
+        for r, choice in enumerate(chosen.tolist()):
+            if choice:
+                penalty = PENALTIES[choice - 1]
+                self.combinations_[r] = self.combinations_[r]._replace(penalty=penalty)
+        for r in found:
+            used = np.isin(np.arange(len(PENALTIES)), chosen[[r, r + n]] - 1)
+            for rule in combined.rules_of(r):
+                if (weights := learned[rule] * used).any():
+                    self._learned[rule] = weights
+        self._penalties = [*PENALTIES] if self._learned else []
+        entry = {"epoch": len(self.history_), "valid_mrr": float(with_)}
+        self.history_.append({**entry, "aggregation": "per relation, with learned weights"})
+        if fitting.run is not None:
+            fitting.run.log(**self.history_[-1])
+        self.best_epoch_ = int(np.argmax([entry["valid_mrr"] for entry in self.history_]))
+        self.training_notes_.append(
+            f"weights of rules were learned on {questions:,} questions about training facts, and "
+            f"are added for {np.count_nonzero(chosen[sides]):,} of {len(sides):,} relations and "
+            f"sides: validation MRR {with_:.3f}, without {without:.3f}"
+        )
 
     def _say_how(
         self, chosen: npt.NDArray[np.integer], overall: int, choices: Sequence[Combination],
@@ -291,7 +360,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             self.rules_ = weighed((scorer.rules_of(r), w) for r, w in book.weights.items())
             self.combinations_ = dict.fromkeys(range(2 * n), Combination("noisy-or"))
             changed |= {"aggregation": "noisy-or", "smoothing": 0.0, "threshold": None}
-            self._thresholds, self._labels = [], {}
+            self._thresholds, self._labels, self._penalties, self._learned = [], {}, [], {}
         else:
             own = ((scorer.rules_of(r), w) for r, w in book.weights.items())
             kept = {rules[k] for rules, w in own for k in np.flatnonzero(w).tolist()}
@@ -346,6 +415,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         return RuleScorer(
             rules, graph, combinations=self.combinations_,
             labels=self._labels or None, thresholds=self._thresholds,
+            learned=self._learned, penalties=self._penalties,
         )  # fmt: skip
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -462,25 +532,29 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         write_atomic(run.path / "rules.txt", format_rules(self.rules_))
 
     def description_bytes(self) -> int:
-        """Bytes of the rules as text."""
+        """Bytes of the rules as text, and of learned weights in half precision."""
         self._require_fitted()
-        return len(format_rules(self.rules_).encode())
+        weights = self._numbers() - len(self.rules_)
+        return len(format_rules(self.rules_).encode()) + 2 * weights
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
         graph = self.task_.train_graph
-        ways = Ways(self.combinations_, self._thresholds, self._labels)
+        ways = Ways(
+            self.combinations_, self._thresholds, self._labels, self._penalties, self._learned
+        )
         return as_tensors(self.rules_, ways, graph)
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         graph = self.task_.train_graph
         self.rules_ = read_rules(tensors, graph)
-        self.combinations_, self._thresholds, self._labels = read_ways(tensors, self.rules_, graph)
+        ways = read_ways(tensors, self.rules_, graph)
+        self.combinations_, self._thresholds, self._labels, self._penalties, self._learned = ways
         if "combination" not in tensors:  # before 0.2: one way for all relations
             one = self.combinations_[0]
             aggregation = "max" if one.aggregation == BEST_TWO else one.aggregation
             values = {"aggregation": aggregation, "smoothing": one.smoothing}
             self.resolved_ = self._validate(self.resolved_.model_dump() | values)
-        self.parameters_count_ = len(self.rules_)
+        self.parameters_count_ = self._numbers()
 
 
 @contextmanager

@@ -45,6 +45,10 @@ class RuleReasonerParameters(base.Parameters):
     max_rules: int | None = Field(
         None, ge=1, description="most rules used per relation; selected where left out"
     )
+    learn_weights: bool | None = Field(
+        None, description="add weights of rules that are learned from training facts; selected "
+        "with the aggregation on validation where left out",
+    )  # fmt: skip
     small: Literal["knee"] | Annotated[int, Ge(1)] | None = Field(
         None, description="a small book by a linear program: most rules, ≥ 1, or 'knee', as few as "
         "keep 95 % of the validation MRR; all rules where left out",

@@ -152,6 +152,9 @@ class RuleScorer:
     labels : mapping of Rule to (n_thresholds,), optional
         The cluster of each rule at ``thresholds``; measured on ``graph`` where left out.
     thresholds : sequence of float
+    learned : mapping of Rule to (n_penalties,), optional
+        Weights that were learned at ``penalties``; 0 for others.
+    penalties : sequence of float
 
     Raises
     ------
@@ -171,6 +174,8 @@ class RuleScorer:
         combinations: Mapping[int, Combination] | None = None,
         labels: Mapping[Rule, npt.NDArray[np.int32]] | None = None,
         thresholds: Sequence[float] = (),
+        learned: Mapping[Rule, npt.NDArray[np.float64]] | None = None,
+        penalties: Sequence[float] = (),
         index: WalkIndex | None = None,
     ) -> None:
         if aggregation not in AGGREGATIONS:
@@ -183,6 +188,8 @@ class RuleScorer:
         self._default = Combination(aggregation, smoothing, threshold)
         self._combinations = dict(combinations or {})
         self._given, self.thresholds = labels, tuple(thresholds) or (threshold,)
+        self.penalties = tuple(penalties)
+        self._weights = learned or {}
         self.clustered_on_some: set[int] = set()  # relations of which not all pairs were seen
         self.apart: frozenset[int] = frozenset()  # relations whose rules are not compared
         self.index = build_walk_index(graph) if index is None else index
@@ -307,7 +314,13 @@ class RuleScorer:
             self._confidences(relation, combination.smoothing),
             label,
             self._about_entities(relation),
+            self._learned(relation, combination.penalty) if combination.penalty else None,
         )
+
+    def _learned(self, relation: int, penalty: float) -> npt.NDArray[np.float64]:
+        """Return the weights of the rules of a relation that were learned, (n_rules,)."""
+        at, none = self.penalties.index(penalty), np.zeros(len(self.penalties))
+        return np.array([self._weights.get(r, none)[at] for r in self.rules_of(relation)])
 
     def _about_entities(self, relation: int) -> npt.NDArray[np.bool_]:
         head = relation % self.index.n_relations
@@ -321,24 +334,45 @@ class RuleScorer:
         The most confident first, then short ones, path rules, and paths in their order.
         """
         if relation not in self._best_first:
-            sure = self.confidences(relation)
+            sure, plan = self.confidences(relation), self.plan_used(relation)
             rules, paths = self.rules_of(relation), self.paths_of(relation)
 
             def key(i: int) -> tuple[object, ...]:
                 return -sure[i], len(rules[i].body), i >= len(paths), paths[i : i + 1]
 
-            self._best_first[relation] = sorted(self.plan_used(relation).order.tolist(), key=key)
+            self._best_first[relation] = sorted(plan.order.tolist(), key=key)
         return self._best_first[relation]
 
     def confidences(self, relation: int) -> list[float]:
-        """Return what the rules of a query relation count with."""
-        return self._confidences(relation, self.combination(relation).smoothing)
+        """Return what the rules of a query relation count with, learned weights included.
+
+        With a weight v that is 1 - (1 - c) exp(-v).
+        """
+        sure = self._confidences(relation, self.combination(relation).smoothing)
+        added = self.plan_used(relation).added
+        if not len(added):
+            return sure
+        found: list[float] = (1 - (1 - np.array(sure)) * np.exp(-added)).tolist()
+        return found
 
     def _confidences(self, relation: int, smoothing: float) -> list[float]:
         key = relation % self.index.n_relations, smoothing
         if key not in self._sure:
             self._sure[key] = [self.confidence(r, smoothing) for r in self.rules_of(relation)]
         return self._sure[key]
+
+    def combined_by(
+        self,
+        combinations: Mapping[int, Combination],
+        learned: Mapping[Rule, npt.NDArray[np.float64]] | None = None,
+        penalties: Sequence[float] = (),
+    ) -> RuleScorer:
+        """Return the same rules combined in other ways."""
+        other = copy.copy(self)
+        other._combinations = dict(combinations)
+        other._weights, other.penalties = learned or {}, tuple(penalties)
+        other._plans, other._best_first = {}, {}
+        return other
 
     def on(self, index: WalkIndex) -> RuleScorer:
         """Return the same rules on other facts about the same entities."""

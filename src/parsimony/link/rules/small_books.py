@@ -15,21 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.link.rules.combining import LEAST, Combination, Plan
-from parsimony.link.rules.evidence import Question, gather, kept_apart, training_parts
+from parsimony.link.rules.evidence import gather, kept_apart, training_parts, true_questions
 from parsimony.link.rules.linear_program import Pairs, pairs_of, weights_at
 from parsimony.link.rules.scoring import RuleScorer
-from parsimony.link.task import LinkTask, QuerySet
+from parsimony.link.task import LinkTask
 from parsimony.run.deadline import Deadline
 from parsimony.run.progress import Progress
-from parsimony.run.seeds import rng
 from parsimony.stopping import stopped
 
-__all__ = ["Book", "choose", "small_books", "true_questions", "unlimited"]
+__all__ = ["Book", "choose", "small_books", "unlimited"]
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 FACTS = 100  # training facts of each relation that are asked about
-RIVALS, OTHERS = 20, 5  # wrong answers: the best of the whole book, and others by chance
 CHEAPER = 0.5  # from one price to the next
 LOWEST = 0.05  # price: twenty atoms have to win one answer
 HALVINGS = 5  # of prices, between which a book of a wanted size is looked for
@@ -64,31 +62,6 @@ class Book:
     def rules(self) -> int:
         """How many weigh something."""
         return sum(int((w > 0).sum()) for w in self.weights.values())
-
-
-def true_questions(
-    queries: QuerySet, scorer: RuleScorer, progress: Progress, seed: int, over: Callable[[], bool]
-) -> Iterator[Question]:
-    """Ask for training facts: the answers that some rule leads to, and the strongest wrong ones."""
-    random = rng(seed, "candidates")
-    for i in range(len(queries)):
-        if over():
-            return
-        x, r = int(queries.head[i]), int(queries.relation[i])
-        answers = queries.answer[queries.answer_ptr[i] : queries.answer_ptr[i + 1]]
-        known = queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]]
-        nodes, strength = scorer.reached(x, r)
-        right = np.intersect1d(answers, nodes)
-        progress.advance(1)
-        if not len(right):
-            continue
-        open_ = ~np.isin(nodes, known)
-        rivals = nodes[open_][np.argsort(-strength[open_], kind="stable")[:RIVALS]]
-        others = random.integers(scorer.graph.n_entities, size=OTHERS)
-        wrong = np.setdiff1d(np.union1d(rivals, others), np.union1d(known, answers))
-        if len(wrong):
-            target = np.repeat([1 / len(right), 0.0], [len(right), len(wrong)])
-            yield Question(x, r, np.concatenate([right, wrong]).astype(np.int32), target)
 
 
 def small_books(

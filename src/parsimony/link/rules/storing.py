@@ -33,12 +33,15 @@ WAYS = (*AGGREGATIONS, BEST_TWO)
 class Ways(NamedTuple):
     """How the rules of each query relation are combined.
 
-    ``labels`` has the cluster of each rule at each of the ``thresholds``.
+    ``labels`` has the cluster of each rule at each of the ``thresholds``, ``learned`` the weight
+    that was learned at each of the ``penalties``.
     """
 
     combinations: dict[int, Combination]
     thresholds: list[float]
     labels: dict[Rule, npt.NDArray[np.int32]]
+    penalties: list[float]
+    learned: dict[Rule, npt.NDArray[np.float64]]
 
 
 def as_tensors(
@@ -59,6 +62,7 @@ def as_tensors(
     ]
     arrays = Branches.of(encoded)
     none = np.zeros(len(ways.thresholds), np.int32)
+    unweighed = np.zeros(len(ways.penalties))
     return {
         "head": arrays.step,
         "body": arrays.path,
@@ -68,13 +72,18 @@ def as_tensors(
             for name, dtype in EVIDENCE.items()
         },
         "combination": np.array([
-            (WAYS.index(c.aggregation), c.smoothing, c.threshold, c.max_rules or 0, c.constants)
+            (WAYS.index(c.aggregation), c.smoothing, c.threshold, c.max_rules or 0, c.constants,
+             c.penalty)
             for _, c in sorted(ways.combinations.items())
         ]),
         "thresholds": np.array(ways.thresholds),
         "cluster": np.array(
             [ways.labels.get(rule, none) for rule in rules], np.int32
         ).reshape(len(rules), len(none)),
+        "penalties": np.array(ways.penalties),
+        "learned": np.array(
+            [ways.learned.get(rule, unweighed) for rule in rules]
+        ).reshape(len(rules), len(unweighed)),
     }  # fmt: skip
 
 
@@ -135,8 +144,14 @@ def read_ways(tensors: Tensors, rules: Sequence[Rule], graph: KnowledgeGraph) ->
         one = Combination(
             BEST_TWO if aggregation == "max" else aggregation, float(tensors["smoothing"][0])
         )
-        return Ways(dict.fromkeys(range(2 * n), one), [], {})
-    require_tensors(tensors, {"combination": (2 * n, 5), "thresholds": (None,)})
+        return Ways(dict.fromkeys(range(2 * n), one), [], {}, [], {})
+    if "penalties" not in tensors:  # before weights were learned
+        require_tensors(tensors, {"combination": (2 * n, 5)})
+        way = np.pad(tensors["combination"], ((0, 0), (0, 1)))
+        none = {"penalties": np.zeros(0), "learned": np.zeros((len(rules), 0))}
+        tensors = {**tensors, "combination": way, **none}
+    shapes = {"combination": (2 * n, 6), "thresholds": (None,), "penalties": (None,)}
+    require_tensors(tensors, shapes)
     thresholds = tensors["thresholds"].tolist()
     require_tensors(tensors, {"cluster": (len(rules), len(thresholds))}, "i")
     require_indices(tensors["cluster"], max(len(rules), 2**31 - 1), "cluster")
@@ -144,9 +159,16 @@ def read_ways(tensors: Tensors, rules: Sequence[Rule], graph: KnowledgeGraph) ->
     require_indices(way[:, 0].astype(np.int64), len(WAYS), "combination")
     if way.min(initial=0) < 0 or not set(way[way[:, 0] == 2, 2].tolist()) <= set(thresholds):
         raise ValueError("a way to combine rules that there is not")
+    penalties = tensors["penalties"].tolist()
+    require_tensors(tensors, {"learned": (len(rules), len(penalties))})
+    if not {*way[way[:, 5] > 0, 5].tolist()} <= {*penalties}:
+        raise ValueError("learned weights that there are not")
+    if not np.all((tensors["learned"] >= 0) & np.isfinite(tensors["learned"])):
+        raise ValueError("a weight of a rule that is below 0 or infinite")
     combinations = {
-        r: Combination(WAYS[int(a)], s, t, int(most) or None, bool(about))
-        for r, (a, s, t, most, about) in enumerate(way.tolist())
+        r: Combination(WAYS[int(a)], s, t, int(most) or None, bool(about), penalty)
+        for r, (a, s, t, most, about, penalty) in enumerate(way.tolist())
     }
     labels = dict(zip(rules, tensors["cluster"], strict=True)) if thresholds else {}
-    return Ways(combinations, thresholds, labels)
+    learned = dict(zip(rules, tensors["learned"], strict=True)) if penalties else {}
+    return Ways(combinations, thresholds, labels, penalties, learned)
