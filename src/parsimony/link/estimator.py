@@ -121,6 +121,10 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
         """The score of entities that the method does not reach: below all, or zero if it says."""
         return 0.0 if getattr(self.resolved_, "unreached", "below") == "zero" else -np.inf
 
+    def _reached(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+        """Which entities the method reaches, by their scores."""
+        return np.asarray(row != self._unreached)
+
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probabilities of all entities from one query's scores (n_entities,), uncalibrated.
 
@@ -442,7 +446,7 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
             ptr, answers = known(part[:, 0], part[:, 1])
             for i, row in enumerate(scores):
                 probability = self.probability(row)
-                keep = row != self._unreached
+                keep = self._reached(row)
                 if allowed is not None:
                     keep = np.isin(np.arange(len(row)), allowed)
                 if drop_known:

@@ -131,7 +131,8 @@ class LinkAnswers(Questions):
             top=top, candidates=candidates, drop_known=asked.get("drop_known", False),
         )  # fmt: skip
         if kind is not None and asked.get("candidates") is None:
-            found["answers"] = [a for a in found["answers"] if a["score"] != model._unreached]
+            reached = model._reached(np.array([a["score"] for a in found["answers"]]))
+            found["answers"] = [a for a, is_ in zip(found["answers"], reached, strict=True) if is_]
         return {**found, "about": self._about(found)}
 
     def _about(self, found: Answer) -> Answer:

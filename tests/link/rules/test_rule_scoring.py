@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.knowledge.rule_oracle import bodies, graphs, reached
 
+from parsimony import datasets
 from parsimony.errors import InvalidParameter, UnknownRelation
 from parsimony.graph import KnowledgeGraph, Vocabulary
 from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.knowledge.rules import Rule, format_rules, parse_rules
+from parsimony.link.rules.frequency import FLOOR
 from parsimony.link.rules.grounding import groundings
+from parsimony.link.rules.method import RuleReasoner
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
-from parsimony.link.task import Filter, both_directions, group_answers
+from parsimony.link.task import Filter, LinkTask, both_directions, group_answers
 
 
 def facts_of(graph):
@@ -197,3 +200,21 @@ def test_errors(family):
         RuleScorer([], family, aggregation="or")
     with pytest.raises(InvalidParameter, match="smoothing"):
         RuleScorer([], family, smoothing=-1)
+
+
+def test_what_no_rule_reaches_comes_last_by_frequency():
+    data = datasets.load("royal")
+    task = LinkTask(data)
+    reasoner = RuleReasoner(max_length=1, constants=False).fit(task)
+    relation = data.relations.index("uncle")
+    scores = reasoner.scores(np.array([[3, relation]]))[0]
+    by_rules = scores > 0
+    ends = data.train[data.train[:, 1] == relation, 2]
+    count = np.bincount(ends, minlength=data.n_entities)[~by_rules]
+    rest = scores[~by_rules]
+    assert rest.max() < 0 and rest.min() == np.float32(FLOOR)
+    assert np.array_equal(np.argsort(-rest, kind="stable"), np.argsort(-count, kind="stable"))
+    alike = RuleReasoner(max_length=1, constants=False, unreached="zero").fit(task)
+    assert set(alike.scores(np.array([[3, relation]]))[0][~by_rules].tolist()) == {0.0}
+    answers = reasoner.predict(head=data.entities.name(3), relation="uncle", top=500)["answers"]
+    assert len(answers) == by_rules.sum()

@@ -90,7 +90,7 @@ def test_edited_rules_are_taken_back(task, reasoner):
     assert not (less.scores(np.array(query)) > 0).any()
     one = parse_rule("uncle(X,Y) <- brother(X,A), mother(A,Y)")
     more = RuleReasoner(aggregation="max", smoothing=0).fit(task, knowledge=[*without, one])
-    uncles = np.flatnonzero(more.scores(np.array(query))[0])
+    uncles = np.flatnonzero(more.scores(np.array(query))[0] > 0)
     named = {task.data.entities.name(int(i)) for i in uncles}
     assert named == {
         "Edward_VII_of_the_United_Kingdom",

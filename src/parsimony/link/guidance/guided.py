@@ -323,6 +323,9 @@ class Guided(LinkEstimator[GuidedParameters]):
         """The member's; with a mask what is left out is told by the score −∞."""
         return -np.inf if "mask" in self.uses_ else self.member_._unreached
 
+    def _reached(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+        return super()._reached(row) if "mask" in self.uses_ else self.member_._reached(row)
+
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """The member's, of what is possible."""
         if not np.isfinite(row).any():

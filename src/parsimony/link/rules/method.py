@@ -37,6 +37,7 @@ from parsimony.link.rules.combining import (
 )
 from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.deleting import Deletions, scores_without
+from parsimony.link.rules.frequency import FLOOR, Frequencies
 from parsimony.link.rules.grounding import groundings
 from parsimony.link.rules.learned_weights import PENALTIES, learned_weights
 from parsimony.link.rules.parameters import RuleReasonerParameters
@@ -180,7 +181,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
 
             with Progress(len(asked), "selecting", quiet=fitting.quiet) as progress:
                 reciprocal, done = reciprocal_ranks(
-                    on, asked, of_relation, progress, deadline, unreached=self._unreached
+                    on, asked, of_relation, progress, deadline, unreached=self._rest(on)
                 )
             sizes = np.diff(asked.answer_ptr[: done + 1])
             group = np.repeat(asked.relation[:done], sizes)
@@ -261,7 +262,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
 
         with Progress(len(asked), "selecting", quiet=fitting.quiet) as progress:
             reciprocal, done = reciprocal_ranks(
-                on, asked, functools.cache(plans), progress, deadline, unreached=self._unreached
+                on, asked, functools.cache(plans), progress, deadline, unreached=self._rest(on)
             )
         sizes = np.diff(asked.answer_ptr[: done + 1])
         group = np.repeat(asked.relation[:done], sizes)
@@ -324,7 +325,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         def rank(plans: Callable[[int], list[Plan]]) -> npt.NDArray[np.float64]:
             with Progress(len(asked), "measuring small books", quiet=fitting.quiet) as progress:
                 reciprocal, done = reciprocal_ranks(
-                    on, asked, functools.cache(plans), progress, deadline, unreached=self._unreached
+                    on, asked, functools.cache(plans), progress, deadline, unreached=self._rest(on)
                 )
             group = np.repeat(asked.relation[:done], np.diff(asked.answer_ptr[: done + 1]))
             every, seen = (np.bincount(g, minlength=2 * n) for g in (valid.answer_relation, group))
@@ -429,17 +430,40 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         return self._ranks_of(self.scorer(queries.graph), queries, progress)
 
     def _ranks_of(self, scorer: RuleScorer, queries: QuerySet, progress: Progress) -> Ranks:
-        greater, equal = scorer.rank(queries, unreached=self._unreached, progress=progress)
+        by_frequency = self.resolved_.unreached == "frequency"
+        greater, equal = scorer.rank(
+            queries, unreached=self._unreached, by_frequency=by_frequency, progress=progress
+        )
         relation, n = queries.answer_relation, self.task_.n_relations
         return Ranks(greater, equal, relation % n, relation // n)
 
     def _score(
         self, head: IntArray, relation: IntArray, graph: KnowledgeGraph | None = None
     ) -> npt.NDArray[np.float32]:
-        scores = self.scorer(graph or self.task_.test_graph).score(head, relation)
-        if self._unreached:
-            scores[scores == 0] = self._unreached
+        scorer = self.scorer(graph or self.task_.test_graph)
+        scores = scorer.score(head, relation)
+        for row, r in zip(scores, np.atleast_1d(relation).tolist(), strict=True):
+            self._fill(row, r, scorer)
         return scores
+
+    def _fill(self, row: npt.NDArray[np.float32], relation: int, scorer: RuleScorer) -> None:
+        """Write the scores of what no rule reaches into a row that is 0 there."""
+        if self.resolved_.unreached == "frequency":
+            scorer.frequencies.fill(row, relation)
+        else:
+            row[row == 0] = self._unreached
+
+    def _rest(self, scorer: RuleScorer) -> float | Frequencies:
+        """What ranks entities that no rule reaches."""
+        return scorer.frequencies if self.resolved_.unreached == "frequency" else self._unreached
+
+    @property
+    def _unreached(self) -> float:
+        """The score of entities that no rule reaches and that answer the relation nowhere."""
+        return FLOOR if self.resolved_.unreached == "frequency" else super()._unreached
+
+    def _reached(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+        return np.asarray(row > 0)
 
     # ---- reasons -----------------------------------------------------------------------------
 
@@ -487,6 +511,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         nodes, scores = scorer.combined(followed.under(0), question.relation)
         row = np.zeros(scorer.graph.n_entities, np.float32)
         row[nodes] = scores
+        self._fill(row, question.relation, scorer)
         leading = followed.rules_to(0, question.answer).tolist()
         found = groundings(
             scorer, *fact, n_rules=n_paths, backwards=side == "head", leading=leading

@@ -53,8 +53,9 @@ class RuleReasonerParameters(base.Parameters):
         None, description="a small book by a linear program: most rules, ≥ 1, or 'knee', as few as "
         "keep 95 % of the validation MRR; all rules where left out",
     )  # fmt: skip
-    unreached: Literal["zero", "below"] = Field(
-        "zero", description="score of entities that no rule reaches; both rank them last"
-    )
+    unreached: Literal["frequency", "zero", "below"] = Field(
+        "frequency", description="entities that no rule reaches are last: by how often they answer "
+        "the relation, or all alike, with score 0 or -inf",
+    )  # fmt: skip
     protocol: Literal["redgnn", "grail"] = Field("redgnn", description="inductive protocol")
     seed: int = Field(0, ge=0, description="seed of the bootstrap, ≥ 0")

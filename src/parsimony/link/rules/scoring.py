@@ -47,6 +47,7 @@ from parsimony.link.rules.combining import (
     plan_of,
 )
 from parsimony.link.rules.constants import BranchRules
+from parsimony.link.rules.frequency import FLOOR, Frequencies
 from parsimony.link.task import QuerySet
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
@@ -233,6 +234,7 @@ class RuleScorer:
         self._total, self._last = np.zeros(n), np.zeros(n, np.int32)
         self._nodes, self._scores = np.empty(n, np.int32), np.empty(n, np.float32)
         self._levels = np.empty((1, n), np.int32)
+        self._frequencies: Frequencies | None = None
 
     def rules_of(self, relation: int) -> list[Rule]:
         """Return the rules of a query relation, in the order that plans and labels follow."""
@@ -444,10 +446,26 @@ class RuleScorer:
             row[nodes] = scores
         return out
 
+    @property
+    def frequencies(self) -> Frequencies:
+        """How often entities answer relations in the facts that are walked."""
+        if self._frequencies is None or self._frequencies.index is not self.index:
+            self._frequencies = Frequencies(self.index)
+        return self._frequencies
+
     def rank(
-        self, queries: QuerySet, *, unreached: float = 0.0, progress: Progress | None = None
+        self,
+        queries: QuerySet,
+        *,
+        unreached: float = 0.0,
+        by_frequency: bool = False,
+        progress: Progress | None = None,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Count, for every answer of a ``QuerySet``, the candidates above it and beside it."""
+        """Count, for every answer of a ``QuerySet``, the candidates above it and beside it.
+
+        What no rule reaches has the score ``unreached``, or one by its frequency.
+        """
+        unreached = FLOOR if by_frequency else unreached
         greater = np.zeros(len(queries.answer), np.int64)
         equal = np.zeros(len(queries.answer), np.int64)
         stamp = np.zeros(self.graph.n_entities, np.int64)
@@ -455,8 +473,12 @@ class RuleScorer:
         rows = np.arange(self.graph.n_entities)
         for i in range(len(queries)):
             step_done()
-            nodes, scores = self.reached(int(queries.head[i]), int(queries.relation[i]))
+            relation = int(queries.relation[i])
+            nodes, scores = self.reached(int(queries.head[i]), relation)
             require_scores(scores)
+            if by_frequency:
+                size = self.frequencies.append(self._nodes, self._scores, len(nodes), relation)
+                nodes, scores = self._nodes[:size], self._scores[:size]
             known = slice(queries.known_ptr[i], queries.known_ptr[i + 1])
             answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
             filtered_counts(

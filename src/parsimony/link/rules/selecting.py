@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from parsimony.kernels.ranking import filtered_counts
 from parsimony.link.rules.combining import Plan, combine
+from parsimony.link.rules.frequency import FLOOR, Frequencies
 from parsimony.link.task import QuerySet
 from parsimony.metrics.ranking import rank_of
 from parsimony.run.deadline import Deadline
@@ -52,7 +53,7 @@ def reciprocal_ranks(
     progress: Progress,
     deadline: Deadline | None = None,
     *,
-    unreached: float = 0.0,
+    unreached: float | Frequencies = 0.0,
 ) -> tuple[Reals, int]:
     """Rank the answers under every plan of their query relation.
 
@@ -62,6 +63,8 @@ def reciprocal_ranks(
         Those of a query relation, as many for each; the same object twice is ranked once.
     deadline
         After it no further query is asked, beyond the first few.
+    unreached
+        The score of what no rule reaches, or how often it answers a relation.
 
     Returns
     -------
@@ -75,6 +78,8 @@ def reciprocal_ranks(
     nodes, scores, rows = np.empty(n, np.int32), np.empty(n, np.float32), np.arange(n)
     stamp, position, tick = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(1, np.int64)
     found: list[Reals] = []
+    frequencies = unreached if isinstance(unreached, Frequencies) else None
+    rest = FLOOR if isinstance(unreached, Frequencies) else unreached
     for i in range(len(queries)):
         if i >= FIRST and ((deadline is not None and deadline.passed()) or stopped()):
             break
@@ -89,8 +94,10 @@ def reciprocal_ranks(
             if id(plan) in done:
                 continue
             size = combine(*firings, *plan, total, last, nodes, scores)
+            if frequencies is not None:
+                size = frequencies.append(nodes, scores, size, relation)
             filtered_counts(
-                np.array([0, size]), nodes[:size], rows, scores, n, unreached,
+                np.array([0, size]), nodes[:size], rows, scores, n, rest,
                 np.array([0, len(known)]), known, np.array([0, len(answers)]), answers,
                 stamp, position, tick, greater, equal,
             )  # fmt: skip
