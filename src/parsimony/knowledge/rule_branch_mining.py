@@ -22,7 +22,8 @@ __all__ = ["BranchMiner", "MinedBranches", "mine_branches"]
 
 BUDGET = 1e9  # edges gone through; up to about ten seconds on one core
 _CHUNK, _HEADS = 2e7, 1 << 14  # edges and heads between two questions whether to stop
-PER_CONSTANT = 100  # rules kept of one head relation and entity
+PER_CONSTANT = 100  # rules kept of one head relation and entity, or a part of the relation's:
+PART = 0.05
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -229,7 +230,7 @@ def mine_branches(
     min_support: int = 3,
     min_confidence: float = 0.05,
     per_relation: int = 2000,
-    per_constant: int = PER_CONSTANT,
+    per_constant: int | None = None,
     stop: Callable[[], bool] = bool,
     budget: float | None = None,
     ahead: Callable[[BranchMiner], Mapping[int, tuple[npt.NDArray[np.int64], int]]] | None = None,
@@ -247,8 +248,8 @@ def mine_branches(
     min_confidence : float
         Minimum support / body count.
     per_relation, per_constant : int
-        Maximum number of rules per head relation, and per head, ranked by
-        support / (body count + 5).
+        Maximum number of rules per head relation, and per head (where left out 100, or a
+        twentieth of ``per_relation`` if that is more), ranked by support / (body count + 5).
     stop : callable
         Asked between blocks of heads: whether to leave the others out. Those with the most facts
         come first.
@@ -257,6 +258,8 @@ def mine_branches(
     ahead : callable, optional
         Mines blocks in advance, elsewhere: those that it has not are mined here.
     """
+    if per_constant is None:
+        per_constant = max(PER_CONSTANT, round(PART * per_relation))
     miner = BranchMiner(
         index, min_support, min_confidence, per_constant, BUDGET if budget is None else budget
     )
