@@ -36,7 +36,7 @@ def test_metrics_follow_from_scores(method, unreached):
     cls = estimators()[method]
     if "unreached" not in cls.Parameters.model_fields and unreached == "zero":
         pytest.skip("vectors reach every entity")
-    small = {"dim": 16, "attention_dim": 2, "n_layers": 2, "epochs": 2, "threads": 1}
+    small = {"dim": 16, "n_layers": 2, "epochs": 2, "threads": 1}
     small["unreached"] = unreached
     values = {k: v for k, v in small.items() if k in cls.Parameters.model_fields}
     data = families()
