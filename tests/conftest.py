@@ -22,6 +22,8 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The workers share the cores: threads of torch's own would only compete with them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What one process has compiled of its libraries, the next one reads: of torch, seconds each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Equal numbers on every machine, and nothing measured.
 os.environ.setdefault("PARSIMONY_PRODUCTS", "tile")
 # No test reaches for a public source of data by itself.

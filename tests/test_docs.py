@@ -222,7 +222,7 @@ def test_the_quickstart_runs(tmp_path, monkeypatch):
         words = shlex.split(line)[1:]
         if words[0] == "fit":
             words[words.index("--epochs") + 1] = "1"
-            words += ["--set", "dim=32"]
+            words += ["--set", "dim=16"]
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, f"{line}\n{result.output}"
 

@@ -38,7 +38,7 @@ def test_metrics_follow_from_scores(method, unreached):
         pytest.skip("vectors reach every entity")
     if unreached == "frequency" and method != "rules":
         pytest.skip("only rules rank what they do not reach")
-    small = {"dim": 16, "attention_dim": 2, "n_layers": 2, "epochs": 2, "threads": 1}
+    small = {"dim": 16, "n_layers": 2, "epochs": 2, "threads": 1}
     small["unreached"] = unreached
     values = {k: v for k, v in small.items() if k in cls.Parameters.model_fields}
     data = families()

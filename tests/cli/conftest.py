@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from parsimony.cli import app
 
 #: small and quick, but a real training
-TINY = ["--epochs", "2", "--set", "dim=32", "--set", "n_layers=3"]
+TINY = ["--epochs", "2", "--set", "dim=16", "--set", "n_layers=3"]
 
 
 @dataclass

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from parsimony.cli.demo_drugs import PARAMETERS
+
 
 def test_datasets(typed):
     listed = typed("datasets", "--json").json["datasets"]
@@ -65,6 +67,7 @@ def test_doctor(typed, monkeypatch, tmp_path):
 def test_demo(typed, tmp_path, monkeypatch):
     for part in ("demo", "demo_drugs"):  # a busy machine trains as long as an idle one
         monkeypatch.setattr(f"parsimony.cli.{part}.TIME_BUDGET", 1e6)
+    monkeypatch.setitem(PARAMETERS, "dim", 8)  # whose kernels other tests compile, too
     (tmp_path / "runs" / "demo").mkdir(parents=True)
     (tmp_path / "runs" / "demo" / "kept").write_text("of an earlier one")
     done = typed("demo", "--epochs", "2", "--json", "--quiet")

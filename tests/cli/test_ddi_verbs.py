@@ -18,10 +18,21 @@ pytest.importorskip("rdkit", reason="fingerprints need the extra chem")
 QUICK = ["--set", "power=4", "--set", "smoothing=1e-3"]
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Data and a run of them; copy them before writing into them."""
+    folder = tmp_path_factory.mktemp("pairs")
+    write_ddi_folder(families(), folder / "mine")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        result = CliRunner().invoke(app, ["fit", "mine", *QUICK, "--out", "run"])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
 @pytest.fixture
-def pairs_run(typed, tmp_path):
-    write_ddi_folder(families(), tmp_path / "mine")
-    typed("fit", "mine", *QUICK, "--out", "run")
+def pairs_run(pairs, tmp_path):
+    shutil.copytree(pairs, tmp_path, dirs_exist_ok=True)
     return "run"
 
 

@@ -15,7 +15,7 @@ QUICK = ["--method", "rules", "--set", "max_length=2", "--set", "constants=false
 
 def test_fit_prints_what_it_did(typed, trained):
     config = tomllib.loads((trained / "config.toml").read_text())
-    assert config["parameters"]["dim"] == 32
+    assert config["parameters"]["dim"] == 16
     assert config["parameters"]["epochs"] == 2
     for name in ("model.safetensors", "metrics.json", "ledger.json", "log.jsonl", "data"):
         assert (trained / name).exists()

@@ -15,8 +15,8 @@ from parsimony.methods import OURS, load_run, resolve
 METHODS = list(OURS["link"])
 WALKERS = ("redgnn", "adaprop", "rules")
 SMALL = {
-    "epochs": 1, "dim": 4, "threads": 1, "n_layers": 2, "attention_dim": 2, "top_k": 2,
-    "min_support": 1, "negatives": 2,
+    "epochs": 1, "dim": 4, "threads": 1, "n_layers": 2, "top_k": 2, "min_support": 1,
+    "negatives": 2,
 }  # fmt: skip
 LINE = [(0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 0, 0)]
 

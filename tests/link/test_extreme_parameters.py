@@ -16,7 +16,7 @@ EXTREMES = (
     -math.inf, True, "x", "", [], (1, 2), {}, None,
 )  # fmt: skip
 #: more of these only takes longer
-LIMITED = {"dim": 12, "n_layers": 6, "threads": 8, "epochs": 2}
+LIMITED = {"dim": 8, "n_layers": 6, "threads": 8, "epochs": 2}
 CASES = [
     (method, name)
     for method in ("redgnn", "adaprop", "rules", "complex", "transe", "rotate", "bilinear")

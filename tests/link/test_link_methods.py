@@ -29,7 +29,7 @@ METHODS = {name: cls for name, cls in methods.estimators().items() if cls.kind =
 #: methods whose reasons are paths and rules; those of vectors have tests in tests/link/embeddings
 WALKERS = sorted(n for n, cls in METHODS.items() if n != "degree" and not hasattr(cls, "vectors"))
 # Quick values for parameters that a method may declare.
-SMALL = {"dim": 32, "n_layers": 2, "epochs": 2, "batch": 8, "threads": 1, "max_length": 2}
+SMALL = {"dim": 16, "n_layers": 2, "epochs": 2, "batch": 8, "threads": 1, "max_length": 2}
 
 
 def clan() -> LinkData:

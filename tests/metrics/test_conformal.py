@@ -8,7 +8,7 @@ from tests.metrics.test_calibration import drawn
 
 from parsimony.errors import InvalidParameter
 from parsimony.metrics.bootstrap import bootstrap_interval, cluster_interval
-from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets
+from parsimony.metrics.conformal import conformal_threshold, covered, prediction_sets, reached
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9, 0.95])
@@ -40,6 +40,13 @@ def test_the_threshold_by_hand():
     assert prediction_sets(p, np.inf).all()
     assert prediction_sets(p, 0.05).sum(1).tolist() == [1, 1, 1, 1]
     assert covered(sets, true).tolist() == [True, True, True, False]
+
+
+def test_the_pair_of_the_threshold_reaches_it_on_every_machine():
+    p, true = np.array([[0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]), np.zeros(3, int)
+    q = conformal_threshold(p, true, 0.5)  # of the first pair
+    for elsewhere in (p, p - 3e-8, p + 3e-8, p.astype(np.float32)):
+        np.testing.assert_array_equal(reached(elsewhere, q)[:, 0], [True, False, True])
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -0.1])

@@ -22,6 +22,7 @@ __all__ = ["conformal_threshold", "covered", "prediction_sets", "reached"]
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 ROUNDING = 1e-9  # rounding error of a product of fractions
+SINGLE = float(np.finfo(np.float32).eps)  # of a probability, between machines
 
 
 def conformal_threshold(probabilities: FloatArray, true: IntArray, level: float) -> float:
@@ -50,8 +51,12 @@ def conformal_threshold(probabilities: FloatArray, true: IntArray, level: float)
 
 
 def reached(probabilities: FloatArray, threshold: float) -> npt.NDArray[np.bool_]:
-    """Return which labels have p ≥ 1 − q, (n, n_labels): none where the model should abstain."""
-    inside: npt.NDArray[np.bool_] = 1 - probabilities.astype(np.float64) <= threshold
+    """Return which labels have p ≥ 1 − q, (n, n_labels): none where the model should abstain.
+
+    The probability that the threshold was read from reaches it on every machine, though another one
+    may compute it with another last digit.
+    """
+    inside: npt.NDArray[np.bool_] = 1 - probabilities.astype(np.float64) <= threshold + SINGLE
     return inside
 
 

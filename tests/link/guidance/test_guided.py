@@ -169,7 +169,7 @@ def test_forgetting_an_entry_changes_the_answers_that_rest_on_it(task):
 
 
 def test_restricted_walks_are_those_of_the_smaller_graph(task):
-    guided = Guided(member={"method": "redgnn", "epochs": 1, "threads": 1})
+    guided = Guided(member={"method": "redgnn", "dim": 4, "epochs": 1, "threads": 1})
     guided.set_params(knowledge_as="restriction").fit(task, knowledge=book(*RULES))
     facts = task.train_graph.triples
     part = KnowledgeGraph(facts[np.isin(facts[:, 1], [1, 2])], 12, 3)

@@ -107,6 +107,7 @@ class PairFlow:
         InvalidParameter
             Shapes that do not belong together, a pair outside the graph.
         """
+        pairs = np.ascontiguousarray(pairs)  # another order would compile the kernels once more
         n, dim, messages = len(pairs), f.shape[-1], graph.n_messages
         expected: dict[str, tuple[Tensor, tuple[int, ...]]] = {
             "f": (f, (n, 2, dim)),
