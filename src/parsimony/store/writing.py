@@ -23,7 +23,7 @@ import polars as pl
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 from parsimony.graph.names import COLUMNS
-from parsimony.graph.splits import split_parts
+from parsimony.graph.splits import held_out
 from parsimony.run.progress import Progress
 from parsimony.store.arranging import count_ends, grouped, mark_repeated
 from parsimony.store.dictionary import Dictionary
@@ -207,18 +207,25 @@ class StoreWriter:
             if len(self.n_rows) > 1:
                 part[rows][kept] = number
             else:
-                part[kept] = self._split(kept, seed, most)
+                self._split(part, kept, seed, most)
             begin += n
         return part
 
     def _split(
-        self, kept: npt.NDArray[np.bool_], seed: int, most: int | None
-    ) -> npt.NDArray[np.int8]:
-        def distinct() -> Iterator[IntArray]:
-            for at, block in self.blocks():
-                yield block[kept[at : at + len(block)]]
-
-        return split_parts(distinct, int(kept.sum()), seed, most=most)
+        self,
+        part: npt.NDArray[np.int8],
+        kept: npt.NDArray[np.bool_],
+        seed: int,
+        most: int | None,
+    ) -> None:
+        """Deal the rows that are kept out to train, valid and test."""
+        part[kept] = 0
+        chosen = [np.empty(0, np.int32)]
+        for low in range(0, len(kept), _ROWS):
+            chosen.append(np.flatnonzero(kept[low : low + _ROWS]).astype(np.int32) + np.int32(low))
+        triples = np.memmap(self._raw, np.int32, "r", shape=(len(kept), 3))
+        valid, test = held_out(triples, np.concatenate(chosen), seed, most=most)
+        part[valid], part[test] = 1, 2
 
     def _distinct(self, rows: slice, n_entities: int) -> npt.NDArray[np.bool_]:
         """Mark the rows of a split whose fact was not stated in an earlier one."""
