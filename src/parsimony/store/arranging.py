@@ -18,7 +18,6 @@ __all__ = ["count_ends", "grouped", "mark_repeated", "number_facts"]
 
 _PILE = 1 << 19  # edges of a pile
 _NODES = 1 << 8  # neighbouring nodes that share a pile, a power of two
-_ROW = 16  # bytes of an edge that is dealt out
 IntArray = npt.NDArray[np.int32]
 LongArray = npt.NDArray[np.int64]
 #: the row at which a block of facts begins, and the block
@@ -90,7 +89,7 @@ def grouped(
     heads: IntArray,
     tails: IntArray | None,
     n_relations: int,
-    memory: int,
+    room: IntArray,
 ) -> Iterator[tuple[LongArray, IntArray]]:
     """Yield the edges of a pile of nodes after the other, in the order of the nodes.
 
@@ -104,8 +103,9 @@ def grouped(
         Facts that begin and end at each node; without ``tails`` edges go from head to tail alone.
     n_relations
         Added to the relation of an edge against its fact.
-    memory
-        Bytes that edges may take, if those of a single node do not take more.
+    room : int32 array, shape (n, 4)
+        For the edges that are dealt out together: memory that is used again costs nothing.
+        Only a node that has more of them takes more.
 
     Yields
     ------
@@ -117,13 +117,13 @@ def grouped(
     added, shift = -1 if tails is None else n_relations, _NODES.bit_length() - 1
     ptr = np.zeros(len(heads) + 1, np.int64)
     np.cumsum(heads if tails is None else heads + tails, out=ptr[1:])
-    for low, high in _cut(ptr, memory // _ROW, 1):
+    for low, high in _cut(ptr, len(room), 1):
         own = ptr[low : high + 1] - ptr[low]
-        piles = list(_cut(own, min(_PILE, max(memory // _ROW, 1)), _NODES))
+        piles = list(_cut(own, min(_PILE, max(len(room), 1)), _NODES))
         place = own[[begin for begin, _ in piles]]
         sizes = [-(-(end - begin) // _NODES) for begin, end in piles]
         pile = np.repeat(np.arange(len(piles), dtype=np.int32), sizes)
-        rows = np.empty((own[-1], 4), np.int32)
+        rows = room if own[-1] <= len(room) else np.empty((own[-1], 4), np.int32)
         for first, block in blocks():
             _deal(block, first, low, high, added, shift, pile, place, rows)
         most = 3 * max(own[end] - own[begin] for begin, end in piles)

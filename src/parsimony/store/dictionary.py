@@ -117,6 +117,11 @@ class Codes:
         Bytes that the table may take while it grows.
     room : int
         Names for which there is room from the beginning.
+
+    Attributes
+    ----------
+    shares : int
+        Passes in which the names are coded; with one, the table holds them all.
     """
 
     def __init__(self, memory: int | None = None, room: int = 0) -> None:
@@ -129,7 +134,7 @@ class Codes:
 
     def begin(self, share: int, shares: int) -> None:
         """Begin a pass over all names that codes those of one share, by their hash, alone."""
-        self._share, self._shares, self._before = share, shares, self._n
+        self._share, self.shares, self._before = share, shares, self._n
         self._table = _free(1 << max(_FEWEST, int(self._room / _LOAD).bit_length()))
 
     def codes(self, column: Hashed, codes: IntArray) -> npt.NDArray[np.int64]:
@@ -143,7 +148,7 @@ class Codes:
         new, begin, first = np.empty(n_names, np.int64), 0, self._n
         while True:
             begin, self._n, _ = _look_up(
-                column.hashes, column.checks, self._table, self._share, self._shares, self._n,
+                column.hashes, column.checks, self._table, self._share, self.shares, self._n,
                 self._before + int(_LOAD * len(self._table)), codes, new[self._n - first :], begin,
             )  # fmt: skip
             if begin == n_names:
@@ -202,6 +207,11 @@ class Dictionary:
             self._files.append(self._spool / f"{len(self._files)}.arrow")
             pl.DataFrame(pl.concat(self._parts)).write_ipc(self._files[-1])
             self._parts, self._held = [], 0
+
+    @property
+    def table(self) -> Codes | None:
+        """The codes of all names, if one table holds them."""
+        return self._codes if self._codes.shares == 1 else None
 
     def names(self) -> Iterator[pl.Series]:
         """Yield all names in the order of their codes."""

@@ -11,12 +11,13 @@ import numpy.typing as npt
 import polars as pl
 
 from parsimony.graph.vocabulary import QUOTED, Kind, name_lines
+from parsimony.store.ahead import ahead
 from parsimony.store.array_files import ArrayFiles
 from parsimony.store.dictionary import Codes, Dictionary, Hashed
 
 __all__ = ["write_names"]
 
-_ROWS = 1 << 20  # names that are written together
+_ROWS = 1 << 18  # names that are looked up and written together
 _SAMPLE = 1 << 12  # names of a part among which the ends of ranges are chosen
 _NAME_BYTES = 120  # of a name that is being sorted, beside two copies of its text
 IntArray = npt.NDArray[np.int32]
@@ -55,15 +56,13 @@ def write_names(
     offsets = np.zeros(len(names) + 1, np.int64)
     digest, n = hashlib.sha256(kind.encode()), 0
     with files.opened(f"{file}.text.npy", np.uint8, (names.n_text,)) as write:
-        for codes, part in _sorted(names, memory):
+        for codes, part in ahead(_sorted(names, memory)):
             ids[codes] = np.arange(n, n + len(part), dtype=np.int32)
             offsets[n + 1 : n + len(part) + 1] = part.str.len_bytes()
-            for low in range(0, len(part), _ROWS):
-                text = part[low : low + _ROWS]
-                write(text.str.join("").item().encode())
-                plain = not text.str.contains(QUOTED).any()
-                lines = text.str.join("\n").item() + "\n" if plain else name_lines(text)
-                digest.update(lines.encode())
+            write(part.str.join("").item().encode())
+            plain = not part.str.contains(QUOTED).any()
+            lines = part.str.join("\n").item() + "\n" if plain else name_lines(part)
+            digest.update(lines.encode())
             n += len(part)
             advance(len(part))
     np.cumsum(offsets, out=offsets)
@@ -72,7 +71,7 @@ def write_names(
 
 
 def _sorted(names: Dictionary, memory: int) -> Iterator[tuple[IntArray, pl.Series]]:
-    """Yield names in ascending order with their codes, a range after the other."""
+    """Yield names in ascending order with their codes, some at a time."""
     n_ranges = -(-(2 * names.n_text + _NAME_BYTES * len(names)) // memory)
     ends: list[str | None] = []
     if n_ranges > 1:
@@ -84,11 +83,18 @@ def _sorted(names: Dictionary, memory: int) -> Iterator[tuple[IntArray, pl.Serie
         chosen, codes = _within(names, low, high)
         # A table of their hashes says where each of the sorted ones was: ten times faster than
         # to sort with positions.
-        table, order = Codes(room=len(codes)), np.empty(len(codes), np.int32)
-        table.codes(Hashed.of(chosen), order)
+        table = names.table
+        if table is None:
+            table = Codes(room=len(codes))
+            for at in range(0, len(chosen), _ROWS):
+                part = chosen[at : at + _ROWS]
+                table.codes(Hashed.of(part), np.empty(len(part), np.int32))
         chosen = chosen.sort()
-        table.codes(Hashed.of(chosen), order)
-        yield codes[order], chosen
+        for at in range(0, len(chosen), _ROWS):
+            part = chosen[at : at + _ROWS]
+            found = np.empty(len(part), np.int32)
+            table.codes(Hashed.of(part), found)
+            yield found if table is names.table else codes[found], part
 
 
 def _within(names: Dictionary, low: str | None, high: str | None) -> tuple[pl.Series, IntArray]:

@@ -13,6 +13,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Self
 
@@ -34,7 +35,8 @@ from parsimony.store.name_files import write_names
 
 __all__ = ["Facts", "StoreWriter", "hashed"]
 
-_ROWS = 1 << 21  # facts of a block
+_ROWS = 1 << 20  # facts of a block
+_EDGE = 16  # bytes of an edge that is being arranged
 IntArray = npt.NDArray[np.int32]
 #: names of heads, relations and tails
 Facts = tuple[Hashed, Hashed, Hashed]
@@ -177,6 +179,7 @@ class StoreWriter:
             relations = write(self._relations, self._files, "relations", "relation")
             shutil.rmtree(self._spool)
             del self._entities
+            self._room = np.empty((min(self.memory // _EDGE, n_rows), 4), np.int32)
             part = self._parts(n_entities, seed, most)
             facts = {split: int(np.count_nonzero(part == i)) for i, split in enumerate(SPLITS)}
             counts = f"{n_entities} {n_relations} {facts['train']}\n"
@@ -201,11 +204,11 @@ class StoreWriter:
         return manifest
 
     def blocks(self, path: Path | None = None, skip: int = 0) -> Iterator[tuple[int, IntArray]]:
-        """Yield the row at which a block of facts begins, and the block, until the next is read."""
-        at, rows = 0, np.empty((_ROWS, 3), np.int32)
+        """Yield the row at which a block of facts begins, and the block; two are kept at a time."""
+        at, kept = 0, cycle(np.empty((2, _ROWS, 3), np.int32))
         with (path or self._raw).open("rb") as stream:  # a short read of a file system is filled up
             stream.seek(skip)
-            while n := stream.readinto(rows) // 12:  # type: ignore[arg-type]
+            while n := stream.readinto(rows := next(kept)) // 12:  # type: ignore[arg-type]
                 yield at, rows[:n]
                 at += n
 
@@ -245,7 +248,7 @@ class StoreWriter:
         heads, tails = np.zeros(n_entities, np.int32), np.zeros(n_entities, np.int32)
         for _, block in self._of(rows):
             count_ends(block, heads, tails)
-        for ptr, edges in ahead(grouped(lambda: self._of(rows), heads, None, 0, self.memory)):
+        for ptr, edges in ahead(grouped(lambda: self._of(rows), heads, None, 0, self._room)):
             mark_repeated(ptr, edges, kept)
         self._progress.advance(len(kept))
         return kept
@@ -277,8 +280,13 @@ class StoreWriter:
                 stack.enter_context(self._files.opened(f"{split}.npy", np.int32, (n, 3)))
                 for split, n in facts.items()
             ]
-            for at, block in self.blocks():
-                number_facts(block, entities[0], relations[0])
+
+            def numbered() -> Iterator[tuple[int, IntArray]]:
+                for at, block in self.blocks():
+                    number_facts(block, entities[0], relations[0])
+                    yield at, block
+
+            for at, block in ahead(numbered()):
                 own = part[at : at + len(block)]
                 for number, write in enumerate(files):
                     wanted = own == number
@@ -317,7 +325,7 @@ class StoreWriter:
                 for part in DIGRAPH[1:]
             ]
             blocks = partial(self._written, "train", n_facts)
-            arranged = grouped(blocks, heads, tails, n_relations, self.memory)
+            arranged = grouped(blocks, heads, tails, n_relations, self._room)
             for _, edges in ahead(arranged):
                 for write, array in zip(files, edges, strict=True):
                     write(array)
