@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from parsimony.kernels.numerics import kernel
 
-__all__ = ["count_ends", "grouped", "mark_repeated", "number_facts"]
+__all__ = ["count", "grouped", "mark_repeated", "number_facts"]
 
 _PILE = 1 << 19  # edges of a pile
 _NODES = 1 << 8  # neighbouring nodes that share a pile, a power of two
@@ -25,11 +25,10 @@ Blocks = Iterable[tuple[int, IntArray]]
 
 
 @kernel
-def count_ends(block, heads, tails):  # type: ignore[no-untyped-def]
-    """Count heads and tails of a block (n, 3) into (n_entities,) each."""
-    for i in range(len(block)):
-        heads[block[i, 0]] += 1
-        tails[block[i, 2]] += 1
+def count(nodes, counts):  # type: ignore[no-untyped-def]
+    """Count nodes (n,) into (n_entities,)."""
+    for i in range(len(nodes)):
+        counts[nodes[i]] += 1
 
 
 @kernel

@@ -27,7 +27,7 @@ from parsimony.graph.names import COLUMNS
 from parsimony.graph.splits import held_out
 from parsimony.run.progress import Progress
 from parsimony.store.ahead import ahead
-from parsimony.store.arranging import count_ends, grouped, mark_repeated, number_facts
+from parsimony.store.arranging import count, grouped, mark_repeated, number_facts
 from parsimony.store.array_files import ArrayFiles
 from parsimony.store.dictionary import Dictionary, Hashed
 from parsimony.store.manifest import DIGRAPH, FORMAT, MANIFEST, SPLITS, Manifest
@@ -245,9 +245,9 @@ class StoreWriter:
     def _distinct(self, rows: slice, n_entities: int) -> npt.NDArray[np.bool_]:
         """Mark the rows of a split whose fact was not stated in an earlier one."""
         kept = np.ones(rows.stop - rows.start, bool)
-        heads, tails = np.zeros(n_entities, np.int32), np.zeros(n_entities, np.int32)
+        heads = np.zeros(n_entities, np.int32)
         for _, block in self._of(rows):
-            count_ends(block, heads, tails)
+            count(block[:, 0], heads)
         for ptr, edges in ahead(grouped(lambda: self._of(rows), heads, None, 0, self._room)):
             mark_repeated(ptr, edges, kept)
         self._progress.advance(len(kept))
@@ -295,7 +295,8 @@ class StoreWriter:
                     if number == 0:
                         data.update(chosen.data)
                         graph.update(chosen.data)
-                        count_ends(chosen, heads, tails)
+                        count(chosen[:, 0], heads)
+                        count(chosen[:, 2], tails)
                 self._progress.advance(len(block))
         for split in SPLITS[1:]:
             data.update(f"{split} {facts[split]}\n".encode())
