@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -38,7 +40,7 @@ def test_edges_by_node(rows, room, nodes, both):
             blocks_of(triples), heads, tails if both else None, 3, np.empty((room, 4), np.int32)
         )
         for ptr, edges in arranged:
-            for low, high in zip(ptr[:-1], ptr[1:], strict=True):
+            for low, high in pairwise(ptr):
                 found.append([*map(tuple, edges[:, low:high].T.tolist())])
     assert found == expected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -120,7 +121,7 @@ def test_the_same_as_plain_python(
     for split in SPLITS:
         assert [*map(tuple, getattr(store, split).tolist())] == ids[split]
     ptr, *parts = store.graph.digraph
-    for low, high, own in zip(ptr[:-1], ptr[1:], edges, strict=True):
+    for (low, high), own in zip(pairwise(ptr), edges, strict=True):
         assert [*zip(*(part[low:high].tolist() for part in parts), strict=True)] == own
     dropped = len(rows) - len({*rows})
     assert any(note == f"{dropped:,} repeated rows dropped before the split"

@@ -32,8 +32,8 @@ class ArrayFiles:
     @contextmanager
     def opened(
         self, name: str, kind: type, shape: tuple[int, ...]
-    ) -> Iterator[Callable[[npt.NDArray[np.generic] | bytes], None]]:
-        """Begin an array; the function that is yielded appends contiguous parts of it, or bytes."""
+    ) -> Iterator[Callable[[memoryview | bytes], None]]:
+        """Begin an array; the function that is yielded appends parts of it."""
         digest, header = hashlib.sha256(), io.BytesIO()
         about = {
             "descr": np.lib.format.dtype_to_descr(np.dtype(kind)),
@@ -43,9 +43,9 @@ class ArrayFiles:
         np.lib.format.write_array_header_1_0(header, about)
         with (self.folder / name).open("xb") as stream:
 
-            def write(part: npt.NDArray[np.generic] | bytes) -> None:
-                digest.update(memoryview(part))
-                stream.write(memoryview(part))
+            def write(part: memoryview | bytes) -> None:
+                digest.update(part)
+                stream.write(part)
 
             write(header.getvalue())
             yield write
@@ -55,4 +55,4 @@ class ArrayFiles:
     def write(self, name: str, array: npt.NDArray[np.generic]) -> None:
         """Write a whole array."""
         with self.opened(name, array.dtype.type, array.shape) as write:
-            write(array)
+            write(array.data)

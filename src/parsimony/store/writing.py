@@ -291,7 +291,7 @@ class StoreWriter:
                 for number, write in enumerate(files):
                     wanted = own == number
                     chosen = block if wanted.all() else block[wanted]
-                    write(chosen)
+                    write(chosen.data)
                     if number == 0:
                         data.update(chosen.data)
                         graph.update(chosen.data)
@@ -329,5 +329,5 @@ class StoreWriter:
             arranged = grouped(blocks, heads, tails, n_relations, self._room)
             for _, edges in ahead(arranged):
                 for write, array in zip(files, edges, strict=True):
-                    write(array)
+                    write(array.data)
                 self._progress.advance(edges.shape[1] // 2)
