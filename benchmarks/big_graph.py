@@ -7,9 +7,10 @@
 symmetric, ``child_of`` the inverse of ``parent_of``, and ``grandparent_of`` follows from two
 ``parent_of``; all other relations are drawn at random. ``measure`` writes such graphs and, in one
 run and a process each, ingests them as TSV, as TSV packed by zstd and as Parquet, opens the stores,
-audits those of ``--audit`` facts at most, and lets DuckDB do what a store needs done: read,
-give every name a number, drop repeated rows. Peaks are of anonymous memory and of all resident
-memory; the latter holds pages of files, which the system takes back when it needs them.
+audits those of ``--audit`` facts at most, lets DuckDB do (up to ``--duckdb`` facts) what a store
+needs done: read, give every name a number, drop repeated rows; and lets PyKEEN read a million.
+Peaks are of anonymous memory and of all resident memory; the latter holds pages of files, which
+the system takes back when it needs them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+
+from parsimony.run.cost import processor
 
 BLOCK = 1 << 20
 NOISE = 196  # relations without a rule
@@ -223,10 +226,10 @@ def measured(what: str, facts: Path | str, out: Path | str = "", n: int = 0) -> 
     return found
 
 
-def measure(n: int, n_entities: int, audited: bool, folder: Path, forms: list[str]) -> dict:
-    plain = folder / "facts.tsv"
-    write(plain, n, n_entities)
-    found: dict = {"facts": n, "entities_drawn_from": n_entities, "bytes": {}}
+def measure(n: int, folder: Path, given: argparse.Namespace) -> dict:
+    plain, forms = folder / "facts.tsv", given.forms
+    write(plain, n, n // 4)
+    found: dict = {"facts": n, "entities_drawn_from": n // 4, "bytes": {}}
     for name in ["facts.tsv", *forms]:
         path = folder / name
         if path != plain:
@@ -240,10 +243,12 @@ def measure(n: int, n_entities: int, audited: bool, folder: Path, forms: list[st
             subprocess.run(["rm", "-rf", store], check=True)
             continue
         found["reopen"] = measured("reopen", store)
-        if audited:
+        if n <= given.audit:
             found["audit"] = measured("audit", store)
         subprocess.run(["rm", "-rf", store], check=True)
     for name in ["facts.tsv", *(form for form in forms if form == "facts.parquet")]:
+        if n > given.duckdb:
+            break
         found[f"duckdb {name}"] = measured("duckdb", folder / name, folder / f"{name}.db", n)
         (folder / f"{name}.db").unlink(missing_ok=True)
     if n <= 1_000_000:
@@ -264,23 +269,25 @@ def main() -> None:
     measuring = verbs.add_parser("measure")
     measuring.add_argument("--facts", type=int, nargs="+", default=[1_000_000, 10_000_000])
     measuring.add_argument("--audit", type=int, default=10_000_000)
+    measuring.add_argument("--duckdb", type=int, default=10_000_000)
     measuring.add_argument("--forms", nargs="*", default=["facts.tsv.zst", "facts.parquet"])
     measuring.add_argument("--folder", type=Path)
     measuring.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.verb == "write":
         return write(given.path, given.facts, given.entities or given.facts // 4, given.seed)
+    runs: list[dict] = []
     found = {
         "command": f"python benchmarks/big_graph.py {' '.join(sys.argv[1:])}",
         "date": date.today().isoformat(),
-        "threads": os.environ.get("POLARS_MAX_THREADS", "all"),
-        "load_before": os.getloadavg()[0],
-        "runs": [],
+        "hardware": f"{processor()}, load {os.getloadavg()[0]:.1f} before",
+        "result": {"polars_threads": os.environ.get("POLARS_MAX_THREADS", "all"), "runs": runs},
     }
     for n in given.facts:
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            found["runs"].append(measure(n, n // 4, n <= given.audit, Path(folder), given.forms))
-        text = json.dumps(found | {"load_after": os.getloadavg()[0]}, indent=1) + "\n"
+            runs.append(measure(n, Path(folder), given))
+        runs[-1]["load_after"] = round(os.getloadavg()[0], 1)
+        text = json.dumps(found, indent=1) + "\n"
         if given.out:
             given.out.parent.mkdir(parents=True, exist_ok=True)
             given.out.write_text(text)

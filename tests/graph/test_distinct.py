@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from parsimony.graph.distinct import distinct_triples, first_occurrences, triple_keys
+from parsimony.graph.distinct import (
+    distinct_keys,
+    distinct_triples,
+    first_occurrences,
+    triple_keys,
+)
 
 
 @pytest.mark.parametrize("size", [(5, 3), (1 << 30, 1 << 10)])
@@ -22,3 +29,8 @@ def test_agrees_with_unique_rows(size):
 
 def test_nothing():
     assert distinct_triples(np.zeros((0, 3), np.int32), 4, 2).shape == (0, 3)
+
+
+@given(st.lists(st.integers(-5, 5)))
+def test_distinct_keys_ascend(values):
+    assert distinct_keys(np.array(values, np.int64)).tolist() == sorted({*values})

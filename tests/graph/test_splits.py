@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from parsimony.errors import EmptySplit, InvalidParameter
 from parsimony.graph import split_triples
+from parsimony.graph.splits import held_out
 
 
 def random_triples(seed, n=400, n_entities=30, n_relations=4):
@@ -26,6 +27,27 @@ def test_a_partition_that_keeps_every_name_in_train(seed, data_seed):
     assert sorted(map(tuple, together)) == sorted(map(tuple, triples))
     assert set(train[:, [0, 2]].ravel()) == set(triples[:, [0, 2]].ravel())
     assert set(train[:, 1]) == set(triples[:, 1])
+
+
+@given(st.integers(0, 2**32), st.integers(0, 3), st.integers(2, 300), st.integers(1, 60))
+def test_by_its_definition(seed, data_seed, n_entities, most):
+    """A fact can be held out if its names came before, in random order; the first such are."""
+    triples = random_triples(data_seed, 300, n_entities)
+    order = np.arange(300, dtype=np.int32)
+    np.random.default_rng(seed).shuffle(order)
+    seen, free = set(), []
+    for i, (h, r, t) in zip(order.tolist(), triples[order].tolist(), strict=True):
+        if {("e", h), ("r", r), ("e", t)} <= seen:
+            free.append(i)
+        seen |= {("e", h), ("r", r), ("e", t)}
+    n = min(most, 30, len(free) // 2)
+    if n == 0:
+        with pytest.raises(EmptySplit):
+            held_out(triples, np.arange(300, dtype=np.int32), seed, most=most)
+        return
+    valid, test = held_out(triples, np.arange(300, dtype=np.int32), seed, most=most)
+    assert valid.tolist() == free[:n]
+    assert test.tolist() == free[n : 2 * n]
 
 
 def test_the_seed_decides():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,6 +44,38 @@ def test_every_fact_is_in_one_part_with_all_of_its_node():
     assert sorted(map(tuple, np.concatenate(cut))) == sorted(map(tuple, triples))
     assert sum(len(np.unique(part[:, 2])) for part in cut) == len(np.unique(triples[:, 2]))
     assert parts.relation_counts(triples, 20).tolist() == np.bincount(triples[:, 1]).tolist()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 60), st.sampled_from([0, 16]), st.sampled_from([2, 8]))
+def test_parts_in_the_order_of_nodes_and_of_facts(seed, most, bits, together):
+    drawn = np.random.default_rng(seed)
+    triples = (25 * drawn.random((200, 3)) ** 3).astype(np.int32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "_BUCKETS", bits or 3)
+        patch.setattr(parts, "_TOGETHER", together)
+        patch.setattr(parts, "blocks", partial(parts.blocks, size=30))
+        cut = [*parts.by_node(triples, lambda rows: rows[:, 0], 25, most=most)]
+    nodes = [set(part[:, 0]) for part in cut if len(part)]
+    assert all(max(one) < min(other) for one, other in pairwise(nodes))
+    for part in cut:
+        own = np.isin(triples[:, 0], part[:, 0])
+        assert np.array_equal(part, triples[own])
+    assert sum(map(len, cut)) == 200
+    if bits:  # a part of more facts is that of a single node
+        assert all(len({*part[:, 0]}) == 1 for part in cut if len(part) > most)
+
+
+@given(st.integers(0, 2**32), st.sampled_from([1, 3, 22]))
+def test_what_a_fact_states(seed, slots):
+    drawn = np.random.default_rng(seed)
+    triples = drawn.integers(0, 30, (150, 3)).astype(np.int32)
+    keys = drawn.integers(0, 900, drawn.integers(0, 60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "_SLOTS", slots)
+        patch.setattr(parts, "blocks", partial(parts.blocks, size=40))
+        found = parts.stated(keys, triples, lambda f: f[:, 0].astype(np.int64) * 30 + f[:, 2])
+    pairs = {30 * int(h) + int(t) for h, _, t in triples}
+    assert found.tolist() == [int(key) in pairs for key in keys]
 
 
 def test_overlaps_and_popularity_in_parts(both, monkeypatch):

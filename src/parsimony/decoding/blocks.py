@@ -15,7 +15,7 @@ from parsimony.decoding.tables import parse_cells
 
 __all__ = ["BLOCK", "read_blocks"]
 
-BLOCK = 1 << 26  # bytes of text
+BLOCK = 1 << 24  # bytes of text
 
 
 def read_blocks(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["distinct_triples", "first_occurrences", "triple_keys"]
+__all__ = ["distinct_keys", "distinct_triples", "first_occurrences", "triple_keys"]
 
 
 def triple_keys(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray | None:
@@ -21,6 +21,17 @@ def triple_keys(triples: np.ndarray, n_entities: int, n_relations: int) -> np.nd
     head, relation, tail = triples.T.astype(np.int64)
     keys: np.ndarray = (head * n_relations + relation) * n_entities + tail
     return keys
+
+
+def distinct_keys(keys: np.ndarray) -> np.ndarray:
+    """Return the distinct ones of some integers, ascending, as ``numpy.unique`` does.
+
+    By sorting: ``unique`` has hashed since NumPy 2.3, which takes far longer where millions differ.
+    """
+    keys = np.sort(keys)
+    first = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    return keys[first]
 
 
 def first_occurrences(triples: np.ndarray, n_entities: int, n_relations: int) -> np.ndarray:
@@ -42,7 +53,7 @@ def distinct_triples(triples: np.ndarray, n_entities: int, n_relations: int) -> 
     if keys is None:
         return np.unique(triples, axis=0)
     # Sorted values are enough, and decoded they are the triples: no order need be kept.
-    keys = np.unique(keys)
+    keys = distinct_keys(keys)
     distinct = np.empty((len(keys), 3), triples.dtype)
     distinct[:, 2] = keys % n_entities if len(keys) else 0
     keys //= max(n_entities, 1)

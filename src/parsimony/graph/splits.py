@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import numpy as np
+import numpy.typing as npt
 
 from parsimony.errors import EmptySplit, InvalidParameter
 
-__all__ = ["split_parts", "split_triples"]
+__all__ = ["held_out", "split_triples"]
+
+IntArray = npt.NDArray[np.int32]
 
 
 def split_triples(
@@ -37,48 +38,42 @@ def split_triples(
     EmptySplit
         Too few facts to have at least one each in valid and test.
     """
-    part = split_parts(lambda: [triples], len(triples), seed, ratios)
+    valid, test = held_out(triples, np.arange(len(triples), dtype=np.int32), seed, ratios)
+    part = np.zeros(len(triples), np.int8)
+    part[valid], part[test] = 1, 2
     return triples[part == 0], triples[part == 1], triples[part == 2]
 
 
-def split_parts(
-    blocks: Callable[[], Iterable[np.ndarray]],
-    n: int,
+def held_out(
+    triples: np.ndarray,
+    rows: IntArray,
     seed: int,
     ratios: tuple[float, float, float] = (0.8, 0.1, 0.1),
     most: int | None = None,
-) -> np.ndarray:
-    """Say which part each triple falls to, as :func:`split_triples` does, for facts in blocks.
+) -> tuple[IntArray, IntArray]:
+    """Return the rows of valid and of test, as :func:`split_triples` splits those chosen.
 
     Parameters
     ----------
-    blocks : callable
-        Returns all facts, in order, as arrays (·, 3).
-    n : int
-        How many there are. Memory is 5 bytes for each, and about 60 for each of those looked
-        through: four times those held out, or all where these do not suffice.
+    triples : int32 array, shape (·, 3)
+        May be memory-mapped; only rows that are looked through are read.
+    rows : int32 array, shape (n,)
+        The chosen ones, ascending; shuffled in place. Beside them memory is a number a name and
+        some 50 bytes for each row that is looked through: four times those held out, and again as
+        many until enough can be spared.
     seed, ratios
         As of :func:`split_triples`.
     most : int, optional
         Most facts of valid, and of test.
-
-    Returns
-    -------
-    int8 array, shape (n,)
-        0, 1 and 2 for train, valid and test.
     """
     if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-9:
         raise InvalidParameter(f"ratios {ratios} must be non-negative and add up to 1")
-    order = np.arange(n, dtype=np.int32)
-    np.random.default_rng(seed).shuffle(order)
+    n = len(rows)
+    np.random.default_rng(seed).shuffle(rows)
     n_valid, n_test = (round(ratio * n) for ratio in ratios[1:])
     if most is not None:
         n_valid, n_test = min(n_valid, most), min(n_test, most)
-    # Looked through from the front until enough are found, as the rest does not matter.
-    looked = min(n, 4 * (n_valid + n_test))
-    free = _free(blocks, order[:looked])
-    if n_valid + n_test > len(free) and looked < n:
-        free = _free(blocks, order)
+    free = _free(triples, rows, n_valid + n_test)
     if n_valid + n_test > len(free):
         shrink = len(free) / (n_valid + n_test)
         n_valid, n_test = int(n_valid * shrink), int(n_test * shrink)
@@ -89,27 +84,45 @@ def split_parts(
                 "spared, because every entity and relation must keep one in train",
                 remedy="give more facts, or a folder with train.txt, valid.txt and test.txt",
             )
-    part = np.zeros(n, dtype=np.int8)
-    part[free[:n_valid]] = 1
-    part[free[n_valid : n_valid + n_test]] = 2
-    return part
+    return free[:n_valid], free[n_valid : n_valid + n_test]
 
 
-def _free(blocks: Callable[[], Iterable[np.ndarray]], rows: np.ndarray) -> np.ndarray:
+def _free(triples: np.ndarray, rows: IntArray, enough: int) -> IntArray:
     """Return those rows none of whose entities and relations occurs there for the first time.
 
-    The first occurrence of each in random order must stay in train.
+    The first occurrence of each in the order of ``rows`` must stay in train. They are looked
+    through from the front until there are ``enough``, as what follows does not matter.
     """
-    order = np.argsort(rows)
-    ascending, chosen, at = rows[order], [np.empty((0, 3), np.int32)], 0
-    for block in blocks():
-        begin, end = np.searchsorted(ascending, (at, at + len(block)))
-        chosen.append(block[ascending[begin:end] - at])
-        at += len(block)
-    triples = np.empty((len(rows), 3), np.int32)
-    triples[order] = np.concatenate(chosen)
-    needed = np.zeros(len(rows), dtype=bool)
-    needed[np.unique(triples[:, 1], return_index=True)[1]] = True
-    ends = triples[:, [0, 2]].ravel()
-    needed[np.unique(ends, return_index=True)[1] // 2] = True
-    return rows[~needed]
+    entities, relations = _FirstSeen(), _FirstSeen()
+    found, n_found, begin, size = [rows[:0]], 0, 0, max(4 * enough, 1)
+    while n_found < enough and begin < len(rows):
+        part = rows[begin : begin + size]
+        order = np.argsort(part)  # read from front to back
+        facts = np.empty((len(part), 3), np.int32)
+        facts[order] = triples[part[order]]
+        needed = entities.first(facts[:, [0, 2]]) | relations.first(facts[:, [1]])
+        found.append(part[~needed])
+        n_found += len(found[-1])
+        begin, size = begin + size, 2 * size
+    return np.concatenate(found)
+
+
+class _FirstSeen:
+    """The names seen so far."""
+
+    def __init__(self) -> None:
+        self._seen = np.zeros(0, bool)
+
+    def first(self, ids: IntArray) -> npt.NDArray[np.bool_]:
+        """Mark the rows of ids (n, k) in which one is met for the first time, (n,)."""
+        grown = max(int(ids.max(initial=-1)) + 1, len(self._seen))
+        self._seen = np.pad(self._seen, (0, grown - len(self._seen)))
+        n, k = ids.shape
+        new = np.flatnonzero(~self._seen[ids.ravel()])
+        own = ids.ravel()[new]
+        at = np.empty(grown, np.int32)
+        at[own[::-1]] = new[::-1] // k  # of an id that is repeated the last assignment stays
+        found = np.zeros(n, bool)
+        found[at[own]] = True
+        self._seen[own] = True
+        return found

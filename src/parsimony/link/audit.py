@@ -9,7 +9,7 @@ import numpy as np
 from parsimony.answers import as_notes
 from parsimony.errors import EmptySplit
 from parsimony.graph import KnowledgeGraph
-from parsimony.graph.distinct import distinct_triples
+from parsimony.graph.distinct import distinct_keys, distinct_triples
 from parsimony.graph.parts import by_node, relation_counts
 from parsimony.link.data import LinkData
 from parsimony.link.leaks import THRESHOLD, Overlap, all_facts, find_overlaps, leaked
@@ -145,7 +145,7 @@ def _relations(data: LinkData) -> list[dict[str, Any]]:
         ends[name] = np.zeros(n_relations, np.int64)
         for part in by_node(data.train, lambda rows, c=column: rows[:, c], n):  # type: ignore[misc]
             # One integer for (relation, entity), as in popularity_counts.
-            keys = np.unique(part[:, 1].astype(np.int64) * n + part[:, column])
+            keys = distinct_keys(part[:, 1].astype(np.int64) * n + part[:, column])
             ends[name] += np.bincount(keys // n, minlength=n_relations)
             if name == "subjects":
                 distinct = distinct_triples(part, n, n_relations)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from parsimony.decoding.files import check_file, memory_budget
 from parsimony.decoding.packed import bare
@@ -25,9 +24,10 @@ from parsimony.link.unseen import not_in_train, unseen_notes
 from parsimony.run.atomic import left_behind, replaced_folder
 from parsimony.run.lock import only_writer
 from parsimony.run.progress import Progress
+from parsimony.store.ahead import ahead
 from parsimony.store.dictionary import DictionaryFull
 from parsimony.store.manifest import Manifest
-from parsimony.store.writing import StoreWriter
+from parsimony.store.writing import Facts, StoreWriter, hashed
 
 __all__ = ["HELD_OUT", "default_memory", "ingest"]
 
@@ -203,17 +203,19 @@ def _read(
         label = "reading" if passes == 1 else f"reading, {number + 1} of {passes}"
         try:
             with Progress(total, label, quiet=writer.quiet) as progress:
-                known = 0
+                known = begin = 0
                 for part in parts:
                     writer.begin()
-                    for frame in _frames(part, columns, notes, progress):
-                        writer.add(frame)
+                    for facts, done in ahead(_hashed(part, columns, notes, begin)):
+                        writer.add(facts)
+                        progress.advance(done - progress.done)
                         _require_disk(writer, progress, total)
                         if known and writer.n_relations > known and not listed:
                             found = writer.relations()
                             new, train = {*found[known:]}, {*found[:known]}
                             raise not_in_train(new, train, part[0], columns)
                     known = known or writer.n_relations
+                    begin += sum(path.stat().st_size for path in part)
                     if not writer.n_rows[-1]:
                         raise EmptySplit(
                             "no triples, expected at least one row of head, relation, tail",
@@ -254,17 +256,20 @@ def _order(files: list[Path], said: list[str]) -> Columns | None:
     return None if order.columns == DOCUMENTED else numbered(order.columns)
 
 
-def _frames(
-    files: list[Path], columns: Columns | None, said: list[str], progress: Progress
-) -> Iterator[pl.DataFrame]:
+def _hashed(
+    files: list[Path], columns: Columns | None, said: list[str], begin: int
+) -> Iterator[tuple[Facts, int]]:
+    """Yield facts, and how many bytes of all files have been read with them."""
+    done = begin
+
+    def passed(n: int) -> None:
+        nonlocal done
+        done = begin + n
+
     for path in files:
-        begin = progress.done
-
-        def passed(n: int, begin: int = begin) -> None:
-            progress.advance(begin + n - progress.done)
-
-        yield from fact_blocks(path, columns, notes=said, passed=passed)
-        passed(path.stat().st_size)
+        for frame in fact_blocks(path, columns, notes=said, passed=passed):
+            yield hashed(frame), done
+        begin += path.stat().st_size
 
 
 def _require_disk(writer: StoreWriter, progress: Progress, total: int) -> None:

@@ -104,7 +104,7 @@ def find_overlaps(graph: KnowledgeGraph, threshold: float = THRESHOLD) -> list[O
     n, m = graph.n_entities, graph.n_relations
     parts = [
         _count_pairs(distinct_triples(part, n, m).astype(np.int64), n, m)
-        for part in by_node(graph.triples, lambda facts: facts[:, ::2].min(axis=1), n)
+        for part in by_node(graph.triples, lambda facts: np.minimum(facts[:, 0], facts[:, 2]), n)
     ]
     if not len(graph):
         return []

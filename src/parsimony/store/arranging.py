@@ -7,17 +7,17 @@ for memory at random. The oracle is :meth:`parsimony.graph.KnowledgeGraph.digrap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
 
 from parsimony.kernels.numerics import kernel
 
-__all__ = ["count_ends", "grouped", "mark_repeated"]
+__all__ = ["count", "grouped", "mark_repeated", "number_facts"]
 
 _PILE = 1 << 19  # edges of a pile
-_NODES = 1 << 8  # neighbouring nodes that share a pile
-_ROW = 16  # bytes of an edge that is dealt out
+_NODES = 1 << 8  # neighbouring nodes that share a pile, a power of two
 IntArray = npt.NDArray[np.int32]
 LongArray = npt.NDArray[np.int64]
 #: the row at which a block of facts begins, and the block
@@ -25,32 +25,39 @@ Blocks = Iterable[tuple[int, IntArray]]
 
 
 @kernel
-def count_ends(block, heads, tails):  # type: ignore[no-untyped-def]
-    """Count heads and tails of a block (n, 3) into (n_entities,) each."""
-    for i in range(len(block)):
-        heads[block[i, 0]] += 1
-        tails[block[i, 2]] += 1
+def count(nodes, counts):  # type: ignore[no-untyped-def]
+    """Count nodes (n,) into (n_entities,)."""
+    for i in range(len(nodes)):
+        counts[nodes[i]] += 1
 
 
 @kernel
-def _deal(block, first, low, high, n_relations, nodes, pile, place, rows):  # type: ignore[no-untyped-def]
+def number_facts(block, entities, relations):  # type: ignore[no-untyped-def]
+    """Replace the codes of a block (n, 3) by the ids of entities and relations."""
+    for i in range(len(block)):
+        block[i, 0], block[i, 2] = entities[block[i, 0]], entities[block[i, 2]]
+        block[i, 1] = relations[block[i, 1]]
+
+
+@kernel
+def _deal(block, first, low, high, n_relations, shift, pile, place, rows):  # type: ignore[no-untyped-def]
     """Write the edges at the nodes from ``low`` to ``high`` - 1 to their piles.
 
     IN  block (n, 3): the facts from row ``first`` on
         n_relations: added to the relation of an edge against its fact; below 0, there are none
-        pile: of every ``nodes`` nodes of the range
+        pile: of every 2^``shift`` nodes of the range
     INOUT place: where the next edge of a pile goes
     OUT rows (n_edges, 4): node, neighbour, relation, fact
     """
     for i in range(len(block)):
         head, r, tail = block[i, 0], block[i, 1], block[i, 2]
         if low <= head < high:
-            p = pile[(head - low) // nodes]
+            p = pile[(head - low) >> shift]
             at = place[p]
             place[p] = at + 1
             rows[at, 0], rows[at, 1], rows[at, 2], rows[at, 3] = head, tail, r, first + i
         if n_relations >= 0 and low <= tail < high:
-            p = pile[(tail - low) // nodes]
+            p = pile[(tail - low) >> shift]
             at = place[p]
             place[p] = at + 1
             rows[at, 0], rows[at, 1] = tail, head
@@ -81,7 +88,7 @@ def grouped(
     heads: IntArray,
     tails: IntArray | None,
     n_relations: int,
-    memory: int,
+    room: IntArray,
 ) -> Iterator[tuple[LongArray, IntArray]]:
     """Yield the edges of a pile of nodes after the other, in the order of the nodes.
 
@@ -95,34 +102,36 @@ def grouped(
         Facts that begin and end at each node; without ``tails`` edges go from head to tail alone.
     n_relations
         Added to the relation of an edge against its fact.
-    memory
-        Bytes that edges may take, if those of a single node do not take more.
+    room : int32 array, shape (n, 4)
+        For the edges that are dealt out together: memory that is used again costs nothing.
+        Only a node that has more of them takes more.
 
     Yields
     ------
     int64 array, shape (n_nodes + 1,)
         Where the edges of each node of the pile begin.
     int32 array, shape (3, n_edges)
-        Their neighbours, relations and facts; overwritten by the next.
+        Their neighbours, relations and facts; overwritten by the one after the next.
     """
-    added = -1 if tails is None else n_relations
+    added, shift = -1 if tails is None else n_relations, _NODES.bit_length() - 1
     ptr = np.zeros(len(heads) + 1, np.int64)
     np.cumsum(heads if tails is None else heads + tails, out=ptr[1:])
-    for low, high in _cut(ptr, memory // _ROW, 1):
+    for low, high in _cut(ptr, len(room), 1):
         own = ptr[low : high + 1] - ptr[low]
-        piles = list(_cut(own, min(_PILE, max(memory // _ROW, 1)), _NODES))
+        piles = list(_cut(own, min(_PILE, max(len(room), 1)), _NODES))
         place = own[[begin for begin, _ in piles]]
         sizes = [-(-(end - begin) // _NODES) for begin, end in piles]
         pile = np.repeat(np.arange(len(piles), dtype=np.int32), sizes)
-        rows = np.empty((own[-1], 4), np.int32)
+        rows = room if own[-1] <= len(room) else np.empty((own[-1], 4), np.int32)
         for first, block in blocks():
-            _deal(block, first, low, high, added, _NODES, pile, place, rows)
-        buffer = np.empty(3 * max(own[end] - own[begin] for begin, end in piles), np.int32)
+            _deal(block, first, low, high, added, shift, pile, place, rows)
+        most = 3 * max(own[end] - own[begin] for begin, end in piles)
+        buffers = cycle([np.empty(most, np.int32), np.empty(most, np.int32)])
         for begin, end in piles:
             at = own[begin : end + 1] - own[begin]
             forward = at[:-1].copy()
             backward = forward + heads[low + begin : low + end]
-            edges = buffer[: 3 * at[-1]].reshape(3, -1)
+            edges = next(buffers)[: 3 * at[-1]].reshape(3, -1)
             _arrange(rows[own[begin] : own[end]], low + begin, added, forward, backward, edges)
             yield at, edges
 

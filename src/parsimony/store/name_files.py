@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from parsimony.graph.vocabulary import QUOTED, Kind, name_lines
-from parsimony.store.dictionary import Codes, Dictionary
+from parsimony.store.ahead import ahead
+from parsimony.store.array_files import ArrayFiles
+from parsimony.store.dictionary import Codes, Dictionary, Hashed
 
-__all__ = ["array_header", "write_names"]
+__all__ = ["write_names"]
 
-_ROWS = 1 << 20  # names that are written together
+_ROWS = 1 << 18  # names that are looked up and written together
 _SAMPLE = 1 << 12  # names of a part among which the ends of ranges are chosen
 _NAME_BYTES = 120  # of a name that is being sorted, beside two copies of its text
 IntArray = npt.NDArray[np.int32]
@@ -25,7 +25,7 @@ IntArray = npt.NDArray[np.int32]
 
 def write_names(
     names: Dictionary,
-    folder: Path,
+    files: ArrayFiles,
     file: str,
     kind: Kind,
     *,
@@ -38,8 +38,8 @@ def write_names(
     ----------
     names
         Where there are more than fit into ``memory`` they are gone through once a range.
-    folder, file
-        ``FOLDER/FILE.offsets.npy`` and ``FILE.text.npy`` are written.
+    files, file
+        ``FILE.offsets.npy`` and ``FILE.text.npy`` are written.
     kind
         For the content hash.
     advance
@@ -55,36 +55,23 @@ def write_names(
     ids = np.empty(len(names), np.int32)
     offsets = np.zeros(len(names) + 1, np.int64)
     digest, n = hashlib.sha256(kind.encode()), 0
-    with (folder / f"{file}.text.npy").open("xb") as stream:
-        array_header(stream, np.uint8, (names.n_text,))
-        for codes, part in _sorted(names, memory):
+    with files.opened(f"{file}.text.npy", np.uint8, (names.n_text,)) as write:
+        for codes, part in ahead(_sorted(names, memory)):
             ids[codes] = np.arange(n, n + len(part), dtype=np.int32)
             offsets[n + 1 : n + len(part) + 1] = part.str.len_bytes()
-            for low in range(0, len(part), _ROWS):
-                text = part[low : low + _ROWS]
-                stream.write(text.str.join("").item().encode())
-                plain = not text.str.contains(QUOTED).any()
-                lines = text.str.join("\n").item() + "\n" if plain else name_lines(text)
-                digest.update(lines.encode())
+            write(part.str.join("").item().encode())
+            plain = not part.str.contains(QUOTED).any()
+            lines = part.str.join("\n").item() + "\n" if plain else name_lines(part)
+            digest.update(lines.encode())
             n += len(part)
             advance(len(part))
     np.cumsum(offsets, out=offsets)
-    np.save(folder / f"{file}.offsets.npy", offsets)
+    files.write(f"{file}.offsets.npy", offsets)
     return ids, digest.hexdigest()
 
 
-def array_header(stream: Any, kind: type, shape: tuple[int, ...]) -> None:
-    """Write the header of an ``.npy`` file whose array follows."""
-    about = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype(kind)),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    np.lib.format.write_array_header_1_0(stream, about)
-
-
 def _sorted(names: Dictionary, memory: int) -> Iterator[tuple[IntArray, pl.Series]]:
-    """Yield names in ascending order with their codes, a range after the other."""
+    """Yield names in ascending order with their codes, some at a time."""
     n_ranges = -(-(2 * names.n_text + _NAME_BYTES * len(names)) // memory)
     ends: list[str | None] = []
     if n_ranges > 1:
@@ -96,11 +83,18 @@ def _sorted(names: Dictionary, memory: int) -> Iterator[tuple[IntArray, pl.Serie
         chosen, codes = _within(names, low, high)
         # A table of their hashes says where each of the sorted ones was: ten times faster than
         # to sort with positions.
-        table, order = Codes(), np.empty(len(codes), np.int32)
-        table.codes(chosen, order)
+        table = names.table
+        if table is None:
+            table = Codes(room=len(codes))
+            for at in range(0, len(chosen), _ROWS):
+                part = chosen[at : at + _ROWS]
+                table.codes(Hashed.of(part), np.empty(len(part), np.int32))
         chosen = chosen.sort()
-        table.codes(chosen, order)
-        yield codes[order], chosen
+        for at in range(0, len(chosen), _ROWS):
+            part = chosen[at : at + _ROWS]
+            found = np.empty(len(part), np.int32)
+            table.codes(Hashed.of(part), found)
+            yield found if table is names.table else codes[found], part
 
 
 def _within(names: Dictionary, low: str | None, high: str | None) -> tuple[pl.Series, IntArray]:

@@ -13,6 +13,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Self
 
@@ -23,17 +24,28 @@ import polars as pl
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import InvalidParameter
 from parsimony.graph.names import COLUMNS
-from parsimony.graph.splits import split_parts
+from parsimony.graph.splits import held_out
 from parsimony.run.progress import Progress
-from parsimony.store.arranging import count_ends, grouped, mark_repeated
-from parsimony.store.dictionary import Dictionary
-from parsimony.store.manifest import DIGRAPH, FORMAT, MANIFEST, SPLITS, Manifest, file_sum
-from parsimony.store.name_files import array_header, write_names
+from parsimony.store.ahead import ahead
+from parsimony.store.arranging import count, grouped, mark_repeated, number_facts
+from parsimony.store.array_files import ArrayFiles
+from parsimony.store.dictionary import Dictionary, Hashed
+from parsimony.store.manifest import DIGRAPH, FORMAT, MANIFEST, SPLITS, Manifest
+from parsimony.store.name_files import write_names
 
-__all__ = ["StoreWriter"]
+__all__ = ["Facts", "StoreWriter", "hashed"]
 
-_ROWS = 1 << 21  # facts of a block
+_ROWS = 1 << 20  # facts of a block
+_EDGE = 16  # bytes of an edge that is being arranged
 IntArray = npt.NDArray[np.int32]
+#: names of heads, relations and tails
+Facts = tuple[Hashed, Hashed, Hashed]
+
+
+def hashed(frame: pl.DataFrame) -> Facts:
+    """Hash the names of facts, in columns head, relation and tail."""
+    head, relation, tail = (Hashed.of(frame[column].cast(pl.String)) for column in COLUMNS)
+    return head, relation, tail
 
 
 class StoreWriter:
@@ -56,6 +68,7 @@ class StoreWriter:
 
     def __init__(self, folder: Path, *, memory: int = 4 << 30, quiet: bool = True) -> None:
         self.folder, self.memory, self.quiet = folder, memory, quiet
+        self._files = ArrayFiles(folder)
         self._spool = folder / "names"
         self._raw = folder / "rows"
         self._stream = self._raw.open("x+b")
@@ -95,13 +108,13 @@ class StoreWriter:
         """Return the relations so far, in the order in which they appeared."""
         return [name for part in self._relations.names() for name in part]
 
-    def add(self, frame: pl.DataFrame) -> None:
+    def add(self, facts: Facts) -> None:
         """Append facts to the split begun last.
 
         Parameters
         ----------
-        frame
-            Columns head, relation, tail of names.
+        facts
+            As of :func:`hashed`.
 
         Raises
         ------
@@ -110,18 +123,18 @@ class StoreWriter:
         DictionaryFull
             The names exceed the memory: more passes are needed, from the first on.
         """
-        head, relation, tail = (frame[column].cast(pl.String) for column in COLUMNS)
-        codes = np.empty((3, len(frame)), np.int32)
+        head, relation, tail = facts
+        rows = np.empty((len(head.names), 3), np.int32)
         if self._number == 0:
-            self._relations.codes(relation, codes[1])
+            self._relations.codes(relation, rows[:, 1])
         else:
             at = self._stream.tell()
-            codes[:] = np.fromfile(self._stream, np.int32, codes.size).reshape(-1, 3).T
+            rows.ravel()[:] = np.fromfile(self._stream, np.int32, rows.size)
             self._stream.seek(at)
-        self._entities.codes(head, codes[0])
-        self._entities.codes(tail, codes[2])
-        self._stream.write(np.ascontiguousarray(codes.T).data)
-        self.n_rows[-1] += len(frame)
+        self._entities.codes(head, rows[:, 0])
+        self._entities.codes(tail, rows[:, 2])
+        self._stream.write(rows.data)
+        self.n_rows[-1] += len(rows)
         if sum(self.n_rows) >= 1 << 30:
             raise InvalidParameter(
                 f"more than {1 << 30:,} facts, which a store cannot number",
@@ -162,17 +175,19 @@ class StoreWriter:
         with Progress(3 * n_rows + n_entities, "arranging", quiet=self.quiet) as progress:
             self._progress = progress
             write = partial(write_names, memory=self.memory, advance=progress.advance)
-            entities = write(self._entities, self.folder, "entities", "entity")
-            relations = write(self._relations, self.folder, "relations", "relation")
+            entities = write(self._entities, self._files, "entities", "entity")
+            relations = write(self._relations, self._files, "relations", "relation")
             shutil.rmtree(self._spool)
             del self._entities
+            self._room = np.empty((min(self.memory // _EDGE, n_rows), 4), np.int32)
             part = self._parts(n_entities, seed, most)
             facts = {split: int(np.count_nonzero(part == i)) for i, split in enumerate(SPLITS)}
             counts = f"{n_entities} {n_relations} {facts['train']}\n"
-            data, graph = self._write_facts(part, facts, entities, relations, counts)
+            heads, tails = np.zeros((2, n_entities), np.int32)
+            data, graph = self._write_facts(part, facts, entities, relations, counts, heads, tails)
             del part
             self._raw.unlink()
-            self._write_digraph(facts["train"], n_entities, n_relations)
+            self._write_digraph(facts["train"], heads, tails, n_relations)
         manifest = Manifest(
             format=FORMAT,
             name=name,
@@ -182,18 +197,18 @@ class StoreWriter:
             facts=facts,
             notes=list(notes(facts, n_rows - sum(facts.values()))),
             hashes={"data": data, "graph": graph, "entities": entities[1]},
-            files={path.name: file_sum(path) for path in sorted(self.folder.glob("*.npy"))},
+            files=dict(sorted(self._files.sums.items())),
         )
         text = json_text(manifest.model_dump(), ensure_ascii=False, indent=1)
         (self.folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
         return manifest
 
     def blocks(self, path: Path | None = None, skip: int = 0) -> Iterator[tuple[int, IntArray]]:
-        """Yield the row at which a block of facts begins, and the block, until the next is read."""
-        at, rows = 0, np.empty((_ROWS, 3), np.int32)
+        """Yield the row at which a block of facts begins, and the block; two are kept at a time."""
+        at, kept = 0, cycle(np.empty((2, _ROWS, 3), np.int32))
         with (path or self._raw).open("rb") as stream:  # a short read of a file system is filled up
             stream.seek(skip)
-            while n := stream.readinto(rows) // 12:  # type: ignore[arg-type]
+            while n := stream.readinto(rows := next(kept)) // 12:  # type: ignore[arg-type]
                 yield at, rows[:n]
                 at += n
 
@@ -207,26 +222,33 @@ class StoreWriter:
             if len(self.n_rows) > 1:
                 part[rows][kept] = number
             else:
-                part[kept] = self._split(kept, seed, most)
+                self._split(part, kept, seed, most)
             begin += n
         return part
 
     def _split(
-        self, kept: npt.NDArray[np.bool_], seed: int, most: int | None
-    ) -> npt.NDArray[np.int8]:
-        def distinct() -> Iterator[IntArray]:
-            for at, block in self.blocks():
-                yield block[kept[at : at + len(block)]]
-
-        return split_parts(distinct, int(kept.sum()), seed, most=most)
+        self,
+        part: npt.NDArray[np.int8],
+        kept: npt.NDArray[np.bool_],
+        seed: int,
+        most: int | None,
+    ) -> None:
+        """Deal the rows that are kept out to train, valid and test."""
+        part[kept] = 0
+        chosen = [np.empty(0, np.int32)]
+        for low in range(0, len(kept), _ROWS):
+            chosen.append(np.flatnonzero(kept[low : low + _ROWS]).astype(np.int32) + np.int32(low))
+        triples = np.memmap(self._raw, np.int32, "r", shape=(len(kept), 3))
+        valid, test = held_out(triples, np.concatenate(chosen), seed, most=most)
+        part[valid], part[test] = 1, 2
 
     def _distinct(self, rows: slice, n_entities: int) -> npt.NDArray[np.bool_]:
         """Mark the rows of a split whose fact was not stated in an earlier one."""
         kept = np.ones(rows.stop - rows.start, bool)
-        heads, tails = np.zeros(n_entities, np.int32), np.zeros(n_entities, np.int32)
+        heads = np.zeros(n_entities, np.int32)
         for _, block in self._of(rows):
-            count_ends(block, heads, tails)
-        for ptr, edges in grouped(lambda: self._of(rows), heads, None, 0, self.memory):
+            count(block[:, 0], heads)
+        for ptr, edges in ahead(grouped(lambda: self._of(rows), heads, None, 0, self._room)):
             mark_repeated(ptr, edges, kept)
         self._progress.advance(len(kept))
         return kept
@@ -246,49 +268,66 @@ class StoreWriter:
         entities: tuple[IntArray, str],
         relations: tuple[IntArray, str],
         counts: str,
+        heads: IntArray,
+        tails: IntArray,
     ) -> tuple[str, str]:
-        """Write the splits by ids; return the content hashes of the data and of the graph."""
+        """Write the splits by ids, count the ends of train; return the hashes of data and graph."""
         data = hashlib.sha256((entities[1] + relations[1]).encode())
         graph = hashlib.sha256(counts.encode())
-        for number, (split, n) in enumerate(facts.items()):
-            data.update(f"{split} {n}\n".encode())
-            with (self.folder / f"{split}.npy").open("xb") as stream:
-                array_header(stream, np.int32, (n, 3))
+        data.update(f"train {facts['train']}\n".encode())
+        with contextlib.ExitStack() as stack:
+            files = [
+                stack.enter_context(self._files.opened(f"{split}.npy", np.int32, (n, 3)))
+                for split, n in facts.items()
+            ]
+
+            def numbered() -> Iterator[tuple[int, IntArray]]:
                 for at, block in self.blocks():
-                    own = part[at : at + len(block)] == number
-                    if not own.any():
-                        continue
-                    chosen = block if own.all() else block[own]
-                    for column, (ids, _) in enumerate((entities, relations, entities)):
-                        chosen[:, column] = ids[chosen[:, column]]
-                    data.update(chosen.data)
-                    if split == "train":
+                    number_facts(block, entities[0], relations[0])
+                    yield at, block
+
+            for at, block in ahead(numbered()):
+                own = part[at : at + len(block)]
+                for number, write in enumerate(files):
+                    wanted = own == number
+                    chosen = block if wanted.all() else block[wanted]
+                    write(chosen.data)
+                    if number == 0:
+                        data.update(chosen.data)
                         graph.update(chosen.data)
-                    stream.write(chosen.data)
-        self._progress.advance(len(part))
+                        count(chosen[:, 0], heads)
+                        count(chosen[:, 2], tails)
+                self._progress.advance(len(block))
+        for split in SPLITS[1:]:
+            data.update(f"{split} {facts[split]}\n".encode())
+            for _, block in self._written(split, facts[split]):
+                data.update(block.data)
         data.update(b"n_facts None\n")
         return data.hexdigest(), graph.hexdigest()
 
-    def _write_digraph(self, n_facts: int, n_entities: int, n_relations: int) -> None:
+    def _written(self, split: str, n: int) -> Iterator[tuple[int, IntArray]]:
+        """Yield the facts of a split as :meth:`blocks` does."""
+        path = self.folder / f"{split}.npy"
+        return self.blocks(path, path.stat().st_size - 12 * n)
+
+    def _write_digraph(
+        self, n_facts: int, heads: IntArray, tails: IntArray, n_relations: int
+    ) -> None:
         """Write both directions of the training facts, grouped by node."""
-        path = self.folder / "train.npy"
-        skip = path.stat().st_size - 12 * n_facts
-        heads, tails = np.zeros(n_entities, np.int32), np.zeros(n_entities, np.int32)
-        for _, block in self.blocks(path, skip):
-            count_ends(block, heads, tails)
-        indptr = np.zeros(n_entities + 1, np.int64)
+        indptr = np.zeros(len(heads) + 1, np.int64)
         np.cumsum(heads + tails, out=indptr[1:])
-        np.save(self.folder / "digraph.indptr.npy", indptr)
+        self._files.write("digraph.indptr.npy", indptr)
         del indptr
         with contextlib.ExitStack() as stack:
             files = [
-                stack.enter_context((self.folder / f"digraph.{part}.npy").open("xb"))
+                stack.enter_context(
+                    self._files.opened(f"digraph.{part}.npy", np.int32, (2 * n_facts,))
+                )
                 for part in DIGRAPH[1:]
             ]
-            for stream in files:
-                array_header(stream, np.int32, (2 * n_facts,))
-            blocks = partial(self.blocks, path, skip)
-            for _, edges in grouped(blocks, heads, tails, n_relations, self.memory):
-                for stream, array in zip(files, edges, strict=True):
-                    stream.write(array.data)
+            blocks = partial(self._written, "train", n_facts)
+            arranged = grouped(blocks, heads, tails, n_relations, self._room)
+            for _, edges in ahead(arranged):
+                for write, array in zip(files, edges, strict=True):
+                    write(array.data)
                 self._progress.advance(edges.shape[1] // 2)
