@@ -277,8 +277,12 @@ def main() -> None:
     if given.verb == "write":
         return write(given.path, given.facts, given.entities or given.facts // 4, given.seed)
     runs: list[dict] = []
+    words = sys.argv[1:]
+    for place in ("--folder", "--out"):  # which are of this machine
+        if place in words:
+            del words[words.index(place) : words.index(place) + 2]
     found = {
-        "command": f"python benchmarks/big_graph.py {' '.join(sys.argv[1:])}",
+        "command": f"python benchmarks/big_graph.py {' '.join(words)}",
         "date": date.today().isoformat(),
         "hardware": f"{processor()}, load {os.getloadavg()[0]:.1f} before",
         "result": {"polars_threads": os.environ.get("POLARS_MAX_THREADS", "all"), "runs": runs},
