@@ -21,9 +21,10 @@ from parsimony.knowledge.rule_walks import WalkIndex
 __all__ = ["BranchMiner", "MinedBranches", "mine_branches"]
 
 BUDGET = 1e9  # edges gone through; up to about ten seconds on one core
-_CHUNK, _HEADS = 2e7, 1 << 14  # edges and heads between two questions whether to stop
+_CHUNK, _ROOM = 2e7, 1 << 21  # edges and rules between two questions whether to stop
 PER_CONSTANT = 100  # rules kept of one head relation and entity, or a part of the relation's:
 PART = 0.05
+MOST_PER_CONSTANT = 10_000  # where nobody says how many
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -201,7 +202,8 @@ class BranchMiner:
                 "budget allows"
             )
         heads = within[np.argsort(-groups.size[within], kind="stable")]
-        block = np.maximum(np.cumsum(cost[heads]) // _CHUNK, np.arange(len(heads)) // _HEADS)
+        most = max(_ROOM // per_constant, 1)
+        block = np.cumsum(cost[heads]) // _CHUNK + np.arange(len(heads)) // most
         self.blocks = np.split(heads, np.flatnonzero(np.diff(block)) + 1)
         self.n_heads = len(heads)
 
@@ -249,7 +251,8 @@ def mine_branches(
         Minimum support / body count.
     per_relation, per_constant : int
         Maximum number of rules per head relation, and per head (where left out 100, or a
-        twentieth of ``per_relation`` if that is more), ranked by support / (body count + 5).
+        twentieth of ``per_relation`` if that is more, up to 10,000), ranked by
+        support / (body count + 5).
     stop : callable
         Asked between blocks of heads: whether to leave the others out. Those with the most facts
         come first.
@@ -259,7 +262,7 @@ def mine_branches(
         Mines blocks in advance, elsewhere: those that it has not are mined here.
     """
     if per_constant is None:
-        per_constant = max(PER_CONSTANT, round(PART * per_relation))
+        per_constant = max(PER_CONSTANT, min(round(PART * per_relation), MOST_PER_CONSTANT))
     miner = BranchMiner(
         index, min_support, min_confidence, per_constant, BUDGET if budget is None else budget
     )

@@ -273,7 +273,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         sides = np.unique(group)
         with_, without = (reciprocal[np.arange(len(group)), c].mean() for c in (chosen[group], 0))
         for r, choice in enumerate(chosen.tolist()):
-            if choice:
+            if choice and r % n in found and found[r % n][:, choice - 1].any():
                 penalty = PENALTIES[choice - 1]
                 self.combinations_[r] = self.combinations_[r]._replace(penalty=penalty)
         for r in found:
