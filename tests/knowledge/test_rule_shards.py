@@ -20,7 +20,7 @@ def small_shards(patch, bound):
     patch.setattr(rule_paths, "RANGE", bound)
     patch.setattr(rule_shards, "SHARD", bound)
     patch.setattr(rule_shards, "EDGES", bound)
-    patch.setattr(rule_branch_mining, "_HEADS", 2)
+    patch.setattr(rule_branch_mining, "_ROOM", 2 * rule_branch_mining.PER_CONSTANT)
 
 
 def mined(graph, **options):
