@@ -66,6 +66,9 @@ def learned(task):
 
 def test_they_are_kept_with_the_run(task, learned, tmp_path):
     assert learned._learned and any(c.penalty for c in learned.combinations_.values())
+    (said,) = (note for note in learned.training_notes_ if "weights of rules were" in note)
+    without = float(said.rsplit("without ", 1)[1])  # measured, though weights were asked for
+    assert 0.9 < without <= 1
     learned.save(tmp_path / "run")
     loaded = RuleReasoner.load(tmp_path / "run")
     queries = np.array([[0, 6], [5, 17], [100, 8]])

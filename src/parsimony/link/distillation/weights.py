@@ -16,12 +16,12 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import minimize
 
+from parsimony.link.rules.combining import LARGEST
 from parsimony.link.rules.evidence import Evidence
 
-__all__ = ["LARGEST", "Weighing"]
+__all__ = ["Weighing"]
 
 Floats = npt.NDArray[np.float64]
-LARGEST = float(-np.log(1e-6))  # of a weight: a confidence of 1 - 1e-6
 PENALTY = 1e-4  # λ per query
 
 

@@ -30,6 +30,7 @@ from parsimony.knowledge.rules import Rule
 __all__ = [
     "AGGREGATIONS",
     "BEST_TWO",
+    "LARGEST",
     "LEAST",
     "Aggregation",
     "Combination",
@@ -50,6 +51,7 @@ Longs = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
 SURE = 1 - 1e-6  # a confidence of 1 counts as this, else all that it reaches would be ties
+LARGEST = float(-np.log(1e-6))  # of a weight: that of a confidence of SURE
 LEAST = 1e-3  # of a weight that is fitted; rules of less are left out
 TIE = 1e-3  # of a score, that all the steps between ties may cost together
 

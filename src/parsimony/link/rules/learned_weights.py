@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from parsimony.link.rules.combining import LEAST
+from parsimony.link.rules.combining import LARGEST, LEAST
 from parsimony.link.rules.evidence import (
     Evidence,
     gather,
@@ -40,7 +40,6 @@ Floats = npt.NDArray[np.float64]
 
 PENALTIES = (1.0, 10.0, 100.0)  # λ
 FACTS, IN_ALL = 300, 20_000  # training facts asked about: of each relation, and of all
-LARGEST = float(-np.log(1e-6))  # of a weight, as of a confidence of 1 - 1e-6
 SCALES = 0.05, 20.0  # least and greatest a
 STEPS = 100  # of the solver
 ASKING = 0.6  # of the time

@@ -43,7 +43,12 @@ from parsimony.link.rules.learned_weights import PENALTIES, learned_weights
 from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.reasons import drawn, no_path
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
-from parsimony.link.rules.selecting import chosen_by_group, reciprocal_ranks, spread_sample
+from parsimony.link.rules.selecting import (
+    chosen_by_group,
+    reciprocal_ranks,
+    sides_and_halves,
+    spread_sample,
+)
 from parsimony.link.rules.small_books import choose, small_books, unlimited
 from parsimony.link.rules.storing import Ways, as_tensors, read_rules, read_ways
 from parsimony.link.struck_graph import StruckGraph
@@ -183,9 +188,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 reciprocal, done = reciprocal_ranks(
                     on, asked, of_relation, progress, deadline, unreached=self._rest(on)
                 )
-            sizes = np.diff(asked.answer_ptr[: done + 1])
-            group = np.repeat(asked.relation[:done], sizes)
-            half = np.repeat(np.arange(done) % 2, sizes)
+            group, half = sides_and_halves(asked, done)
             worth = reciprocal - GAIN * np.array([choice.constants for choice in choices])
             chosen = chosen_by_group(worth, group, 2 * n, half)
             overall = int(worth.mean(axis=0).argmax())
@@ -264,16 +267,16 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
             reciprocal, done = reciprocal_ranks(
                 on, asked, functools.cache(plans), progress, deadline, unreached=self._rest(on)
             )
-        sizes = np.diff(asked.answer_ptr[: done + 1])
-        group = np.repeat(asked.relation[:done], sizes)
-        half = np.repeat(np.arange(done) % 2, sizes)
-        if self.resolved_.learn_weights:
-            reciprocal[:, 0] = -1.0  # they are asked for
-        chosen = chosen_by_group(reciprocal, group, 2 * n, half)
+        group, half = sides_and_halves(asked, done)
+        asked_for = bool(self.resolved_.learn_weights)  # then none at all is no choice
+        chosen = chosen_by_group(reciprocal[:, asked_for:], group, 2 * n, half) + asked_for
+        for r, choice in enumerate(chosen.tolist()):
+            if choice and not (r % n in found and found[r % n][:, choice - 1].any()):
+                chosen[r] = 0
         sides = np.unique(group)
         with_, without = (reciprocal[np.arange(len(group)), c].mean() for c in (chosen[group], 0))
         for r, choice in enumerate(chosen.tolist()):
-            if choice and r % n in found and found[r % n][:, choice - 1].any():
+            if choice:
                 penalty = PENALTIES[choice - 1]
                 self.combinations_[r] = self.combinations_[r]._replace(penalty=penalty)
         for r in found:
@@ -430,10 +433,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         return self._ranks_of(self.scorer(queries.graph), queries, progress)
 
     def _ranks_of(self, scorer: RuleScorer, queries: QuerySet, progress: Progress) -> Ranks:
-        by_frequency = self.resolved_.unreached == "frequency"
-        greater, equal = scorer.rank(
-            queries, unreached=self._unreached, by_frequency=by_frequency, progress=progress
-        )
+        greater, equal = scorer.rank(queries, unreached=self._rest(scorer), progress=progress)
         relation, n = queries.answer_relation, self.task_.n_relations
         return Ranks(greater, equal, relation % n, relation // n)
 

@@ -457,15 +457,15 @@ class RuleScorer:
         self,
         queries: QuerySet,
         *,
-        unreached: float = 0.0,
-        by_frequency: bool = False,
+        unreached: float | Frequencies = 0.0,
         progress: Progress | None = None,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Count, for every answer of a ``QuerySet``, the candidates above it and beside it.
 
         What no rule reaches has the score ``unreached``, or one by its frequency.
         """
-        unreached = FLOOR if by_frequency else unreached
+        frequencies = unreached if isinstance(unreached, Frequencies) else None
+        rest = FLOOR if isinstance(unreached, Frequencies) else unreached
         greater = np.zeros(len(queries.answer), np.int64)
         equal = np.zeros(len(queries.answer), np.int64)
         stamp = np.zeros(self.graph.n_entities, np.int64)
@@ -476,13 +476,13 @@ class RuleScorer:
             relation = int(queries.relation[i])
             nodes, scores = self.reached(int(queries.head[i]), relation)
             require_scores(scores)
-            if by_frequency:
-                size = self.frequencies.append(self._nodes, self._scores, len(nodes), relation)
+            if frequencies is not None:
+                size = frequencies.append(self._nodes, self._scores, len(nodes), relation)
                 nodes, scores = self._nodes[:size], self._scores[:size]
             known = slice(queries.known_ptr[i], queries.known_ptr[i + 1])
             answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
             filtered_counts(
-                np.array([0, len(nodes)]), nodes, rows, scores, self.graph.n_entities, unreached,
+                np.array([0, len(nodes)]), nodes, rows, scores, self.graph.n_entities, rest,
                 np.array([0, known.stop - known.start]), queries.known[known],
                 np.array([0, answers.stop - answers.start]), queries.answer[answers],
                 stamp, position, tick, greater[answers], equal[answers],

@@ -26,7 +26,7 @@ from parsimony.stopping import stopped
 if TYPE_CHECKING:
     from parsimony.link.rules.scoring import RuleScorer
 
-__all__ = ["chosen_by_group", "reciprocal_ranks", "spread_sample"]
+__all__ = ["chosen_by_group", "reciprocal_ranks", "sides_and_halves", "spread_sample"]
 
 Reals = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.integer]
@@ -44,6 +44,12 @@ def spread_sample(queries: QuerySet, most: int, seed: int) -> QuerySet:
     place = np.empty(len(order), np.int64)
     place[by] = np.arange(len(order)) - np.searchsorted(ranked, ranked)
     return queries.take(order[place < most])
+
+
+def sides_and_halves(queries: QuerySet, asked: int) -> tuple[Longs, Longs]:
+    """Return query relation and half, 0 or 1, of every answer of the first queries."""
+    sizes = np.diff(queries.answer_ptr[: asked + 1])
+    return np.repeat(queries.relation[:asked], sizes), np.repeat(np.arange(asked) % 2, sizes)
 
 
 def reciprocal_ranks(
