@@ -5,7 +5,7 @@ the score of candidate y of query q by a combination, and f_k(q, y) = 1 where ru
 
     s(q, y) = b(q, y) + Σ_k v_k f_k(q, y),   v ≥ 0                                               (8)
 
-whose weights v are those that, with a scale a > 0, minimise for each relation
+whose weights v are those that, with a scale a ≥ 1, minimise for each relation
 
     Σ_q CE(t_q, softmax a s(q, ·)) + λ/2 Σ_k (a v_k)²                                            (9)
 
@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 
 PENALTIES = (1.0, 10.0, 100.0)  # λ
 FACTS, IN_ALL = 300, 20_000  # training facts asked about: of each relation, and of all
-SCALES = 0.05, 20.0  # least and greatest a
+SCALES = 1.0, 20.0  # least and greatest a: below 1, v / a would leave the scale of -log(1 - p)
 STEPS = 100  # of the solver
 ASKING = 0.6  # of the time
 
