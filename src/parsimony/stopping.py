@@ -100,7 +100,7 @@ def _soon(number: int) -> None:
     """Send the signal once more, to the main thread, which it wakes where it waits."""
     global _coming
     _coming = number
-    threading.Timer(0.05, _send_again).start()
+    threading.Timer(0.01, _send_again).start()
 
 
 def _send_again() -> None:

@@ -109,9 +109,10 @@ def ended(words, folder):
 def test_ctrl_c_is_answered_by_one_line(verb, tmp_path):
     draw, answered = random.Random(verb), 0
     moments = draw.uniform(0.1, 0.8), draw.uniform(0.8, 2.5)
-    # Until the command is known, all verbs are the same.
-    for at in (*moments, 0.0):
-        if at == 0.0 and answered and verb != "fit":
+    # Until the command is known, all verbs are the same. A short one may have ended at both
+    # moments, and do little but load modules before, which no stop cuts off: several tries.
+    for at in (*moments, *[0.0] * 10):
+        if at == 0.0 and answered and (verb != "fit" or answered > 2):
             break
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         found = stopped_after(at, VERBS[verb], tmp_path)
