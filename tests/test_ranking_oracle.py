@@ -28,18 +28,19 @@ def families() -> LinkData:
     )
 
 
+@pytest.mark.parametrize("popularity", [0.0, 0.5])
 @pytest.mark.parametrize("unreached", ["zero", "below", "frequency"])
 @pytest.mark.parametrize(
     "method", sorted(name for name, cls in estimators().items() if cls.kind == "link")
 )
-def test_metrics_follow_from_scores(method, unreached):
+def test_metrics_follow_from_scores(method, unreached, popularity):
     cls = estimators()[method]
-    if "unreached" not in cls.Parameters.model_fields and unreached == "zero":
+    if "unreached" not in cls.Parameters.model_fields and unreached != "below":
         pytest.skip("vectors reach every entity")
-    if unreached == "frequency" and method != "rules":
-        pytest.skip("only rules rank what they do not reach")
+    if "popularity" not in cls.Parameters.model_fields and popularity:
+        pytest.skip("walks alone know no entity")
     small = {"dim": 16, "n_layers": 2, "epochs": 2, "threads": 1}
-    small["unreached"] = unreached
+    small |= {"unreached": unreached, "popularity": popularity}
     values = {k: v for k, v in small.items() if k in cls.Parameters.model_fields}
     data = families()
     task = LinkTask(data)

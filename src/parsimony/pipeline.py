@@ -21,7 +21,7 @@ from parsimony.run.cost import Cost
 from parsimony.run.deadline import Deadline
 from parsimony.run.engine import Engine
 from parsimony.run.folder import CONFIG, RunFolder, read_config
-from parsimony.run.renamed import renamed
+from parsimony.run.renamed import of_run
 from parsimony.run.seeds import seed_of
 from parsimony.stopping import Interrupted, ending, stopped
 from parsimony.training.launcher import even_threads
@@ -241,7 +241,7 @@ def as_begun(out: Path, method: str | None) -> dict[str, Any]:
     config, fields = read_config(out), resolve(method).Parameters.model_fields
     if config.get("method") != method:
         return {}
-    begun = renamed(config.get("parameters", {}), fields)
+    begun = of_run(config.get("parameters", {}), fields)
     return {name: value for name, value in begun.items() if name in fields and name != "seed"}
 
 

@@ -22,7 +22,7 @@ from parsimony.errors import (
 )
 from parsimony.run.engine import Engine
 from parsimony.run.progress import say
-from parsimony.run.renamed import renamed
+from parsimony.run.renamed import of_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -628,7 +628,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
             )
         config, folder = run.path / CONFIG, run.path / "data"
         with restoring(config):
-            self = cls(**renamed(run.config["parameters"], cls.Parameters.model_fields))
+            self = cls(**of_run(run.config["parameters"], cls.Parameters.model_fields))
         with restoring(folder):
             task = cls.Task.load(folder, run.config)
             if task.data.content_hash != run.config["data"]["hash"]:  # type: ignore[attr-defined]

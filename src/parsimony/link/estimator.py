@@ -19,6 +19,7 @@ from parsimony.base.finishing import RANKING, writing_seconds
 from parsimony.decoding import checked, read_json
 from parsimony.errors import CorruptRun, InvalidParameter, UsageError
 from parsimony.graph import KnowledgeGraph
+from parsimony.link.frequency import FLOOR, UNREACHED
 from parsimony.link.sampled_ranking import rank_within, sample_note
 from parsimony.link.strata import LARGE, measure_strata, strata_of
 from parsimony.link.task import LinkTask, QuerySet
@@ -118,11 +119,13 @@ class LinkEstimator(Estimator[LinkTask, ParametersT]):
 
     @property
     def _unreached(self) -> float:
-        """The score of entities that the method does not reach: below all, or zero if it says."""
-        return 0.0 if getattr(self.resolved_, "unreached", "below") == "zero" else -np.inf
+        """The score of entities that are not reached and answer the relation nowhere."""
+        return UNREACHED[getattr(self.resolved_, "unreached", "below")]
 
     def _reached(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
         """Which entities the method reaches, by their scores."""
+        if self._unreached == FLOOR:  # by how often they answer the relation
+            return np.asarray((row < FLOOR) | (row >= 0))
         return np.asarray(row != self._unreached)
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
-__all__ = ["present_name", "renamed"]
+__all__ = ["of_run", "present_name", "renamed"]
 
 #: old name → what it may be called now, by method
 _RENAMED = {
@@ -24,6 +24,10 @@ _RENAMED = {
 }
 
 
+#: what an option is in a run that was begun before there was one
+_OFF = {"popularity": 0.0}
+
+
 def present_name(name: str, known: Container[str]) -> str:
     """What a parameter is called now, among the known names; the name itself where it is not."""
     if name in known:
@@ -35,3 +39,12 @@ def renamed(values: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
     """Return parameters by their present names; a present name that is given as well wins."""
     old_first = sorted(values, key=lambda name: name in known)
     return {present_name(name, known): values[name] for name in old_first}
+
+
+def of_run(values: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """Return the parameters of a run by their present names; options that it does not know are off.
+
+    An option needs this where its default is not off, and every run names it.
+    """
+    off = {name: value for name, value in _OFF.items() if name in known}
+    return off | renamed(values, known)

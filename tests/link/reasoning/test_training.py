@@ -108,6 +108,49 @@ def test_inductive_queries_are_the_validation_facts_of_the_training_graph():
 # ---- shards ----------------------------------------------------------------------------------
 
 
+def popular(seed=0):
+    """Half of all answers are two entities, whoever is asked about, who is joined to neither."""
+    rng = np.random.default_rng(seed)
+    head = np.arange(2, 62)
+    at = np.stack([head, np.zeros_like(head), rng.integers(0, 2, len(head))], 1)
+    near = np.stack([head, np.ones_like(head), rng.permutation(head)], 1)
+    facts = rng.permutation(np.concatenate([at, near])).astype(np.int32)
+    entities = Vocabulary([f"e{i}" for i in range(62)])
+    parts = np.split(facts, [80, 100])
+    return LinkData("popular", entities, Vocabulary(["lives", "knows"], "relation"), *parts)
+
+
+@pytest.mark.parametrize("cls", [RedGNN, AdaProp])
+def test_popularity_is_weighed_kept_and_told(cls, tmp_path):
+    task = LinkTask(popular())
+    alike = TINY | {"unreached": "zero"}  # else their order says it already
+    model = cls(**alike, epochs=1).fit(task)
+    assert model.popularity_ > 0
+    assert any("chosen on validation (popularity)" in note for note in model.training_notes_)
+    graph = task.test_graph
+    for weight in (model.popularity_, 0.0):
+        model.popularity_ = weight
+        found = model._score(np.array([5], np.int32), np.array([0], np.int32))[0]
+        if weight:
+            scores = found
+    n = ((graph.triples[:, 1] == 0)[:, None] & (graph.triples[:, 2:] == np.arange(62))).sum(0)
+    popularity = scores - found
+    model.popularity_ = best = cls(**alike, epochs=1).fit(task).popularity_
+    np.testing.assert_allclose(popularity, best * np.log1p(n), atol=1e-5)
+    plain = cls(**alike, epochs=1, popularity=0).fit(task)
+    assert model.evaluate("valid")["metrics"]["mrr"] > plain.evaluate("valid")["metrics"]["mrr"]
+    assert model.selection_score() == pytest.approx(model.evaluate("valid")["metrics"]["mrr"])
+    told = [
+        note
+        for head in ("e5", "e6")
+        for note in model.explain(head, "lives", "e0").notes
+        if "of the score is for how often e0 answers the relation" in note
+    ]
+    assert f"{best * np.log1p(n[0]):.3g} of" in told[0] and f"{n[0]:,} times" in told[0]
+    fit(popular(), cls.method, parameters=alike, epochs=1, out=tmp_path / "run")
+    assert load_run(tmp_path / "run").popularity_ == best
+
+
 @pytest.mark.parametrize("cls", [RedGNN, AdaProp])
 def test_ranks_are_those_of_the_dense_scores(task, cls):
     estimator = cls(**TINY, epochs=1, eval_batch=7).fit(task)

@@ -15,7 +15,7 @@ from parsimony.errors import InvalidParameter, UnknownRelation
 from parsimony.graph import KnowledgeGraph, Vocabulary
 from parsimony.kernels.ranking import filtered_counts_reference
 from parsimony.knowledge.rules import Rule, format_rules, parse_rules
-from parsimony.link.rules.frequency import FLOOR
+from parsimony.link.frequency import FLOOR
 from parsimony.link.rules.grounding import groundings
 from parsimony.link.rules.method import RuleReasoner
 from parsimony.link.rules.scoring import RuleScorer, apply_rules

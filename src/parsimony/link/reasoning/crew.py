@@ -8,6 +8,7 @@ workers. Validation queries are shared in the same way, by whole batches.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -79,23 +80,29 @@ class CrewPropagation(ShardedPropagation):
         loss = super().step(weights, gradients, queries, active, seed, known)
         return self._summed(loss, gradients[0].flat)
 
-    def rank(
-        self, weights: Weights, queries: QuerySet, batch: int, *, unreached: float = 0.0,
-        progress: Progress | None = None,
-    ) -> Ranks:  # fmt: skip
+    def ranks(
+        self, weights: Weights, queries: QuerySet, batch: int, *, unreached: str = "zero",
+        popularity: Sequence[float] = (0.0,), progress: Progress | None = None,
+    ) -> list[Ranks]:  # fmt: skip
         """As of :class:`ShardedPropagation`; every process ranks whole batches."""
         if queries is not self._queries:
             self.crew.tell("queries", {name: getattr(queries, name) for name in _QUERIES})
             self._queries = queries
-        self.crew.tell("rank", {"weights": weights.flat}, batch=batch, unreached=unreached)
-        counts, own = _ranked(self, self.crew, weights, queries, batch, unreached, progress)
+        self.crew.tell(
+            "rank", {"weights": weights.flat}, batch=batch, unreached=unreached,
+            popularity=list(popularity),
+        )  # fmt: skip
+        counts, own = _ranked(
+            self, self.crew, weights, queries, batch, unreached, popularity, progress
+        )
         self._summed(0.0, counts)
-        if counts[0, -1]:
+        if counts[0, 0, -1]:
             require_scores(np.array([np.nan]))  # they are another process's
         if progress is not None:
             progress.advance(len(queries) - own)
         relation, n = queries.answer_relation, self.architecture.n_relations
-        return Ranks(counts[0, :-1].copy(), counts[1, :-1].copy(), relation % n, relation // n)
+        ends = relation % n, relation // n
+        return [Ranks(each[0, :-1].copy(), each[1, :-1].copy(), *ends) for each in counts]
 
     def _summed(self, loss: float, array: npt.NDArray[Any]) -> float:
         """Add up an array, the loss, and the operations of the others."""
@@ -144,8 +151,9 @@ def work(crew: Crew) -> None:
         elif what == "rank":
             weights = Weights(shapes, arrays["weights"])
             counts, _ = _ranked(
-                propagation, crew, weights, queries, told["batch"], told["unreached"]
-            )
+                propagation, crew, weights, queries, told["batch"], told["unreached"],
+                told["popularity"],
+            )  # fmt: skip
             crew.add_up(counts, np.array([0.0, propagation.flops]))
         else:
             return
@@ -153,22 +161,23 @@ def work(crew: Crew) -> None:
 
 def _ranked(
     propagation: ShardedPropagation, crew: Crew, weights: Weights, queries: QuerySet, batch: int,
-    unreached: float, progress: Progress | None = None,
+    unreached: str, popularity: Sequence[float], progress: Progress | None = None,
 ) -> tuple[npt.NDArray[np.int64], int]:  # fmt: skip
-    """A process's part of the counts of all answers, (2, n_answers + 1), and its queries.
+    """A process's part of the counts of all answers, (n_weights, 2, n_answers + 1), its queries.
 
     The last column tells that scores were not finite.
     """
     rows = np.flatnonzero(np.arange(len(queries)) // batch % crew.size == crew.rank)
-    counts = np.zeros((2, len(queries.answer) + 1), np.int64)
+    counts = np.zeros((len(popularity), 2, len(queries.answer) + 1), np.int64)
     try:
-        found = ShardedPropagation.rank(
+        found = ShardedPropagation.ranks(
             propagation, weights, queries.take(rows), batch, unreached=unreached,
-            progress=progress,
+            popularity=popularity, progress=progress,
         )  # fmt: skip
     except TrainingDiverged:
-        counts[0, -1] = 1
+        counts[0, 0, -1] = 1
     else:
         _, answers = runs_of(queries.answer_ptr, rows)
-        counts[0, answers], counts[1, answers] = found.greater, found.equal
+        for own, each in zip(counts, found, strict=True):
+            own[0, answers], own[1, answers] = each.greater, each.equal
     return counts, len(rows)

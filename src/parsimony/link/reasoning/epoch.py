@@ -13,6 +13,7 @@ from torch import Tensor
 from parsimony.errors import EmptySplit
 from parsimony.link.left_out import LeftOut
 from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.popularity import best_popularity
 from parsimony.link.reasoning.sharding import ShardedPropagation
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import LinkTask, QuerySet, both_directions
@@ -110,8 +111,6 @@ class ReasonerLearner(Learner):
     ----------
     propagation
         Passes on the training graph.
-    unreached
-        Score of entities that are not reached, in validation.
     quiet
         Show no progress of validation.
     """
@@ -123,11 +122,10 @@ class ReasonerLearner(Learner):
         weights: Weights,
         parameters: ReasonerParameters,
         *,
-        unreached: float,
         quiet: bool,
     ) -> None:
         self.task, self.propagation, self.parameters = task, propagation, parameters
-        self.unreached, self.quiet = unreached, quiet
+        self.quiet = quiet
         self.flat, self.named = torch.from_numpy(weights.flat), weights
         self.gradients = [Weights(weights.shapes) for _ in propagation.shards]
         self.adam = Adam(self.flat, parameters.weight_decay)
@@ -185,10 +183,9 @@ class ReasonerLearner(Learner):
         if self.valid is None:
             return {}
         with Progress(len(self.valid), "validation", quiet=self.quiet) as progress:
-            found = self.propagation.rank(
-                self.named, self.valid, self.parameters.eval_batch,
-                unreached=self.unreached, progress=progress,
-            ).metrics()  # fmt: skip
+            _, found = best_popularity(
+                self.propagation, self.named, self.valid, self.parameters, progress
+            )
         self.flops = self.propagation.flops
         return {"mrr": found["mrr"], "hits@1": found["hits@1"]}
 

@@ -30,6 +30,7 @@ from parsimony.link.reasoning.backward_cone import (
     deletion_drop,
 )
 from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.sharding import ShardedPropagation
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.shortest_walk import NO_WALK, shortest_walk, steps
 from parsimony.link.task import LinkTask
@@ -53,6 +54,7 @@ class Trained(Protocol):
     method: ClassVar[str]
     architecture_: Architecture
     weights_: Weights
+    popularity_: float
 
     @property
     def task_(self) -> LinkTask:
@@ -67,6 +69,9 @@ class Trained(Protocol):
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probabilities of all entities from one query's scores."""
+
+    def propagation(self, graph: KnowledgeGraph) -> ShardedPropagation:
+        """Forward passes on a graph."""
 
     def _doubts(self, entities: Sequence[int], relation: int) -> list[str]:
         """What the model knows nothing about."""
@@ -177,6 +182,7 @@ def explain_answer(
         faithfulness = Faithfulness.of(deleted, random, n_deleted, draws, followed - n_deleted)
     # Like the paths: on the graph without the explained fact, which is no reason for itself.
     row = reasoner._score(*question.query, active=active)[0]
+    notes += _popularity(reasoner, graph, question)
     rules = {rule_of(walk, r, data.relations, n_relations): None for _, walk in walks}
     counted = count_rules([rule for rule in rules if rule is not None], graph)
     labels = {
@@ -228,6 +234,19 @@ def _no_path(
     except InvalidParameter:
         return f"{found}, more than n_layers may be"
     return f"{found}: train with n_layers={length}"
+
+
+def _popularity(reasoner: Trained, graph: KnowledgeGraph, question: Question) -> list[str]:
+    """What of the score is no walk's."""
+    weight, data = reasoner.popularity_, reasoner.task_.test_data
+    n = reasoner.propagation(graph).frequencies.times(question.relation, question.answer)
+    if not (weight and n):
+        return []
+    name = data.entities.name(question.answer)
+    return [
+        f"{weight * np.log1p(n):.3g} of the score is for how often {name} answers the relation: "
+        f"{n:,} time{'s' * (n > 1)} in all facts, whoever is asked about"
+    ]
 
 
 def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> npt.NDArray[np.uint8]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from annotated_types import Ge
 from pydantic import Field
 
 from parsimony import base
@@ -83,9 +84,14 @@ class ReasonerParameters(base.Parameters):
         "relations with few training queries",
         json_schema_extra=tuned_among(False, True),
     )
-    unreached: Literal["zero", "below"] = Field(
-        "zero", description="rank of unreached entities: score zero (published) or below all"
-    )
+    unreached: Literal["frequency", "zero", "below"] = Field(
+        "frequency", description="entities that no walk reaches: score zero (published), among "
+        "them by how often they answer the relation, or all alike; or below all",
+    )  # fmt: skip
+    popularity: Literal["validation"] | Annotated[float, Ge(0)] = Field(
+        "validation", description="weight of log(1 + how often an entity answers the relation), "
+        "added to its score, ≥ 0, or 'validation', where it is chosen",
+    )  # fmt: skip
     protocol: Literal["redgnn", "grail"] = Field("redgnn", description="inductive protocol")
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")
     threads: int = Field(

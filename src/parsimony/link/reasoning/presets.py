@@ -49,7 +49,10 @@ _ADA_INDUCTIVE = {
     "nell_v4": (0.0006, 0.9958, 6e-5, 16, 5, 3, 0.2411, "relu", 50, 100, 0.75),
 }
 #: the published training: our defaults differ
-_PLAIN = {"mask_answers": False, "relative": False, "ema_decay": 0.0}
+_PLAIN = {
+    "mask_answers": False, "relative": False, "ema_decay": 0.0, "popularity": 0.0,
+    "unreached": "zero",
+}  # fmt: skip
 _ADA_EPOCHS = {"transductive": 300, "inductive": 30}
 
 #: What two cores do within an hour, chosen on validation, where the published row takes longer or

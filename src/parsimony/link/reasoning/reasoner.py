@@ -22,6 +22,7 @@ from parsimony.link.reasoning.depth import choose_depth, depth_note, depths
 from parsimony.link.reasoning.epoch import ReasonerLearner, queries_of_epoch
 from parsimony.link.reasoning.explain import LONGEST_RULE, explain_answer, extract_rules
 from parsimony.link.reasoning.parameters import ReasonerParameters
+from parsimony.link.reasoning.popularity import best_popularity
 from parsimony.link.reasoning.reach import batch_bytes, walked
 from parsimony.link.reasoning.sharding import ShardedPropagation, one_torch_thread
 from parsimony.link.reasoning.weights import Weights, layout
@@ -38,6 +39,7 @@ from parsimony.training.trainer import Schedule
 from parsimony.training.workers import Crew, crew
 
 IntArray = npt.NDArray[np.int32]
+POPULARITY = "popularity"
 ReasonerT = TypeVar("ReasonerT", bound=ReasonerParameters)
 
 
@@ -50,6 +52,8 @@ class Reasoner(LinkEstimator[ReasonerT]):
         Of the best epoch on validation.
     architecture_
         Dimensions and options of the model.
+    popularity_
+        Weight of how often an entity answers the relation (eq. 12).
     """
 
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
@@ -58,6 +62,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
 
     weights_: Weights
     architecture_: Architecture
+    popularity_: float
 
     def _architecture(self, n_layers: int) -> Architecture:
         """The model's shape and options."""
@@ -113,6 +118,7 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 f"threads={fitting.workers}",
             )
         self.weights_ = Weights(self.shapes_).initialise(rng(p.seed, "weights"))
+        self.popularity_ = 0.0
         if fitting.workers > 1 and self.task_.possible is not None:
             raise InvalidParameter(
                 "what a book makes impossible is known to one process", remedy="use one worker"
@@ -123,10 +129,28 @@ class Reasoner(LinkEstimator[ReasonerT]):
                 self.propagation(self.task_.train_graph) if others is None else self._shared(others)
             )
             learner = ReasonerLearner(
-                self.task_, propagation, self.weights_, p,
-                unreached=self._unreached, quiet=fitting.quiet,
-            )  # fmt: skip
+                self.task_, propagation, self.weights_, p, quiet=fitting.quiet
+            )
             self._train(learner, schedule, fitting)
+            self.popularity_ = self._chosen_popularity(learner)
+
+    def _chosen_popularity(self, learner: ReasonerLearner) -> float:
+        """The weight of popularity at the best epoch."""
+        given, valid = self.resolved_.popularity, learner.valid
+        if given != "validation":
+            return given
+        if valid is None:
+            return 0.0
+        with Progress(len(valid), "choosing the weight of popularity", quiet=learner.quiet) as bar:
+            found, _ = best_popularity(
+                learner.propagation, self.weights_, valid, self.resolved_, bar
+            )
+        if found:
+            self.training_notes_.append(
+                f"how often an entity answers the relation counts as well: {found:g} log(1 + n), "
+                "chosen on validation (popularity)"
+            )
+        return found
 
     def _shared(self, others: Crew) -> CrewPropagation:
         """The passes of training, shared with other processes."""
@@ -185,10 +209,11 @@ class Reasoner(LinkEstimator[ReasonerT]):
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
         with one_torch_thread():
-            return self.propagation(queries.graph).rank(
+            return self.propagation(queries.graph).ranks(
                 self.weights_, queries, self.resolved_.eval_batch,
-                unreached=self._unreached, progress=progress,
-            )  # fmt: skip
+                unreached=self.resolved_.unreached, popularity=(self.popularity_,),
+                progress=progress,
+            )[0]  # fmt: skip
 
     def _score(
         self,
@@ -201,22 +226,31 @@ class Reasoner(LinkEstimator[ReasonerT]):
         if isinstance(graph, StruckGraph):  # the whole graph is indexed already
             active, graph = graph.on_whole(active), graph.whole
         out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
+        propagation = self.propagation(graph)
         with one_torch_thread():
-            for which, frontier, scores, _ in self.propagation(graph).frontiers(
+            for which, frontier, scores, _ in propagation.frontiers(
                 self.weights_, head, relation, self.resolved_.eval_batch, active
             ):
+                ptr, node, row, scores = propagation.scored(
+                    frontier, scores, relation[which], self.resolved_.unreached, self.popularity_
+                )
                 for b in range(which.stop - which.start):
-                    inside = slice(frontier.ptr[b], frontier.ptr[b + 1])
-                    out[which.start + b, frontier.node[inside]] = scores[frontier.row[inside]]
+                    inside = slice(ptr[b], ptr[b + 1])
+                    out[which.start + b, node[inside]] = scores[row[inside]]
         return out
 
     # ---- persistence -------------------------------------------------------------------------
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        return {name: np.ascontiguousarray(self.weights_[name]) for name in self.weights_}
+        found = {name: np.ascontiguousarray(self.weights_[name]) for name in self.weights_}
+        return found | {POPULARITY: np.array([self.popularity_])}
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
-        require_tensors(tensors, self.shapes_)
+        shapes: dict[str, tuple[int, ...]] = dict(self.shapes_)
+        if POPULARITY in run.config["parameters"]:  # else begun before it was weighed
+            shapes[POPULARITY] = (1,)
+        require_tensors(tensors, shapes)
+        self.popularity_ = float(tensors.get(POPULARITY, [0.0])[0])
         self.weights_ = Weights(self.shapes_)
         for name, view in self.weights_.items():
             view[...] = tensors[name]

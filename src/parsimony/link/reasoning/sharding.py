@@ -7,7 +7,7 @@ own buffers, and the gradients are added. Threads of several processes can share
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,6 +21,7 @@ from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.products import one_blas_thread
 from parsimony.kernels.ranking import filtered_counts
 from parsimony.kernels.redgnn.frontier import Frontier
+from parsimony.link.frequency import UNREACHED, Frequencies
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.weights import Weights
@@ -177,24 +178,27 @@ class ShardedPropagation:
             for i, (frontier, scores) in enumerate(self._map(work, len(group))):
                 yield group[i], frontier, scores, i
 
-    def rank(
+    def ranks(
         self,
         weights: Weights,
         queries: QuerySet,
         batch: int,
         *,
-        unreached: float = 0.0,
+        unreached: str = "zero",
+        popularity: Sequence[float] = (0.0,),
         progress: Progress | None = None,
-    ) -> Ranks:
-        """Filtered ranks of all answers of a query set.
+    ) -> list[Ranks]:
+        """Filtered ranks of all answers of a query set, under each weight of popularity.
+
+        ``unreached`` names how entities that are not reached are ranked
+        (:data:`parsimony.link.frequency.UNREACHED`).
 
         Raises
         ------
         TrainingDiverged
             A score is NaN or infinite.
         """
-        greater = np.empty(len(queries.answer), np.int64)
-        equal = np.empty(len(queries.answer), np.int64)
+        counts = np.empty((len(popularity), 2, len(queries.answer)), np.int64)
         for which, frontier, scores, i in self.frontiers(
             weights, queries.head, queries.relation, batch
         ):
@@ -203,18 +207,47 @@ class ShardedPropagation:
             answers = slice(a[which.start], a[which.stop])
             known = slice(k[which.start], k[which.stop])
             scratch = self.shards[i].scratch
-            filtered_counts(
-                frontier.ptr, frontier.node, frontier.row, scores, self.graph.n_entities,
-                unreached,
-                k[which.start : which.stop + 1] - k[which.start], queries.known[known],
-                a[which.start : which.stop + 1] - a[which.start], queries.answer[answers],
-                scratch.stamp, scratch.position, scratch.tick, greater[answers], equal[answers],
-            )  # fmt: skip
+            for (greater, equal), weight in zip(counts, popularity, strict=True):
+                ptr, node, row, value = self.scored(
+                    frontier, scores, queries.relation[which], unreached, weight
+                )
+                filtered_counts(
+                    ptr, node, row, value, self.graph.n_entities, UNREACHED[unreached],
+                    k[which.start : which.stop + 1] - k[which.start], queries.known[known],
+                    a[which.start : which.stop + 1] - a[which.start], queries.answer[answers],
+                    scratch.stamp, scratch.position, scratch.tick, greater[answers], equal[answers],
+                )  # fmt: skip
             if progress is not None:
                 progress.advance(which.stop - which.start)
         relation = queries.answer_relation
         n_relations = self.architecture.n_relations
-        return Ranks(greater, equal, relation % n_relations, relation // n_relations)
+        ends = relation % n_relations, relation // n_relations
+        return [Ranks(greater, equal, *ends) for greater, equal in counts]
+
+    def scored(
+        self, frontier: Frontier, scores: npt.NDArray[Any], relations: IntArray, unreached: str,
+        popularity: float,
+    ) -> tuple[npt.NDArray[np.int64], IntArray, IntArray, npt.NDArray[Any]]:  # fmt: skip
+        """Add what is known of the queries' relations alone to the scores of a frontier.
+
+        Returns
+        -------
+        ptr, node, row, score
+            Entities that answer the relation somewhere are among the nodes; all others that are
+            not reached score as ``unreached`` says.
+        """
+        ptr, node, row = frontier
+        if unreached != "frequency" and not popularity:
+            return ptr, node, row, scores
+        ptr, node, scores = self.frequencies.extended(
+            ptr, node, scores[row], relations, unreached=unreached, weight=popularity
+        )
+        return ptr, node, np.arange(len(node), dtype=np.int32), scores
+
+    @cached_property
+    def frequencies(self) -> Frequencies:
+        """How often entities answer relations in the graph."""
+        return Frequencies.of_graph(self.graph)
 
     @cached_property
     def reach(self) -> npt.NDArray[np.float64]:

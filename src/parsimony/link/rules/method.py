@@ -26,6 +26,7 @@ from parsimony.knowledge.rule_mining import mine_rules
 from parsimony.knowledge.rule_walks import without_facts
 from parsimony.knowledge.rules import Rule, format_rules, parse_rule
 from parsimony.link.estimator import LinkEstimator
+from parsimony.link.frequency import Frequencies
 from parsimony.link.question import Question
 from parsimony.link.rules.choices import comparable, plans_of, way, ways_to_combine
 from parsimony.link.rules.clustering import PAIRS
@@ -37,7 +38,6 @@ from parsimony.link.rules.combining import (
 )
 from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.deleting import Deletions, scores_without
-from parsimony.link.rules.frequency import FLOOR, Frequencies
 from parsimony.link.rules.grounding import groundings
 from parsimony.link.rules.learned_weights import PENALTIES, learned_weights
 from parsimony.link.rules.parameters import RuleReasonerParameters
@@ -456,14 +456,6 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     def _rest(self, scorer: RuleScorer) -> float | Frequencies:
         """What ranks entities that no rule reaches."""
         return scorer.frequencies if self.resolved_.unreached == "frequency" else self._unreached
-
-    @property
-    def _unreached(self) -> float:
-        """The score of entities that no rule reaches and that answer the relation nowhere."""
-        return FLOOR if self.resolved_.unreached == "frequency" else super()._unreached
-
-    def _reached(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-        return np.asarray(row > 0)
 
     # ---- reasons -----------------------------------------------------------------------------
 

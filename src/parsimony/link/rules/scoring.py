@@ -34,6 +34,7 @@ from parsimony.knowledge.rule_walks import (
     has_other_walk,
 )
 from parsimony.knowledge.rules import Rule
+from parsimony.link.frequency import FLOOR, Frequencies
 from parsimony.link.rules.clustering import clusters_of, predicted
 from parsimony.link.rules.combining import (
     AGGREGATIONS,
@@ -47,7 +48,6 @@ from parsimony.link.rules.combining import (
     plan_of,
 )
 from parsimony.link.rules.constants import BranchRules
-from parsimony.link.rules.frequency import FLOOR, Frequencies
 from parsimony.link.task import QuerySet
 from parsimony.metrics.guard import require_scores
 from parsimony.run.progress import Progress
@@ -234,7 +234,7 @@ class RuleScorer:
         self._total, self._last = np.zeros(n), np.zeros(n, np.int32)
         self._nodes, self._scores = np.empty(n, np.int32), np.empty(n, np.float32)
         self._levels = np.empty((1, n), np.int32)
-        self._frequencies: Frequencies | None = None
+        self._frequencies: tuple[WalkIndex, Frequencies] | None = None
 
     def rules_of(self, relation: int) -> list[Rule]:
         """Return the rules of a query relation, in the order that plans and labels follow."""
@@ -449,9 +449,9 @@ class RuleScorer:
     @property
     def frequencies(self) -> Frequencies:
         """How often entities answer relations in the facts that are walked."""
-        if self._frequencies is None or self._frequencies.index is not self.index:
-            self._frequencies = Frequencies(self.index)
-        return self._frequencies
+        if self._frequencies is None or self._frequencies[0] is not self.index:
+            self._frequencies = self.index, Frequencies.of_index(self.index)
+        return self._frequencies[1]
 
     def rank(
         self,

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.kernels.ranking import filtered_counts
+from parsimony.link.frequency import FLOOR, Frequencies
 from parsimony.link.rules.combining import Plan, combine
-from parsimony.link.rules.frequency import FLOOR, Frequencies
 from parsimony.link.task import QuerySet
 from parsimony.metrics.ranking import rank_of
 from parsimony.run.deadline import Deadline
