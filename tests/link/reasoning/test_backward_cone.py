@@ -41,7 +41,8 @@ def fitted(request):
     task = LinkTask(datasets.load("royal"))
     method, extra = request.param
     return method(
-        dim=16, attention_dim=5, n_layers=3, epochs=1, threads=1, seed=1, lr=0.01, popularity=0, **extra
+        dim=16, attention_dim=5, n_layers=3, epochs=1, threads=1, seed=1, lr=0.01,
+        popularity=0, **extra
     ).fit(task)
 
 
