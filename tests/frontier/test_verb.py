@@ -23,7 +23,7 @@ from parsimony.frontier.protocol import PROTOCOL, read_protocol
 from parsimony.frontier.request import FrontierRequest
 from parsimony.frontier.row import Row, Subject, Tuned
 from parsimony.frontier.running import run_size
-from parsimony.frontier.runs import Job, Runs, in_turn, run_job
+from parsimony.frontier.runs import Job, Runs, in_turn, run_job, time_of
 from parsimony.frontier.warming import is_shaped
 from parsimony.frontier.words import verdict
 from parsimony.run.deadline import Deadline
@@ -155,12 +155,22 @@ def test_families_come_in_turn_from_both_sides_and_those_that_compile_last(kind)
 def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, monkeypatch):
     (reasoner,) = (family for family in families("link") if family.name == "RED-GNN")
     job = Job(reasoner, Size("d = 5", "redgnn", {"dim": 5}, 1.0), 1.0, 0)
-    row = run_job(job, tmp_path, time.time() + 2, 1.0, None, subject=Subject(str(facts), "link"),
+    row = run_job(job, tmp_path, time.time() + 2, 1.0, 1.0, 1.0, None,
+                  subject=Subject(str(facts), "link"),
                   trials=0)  # fmt: skip
     assert row.status == "out of time" and "compile" in row.why and not row.seconds
     monkeypatch.setattr(warming, "_warmed", {("rules", "link", ()): 200.0})  # a busy machine
     assert not warming.warm(Size("d = 4", "distmult", {"dim": 4}, 1.0), "link", 40.0)
     assert warming.warm(Size("1", "rules", {"per_relation": 1}, 1.0), "link", 1.0)
+
+
+def test_short_runs_get_their_time_however_long_others_take():
+    """Runs of 2 s before one of 5 hours, in half an hour: all but the long one end by themselves."""
+    weights, now = [2.0] * 40 + [18_000.0], 1800.0
+    for i, takes in enumerate(weights):
+        got = time_of(now, max(1.0, sum(weights[i:]) / takes), takes, len(weights) - i)
+        assert got >= takes if takes == 2.0 else got == now
+        now -= min(takes, got)
 
 
 def test_what_a_run_took_is_what_the_next_seed_gets(facts, tmp_path):

@@ -152,14 +152,17 @@ class Runs:
         first = self.protocol.seeds[0]
         weights = {job.key: self._weight(job) for job in self.jobs if job.key not in self.rows}
         behind, jobs = sum(weights.values()), list[dict[str, Any]]()
-        for job in asked:
-            alike = max(1.0, behind / weights[job.key] / engine.slots)
+        for n_behind, job in zip(range(len(weights), 0, -1), asked, strict=False):
+            weight = weights[job.key]
+            alike = max(1.0, behind / weight / engine.slots)
+            known = weight if self.protocol.expected else 0.0
             tuned = None if job.seed == first else self._tuned(replace(job, seed=first))
             jobs.append({
                 "job": job, "folder": self.folder / "runs" / job.folder, "until": until,
-                "left": alike, "tuned": tuned,
+                "left": alike, "takes": known, "evenly": max(1.0, n_behind / engine.slots),
+                "tuned": tuned,
             })  # fmt: skip
-            behind -= weights[job.key]
+            behind -= weight
         function = partial(run_job, subject=self.subject, trials=self.protocol.trials)
 
         def go_on() -> bool:
@@ -229,8 +232,8 @@ def in_turn(families: Sequence[Family]) -> list[Family]:
 
 
 def run_job(
-    job: Job, folder: Path, until: float | None, left: float, tuned: Tuned | None, *,
-    subject: Subject, trials: int,
+    job: Job, folder: Path, until: float | None, left: float, takes: float, evenly: float,
+    tuned: Tuned | None, *, subject: Subject, trials: int,
 ) -> Row:  # fmt: skip
     """Tune a size, where nothing was tuned for it, and run it.
 
@@ -240,6 +243,9 @@ def run_job(
         :func:`time.time` at which the budget ends; None: never.
     left
         How many runs as long as this one are still to share what is left.
+    takes, evenly
+        The seconds that this one is thought to take, which it gets whatever others take, unless an
+        even part of what is left for so many runs is less.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not warm(job.size, subject.kind, None if until is None else until - time.time()):
@@ -251,7 +257,7 @@ def run_job(
     seconds = None
     if until is not None:
         now = until - time.time()
-        seconds = min(max(_PATIENCE * now / left, _LEAST), max(now, _LEAST))
+        seconds = time_of(now, left, takes, evenly)
     begin = time.perf_counter()
     what: dict[str, Any] = {"share": job.share, "seed": job.seed, "folder": folder}
     if tuned is None:
@@ -267,6 +273,12 @@ def run_job(
     rest = None if seconds is None else max(seconds - (time.perf_counter() - begin), _LEAST)
     row = run_size(job.family, job.size, subject, **what, seconds=rest, tuned=tuned)
     return replace(row, notes=[*row.notes, f"tuning: {tuned.why}"]) if tuned.why else row
+
+
+def time_of(now: float, left: float, takes: float, evenly: float) -> float:
+    """Seconds that a run gets of those left; see :func:`run_job`."""
+    part = max(now / left, min(takes, now / evenly))
+    return min(max(_PATIENCE * part, _LEAST), max(now, _LEAST))
 
 
 def _read_tuned(folder: Path) -> Tuned | None:

@@ -90,9 +90,14 @@ def mine_paths(
         # Ties go to the shorter path, whose code ends in zeros, then to the smaller code.
         ranked = np.lexsort((codes, -support, -support / (body + 5)))
         ranked = ranked[keep[ranked]]
-        if len(ranked) > per_relation:
+        length = (path_digits(codes[ranked], n) > 0).sum(axis=1)
+        place = np.empty(len(ranked), np.int64)  # among those as long: many long ones outdo no short
+        for atoms in np.unique(length):
+            of_length = length == atoms
+            place[of_length] = np.arange(of_length.sum())
+        if (place >= per_relation).any():
             cut.add(r)
-        ranked = ranked[:per_relation]
+        ranked = ranked[place < per_relation]
         parts[r] = np.full(len(ranked), r), codes[ranked], support[ranked], body[ranked]
 
     shallow = 0
