@@ -165,7 +165,7 @@ def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, mo
 
 
 def test_short_runs_get_their_time_however_long_others_take():
-    """Runs of 2 s before one of 5 hours, in half an hour: all but the long one end by themselves."""
+    """Runs of 2 s before one of 5 hours, in half an hour: the clock ends the long one alone."""
     weights, now = [2.0] * 40 + [18_000.0], 1800.0
     for i, takes in enumerate(weights):
         got = time_of(now, max(1.0, sum(weights[i:]) / takes), takes, len(weights) - i)

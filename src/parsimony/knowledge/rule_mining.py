@@ -91,7 +91,7 @@ def mine_paths(
         ranked = np.lexsort((codes, -support, -support / (body + 5)))
         ranked = ranked[keep[ranked]]
         length = (path_digits(codes[ranked], n) > 0).sum(axis=1)
-        place = np.empty(len(ranked), np.int64)  # among those as long: many long ones outdo no short
+        place = np.empty(len(ranked), np.int64)  # among those as long: none crowds out shorter ones
         for atoms in np.unique(length):
             of_length = length == atoms
             place[of_length] = np.arange(of_length.sum())
@@ -226,7 +226,8 @@ def mine_rules(
     min_confidence : float
         Minimum support / body count.
     per_relation : int
-        Maximum number of path rules per head relation, ranked by support / (body count + 5).
+        Maximum number of path rules of a length per head relation, ranked by
+        support / (body count + 5).
     top : int, optional
         Maximum number of rules in total.
     constants : bool

@@ -55,12 +55,23 @@ def test_scores_equal_the_definition(data, aggregation, most, constants, learned
     pick = [data.draw(st.sampled_from([0.0, 0.2, 0.5, 1.0])) for _ in sets]
     label = np.array([data.draw(st.integers(0, 2)) for _ in sets], np.int32)
     named = np.array([data.draw(st.booleans()) for _ in sets])
-    way = Combination(aggregation, 0.0, 0.5, most, constants)
+    atoms = np.array([data.draw(st.integers(1, 4)) for _ in sets], np.int32)
+    longest = data.draw(st.sampled_from([None, 1, 2]))
+    way = Combination(aggregation, 0.0, 0.5, most, constants, max_atoms=longest)
     added = np.array([data.draw(st.sampled_from([0.0, 0.3, 2.0])) for _ in sets])
-    plan = plan_of(way, pick, label, named, added if learned else None)
+    plan = plan_of(way, pick, label, named, atoms, added if learned else None)
     assert len(plan.order) <= k
+    assert longest is None or (atoms[plan.order] <= longest).all()
+    if most is None and constants:
+        used = np.array(pick) > 0 if longest is None else (np.array(pick) > 0) & (atoms <= longest)
+        assert sorted(plan.order.tolist()) == np.flatnonzero(used).tolist()
     expected = combine_reference(firings(sets), plan)
     assert combined(firings(sets), plan) == pytest.approx(expected, rel=1e-5)
+
+
+def plain(n):
+    """Rules of one atom that name no entity."""
+    return np.zeros(n, bool), np.ones(n, np.int32)
 
 
 def test_a_rule_said_twice_counts_once():
@@ -71,11 +82,11 @@ def test_a_rule_said_twice_counts_once():
     label = clusters_of(predicts, [0.5], sure)[:, 0]
     one, same, other = label.tolist()
     assert one == same != other
-    plan = plan_of(Combination("clusters"), sure, label, np.zeros(3, bool))
+    plan = plan_of(Combination("clusters"), sure, label, *plain(3))
     scores = combined(firings(sets), plan)
     assert 1 - np.exp(-scores[0]) == pytest.approx(0.6)
     assert scores[2] > scores[0]
-    plan = plan_of(Combination("noisy-or"), sure, None, np.zeros(3, bool))
+    plan = plan_of(Combination("noisy-or"), sure, None, *plain(3))
     assert 1 - np.exp(-combined(firings(sets), plan)[0]) == pytest.approx(0.8)
 
 
@@ -103,7 +114,7 @@ def test_of_many_rules_the_strongest_are_compared_and_the_others_join_them():
 
 def test_ties_are_broken_by_all_that_follows():
     sets = [{0, 1, 2}, {0, 1}, {0}, {3}]
-    plan = plan_of(Combination("max"), [0.9, 0.5, 0.1, 0.8999], None, np.zeros(4, bool))
+    plan = plan_of(Combination("max"), [0.9, 0.5, 0.1, 0.8999], None, *plain(4))
     scores = combined(firings(sets), plan)
     assert scores[0] > scores[1] > scores[2] > scores[3]
     assert 1 - np.exp(-scores[2]) == pytest.approx(0.9, abs=1e-3)

@@ -18,7 +18,8 @@ __all__ = ["comparable", "plans_of", "way", "ways_to_combine"]
 SMOOTHINGS = (1.0, 5.0, 20.0)
 THRESHOLDS = (0.2, 0.5, 0.8)  # overlaps of rules from which they are one cluster
 CLUSTERING = 0.5  # of the time left for the clusters of rules
-MAX_RULES = (100, None)  # per relation; None: all that were mined
+#: rules per relation, and atoms of a body, at most; None: all that were mined
+LIMITS = ((100, None), (None, None), (None, 2))
 
 
 def ways_to_combine(
@@ -35,15 +36,17 @@ def ways_to_combine(
         if given.aggregation in (None, aggregation)
         for threshold in (thresholds if aggregation == "clusters" else (0.0,))
     ]
-    every = whole_book or given.max_rules is not None
+    limits: list[tuple[int | None, int | None]] = [(given.max_rules, None)]
+    if not whole_book and given.max_rules is None:
+        limits = [*LIMITS[: 2 if given.max_length else None]]
     named = any(rule.names_entity for rule in rules)
     constants = (False, True) if given.constants is None and not whole_book else (True,)
     return [
-        Combination(aggregation, smoothing, threshold, max_rules, about)
+        Combination(aggregation, smoothing, threshold, max_rules, about, max_atoms=max_atoms)
         for about in (constants if named else (True,))
         for aggregation, threshold in ways
         for smoothing in (SMOOTHINGS if given.smoothing is None else (given.smoothing,))
-        for max_rules in ((given.max_rules,) if every else MAX_RULES)
+        for max_rules, max_atoms in limits
     ]
 
 
@@ -71,11 +74,14 @@ def plans_of(scorer: RuleScorer, relation: int, choices: Sequence[Combination]) 
     """Return the plans of a query relation; those that come to the same are the same object."""
     rules = scorer.rules_of(relation)
     about = sum(rule.names_entity for rule in rules)
-    most, made = max(about, len(rules) - about), {}
-    found = []
+    most, longest = max(about, len(rules) - about), max((len(r.body) for r in rules), default=0)
+    made, found = {}, []
     for choice in choices:
         limit = choice.max_rules if (choice.max_rules or most) < most else None
-        same = choice._replace(max_rules=limit, constants=choice.constants or not about)
+        atoms = choice.max_atoms if (choice.max_atoms or longest) < longest else None
+        same = choice._replace(
+            max_rules=limit, constants=choice.constants or not about, max_atoms=atoms
+        )
         if choice.threshold and relation % scorer.index.n_relations in scorer.apart:
             same = same._replace(aggregation="noisy-or", threshold=0.0)
         if same not in made:

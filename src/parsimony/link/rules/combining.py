@@ -62,7 +62,7 @@ class Combination(NamedTuple):
     ``smoothing`` is the wrong pairs added to each rule; ``threshold`` (of clusters) an overlap in
     (0, 1]; ``max_rules`` the most rules used, of those with and those without an entity;
     ``constants`` whether rules about an entity are used; ``penalty`` the λ by which the weights
-    were learned that are added, 0 where none are.
+    were learned that are added, 0 where none are; ``max_atoms`` the longest bodies used.
     """
 
     aggregation: Aggregation | Literal["best two"] = "noisy-or"
@@ -71,6 +71,7 @@ class Combination(NamedTuple):
     max_rules: int | None = None
     constants: bool = True
     penalty: float = 0.0
+    max_atoms: int | None = None
 
 
 class Firings(NamedTuple):
@@ -99,6 +100,7 @@ def plan_of(
     confidence: Sequence[float] | Reals,
     cluster: Ints | None,
     named: npt.NDArray[np.bool_],
+    atoms: Ints,
     added: Reals | None = None,
 ) -> Plan:
     """Return the plan of a combination.
@@ -112,6 +114,8 @@ def plan_of(
         Labels of the clusters; needed by ``clusters``.
     named : (n_rules,)
         Which rules are about an entity.
+    atoms : (n_rules,)
+        How long their bodies are.
     added : (n_rules,), optional
         Weights that were learned.
     """
@@ -119,6 +123,8 @@ def plan_of(
     used = sure > 0
     if not combination.constants:
         used &= ~named
+    if combination.max_atoms is not None:
+        used &= atoms <= combination.max_atoms
     if combination.max_rules is not None:
         for kind in (named, ~named):
             ranked = np.flatnonzero(kind)[np.argsort(-sure[kind], kind="stable")]

@@ -28,7 +28,9 @@ class RuleReasonerParameters(base.Parameters):
         0.001, ge=0, le=1, description="least confidence, in [0, 1]",
         json_schema_extra=tuned(1e-3, 0.3, log=True, zero=True),
     )  # fmt: skip
-    per_relation: int = Field(2000, ge=1, description="most rules kept per relation, ≥ 1")
+    per_relation: int = Field(
+        2000, ge=1, description="most rules of a length kept per relation, ≥ 1"
+    )
     constants: bool | None = Field(
         None, description="use rules about an entity; selected on validation where left out"
     )

@@ -316,6 +316,7 @@ class RuleScorer:
             self._confidences(relation, combination.smoothing),
             label,
             self._about_entities(relation),
+            self._atoms(relation),
             self._learned(relation, combination.penalty) if combination.penalty else None,
         )
 
@@ -329,6 +330,9 @@ class RuleScorer:
         if head not in self._named:
             self._named[head] = np.array([r.names_entity for r in self.rules_of(head)], bool)
         return self._named[head]
+
+    def _atoms(self, relation: int) -> npt.NDArray[np.int32]:
+        return np.array([len(rule.body) for rule in self.rules_of(relation)], np.int32)
 
     def best_first(self, relation: int) -> list[int]:
         """Return the rules that are used in a query, as an explanation lists them.

@@ -161,7 +161,7 @@ def _filled(scorer: RuleScorer, book: Book) -> Iterator[Book]:
 
 def unlimited(combination: Combination) -> Combination:
     """Return how the rules of a small book are combined: all of them."""
-    return combination._replace(max_rules=None)
+    return combination._replace(max_rules=None, max_atoms=None)
 
 
 def _asked(

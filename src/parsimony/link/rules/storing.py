@@ -73,7 +73,7 @@ def as_tensors(
         },
         "combination": np.array([
             (WAYS.index(c.aggregation), c.smoothing, c.threshold, c.max_rules or 0, c.constants,
-             c.penalty)
+             c.penalty, c.max_atoms or 0)
             for _, c in sorted(ways.combinations.items())
         ]),
         "thresholds": np.array(ways.thresholds),
@@ -150,7 +150,9 @@ def read_ways(tensors: Tensors, rules: Sequence[Rule], graph: KnowledgeGraph) ->
         way = np.pad(tensors["combination"], ((0, 0), (0, 1)))
         none = {"penalties": np.zeros(0), "learned": np.zeros((len(rules), 0))}
         tensors = {**tensors, "combination": way, **none}
-    shapes = {"combination": (2 * n, 6), "thresholds": (None,), "penalties": (None,)}
+    if tensors["combination"].shape == (2 * n, 6):  # before bodies were limited
+        tensors = {**tensors, "combination": np.pad(tensors["combination"], ((0, 0), (0, 1)))}
+    shapes = {"combination": (2 * n, 7), "thresholds": (None,), "penalties": (None,)}
     require_tensors(tensors, shapes)
     thresholds = tensors["thresholds"].tolist()
     require_tensors(tensors, {"cluster": (len(rules), len(thresholds))}, "i")
@@ -166,8 +168,10 @@ def read_ways(tensors: Tensors, rules: Sequence[Rule], graph: KnowledgeGraph) ->
     if not np.all((tensors["learned"] >= 0) & np.isfinite(tensors["learned"])):
         raise ValueError("a weight of a rule that is below 0 or infinite")
     combinations = {
-        r: Combination(WAYS[int(a)], s, t, int(most) or None, bool(about), penalty)
-        for r, (a, s, t, most, about, penalty) in enumerate(way.tolist())
+        r: Combination(
+            WAYS[int(a)], s, t, int(most) or None, bool(about), penalty, int(atoms) or None
+        )
+        for r, (a, s, t, most, about, penalty, atoms) in enumerate(way.tolist())
     }
     labels = dict(zip(rules, tensors["cluster"], strict=True)) if thresholds else {}
     learned = dict(zip(rules, tensors["learned"], strict=True)) if penalties else {}
