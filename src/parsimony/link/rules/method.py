@@ -67,7 +67,7 @@ __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
 
 IntArray = npt.NDArray[np.int32]
 
-GAIN = 1e-3  # that rules about an entity, which are many, have to bring in validation MRR
+GAIN = 1e-3  # that rules about an entity, or learned weights, which are many, have to bring in MRR
 BY_RELATION = "those that the best way to combine them needs, by relation"
 MINING = 0.6  # of the time to learn
 SAMPLE = 100  # validation queries of each relation and side that the choices are measured on
@@ -275,6 +275,12 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                 chosen[r] = 0
         sides = np.unique(group)
         with_, without = (reciprocal[np.arange(len(group)), c].mean() for c in (chosen[group], 0))
+        if not asked_for and with_ - without < GAIN:
+            self.training_notes_.append(
+                f"weights of rules were learned on {questions:,} questions about training facts: "
+                f"validation MRR {with_:.3f}, without {without:.3f}, so that none is added"
+            )
+            return
         for r, choice in enumerate(chosen.tolist()):
             if choice:
                 penalty = PENALTIES[choice - 1]
