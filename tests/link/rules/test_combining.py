@@ -135,9 +135,9 @@ def test_clusters_are_left_out_where_the_time_is_too_short():
     task = LinkTask(clan())
     hurried = RuleReasoner(max_length=2).fit(task, time_budget=1e-9)
     assert any("no clusters were tried" in note for note in hurried.training_notes_)
-    assert {c.aggregation for c in hurried.combinations_.values()} <= {"max", "noisy-or"}
+    assert {c.aggregation for c in hurried.ways_.combinations.values()} <= {"max", "noisy-or"}
     asked_for = RuleReasoner(max_length=2, aggregation="clusters").fit(task, time_budget=1e-9)
-    assert {c.aggregation for c in asked_for.combinations_.values()} == {"clusters"}
+    assert {c.aggregation for c in asked_for.ways_.combinations.values()} == {"clusters"}
     none = RuleReasoner(max_length=2, min_support=10**6).fit(task)
     assert not none.rules_ and not any("time is too short" in note for note in none.training_notes_)
 

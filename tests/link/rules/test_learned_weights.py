@@ -65,7 +65,7 @@ def learned(task):
 
 
 def test_they_are_kept_with_the_run(task, learned, tmp_path):
-    assert learned._learned and any(c.penalty for c in learned.combinations_.values())
+    assert learned.ways_.learned and any(c.penalty for c in learned.ways_.combinations.values())
     (said,) = (note for note in learned.training_notes_ if "weights of rules were" in note)
     without = float(said.rsplit("without ", 1)[1])  # measured, though weights were asked for
     assert 0.9 < without <= 1
@@ -92,8 +92,8 @@ def test_an_explanation_shows_what_a_rule_counts_with(task, learned):
 
 def test_who_says_how_rules_are_combined_gets_that_alone(task):
     plain = RuleReasoner(max_length=2, aggregation="max").fit(task)
-    assert not plain._learned and not any(c.penalty for c in plain.combinations_.values())
+    assert not plain.ways_.learned and not any(c.penalty for c in plain.ways_.combinations.values())
     given = RuleReasoner(max_length=2).fit(task, knowledge=plain.rules_[:50])
-    assert not given._learned
+    assert not given.ways_.learned
     off = RuleReasoner(max_length=2, learn_weights=False).fit(task)
-    assert not off._learned and off.parameters_count_ == len(off.rules_)
+    assert not off.ways_.learned and off.parameters_count_ == len(off.rules_)

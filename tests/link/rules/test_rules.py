@@ -64,7 +64,7 @@ def test_selected_on_validation_only(reasoner):
     valid = reasoner.evaluate("valid")["metrics"]["mrr"]
     assert valid == pytest.approx(max(scores))
     assert reasoner.parameters_count_ == reasoner.cost_.parameters
-    weights = sum(np.count_nonzero(each) for each in reasoner._learned.values())
+    weights = sum(np.count_nonzero(each) for each in reasoner.ways_.learned.values())
     assert reasoner.parameters_count_ == len(reasoner.rules_) + weights
 
 

@@ -113,7 +113,7 @@ def test_validation_decides(task):
     free = RuleReasoner(smoothing=5, max_length=2).fit(task)
     tried = [entry["constants"] for entry in free.history_ if "constants" in entry]
     assert tried == sorted(tried) and set(tried) == {False, True}
-    used = any(way.constants for way in free.combinations_.values())
+    used = any(way.constants for way in free.ways_.combinations.values())
     assert free.resolved_.constants is used is any(r.names_entity for r in free.rules_)
     without = RuleReasoner(constants=False, max_length=2).fit(task)
     assert not any(r.names_entity for r in without.rules_)

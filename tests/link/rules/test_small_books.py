@@ -130,7 +130,7 @@ def test_either_kind_of_book_is_kept_by_a_run(task, tmp_path, monkeypatch, added
     def one_kind(books, *_):
         return replace(books[2], added_up=added_up)
 
-    monkeypatch.setattr("parsimony.link.rules.method.choose", one_kind)
+    monkeypatch.setattr("parsimony.link.rules.choosing.choose", one_kind)
     model = RuleReasoner(**FAST, small="knee").fit(task)
     model.save(tmp_path / "run")
     loaded = RuleReasoner.load(tmp_path / "run")

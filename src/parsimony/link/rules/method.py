@@ -7,10 +7,8 @@ knowledge=rules)`` takes edited ones back.
 
 from __future__ import annotations
 
-import collections
 import copy
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
@@ -18,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.base import Fitting, constructor
-from parsimony.errors import EmptySplit, FormatError
+from parsimony.errors import FormatError
 from parsimony.explain import Explanation, Faithfulness
 from parsimony.explain.parts import Side
 from parsimony.graph import KnowledgeGraph
@@ -28,29 +26,17 @@ from parsimony.knowledge.rules import Rule, format_rules, parse_rule
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.frequency import Frequencies
 from parsimony.link.question import Question
-from parsimony.link.rules.choices import comparable, plans_of, way, ways_to_combine
-from parsimony.link.rules.clustering import PAIRS
+from parsimony.link.rules.choosing import Choosing
 from parsimony.link.rules.combining import (
     BEST_TWO,
-    Combination,
-    Plan,
-    weighed,
 )
-from parsimony.link.rules.constants import known_here
 from parsimony.link.rules.deleting import Deletions, scores_without
 from parsimony.link.rules.grounding import groundings
-from parsimony.link.rules.learned_weights import PENALTIES, learned_weights
 from parsimony.link.rules.parameters import RuleReasonerParameters
 from parsimony.link.rules.reasons import drawn, no_path
 from parsimony.link.rules.scoring import RuleScorer, apply_rules
-from parsimony.link.rules.selecting import (
-    chosen_by_group,
-    reciprocal_ranks,
-    sides_and_halves,
-    spread_sample,
-)
-from parsimony.link.rules.small_books import choose, small_books, unlimited
-from parsimony.link.rules.storing import Ways, as_tensors, read_rules, read_ways
+from parsimony.link.rules.storing import as_tensors, read_rules, read_ways
+from parsimony.link.rules.ways import Ways
 from parsimony.link.struck_graph import StruckGraph
 from parsimony.link.task import QuerySet
 from parsimony.metrics import Ranks
@@ -67,12 +53,7 @@ __all__ = ["RuleReasoner", "RuleReasonerParameters", "apply_rules"]
 
 IntArray = npt.NDArray[np.int32]
 
-GAIN = 1e-3  # that rules about an entity, or learned weights, which are many, have to bring in MRR
-BY_RELATION = "those that the best way to combine them needs, by relation"
 MINING = 0.6  # of the time to learn
-SAMPLE = 100  # validation queries of each relation and side that the choices are measured on
-LEARNING = 0.4  # of the time after mining, for weights of rules
-MEASURING = 0.3  # of that time, to measure them
 SHORTENING = 0.5  # of the time after mining, for small books where one is wanted
 
 
@@ -83,6 +64,8 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     ----------
     rules_
         Those used, most confident first.
+    ways_
+        How those of each query relation are combined.
     """
 
     method: ClassVar[str] = "rules"
@@ -94,7 +77,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
     __init__ = constructor(RuleReasonerParameters)
 
     rules_: list[Rule]
-    combinations_: dict[int, Combination]  # of each query relation
+    ways_: Ways
 
     def _setup(self) -> None:
         self._scorers: dict[str, RuleScorer] = {}
@@ -126,10 +109,21 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
                     shards=shards,
                     quiet=fitting.quiet,
                 )
-        choosing = budget.part(1 - SHORTENING) if given.small else budget
-        self._select(rules, choosing, fitting, whole_book=fitting.knowledge is not None)
-        if given.small and self.rules_:
-            self._shorten(None if given.small == "knee" else given.small, budget, fitting)
+        run = fitting.run
+        choosing = Choosing(
+            self.task_, given, rules, rest=self._rest, quiet=fitting.quiet,
+            log=(lambda **_: None) if run is None else run.log,
+        )  # fmt: skip
+        choosing.select(
+            budget.part(1 - SHORTENING) if given.small else budget,
+            whole_book=fitting.knowledge is not None,
+        )
+        if given.small and choosing.rules:
+            choosing.shorten(None if given.small == "knee" else given.small, budget)
+        self.rules_, self.ways_, self.resolved_ = choosing.rules, choosing.ways, choosing.given
+        self.history_, self.best_epoch_ = choosing.history, choosing.best
+        self.notes_ += choosing.notes
+        self.training_notes_ += choosing.training_notes
         if not self.rules_:
             self.notes_.append("warning: no rule was found: every answer scores alike")
         if stopped() or mining.passed() or budget.passed():
@@ -138,246 +132,7 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
 
     def _numbers(self) -> int:
         """How many confidences and learned weights are used."""
-        return len(self.rules_) + sum(int((w > 0).sum()) for w in self._learned.values())
-
-    def _select(
-        self, rules: list[Rule], deadline: Deadline, fitting: Fitting, *, whole_book: bool
-    ) -> None:
-        """Choose on validation how the rules of each relation and side are combined."""
-        n, given = self.task_.n_relations, self.resolved_
-        learn = given.learn_weights
-        if learn is None:  # who says how rules are combined wants no more, nor who gives rules
-            learn = given.aggregation is None and not whole_book
-        whole, deadline = deadline, deadline.part(1 - LEARNING) if learn else deadline
-        choices = ways_to_combine(given, rules, whole_book=whole_book)
-        thresholds = sorted({c.threshold for c in choices if c.threshold})
-        scorer = RuleScorer(rules, self.task_.train_graph, thresholds=thresholds)
-        if thresholds and given.aggregation is None:
-            within = comparable(scorer, n, deadline)
-            if not any(scorer.rules_of(r) for r in within):
-                choices = [c for c in choices if not c.threshold]
-                thresholds = []
-                self.training_notes_ += [
-                    "the time is too short to tell which rules say the same: no clusters were tried"
-                ] * bool(rules)
-            elif len(within) < n:
-                scorer.keep_apart({*range(n)} - {*within})
-                self.training_notes_.append(
-                    f"the time is too short to tell which rules of {n - len(within):,} of {n:,} "
-                    "relations say the same: no clusters of them were tried"
-                )
-        try:
-            valid = self.task_.queries("valid") if learn or len(choices) > 1 else None
-        except EmptySplit:  # nothing to select on: the first choice
-            valid = None
-        chosen: npt.NDArray[np.integer] = np.zeros(2 * n, np.int64)
-        overall = 0
-        plans: dict[int, list[Plan]] = {}
-        if valid is not None:
-            asked = spread_sample(valid, SAMPLE, given.seed)
-            on = scorer  # the plans' numbers of rules hold elsewhere too: path rules come first
-            if valid.graph.content_hash != scorer.graph.content_hash:
-                on = RuleScorer([r for r in scorer.rules if not r.names_entity], valid.graph)
-
-            def of_relation(relation: int) -> list[Plan]:
-                if relation not in plans:
-                    plans[relation] = plans_of(scorer, relation, choices)
-                return plans[relation]
-
-            with Progress(len(asked), "selecting", quiet=fitting.quiet) as progress:
-                reciprocal, done = reciprocal_ranks(
-                    on, asked, of_relation, progress, deadline, unreached=self._rest(on)
-                )
-            group, half = sides_and_halves(asked, done)
-            worth = reciprocal - GAIN * np.array([choice.constants for choice in choices])
-            chosen = chosen_by_group(worth, group, 2 * n, half)
-            overall = int(worth.mean(axis=0).argmax())
-            measured = [*reciprocal.mean(axis=0).tolist()]
-            measured.append(float(reciprocal[np.arange(len(group)), chosen[group]].mean()))
-            for i, mrr in enumerate(measured):
-                how = choices[i]._asdict() if i < len(choices) else {"aggregation": "per relation"}
-                entry = {"epoch": i, "valid_mrr": mrr, **how}
-                self.history_.append(entry)
-                if fitting.run is not None:
-                    fitting.run.log(**{k: v for k, v in entry.items() if v is not None})
-            self.best_epoch_ = int(np.argmax(measured))
-            self._say_how(chosen, overall, choices, group, measured)
-            if done < len(valid):
-                self.training_notes_.append(
-                    f"how to combine rules was chosen on {done:,} of {len(valid):,} validation "
-                    f"queries, at most {SAMPLE} of a relation and side (seed {given.seed})"
-                )
-        best = choices[overall]
-        values = {"aggregation": best.aggregation, "smoothing": best.smoothing,
-                  "max_rules": best.max_rules}  # fmt: skip
-        if best.threshold:
-            values["threshold"] = best.threshold
-        if any(rule.names_entity for rule in rules) and given.constants is None:
-            values["constants"] = any(choices[i].constants for i in chosen)
-        self.resolved_ = given.model_copy(update=values)
-        self.combinations_ = {r: choices[int(chosen[r])] for r in range(2 * n)}
-        kept: set[Rule] = set()
-        for r, combination in self.combinations_.items():
-            own, plan = scorer.rules_of(r), plans.get(r, [])
-            order = (plan[int(chosen[r])] if plan else scorer.plan(r, combination)).order
-            kept.update(own[i] for i in order.tolist())
-        self.rules_ = [rule for rule in dict.fromkeys(scorer.rules) if rule in kept]
-        self._thresholds = thresholds
-        self._labels: dict[Rule, npt.NDArray[np.int32]] = {}
-        self._penalties: list[float] = []
-        self._learned: dict[Rule, npt.NDArray[np.float64]] = {}
-        if learn and valid is not None and rules:
-            self._learn_weights(scorer, on, asked.take(np.arange(done)), whole, fitting)
-        if any(c.aggregation == "clusters" for c in self.combinations_.values()):
-            for r in range(n):
-                labels = scorer.labels(r)
-                self._labels |= dict(zip(scorer.rules_of(r), labels, strict=True))
-        if scorer.clustered_on_some:
-            self.training_notes_.append(
-                f"of {len(scorer.clustered_on_some):,} of {n:,} relations the overlap of rules was "
-                f"measured on about {PAIRS:,} of the pairs that they predict, drawn with seed 0"
-            )
-        if len(self.rules_) < len(rules):
-            self.notes_.append(
-                f"{len(self.rules_):,} of {len(rules):,} rules are used, {BY_RELATION}"
-            )
-
-    def _learn_weights(
-        self, scorer: RuleScorer, on: RuleScorer, asked: QuerySet, deadline: Deadline,
-        fitting: Fitting,
-    ) -> None:  # fmt: skip
-        """Learn weights to add to what is chosen, where validation says that they help."""
-        n, seed = self.task_.n_relations, self.resolved_.seed
-        combined = scorer.combined_by(self.combinations_)
-        found, questions = learned_weights(
-            combined, self.task_, deadline.part(1 - MEASURING), seed=seed, quiet=fitting.quiet
-        )
-        learned = {
-            rule: weights
-            for r, of in found.items()
-            for rule, weights in zip(combined.rules_of(r), of, strict=True)
-        }
-        weighed = combined.combined_by(self.combinations_, learned, PENALTIES)
-
-        def plans(relation: int) -> list[Plan]:
-            chosen = self.combinations_[relation]
-            return [weighed.plan(relation, chosen._replace(penalty=p)) for p in (0.0, *PENALTIES)]
-
-        with Progress(len(asked), "selecting", quiet=fitting.quiet) as progress:
-            reciprocal, done = reciprocal_ranks(
-                on, asked, functools.cache(plans), progress, deadline, unreached=self._rest(on)
-            )
-        group, half = sides_and_halves(asked, done)
-        asked_for = bool(self.resolved_.learn_weights)  # then none at all is no choice
-        chosen = chosen_by_group(reciprocal[:, asked_for:], group, 2 * n, half) + asked_for
-        for r, choice in enumerate(chosen.tolist()):
-            if choice and not (r % n in found and found[r % n][:, choice - 1].any()):
-                chosen[r] = 0
-        sides = np.unique(group)
-        with_, without = (reciprocal[np.arange(len(group)), c].mean() for c in (chosen[group], 0))
-        if not asked_for and with_ - without < GAIN:
-            self.training_notes_.append(
-                f"weights of rules were learned on {questions:,} questions about training facts: "
-                f"validation MRR {with_:.3f}, without {without:.3f}, so that none is added"
-            )
-            return
-        for r, choice in enumerate(chosen.tolist()):
-            if choice:
-                penalty = PENALTIES[choice - 1]
-                self.combinations_[r] = self.combinations_[r]._replace(penalty=penalty)
-        for r in found:
-            used = np.isin(np.arange(len(PENALTIES)), chosen[[r, r + n]] - 1)
-            for rule in combined.rules_of(r):
-                if (weights := learned[rule] * used).any():
-                    self._learned[rule] = weights
-        self._penalties = [*PENALTIES] if self._learned else []
-        entry = {"epoch": len(self.history_), "valid_mrr": float(with_)}
-        self.history_.append({**entry, "aggregation": "per relation, with learned weights"})
-        if fitting.run is not None:
-            fitting.run.log(**self.history_[-1])
-        self.best_epoch_ = int(np.argmax([entry["valid_mrr"] for entry in self.history_]))
-        self.training_notes_.append(
-            f"weights of rules were learned on {questions:,} questions about training facts, and "
-            f"are added for {np.count_nonzero(chosen[sides]):,} of {len(sides):,} relations and "
-            f"sides: validation MRR {with_:.3f}, without {without:.3f}"
-        )
-
-    def _say_how(
-        self, chosen: npt.NDArray[np.integer], overall: int, choices: Sequence[Combination],
-        group: npt.NDArray[np.integer], measured: Sequence[float],
-    ) -> None:  # fmt: skip
-        """Note how rules are combined, and what choosing by relation brought."""
-        sides = np.unique(group)
-        ways = collections.Counter(way(choices[int(chosen[r])]) for r in sides)
-        told = ", ".join(f"{each} ({count})" for each, count in ways.most_common())
-        if np.all(chosen[sides] == overall):
-            self.training_notes_.append(f"rules are combined by {way(choices[overall])}")
-            return
-        self.training_notes_.append(
-            f"rules are combined by relation and side: {told}; validation MRR "
-            f"{measured[-1]:.3f}, by {way(choices[overall])} for all {measured[overall]:.3f}"
-        )
-
-    def _shorten(self, most: int | None, deadline: Deadline, fitting: Fitting) -> None:
-        """Replace the rules by few, weighed together; what books of other sizes keep is logged."""
-        try:
-            valid = self.task_.queries("valid")
-        except EmptySplit:
-            raise EmptySplit(
-                f"{self.task_.data.name} has no validation facts to measure small books on",
-                remedy="split some facts off into valid.txt and fit again",
-            ) from None
-        seed, n = self.resolved_.seed, self.task_.n_relations
-        asked = spread_sample(valid, SAMPLE, seed)
-        scorer, on = self.scorer(self.task_.train_graph), self.scorer(valid.graph)
-
-        def rank(plans: Callable[[int], list[Plan]]) -> npt.NDArray[np.float64]:
-            with Progress(len(asked), "measuring small books", quiet=fitting.quiet) as progress:
-                reciprocal, done = reciprocal_ranks(
-                    on, asked, functools.cache(plans), progress, deadline, unreached=self._rest(on)
-                )
-            group = np.repeat(asked.relation[:done], np.diff(asked.answer_ptr[: done + 1]))
-            every, seen = (np.bincount(g, minlength=2 * n) for g in (valid.answer_relation, group))
-            stands_for = every[group] / seen[group]
-            mrr: npt.NDArray[np.float64] = stands_for @ reciprocal / stands_for.sum()
-            return mrr
-
-        books, whole = small_books(
-            scorer, self.task_, rank, most=most, deadline=deadline, seed=seed, quiet=fitting.quiet
-        )
-        if not books:
-            self.training_notes_.append(
-                "warning: no small book was found: no rule leads to a training fact, or the time "
-                "was too short"
-            )
-            return
-        book, n_rules = choose(books, whole, most), len(self.rules_)
-        for other in books:
-            entry = {"epoch": len(self.history_), "rules": other.rules, "book_mrr": other.mrr}
-            self.history_.append({**entry, "chosen": other is book})
-            if fitting.run is not None:
-                fitting.run.log(**self.history_[-1])
-        front = ", ".join(f"{each.rules:,} → {each.mrr:.3f}" for each in books)
-        self.notes_ = [note for note in self.notes_ if not note.endswith(BY_RELATION)]
-        weights = "; their confidences are weights" if book.added_up else ""
-        self.notes_.append(
-            f"a small book: {book.rules:,} of {n_rules:,} rules keep {book.mrr / whole:.1%} of the "
-            f"validation MRR, {book.mrr:.3f} of {whole:.3f}{weights}"
-        )
-        self.training_notes_.append(f"small books, rules → validation MRR: {front}")
-        changed: dict[str, Any] = {"max_rules": None}
-        if book.added_up:
-            self.rules_ = weighed((scorer.rules_of(r), w) for r, w in book.weights.items())
-            self.combinations_ = dict.fromkeys(range(2 * n), Combination("noisy-or"))
-            changed |= {"aggregation": "noisy-or", "smoothing": 0.0, "threshold": None}
-            self._thresholds, self._labels, self._penalties, self._learned = [], {}, [], {}
-        else:
-            own = ((scorer.rules_of(r), w) for r, w in book.weights.items())
-            kept = {rules[k] for rules, w in own for k in np.flatnonzero(w).tolist()}
-            self.rules_ = [rule for rule in self.rules_ if rule in kept]
-            self.combinations_ = {r: unlimited(c) for r, c in self.combinations_.items()}
-        self.resolved_ = self.resolved_.model_copy(update=changed)
-        self._scorers.clear()
+        return len(self.rules_) + sum(int((w > 0).sum()) for w in self.ways_.learned.values())
 
     def knowledge(self, top: int | None = None, *, quiet: bool = True) -> list[Rule]:
         """Return the rules, most confident first, with the evidence of the training facts."""
@@ -421,17 +176,12 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         if isinstance(graph, StruckGraph):
             whole = self.scorer(graph.whole)
             return whole.on(without_facts(whole.index, map(tuple, graph.struck.tolist())))
-        rules = known_here(self.rules_, graph)
-        return RuleScorer(
-            rules, graph, combinations=self.combinations_,
-            labels=self._labels or None, thresholds=self._thresholds,
-            learned=self._learned, penalties=self._penalties,
-        )  # fmt: skip
+        return self.ways_.scorer(self.rules_, graph)
 
     def probability(self, row: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Probability that each entity is an answer, by the rules' confidences; not exclusive."""
         score = np.maximum(row, 0.0).astype(np.float64)
-        old = self.combinations_[0].aggregation == BEST_TWO
+        old = self.ways_.combinations[0].aggregation == BEST_TWO
         probability: npt.NDArray[np.float64] = score if old else -np.expm1(-score)
         return probability
 
@@ -561,19 +311,14 @@ class RuleReasoner(LinkEstimator[RuleReasonerParameters]):
         return len(format_rules(self.rules_).encode()) + 2 * weights
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
-        graph = self.task_.train_graph
-        ways = Ways(
-            self.combinations_, self._thresholds, self._labels, self._penalties, self._learned
-        )
-        return as_tensors(self.rules_, ways, graph)
+        return as_tensors(self.rules_, self.ways_, self.task_.train_graph)
 
     def _restore(self, run: RunFolder, tensors: dict[str, npt.NDArray[Any]]) -> None:
         graph = self.task_.train_graph
         self.rules_ = read_rules(tensors, graph)
-        ways = read_ways(tensors, self.rules_, graph)
-        self.combinations_, self._thresholds, self._labels, self._penalties, self._learned = ways
+        self.ways_ = read_ways(tensors, self.rules_, graph)
         if "combination" not in tensors:  # before 0.2: one way for all relations
-            one = self.combinations_[0]
+            one = self.ways_.combinations[0]
             aggregation = "max" if one.aggregation == BEST_TWO else one.aggregation
             values = {"aggregation": aggregation, "smoothing": one.smoothing}
             self.resolved_ = self._validate(self.resolved_.model_dump() | values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,28 +20,15 @@ from parsimony.knowledge.rule_branches import (
 from parsimony.knowledge.rule_counts import encode_rule, relation_names
 from parsimony.knowledge.rules import Rule
 from parsimony.link.rules.combining import AGGREGATIONS, BEST_TWO, Combination
+from parsimony.link.rules.ways import Ways
 from parsimony.run.restoring import require_indices, require_tensors
 
-__all__ = ["Ways", "as_tensors", "read_rules", "read_ways"]
+__all__ = ["as_tensors", "read_rules", "read_ways"]
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 EVIDENCE = {"support": np.int64, "body_count": np.int64, "confidence": np.float64}
 NO_ENDS = -2  # instead of the entities of a rule that names none
 WAYS = (*AGGREGATIONS, BEST_TWO)
-
-
-class Ways(NamedTuple):
-    """How the rules of each query relation are combined.
-
-    ``labels`` has the cluster of each rule at each of the ``thresholds``, ``learned`` the weight
-    that was learned at each of the ``penalties``.
-    """
-
-    combinations: dict[int, Combination]
-    thresholds: list[float]
-    labels: dict[Rule, npt.NDArray[np.int32]]
-    penalties: list[float]
-    learned: dict[Rule, npt.NDArray[np.float64]]
 
 
 def as_tensors(
