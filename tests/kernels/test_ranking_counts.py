@@ -8,11 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DTYPES
 
+from parsimony.kernels import ranking
 from parsimony.kernels.ranking import (
+    Listed,
+    entries,
     filtered_counts,
     filtered_counts_reference,
     higher_counts,
     leave_out,
+    nothing_listed,
 )
 from parsimony.kernels.redgnn.frontier import Scratch
 
@@ -40,17 +44,38 @@ def flat(lists):
     return ptr, np.concatenate([*lists, []]).astype(np.int32)
 
 
+def lists(rng, n_entities, n_queries, score):
+    """Two lists of entities with scores of their own, shared by the queries, one of them empty."""
+    entity = np.flatnonzero(rng.random(n_entities) < 0.5).astype(np.int32)
+    value = rng.choice([*score, 0.125], len(entity)).astype(np.float32)
+    last = rng.choice([0, len(entity)], n_queries)
+    return np.zeros(n_queries, np.int64), last, entity, value
+
+
+@pytest.mark.parametrize("long", [0, ranking.LONG])
+@pytest.mark.parametrize("with_lists", [False, True])
 @pytest.mark.parametrize("unreached", [0.0, -np.inf])
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(batch=batches())
 @settings(deadline=None, max_examples=80)
-def test_counts(dtype, unreached, batch):
+def test_counts(dtype, unreached, with_lists, long, batch):
     n_entities, score, rng, queries = batch
     ptr, node = flat([q[0] for q in queries])
     known_ptr, known = flat([q[1] for q in queries])
     answer_ptr, answer = flat([q[2] for q in queries])
     row = rng.integers(0, len(score), len(node)).astype(np.int32)
     dense = np.full((len(queries), n_entities), unreached)
+    listed, scratch = nothing_listed(len(queries)), Scratch(n_entities)
+    if with_lists:
+        first, last, entity, value = lists(rng, n_entities, len(queries), score)
+        place, found = np.zeros(n_entities, np.int32), []
+        for ends, some in ((ptr, node), (known_ptr, known), (answer_ptr, answer)):
+            found.append(np.full(len(some), -9, np.int64))
+            entries(ends, some, first, last, entity, place, found[-1], long)
+        listed = Listed(first, last, value, np.sort(value), *found)
+        assert not place.any()
+        for b in range(len(queries)):
+            dense[b, entity[: last[b]]] = value[: last[b]]
     for b in range(len(queries)):
         inside = slice(ptr[b], ptr[b + 1])
         dense[b, node[inside]] = score[row[inside]]
@@ -58,10 +83,9 @@ def test_counts(dtype, unreached, batch):
         dense, [q[1] for q in queries], [q[2].tolist() for q in queries]
     )
     greater, equal = np.full(len(answer), -9, np.int64), np.full(len(answer), -9, np.int64)
-    scratch = Scratch(n_entities)
     filtered_counts(
-        ptr, node, row, score.astype(dtype), n_entities, unreached, known_ptr, known, answer_ptr,
-        answer, scratch.stamp, scratch.position, scratch.tick, greater, equal,
+        ptr, node, row, score.astype(dtype), n_entities, unreached, listed, known_ptr, known,
+        answer_ptr, answer, scratch.stamp, scratch.position, scratch.tick, greater, equal,
     )  # fmt: skip
     assert greater.tolist() == expected[0].tolist()
     assert equal.tolist() == expected[1].tolist()

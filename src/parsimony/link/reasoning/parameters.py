@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from pydantic import Field
 
 from parsimony import base
@@ -88,9 +88,9 @@ class ReasonerParameters(base.Parameters):
         "frequency", description="entities that no walk reaches: score zero (published), among "
         "them by how often they answer the relation, or all alike; or below all",
     )  # fmt: skip
-    popularity: Literal["validation"] | Annotated[float, Ge(0)] = Field(
+    popularity: Literal["validation"] | Annotated[float, Ge(0), Le(1e6)] = Field(
         "validation", description="weight of log(1 + how often an entity answers the relation), "
-        "added to its score, ≥ 0, or 'validation', where it is chosen",
+        "added to its score, 0 … 1e6, or 'validation', where it is chosen",
     )  # fmt: skip
     protocol: Literal["redgnn", "grail"] = Field("redgnn", description="inductive protocol")
     seed: int = Field(0, ge=0, description="seed of all randomness, ≥ 0")

@@ -225,18 +225,26 @@ class Reasoner(LinkEstimator[ReasonerT]):
         graph = graph or self.task_.test_graph
         if isinstance(graph, StruckGraph):  # the whole graph is indexed already
             active, graph = graph.on_whole(active), graph.whole
-        out = np.full((len(head), graph.n_entities), self._unreached, np.float32)
+        p, out = self.resolved_, np.full((len(head), graph.n_entities), self._unreached, np.float32)
         propagation = self.propagation(graph)
         with one_torch_thread():
             for which, frontier, scores, _ in propagation.frontiers(
                 self.weights_, head, relation, self.resolved_.eval_batch, active
             ):
-                ptr, node, row, scores = propagation.scored(
-                    frontier, scores, relation[which], self.resolved_.unreached, self.popularity_
+                value = scores[frontier.row]
+                beside = propagation.beside(
+                    frontier, relation[which], p.unreached, [self.popularity_]
                 )
-                for b in range(which.stop - which.start):
-                    inside = slice(ptr[b], ptr[b + 1])
-                    out[which.start + b, node[inside]] = scores[row[inside]]
+                if beside is not None:
+                    value = beside.added(value, self.popularity_)
+                for b, row in enumerate(out[which]):
+                    if beside is not None:
+                        entities, rest = propagation.frequencies.of(
+                            int(relation[which.start + b]), p.unreached, self.popularity_
+                        )
+                        row[entities] = rest
+                    inside = slice(frontier.ptr[b], frontier.ptr[b + 1])
+                    row[frontier.node[inside]] = value[inside]
         return out
 
     # ---- persistence -------------------------------------------------------------------------

@@ -19,9 +19,9 @@ import torch
 
 from parsimony.graph import KnowledgeGraph
 from parsimony.kernels.products import one_blas_thread
-from parsimony.kernels.ranking import filtered_counts
+from parsimony.kernels.ranking import filtered_counts, nothing_listed
 from parsimony.kernels.redgnn.frontier import Frontier
-from parsimony.link.frequency import UNREACHED, Frequencies
+from parsimony.link.frequency import UNREACHED, Beside, Frequencies
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.weights import Weights
@@ -32,6 +32,8 @@ from parsimony.run.progress import Progress
 from parsimony.run.steps import step_done
 
 IntArray = npt.NDArray[np.int32]
+_Lists = tuple[npt.NDArray[np.int64], IntArray]
+_NONE: _Lists = np.zeros(1, np.int64), np.zeros(0, np.int32)
 
 
 @contextmanager
@@ -207,15 +209,22 @@ class ShardedPropagation:
             answers = slice(a[which.start], a[which.stop])
             known = slice(k[which.start], k[which.stop])
             scratch = self.shards[i].scratch
+            asked = (
+                (k[which.start : which.stop + 1] - k[which.start], queries.known[known]),
+                (a[which.start : which.stop + 1] - a[which.start], queries.answer[answers]),
+            )
+            beside = self.beside(frontier, queries.relation[which], unreached, popularity, *asked)
             for (greater, equal), weight in zip(counts, popularity, strict=True):
-                ptr, node, row, value = self.scored(
-                    frontier, scores, queries.relation[which], unreached, weight
-                )
+                row, value, listed = frontier.row, scores, nothing_listed(len(frontier.ptr) - 1)
+                if beside is not None:
+                    listed = beside.listed(unreached, weight)
+                if beside is not None and weight:
+                    value = beside.added(scores[row], weight)
+                    row = np.arange(len(value), dtype=np.int32)
                 filtered_counts(
-                    ptr, node, row, value, self.graph.n_entities, UNREACHED[unreached],
-                    k[which.start : which.stop + 1] - k[which.start], queries.known[known],
-                    a[which.start : which.stop + 1] - a[which.start], queries.answer[answers],
-                    scratch.stamp, scratch.position, scratch.tick, greater[answers], equal[answers],
+                    frontier.ptr, frontier.node, row, value, self.graph.n_entities,
+                    UNREACHED[unreached], listed, *asked[0], *asked[1], scratch.stamp,
+                    scratch.position, scratch.tick, greater[answers], equal[answers],
                 )  # fmt: skip
             if progress is not None:
                 progress.advance(which.stop - which.start)
@@ -224,25 +233,16 @@ class ShardedPropagation:
         ends = relation % n_relations, relation // n_relations
         return [Ranks(greater, equal, *ends) for greater, equal in counts]
 
-    def scored(
-        self, frontier: Frontier, scores: npt.NDArray[Any], relations: IntArray, unreached: str,
-        popularity: float,
-    ) -> tuple[npt.NDArray[np.int64], IntArray, IntArray, npt.NDArray[Any]]:  # fmt: skip
-        """Add what is known of the queries' relations alone to the scores of a frontier.
-
-        Returns
-        -------
-        ptr, node, row, score
-            Entities that answer the relation somewhere are among the nodes; all others that are
-            not reached score as ``unreached`` says.
-        """
-        ptr, node, row = frontier
-        if unreached != "frequency" and not popularity:
-            return ptr, node, row, scores
-        ptr, node, scores = self.frequencies.extended(
-            ptr, node, scores[row], relations, unreached=unreached, weight=popularity
-        )
-        return ptr, node, np.arange(len(node), dtype=np.int32), scores
+    def beside(
+        self, frontier: Frontier, relations: IntArray, unreached: str,
+        popularity: Sequence[float], known: _Lists = _NONE, answers: _Lists = _NONE,
+    ) -> Beside | None:  # fmt: skip
+        """What answers the queries' relations beside a frontier; None where that is not asked."""
+        if unreached != "frequency" and not any(popularity):
+            return None
+        found = Beside(self.frequencies, relations, known, answers)
+        found.reached(frontier.ptr, frontier.node)
+        return found
 
     @cached_property
     def frequencies(self) -> Frequencies:

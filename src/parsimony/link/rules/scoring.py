@@ -22,7 +22,7 @@ import numpy.typing as npt
 from parsimony.errors import InvalidParameter
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
-from parsimony.kernels.ranking import filtered_counts
+from parsimony.kernels.ranking import filtered_counts, nothing_listed
 from parsimony.knowledge.rule_branches import Branch, encode_branch, entity_ids
 from parsimony.knowledge.rule_counts import count_rules, encode_rule, relation_names
 from parsimony.knowledge.rule_walks import (
@@ -34,7 +34,7 @@ from parsimony.knowledge.rule_walks import (
     has_other_walk,
 )
 from parsimony.knowledge.rules import Rule
-from parsimony.link.frequency import FLOOR, Frequencies
+from parsimony.link.frequency import FLOOR, Beside, Frequencies, of_one
 from parsimony.link.rules.clustering import clusters_of, predicted
 from parsimony.link.rules.combining import (
     AGGREGATIONS,
@@ -480,16 +480,16 @@ class RuleScorer:
             relation = int(queries.relation[i])
             nodes, scores = self.reached(int(queries.head[i]), relation)
             require_scores(scores)
+            at = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
+            known = of_one(queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]])
+            answers, listed = of_one(queries.answer[at]), nothing_listed(1)
             if frequencies is not None:
-                size = frequencies.append(self._nodes, self._scores, len(nodes), relation)
-                nodes, scores = self._nodes[:size], self._scores[:size]
-            known = slice(queries.known_ptr[i], queries.known_ptr[i + 1])
-            answers = slice(queries.answer_ptr[i], queries.answer_ptr[i + 1])
+                beside = Beside(frequencies, queries.relation[i : i + 1], known, answers)
+                beside.reached(*of_one(nodes))
+                listed = beside.listed()
             filtered_counts(
-                np.array([0, len(nodes)]), nodes, rows, scores, self.graph.n_entities, rest,
-                np.array([0, known.stop - known.start]), queries.known[known],
-                np.array([0, answers.stop - answers.start]), queries.answer[answers],
-                stamp, position, tick, greater[answers], equal[answers],
+                *of_one(nodes), rows, scores, self.graph.n_entities, rest, listed, *known, *answers,
+                stamp, position, tick, greater[at], equal[at],
             )  # fmt: skip
             if progress is not None:
                 progress.advance(1)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.kernels.ranking import filtered_counts
-from parsimony.link.frequency import FLOOR, Frequencies
+from parsimony.kernels.ranking import filtered_counts, nothing_listed
+from parsimony.link.frequency import FLOOR, Beside, Frequencies, of_one
 from parsimony.link.rules.combining import Plan, combine
 from parsimony.link.task import QuerySet
 from parsimony.metrics.ranking import rank_of
@@ -92,19 +92,22 @@ def reciprocal_ranks(
         relation = int(queries.relation[i])
         some = plans(relation)
         firings = scorer.fired(int(queries.head[i]), relation)
-        known = queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]]
-        answers = queries.answer[queries.answer_ptr[i] : queries.answer_ptr[i + 1]]
-        greater, equal = np.zeros((2, len(answers)), np.int64)
+        known = of_one(queries.known[queries.known_ptr[i] : queries.known_ptr[i + 1]])
+        answers = of_one(queries.answer[queries.answer_ptr[i] : queries.answer_ptr[i + 1]])
+        beside, listed = None, nothing_listed(1)
+        if frequencies is not None:
+            beside = Beside(frequencies, queries.relation[i : i + 1], known, answers)
+        greater, equal = np.zeros((2, len(answers[1])), np.int64)
         done: dict[int, Reals] = {}
         for plan in some:
             if id(plan) in done:
                 continue
             size = combine(*firings, *plan, total, last, nodes, scores)
-            if frequencies is not None:
-                size = frequencies.append(nodes, scores, size, relation)
+            if beside is not None:
+                beside.reached(*of_one(nodes[:size]))
+                listed = beside.listed()
             filtered_counts(
-                np.array([0, size]), nodes[:size], rows, scores, n, rest,
-                np.array([0, len(known)]), known, np.array([0, len(answers)]), answers,
+                *of_one(nodes[:size]), rows, scores, n, rest, listed, *known, *answers,
                 stamp, position, tick, greater, equal,
             )  # fmt: skip
             done[id(plan)] = 1 / rank_of(greater, equal, "realistic")
