@@ -227,6 +227,15 @@ def test_verdict_is_that_of_planted_rows(tmp_path, knowledge, side, begins):
     assert of_loss.curves["ComplEx"].laws is not None
 
 
+def test_one_seed_without_an_interval_is_no_verdict(tmp_path):
+    rows = [
+        (replace(row, values=None), folder)
+        for row, folder in planted_rows(tmp_path, knowledge=2.0, seeds=1)
+    ]
+    told, sentence = verdict(analyse(rows, "parameters", draws=50)[0], "macro_f1")
+    assert told == "open" and "no interval is known" in sentence and "(95 %" not in sentence[:200]
+
+
 @pytest.mark.parametrize(("kept", "side"), [(3, "open"), (8, "knowledge")])
 def test_a_family_that_was_not_scaled_far_does_not_lose(tmp_path, kept, side):
     """Its three smallest sizes are worse, the last of them is the best: no verdict."""

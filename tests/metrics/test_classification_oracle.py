@@ -11,6 +11,8 @@ from parsimony.metrics.classification import (
     METRICS,
     classification_metrics,
     cluster_bootstrap,
+    cluster_draws,
+    macro_f1_by_cluster,
     paired_bootstrap,
 )
 
@@ -73,3 +75,18 @@ def test_the_paired_bootstrap_is_the_difference_over_the_same_draws():
     assert found["accuracy"]["worse"] == 0.0
     same = paired_bootstrap(true, guess, guess, drug, 9, draws=20)["macro_f1"]
     assert same == {"difference": 0.0, "low": 0.0, "high": 0.0, "worse": 1.0}
+
+
+def test_the_parts_of_macro_f1_are_its_derivative_by_cluster():
+    rng = np.random.default_rng(0)
+    true, cluster = rng.integers(0, 5, 4000), rng.integers(0, 120, 4000)
+    predicted = np.where(rng.random(4000) < 0.6, true, rng.integers(0, 6, 4000))
+    parts = macro_f1_by_cluster(true, predicted, cluster, 7)
+    macro = classification_metrics(true, predicted, 7)["macro_f1"]
+    assert parts.mean() == pytest.approx(macro)
+    for g in (0, 17):  # a cluster that counts a little more
+        twice = np.concatenate([np.tile(np.arange(4000), 200), np.flatnonzero(cluster == g)])
+        more = classification_metrics(true[twice], predicted[twice], 7)["macro_f1"]
+        assert 120 * 200 * (more - macro) == pytest.approx(parts[g] - macro, rel=0.02, abs=1e-4)
+    drawn = cluster_draws(true, predicted, cluster, 7, draws=400)[1:, 0]
+    assert parts.std() / np.sqrt(120) == pytest.approx(drawn.std(), rel=0.15)

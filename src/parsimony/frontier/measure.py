@@ -19,6 +19,7 @@ from parsimony.frontier.row import Stratum
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.strata import strata_of
 from parsimony.link.task import LinkTask, QuerySet
+from parsimony.metrics.classification import macro_f1_by_cluster
 from parsimony.molecules.estimator import FewShotEstimator
 from parsimony.ratings.estimator import RatingEstimator
 
@@ -44,7 +45,7 @@ class Measured:
     value
         The metric, larger is better.
     values
-        A number per query whose mean is ``value``; None where the metric is no mean.
+        A number per query, or new drug, whose mean is ``value``; None where there is none.
     loss
         Mean negative log-likelihood of the answers, in nats; None where the method has none.
     """
@@ -199,11 +200,14 @@ def _pairs(estimator: PairEstimator[Any], whole: DDITask) -> Measured:
         name: Stratum(targets.metrics(table, kept)[metric], int(kept.sum()))
         for name, kept in whole.subgroups("test").items()
     }
-    loss = None
+    loss = values = None
     if isinstance(targets, MulticlassPairs):
         own = table[np.arange(len(table)), targets.types]
         loss = float(-np.log(np.maximum(own, LEAST)).mean())
-    return Measured(targets.metrics(table)[metric], None, loss, strata)
+        values = macro_f1_by_cluster(
+            targets.types, table.argmax(1), whole.emerging("test"), targets.n_types
+        )
+    return Measured(targets.metrics(table)[metric], values, loss, strata)
 
 
 def _molecules(estimator: FewShotEstimator[Any, Any]) -> Measured:

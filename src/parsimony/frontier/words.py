@@ -134,6 +134,11 @@ def verdict(found: Analysis, metric: str) -> tuple[str, str]:
         f" To be as right as {named(theirs)}, {ours.family} needs "
         f"{scale_text(back.scale, unit)}{_beyond(back)}.{_lawless(back)}"
     )  # fmt: skip
+    if low == high:  # as a point, which excludes zero always
+        return "open", (
+            f"Open: {both}; the difference is {gain:+.3f}, of one seed and a metric that no "
+            f"interval is known of. More seeds say more (--seeds 3).{needs}"
+        )
     short = _unscaled(found, theirs if low > 0 else ours)
     if (low > 0 or high < 0) and (forward if low > 0 else back) is None and short:
         return "open", f"Open: {both}; the difference is {apart}.{short}"
