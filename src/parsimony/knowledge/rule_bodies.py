@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.graph.distinct import distinct_keys
 from parsimony.kernels.numerics import kernel
 from parsimony.knowledge.rule_walks import PathTrie, WalkIndex, expand, first_at_least
 
@@ -65,7 +66,9 @@ def _twins(index: WalkIndex) -> _Starts:
     length, step = np.diff(np.r_[first, size]), index.relation[first]
     mixed = np.random.default_rng(0).integers(1 << 62, size=index.n_entities, dtype=np.int64)
     key = np.add.reduceat(mixed[index.neighbour], first)  # wraps around
-    order = np.lexsort((key, length, step))
+    order = np.argsort(key)
+    small = step[order].astype(np.uint16 if n_steps < 1 << 16 else np.int64)  # sorts by its digits
+    order = order[np.argsort(small, kind="stable")]
     first, length, step, key = first[order], length[order], step[order], key[order]
     new = np.ones(len(order), bool)
     new[1:] = (step[1:] != step[:-1]) | (length[1:] != length[:-1]) | (key[1:] != key[:-1])
@@ -190,7 +193,7 @@ class Bodies:
     @property
     def wanted(self) -> Longs:
         """What is to be counted, in the direction that is followed; ascending."""
-        return np.unique(np.concatenate([np.zeros(0, np.int64), *(self._wanted or ())]))
+        return distinct_keys(np.concatenate([np.zeros(0, np.int64), *(self._wanted or ())]))
 
     @property
     def budgeted(self) -> bool:
@@ -202,7 +205,7 @@ class Bodies:
 
         ``share`` of what is left of the budget may be spent, all that it takes if infinite.
         """
-        new = np.unique(codes[~_among(codes, self.codes)[1]])
+        new = distinct_keys(codes[~_among(codes, self.codes)[1]])
         if len(new):
             counts = self._count(new, share)
             at = np.searchsorted(self.codes, new)
@@ -285,7 +288,7 @@ class Bodies:
 
     def _trie(self, codes: Longs) -> tuple[PathTrie, Longs]:
         """Return the trie of paths, and the codes of its nodes in its order."""
-        nodes = np.unique(np.concatenate([codes // unit * unit for unit in self._units]))
+        nodes = distinct_keys(np.concatenate([codes // unit * unit for unit in self._units]))
         digits = path_digits(nodes, self.index.n_relations)
         depth = np.count_nonzero(digits, axis=1)
         step = digits[np.arange(len(nodes)), depth - 1] - 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.graph.distinct import distinct_keys
 from parsimony.knowledge.rule_bodies import LONGEST, Bodies, places
 from parsimony.knowledge.rule_paths import Facts, n_walks
 from parsimony.knowledge.rule_walks import WalkIndex
@@ -53,7 +54,7 @@ def affordable_lengths(index: WalkIndex, budget: float, long: float) -> Longs:
     if not len(node):
         return np.full(n, USUAL)
     degree, of = np.diff(index.indptr), index.relation % n
-    joined = len(np.unique(node * index.n_entities + index.neighbour))
+    joined = len(distinct_keys(node * index.n_entities + index.neighbour))
     parallel = 4 * len(node) / joined  # edges that join a pair, and some more
     lengths = np.ones(n, np.int64)
     for longest, limit in ((2, budget), (3, long)):
@@ -122,7 +123,7 @@ class MiningPlan:
         """Count bodies of two atoms before any long one, and leave these a part of the budget."""
         if self.short_first:
             short = [self.facts.paths(r, min(int(self.lengths[r]), 2))[0] for r in range(self.n)]
-            bodies(np.unique(np.concatenate(short)))
+            bodies(distinct_keys(np.concatenate(short)))
             bodies.left = min(bodies.left, self.long)
 
     def count(self, bodies: Bodies, codes: Longs, left: int) -> Longs:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from parsimony.graph.distinct import distinct_keys
 from parsimony.knowledge import rule_paths
 from parsimony.knowledge.rule_bodies import Bodies
 from parsimony.knowledge.rule_branch_mining import BranchMiner
@@ -118,11 +119,11 @@ class MiningShards:
         keys = plan.keys(timed=self.deadline.limited)
         self._count_paths(function, facts, keys, first)
         order = [(r, longest) for r, longest in keys if (r, longest) in facts.known]
-        codes = np.unique(
+        codes = distinct_keys(
             np.concatenate([np.zeros(0, np.int64), *(facts.known[key].codes for key in order)])
         )
         if bodies.budgeted:
-            codes = np.unique(np.concatenate([codes, bodies.reversed(codes)]))
+            codes = distinct_keys(np.concatenate([codes, bodies.reversed(codes)]))
             bodies.known_walks = self._count_walks(function, bodies, codes, whole)
         wanted = self._wanted(plan, [key for key in order if key[1] == plan.lengths[key[0]]])
         bodies.known_pairs = self._count_pairs(function, bodies, wanted, whole)

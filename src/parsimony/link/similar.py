@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from parsimony.graph import KnowledgeGraph
+from parsimony.graph.distinct import distinct_keys
 
 __all__ = ["BY_FACTS", "BY_VECTORS", "fact_vectors", "similarities"]
 
@@ -31,7 +32,7 @@ def fact_vectors(graph: KnowledgeGraph) -> sparse.csr_array:
     h, k, t = graph.triples.T.astype(np.int64)
     entity = np.concatenate([h, t])
     said = np.concatenate([k * n + t, (k + r) * n + h])
-    keys = np.unique(entity * (2 * r * n) + said)  # a fact stated twice is said once
+    keys = distinct_keys(entity * (2 * r * n) + said)  # a fact stated twice is said once
     entity, said = keys // (2 * r * n), keys % (2 * r * n)
     _, feature, having = np.unique(said, return_inverse=True, return_counts=True)
     weight = np.log(n / having)[feature.ravel()]

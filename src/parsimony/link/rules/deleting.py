@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.graph.distinct import distinct_keys
 from parsimony.kernels.numerics import kernel
 from parsimony.knowledge.rule_branches import find_branch
 from parsimony.knowledge.rule_walks import WalkIndex, first_at_least
@@ -254,7 +255,7 @@ class Deletions:
         step, v = self.index.relation[at].astype(np.int64), self.index.neighbour[at]
         back = step >= n
         head, tail = np.where(back, v, u), np.where(back, u, v)
-        return np.unique((head * n + step % n) * self.index.n_entities + tail)
+        return distinct_keys((head * n + step % n) * self.index.n_entities + tail)
 
     def fact(self, number: int) -> Fact:
         """The fact of a number that :meth:`follow` gives."""
