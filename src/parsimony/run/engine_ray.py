@@ -46,6 +46,8 @@ class RayEngine:
                 "the engine ray needs Ray", remedy="pip install 'parsimony-learning[dist]'"
             ) from None
         self._ray: Any = ray
+        self._function: Callable[..., Any] | None = None
+        self._shared: Any = None
         self._started = not ray.is_initialized()
         if self._started:
             _require_listener(address)
@@ -67,7 +69,9 @@ class RayEngine:
         """See :class:`parsimony.run.engine.Engine`."""
         ray = self._ray
         remote = ray.remote(max_retries=_RETRIES, num_cpus=1)(_call)
-        shared = ray.put(function)  # once per call, not once per job: it may carry data
+        if self._function is not function:  # it may carry data: once for all calls and jobs
+            self._function, self._shared = function, ray.put(function)
+        shared = self._shared
         waiting = list(enumerate(jobs))
         running: dict[Any, int] = {}
         while waiting or running:
