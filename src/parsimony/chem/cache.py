@@ -19,8 +19,7 @@ from parsimony.datasets.archive import cache_folder
 from parsimony.decoding.arrays import load_tensors
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import MissingExtra, ParsimonyError
-from parsimony.run.atomic import write_atomic
-from parsimony.run.checkpoints import tensor_bytes, tensor_digest
+from parsimony.run.tensor_file import tensor_digest, write_tensors
 
 __all__ = ["cached"]
 
@@ -81,5 +80,5 @@ def cached(
     check = np.frombuffer(bytes.fromhex(tensor_digest(key, made)), np.uint8)
     with suppress(OSError):  # read-only, full or not a folder
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, tensor_bytes({**made, CHECKSUM: check}))
+        write_tensors(path, {**made, CHECKSUM: check})
     return made

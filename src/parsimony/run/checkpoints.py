@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
-from safetensors.numpy import save as save_safetensors
 
 from parsimony.decoding.strict_json import json_text
 from parsimony.errors import CorruptRun
-from parsimony.run.atomic import write_atomic
 from parsimony.run.table_shards import Shard, map_shards, shard_files, write_shards
+from parsimony.run.tensor_file import tensor_digest, write_tensors
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 _NAME = re.compile(r"(\d{6,})\.safetensors")
@@ -76,7 +74,7 @@ class Checkpoints:
         metadata = {"state": text, "sha256": tensor_digest(text + beside, tensors)}
         metadata |= {"shards": beside} if beside else {}
         path = self.folder / f"{number:06d}.safetensors"
-        write_atomic(path, tensor_bytes(tensors, metadata))
+        write_tensors(path, tensors, metadata)
         for old in [*before, path][: -self.keep]:
             for gone in (old, *shard_files(self.folder, old.stem)):
                 gone.unlink(missing_ok=True)
@@ -121,22 +119,6 @@ class Checkpoints:
                 where=str(damaged[0]),
             )
         return None
-
-
-def tensor_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
-    """Return a safetensors file of arrays, views and transposes included."""
-    # safetensors writes the buffer as it is in memory, ignoring strides.
-    return save_safetensors({k: np.asarray(v, order="C") for k, v in tensors.items()}, metadata)
-
-
-def tensor_digest(text: str, tensors: Tensors) -> str:
-    """Return the SHA-256 of the state and of every tensor's name, dtype, shape and bytes."""
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        array = tensors[name]
-        digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -38,12 +38,13 @@ from parsimony.run.atomic import (
     require_no_links,
     write_atomic,
 )
-from parsimony.run.checkpoints import Checkpoints, tensor_bytes
+from parsimony.run.checkpoints import Checkpoints
 from parsimony.run.forms import FORMS, Checkpoint, LogLine, RunConfig
 from parsimony.run.lock import FolderLock
 from parsimony.run.renamed import renamed
 from parsimony.run.seal import SEAL, seal, verify
 from parsimony.run.table_shards import RowParts, Shard, map_shards, shard_files, write_shards
+from parsimony.run.tensor_file import write_tensors
 
 VERSION = 1
 CONFIG = "config.toml"
@@ -319,7 +320,7 @@ class RunFolder:
                 [Shard.of(dict(zip(cut, rows, strict=True))) for rows in zip(*parts, strict=True)]
             )
         whole = {name: table for name, table in tensors.items() if name not in cut}
-        write_atomic(self.path / MODEL, tensor_bytes(whole))
+        write_tensors(self.path / MODEL, whole)
 
     def save_shards(self, shards: Sequence[Shard]) -> dict[str, RowParts]:
         """Write the shards of a model's tables, in place of those that are there, and map them."""

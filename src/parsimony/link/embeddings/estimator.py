@@ -231,8 +231,7 @@ class EmbeddingEstimator(LinkEstimator[P]):
         p, n = self.resolved_, self.task_.data.n_entities
         width = self.shapes_["entity"][1]
         tables = 4.0 * sum(rows * columns for rows, columns in self.shapes_.values())
-        # Live ones, accumulators, the best; their copies in a checkpoint as it is written.
-        copies = 2 * (3 + (p.ema_decay > 0))
+        copies = 3 + (p.ema_decay > 0)  # live ones, accumulators, the best, their average
         candidates = min(n, (p.negatives or n) + 2 * p.batch)
         parts = {
             "": resident_memory() + FIXED + tables * copies,
