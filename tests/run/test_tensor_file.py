@@ -18,7 +18,9 @@ ARRAYS = {
     "a": np.arange(5.0)[::2],
     "none": np.zeros((0, 3), np.int32),
     "one": np.array(7, np.int64),
-    "half": np.ones(3, np.float16), "yes": np.array([True, False]), "byte": np.arange(3, dtype="u1"),
+    "half": np.ones(3, np.float16),
+    "yes": np.array([True, False]),
+    "byte": np.arange(3, dtype="u1"),
 }  # fmt: skip
 
 
