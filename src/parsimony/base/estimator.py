@@ -352,7 +352,7 @@ class Estimator(ABC, Generic[TaskT, ParametersT]):
         size = sum(tensor.numel() * tensor.element_size() for tensor in learner.state().values())
         return Estimate(
             self.method, schedule.epochs, epoch / schedule.stride, epochs * epoch,
-            found.peak_memory + 2 * size, sum(w.numel() for w in learner.weights().values()),
+            found.peak_memory + size, sum(w.numel() for w in learner.weights().values()),
             self._reach(),
         )  # fmt: skip
 
