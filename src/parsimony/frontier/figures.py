@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from parsimony.explain.figures import canvas
 from parsimony.frontier.analysis import Analysis, Crossing
-from parsimony.frontier.curves import Curve
+from parsimony.frontier.curves import Curve, Point
 from parsimony.frontier.look import Look, plain_axes, saved, ticks
 from parsimony.frontier.words import METRICS, amount_text, limit_text
 
@@ -18,6 +19,8 @@ _MARKERS = "osD^vP*X"
 _DASHED = (0, (4, 3))
 #: errors below it have no place on a logarithm, and are drawn there
 _LEAST = 1e-4
+_NEAR = 1.15  # of the arrow's error: a point within that is in the way of its words
+_BELOW = 3.0  # times below the least error that was measured ends the axis
 
 
 def frontier_figure(
@@ -48,7 +51,8 @@ def frontier_figure(
         _draw_curve(axes, curve, name in compared, marker, look)
     forward = found.crossing(found.knowledge, found.scaled)
     if forward is not None:
-        _draw_crossing(axes, forward, look)
+        every = [point for curve in found.curves.values() for point in curve.points]
+        _draw_crossing(axes, forward, every, look)
     _decorate(axes, found, metric, look)
     handles, labels = axes.get_legend_handles_labels()
     place: dict[str, Any] = (
@@ -104,8 +108,11 @@ def _drawn(errors: Any) -> Any:
     return np.maximum(errors, _LEAST)
 
 
-def _draw_crossing(axes: Any, crossing: Crossing, look: Look) -> None:
-    """An arrow from the model driven by knowledge to where the other family has its error."""
+def _draw_crossing(axes: Any, crossing: Crossing, points: Sequence[Point], look: Look) -> None:
+    """An arrow from the model driven by knowledge to where the other family has its error.
+
+    Its words stand above it, or below where points are in their way.
+    """
     scale, own = crossing.scale, crossing.model.group.amount
     target = scale.middle if scale.low is not None else (scale.at_least or scale.at_most)
     if target is None:
@@ -120,9 +127,13 @@ def _draw_crossing(axes: Any, crossing: Crossing, look: Look) -> None:
         },
     )  # fmt: skip
     words = limit_text(scale) + ", extrapolated" * scale.extrapolated
+    ends = sorted((own, target))
+    near = [p.error / error for p in points if ends[0] <= p.amount <= ends[1]]
+    below = any(1 < ratio < _NEAR for ratio in near) and not any(1 > r > 1 / _NEAR for r in near)
     axes.annotate(
-        words, ((own * target) ** 0.5, error), (0, 9), textcoords="offset points",
-        ha="center", fontsize=8.5 if look.wide else 7.5, color=look.ink,
+        words, ((own * target) ** 0.5, error), (0, -9 if below else 9), textcoords="offset points",
+        ha="center", va="top" if below else "bottom", fontsize=8.5 if look.wide else 7.5,
+        color=look.ink,
         bbox={"facecolor": look.paper, "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
     )  # fmt: skip
 
@@ -137,7 +148,9 @@ def _decorate(axes: Any, found: Analysis, metric: str, look: Look) -> None:
     curves = found.curves.values()
     errors = [v for curve in curves for p in curve.points for v in (p.low, p.high)]
     errors += [h["predicted"] for curve in curves for h in curve.summary.get("held_out", ())]
-    low = max(min(errors), _LEAST) / 1.3
+    # An interval of few seeds may reach far below every error that was measured.
+    least = min(p.error for curve in curves for p in curve.points) / _BELOW
+    low = max(min(errors), least, _LEAST) / 1.3
     axes.set_ylim(low, max(min(max(errors) * 1.15, 1.3), low * 1.3))
     plain_axes(axes, look, 8.5 if look.wide else 7.5)
     for axis, limits, text in (
