@@ -83,12 +83,14 @@ def _draw_curve(axes: Any, curve: Curve, first: bool, marker: str, look: Look) -
     line = {"color": colour, "alpha": strength, "linewidth": 1.8 if first else 0.9}
     axes.plot([], [], marker=marker, label=name, **line)
     low, high = curve.ends
-    if curve.laws is None:
+    inner, outer = np.geomspace(low, high, 60), np.geomspace(high, high * curve.reach, 30)
+    if curve.laws is None or curve.summary.get("lawless"):  # what lies between is joined
         used = [point for point in curve.points if point.role == "law"]
         axes.plot([p.amount for p in used], _drawn([p.error for p in used]), **line)
+    else:
+        axes.plot(inner, _drawn(curve.band(inner)[1]), **line)
+    if curve.laws is None:
         return
-    inner, outer = np.geomspace(low, high, 60), np.geomspace(high, high * curve.reach, 30)
-    axes.plot(inner, _drawn(curve.band(inner)[1]), **line)
     if not first:
         return
     parts = [(inner, 0.18)]
