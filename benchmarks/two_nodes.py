@@ -92,12 +92,12 @@ def main() -> None:
     parser.add_argument("--facts", type=int, default=10_000_000)
     parser.add_argument("--run")
     parser.add_argument("--queries", type=Path)
-    parser.add_argument("--repeat", type=int, default=40)
+    parser.add_argument("--repeat", type=int, default=400)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        print(json.dumps(on_nodes(**json.loads(given.child) | {
-            "asked": given.queries, "folder": given.queries.parent, "run": given.run})))  # fmt: skip
+        more = {"asked": given.queries, "folder": given.queries.parent, "run": given.run}
+        print(json.dumps(on_nodes(**json.loads(given.child), **more)))
         return
     with tempfile.TemporaryDirectory() as folder:
         run, asked = (given.run, given.queries)
@@ -108,7 +108,8 @@ def main() -> None:
         for n in (1, 2):
             words = ["--child", json.dumps({"n": n, "n_facts": given.facts}), "--run", run,
                      "--queries", str(asked)]  # fmt: skip
-            done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
+            command = [sys.executable, __file__, *words]
+            done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 sys.exit(done.stderr)
             rows.append(json.loads(done.stdout.splitlines()[-1]))
