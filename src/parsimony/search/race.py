@@ -38,7 +38,7 @@ from parsimony.search.heat_store import HeatStore
 from parsimony.search.race_words import rows_of, sentence
 from parsimony.search.simplest import Contender, Wanted, choose, difference
 from parsimony.search.winner import publish, require_room
-from parsimony.stopping import ending, stopped
+from parsimony.stopping import ending, held, stopped
 
 __all__ = ["DEFAULT_SECONDS", "RaceRequest", "race", "settles"]
 
@@ -307,9 +307,10 @@ class _Race:
 
         for number, heat in engine.run(function, jobs, go_on):
             row = asked[number]
-            if heat.ended != "interrupted":  # else it is run again, from where it stands
-                self.store.keep(row.name, row.heats + 1, heat, self.deadline.spent())
-            self._take(row, heat)
+            with held():  # a stop loses no heat that has ended
+                if heat.ended != "interrupted":  # else it is run again, from where it stands
+                    self.store.keep(row.name, row.heats + 1, heat, self.deadline.spent())
+                self._take(row, heat)
         for row in asked:
             if row.heat is None:
                 row.state, row.why = "left out", self._no_more()
