@@ -30,11 +30,11 @@ from parsimony.knowledge.rule_branches import count_branches, encode_branch, ent
 from parsimony.knowledge.rule_walks import (
     WalkIndex,
     build_trie,
-    build_walk_index,
     count_levels,
     count_other_walks,
     pairs_of_block,
     unknown_of_known,
+    walk_index,
 )
 from parsimony.knowledge.rules import Rule
 
@@ -157,7 +157,7 @@ def _count(rules: Sequence[Rule], graph: KnowledgeGraph, *, pca: bool = False) -
     if not rules:
         return counts
     ids = {name: i for i, name in enumerate(relation_names(graph))}
-    index = build_walk_index(graph)
+    index = walk_index(graph)
     branched = np.array([rule.names_entity for rule in rules])
     if branched.any():
         names = entity_ids(graph)
@@ -195,7 +195,7 @@ def body_pairs(rule: Rule, graph: KnowledgeGraph) -> Iterator[npt.NDArray[np.int
     """
     ids = {name: i for i, name in enumerate(relation_names(graph))}
     path = np.array(encode_rule(rule, ids)[1], dtype=np.int32)
-    for x, y in _pairs(build_walk_index(graph), path):
+    for x, y in _pairs(walk_index(graph), path):
         yield np.stack([x, y], axis=1)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from parsimony.graph.distinct import distinct_triples
 from parsimony.graph.knowledge_graph import KnowledgeGraph
 from parsimony.kernels.numerics import kernel
 
-__all__ = ["PathTrie", "WalkIndex", "build_trie", "build_walk_index", "without_facts"]
+__all__ = ["PathTrie", "WalkIndex", "build_trie", "build_walk_index", "walk_index", "without_facts"]
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -68,6 +69,16 @@ def build_walk_index(graph: KnowledgeGraph) -> WalkIndex:
     np.cumsum(np.bincount(rows[:, 0], minlength=n), out=indptr[1:])
     step, neighbour = (np.ascontiguousarray(rows[:, column]) for column in (1, 2))
     return WalkIndex(indptr, step, neighbour, n_relations)
+
+
+_INDEXES: WeakKeyDictionary[KnowledgeGraph, WalkIndex] = WeakKeyDictionary()
+
+
+def walk_index(graph: KnowledgeGraph) -> WalkIndex:
+    """Return the index of a graph, built once as long as the graph is in use."""
+    if graph not in _INDEXES:
+        _INDEXES[graph] = build_walk_index(graph)
+    return _INDEXES[graph]
 
 
 def without_facts(index: WalkIndex, facts: Iterable[tuple[int, int, int]]) -> WalkIndex:
