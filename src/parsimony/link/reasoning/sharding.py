@@ -164,7 +164,7 @@ class ShardedPropagation:
         ``active`` marks the facts to walk, all of them by default.
         """
         if active is None:
-            active = np.ones(max(len(self.graph), 1), np.uint8)
+            active = self.everything
         slices = [slice(i, min(i + batch, len(head))) for i in range(0, len(head), batch)]
         for at in range(0, len(slices), len(self.shards)):
             step_done()
@@ -243,6 +243,11 @@ class ShardedPropagation:
         found = Beside(self.frequencies, relations, known, answers)
         found.reached(frontier.ptr, frontier.node)
         return found
+
+    @cached_property
+    def everything(self) -> npt.NDArray[np.uint8]:
+        """All facts to be walked: the same array always, of which the shards keep the digraph."""
+        return np.ones(max(len(self.graph), 1), np.uint8)
 
     @cached_property
     def frequencies(self) -> Frequencies:
