@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.kernels.random_multigraphs import DTYPES
 
-from parsimony.kernels import ranking
 from parsimony.kernels.ranking import (
     Listed,
     entries,
@@ -52,13 +51,29 @@ def lists(rng, n_entities, n_queries, score):
     return np.zeros(n_queries, np.int64), last, entity, value
 
 
-@pytest.mark.parametrize("long", [0, ranking.LONG])
+def test_few_nodes_are_searched_in_a_long_list():
+    """As many of them are marked, and both say the same."""
+    rng = np.random.default_rng(0)
+    first, last = np.array([0, 700, 0]), np.array([700, 900, 0])
+    entity = np.concatenate([np.sort(rng.permutation(1000)[:n]) for n in (700, 200)])
+    for n in (1, 5, 400):
+        nodes = [rng.permutation(1000)[:n].astype(np.int32) for _ in first]
+        ptr, node = flat(nodes)
+        place, found = np.zeros(1000, np.int32), np.full(len(node), -9)
+        entries(ptr, node, first, last, entity.astype(np.int32), place, found)
+        of_query = np.repeat(np.arange(3), n)
+        for v, b, at in zip(node.tolist(), of_query.tolist(), found.tolist(), strict=True):
+            own = entity[first[b] : last[b]].tolist()
+            assert at == (first[b] + own.index(v) if v in own else -1)
+        assert not place.any()
+
+
 @pytest.mark.parametrize("with_lists", [False, True])
 @pytest.mark.parametrize("unreached", [0.0, -np.inf])
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(batch=batches())
 @settings(deadline=None, max_examples=80)
-def test_counts(dtype, unreached, with_lists, long, batch):
+def test_counts(dtype, unreached, with_lists, batch):
     n_entities, score, rng, queries = batch
     ptr, node = flat([q[0] for q in queries])
     known_ptr, known = flat([q[1] for q in queries])
@@ -71,7 +86,7 @@ def test_counts(dtype, unreached, with_lists, long, batch):
         place, found = np.zeros(n_entities, np.int32), []
         for ends, some in ((ptr, node), (known_ptr, known), (answer_ptr, answer)):
             found.append(np.full(len(some), -9, np.int64))
-            entries(ends, some, first, last, entity, place, found[-1], long)
+            entries(ends, some, first, last, entity, place, found[-1])
         listed = Listed(first, last, value, np.sort(value), *found)
         assert not place.any()
         for b in range(len(queries)):

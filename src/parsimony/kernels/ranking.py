@@ -45,18 +45,17 @@ def nothing_listed(n_queries: int) -> Listed:
 
 
 @kernel
-def entries(ptr, node, first, last, entity, place, out, long=LONG):  # type: ignore[no-untyped-def]
+def entries(ptr, node, first, last, entity, place, out):  # type: ignore[no-untyped-def]
     """Find nodes in the lists of their queries.
 
     IN  ptr (n_queries + 1,) node: those of each query; first, last (n_queries,): its list
         entity (n_entries,): ascending in each list
         place (n_entities,): scratch, 0 before and after
-        long: entries for each node from which on nodes are searched one by one
     OUT out (n_nodes,): the entry of each, or −1
     """
     for b in range(ptr.shape[0] - 1):
         low, high = first[b], last[b]
-        if high - low <= long * (ptr[b + 1] - ptr[b]):
+        if high - low <= LONG * (ptr[b + 1] - ptr[b]):
             for j in range(low, high):
                 place[entity[j]] = j - low + 1
             for i in range(ptr[b], ptr[b + 1]):
