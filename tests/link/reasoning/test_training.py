@@ -147,6 +147,12 @@ def test_popularity_is_weighed_kept_and_told(cls, tmp_path):
         if "of the score is for how often e0 answers the relation" in note
     ]
     assert f"{best * np.log1p(n[0]):.3g} of" in told[0] and f"{n[0]:,} times" in told[0]
+    known = next(h for h, r, t in graph.triples.tolist() if (r, t) == (0, 0))
+    told = model.explain(f"e{known}", "lives", "e0")  # the fact itself makes nobody popular
+    cone = told.score - best * np.log1p(n[0] - 1)
+    assert any(f"{n[0] - 1:,} times in all other facts" in note for note in told.notes)
+    model.popularity_ = 0.0
+    assert cone == pytest.approx(model.explain(f"e{known}", "lives", "e0").score, abs=1e-4)
     fit(popular(), cls.method, parameters=alike, epochs=1, out=tmp_path / "run")
     assert load_run(tmp_path / "run").popularity_ == best
 

@@ -182,7 +182,7 @@ def explain_answer(
         faithfulness = Faithfulness.of(deleted, random, n_deleted, draws, followed - n_deleted)
     # Like the paths: on the graph without the explained fact, which is no reason for itself.
     row = reasoner._score(*question.query, active=active)[0]
-    notes += _popularity(reasoner, graph, question)
+    notes += _popularity(reasoner, graph, question, int((active == 0).sum()))
     rules = {rule_of(walk, r, data.relations, n_relations): None for _, walk in walks}
     counted = count_rules([rule for rule in rules if rule is not None], graph)
     labels = {
@@ -236,16 +236,18 @@ def _no_path(
     return f"{found}: train with n_layers={length}"
 
 
-def _popularity(reasoner: Trained, graph: KnowledgeGraph, question: Question) -> list[str]:
-    """What of the score is no walk's."""
+def _popularity(
+    reasoner: Trained, graph: KnowledgeGraph, question: Question, struck: int
+) -> list[str]:
+    """What of the score is no walk's; the explained fact, where it is known, counts as struck."""
     weight, data = reasoner.popularity_, reasoner.task_.test_data
-    n = reasoner.propagation(graph).frequencies.times(question.relation, question.answer)
-    if not (weight and n):
+    n = reasoner.propagation(graph).frequencies.times(question.relation, question.answer) - struck
+    if not (weight and n > 0):
         return []
     name = data.entities.name(question.answer)
     return [
         f"{weight * np.log1p(n):.3g} of the score is for how often {name} answers the relation: "
-        f"{n:,} time{'s' * (n > 1)} in all facts, whoever is asked about"
+        f"{n:,} time{'s' * (n > 1)} in all other facts, whoever is asked about"
     ]
 
 

@@ -245,6 +245,15 @@ class Reasoner(LinkEstimator[ReasonerT]):
                         row[entities] = rest
                     inside = slice(frontier.ptr[b], frontier.ptr[b + 1])
                     row[frontier.node[inside]] = value[inside]
+        if self.popularity_ and active is not None:  # what is struck out makes nobody popular
+            struck = graph.triples[active[: len(graph)] == 0]
+            for row, r in zip(out, np.atleast_1d(relation).tolist(), strict=True):
+                own = struck[struck[:, 1] == r % self.task_.n_relations]
+                ends = own[:, 0 if r >= self.task_.n_relations else 2]
+                for entity, n in zip(*np.unique(ends, return_counts=True), strict=True):
+                    times = propagation.frequencies.times(r, int(entity))
+                    rest = np.log1p(max(times - n, 0)) - np.log1p(times)
+                    row[entity] += self.popularity_ * rest
         return out
 
     # ---- persistence -------------------------------------------------------------------------
