@@ -21,6 +21,10 @@ from parsimony.frontier.curves import _BROKEN, _CLEARLY, FEWEST, _better_law
 from parsimony.frontier.law import fit_laws
 
 
+#: below it an error counts as so large: a size may have answered everything right
+_LEAST = 1e-4
+
+
 class Law(RegressorMixin, BaseEstimator):
     """A law of the logarithm of the error against the size."""
 
@@ -37,8 +41,8 @@ class Law(RegressorMixin, BaseEstimator):
 
 def audited(amounts: Any, errors: Any) -> dict[str, Any]:
     """Which law each of the two ways prefers, and their errors."""
-    x, y = np.asarray(amounts, float), np.asarray(errors, float)
-    ours, own = _better_law(x, y, np.ones(len(x)), 0.0)
+    x, y = np.asarray(amounts, float), np.maximum(np.asarray(errors, float), _LEAST)
+    ours, own = _better_law(x, y, np.ones(len(x)), 0.0, _LEAST)
     bent = len(x) > _BROKEN
     split = OrderedGroupSplit(dict(enumerate(x)), min_train_groups=_BROKEN if bent else FEWEST)
     theirs: dict[str, float] = {}

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.frontier_planted import PLANS, summary
 from scipy.optimize import least_squares
 
+from parsimony.decoding.strict_json import json_text
 from parsimony.frontier.curves import DECADE, curve_of
 from parsimony.frontier.draws import Draws
 from parsimony.frontier.equivalent import equivalent_scale
@@ -136,6 +137,27 @@ def test_of_a_family_that_follows_no_law_nothing_is_extrapolated(errors, why):
     assert (never.at_least, never.middle, never.extrapolated) == (SIZES[-1], None, False)
     always = equivalent_scale(curve, np.full(200, errors.max() + 0.05), 1e6)
     assert (always.at_most, always.verdict) == (SIZES[0], "less")
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+@pytest.mark.parametrize("right", [1, 3, 6])
+def test_sizes_that_answer_everything_right_have_a_law_or_none_and_all_numbers_are_finite(
+    right, wrong
+):
+    """An error of 0 has no logarithm; of one query of 100 it could not be told from .005."""
+    random = np.random.default_rng(1)
+    values = [np.clip(e + random.normal(0, 0.3, 100), 0, None) for e in law(SIZES)]
+    for own in values[-right:]:
+        own[:] = 0.0
+        own[:wrong] = 0.5
+    errors = np.array([v.mean() for v in values])
+    draws = Draws(errors, values, draws=200)
+    groups = [Group(str(i), float(SIZES[i]), (e,), (i,)) for i, e in enumerate(errors)]
+    curve = curve_of("rules", "knowledge", groups, draws)
+    assert json_text(curve.summary)
+    for never in (np.zeros(200), np.full(200, 0.9)):
+        found = equivalent_scale(curve, never, 1e3)
+        assert found is not None and json_text(found.as_dict())
 
 
 def test_between_sizes_errors_are_joined_on_two_logarithms():

@@ -142,7 +142,7 @@ def _fit(curve: Curve, groups: Sequence[Group], draws: Draws, seed: int) -> None
     weights = np.array([float(len(group.rows)) for group in groups])
     rows = [group.rows for group in groups]
     noise = draws.noise(rows)
-    kind, errors = _better_law(x, y, weights, noise)
+    kind, errors = _better_law(x, y, weights, noise, draws.least)
     how: dict[str, Any] = {"kind": kind, "noise": noise}
     whole = fit_laws(x, y, weights=weights, **how)
     extra = _lack_of_fit(y - whole(x)[0], noise, 3 if kind == "power" else 5, rows)
@@ -177,7 +177,7 @@ def _fit(curve: Curve, groups: Sequence[Group], draws: Draws, seed: int) -> None
             "the band is widened by it"
         )
     if n - _HELD >= FEWEST:
-        curve.summary["held_out"] = _held_out(curve, x, y, samples, weights, how)
+        curve.summary["held_out"] = _held_out(curve, x, y, samples, weights, how, draws.least)
     why = curve.summary["lawless"] = _lawless(whole(x)[0], laws, float(extra), curve.summary)
     if why:
         curve.laws, curve.reach = Between(x, curve.samples[:, :n]), 1.0
@@ -220,11 +220,14 @@ def _with_interval(value: float, *drawn: Floats) -> dict[str, Any]:
     return {"value": float(value), "interval": [float(low.min()), float(high.max())]}
 
 
-def _better_law(x: Floats, y: Floats, weights: Floats, noise: float) -> tuple[Kind, dict[str, Any]]:
+def _better_law(
+    x: Floats, y: Floats, weights: Floats, noise: float, least: float
+) -> tuple[Kind, dict[str, Any]]:
     """The law that predicts larger sizes from smaller ones with the smaller error.
 
     Ordered splits: the law is fitted to the first k sizes and predicts all larger ones, for every k
-    that both laws can be fitted to. The error is the root mean square of the logarithm.
+    that both laws can be fitted to. The error is the root mean square of the logarithm, where what is
+    below ``least`` counts as that: a size may have answered everything right.
     """
     n = len(x)
     first = _BROKEN if n > _BROKEN else FEWEST
@@ -232,7 +235,8 @@ def _better_law(x: Floats, y: Floats, weights: Floats, noise: float) -> tuple[Ki
     found: dict[str, Any] = {}
     for kind in kinds:
         off = [
-            np.log(np.maximum(_predicted(x, y, weights, k, kind, noise), 1e-9) / y[k:])
+            np.log(np.maximum(_predicted(x, y, weights, k, kind, noise), least))
+            - np.log(np.maximum(y[k:], least))
             for k in range(first, n)
         ]
         if off:
@@ -269,7 +273,13 @@ def _lack_of_fit(
 
 
 def _held_out(
-    curve: Curve, x: Floats, y: Floats, samples: Floats, weights: Floats, how: dict[str, Any]
+    curve: Curve,
+    x: Floats,
+    y: Floats,
+    samples: Floats,
+    weights: Floats,
+    how: dict[str, Any],
+    least: float,
 ) -> list[dict[str, Any]]:
     """Predict the largest sizes from the others, in every draw, and say how far off that is."""
     k = len(x) - _HELD
@@ -283,7 +293,7 @@ def _held_out(
         {
             "label": point.label, "amount": point.amount, "measured": point.error,
             "predicted": float(value[i]), "interval": [float(low[i]), float(high[i])],
-            "off": float(value[i] / point.error - 1), "law": kind,
+            "off": float(value[i] / max(point.error, least) - 1), "law": kind,
             "inside": bool(apart[0, i] <= 0 <= apart[1, i]),
         }
         for i, point in enumerate(curve.points[k : len(x)])

@@ -20,6 +20,7 @@ __all__ = ["DRAWS", "Draws"]
 Floats = npt.NDArray[np.float64]
 
 DRAWS = 1000
+_LEAST = 1e-6  # of errors that are no mean over queries
 _BLOCK = 1 << 22  # counts drawn at a time
 _NEIGHBOURS = 2  # sizes on either side whose seeds are drawn from
 
@@ -45,6 +46,8 @@ class Draws:
         self.draws, self._random = draws, np.random.default_rng(seed)
         first = next((len(v) for v in values if v is not None), 0)
         self._rows = [i for i, v in enumerate(values) if v is not None and len(v) == first > 1]
+        #: what no error can be told from 0 by: half of what one query weighs
+        self.least = 0.5 / first if first else _LEAST
         self._place = {row: k for k, row in enumerate(self._rows)}
         self._values = np.array([values[i] for i in self._rows], np.float64)
         self.by_query = np.tile(self.errors, (draws, 1))

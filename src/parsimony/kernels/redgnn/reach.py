@@ -10,13 +10,16 @@ __all__ = ["reach"]
 
 
 @kernel
-def reach(indptr, neighbour, fact, heads, tails, own, longest):  # type: ignore[no-untyped-def]
+def reach(indptr, neighbour, fact, heads, tails, own, longest, most):  # type: ignore[no-untyped-def]
     """Walk from each head without its own fact, until ``longest`` steps are made.
+
+    Where walks of ℓ > 2 steps have more than ``most`` edges together, nothing walks so far any more.
 
     IN  indptr (n + 1,) neighbour, fact (m,): edges of either direction, and the fact of each;
         heads, tails, own (k,): the ends of some facts, and their numbers
-    OUT distance (k,): steps of the shortest walk from head to tail, ``longest + 1`` where there is
-        none so short; edges (k, longest): edges of step ℓ of the r-digraph, one for each node that
+    OUT steps: how many of ``longest`` were made from all heads, the numbers of others count for
+        nothing; distance (k,): steps of the shortest walk from head to tail, ``longest + 1`` where
+        there is none so short; edges (k, longest): edges of step ℓ of the r-digraph, one for each node that
         stays included; nodes (k, longest): entities reached within ℓ steps
     """
     n, k = indptr.shape[0] - 1, heads.shape[0]
@@ -25,12 +28,13 @@ def reach(indptr, neighbour, fact, heads, tails, own, longest):  # type: ignore[
     nodes = np.zeros((k, longest), np.int64)
     seen = np.full(n, -1, np.int64)
     queue = np.empty(n, np.int32)
+    together = np.zeros(longest, np.int64)
     for i in range(k):
         queue[0] = heads[i]
         seen[heads[i]] = i
         if heads[i] == tails[i]:
             distance[i] = 0
-        begin, end, degree = 0, 1, 0
+        begin, end, degree, walked = 0, 1, 0, 0
         for step in range(longest):
             until = end
             for at in range(begin, until):
@@ -47,4 +51,9 @@ def reach(indptr, neighbour, fact, heads, tails, own, longest):  # type: ignore[
             edges[i, step] = degree + until
             nodes[i, step] = end
             begin = until
-    return distance, edges, nodes
+            walked += edges[i, step]
+            together[step] += walked
+            if step >= 2 and together[step] > most:
+                longest = step
+                break
+    return longest, distance, edges, nodes

@@ -47,13 +47,16 @@ class Depth:
 
 
 def depths(graph: KnowledgeGraph, seed: int = 0, *, facts: int = _FACTS) -> list[Depth]:
-    """Measure 1 … ``DEEPEST`` steps on facts drawn by the seed."""
+    """Measure 1 … ``DEEPEST`` steps on facts drawn by the seed, but none that cost too much.
+
+    More than two steps are measured as long as a query has ``MOST_EDGES`` at most.
+    """
     drawn = rng(seed, "depth").choice(len(graph), min(facts, len(graph)), replace=False)
     rows = graph.triples[np.sort(drawn)]
     indptr, neighbour, _, fact = graph.digraph
-    found = reach(
+    deepest, *found = reach(
         indptr, neighbour, fact, rows[:, 0].copy(), rows[:, 2].copy(),
-        np.sort(drawn).astype(np.int64), DEEPEST,
+        np.sort(drawn).astype(np.int64), DEEPEST, MOST_EDGES * len(drawn),
     )  # fmt: skip
     distance, edges, nodes = (np.asarray(each, np.float64) for each in found)
     total: npt.NDArray[np.float64] = edges.cumsum(1).mean(0)
@@ -62,7 +65,7 @@ def depths(graph: KnowledgeGraph, seed: int = 0, *, facts: int = _FACTS) -> list
             steps, float((distance <= steps).mean()), float(total[steps - 1]),
             float(nodes[:, steps - 1].mean()),
         )
-        for steps in range(1, DEEPEST + 1)
+        for steps in range(1, deepest + 1)
     ]  # fmt: skip
 
 
@@ -84,6 +87,8 @@ def choose_depth(found: list[Depth]) -> Depth:
 def depth_note(found: list[Depth], chosen: int) -> str:
     """Say in a line what was chosen, and what the other depths would have joined and cost."""
     shares = ", ".join(f"{d.steps}: {d.joined:.0%} for {_short(d.edges)}" for d in found)
+    if len(found) < DEEPEST:
+        shares += f", {len(found) + 1}: more than {_short(MOST_EDGES)}"
     return (
         f"n_layers = {chosen}, chosen by the facts that walks of so many steps join again once "
         f"taken out, and by the edges of a query: {shares}"
