@@ -20,7 +20,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from parsimony.frontier.curves import _BROKEN, _CLEARLY, FEWEST, _better_law
 from parsimony.frontier.law import fit_laws
 
-
 #: below it an error counts as so large: a size may have answered everything right
 _LEAST = 1e-4
 

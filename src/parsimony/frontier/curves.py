@@ -226,8 +226,8 @@ def _better_law(
     """The law that predicts larger sizes from smaller ones with the smaller error.
 
     Ordered splits: the law is fitted to the first k sizes and predicts all larger ones, for every k
-    that both laws can be fitted to. The error is the root mean square of the logarithm, where what is
-    below ``least`` counts as that: a size may have answered everything right.
+    that both laws can be fitted to. The error is the root mean square of the logarithm, where what
+    is below ``least`` counts as that: a size may have answered everything right.
     """
     n = len(x)
     first = _BROKEN if n > _BROKEN else FEWEST

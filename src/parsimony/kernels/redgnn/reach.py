@@ -13,13 +13,13 @@ __all__ = ["reach"]
 def reach(indptr, neighbour, fact, heads, tails, own, longest, most):  # type: ignore[no-untyped-def]
     """Walk from each head without its own fact, until ``longest`` steps are made.
 
-    Where walks of ℓ > 2 steps have more than ``most`` edges together, nothing walks so far any more.
+    Where walks of ℓ > 2 steps have more than ``most`` edges together, none goes so far any more.
 
     IN  indptr (n + 1,) neighbour, fact (m,): edges of either direction, and the fact of each;
         heads, tails, own (k,): the ends of some facts, and their numbers
-    OUT steps: how many of ``longest`` were made from all heads, the numbers of others count for
-        nothing; distance (k,): steps of the shortest walk from head to tail, ``longest + 1`` where
-        there is none so short; edges (k, longest): edges of step ℓ of the r-digraph, one for each node that
+    OUT steps: how many of ``longest`` were made from all heads, numbers of others say nothing;
+        distance (k,): steps of the shortest walk from head to tail, ``longest + 1`` where there is
+        none so short; edges (k, longest): edges of step ℓ of the r-digraph, one for each node that
         stays included; nodes (k, longest): entities reached within ℓ steps
     """
     n, k = indptr.shape[0] - 1, heads.shape[0]
