@@ -21,6 +21,7 @@ from parsimony.errors import EmptySplit, UsageError
 from parsimony.explain import Explanation
 from parsimony.graph import KnowledgeGraph
 from parsimony.knowledge import Rule
+from parsimony.link.blocks import blocks
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.question import Question
 from parsimony.link.task import LinkTask, QuerySet
@@ -42,7 +43,6 @@ Member = dict[str, Any]
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 #: queries that a weight is chosen on at most
 MOST_QUERIES = 4000
-_BLOCK = 64
 
 
 class BlendParameters(base.Parameters):
@@ -194,14 +194,13 @@ class Blend(LinkEstimator[BlendParameters]):
     ) -> npt.NDArray[np.float64]:
         """Filtered ranks (n_weights, n_answers) of all answers with each weight."""
         found = np.empty((len(weights), len(queries.answer)))
-        for at in range(0, len(queries), _BLOCK):
-            rows = slice(at, min(at + _BLOCK, len(queries)))
+        for rows in blocks(len(queries), queries.graph.n_entities):
             asked = queries.head[rows], queries.relation[rows]
             first, second = self._standardised(*asked, queries.graph)
             for k, weight in enumerate(weights):
                 scores = weight * first + (1 - weight) * second
-                greater, equal = counted(scores, queries, at)
-                answers = slice(queries.answer_ptr[at], queries.answer_ptr[rows.stop])
+                greater, equal = counted(scores, queries, rows.start)
+                answers = slice(queries.answer_ptr[rows.start], queries.answer_ptr[rows.stop])
                 found[k, answers] = 1 + greater + equal / 2
         return found
 
@@ -224,22 +223,20 @@ class Blend(LinkEstimator[BlendParameters]):
     ) -> npt.NDArray[np.float32]:
         graph = graph or self.task_.test_graph
         out = np.empty((len(head), graph.n_entities), np.float32)
-        for at in range(0, len(head), _BLOCK):
+        for rows in blocks(len(head), graph.n_entities):
             step_done()
-            rows = slice(at, at + _BLOCK)
             first, second = self._standardised(head[rows], relation[rows], graph)
             out[rows] = self.weight_ * first + (1 - self.weight_) * second
         return out
 
     def _rank(self, queries: QuerySet, progress: Progress) -> Ranks:
         greater, equal = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for at in range(0, len(queries), _BLOCK):
-            rows = slice(at, min(at + _BLOCK, len(queries)))
+        for rows in blocks(len(queries), queries.graph.n_entities):
             scores = self._score(queries.head[rows], queries.relation[rows], queries.graph)
-            found = counted(scores, queries, at)
+            found = counted(scores, queries, rows.start)
             greater.append(found[0])
             equal.append(found[1])
-            progress.advance(rows.stop - at)
+            progress.advance(rows.stop - rows.start)
         relation, n = queries.answer_relation, self.task_.n_relations
         return Ranks(np.concatenate(greater), np.concatenate(equal), relation % n, relation // n)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from parsimony.knowledge.rule_walks import build_walk_index
 from parsimony.knowledge.rules import Rule
+from parsimony.link.blocks import blocks
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.rules.scoring import RuleScorer
 from parsimony.link.task import QuerySet
@@ -24,7 +25,6 @@ __all__ = ["Fidelity", "HeldOut"]
 Row = npt.NDArray[np.float32]
 UNION = 10  # best answers of each, whose order is compared
 _CELLS = 50_000_000  # scores of the model that are kept
-_BLOCK = 64
 _LEVEL = 1e-5  # scores so close are level: a sum depends on its order
 
 
@@ -87,10 +87,9 @@ class HeldOut:
         self.n_relations = model.task_.n_relations
         self.scores: list[Row] = []
         with Progress(len(queries), "asking the model", quiet=quiet) as progress:
-            for at in range(0, len(queries), _BLOCK):
-                if at and deadline.passed():
+            for rows in blocks(len(queries), queries.graph.n_entities):
+                if rows.start and deadline.passed():
                     break
-                rows = slice(at, at + _BLOCK)
                 asked = queries.head[rows], queries.relation[rows]
                 found = model._score(*asked, queries.graph)
                 self.scores += list(found)

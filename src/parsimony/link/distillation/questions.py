@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from parsimony.link.blocks import blocks
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.rules.evidence import Question
 from parsimony.link.rules.scoring import RuleScorer
@@ -20,7 +21,6 @@ __all__ = ["asked_questions"]
 Ints = npt.NDArray[np.int32]
 ALL = 256  # up to so many entities, all are candidates
 TOP, OTHERS = 40, 20  # else: best of the model and of the rules, and others by chance
-_BLOCK = 64
 
 
 def asked_questions(
@@ -37,10 +37,10 @@ def asked_questions(
     is asked once ``passed`` says so.
     """
     random = rng(seed, "candidates")
-    for at in range(0, len(queries), _BLOCK):
-        if at and passed():
+    for rows in blocks(len(queries), queries.graph.n_entities):
+        if rows.start and passed():
             return
-        part = queries.take(np.arange(at, min(at + _BLOCK, len(queries))))
+        part = queries.take(np.arange(rows.start, rows.stop))
         scores = model._score(part.head, part.relation, queries.graph)
         for i, row in enumerate(scores):
             allowed = np.ones(len(row), bool)

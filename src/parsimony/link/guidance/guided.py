@@ -26,6 +26,7 @@ from parsimony.knowledge import Rule
 from parsimony.knowledge.book import KnowledgeBook, book_from_table, write_book
 from parsimony.knowledge.book_check import contradictions
 from parsimony.link.blend import described, member_of
+from parsimony.link.blocks import blocks
 from parsimony.link.estimator import LinkEstimator
 from parsimony.link.guidance.applied import USES, AppliedBook, Use
 from parsimony.link.guidance.learning import (
@@ -52,7 +53,6 @@ __all__ = ["BOOK", "Guided", "GuidedParameters"]
 
 IntArray = npt.NDArray[np.int32]
 BOOK = "book.toml"
-_BLOCK = 64
 
 
 class Guided(LinkEstimator[GuidedParameters]):
@@ -309,13 +309,11 @@ class Guided(LinkEstimator[GuidedParameters]):
     ) -> npt.NDArray[np.float32]:
         graph = graph or self.task_.test_graph
         out = np.empty((len(head), graph.n_entities), np.float32)
-        for at in range(0, len(head), _BLOCK):
-            asked = head[at : at + _BLOCK], relation[at : at + _BLOCK]
+        for rows in blocks(len(head), graph.n_entities):
+            asked = head[rows], relation[rows]
             scores = self._mixed(*asked, graph)
             possible = self._applied.possible(*asked, graph)
-            out[at : at + _BLOCK] = (
-                scores if possible is None else np.where(possible, scores, -np.inf)
-            )
+            out[rows] = scores if possible is None else np.where(possible, scores, -np.inf)
         return out
 
     @property
@@ -338,17 +336,16 @@ class Guided(LinkEstimator[GuidedParameters]):
             order = np.argsort(queries.relation % self.task_.n_relations, kind="stable")
         sorted_ = queries.take(order)
         greater, equal = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        block = 1024 if "restriction" in self.uses_ else _BLOCK
-        for at in range(0, len(sorted_), block):
-            rows = slice(at, min(at + block, len(sorted_)))
+        most = 1024 if "restriction" in self.uses_ else 64
+        for rows in blocks(len(sorted_), queries.graph.n_entities, most):
             asked = sorted_.head[rows], sorted_.relation[rows]
             scores = self._mixed(*asked, queries.graph)
             possible = self._applied.possible(*asked, queries.graph)
-            found = counted(scores, sorted_, at, possible)
-            self._sem.count(self._applied, scores, sorted_, at, possible)
+            found = counted(scores, sorted_, rows.start, possible)
+            self._sem.count(self._applied, scores, sorted_, rows.start, possible)
             greater.append(found[0])
             equal.append(found[1])
-            progress.advance(rows.stop - at)
+            progress.advance(rows.stop - rows.start)
         relation, n = queries.answer_relation, self.task_.n_relations
         back = _places(queries, order)
         return Ranks(

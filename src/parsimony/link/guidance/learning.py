@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.graph import KnowledgeGraph
+from parsimony.link.blocks import blocks
 from parsimony.link.guidance.applied import AppliedBook
 from parsimony.link.guidance.prior import SHRINKAGE, WEIGHTS, Prior, shrunk_choice
 from parsimony.link.rules.scoring import Aggregation
@@ -22,7 +23,6 @@ __all__ = ["AGGREGATIONS", "learned_prior", "mask_note", "shuffled_queries"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("noisy-or", "max")
 #: queries that weights are learned on at most
 MOST_QUERIES = 4000
-_BLOCK = 64
 IntArray = npt.NDArray[np.int32]
 Scores = Callable[[IntArray, IntArray, KnowledgeGraph], npt.NDArray[np.float32]]
 
@@ -44,10 +44,10 @@ def mask_note(
 ) -> str | None:
     """Why the mask is to be left out: right answers fall behind it; None where they do not."""
     totals, n = np.zeros(2), 0
-    for at in range(0, len(queries), _BLOCK):
+    for rows in blocks(len(queries), queries.graph.n_entities):
         if n and deadline.passed():
             break
-        rows = slice(at, min(at + _BLOCK, len(queries)))
+        at = rows.start
         asked = queries.head[rows], queries.relation[rows]
         found = scores(*asked, queries.graph)
         for i, possible in enumerate((None, applied.possible(*asked, queries.graph))):
@@ -103,8 +103,12 @@ def learned_prior(
 def _spread(scores: Scores, queries: QuerySet, seed: int) -> float:
     """The median of the scores' standard deviation within a query, of some of them."""
     some = queries.sample(200, seed)
-    rows = scores(some.head, some.relation, queries.graph)
-    found = [float(row[np.isfinite(row)].std()) for row in rows if np.isfinite(row).any()]
+    found = [
+        float(row[np.isfinite(row)].std())
+        for rows in blocks(len(some), queries.graph.n_entities)
+        for row in scores(some.head[rows], some.relation[rows], queries.graph)
+        if np.isfinite(row).any()
+    ]
     middle = float(np.median(found)) if found else 1.0
     return middle if middle > 0 else 1.0
 
@@ -122,11 +126,10 @@ def _ranked_by_weight(
     """
     found = [np.empty((len(WEIGHTS), len(queries.answer))) for _ in priors]
     done = 0
-    for at in range(0, len(queries), _BLOCK):
+    for rows in blocks(len(queries), queries.graph.n_entities):
         if done and deadline.passed():
             break
-        rows = slice(at, min(at + _BLOCK, len(queries)))
-        done = rows.stop
+        at, done = rows.start, rows.stop
         asked = queries.head[rows], queries.relation[rows]
         own = scores(*asked, queries.graph)
         possible = applied.possible(*asked, queries.graph)
