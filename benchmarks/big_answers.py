@@ -1,6 +1,7 @@
 """A model of a planted graph of ``big_graph.py``: how fast, how well, and for which reasons.
 
     python benchmarks/big_answers.py RUN [--queries 1000] [--explained 100] [--name NAME]
+                                     [--knowledge BOOK]
 
 Queries are test facts of the four relations that the planting decides, as many of each, both sides
 in turn. An answer is decided where what it follows from stands in train (``spouse(X,Y) <-
@@ -9,6 +10,8 @@ knows the rules and nothing else. ``mrr`` is the model's, filtered, realistic ra
 ``predict``, a query at a time, after one that is not counted; evidence is right where the
 first path of an explanation follows the rule, and of the family where all its facts are of the
 planted relations that tell the same (``parent_of(X,Y) <- child_of(X,A), grandparent_of(A,Y)``).
+With ``--knowledge`` the rules of a file weigh in, as ``parsimony evaluate RUN --knowledge BOOK
+--set knowledge_as=prior`` has them; ``weighing_seconds`` is what learning their weights took.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import numpy as np
 from common import record
 
 from parsimony import load_run
+from parsimony.cli.options import with_book
 from parsimony.link.estimator import LinkEstimator
 
 RULES = {
@@ -66,10 +70,15 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--explained", type=int, default=100)
     parser.add_argument("--name", default="big_answers")
+    parser.add_argument("--knowledge", type=Path)
     given = parser.parse_args()
     begin = time.perf_counter()
     model = load_run(given.run)
     opened = time.perf_counter() - begin
+    begin = time.perf_counter()
+    if given.knowledge:
+        model = with_book(model, given.knowledge, ["knowledge_as=prior"])
+    weighing = time.perf_counter() - begin
     data, n = model.task_.data, model.task_.n_relations
     drawn = np.random.default_rng(0)
     facts = []
@@ -125,6 +134,7 @@ def main() -> None:
     possible = decided(model, as_facts)
     record(given.name, {
         "method": model.method, "parameters": model.parameters_count_, "open_seconds": opened,
+        "weighing_seconds": weighing if given.knowledge else None,
         "entities": data.n_entities, "facts": len(data.train), "planted_test_answers":
         int(members.sum()), "answered": len(seconds) - 1,
         "seconds": {q: float(np.quantile(seconds[1:], float(q))) for q in ("0.5", "0.95", "1.0")},

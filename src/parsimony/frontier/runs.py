@@ -2,8 +2,8 @@
 
 The first seed's rounds go from small sizes to large ones of all families, from one side to the
 other and those last that kernels have to be compiled for, so that a budget that ends early leaves
-a picture of both sides. A trial of the first seed tunes its size; later seeds
-take over what was found.
+a picture of both sides. As a run that is cut counts for nothing, one is begun only where there is
+time to end it. A trial of the first seed tunes its size; later seeds take over what was found.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ __all__ = ["Job", "Runs", "in_turn", "run_job"]
 _TUNED, _ROW = "tuned.json", "row.json"
 #: a run may take so many times what would be left for each; and at least so many seconds
 _PATIENCE, _LEAST = 4.0, 2.0
-#: how many times what it had, a run is thought to take whose time was short
-_SHORT = 2.0
+#: how many times what it had, a run is thought to take whose time was short; and by how much what
+#: was measured of a few steps may be too long, as training often stops early
+_SHORT, _EARLY = 2.0, 2.0
 #: of the time of a run, what its tuning may take
 _TUNING = 0.6
 _RUNG = Rung(1, 1)
@@ -152,15 +153,14 @@ class Runs:
         first = self.protocol.seeds[0]
         weights = {job.key: self._weight(job) for job in self.jobs if job.key not in self.rows}
         behind, jobs = sum(weights.values()), list[dict[str, Any]]()
-        for n_behind, job in zip(range(len(weights), 0, -1), asked, strict=False):
+        for job in asked:
             weight = weights[job.key]
             alike = max(1.0, behind / weight / engine.slots)
-            known = weight if self.protocol.expected else 0.0
+            takes = self._taken(job) or (weight / _EARLY if self.protocol.expected else 0.0)
             tuned = None if job.seed == first else self._tuned(replace(job, seed=first))
             jobs.append({
                 "job": job, "folder": self.folder / "runs" / job.folder, "until": until,
-                "left": alike, "takes": known, "evenly": max(1.0, n_behind / engine.slots),
-                "tuned": tuned,
+                "left": alike, "takes": takes, "tuned": tuned,
             })  # fmt: skip
             behind -= weight
         function = partial(run_job, subject=self.subject, trials=self.protocol.trials)
@@ -186,7 +186,7 @@ class Runs:
         if took is None:
             every = [t for sizes in self.protocol.expected.values() for t in sizes.values()]
             took = max(every, default=1.0)
-        took = max(took * fraction(job.share), self._taken(job))
+        took = self._taken(job) or took * fraction(job.share)
         tuning = TRIAL * self.protocol.trials if job.seed == self.protocol.seeds[0] else 0.0
         return max(took * (1 + tuning), 1e-3)
 
@@ -232,8 +232,8 @@ def in_turn(families: Sequence[Family]) -> list[Family]:
 
 
 def run_job(
-    job: Job, folder: Path, until: float | None, left: float, takes: float, evenly: float,
-    tuned: Tuned | None, *, subject: Subject, trials: int,
+    job: Job, folder: Path, until: float | None, left: float, takes: float, tuned: Tuned | None, *,
+    subject: Subject, trials: int,
 ) -> Row:  # fmt: skip
     """Tune a size, where nothing was tuned for it, and run it.
 
@@ -243,21 +243,23 @@ def run_job(
         :func:`time.time` at which the budget ends; None: never.
     left
         How many runs as long as this one are still to share what is left.
-    takes, evenly
-        The seconds that this one is thought to take, which it gets whatever others take, unless an
-        even part of what is left for so many runs is less.
+    takes
+        The seconds that this one takes at least, as far as is known; else 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if not warm(job.size, subject.kind, None if until is None else until - time.time()):
-        return Row(
-            job.family.name, job.family.side, job.size.label, job.size.method,
-            dict(job.size.settings), job.seed, job.share, METRICS.get(subject.kind, "score"),
-            status="out of time", why="too little time was left to compile its kernels",
+    now = None if until is None else until - time.time()
+    not_begun = Row(
+        job.family.name, job.family.side, job.size.label, job.size.method, dict(job.size.settings),
+        job.seed, job.share, METRICS.get(subject.kind, "score"), status="out of time",
+    )  # fmt: skip
+    if now is not None and takes > now:
+        return replace(
+            not_begun, why=f"it was not begun: it takes some {takes:,.0f} s, and {now:,.0f} s were "
+            "left",
         )  # fmt: skip
-    seconds = None
-    if until is not None:
-        now = until - time.time()
-        seconds = time_of(now, left, takes, evenly)
+    if not warm(job.size, subject.kind, now):
+        return replace(not_begun, why="too little time was left to compile its kernels")
+    seconds = None if until is None else time_of(until - time.time(), left, takes)
     begin = time.perf_counter()
     what: dict[str, Any] = {"share": job.share, "seed": job.seed, "folder": folder}
     if tuned is None:
@@ -275,10 +277,9 @@ def run_job(
     return replace(row, notes=[*row.notes, f"tuning: {tuned.why}"]) if tuned.why else row
 
 
-def time_of(now: float, left: float, takes: float, evenly: float) -> float:
+def time_of(now: float, left: float, takes: float) -> float:
     """Seconds that a run gets of those left; see :func:`run_job`."""
-    part = max(now / left, min(takes, now / evenly))
-    return min(max(_PATIENCE * part, _LEAST), max(now, _LEAST))
+    return min(max(_PATIENCE * max(now / left, takes), _LEAST), max(now, _LEAST))
 
 
 def _read_tuned(folder: Path) -> Tuned | None:
