@@ -79,7 +79,7 @@ def gathered(runs: Runs, n_planned: int, command: str) -> Found:
     if counts["not run"] or counts["out of time"]:
         notes.append(
             f"not finished: {counts['not run']} of {n_planned} runs were not made and "
-            f"{counts["out of time"]} had too little time; go on with --resume and more budget"
+            f"{counts['out of time']} had too little time; go on with --resume and more budget"
         )
     if counts["failed"]:
         notes.append(f"{counts['failed']} runs failed; the table says why")
