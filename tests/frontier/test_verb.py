@@ -156,9 +156,9 @@ def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, mo
     (reasoner,) = (family for family in families("link") if family.name == "RED-GNN")
     job = Job(reasoner, Size("d = 5", "redgnn", {"dim": 5}, 1.0), 1.0, 0)
     how = {"subject": Subject(str(facts), "link"), "trials": 0}
-    row = run_job(job, tmp_path, time.time() + 2, 1.0, 1.0, None, **how)
+    row = run_job(job, tmp_path, time.time() + 2, 1.0, 1.0, 0.0, 1.0, None, **how)
     assert row.status == "out of time" and "compile" in row.why and not row.seconds
-    row = run_job(job, tmp_path, time.time() + 60, 1.0, 100.0, None, **how)
+    row = run_job(job, tmp_path, time.time() + 60, 1.0, 1.0, 100.0, 1.0, None, **how)
     assert row.status == "out of time" and "it takes some 100 s" in row.why and not row.seconds
     monkeypatch.setattr(warming, "_warmed", {("rules", "link", ()): 200.0})  # a busy machine
     assert not warming.warm(Size("d = 4", "distmult", {"dim": 4}, 1.0), "link", 40.0)
@@ -166,11 +166,11 @@ def test_nothing_is_compiled_that_the_budget_has_no_time_for(facts, tmp_path, mo
 
 
 def test_short_runs_get_their_time_however_long_others_take():
-    """Runs of 2 s before one of 5 hours, in half an hour: the long one alone does not get it."""
+    """Runs of 2 s before one of 5 hours, in half an hour: the clock ends the long one alone."""
     weights, now = [2.0] * 40 + [18_000.0], 1800.0
     for i, takes in enumerate(weights):
-        got = time_of(now, max(1.0, sum(weights[i:]) / takes), takes)
-        assert (got >= takes) == (takes == 2.0)
+        got = time_of(now, max(1.0, sum(weights[i:]) / takes), takes, len(weights) - i)
+        assert got >= takes if takes == 2.0 else got == now
         now -= min(takes, got)
 
 

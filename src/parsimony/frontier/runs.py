@@ -2,8 +2,9 @@
 
 The first seed's rounds go from small sizes to large ones of all families, from one side to the
 other and those last that kernels have to be compiled for, so that a budget that ends early leaves
-a picture of both sides. As a run that is cut counts for nothing, one is begun only where there is
-time to end it. A trial of the first seed tunes its size; later seeds take over what was found.
+a picture of both sides. As a run that is cut counts for nothing, one that took longer with another
+seed than there is time is not begun. A trial of the first seed tunes its size; later seeds take
+over what was found.
 """
 
 from __future__ import annotations
@@ -38,9 +39,8 @@ __all__ = ["Job", "Runs", "in_turn", "run_job"]
 _TUNED, _ROW = "tuned.json", "row.json"
 #: a run may take so many times what would be left for each; and at least so many seconds
 _PATIENCE, _LEAST = 4.0, 2.0
-#: how many times what it had, a run is thought to take whose time was short; and by how much what
-#: was measured of a few steps may be too long, as training often stops early
-_SHORT, _EARLY = 2.0, 2.0
+#: how many times what it had, a run is thought to take whose time was short
+_SHORT = 2.0
 #: of the time of a run, what its tuning may take
 _TUNING = 0.6
 _RUNG = Rung(1, 1)
@@ -153,14 +153,15 @@ class Runs:
         first = self.protocol.seeds[0]
         weights = {job.key: self._weight(job) for job in self.jobs if job.key not in self.rows}
         behind, jobs = sum(weights.values()), list[dict[str, Any]]()
-        for job in asked:
-            weight = weights[job.key]
+        for n_behind, job in zip(range(len(weights), 0, -1), asked, strict=False):
+            weight, took = weights[job.key], self._taken(job)
             alike = max(1.0, behind / weight / engine.slots)
-            takes = self._taken(job) or (weight / _EARLY if self.protocol.expected else 0.0)
+            takes = weight if took or self.protocol.expected else 0.0
             tuned = None if job.seed == first else self._tuned(replace(job, seed=first))
             jobs.append({
                 "job": job, "folder": self.folder / "runs" / job.folder, "until": until,
-                "left": alike, "takes": takes, "tuned": tuned,
+                "left": alike, "takes": takes, "least": took,
+                "evenly": 1.0 if took else max(1.0, n_behind / engine.slots), "tuned": tuned,
             })  # fmt: skip
             behind -= weight
         function = partial(run_job, subject=self.subject, trials=self.protocol.trials)
@@ -232,8 +233,8 @@ def in_turn(families: Sequence[Family]) -> list[Family]:
 
 
 def run_job(
-    job: Job, folder: Path, until: float | None, left: float, takes: float, tuned: Tuned | None, *,
-    subject: Subject, trials: int,
+    job: Job, folder: Path, until: float | None, left: float, takes: float, least: float,
+    evenly: float, tuned: Tuned | None, *, subject: Subject, trials: int,
 ) -> Row:  # fmt: skip
     """Tune a size, where nothing was tuned for it, and run it.
 
@@ -243,8 +244,12 @@ def run_job(
         :func:`time.time` at which the budget ends; None: never.
     left
         How many runs as long as this one are still to share what is left.
-    takes
-        The seconds that this one takes at least, as far as is known; else 0.
+    takes, evenly
+        The seconds that this one is thought to take, which it gets whatever others take, unless an
+        even part of what is left for so many runs is less.
+    least
+        What it took with another seed, without which it is not begun; 0: not known. What is
+        thought of before may be far too long, as training often stops early.
     """
     folder.mkdir(parents=True, exist_ok=True)
     now = None if until is None else until - time.time()
@@ -252,14 +257,14 @@ def run_job(
         job.family.name, job.family.side, job.size.label, job.size.method, dict(job.size.settings),
         job.seed, job.share, METRICS.get(subject.kind, "score"), status="out of time",
     )  # fmt: skip
-    if now is not None and takes > now:
+    if now is not None and least > now:
         return replace(
-            not_begun, why=f"it was not begun: it takes some {takes:,.0f} s, and {now:,.0f} s were "
+            not_begun, why=f"it was not begun: it takes some {least:,.0f} s, and {now:,.0f} s were "
             "left",
         )  # fmt: skip
     if not warm(job.size, subject.kind, now):
         return replace(not_begun, why="too little time was left to compile its kernels")
-    seconds = None if until is None else time_of(until - time.time(), left, takes)
+    seconds = None if until is None else time_of(until - time.time(), left, takes, evenly)
     begin = time.perf_counter()
     what: dict[str, Any] = {"share": job.share, "seed": job.seed, "folder": folder}
     if tuned is None:
@@ -277,9 +282,10 @@ def run_job(
     return replace(row, notes=[*row.notes, f"tuning: {tuned.why}"]) if tuned.why else row
 
 
-def time_of(now: float, left: float, takes: float) -> float:
+def time_of(now: float, left: float, takes: float, evenly: float) -> float:
     """Seconds that a run gets of those left; see :func:`run_job`."""
-    return min(max(_PATIENCE * max(now / left, takes), _LEAST), max(now, _LEAST))
+    part = max(now / left, min(takes, now / evenly))
+    return min(max(_PATIENCE * part, _LEAST), max(now, _LEAST))
 
 
 def _read_tuned(folder: Path) -> Tuned | None:
