@@ -33,7 +33,8 @@ def test_refused(text):
 
 
 def test_spelled():
-    found = [spell_duration(s) for s in (0.04, 1.26, 12.4, 99, 100, 754, 5999, 8000)]
+    found = [spell_duration(s) for s in (0.04, 1.26, 12.4, 99, 100, 754, 5999, 8000, 5e6)]
     assert found == [
         "0.04 s", "1.3 s", "12 s", "99 s", "1.67 min", "12.6 min", "100 min", "2.22 h",
+        "1,389 h",
     ]  # fmt: skip

@@ -30,7 +30,10 @@ def parse_duration(text: str) -> float:
 
 
 def spell_duration(seconds: float) -> str:
-    """Return "0.3 s", "12 s", "3.5 min" or "1.2 h"."""
+    """Return "0.3 s", "12 s", "3.5 min", "1.2 h" or "1,200 h"."""
     if seconds < 100:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 100 * 60 else f"{seconds / 3600:.3g} h"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.3g} min"
+    hours = seconds / 3600
+    return f"{hours:.3g} h" if hours < 999.5 else f"{hours:,.0f} h"
