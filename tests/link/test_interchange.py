@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import networkx
@@ -153,6 +154,17 @@ def test_a_written_folder_is_read_as_it_was(royal, tmp_path):
     for split in SPLITS:
         assert (back.triples(split) == royal.triples(split)).all()
     assert back.entities == royal.entities and back.relations == royal.relations
+
+
+def test_an_inductive_sibling_is_written_beside_it(tmp_path):
+    relations, none = Vocabulary(["likes"], "relation"), np.empty((0, 3), np.int32)
+    pair = [
+        LinkData(name, Vocabulary(of, "entity"), relations, np.array([[0, 0, 1]]), none, none)
+        for name, of in (("d", ["a", "b"]), ("d_ind", ["c", "d"]))
+    ]
+    back = parsimony.load(write_folder(replace(pair[0], inductive=pair[1]), tmp_path / "d"))
+    assert back.inductive is not None
+    assert facts(back) == [("a", "likes", "b")] and facts(back.inductive) == [("c", "likes", "d")]
 
 
 def test_a_name_that_text_cannot_hold_is_refused(tmp_path):

@@ -46,7 +46,7 @@ def frontier_page(
         .render(
             told=told, name=name, pictures=pictures, strata=strata, rows=rows,
             word={"knowledge": "Knowledge wins", "scaled": "Scaling up wins"}.get(
-                told["verdict"], told["sentence"].partition(":")[0].split(" can ")[0]
+                told["verdict"], told["sentence"].partition(":")[0]
             ),
             tables=[_table(each) for each in analyses],
             protocol=protocol.text, amount_text=amount_text, version=__version__,

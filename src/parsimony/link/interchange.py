@@ -83,6 +83,8 @@ def from_networkx(
 def to_networkx(data: LinkData, splits: Iterable[str] = SPLITS) -> networkx.MultiDiGraph:
     """Return facts as a directed multigraph: key and ``relation`` are its relation, and ``split``.
 
+    An inductive sibling is another graph: ``to_networkx(data.inductive)``.
+
     Raises
     ------
     MissingExtra
@@ -151,7 +153,8 @@ def to_pyg(data: LinkData) -> dict[str, Any]:
     ``torch_geometric.data.Data(**to_pyg(data))``: ``num_nodes``; ``edge_index`` (2, 2 n) and
     ``edge_type`` with the training facts and their inverses, whose numbers follow those of the
     relations; ``train_edge_index``, ``train_edge_type``, ``valid_…``, ``test_…``. Numbers are those
-    of ``data.entities`` and ``data.relations``.
+    of ``data.entities`` and ``data.relations``. An inductive sibling is another graph:
+    ``to_pyg(data.inductive)``.
     """
     import torch
 
@@ -199,7 +202,8 @@ def write_folder(data: LinkData, folder: str | os.PathLike[str]) -> Path:
     """Write ``train.txt``, ``valid.txt``, ``test.txt`` and the vocabularies as text.
 
     Tabs between head, relation and tail, no header: what ConvE, AnyBURL and Parsimony read, and
-    PyKEEN by ``TriplesFactory.from_path``.
+    PyKEEN by ``TriplesFactory.from_path``. An inductive sibling is written beside it, as
+    ``<folder>_ind``, where Parsimony finds it.
 
     Raises
     ------
@@ -210,6 +214,16 @@ def write_folder(data: LinkData, folder: str | os.PathLike[str]) -> Path:
         The folder is full or not writable.
     """
     folder = Path(folder)
+    contents = _folder(data, folder)
+    if data.inductive is not None:
+        whole = folder.resolve()
+        contents |= _folder(data.inductive, whole.with_name(f"{whole.name}_ind"))
+    write_outputs(contents)
+    return folder
+
+
+def _folder(data: LinkData, folder: Path) -> dict[Path, bytes | str]:
+    """The files of a folder."""
     for name in (*data.entities, *data.relations):
         if _UNWRITABLE.search(name):
             raise FormatError(
@@ -222,8 +236,7 @@ def write_folder(data: LinkData, folder: str | os.PathLike[str]) -> Path:
     }
     contents[folder / "entities.txt"] = "".join(f"{name}\n" for name in data.entities)
     contents[folder / "relations.txt"] = "".join(f"{name}\n" for name in data.relations)
-    write_outputs(contents)
-    return folder
+    return contents
 
 
 def _names(given: Iterable[str] | None, n: int) -> list[str]:
