@@ -157,14 +157,14 @@ def test_a_written_folder_is_read_as_it_was(royal, tmp_path):
 
 
 def test_an_inductive_sibling_is_written_beside_it(tmp_path):
-    relations, none = Vocabulary(["likes"], "relation"), np.empty((0, 3), np.int32)
+    relations, rows = Vocabulary(["likes"], "relation"), [np.array([[0, 0, i]]) for i in range(3)]
     pair = [
-        LinkData(name, Vocabulary(of, "entity"), relations, np.array([[0, 0, 1]]), none, none)
-        for name, of in (("d", ["a", "b"]), ("d_ind", ["c", "d"]))
+        LinkData(name, Vocabulary(of, "entity"), relations, *rows)
+        for name, of in (("d", ["a", "b", "x"]), ("d_ind", ["c", "d", "x"]))
     ]
     back = parsimony.load(write_folder(replace(pair[0], inductive=pair[1]), tmp_path / "d"))
     assert back.inductive is not None
-    assert facts(back) == [("a", "likes", "b")] and facts(back.inductive) == [("c", "likes", "d")]
+    assert facts(back) == facts(pair[0]) and facts(back.inductive) == facts(pair[1])
 
 
 def test_a_name_that_text_cannot_hold_is_refused(tmp_path):
