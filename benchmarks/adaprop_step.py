@@ -23,6 +23,7 @@ from common import Prepared, record
 from parsimony.link.reasoning import propagation
 from parsimony.link.reasoning.architecture import Counts
 from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights
 
 
@@ -30,7 +31,7 @@ def profile(prepared: Prepared, steps: int, *, from_message: bool) -> dict[str, 
     """Seconds of every part of a step, what it visits, and its losses."""
     graph = prepared.task.train_graph
     architecture = replace(prepared.architecture, from_message=from_message)
-    form = Propagation(graph.digraph, graph.n_entities, architecture, profile=True)
+    form = Propagation(Walkable(graph.digraph), graph.n_entities, architecture, profile=True)
     weights = Weights(prepared.weights.shapes, prepared.weights.flat.copy())
     if from_message:
         for layer in range(architecture.n_layers):

@@ -17,6 +17,7 @@ from common import Prepared, best_of, record
 from parsimony.kernels.numerics import kernel
 from parsimony.kernels.redgnn.attention import attention_kernels
 from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights
 
 
@@ -83,7 +84,8 @@ def main() -> None:
     for name in ("umls", "wn18rr"):
         prepared = Prepared(name)
         graph = prepared.task.train_graph
-        form = Propagation(graph.digraph, graph.n_entities, prepared.architecture, profile=True)
+        walkable = Walkable(graph.digraph)
+        form = Propagation(walkable, graph.n_entities, prepared.architecture, profile=True)
         gradient = Weights(prepared.estimator.shapes_)
         for i in range(6):
             if i == 1:

@@ -20,6 +20,7 @@ from common import RESULTS, peak_mib, record
 from parsimony.graph import KnowledgeGraph
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.link.task import training_batch
 
@@ -39,7 +40,7 @@ def one(n_edges: int) -> dict[str, float]:
     arch = Architecture(20, 48, 5, 3)
     shapes = layout(20, 48, 5, 3, sampler=False)
     weights, gradient = Weights(shapes).initialise(rng), Weights(shapes)
-    form = Propagation(digraph, n, arch)
+    form = Propagation(Walkable(digraph), n, arch)
     active = np.ones(n_edges, np.uint8)
     times = []
     for i in range(6):

@@ -24,6 +24,7 @@ from parsimony.kernels.products import measured
 from parsimony.link.reasoning.architecture import Counts
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.propagation_torch import plain_forward, plain_loss
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights
 
 REPEATS = 3  # of every step and every product; the fastest counts
@@ -32,7 +33,7 @@ REPEATS = 3  # of every step and every product; the fastest counts
 def fused(prepared: Prepared) -> tuple[Propagation, Any]:
     """The fused form and a function that runs step ``i``."""
     graph = prepared.task.train_graph
-    form = Propagation(graph.digraph, graph.n_entities, prepared.architecture)
+    form = Propagation(Walkable(graph.digraph), graph.n_entities, prepared.architecture)
     gradient = Weights(prepared.estimator.shapes_)
 
     def step(i: int) -> float:
@@ -53,7 +54,7 @@ def plain(prepared: Prepared) -> Any:
         }
         batch = prepared.batch(i)
         frontier, scores = plain_forward(
-            graph.digraph, graph.n_entities, prepared.architecture, tensors, batch.head,
+            Walkable(graph.digraph), graph.n_entities, prepared.architecture, tensors, batch.head,
             batch.relation, prepared.active, train_seed=i,
         )  # fmt: skip
         loss = plain_loss(frontier, scores, graph.n_entities, batch)

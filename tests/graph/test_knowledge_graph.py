@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -119,3 +121,14 @@ def test_loading_a_damaged_folder(tmp_path):
         KnowledgeGraph.load(tmp_path)
     with pytest.raises(MissingFile):
         KnowledgeGraph.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_state_a_fact_are_the_same_with_the_edges_and_without(seed):
+    random = np.random.default_rng(seed)
+    triples = np.stack([random.integers(0, n, 60) for n in (5, 2, 5)], 1).astype(np.int32)
+    scanned, indexed = (KnowledgeGraph(triples, 6, 2) for _ in range(2))
+    assert indexed.digraph is not None
+    for fact in itertools.product(range(6), range(2), range(6)):
+        expected = np.flatnonzero((triples == fact).all(1)).tolist()
+        assert scanned.rows_of(fact).tolist() == indexed.rows_of(fact).tolist() == expected

@@ -13,6 +13,7 @@ from parsimony.link import LinkTask
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.reach import GROWTH, batch_bytes, walked
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights, layout
 from parsimony.methods import resolve
 from parsimony.run.seeds import rng
@@ -31,7 +32,7 @@ def test_a_batch_takes_what_its_buffers_hold(task, top_k, training):
     steps = walked(graph, shape, queries, 0, training=training)
     weights = Weights(layout(task.n_relations, 32, 5, 3, sampler=top_k is not None, relative=False))
     weights.initialise(rng(0, "weights"))
-    made = Propagation(graph.digraph, graph.n_entities, shape)
+    made = Propagation(Walkable(graph.digraph), graph.n_entities, shape)
     facts = graph.triples[rng(0, "walked").integers(len(graph), size=queries)]
     active = np.ones(len(graph), np.uint8)
     seed = 5 if training else None

@@ -153,7 +153,13 @@ class KnowledgeGraph:
 
     def rows_of(self, fact: tuple[int, int, int]) -> np.ndarray:
         """Return the rows that state a fact (head, relation, tail), int64."""
-        return rows_of(self.triples, fact)
+        if "digraph" not in self.__dict__:
+            return rows_of(self.triples, fact)
+        indptr, neighbour, relation, row = self.digraph
+        own = slice(indptr[fact[0]], indptr[fact[0] + 1])
+        stated = (relation[own] == fact[1]) & (neighbour[own] == fact[2])
+        found: np.ndarray = row[own][stated].astype(np.int64)
+        return found
 
     @cached_property
     def degrees(self) -> np.ndarray:

@@ -26,6 +26,7 @@ from parsimony.link.reasoning.backward_cone import (
     strongest_edges,
 )
 from parsimony.link.reasoning.redgnn import RedGNN
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.task import LinkTask
 
 
@@ -55,7 +56,7 @@ def cones(estimator):
     graph = estimator.task_.test_graph
     for h, r, t in some_facts(estimator):
         yield backward_cone(
-            graph.digraph, graph.n_entities, estimator.architecture_,
+            Walkable(graph.digraph), graph.n_entities, estimator.architecture_,
             as_tensors(estimator.weights_), h, r, t, np.ones(len(graph), np.uint8),
         )  # fmt: skip
 
@@ -203,7 +204,7 @@ def test_a_known_fact_is_scored_without_itself(fitted):
     h, r, t = data.train[5].tolist()
     active = (graph.triples != data.train[5]).any(axis=1).astype(np.uint8)
     cone = backward_cone(
-        graph.digraph, graph.n_entities, fitted.architecture_,
+        Walkable(graph.digraph), graph.n_entities, fitted.architecture_,
         as_tensors(fitted.weights_), h, r, t, active,
     )  # fmt: skip
     names = (data.entities.name(h), data.relations.name(r), data.entities.name(t))

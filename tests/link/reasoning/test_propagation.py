@@ -25,6 +25,7 @@ from parsimony.link.reasoning.presets import published_adaprop, published_redgnn
 from parsimony.link.reasoning.propagation import Propagation
 from parsimony.link.reasoning.propagation_torch import plain_forward, plain_loss
 from parsimony.link.reasoning.torch_device import PlainPropagation
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import GATES, Weights, layout
 from parsimony.link.task import Batch, training_batch
 
@@ -136,8 +137,9 @@ def cast(weights, dtype):
 
 
 def propagation(case, architecture, dtype, collapse):
+    walkable = Walkable(case.graph.digraph)
     return Propagation(
-        case.graph.digraph, case.graph.n_entities, architecture, dtype=dtype, collapse=collapse
+        walkable, case.graph.n_entities, architecture, dtype=dtype, collapse=collapse
     )
 
 
@@ -154,8 +156,8 @@ def autograd(model, *, collapse, train_seed):
     case, architecture, weights, batch = model
     twin = {name: torch.from_numpy(w.copy()).requires_grad_() for name, w in weights.items()}
     frontier, scores = plain_forward(
-        case.graph.digraph, case.graph.n_entities, architecture, twin, case.heads, case.relations,
-        case.active, collapse=collapse, train_seed=train_seed,
+        Walkable(case.graph.digraph), case.graph.n_entities, architecture, twin, case.heads,
+        case.relations, case.active, collapse=collapse, train_seed=train_seed,
     )  # fmt: skip
     loss = plain_loss(frontier, scores, case.graph.n_entities, batch)
     loss.backward()
@@ -296,7 +298,7 @@ def test_collapse_computes_equal_states_once():
     heads = np.zeros(2, np.int32)
     rows = {}
     for collapse in (False, True):
-        form = Propagation(graph.digraph, 1001, architecture, collapse=collapse)
+        form = Propagation(Walkable(graph.digraph), 1001, architecture, collapse=collapse)
         frontier, _ = form.forward(weights, heads, heads, np.ones(1000, np.uint8))
         rows[collapse] = form.counts.rows
         assert len(frontier.node) == 2002
@@ -342,7 +344,8 @@ def test_the_form_for_accelerators_is_the_same_function(top_k, data):
     """``--device`` swaps the form behind one interface; here it runs on the processor."""
     model = data.draw(models(top_k))
     case, architecture, weights, batch = model
-    form = PlainPropagation(case.graph.digraph, case.graph.n_entities, architecture, "cpu")
+    walkable = Walkable(case.graph.digraph)
+    form = PlainPropagation(walkable, case.graph.n_entities, architecture, "cpu")
     frontier, scores = form.forward(weights, case.heads, case.relations, case.active)
     fused_form = propagation(case, architecture, np.float64, not top_k)
     expected_frontier, expected = fused_form.forward(
@@ -361,5 +364,6 @@ def test_the_form_for_accelerators_is_the_same_function(top_k, data):
 
 def test_an_absent_device_is_an_error():
     graph = KnowledgeGraph(np.array([[0, 0, 1]], np.int32), 2, 1)
+    architecture = Architecture(1, DIM, ATTENTION_DIM, 1)
     with pytest.raises(MissingExtra, match="not available"):
-        PlainPropagation(graph.digraph, 2, Architecture(1, DIM, ATTENTION_DIM, 1), "meta:x")
+        PlainPropagation(Walkable(graph.digraph), 2, architecture, "meta:x")

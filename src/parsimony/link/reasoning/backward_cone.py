@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from parsimony.graph import Adjacency
 from parsimony.kernels.redgnn.frontier import Frontier
 from parsimony.kernels.redgnn.relative import relative_relations_reference
 from parsimony.link.reasoning.architecture import Architecture
@@ -28,6 +27,7 @@ from parsimony.link.reasoning.propagation_torch import (
     gru_cell,
     plain_forward,
 )
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.run.steps import step_done
 
 IntArray = npt.NDArray[np.int32]
@@ -63,7 +63,7 @@ def _entity_of_row(frontier: Frontier, n_rows: int) -> IntArray:
 
 
 def backward_cone(
-    digraph: Adjacency,
+    walkable: Walkable,
     n_entities: int,
     architecture: Architecture,
     weights: Mapping[str, Tensor],
@@ -80,7 +80,7 @@ def backward_cone(
     heads = np.array([head], np.int32)
     with torch.no_grad():
         frontier, scores = plain_forward(
-            digraph, n_entities, architecture, weights, heads,
+            walkable, n_entities, architecture, weights, heads,
             np.array([relation], np.int32), active, trace=trace,
         )  # fmt: skip
     found = np.flatnonzero(frontier.node == tail)

@@ -157,9 +157,10 @@ def explain_answer(
     question = Question.of(fact, side, n_relations)
     u, r, v = question
     weights = as_tensors(reasoner.weights_)
-    active = _without(graph, *fact)
+    propagation = reasoner.propagation(graph)
+    active = propagation.without(fact)
     cone = backward_cone(
-        graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
+        propagation.walkable, graph.n_entities, reasoner.architecture_, weights, u, r, v, active
     )
     step_done()
     walks = best_walks(cone, n_relations, max(CANDIDATES, n_paths))
@@ -251,13 +252,6 @@ def _popularity(
     ]
 
 
-def _without(graph: KnowledgeGraph, u: int, r: int, v: int) -> npt.NDArray[np.uint8]:
-    """All facts but the explained one: a fact is no reason for itself."""
-    active = np.ones(max(len(graph), 1), np.uint8)
-    active[: len(graph)][np.all(graph.triples == np.array([u, r, v], np.int32), axis=1)] = 0
-    return active
-
-
 def _step(step: tuple[int, int, int], data: LinkData, n_relations: int) -> Step:
     h, r, t = as_fact(step, n_relations)
     direction: Direction = "inverse" if step[1] >= n_relations else "forward"
@@ -313,7 +307,7 @@ def extract_rules(
     """
     task = reasoner.task_
     graph, n_relations = task.train_graph, task.n_relations
-    weights = as_tensors(reasoner.weights_)
+    weights, propagation = as_tensors(reasoner.weights_), reasoner.propagation(graph)
     if samples is None:
         samples = max(1, min(20, 240 // n_relations))
     generator = rng(reasoner.resolved_.seed, "rules")
@@ -329,8 +323,8 @@ def extract_rules(
             if deadline is not None and deadline.passed():
                 break
             cone = backward_cone(
-                graph.digraph, graph.n_entities, reasoner.architecture_, weights, u, r, v,
-                _without(graph, u, r, v),
+                propagation.walkable, graph.n_entities, reasoner.architecture_, weights, u, r, v,
+                propagation.without((u, r, v)),
             )  # fmt: skip
             for weight, walk in best_walks(cone, n_relations, n_paths, beam=8):
                 rule = rule_of(walk, r, names, n_relations)

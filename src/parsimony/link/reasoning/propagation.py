@@ -25,13 +25,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from parsimony.graph import Adjacency
 from parsimony.kernels.dense import constant
 from parsimony.kernels.molecules.gathers import add_rows
 from parsimony.kernels.products import chosen
 from parsimony.kernels.redgnn.attention import attention_kernels, projection_gradients
 from parsimony.kernels.redgnn.candidates import select_rows
-from parsimony.kernels.redgnn.frontier import Frontier, Scratch, Step, expand, restrict, start
+from parsimony.kernels.redgnn.frontier import Frontier, Scratch, Step, expand, start
 from parsimony.kernels.redgnn.gru import gru_backward, gru_forward
 from parsimony.kernels.redgnn.linear import ACTIVATIONS, dropout, linear, linear_backward
 from parsimony.kernels.redgnn.partition_sum import log_loss
@@ -48,6 +47,7 @@ from parsimony.link.reasoning.readout import (
     softmax_backward,
     to_previous,
 )
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.reasoning.workspace import BLOCK, Workspace, blocks, matmul, matvec
 from parsimony.link.task import Batch
@@ -83,8 +83,8 @@ class Propagation:
 
     Parameters
     ----------
-    digraph
-        Both directions of every fact: ``KnowledgeGraph.digraph``.
+    walkable
+        Both directions of every fact, without those that are set aside; several may share it.
     n_entities
         Number of entities N.
     architecture
@@ -97,7 +97,7 @@ class Propagation:
 
     def __init__(
         self,
-        digraph: Adjacency,
+        walkable: Walkable,
         n_entities: int,
         architecture: Architecture,
         *,
@@ -105,7 +105,7 @@ class Propagation:
         collapse: bool = True,
         profile: bool = False,
     ) -> None:
-        self.digraph = digraph
+        self.walkable = walkable
         self.n_entities = n_entities
         self.architecture = architecture
         self.dtype = np.dtype(dtype)
@@ -120,7 +120,6 @@ class Propagation:
         self.counts = Counts()
         self.space = Workspace(dtype)
         self._layers: list[_Layer] = []
-        self._walkable: tuple[Any, Any] | None = None
 
     def _lap(self, part: str, since: float) -> float:
         now = time.perf_counter()
@@ -128,13 +127,6 @@ class Propagation:
             seconds = self.counts.seconds
             seconds[part] = seconds.get(part, 0.0) + now - since
         return now
-
-    def walkable(self, active: npt.NDArray[np.uint8]) -> tuple[Any, ...]:
-        """The digraph without inactive facts; kept as long as the bitmap is the same."""
-        if self._walkable is None or self._walkable[0] is not active:
-            self._walkable = (active, restrict(*self.digraph, active))
-        walkable: tuple[Any, ...] = self._walkable[1]
-        return walkable
 
     # ---- forward -----------------------------------------------------------------------------
 

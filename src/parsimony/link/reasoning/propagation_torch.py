@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from parsimony.graph import Adjacency
 from parsimony.kernels import triton
-from parsimony.kernels.redgnn.frontier import Frontier, Scratch, Step, expand, restrict, start
+from parsimony.kernels.redgnn.frontier import Frontier, Scratch, Step, expand, start
 from parsimony.kernels.redgnn.relative import relative_relations_reference
 from parsimony.kernels.redgnn.sampling import prune, top_k_new
 from parsimony.link.reasoning.architecture import Architecture
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.task import Batch
 
 IntArray = npt.NDArray[np.int32]
@@ -46,7 +46,7 @@ def gru_cell(x: Tensor, h: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
 
 
 def plain_forward(
-    digraph: Adjacency,
+    walkable: Walkable,
     n_entities: int,
     architecture: Architecture,
     weights: Mapping[str, Tensor],
@@ -75,7 +75,7 @@ def plain_forward(
     train = train_seed is not None
     if share is None:
         share = collapse and not (train and arch.top_k is not None)
-    walkable = restrict(*digraph, active)
+    walked = walkable(active)
     frontier, q_relation = start(heads, relations, share=share)
     row_query = np.arange(len(q_relation), dtype=np.int32)
     q = index(q_relation)
@@ -88,7 +88,7 @@ def plain_forward(
             if name.startswith(f"layer{layer}.")
         }
         before = frontier
-        step = expand(walkable, arch.n_relations, frontier, row_query, scratch, collapse=collapse)
+        step = expand(walked, arch.n_relations, frontier, row_query, scratch, collapse=collapse)
         seen = step.relation
         if arch.relative:
             wanted = q_relation[row_query[step.source]]

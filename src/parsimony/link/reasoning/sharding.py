@@ -24,6 +24,7 @@ from parsimony.kernels.redgnn.frontier import Frontier
 from parsimony.link.frequency import UNREACHED, Beside, Frequencies
 from parsimony.link.reasoning.architecture import Architecture
 from parsimony.link.reasoning.propagation import Propagation
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import AnswerFilter, QuerySet, training_batch
 from parsimony.metrics import Ranks
@@ -84,15 +85,16 @@ class ShardedPropagation:
         own: range | None = None,
     ) -> None:
         self.graph, self.architecture, self.threads = graph, architecture, threads
+        self.walkable = Walkable(graph.digraph)
         if device == "cpu":
             make: Callable[[], Any] = lambda: Propagation(  # noqa: E731
-                graph.digraph, graph.n_entities, architecture
+                self.walkable, graph.n_entities, architecture
             )
         else:
             from parsimony.link.reasoning.torch_device import PlainPropagation
 
             make = lambda: PlainPropagation(  # noqa: E731
-                graph.digraph, graph.n_entities, architecture, device
+                self.walkable, graph.n_entities, architecture, device
             )
             self.threads = 1
         self.own = range(self.threads) if own is None else own
@@ -246,8 +248,17 @@ class ShardedPropagation:
 
     @cached_property
     def everything(self) -> npt.NDArray[np.uint8]:
-        """All facts to be walked: the same array always, of which the shards keep the digraph."""
+        """All facts to be walked: the same array always, of which the digraph is kept."""
         return np.ones(max(len(self.graph), 1), np.uint8)
+
+    def without(self, fact: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+        """All facts but one: a fact is no reason for itself."""
+        rows = self.graph.rows_of(fact)
+        if not len(rows):
+            return self.everything
+        active = self.everything.copy()
+        active[rows] = 0
+        return active
 
     @cached_property
     def frequencies(self) -> Frequencies:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 
 from parsimony.errors import MissingExtra
-from parsimony.graph import Adjacency
 from parsimony.kernels.redgnn.frontier import Frontier, Scratch
 from parsimony.link.reasoning.architecture import Architecture, Counts
 from parsimony.link.reasoning.propagation_torch import plain_forward, plain_loss
+from parsimony.link.reasoning.walkable import Walkable
 from parsimony.link.reasoning.weights import Weights
 from parsimony.link.task import Batch
 
@@ -27,7 +27,7 @@ class PlainPropagation:
 
     Parameters
     ----------
-    digraph, n_entities, architecture
+    walkable, n_entities, architecture
         As for :class:`parsimony.link.reasoning.propagation.Propagation`.
     device
         A torch device, such as "cuda".
@@ -39,7 +39,7 @@ class PlainPropagation:
     """
 
     def __init__(
-        self, digraph: Adjacency, n_entities: int, architecture: Architecture, device: str
+        self, walkable: Walkable, n_entities: int, architecture: Architecture, device: str
     ) -> None:
         try:
             torch.zeros(1, device=device)
@@ -49,7 +49,7 @@ class PlainPropagation:
                 f"device {device!r} is not available ({first})",
                 remedy="use --device cpu, or install a torch built for the device",
             ) from None
-        self.digraph, self.n_entities, self.architecture = digraph, n_entities, architecture
+        self.walkable, self.n_entities, self.architecture = walkable, n_entities, architecture
         self.device = torch.device(device)
         self.scratch = Scratch(n_entities)
         self.counts = Counts()
@@ -70,7 +70,7 @@ class PlainPropagation:
         """Score the reached entities of every query, as ``Propagation.forward``."""
         with torch.no_grad():
             frontier, scores = plain_forward(
-                self.digraph, self.n_entities, self.architecture,
+                self.walkable, self.n_entities, self.architecture,
                 self._tensors(weights, grad=False), heads, relations, active,
                 scratch=self.scratch, collapse=True,
             )  # fmt: skip
@@ -89,7 +89,7 @@ class PlainPropagation:
         tensors = self._tensors(weights, grad=True)
         torch.manual_seed(train_seed & 0x7FFFFFFFFFFFFFFF)  # dropout
         frontier, scores = plain_forward(
-            self.digraph, self.n_entities, self.architecture, tensors, batch.head, batch.relation,
+            self.walkable, self.n_entities, self.architecture, tensors, batch.head, batch.relation,
             active, scratch=self.scratch, collapse=self.architecture.top_k is None,
             train_seed=train_seed,
         )  # fmt: skip
