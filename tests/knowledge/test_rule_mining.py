@@ -216,6 +216,22 @@ def test_a_hub_costs_no_other_relation_its_rules(monkeypatch):
     assert notes == []
 
 
+@pytest.mark.parametrize("place", [0, 15, 30])
+@pytest.mark.parametrize("budget", [3e5, 1e6, 2e6])
+def test_a_rule_of_one_atom_is_found_wherever_its_relation_stands(place, budget, monkeypatch):
+    """Bodies of dense relations exceed the budget; those of one atom cost no more than edges."""
+    monkeypatch.setattr(rule_plan, "LONG", 0)
+    rng = np.random.default_rng(0)
+    noise = np.stack([rng.integers(0, n, 12_000) for n in (400, 30, 400)], axis=1)
+    noise[:, 1] += noise[:, 1] >= place
+    x, y = 400 + rng.integers(0, 9000, (2, 3000))
+    pairs = [np.stack([a, np.full(3000, place), b], axis=1) for a, b in ((x, y), (y, x))]
+    graph = KnowledgeGraph(np.concatenate([noise, *pairs]).astype(np.int32), 9400, 31)
+    mined = mine_paths(build_walk_index(graph), budget=budget)
+    assert (place, (place + 31,)) in set(zip(mined.heads, mined.paths, strict=True))
+    assert any("candidate bodies were left out" in note for note in mined.notes)
+
+
 def test_what_was_left_out_is_a_warning_without_a_list(monkeypatch):
     monkeypatch.setattr(rule_plan, "BUDGET", 0)
     graph = hub(200)

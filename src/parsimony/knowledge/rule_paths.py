@@ -236,11 +236,22 @@ class Facts:
 
     def paths(self, r: int, longest: int) -> tuple[Longs, Longs]:
         """Codes of the paths with enough support, and their counts; see ``_paths_between``."""
+        found = self._counted(r, longest)
+        self.dropped += found.dropped
+        return found.codes, found.counts
+
+    def ahead(self, r: int, longest: int, *, keep: bool) -> Longs:
+        """Codes of the paths that :meth:`paths` will return, which it need not count if kept."""
+        found = self._counted(r, longest)
+        if keep:
+            self.known[r, longest] = found
+        return found.codes
+
+    def _counted(self, r: int, longest: int) -> Counted:
         found = self.known.get((r, longest))
         if found is None:
             found = self.joined([self.part(each) for each in self.ranges(r, longest)])
-        self.dropped += found.dropped
-        return found.codes, found.counts
+        return found
 
     def _facts(self, r: int, longest: int) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
         """Ends of a relation's facts, those with the same end to walk to together; all walks."""

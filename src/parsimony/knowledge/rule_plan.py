@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsimony.graph.distinct import distinct_keys
-from parsimony.knowledge.rule_bodies import LONGEST, Bodies, places
+from parsimony.knowledge.rule_bodies import LONGEST, Bodies, path_digits, places
 from parsimony.knowledge.rule_paths import Facts, n_walks
 from parsimony.knowledge.rule_walks import WalkIndex
 
@@ -107,7 +107,7 @@ class MiningPlan:
         self.sparse = max_length is None and bool((self.lengths == LONGEST).all())
         whole = max_length is not None or bool((self.lengths == USUAL).all())
         self.first = USUAL if self.sparse else USUAL - 1
-        self.short_first = not whole and not self.sparse and bool((self.lengths == USUAL).any())
+        self.short_first = not whole and not self.sparse
         self.facts = Facts(index, min_support)
         self.bodies = Bodies(index, np.inf if whole else budget)
 
@@ -120,10 +120,19 @@ class MiningPlan:
         return [*dict.fromkeys([*early, *every])]
 
     def count_short(self, bodies: Bodies) -> None:
-        """Count bodies of two atoms before any long one, and leave these a part of the budget."""
+        """Count bodies of two atoms before any long one, and leave these a part of the budget.
+
+        Those of all relations at once, so that none spends what others need: first those of one
+        atom, which together have a step for each edge, then the cheapest.
+        """
         if self.short_first:
-            short = [self.facts.paths(r, min(int(self.lengths[r]), 2))[0] for r in range(self.n)]
-            bodies(distinct_keys(np.concatenate(short)))
+            short = [
+                self.facts.ahead(r, min(longest, 2), keep=longest <= 2)
+                for r, longest in enumerate(self.lengths.tolist())
+            ]
+            codes = distinct_keys(np.concatenate(short))
+            bodies(codes[(path_digits(codes, self.n) > 0).sum(axis=1) == 1], np.inf)
+            bodies(codes)
             bodies.left = min(bodies.left, self.long)
 
     def count(self, bodies: Bodies, codes: Longs, left: int) -> Longs:
