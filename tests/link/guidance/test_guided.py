@@ -125,6 +125,20 @@ def test_weights_of_few_answers_are_drawn_to_those_of_all():
 RULES = ("0.90  18/20  r0(X,Y) <- r1(X,A), r2(A,Y)", "0.50  5/10  r1(X,Y) <- r0(Y,X)")
 
 
+@pytest.mark.parametrize("relation", [0, 1, 2])
+def test_weights_are_learned_on_what_the_rules_conclude_alone(task, relation):
+    """Others are ranked alike whatever a rule weighs, and would take the time of those."""
+    rule = f"r{relation}(X,Y) <- r{(relation + 1) % 3}(Y,X)"
+    guided = Guided(member={"method": "degree"}, knowledge_as="prior")
+    guided.fit(task, knowledge=book(rule))
+    queries = task.queries("valid")
+    n = int((queries.relation % 3 == relation).sum())
+    (note,) = (note for note in guided.notes_ if note.startswith(("prior: weights", "warning: no")))
+    assert f"learned on {n} queries (of relations that rules conclude)" in note if n else (
+        "no validation facts of the relations that rules conclude" in note
+    )
+
+
 @pytest.mark.parametrize("method", ["redgnn", "complex"])
 def test_saved_with_its_book_and_read_back(task, tmp_path, method):
     known = book(*RULES, "symmetric(r0)", "range(r1, T)", types={"m1": ("T",), "m2": ("U",)})

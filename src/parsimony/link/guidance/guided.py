@@ -233,13 +233,17 @@ class Guided(LinkEstimator[GuidedParameters]):
 
     def _learn_prior(self, deadline: Deadline) -> None:
         """Learn what the rules are worth, on as many queries as the deadline allows."""
-        seed = self.resolved_.seed
+        seed, rules = self.resolved_.seed, self._applied.prior_rules
+        concluded = {self.task_.data.relations.index(rule.head.relation) for rule in rules}
         try:
-            queries = shuffled_queries(self.task_, seed)
+            queries = shuffled_queries(self.task_, seed, of=concluded)
         except EmptySplit:
+            queries = None
+        if not queries:
             weight = np.zeros(2 * self.task_.n_relations)
-            self.prior_ = Prior(self._applied.prior_rules, "noisy-or", weight, 1.0)
-            self.notes_.append("warning: no validation facts: the rules' weight is 0")
+            self.prior_ = Prior(rules, "noisy-or", weight, 1.0)
+            of = "" if queries is None else " of the relations that rules conclude"
+            self.notes_.append(f"warning: no validation facts{of}: the rules' weight is 0")
             return
         self.prior_, note = learned_prior(
             self._member_scores, self._applied, queries, deadline, seed=seed
