@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 from tests.frontier.planted import planted_rows
 
@@ -98,3 +99,23 @@ def test_names_of_parts_are_no_formulas(results):
     ]
     drawn = stratum_figure(analyse(odd, "parameters", draws=20)[0], LOOKS["light"])
     assert "$\\frac$" in drawn.decode()
+
+
+def test_a_size_of_one_seed_scatters_as_the_seeds_of_the_sizes_beside_it(tmp_path):
+    """Else a family of which one size was run once would look sure of its error."""
+    rows = planted_rows(tmp_path, seeds=2, queries=100)
+    best = analyse(rows, "parameters", draws=200)[0].scaled
+    assert best is not None
+    wide, few = [], []
+    for k, (row, folder) in enumerate(rows):
+        if row.family != "ComplEx" or row.size == best.group.label:
+            if row.size != best.group.label or row.seed == 0:
+                few.append((row, folder))
+            continue
+        values = np.load(folder / row.values) + (0.1 if k % 2 else -0.1)
+        np.save(folder / row.values, values)
+        few.append((dataclasses.replace(row, value=float(values.mean())), folder))
+        wide.append(k)
+    found = analyse(few, "parameters", draws=200)[0].best["ComplEx"]
+    assert wide and found.group.label == best.group.label and len(found.group.rows) == 1
+    assert np.ptp(found.interval) > 2 * np.ptp(best.interval)

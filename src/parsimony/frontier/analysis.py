@@ -148,7 +148,11 @@ def _of_measure(
         asked = [g for g in groups if axis != "labels" or rows[g.rows[0]].labels_share == share]
         if asked:
             chosen = min(asked, key=_on_validation)
-            drawn = draws.means([chosen.rows])[:, 0]
+            if len(chosen.rows) > 1:
+                drawn = draws.means([chosen.rows])[:, 0]
+            else:  # one seed says nothing of seeds: those of the sizes beside it do
+                k = next(k for k, g in enumerate(curve.groups) if chosen.rows[0] in g.rows)
+                drawn = curve.samples[:, k]
             error = float(draws.errors[list(chosen.rows)].mean())
             best[family] = Best(family, side, chosen, error, drawn)
     found = Analysis(measure, curves, best, _best(best, "knowledge"), _best(best, "scaled"))
