@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from tests.frontier.planted import planted_rows
+from tests.frontier.planted import SIZES, planted_rows
 
 from parsimony.frontier.analysis import analyse
 from parsimony.frontier.figures import frontier_figure
@@ -119,3 +119,18 @@ def test_a_size_of_one_seed_scatters_as_the_seeds_of_the_sizes_beside_it(tmp_pat
     found = analyse(few, "parameters", draws=200)[0].best["ComplEx"]
     assert wide and found.group.label == best.group.label and len(found.group.rows) == 1
     assert np.ptp(found.interval) > 2 * np.ptp(best.interval)
+
+
+def test_where_both_sides_answer_everything_right_the_size_that_does_is_the_equivalent(tmp_path):
+    """A law never reaches an error of 0, but a size that was run has: it is enough."""
+    rows = []
+    for row, folder in planted_rows(tmp_path, seeds=2, queries=100, knowledge=2.0):
+        right = row.family == "RED-GNN" or row.parameters >= 100 * SIZES[4]
+        values = np.load(folder / row.values)
+        values = np.ones_like(values) if right else np.clip(values, 0.0, 1.0)
+        np.save(folder / row.values, values)
+        value = float(values.mean())
+        rows.append((dataclasses.replace(row, value=value, value_valid=value), folder))
+    found = analyse(rows, "parameters", draws=200)[0]
+    (scale,) = (each.scale for each in found.crossings if each.curve.family == "ComplEx")
+    assert scale.middle is not None and 100 * SIZES[3] < scale.middle < 100 * SIZES[7]

@@ -160,7 +160,9 @@ def _of_measure(
     for model in best.values():
         for curve in curves.values():
             if curve.side != model.side:
-                scale = equivalent_scale(curve, model.drawn, model.group.amount)
+                # No law ends at 0: what cannot be told from it is right as well.
+                errors = np.maximum(model.drawn, draws.least)
+                scale = equivalent_scale(curve, errors, model.group.amount)
                 if scale is not None:
                     found.crossings.append(Crossing(model, curve, scale))
     if found.knowledge is not None and found.scaled is not None:
