@@ -59,6 +59,23 @@ def test_users_with_few_ratings_are_for_training_only(tmp_path):
     assert any("48 users with fewer than 30 ratings" in note for note in loaded.notes)
 
 
+@pytest.mark.parametrize(
+    ("ratings", "given"), [(40, 20), (30, 15), (29, 10), (20, 10), (15, 5), (7, 3), (4, 2), (2, 1)]
+)
+def test_how_many_are_given_follows_what_users_have(tmp_path, ratings, given):
+    """A shop whose customers rate five things is no shop without validation users."""
+    rows = [f"u{u},i{(u + k) % 50},{1 + (u * k) % 5}" for u in range(60) for k in range(ratings)]
+    path = tmp_path / "shop.csv"
+    path.write_text("user,item,rating\n" + "\n".join(rows) + "\n")
+    loaded = load_ratings(path)
+    assert np.bincount(loaded.split).tolist() == [42, 6, 12]
+    for user in np.flatnonzero(loaded.split):
+        own = loaded.query[loaded.user == user]
+        assert (~own).sum() == given < len(own)
+    said = any(f"--set support={given}" in note for note in loaded.notes)
+    assert said == (given <= 10)
+
+
 def test_movielens_in_its_own_layout(tmp_path):
     folder = write_movielens(tmp_path / "ml-1m")
     assert is_ratings(str(folder))

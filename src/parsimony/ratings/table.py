@@ -6,7 +6,8 @@
 - A CSV, TSV or Parquet file with a column each for user, item and rating, by name or position.
 
 Users of the last two are split 7 : 1 : 2 by a seeded draw, each with a support of ``support``
-ratings. Users with fewer than ``support`` + 10 ratings are for training only.
+ratings. Users with fewer than ``support`` + 10 ratings are for training only; where nobody says
+how many are given and most users have fewer than 30, it is less (``_USUAL``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from parsimony.datasets import registry
 from parsimony.datasets.loading import locate
@@ -38,13 +40,16 @@ _TASKS, _OTHERS, _MOVIES = "tasks.tsv", "ratings.tsv", "ratings.dat"
 _WHOLE_STARS, _HALF_STARS = (1.0, 5.0), (0.5, 5.0)
 _REGISTERED = {"lastfm": (0.0, 1.0)}  # listened or not
 _QUERIES = 10  # ratings beside the support that a user needs to be tested
+#: (support, queries) where nobody says: the first that ``_ENOUGH`` users, and a tenth of all, have
+_USUAL = ((20, _QUERIES), (10, _QUERIES), (5, 5), (3, 3), (2, 2), (1, 1))
+_ENOUGH = 20
 
 
 def load_ratings(
     name_or_path: str | os.PathLike[str],
     *,
     columns: tuple[str, str, str] | None = None,
-    support: int = 20,
+    support: int | None = None,
     others: bool = True,
     scale: tuple[float, float] | None = None,
     mirror: str | os.PathLike[str] | None = None,
@@ -60,7 +65,8 @@ def load_ratings(
         Header names, or numbers from 1, of user, item and rating in a file; by default known by
         the words of the header, or by position (:mod:`parsimony.ratings.columns`).
     support
-        Support ratings per user, where the data are not split yet.
+        Support ratings per user, where the data are not split yet; by default 20, or fewer where
+        few users have 30 ratings, which is noted.
     others
         Whether to train on users of ``ratings.tsv`` who have no task in ``tasks.tsv``.
     scale
@@ -258,7 +264,7 @@ def _add_others(
 
 
 def _read_movielens(
-    folder: Path, support: int, seed: int, stated: tuple[float, float] | None
+    folder: Path, support: int | None, seed: int, stated: tuple[float, float] | None
 ) -> RatingData:
     """MovieLens-1M: ``user::item::rating::time``, and features of users and movies."""
     rows = _fields(folder / _MOVIES, 4)
@@ -311,14 +317,16 @@ def _fields(path: Path, n: int) -> list[list[str]]:
 
 
 def _split(
-    name: str, users: list[str], items: list[str], ratings: list[float], support: int, seed: int,
-    where: Callable[[int], str], stated: tuple[float, float] | None,
+    name: str, users: list[str], items: list[str], ratings: list[float], support: int | None,
+    seed: int, where: Callable[[int], str], stated: tuple[float, float] | None,
 ) -> RatingData:  # fmt: skip
     """Split users 7 : 1 : 2, and each user's ratings into support and query."""
     user_of, item_of = _numbers(users), _numbers(items)
     user = np.array([user_of[u] for u in users], np.int32)
     counts = np.bincount(user, minlength=len(user_of))
-    able = rng(seed, "users").permutation(np.flatnonzero(counts >= support + _QUERIES))
+    given, wanted = _usual(counts) if support is None else (support, _QUERIES)
+    needed = given + wanted
+    able = rng(seed, "users").permutation(np.flatnonzero(counts >= needed))
     split = np.zeros(len(user_of), np.int8)
     n_valid, n_test = round(0.1 * len(able)), round(0.2 * len(able))
     split[able[:n_valid]], split[able[n_valid : n_valid + n_test]] = 1, 2
@@ -326,13 +334,15 @@ def _split(
     order = rng(seed, "supports").permutation(len(user))
     order = order[np.argsort(user[order], kind="stable")]
     place = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
-    query[order] = place >= np.minimum(support, np.maximum(counts // 2, 1))[user[order]]
-    few = int((counts < support + _QUERIES).sum())
+    query[order] = place >= np.minimum(given, np.maximum(counts // 2, 1))[user[order]]
+    few = int((counts < needed).sum())
     scale, guessed = scale_of(ratings, where, stated)
     notes = (
         *guessed,
-        *[f"{few:,} users with fewer than {support + _QUERIES} ratings are for training only"]
-        * bool(few),
+        *[f"{given} ratings of a user are given, not {_USUAL[0][0]}: few users have more "
+          f"(--set support={given})"]
+        * (support is None and given != _USUAL[0][0]),
+        *[f"{few:,} users with fewer than {needed} ratings are for training only"] * bool(few),
         *_spelling(user_of, item_of),
     )
     return RatingData(
@@ -340,6 +350,16 @@ def _split(
         np.array([item_of[i] for i in items], np.int32), np.array(ratings, np.float32),
         query, split, scale, notes=notes, source=name,
     )  # fmt: skip
+
+
+def _usual(counts: npt.NDArray[np.integer]) -> tuple[int, int]:
+    """How many ratings of a user are given, and how many more make a test, by what users have."""
+    enough = max(_ENOUGH, 0.1 * len(counts))
+    able = [int((counts >= given + wanted).sum()) for given, wanted in _USUAL]
+    for usual, n in zip(_USUAL, able, strict=True):
+        if n >= enough:
+            return usual
+    return _USUAL[int(np.argmax(able))] if max(able) else _USUAL[0]
 
 
 def _numbers(names: list[str]) -> dict[str, int]:

@@ -37,9 +37,11 @@ SEED = 0  # of held-out and redrawn ratings: the same for all methods and seeds
 class ColdStartOptions(TaskOptions):
     """Options of the task, given by ``--set`` beside the method's parameters."""
 
-    support: int = Field(
-        20, ge=1, description="support ratings per user, where the data are not split yet, ≥ 1"
-    )
+    support: int | None = Field(
+        None, ge=1,
+        description="support ratings per user, where the data are not split yet, ≥ 1; by default "
+        "20, or fewer where few users have 30 ratings",
+    )  # fmt: skip
     warm: float = Field(
         0.1, ge=0, lt=1, description="fraction of training users' queries held out, [0, 1)"
     )
