@@ -46,6 +46,14 @@ _SIZES, _SIZES_OF_LABELS, _SEEDS, _TRIALS = 8, 2, 3, 4
 #: sizes of a family that are planned before seeds
 _ENOUGH = 6
 
+#: data that have both splits, by the problem
+_WITH_BOTH = {
+    "link": "give data with both",
+    "ddi": "give data with both",
+    "molecules": "a folder with the table and task_splits.json, which names test_tasks, has both",
+    "coldstart": "more users with several ratings are needed",
+}
+
 
 def reserve(budget: Deadline) -> float:
     """Seconds of a budget that are kept for analysis and page."""
@@ -155,7 +163,7 @@ def planned(request: FrontierRequest, *, estimate: bool = False) -> Plan:
         if not task.count(split):
             raise EmptySplit(
                 f"the {split} split is empty",
-                remedy="a frontier selects on valid and measures on test: give data with both",
+                remedy=f"a frontier selects on valid and measures on test: {_WITH_BOTH[kind]}",
             )
     along_labels = request.axis == "labels"
     shares = sorted(set(request.shares or (SHARES if along_labels else (1.0,))))
