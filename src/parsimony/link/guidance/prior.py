@@ -79,14 +79,17 @@ class Prior:
         some = weight > 0
         if not some.any():
             return scores
-        found = scores.copy()
-        rows = found[some]
+        rows = scores[some]
         finite = np.isfinite(rows)
-        least = np.where(finite, rows, np.inf).min(1, keepdims=True)
-        least = np.where(np.isfinite(least), least, 0.0) - 1e-3 * self.spread
-        rows = np.where(finite, rows, least.astype(np.float32))
-        steps = (weight[some] * self.spread).astype(np.float32)
-        found[some] = rows + steps[:, None] * feature[some]
+        if not finite.all():
+            least = np.where(finite, rows, np.inf).min(1, keepdims=True)
+            least = np.where(np.isfinite(least), least, 0.0) - 1e-3 * self.spread
+            rows = np.where(finite, rows, least.astype(np.float32))
+        rows += (weight[some] * self.spread).astype(np.float32)[:, None] * feature[some]
+        if some.all():
+            return rows
+        found = scores.copy()
+        found[some] = rows
         return found
 
 
