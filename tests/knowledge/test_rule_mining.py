@@ -232,6 +232,25 @@ def test_a_rule_of_one_atom_is_found_wherever_its_relation_stands(place, budget,
     assert any("candidate bodies were left out" in note for note in mined.notes)
 
 
+@pytest.mark.parametrize("place", [0, 31])
+def test_what_is_supported_well_for_its_walks_is_counted_before_what_is_rare(place, monkeypatch):
+    """A rule of two atoms with thousands of facts, among thousands of bodies that are cheaper."""
+    monkeypatch.setattr(rule_plan, "LONG", 0)
+    rng = np.random.default_rng(0)
+    noise = np.stack([rng.integers(0, n, 12_000) for n in (400, 30, 400)], axis=1)
+    noise[:, 1] += 2 * (place == 0)
+    part, whole = (1, 0) if place == 0 else (30, 31)
+    x, y, z = 400 + rng.integers(0, 9000, (3, 3000))
+    planted = [
+        np.stack([a, np.full(3000, r), b], axis=1)
+        for a, r, b in ((x, part, y), (y, part, z), (x, whole, z))
+    ]
+    graph = KnowledgeGraph(np.concatenate([noise, *planted]).astype(np.int32), 9400, 32)
+    mined = mine_paths(build_walk_index(graph), budget=1.5e6)
+    assert (whole, (part, part)) in set(zip(mined.heads, mined.paths, strict=True))
+    assert any("candidate bodies were left out" in note for note in mined.notes)
+
+
 def test_what_was_left_out_is_a_warning_without_a_list(monkeypatch):
     monkeypatch.setattr(rule_plan, "BUDGET", 0)
     graph = hub(200)

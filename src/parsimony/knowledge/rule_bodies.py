@@ -3,7 +3,9 @@
 Three things keep hubs affordable. Entities with the same neighbours along a step are twins, which
 reach the same from there on: of each class one is followed, and counts for all. A body connects as
 many pairs as its reverse, so the direction with fewer walks is followed. And the walks are counted
-before they are followed: bodies beyond the budget are not counted at all, and said to be so.
+before they are followed: bodies beyond the budget are not counted at all, and said to be so. As a
+body connects no more pairs than it has walks, those with the most support for their walks come
+first: they make the surest rules.
 """
 
 from __future__ import annotations
@@ -200,14 +202,20 @@ class Bodies:
         """Whether walks are counted, to stay within a budget."""
         return bool(np.isfinite(self.left))
 
-    def __call__(self, codes: Longs, share: float = 1.0) -> Longs:
+    def __call__(self, codes: Longs, support: Longs | None = None, share: float = 1.0) -> Longs:
         """Return the pairs of paths, :data:`UNCOUNTED` where they are beyond the budget.
 
-        ``share`` of what is left of the budget may be spent, all that it takes if infinite.
+        Parameters
+        ----------
+        support
+            Of each path: how many facts of a head it connects; alike by default.
+        share
+            Of what is left of the budget may be spent, all that it takes if infinite.
         """
-        new = distinct_keys(codes[~_among(codes, self.codes)[1]])
+        other = ~_among(codes, self.codes)[1]
+        new, most = _best_of(codes[other], None if support is None else support[other])
         if len(new):
-            counts = self._count(new, share)
+            counts = self._count(new, most, share)
             at = np.searchsorted(self.codes, new)
             self.codes = np.insert(self.codes, at, new)
             self.counts = np.insert(self.counts, at, counts)
@@ -219,7 +227,7 @@ class Bodies:
         """How many paths were asked for and not counted."""
         return int((self.counts == UNCOUNTED).sum())
 
-    def _count(self, codes: Longs, share: float) -> Longs:
+    def _count(self, codes: Longs, support: Longs, share: float) -> Longs:
         directed, fits = codes, np.ones(len(codes), bool)
         if np.isfinite(share * self.left):
             allowed = share * self.left
@@ -229,8 +237,8 @@ class Bodies:
                 back = self._walks_of(reverse)
                 directed = np.where(back < walks, reverse, codes)
                 walks = np.minimum(walks, back)
-            cheapest = np.argsort(walks, kind="stable")
-            fits[cheapest] = np.cumsum(walks[cheapest]) <= allowed
+            order = np.argsort(walks / np.maximum(support, 1), kind="stable")
+            fits = _fitting(walks, order, allowed)
             self.left -= walks[fits].sum()
         counts = np.full(len(codes), UNCOUNTED, np.int64)
         if fits.any():
@@ -294,6 +302,32 @@ class Bodies:
         step = digits[np.arange(len(nodes)), depth - 1] - 1
         end = np.searchsorted(nodes, nodes + self._units[depth - 1])
         return PathTrie(*(a.astype(np.int32) for a in (step, depth, end))), nodes
+
+
+@kernel
+def _fitting(walks, order, allowed):  # type: ignore[no-untyped-def]
+    """Which paths fit, taken in an order; what is too much for the rest leaves it to those after.
+
+    IN  walks, order (n,); allowed: walks of all
+    OUT fits (n,) bool
+    """
+    fits = np.zeros(len(walks), np.bool_)
+    for i in order:
+        if walks[i] <= allowed:
+            fits[i] = True
+            allowed -= walks[i]
+    return fits
+
+
+def _best_of(codes: Longs, support: Longs | None) -> tuple[Longs, Longs]:
+    """Distinct codes, ascending, and the largest support of each."""
+    if support is None:
+        distinct = distinct_keys(codes)
+        return distinct, np.ones(len(distinct), np.int64)
+    order = np.lexsort((support, codes))
+    codes, support = codes[order], support[order]
+    last = np.r_[codes[1:] != codes[:-1], [True] * bool(len(codes))].astype(bool)
+    return codes[last], support[last]
 
 
 def _known(

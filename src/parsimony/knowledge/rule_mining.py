@@ -79,7 +79,7 @@ def mine_paths(
 
     def mine(r: int, longest: int, left: int) -> None:
         codes, counts = facts.paths(r, longest)
-        pairs = plan.count(bodies, codes, left)
+        pairs = plan.count(bodies, codes, counts[:, 0], left)
         counted = pairs != UNCOUNTED
         codes, counts, pairs = codes[counted], counts[counted], pairs[counted]
         support = counts[:, 0]

@@ -240,12 +240,12 @@ class Facts:
         self.dropped += found.dropped
         return found.codes, found.counts
 
-    def ahead(self, r: int, longest: int, *, keep: bool) -> Longs:
-        """Codes of the paths that :meth:`paths` will return, which it need not count if kept."""
+    def ahead(self, r: int, longest: int, *, keep: bool) -> tuple[Longs, Longs]:
+        """Codes and support of what :meth:`paths` will return, and need not count if kept."""
         found = self._counted(r, longest)
         if keep:
             self.known[r, longest] = found
-        return found.codes
+        return found.codes, found.counts[:, 0]
 
     def _counted(self, r: int, longest: int) -> Counted:
         found = self.known.get((r, longest))

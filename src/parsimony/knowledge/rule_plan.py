@@ -123,20 +123,20 @@ class MiningPlan:
         """Count bodies of two atoms before any long one, and leave these a part of the budget.
 
         Those of all relations at once, so that none spends what others need: first those of one
-        atom, which together have a step for each edge, then the cheapest.
+        atom, which together have a step for each edge, then those that promise most.
         """
         if self.short_first:
             short = [
                 self.facts.ahead(r, min(longest, 2), keep=longest <= 2)
                 for r, longest in enumerate(self.lengths.tolist())
             ]
-            codes = distinct_keys(np.concatenate(short))
-            bodies(codes[(path_digits(codes, self.n) > 0).sum(axis=1) == 1], np.inf)
-            bodies(codes)
+            codes, support = (np.concatenate(each) for each in zip(*short, strict=True))
+            bodies(codes[(path_digits(codes, self.n) > 0).sum(axis=1) == 1], share=np.inf)
+            bodies(codes, support)
             bodies.left = min(bodies.left, self.long)
 
-    def count(self, bodies: Bodies, codes: Longs, left: int) -> Longs:
+    def count(self, bodies: Bodies, codes: Longs, support: Longs, left: int) -> Longs:
         """Count the bodies of a relation after which so many are still to come."""
         if self.sparse:
-            bodies(codes[codes % (2 * self.n + 1) == 0], np.inf)
-        return bodies(codes, 1 / left if (self.lengths >= USUAL).any() else 1.0)
+            bodies(codes[codes % (2 * self.n + 1) == 0], share=np.inf)
+        return bodies(codes, support, 1 / left if (self.lengths >= USUAL).any() else 1.0)

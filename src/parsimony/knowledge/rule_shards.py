@@ -179,7 +179,8 @@ class MiningShards:
         if all(key in plan.facts.known for key in plan.keys(timed=False)):
             plan.count_short(planning)
         for r, longest in order:
-            plan.count(planning, plan.facts.known[r, longest].codes, plan.n - r)
+            known = plan.facts.known[r, longest]
+            plan.count(planning, known.codes, known.counts[:, 0], plan.n - r)
         plan.facts.dropped = 0
         return planning.wanted
 
