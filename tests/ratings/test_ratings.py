@@ -72,7 +72,7 @@ def test_how_many_are_given_follows_what_users_have(tmp_path, ratings, given):
     for user in np.flatnonzero(loaded.split):
         own = loaded.query[loaded.user == user]
         assert (~own).sum() == given < len(own)
-    said = any(f"--set support={given}" in note for note in loaded.notes)
+    said = any(note.startswith(f"{given} ratings of a user are given") for note in loaded.notes)
     assert said == (given <= 10)
 
 

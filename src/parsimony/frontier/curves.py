@@ -273,14 +273,9 @@ def _lack_of_fit(
 
 
 def _held_out(
-    curve: Curve,
-    x: Floats,
-    y: Floats,
-    samples: Floats,
-    weights: Floats,
-    how: dict[str, Any],
+    curve: Curve, x: Floats, y: Floats, samples: Floats, weights: Floats, how: dict[str, Any],
     least: float,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]]:  # fmt: skip
     """Predict the largest sizes from the others, in every draw, and say how far off that is."""
     k = len(x) - _HELD
     kind: Kind = how["kind"] if k >= _BROKEN else "power"

@@ -340,7 +340,7 @@ def _split(
     notes = (
         *guessed,
         *[f"{given} ratings of a user are given, not {_USUAL[0][0]}: few users have more "
-          f"(--set support={given})"]
+          "(--set support=N says how many)"]
         * (support is None and given != _USUAL[0][0]),
         *[f"{few:,} users with fewer than {needed} ratings are for training only"] * bool(few),
         *_spelling(user_of, item_of),
