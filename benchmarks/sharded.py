@@ -42,7 +42,9 @@ def main() -> None:
                 found[which].append({
                     "valid_mrr": summary["valid"]["mrr"],
                     "best_epoch": summary["best_epoch"],
-                    "first_epochs": [record["valid_mrr"] for record in model.history_[:3]],
+                    "first_epochs": [
+                        each["valid_mrr"] for each in model.history_ if "valid_mrr" in each
+                    ][:3],
                     "processor_seconds": time.process_time() - begin,
                     "files": len(list((Path(folder) / "run").glob("model*.safetensors"))),
                 })  # fmt: skip
