@@ -25,7 +25,7 @@ from parsimony.frontier.row import Row, Subject, Tuned
 from parsimony.frontier.running import run_size
 from parsimony.frontier.runs import Job, Runs, in_turn, run_job, time_of
 from parsimony.frontier.warming import is_shaped
-from parsimony.frontier.words import verdict
+from parsimony.frontier.words import times_text, verdict
 from parsimony.run.deadline import Deadline
 from parsimony.run.engine import LocalEngine
 from parsimony.search.trials import read_trials
@@ -248,3 +248,26 @@ def test_a_family_that_was_not_scaled_far_does_not_lose(tmp_path, kept, side):
     told, sentence = verdict(analyse(rows, "parameters", draws=200)[0], "mrr")
     assert told == side
     assert ("larger ones may do better" in sentence) == (side == "open")
+
+
+@pytest.mark.parametrize(("sizes", "side"), [(1, "open"), (2, "knowledge")])
+def test_a_family_that_learned_from_few_labels_at_one_size_does_not_lose(tmp_path, sizes, side):
+    """Whoever is given sixteen units and 86 classes is no rival."""
+    rows = []
+    for row, folder in planted_rows(tmp_path, knowledge=2.0):
+        k = [f"d = {4 * 2**i}" for i in range(8)].index(row.size)
+        share = (k + 1) / (4 if row.side == "knowledge" else 8)
+        size = f"d = {4 + k % sizes}" if row.side == "scaled" else "d = 4"
+        rows.append((replace(row, size=size, labels_share=share, labels=int(1e4 * share)), folder))
+    told, sentence = verdict(analyse(rows, "labels", draws=200, headline_share=1.0)[0], "mrr")
+    assert told == side
+    assert ("ComplEx was run at one size (d = 4): others may do better" in sentence) == (sizes == 1)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(1.04, "1.04 times as many"), (3.21, "3.2 times as many"), (99.7, "100 times as many"),
+     (8219.4, "8,219 times as many"), (0.01, "100 times fewer"), (0.96, "1.04 times fewer")],
+)  # fmt: skip
+def test_multiples_are_plain_numbers(ratio, words):
+    assert times_text(ratio) == words

@@ -43,7 +43,9 @@ def limit_text(scale: Equivalent) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    if value >= 99.5:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value < 1.095 else f"{value:.2g}"  # "1 times as many" says nothing
 
 
 def scale_text(scale: Equivalent, unit: str) -> str:
@@ -102,6 +104,14 @@ def _unscaled(found: Analysis, best: Best) -> str:
     )
 
 
+def _one_size(found: Analysis, best: Best) -> str:
+    """Why a scaled-up family that learned from few labels at one size alone cannot lose."""
+    sizes = {row.size for row in found.rows if row.family == best.family}
+    if found.measure.key != "labels" or len(sizes) > 1:
+        return ""
+    return f" But {best.family} was run at one size ({sizes.pop()}): others may do better."
+
+
 def _measured(best: Best, name: str, unit: str) -> str:
     return named(best, f"{name} {1 - best.error:.3f}, {amount_text(best.group.amount)} {unit}")
 
@@ -139,6 +149,10 @@ def verdict(found: Analysis, metric: str) -> tuple[str, str]:
             f"Open: {both}; the difference is {gain:+.3f}, of one seed and a metric that no "
             f"interval is known of. More seeds say more (--seeds 3).{needs}"
         )
+    alone = _one_size(found, theirs)
+    cheaper = forward is not None and forward.scale.verdict == "less"
+    if alone and high >= 0 and not cheaper:
+        return "open", f"Open: {both}; the difference is {apart}.{alone}{needs}"
     short = _unscaled(found, theirs if low > 0 else ours)
     if (low > 0 or high < 0) and (forward if low > 0 else back) is None and short:
         return "open", f"Open: {both}; the difference is {apart}.{short}"
@@ -150,7 +164,7 @@ def verdict(found: Analysis, metric: str) -> tuple[str, str]:
                 f"{needs}{reverse}"
             )
         return "scaled", f"Scaling up wins: {both}; the difference is {apart}.{needs}{reverse}"
-    if forward is not None and forward.scale.verdict == "less":
+    if cheaper:
         return "scaled", (
             f"Scaling up wins: it needs less for the same accuracy. {both}; the difference is "
             f"{apart}.{needs}"
